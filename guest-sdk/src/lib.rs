@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+mod bindings;
+pub mod context;
+mod error;
+mod export;
+mod http;
+pub mod kv;
+pub mod log;
+mod router;
+pub mod time;
+
+pub use alga_sdk_macros::handler;
+pub use error::{Error, Result};
+pub use http::{Method, Request, Response};
+pub use router::Router;
+
+/// What nearly every extension needs: `use alga::prelude::*;`.
+pub mod prelude {
+    pub use crate::{Error, Method, Request, Response, Result, Router, context, kv, log};
+}
+
+/// What the code that [`macro@handler`] generates needs. Not for people.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings::__export_http_extension_impl as export;
+    pub use crate::bindings::exports::wasi::http::incoming_handler::Guest;
+    pub use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+    pub use crate::export::answer;
+
+    /// The module that the export macro finds its types in.
+    pub mod bindings {
+        pub use crate::bindings::*;
+    }
+}

@@ -1,0 +1,94 @@
+//! Runs cargo for guests and finds what it made.
+
+use crate::{GuestToolchain, TARGET, ToolchainError};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct BuildRequest<'a> {
+    /// The `Cargo.toml` of the crate or workspace.
+    pub manifest: &'a Path,
+    /// Packages of that workspace; empty: what cargo takes by default.
+    pub packages: &'a [&'a str],
+    /// Where cargo keeps its work; one folder for guests alone, because their compiler may be another one.
+    pub target_directory: &'a Path,
+    /// Small for publishing, quick for tests.
+    pub size: Size,
+    /// Whether cargo may show its own progress.
+    pub quiet: bool,
+}
+
+/// How much time to spend on a small component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Link-time optimisation over everything: what is published.
+    Smallest,
+    /// Without it: many test guests in little time.
+    Quick,
+}
+
+/// A core module that cargo made.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// The name of the library or program, as in its manifest.
+    pub name: String,
+    /// The `.wasm` file, not yet a component.
+    pub module: PathBuf,
+}
+
+impl GuestToolchain {
+    /// Builds and answers every `.wasm` made, in cargo's order.
+    ///
+    /// # Errors
+    /// When cargo fails, after it has told the reader why, or when nothing was built.
+    pub fn build(&self, request: &BuildRequest<'_>) -> Result<Vec<Artifact>, ToolchainError> {
+        let mut cargo = self.command(request);
+        let spawn_failed = |source| ToolchainError::Spawn { program: "cargo".into(), source };
+        let output = cargo.stdout(Stdio::piped()).stderr(Stdio::inherit()).output().map_err(spawn_failed)?;
+        if !output.status.success() {
+            return Err(ToolchainError::Failed { program: "cargo build".into(), output: String::new() });
+        }
+        let artifacts: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(wasm_artifact).collect();
+        if artifacts.is_empty() {
+            return Err(ToolchainError::NothingBuilt { manifest: request.manifest.to_path_buf() });
+        }
+        Ok(artifacts)
+    }
+
+    fn command(&self, request: &BuildRequest<'_>) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"]);
+        cargo.arg("--manifest-path").arg(request.manifest).arg("--target-dir").arg(request.target_directory);
+        for package in request.packages {
+            cargo.args(["--package", package]);
+        }
+        if request.quiet {
+            cargo.arg("--quiet");
+        }
+        let (lto, units) = match request.size {
+            Size::Smallest => ("fat", "1"),
+            Size::Quick => ("off", "16"),
+        };
+        cargo.env("CARGO_PROFILE_RELEASE_LTO", lto).env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", units);
+        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s").env("CARGO_PROFILE_RELEASE_PANIC", "abort");
+        cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "true");
+        for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+            cargo.env_remove(name);
+        }
+        cargo.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        cargo
+    }
+}
+
+/// Reads one line of cargo's JSON messages.
+fn wasm_artifact(line: &str) -> Option<Artifact> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    if message.get("reason")? != "compiler-artifact" {
+        return None;
+    }
+    let name = message.get("target")?.get("name")?.as_str()?.to_owned();
+    let files = message.get("filenames")?.as_array()?.iter().filter_map(|file| file.as_str());
+    let module = files.map(PathBuf::from).find(|file| file.extension().is_some_and(|extension| extension == "wasm"))?;
+    Some(Artifact { name, module })
+}

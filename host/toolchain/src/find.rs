@@ -1,0 +1,121 @@
+//! The order of attempts (see the crate's documentation).
+
+use crate::{Progress, TARGET, ToolchainError, sysroot};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A way to build for [`TARGET`] that works on this machine.
+#[derive(Debug, Clone)]
+pub struct GuestToolchain {
+    /// Environment that cargo needs; empty when the target is simply installed.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+impl GuestToolchain {
+    /// Finds a way, making one if that is allowed. `cache` holds what is built once.
+    ///
+    /// # Errors
+    /// [`ToolchainError::NoTarget`] with what the reader can do.
+    pub fn find(cache: &Path, progress: Progress<'_>) -> Result<Self, ToolchainError> {
+        if target_is_installed() {
+            return Ok(Self { environment: Vec::new() });
+        }
+        if downloads_are_allowed() {
+            progress("adding the wasm32-unknown-unknown target with rustup");
+            run_quietly(Command::new("rustup").args(["target", "add", TARGET])).ok();
+            if target_is_installed() {
+                return Ok(Self { environment: Vec::new() });
+            }
+        }
+        let compiler = match DebianCompiler::find() {
+            Some(compiler) => compiler,
+            None => DebianCompiler::install(progress)?,
+        };
+        let sysroot = sysroot::ensure(&compiler, cache, progress)?;
+        Ok(Self { environment: compiler.environment(&sysroot) })
+    }
+}
+
+/// A rustc that comes with the source of its library.
+pub(crate) struct DebianCompiler {
+    pub(crate) rustc: PathBuf,
+    pub(crate) linker: PathBuf,
+}
+
+impl DebianCompiler {
+    const RUSTC: &'static str = "/usr/bin/rustc";
+    const PACKAGES: [&'static str; 2] = ["rustc-web", "rust-web-src"];
+
+    fn find() -> Option<Self> {
+        let rustc = PathBuf::from(Self::RUSTC);
+        let root = output_of(Command::new(&rustc).args(["--print", "sysroot"]))?;
+        let source = Path::new(&root).join("lib/rustlib/src/rust/library/std/Cargo.toml");
+        source.exists().then_some(())?;
+        Some(Self { rustc, linker: wasm_linker()? })
+    }
+
+    fn install(progress: Progress<'_>) -> Result<Self, ToolchainError> {
+        let missing = |reason: &str| ToolchainError::NoTarget { reason: reason.to_owned() };
+        if output_of(Command::new("id").arg("-u")).as_deref() != Some("0") {
+            return Err(missing("not root, so no package was installed"));
+        }
+        progress("installing Debian's rustc-web and rust-web-src with apt-get (as root)");
+        let install = || {
+            let mut command = Command::new("apt-get");
+            command.env("DEBIAN_FRONTEND", "noninteractive");
+            command.args(["install", "--yes", "--no-install-recommends"]).args(Self::PACKAGES);
+            run_quietly(&mut command)
+        };
+        if install().is_err() {
+            run_quietly(Command::new("apt-get").arg("update")).ok();
+            install()?;
+        }
+        Self::find().ok_or_else(|| missing("the packages are installed, but have no library source or no linker beside them"))
+    }
+
+    fn environment(&self, sysroot: &Path) -> Vec<(&'static str, String)> {
+        vec![
+            ("RUSTC", self.rustc.display().to_string()),
+            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("--sysroot={}", sysroot.display())),
+            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", self.linker.display().to_string()),
+        ]
+    }
+}
+
+fn target_is_installed() -> bool {
+    let libdir = output_of(rustc().args(["--print", "target-libdir", "--target", TARGET]));
+    libdir.is_some_and(|folder| Path::new(&folder).is_dir())
+}
+
+fn downloads_are_allowed() -> bool {
+    env::var_os("RUSTUP_AUTO_INSTALL").is_none_or(|value| value != "0")
+}
+
+/// rustup's lld, which every rustup toolchain has, else one from the system.
+fn wasm_linker() -> Option<PathBuf> {
+    let beside_rustc = output_of(rustc().args(["--print", "target-libdir"]))
+        .map(|libdir| Path::new(&libdir).with_file_name("bin").join("rust-lld"));
+    let on_system = ["/usr/bin/rust-lld", "/usr/bin/wasm-ld", "/usr/bin/lld"].map(PathBuf::from);
+    beside_rustc.into_iter().chain(on_system).find(|path| path.exists())
+}
+
+fn rustc() -> Command {
+    Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+}
+
+pub(crate) fn output_of(command: &mut Command) -> Option<String> {
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
+}
+
+/// Runs a program whose output matters only if it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<(), ToolchainError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|source| ToolchainError::Spawn { program: program.clone(), source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = format!(":\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(ToolchainError::Failed { program, output: text })
+}

@@ -1,0 +1,9 @@
+//! Answers 200 with the text `ok`.
+#![no_main]
+
+use alga::prelude::*;
+
+#[alga::handler]
+fn handle(_request: Request) -> Result<Response> {
+    Ok(Response::text("ok"))
+}

@@ -1,0 +1,3 @@
+#[derive(clap::Args)]
+pub(crate) struct Arguments {}
+pub(crate) fn run(_: &Arguments) -> crate::shell::Outcome { Ok(()) }

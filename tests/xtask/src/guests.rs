@@ -1,0 +1,59 @@
+//! Builds the example and test extensions. An explicit step, never a build script: cargo inside cargo waits for itself.
+
+use crate::shell::{Outcome, root, say, step, target};
+use alga_toolchain::{BuildRequest, GuestToolchain, Size, encode_component};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the components are; the test harness reads them here.
+pub(crate) fn folder() -> PathBuf {
+    target().join("components")
+}
+
+/// Builds every example and every test guest.
+pub(crate) fn build_all() -> Outcome {
+    let examples = examples()?;
+    let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
+    build(&examples, Size::Smallest)?;
+    build(&["alga-test-guests"], Size::Quick)
+}
+
+/// Builds these packages into components.
+pub(crate) fn build(packages: &[&str], size: Size) -> Outcome {
+    step(&format!("building extensions: {}", packages.join(", ")));
+    let toolchain = GuestToolchain::find(&target(), &step)?;
+    let artifacts = toolchain.build(&BuildRequest {
+        manifest: &root().join("Cargo.toml"),
+        packages,
+        target_directory: &target().join(match size {
+            Size::Smallest => "guests",
+            Size::Quick => "guests-quick",
+        }),
+        size,
+        quiet: true,
+    })?;
+    fs::create_dir_all(folder())?;
+    for artifact in &artifacts {
+        encode(&artifact.name, &artifact.module)?;
+    }
+    say(&format!("    {} components in {}", artifacts.len(), folder().display()));
+    Ok(())
+}
+
+fn encode(name: &str, module: &Path) -> Outcome {
+    let name = name.strip_prefix("example_").unwrap_or(name);
+    let component = folder().join(format!("{name}.wasm"));
+    let bytes = fs::read(module)?;
+    let encoded = encode_component(&bytes).map_err(|error| format!("{name}: {error}"))?;
+    // Unchanged components keep their time, so that nothing downstream is done again.
+    if fs::read(&component).ok().as_deref() != Some(encoded.as_slice()) {
+        fs::write(&component, encoded)?;
+    }
+    Ok(())
+}
+
+fn examples() -> Outcome<Vec<String>> {
+    let folders = fs::read_dir(root().join("examples"))?.flatten();
+    let names = folders.filter(|entry| entry.path().join("Cargo.toml").exists());
+    Ok(names.map(|entry| format!("example-{}", entry.file_name().to_string_lossy())).collect())
+}
