@@ -1,1 +1,51 @@
-fn main() {}
+//! `alga-compiler`: reads one component from standard input, writes its machine code to standard output.
+//!
+//! The only program with a compiler in it. It lives for one component, without environment, files or network, under limits that it sets on
+//! itself before it reads the first byte. A compiler that is broken into through its input finds nothing there.
+
+mod confine;
+
+use alga_engine::EXIT_REFUSED as REFUSED;
+use alga_engine::settings::shared_config;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+/// Bytes of the largest component that is read.
+const COMPONENT_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Not the component's fault.
+const BROKEN: u8 = 2;
+
+fn main() -> ExitCode {
+    if let Err(reason) = confine::limit_resources() {
+        return tell(BROKEN, &format!("could not limit itself: {reason}"));
+    }
+    let mut component = Vec::new();
+    if let Err(error) = io::stdin().take(COMPONENT_BYTES + 1).read_to_end(&mut component) {
+        return tell(BROKEN, &format!("could not read the component: {error}"));
+    }
+    if component.len() as u64 > COMPONENT_BYTES {
+        return tell(REFUSED, "the component is too large");
+    }
+    // From here on the input is looked at.
+    if let Err(reason) = confine::forbid_system_calls() {
+        return tell(BROKEN, &format!("could not confine itself: {reason}"));
+    }
+    match compile(&component) {
+        Ok(code) => match io::stdout().write_all(&code) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(BROKEN),
+        },
+        Err(error) => tell(REFUSED, &format!("{error:#}")),
+    }
+}
+
+fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    wasmtime::Engine::new(&shared_config())?.precompile_component(component)
+}
+
+fn tell(code: u8, reason: &str) -> ExitCode {
+    // Nobody to tell when the parent is gone.
+    writeln!(io::stderr(), "{reason}").ok();
+    ExitCode::from(code)
+}

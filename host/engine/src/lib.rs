@@ -1,0 +1,28 @@
+//! The engine: compile in a child process, cache, load, limit. It knows no tenant, no capability, no HTTP and no SQL.
+//!
+//! | module | its one idea |
+//! |---|---|
+//! | `settings` | every choice that decides what machine code means, the same for the compiler and the process that runs it |
+//! | `engine` | the one wasmtime engine of a process: pool, ticker, loading |
+//! | `ticker` | one thread that advances time for all guests |
+//! | `limiter` | one budget of memory for everything in a store |
+//! | `execution` | a fresh store with its deadline, and what stopped it |
+//! | `compiler` | the parent's side of the child that compiles |
+//! | `machine_code` | code that may be loaded: its type is the proof of where it came from |
+//! | `cache` | machine code on disk, authenticated |
+
+mod cache;
+mod compiler;
+mod engine;
+mod execution;
+mod limiter;
+mod machine_code;
+pub mod settings;
+mod ticker;
+
+pub use cache::{CacheError, CacheKey, MachineCodeCache};
+pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_REFUSED};
+pub use engine::{Allocation, Engine, EngineError, LoadError, PoolSettings};
+pub use execution::{ExecutionLimits, Stop, new_store, why_stopped};
+pub use limiter::{Limited, StoreLimiter};
+pub use machine_code::MachineCode;

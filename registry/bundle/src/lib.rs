@@ -1,0 +1,32 @@
+//! The vocabulary that every other part shares, and the strict reader and writer of bundles.
+//!
+//! A bundle is hostile until [`Bundle::read`] has accepted it: the archive must be byte for byte what [`pack`] would have written for
+//! the same files, so there is exactly one archive for a set of files and nothing to hide in.
+
+mod archive;
+mod bundle;
+mod capability;
+mod component;
+mod digest;
+mod id;
+pub mod limits;
+mod manifest;
+mod path;
+mod proof;
+mod strict_json;
+
+pub use archive::{ArchiveError, pack};
+pub use bundle::{Bundle, BundleError};
+pub use capability::{Capability, CapabilityName, InterfaceName};
+pub use component::{ComponentError, ComponentFacts};
+pub use digest::{Digest, DigestError};
+pub use id::{ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
+pub use manifest::{
+    ConfigField, Endpoint, ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, Method, PublisherName,
+};
+pub use path::{EntryPath, PathError};
+pub use proof::{CapabilityProof, ProofError, Undeclared};
+pub use strict_json::JsonError;
+
+/// The version of an extension: semantic versioning 2.0.0.
+pub type Version = semver::Version;

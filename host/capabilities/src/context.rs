@@ -1,0 +1,70 @@
+//! `alga:context`: who and what an execution is for. Answers from the [`Permit`], so every answer is as true as the permit.
+
+use crate::{Host, Permit, Trigger};
+use alga_bundle::Capability;
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({ path: "../../wit", world: "alga:context/imports@1.0.0" });
+
+use alga::context::execution;
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:context.read",
+    interface: "alga:context/execution",
+    version: (1, 0, 0),
+    granted_by_default: true,
+    promise: "request id, tenant, extension, install, version, trigger, configuration, remaining time",
+};
+
+/// Nothing is needed from outside.
+pub(crate) type Service = ();
+
+pub(crate) struct State {
+    permit: Arc<Permit>,
+}
+
+impl State {
+    pub(crate) fn begin(permit: &Arc<Permit>, (): &Service) -> Self {
+        Self { permit: Arc::clone(permit) }
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    execution::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+impl execution::Host for State {
+    fn current(&mut self) -> execution::Identity {
+        let identity = &self.permit.identity;
+        execution::Identity {
+            request_id: identity.request.to_string(),
+            tenant_id: identity.tenant.to_string(),
+            extension_id: identity.extension.to_string(),
+            install_id: Some(identity.install.to_string()),
+            version_id: identity.version.as_ref().map(ToString::to_string),
+        }
+    }
+
+    fn why(&mut self) -> execution::Trigger {
+        match &self.permit.trigger {
+            Trigger::Http => execution::Trigger::Http,
+            Trigger::Schedule(id) => execution::Trigger::Schedule(id.clone()),
+            Trigger::Event(id) => execution::Trigger::Event(id.clone()),
+        }
+    }
+
+    fn config(&mut self, key: String) -> Option<String> {
+        self.permit.config.get(&key).cloned()
+    }
+
+    fn all_config(&mut self) -> Vec<(String, String)> {
+        self.permit.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn remaining_ms(&mut self) -> u64 {
+        let remaining = self.permit.deadline.saturating_duration_since(Instant::now());
+        u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,58 @@
+//! The limits that `wit/deps/alga-storage/storage.wit` promises.
+
+use super::kv::Error;
+use std::ops::RangeInclusive;
+
+/// Characters of a namespace.
+pub const NAMESPACE_CHARACTERS: usize = 128;
+/// Namespaces of an install.
+pub const NAMESPACES: u64 = 32;
+/// Bytes of a key.
+pub const KEY_BYTES: usize = 256;
+/// Bytes of a value.
+pub const VALUE_BYTES: usize = 64 * 1024;
+/// Bytes of metadata.
+pub const METADATA_BYTES: usize = 4 * 1024;
+/// Keys of a namespace.
+pub const KEYS: u64 = 5_120;
+/// Bytes of a namespace: keys, values and metadata.
+pub const NAMESPACE_BYTES: u64 = 256 * 1024 * 1024;
+/// Seconds that a record with a time to live may live.
+pub const TTL_SECONDS: RangeInclusive<u32> = 60..=30 * 24 * 60 * 60;
+/// Records of a page when the guest does not say.
+const LIST_DEFAULT: u32 = 25;
+/// Records of a page at the most.
+const LIST_MAXIMUM: u32 = 100;
+
+fn check(fits: bool, rule: &str) -> Result<(), Error> {
+    if fits { Ok(()) } else { Err(Error::InvalidInput(rule.to_owned())) }
+}
+
+pub(super) fn check_namespace(namespace: &str) -> Result<(), Error> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let fits = (1..=NAMESPACE_CHARACTERS).contains(&namespace.len()) && namespace.bytes().all(allowed);
+    check(fits, "a namespace has 1 to 128 characters of A-Z a-z 0-9 . _ -")
+}
+
+pub(super) fn check_key(key: &str) -> Result<(), Error> {
+    check((1..=KEY_BYTES).contains(&key.len()), "a key has 1 to 256 bytes")
+}
+
+pub(super) fn check_prefix(prefix: &str) -> Result<(), Error> {
+    check(prefix.len() <= KEY_BYTES, "a prefix has at most 256 bytes")
+}
+
+pub(super) fn check_value(value: &[u8], metadata: &[u8]) -> Result<(), Error> {
+    check(value.len() <= VALUE_BYTES, "a value has at most 65536 bytes")?;
+    check(metadata.len() <= METADATA_BYTES, "metadata has at most 4096 bytes")
+}
+
+pub(super) fn check_ttl(seconds: Option<u32>) -> Result<(), Error> {
+    check(seconds.is_none_or(|seconds| TTL_SECONDS.contains(&seconds)), "a time to live is 60 to 2592000 seconds")
+}
+
+pub(super) fn check_list_limit(limit: Option<u32>) -> Result<u32, Error> {
+    let limit = limit.unwrap_or(LIST_DEFAULT);
+    check((1..=LIST_MAXIMUM).contains(&limit), "a page has 1 to 100 records")?;
+    Ok(limit)
+}

@@ -1,0 +1,210 @@
+//! Machine code on disk.
+//!
+//! Loading machine code is running it, so a record is believed only if its MAC holds under this host's key: over the producer, the
+//! settings, the component's digest and every byte of the code. The bytes are read into memory once, checked there, and the same bytes
+//! are loaded. Whoever can write the folder but not read the key can make the cache slow, not make it lie.
+
+use crate::{MachineCode, settings};
+use hmac::{Hmac, Mac};
+use rustix::fs::{Mode, OFlags};
+use sha2::Sha256;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use zeroize::Zeroizing;
+
+const MAGIC: &[u8; 8] = b"algacod1";
+const MAC_BYTES: usize = 32;
+/// Largest record that is read.
+const RECORD_BYTES: u64 = 300 * 1024 * 1024;
+
+/// The digest of the component that code was made from.
+pub type CacheKey = [u8; 32];
+
+/// The cache could not be used. A request is never refused because of it: the component is compiled again.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine-code cache at {}", path.display())]
+pub struct CacheError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A folder of authenticated records.
+pub struct MachineCodeCache {
+    folder: PathBuf,
+    key: Zeroizing<[u8; 32]>,
+    limit_bytes: u64,
+}
+
+impl MachineCodeCache {
+    /// Opens the folder, making it readable for this user alone. `key` is this host's; `limit_bytes` is what the folder may hold.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(folder: &Path, key: [u8; 32], limit_bytes: u64) -> Result<Self, CacheError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| CacheError { path: folder.to_path_buf(), source })?;
+        Ok(Self { folder: folder.to_path_buf(), key: Zeroizing::new(key), limit_bytes })
+    }
+
+    /// The machine code of a component, if there is a record and it is ours. A record that is not is removed.
+    #[must_use]
+    pub fn get(&self, component: &CacheKey) -> Option<MachineCode> {
+        let path = self.path(component);
+        let mut record = read_without_following(&path).ok()?;
+        if !self.is_authentic(component, &record) {
+            tracing::warn!(path = %path.display(), "a record of the machine-code cache is not ours; it was removed");
+            fs::remove_file(&path).ok();
+            return None;
+        }
+        // The time of use, by which old records are found. Without it the record only seems older.
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok();
+        record.drain(..MAGIC.len() + MAC_BYTES);
+        Some(MachineCode::from_trusted_source(record))
+    }
+
+    /// Keeps machine code. The record appears whole or not at all.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing is lost but time.
+    pub fn put(&self, component: &CacheKey, code: &MachineCode) -> Result<(), CacheError> {
+        let path = self.path(component);
+        let written = self.write(&path, component, code.as_bytes());
+        self.remove_oldest_over_limit();
+        written.map_err(|source| CacheError { path, source })
+    }
+
+    fn write(&self, path: &Path, component: &CacheKey, code: &[u8]) -> io::Result<()> {
+        let mut name = [0; 8];
+        getrandom::fill(&mut name).map_err(io::Error::other)?;
+        let temporary = self.folder.join(format!("{}.new", hex::encode(name)));
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let write = file
+            .write_all(MAGIC)
+            .and_then(|()| file.write_all(&self.mac(component, code).finalize().into_bytes()))
+            .and_then(|()| file.write_all(code))
+            .and_then(|()| fs::rename(&temporary, path));
+        write.inspect_err(|_| {
+            fs::remove_file(&temporary).ok();
+        })
+    }
+
+    fn is_authentic(&self, component: &CacheKey, record: &[u8]) -> bool {
+        let Some(rest) = record.strip_prefix(MAGIC) else { return false };
+        let Some((mac, code)) = rest.split_at_checked(MAC_BYTES) else { return false };
+        // Compared in constant time.
+        self.mac(component, code).verify_slice(mac).is_ok()
+    }
+
+    /// Every variable part has a fixed length or is preceded by it.
+    fn mac(&self, component: &CacheKey, code: &[u8]) -> Hmac<Sha256> {
+        // HMAC takes keys of any length; the error cannot happen, and an empty key authenticates nothing that `open` has written.
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice()).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        mac.update(&(settings::PRODUCER.len() as u64).to_le_bytes());
+        mac.update(settings::PRODUCER.as_bytes());
+        mac.update(&settings::GENERATION.to_le_bytes());
+        mac.update(component);
+        mac.update(code);
+        mac
+    }
+
+    fn path(&self, component: &CacheKey) -> PathBuf {
+        self.folder.join(format!("{}.code", hex::encode(component)))
+    }
+
+    fn remove_oldest_over_limit(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut total: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, bytes, path) in files {
+            if total <= self.limit_bytes {
+                return;
+            }
+            fs::remove_file(&path).ok();
+            total = total.saturating_sub(bytes);
+        }
+    }
+}
+
+fn read_without_following(path: &Path) -> io::Result<Vec<u8>> {
+    let descriptor = rustix::fs::open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let mut bytes = Vec::new();
+    File::from(descriptor).take(RECORD_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPONENT: CacheKey = [7; 32];
+
+    fn cache(folder: &Path, key: u8) -> MachineCodeCache {
+        MachineCodeCache::open(folder, [key; 32], 1 << 20).unwrap()
+    }
+
+    fn code(bytes: &[u8]) -> MachineCode {
+        MachineCode::from_trusted_source(bytes.to_vec())
+    }
+
+    #[test]
+    fn what_was_put_is_got_and_another_host_does_not_believe_it() {
+        let folder = tempfile::tempdir().unwrap();
+        cache(folder.path(), 1).put(&COMPONENT, &code(b"code")).unwrap();
+        assert_eq!(cache(folder.path(), 1).get(&COMPONENT).unwrap().as_bytes(), b"code");
+        assert!(cache(folder.path(), 2).get(&COMPONENT).is_none());
+        assert!(cache(folder.path(), 1).get(&COMPONENT).is_none(), "a record that is not believed is removed");
+    }
+
+    #[test]
+    fn a_changed_bit_anywhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1);
+        cache.put(&COMPONENT, &code(b"code")).unwrap();
+        let good = fs::read(cache.path(&COMPONENT)).unwrap();
+        for position in 0..good.len() {
+            let mut bad = good.clone();
+            bad[position] ^= 1;
+            fs::write(cache.path(&COMPONENT), &bad).unwrap();
+            assert!(cache.get(&COMPONENT).is_none(), "byte {position}");
+        }
+        fs::write(cache.path(&COMPONENT), &good[..good.len() - 1]).unwrap();
+        assert!(cache.get(&COMPONENT).is_none());
+    }
+
+    #[test]
+    fn valid_code_of_another_component_and_a_symbolic_link_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), 1);
+        cache.put(&COMPONENT, &code(b"code")).unwrap();
+        let other = [8; 32];
+        fs::copy(cache.path(&COMPONENT), cache.path(&other)).unwrap();
+        assert!(cache.get(&other).is_none());
+        std::os::unix::fs::symlink(cache.path(&COMPONENT), cache.path(&other)).unwrap();
+        assert!(cache.get(&other).is_none());
+        assert!(cache.get(&COMPONENT).is_some());
+    }
+
+    #[test]
+    fn the_oldest_records_go_when_the_folder_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = MachineCodeCache::open(folder.path(), [1; 32], 200).unwrap();
+        for number in 0..4_u8 {
+            cache.put(&[number; 32], &code(&[0; 40])).unwrap();
+            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(number));
+            if let Ok(file) = File::options().write(true).open(cache.path(&[number; 32])) {
+                file.set_modified(time).unwrap();
+            }
+        }
+        assert!(cache.get(&[0; 32]).is_none() && cache.get(&[3; 32]).is_some());
+    }
+}

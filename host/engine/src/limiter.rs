@@ -1,0 +1,99 @@
+use crate::settings::{CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
+use wasmtime::{ResourceLimiter, Result};
+
+/// Bytes that an element of a table is counted as.
+const TABLE_ELEMENT_BYTES: usize = 8;
+
+/// One budget for all memories and tables of a store. wasmtime's own `StoreLimits` limits each memory by itself, so that two memories
+/// would have twice the budget.
+#[derive(Debug)]
+pub struct StoreLimiter {
+    limit_bytes: usize,
+    used_bytes: usize,
+    refused: bool,
+}
+
+impl StoreLimiter {
+    /// A budget of this many bytes.
+    #[must_use]
+    pub fn new(limit_bytes: usize) -> Self {
+        Self { limit_bytes, used_bytes: 0, refused: false }
+    }
+
+    /// The most that was in use. Memories of a store never shrink, so it is what is in use now.
+    #[must_use]
+    pub fn peak_bytes(&self) -> usize {
+        self.used_bytes
+    }
+
+    /// Whether the guest asked for more than its budget. What it does then looks like any other trap.
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        self.refused
+    }
+
+    fn grow(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
+        let more = desired_bytes.saturating_sub(current_bytes);
+        let wanted = self.used_bytes.saturating_add(more);
+        if wanted > self.limit_bytes {
+            self.refused = true;
+            return false;
+        }
+        self.used_bytes = wanted;
+        true
+    }
+}
+
+impl ResourceLimiter for StoreLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = true;
+            return Ok(false);
+        }
+        Ok(self.grow(current, desired))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = true;
+            return Ok(false);
+        }
+        let bytes = |elements: usize| elements.saturating_mul(TABLE_ELEMENT_BYTES);
+        Ok(self.grow(bytes(current), bytes(desired)))
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_PER_COMPONENT as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_PER_COMPONENT as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_PER_COMPONENT as usize
+    }
+}
+
+/// The data of a store that has a limiter in it.
+pub trait Limited: Send {
+    /// The limiter of this store.
+    fn limiter(&mut self) -> &mut StoreLimiter;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StoreLimiter;
+    use wasmtime::ResourceLimiter;
+
+    #[test]
+    fn two_memories_and_a_table_share_one_budget() {
+        let mut limiter = StoreLimiter::new(1000);
+        assert!(limiter.memory_growing(0, 400, None).unwrap());
+        assert!(limiter.memory_growing(0, 400, None).unwrap());
+        assert!(!limiter.table_growing(0, 26, None).unwrap());
+        assert!(limiter.table_growing(0, 25, None).unwrap());
+        assert!(limiter.has_refused());
+        assert_eq!(limiter.peak_bytes(), 1000);
+    }
+}

@@ -1,0 +1,96 @@
+//! Every choice that decides what machine code means. The compiler's process and the runner's process both start from
+//! [`shared_config`]; a difference between them would make wasmtime refuse the code.
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::PoolSettings;
+use std::num::NonZeroUsize;
+
+/// Raised by hand when [`shared_config`] changes, so that machine code of before is not looked at any more.
+pub const GENERATION: u32 = 1;
+
+/// Name and version of what produces machine code, part of every cache key.
+pub const PRODUCER: &str = "wasmtime 48.0.8";
+
+/// Bytes of stack a guest may use. Deep recursion ends in a trap long before the fiber's own stack ends.
+pub const GUEST_STACK_BYTES: usize = 512 * 1024;
+/// Bytes of a fiber's stack: the guest's part and at least 1 MiB for host functions that it calls.
+const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
+/// Frames in a guest's backtrace: enough to find the place, too few to be worth flooding the log with.
+const BACKTRACE_FRAMES: usize = 16;
+
+/// Bytes that one linear memory can grow to.
+pub const MEMORY_BYTES: usize = 64 * 1024 * 1024;
+/// Elements of one table. A table of a large JavaScript engine holds about 10 000.
+const TABLE_ELEMENTS: usize = 20_000;
+/// Core instances of one component. A Python component has about 40.
+pub const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Linear memories of one component; composed adapters bring their own.
+pub const MEMORIES_PER_COMPONENT: u32 = 16;
+/// Tables of one component.
+pub const TABLES_PER_COMPONENT: u32 = 64;
+/// Bytes of the runtime's own records for one instance.
+const INSTANCE_RECORD_BYTES: usize = 1024 * 1024;
+
+/// What compiler and runner share. Threads, garbage collection, exceptions and 64-bit memories are not even compiled in.
+#[must_use]
+pub fn shared_config() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model(true);
+    // Off: each of these widens what a guest can do to the host, and no toolchain that we support needs it.
+    config.wasm_memory64(false);
+    config.wasm_relaxed_simd(false);
+    config.wasm_stack_switching(false);
+    config.wasm_custom_page_sizes(false);
+    config.wasm_wide_arithmetic(false);
+    config.shared_memory(false);
+    config.concurrency_support(false);
+    // Interruption: every loop and function checks the time that the ticker advances.
+    config.epoch_interruption(true);
+    config.max_wasm_stack(GUEST_STACK_BYTES);
+    config.memory_may_move(false);
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES));
+    config
+}
+
+/// What only the process that runs guests adds.
+#[must_use]
+pub(crate) fn runner_config(pool: Option<&PoolSettings>) -> Config {
+    let mut config = shared_config();
+    config.async_stack_size(FIBER_STACK_BYTES);
+    // A fiber's stack is handed to the next guest: nothing of the last one may be on it.
+    config.async_stack_zeroing(true);
+    let strategy = match pool {
+        Some(pool) => InstanceAllocationStrategy::Pooling(pooling(pool)),
+        None => InstanceAllocationStrategy::OnDemand,
+    };
+    config.allocation_strategy(strategy);
+    config
+}
+
+fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
+    let mut pooling = PoolingAllocationConfig::new();
+    let components = pool.components;
+    // A typical component is two or three core instances with one memory; the heavy ones take more of the shared total.
+    pooling.total_component_instances(components);
+    pooling.total_core_instances(components.saturating_mul(4));
+    pooling.total_memories(components.saturating_mul(2));
+    pooling.total_tables(components.saturating_mul(4));
+    pooling.total_stacks(components);
+    pooling.max_memory_size(MEMORY_BYTES);
+    pooling.table_elements(TABLE_ELEMENTS);
+    pooling.max_memories_per_module(1);
+    pooling.max_tables_per_module(4);
+    pooling.max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT);
+    pooling.max_memories_per_component(MEMORIES_PER_COMPONENT);
+    pooling.max_tables_per_component(TABLES_PER_COMPONENT);
+    pooling.max_component_instance_size(INSTANCE_RECORD_BYTES);
+    pooling.max_core_instance_size(INSTANCE_RECORD_BYTES);
+    // Known in 48.0.8: a dirty page that was swapped out may be skipped, and the next guest reads it.
+    pooling.pagemap_scan(Enabled::No);
+    pooling.decommit_batch_size(1);
+    pooling.linear_memory_keep_resident(pool.keep_resident_bytes);
+    pooling.table_keep_resident(pool.keep_resident_bytes);
+    pooling.async_stack_keep_resident(pool.keep_resident_bytes);
+    pooling
+}

@@ -1,0 +1,42 @@
+use std::error::Error;
+use std::fmt;
+
+/// Prints an error and its causes on one line: `a: b: c`. A cause that its parent already told is not repeated.
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> Chain<'a> {
+    Chain(error)
+}
+
+/// See [`chain`].
+#[derive(Debug)]
+pub struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.0.to_string();
+        write!(formatter, "{told}")?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !told.ends_with(&text) {
+                write!(formatter, ": {text}")?;
+                told = text;
+            }
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+    use crate::{Code, Problem};
+
+    #[test]
+    fn every_cause_is_printed_once() {
+        let inner = Problem::new(Code::BundleUnavailable, "the store is down").caused_by("connection refused");
+        let outer = Problem::internal(inner);
+        let text = chain(&outer).to_string();
+        assert!(text.ends_with("bundle_unavailable: the store is down: connection refused"), "{text}");
+    }
+}

@@ -1,0 +1,198 @@
+//! What a component really imports and exports, read from its bytes.
+
+use crate::limits::{COMPONENT_BYTES, INITIAL_MEMORY_BYTES};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
+use wasmparser::types::TypesRef;
+use wasmparser::{BinaryReaderError, MemoryType, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures};
+
+/// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
+const PAGE_BYTES: u64 = 65_536;
+
+/// What a component asks of its host. Interfaces that carry only types ask for nothing and are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ComponentFacts {
+    /// Imported interfaces with their functions, by name: `alga:storage/kv@1.0.0`.
+    pub imports: BTreeMap<String, Vec<String>>,
+    /// Exported interfaces and functions.
+    pub exports: Vec<String>,
+}
+
+/// Why bytes are not a component that this platform runs.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// More bytes than [`COMPONENT_BYTES`].
+    #[error("the component has {0} bytes, more than the {COMPONENT_BYTES} allowed")]
+    TooLarge(usize),
+    /// A core module.
+    #[error("this is a core module, not a component\nhint: build it with `alga build`")]
+    NotAComponent,
+    /// Not valid, or it uses a proposal that is off here: threads, garbage collection, exceptions, 64-bit memory, …
+    #[error("the component is not valid here")]
+    Invalid(#[from] BinaryReaderError),
+    /// A memory that starts larger than any execution may be.
+    #[error("a memory starts with {pages} pages, more than {INITIAL_MEMORY_BYTES} bytes")]
+    Memory {
+        /// Its initial pages.
+        pages: u64,
+    },
+    /// Imports that are not interfaces.
+    #[error("the import `{0}` is not an interface; an extension imports interfaces only")]
+    NotAnInterface(String),
+}
+
+impl ComponentFacts {
+    /// Validates a component and reads what it asks for.
+    ///
+    /// # Errors
+    /// When it is not a component that this platform would run.
+    pub fn read(bytes: &[u8]) -> Result<Self, ComponentError> {
+        if bytes.len() > COMPONENT_BYTES {
+            return Err(ComponentError::TooLarge(bytes.len()));
+        }
+        if !Parser::is_component(bytes) {
+            return Err(ComponentError::NotAComponent);
+        }
+        let mut validator = Validator::new_with_features(features());
+        let mut names = Names::default();
+        let mut open_modules = 0_usize;
+        let mut facts = None;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            names.note(&payload, open_modules)?;
+            match payload {
+                Payload::Version { .. } => open_modules += 1,
+                Payload::End(_) => open_modules = open_modules.saturating_sub(1),
+                _ => {}
+            }
+            match validator.payload(&payload)? {
+                ValidPayload::Func(function, body) => function.into_validator(Default::default()).validate(&body)?,
+                ValidPayload::End(types) if open_modules == 0 => facts = Some(names.facts(types.as_ref())?),
+                _ => {}
+            }
+        }
+        facts.ok_or(ComponentError::NotAComponent)
+    }
+}
+
+/// The proposals that the engine has on (host/engine/src/settings.rs says the same to wasmtime).
+fn features() -> WasmFeatures {
+    WasmFeatures::WASM2
+        .union(WasmFeatures::COMPONENT_MODEL)
+        .union(WasmFeatures::MULTI_MEMORY)
+        .union(WasmFeatures::TAIL_CALL)
+        .union(WasmFeatures::EXTENDED_CONST)
+}
+
+/// The names at the top of the component, gathered while its bytes go by.
+#[derive(Default)]
+struct Names {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Names {
+    fn note(&mut self, payload: &Payload<'_>, open_modules: usize) -> Result<(), ComponentError> {
+        match payload {
+            Payload::ComponentImportSection(section) if open_modules == 1 => {
+                for import in section.clone() {
+                    self.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if open_modules == 1 => {
+                for export in section.clone() {
+                    self.exports.push(export?.name.name.to_owned());
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section.clone() {
+                    memory_fits(&memory?)?;
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.clone().into_imports() {
+                    if let TypeRef::Memory(memory) = import?.ty {
+                        memory_fits(&memory)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn facts(&self, types: TypesRef<'_>) -> Result<ComponentFacts, ComponentError> {
+        let mut imports = BTreeMap::new();
+        for name in &self.imports {
+            let functions = functions_of(types, name)?;
+            if !functions.is_empty() {
+                imports.insert(name.clone(), functions);
+            }
+        }
+        Ok(ComponentFacts { imports, exports: self.exports.clone() })
+    }
+}
+
+fn functions_of(types: TypesRef<'_>, import: &str) -> Result<Vec<String>, ComponentError> {
+    match types.component_item_for_import(import).map(|item| item.ty) {
+        Some(ComponentEntityType::Instance(id)) => {
+            let exports = types.get(id).into_iter().flat_map(|instance| instance.exports.iter());
+            let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
+            Ok(functions.map(|(name, _)| name.clone()).collect())
+        }
+        Some(ComponentEntityType::Type { created, .. }) if !matches!(created, ComponentAnyTypeId::Resource(_)) => Ok(Vec::new()),
+        _ => Err(ComponentError::NotAnInterface(import.escape_default().to_string())),
+    }
+}
+
+fn memory_fits(memory: &MemoryType) -> Result<(), ComponentError> {
+    let bytes = memory.initial.checked_mul(PAGE_BYTES);
+    let fits = bytes.is_some_and(|bytes| bytes <= INITIAL_MEMORY_BYTES);
+    fits.then_some(()).ok_or(ComponentError::Memory { pages: memory.initial })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ComponentFacts, ComponentError> {
+        ComponentFacts::read(&wat::parse_str(text).unwrap())
+    }
+
+    #[test]
+    fn interfaces_with_functions_are_imports_and_types_only_interfaces_are_not() {
+        let facts = read(
+            r#"(component
+                (import "a:b/types@1.0.0" (instance (type (record (field "x" u8))) (export "r" (type (eq 0)))))
+                (import "a:b/calls@1.0.0" (instance (export "f" (func)) (export "g" (func)))))"#,
+        )
+        .unwrap();
+        assert_eq!(facts.imports, BTreeMap::from([("a:b/calls@1.0.0".to_owned(), vec!["f".to_owned(), "g".to_owned()])]));
+    }
+
+    #[test]
+    fn imports_inside_nested_components_do_not_count_as_the_components_own() {
+        let facts = read(r#"(component (component (import "a:b/c@1.0.0" (instance (export "f" (func))))))"#).unwrap();
+        assert!(facts.imports.is_empty());
+    }
+
+    #[test]
+    fn what_the_engine_does_not_run_is_refused_before_it_sees_it() {
+        for (text, word) in [
+            ("(module)", "core module"),
+            ("(component (core module (memory 65536)))", "pages"),
+            (r#"(component (core module (import "m" "m" (memory 65536))))"#, "pages"),
+            ("(component (core module (memory i64 1)))", "valid"),
+            ("(component (core module (memory 1 1 shared)))", "valid"),
+            ("(component (core module (tag)))", "valid"),
+            ("(component (core module (type (struct))))", "valid"),
+            (r#"(component (import "f" (func)))"#, "not an interface"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+        assert!(ComponentFacts::read(b"\0asm").is_err());
+        assert!(ComponentFacts::read(&vec![0; COMPONENT_BYTES + 1]).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Ids: newtypes that are checked once, at the edge, and trusted from there on.
+
+use crate::limits::ID_CHARACTERS;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The text is not an id of this kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} has 1 to {limit} characters of {alphabet}")]
+pub struct IdError {
+    kind: &'static str,
+    limit: usize,
+    alphabet: &'static str,
+}
+
+macro_rules! id {
+    ($(#[doc = $doc:literal])+ $name:ident, $kind:literal, $limit:expr, $alphabet:literal, $allowed:pat) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let fits = (1..=$limit).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, $allowed));
+                fits.then(|| Self(text.into())).ok_or(IdError { kind: $kind, limit: $limit, alphabet: $alphabet })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// A customer of the product.
+    TenantId, "a tenant id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
+);
+id!(
+    /// An extension in the registry.
+    ExtensionId, "an extension id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
+);
+id!(
+    /// A published version of an extension.
+    VersionId, "a version id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
+);
+id!(
+    /// A tenant's install of an extension. Grants, configuration and storage belong to it.
+    InstallId, "an install id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
+);
+id!(
+    /// One request, from the client's side to the log.
+    RequestId, "a request id", 64, "A-Z a-z 0-9 . _ -", b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
+);
+
+#[cfg(test)]
+mod tests {
+    use super::{RequestId, TenantId};
+
+    #[test]
+    fn ids_have_one_alphabet_and_a_length() {
+        assert!("acme-1.eu_west".parse::<TenantId>().is_ok());
+        for bad in ["", "Acme", "a/b", "a b", "a\n", "é", &"a".repeat(129)] {
+            assert!(bad.parse::<TenantId>().is_err(), "{bad:?}");
+        }
+        assert!("Ab-1".parse::<RequestId>().is_ok());
+        assert!("a\r\nx-forged: 1".parse::<RequestId>().is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! JSON of strangers: no duplicate keys, no deep nesting, nothing after the end.
+
+use crate::limits::JSON_DEPTH;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The text is not JSON that is accepted here.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct JsonError(serde_json::Error);
+
+/// Checks the form that `serde_json` alone would let through. A document that passes means the same to every reader.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let checked = Checked { depth_left: JSON_DEPTH }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    checked.map_err(JsonError)
+}
+
+/// Walks a value, keeping nothing but the keys of the objects that are open.
+#[derive(Clone, Copy)]
+struct Checked {
+    depth_left: usize,
+}
+
+impl Checked {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        let depth_left = self.depth_left.checked_sub(1);
+        depth_left.map(|depth_left| Self { depth_left }).ok_or_else(|| E::custom("nested too deeply"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Checked {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Checked {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut keys = BTreeSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(A::Error::custom(format!("the key `{}` is there twice", key.escape_default())));
+            }
+            keys.insert(key);
+            entries.next_value_seed(inner)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn json_that_two_readers_could_read_differently_is_refused() {
+        assert!(check(br#"{"a":1,"b":[{"a":null}],"c":"x"}"#).is_ok());
+        let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        let deeper = "[".repeat(100_000);
+        for bad in [
+            r#"{"a":1,"a":2}"#, r#"{"x":{"a":1,"\u0061":2}}"#, "{} x", "{}{}", "", "NaN", "1e400", "\u{feff}{}", "{\"a\":\"\\ud800\"}",
+            &deep, &deeper,
+        ] {
+            assert!(check(bad.as_bytes()).is_err(), "{}", &bad[..bad.len().min(40)]);
+        }
+    }
+}
