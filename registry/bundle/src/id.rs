@@ -80,6 +80,14 @@ id!(
     RequestId, "a request id", 64, "A-Z a-z 0-9 . _ -", b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
 
+impl RequestId {
+    /// The id that these bytes are, in hexadecimal. Whoever makes them sees to it that they are unique.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(hex::encode(bytes).into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{RequestId, TenantId};

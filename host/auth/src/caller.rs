@@ -1,0 +1,74 @@
+use alga_bundle::TenantId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A user of a tenant, as the product knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caller {
+    /// The tenant that the user belongs to, and whose installs it reaches.
+    pub tenant_id: TenantId,
+    /// The user.
+    pub user_id: String,
+    /// Its address.
+    #[serde(default)]
+    pub user_email: String,
+    /// Its name.
+    #[serde(default)]
+    pub user_name: String,
+    /// What kind of user.
+    #[serde(default)]
+    pub user_type: UserType,
+    /// What it may do with extensions.
+    #[serde(default)]
+    pub access: Access,
+    /// Anything else that the product wants extensions to know.
+    #[serde(default)]
+    pub additional_fields: BTreeMap<String, String>,
+}
+
+/// What kind of user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserType {
+    /// Works for the tenant.
+    #[default]
+    Internal,
+    /// Is a customer of the tenant.
+    Client,
+}
+
+/// `extension:read` and `extension:write`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Neither.
+    #[default]
+    None,
+    /// GET and HEAD.
+    Read,
+    /// Every method.
+    Write,
+}
+
+impl Caller {
+    /// Whom the token is for.
+    pub const AUDIENCE: &'static str = "alga-gateway";
+    /// How long a token may be valid: a working day.
+    pub const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
+
+    /// The user that requests without a token are, where the operator has said so for development.
+    #[must_use]
+    pub fn developer(tenant_id: TenantId) -> Self {
+        Self {
+            tenant_id,
+            user_id: "developer".into(),
+            user_email: String::new(),
+            user_name: "Developer".into(),
+            user_type: UserType::Internal,
+            access: Access::Write,
+            additional_fields: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+use alga_bundle::{CapabilityName, Digest, ExtensionId, InstallId, TenantId, VersionId};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What a service token says: the one context in which the runner may execute for its bearer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceGrant {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The extension.
+    pub extension_id: ExtensionId,
+    /// The tenant's install of it.
+    pub install_id: InstallId,
+    /// The version that is installed.
+    pub version_id: VersionId,
+    /// The content of that version.
+    pub content_hash: Digest,
+    /// What the install granted.
+    pub grants: Vec<CapabilityName>,
+}
+
+impl ServiceGrant {
+    /// Whom the token is for.
+    pub const AUDIENCE: &'static str = "alga-runner";
+    /// How long a token may be valid: a stolen one is of little use, a reused one saves the price of a signature.
+    pub const LONGEST: Duration = Duration::from_secs(60);
+}

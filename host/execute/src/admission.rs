@@ -1,0 +1,89 @@
+//! Room to execute: for the process, for a tenant, for an install. Nothing queues here: a caller that is told to come back can be fair to its
+//! own users, a queue of ours could not.
+
+use alga_bundle::{InstallId, TenantId};
+use alga_errors::{Code, Problem};
+use moka::sync::Cache;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Executions at the same time.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionLimits {
+    /// In this process. Not more than the engine's pool has places.
+    pub process: usize,
+    /// Of one tenant: a neighbour's burst leaves room for the others.
+    pub tenant: usize,
+    /// Of one install.
+    pub install: usize,
+}
+
+impl Default for AdmissionLimits {
+    fn default() -> Self {
+        Self { process: 256, tenant: 64, install: 32 }
+    }
+}
+
+/// Tenants and installs whose counters are kept. One that is forgotten while it executes starts to count from 0 again; the
+/// process's own limit holds in any case.
+const COUNTERS: u64 = 100_000;
+
+pub(crate) struct Admission {
+    limits: AdmissionLimits,
+    process: Arc<Semaphore>,
+    tenants: Cache<TenantId, Arc<Semaphore>>,
+    installs: Cache<InstallId, Arc<Semaphore>>,
+}
+
+/// Room for one execution, given back when dropped.
+pub(crate) struct Admitted {
+    _process: OwnedSemaphorePermit,
+    _tenant: OwnedSemaphorePermit,
+    _install: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    pub(crate) fn new(limits: AdmissionLimits) -> Self {
+        Self {
+            limits,
+            process: Arc::new(Semaphore::new(limits.process)),
+            tenants: Cache::new(COUNTERS),
+            installs: Cache::new(COUNTERS),
+        }
+    }
+
+    pub(crate) fn admit(&self, tenant: &TenantId, install: &InstallId) -> Result<Admitted, Problem> {
+        let limits = self.limits;
+        let tenant = self.tenants.get(tenant).unwrap_or_else(|| self.tenants.get_with_by_ref(tenant, || Arc::new(Semaphore::new(limits.tenant))));
+        let install =
+            self.installs.get(install).unwrap_or_else(|| self.installs.get_with_by_ref(install, || Arc::new(Semaphore::new(limits.install))));
+        Ok(Admitted {
+            _install: take(install, Code::RateLimited, "this install executes as often at the same time as it may")?,
+            _tenant: take(tenant, Code::RateLimited, "this tenant executes as often at the same time as it may")?,
+            _process: take(Arc::clone(&self.process), Code::Overloaded, "every place to execute is taken")?,
+        })
+    }
+}
+
+fn take(semaphore: Arc<Semaphore>, code: Code, message: &str) -> Result<OwnedSemaphorePermit, Problem> {
+    semaphore.try_acquire_owned().map_err(|_| Problem::new(code, message).retry_after_seconds(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_tenant_is_told_to_wait_and_its_neighbour_is_not() {
+        let admission = Admission::new(AdmissionLimits { process: 3, tenant: 2, install: 1 });
+        let admit = |tenant: &str, install: &str| admission.admit(&tenant.parse().unwrap(), &install.parse().unwrap());
+        let first = admit("a", "a1").unwrap();
+        assert_eq!(admit("a", "a1").err().unwrap().code(), Code::RateLimited);
+        let _second = admit("a", "a2").unwrap();
+        assert_eq!(admit("a", "a3").err().unwrap().code(), Code::RateLimited);
+        let _third = admit("b", "b1").unwrap();
+        assert_eq!(admit("b", "b2").err().unwrap().code(), Code::Overloaded);
+        drop(first);
+        assert!(admit("a", "a1").is_ok());
+    }
+}

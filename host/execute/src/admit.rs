@@ -1,0 +1,253 @@
+//! From a wire request to a permit and a request for the guest. Everything is checked once, here.
+
+use crate::limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES};
+use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest};
+use alga_auth::ServiceGrant;
+use alga_bundle::{CapabilityName, Digest, RequestId};
+use alga_capabilities::{GrantSet, Identity, Permit, Trigger};
+use alga_errors::{Code, Problem};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The host that a guest sees; it has none of its own, and the client's is none of its business.
+const GUEST_HOST: HeaderValue = HeaderValue::from_static("extension.invalid");
+
+/// What the caller said beside the body.
+pub(crate) struct CallerHeaders<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) extension: &'a str,
+}
+
+/// The permit for a request, if its token, header and body name the same context.
+pub(crate) fn permit(
+    wire: &WireRequest<'_>,
+    headers: &CallerHeaders<'_>,
+    grant: &ServiceGrant,
+    request: RequestId,
+    started: Instant,
+    defaults: &ExecutionDefaults,
+) -> Result<(Arc<Permit>, Digest), Problem> {
+    same_context(&wire.context, headers, grant)?;
+    let grants = granted(wire, grant)?;
+    let identity = Identity {
+        request,
+        tenant: grant.tenant_id.clone(),
+        extension: grant.extension_id.clone(),
+        install: grant.install_id.clone(),
+        version: Some(grant.version_id.clone()),
+    };
+    let permit = Permit {
+        identity,
+        trigger: trigger(&wire.context)?,
+        config: Arc::new(config(wire)?),
+        grants,
+        memory_bytes: defaults.memory_bytes(wire.limits.memory_mb),
+        deadline: started + defaults.timeout(wire.limits.timeout_ms),
+    };
+    Ok((Arc::new(permit), grant.content_hash))
+}
+
+fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &ServiceGrant) -> Result<(), Problem> {
+    let content_hash: Digest = context.content_hash.parse().map_err(|error| bad_request(format!("context.content_hash: {error}")))?;
+    let absent_or = |said: &Option<Cow<'_, str>>, expected: &str| said.as_deref().is_none_or(|said| said == expected);
+    let same = [
+        ("x-alga-tenant", headers.tenant == grant.tenant_id.as_str()),
+        ("x-alga-extension", headers.extension == grant.extension_id.as_str()),
+        ("context.tenant_id", context.tenant_id == grant.tenant_id.as_str()),
+        ("context.extension_id", context.extension_id == grant.extension_id.as_str()),
+        ("context.install_id", absent_or(&context.install_id, grant.install_id.as_str())),
+        ("context.version_id", absent_or(&context.version_id, grant.version_id.as_str())),
+        ("context.content_hash", content_hash == grant.content_hash),
+    ];
+    match same.iter().find(|(_, same)| !same) {
+        Some((name, _)) => Err(Problem::new(Code::ContextMismatch, format!("{name} is not what the service token is for"))),
+        None => Ok(()),
+    }
+}
+
+/// What the token grants; or less, if the caller names less; never more.
+fn granted(wire: &WireRequest<'_>, grant: &ServiceGrant) -> Result<GrantSet, Problem> {
+    let denied = |error: String| Problem::new(Code::CapabilityDenied, error);
+    let Some(providers) = &wire.providers else {
+        return GrantSet::of(&grant.grants).map_err(|error| denied(error.to_string()));
+    };
+    let mut names = Vec::with_capacity(providers.len());
+    for provider in providers {
+        let name: CapabilityName = provider.parse().map_err(denied)?;
+        if !grant.grants.contains(&name) {
+            return Err(denied(format!("`{name}` is not granted by the service token")));
+        }
+        names.push(name);
+    }
+    GrantSet::of(&names).map_err(|error| denied(error.to_string()))
+}
+
+fn trigger(context: &WireContext<'_>) -> Result<Trigger, Problem> {
+    let id = |id: &Option<Cow<'_, str>>, name: &str| {
+        let id = id.as_deref().ok_or_else(|| bad_request(format!("this trigger needs context.{name}")))?;
+        if id.len() <= 128 { Ok(id.to_owned()) } else { Err(bad_request(format!("context.{name} is too long"))) }
+    };
+    match context.trigger.as_deref() {
+        None | Some("http") => Ok(Trigger::Http),
+        Some("schedule") => Ok(Trigger::Schedule(id(&context.schedule_id, "schedule_id")?)),
+        Some("event") => Ok(Trigger::Event(id(&context.event_id, "event_id")?)),
+        Some(_) => Err(bad_request("context.trigger is http, schedule or event")),
+    }
+}
+
+fn config(wire: &WireRequest<'_>) -> Result<BTreeMap<String, String>, Problem> {
+    let config = match &wire.config {
+        Some(config) if wire.context.config.is_empty() => config,
+        _ => &wire.context.config,
+    };
+    let bytes: usize = config.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > CONFIG_BYTES {
+        return Err(bad_request(format!("configuration has more than {CONFIG_BYTES} bytes")));
+    }
+    Ok(config.clone())
+}
+
+/// The request that the guest gets.
+pub(crate) fn guest_request(wire: &WireHttp<'_>, request_id: &str) -> Result<Request<Full<Bytes>>, Problem> {
+    let method = Method::from_bytes(wire.method.as_bytes()).map_err(|_| bad_request("http.method is not a method"))?;
+    if matches!(method, Method::CONNECT | Method::TRACE) {
+        return Err(bad_request("http.method: CONNECT and TRACE are not for extensions"));
+    }
+    let mut request = Request::new(Full::new(body(wire)?));
+    *request.method_mut() = method;
+    *request.uri_mut() = target(wire)?;
+    let headers = request.headers_mut();
+    add_headers(headers, wire)?;
+    headers.insert(HOST, GUEST_HOST);
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    Ok(request)
+}
+
+fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
+    let not_a_target = || bad_request("http.path is not an absolute path, or http.query cannot follow it");
+    if !wire.path.starts_with('/') || wire.path.contains(['?', '#']) {
+        return Err(not_a_target());
+    }
+    let query = match &wire.query_string {
+        Some(raw) => raw.strip_prefix('?').unwrap_or(raw).to_owned(),
+        None => encode_query(wire),
+    };
+    let target = if query.is_empty() { wire.path.to_string() } else { format!("{}?{query}", wire.path) };
+    if target.len() > TARGET_BYTES {
+        return Err(bad_request(format!("path and query have more than {TARGET_BYTES} bytes")));
+    }
+    target.parse().map_err(|_| not_a_target())
+}
+
+/// application/x-www-form-urlencoded, with %20 for a blank.
+fn encode_query(wire: &WireHttp<'_>) -> String {
+    let mut encoded = String::new();
+    for (name, values) in &wire.query {
+        for value in values.iter() {
+            if !encoded.is_empty() {
+                encoded.push('&');
+            }
+            percent_encode(&mut encoded, name);
+            encoded.push('=');
+            percent_encode(&mut encoded, value);
+        }
+    }
+    encoded
+}
+
+fn percent_encode(into: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            into.push(char::from(byte));
+        } else {
+            // Writing into a string does not fail.
+            write!(into, "%{byte:02X}").ok();
+        }
+    }
+}
+
+fn add_headers(headers: &mut HeaderMap, wire: &WireHttp<'_>) -> Result<(), Problem> {
+    let mut bytes = 0;
+    for (name, values) in &wire.headers {
+        let not_a_header = || bad_request("http.headers has a name or value that HTTP does not allow");
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| not_a_header())?;
+        for value in values.iter() {
+            bytes += name.len() + value.len();
+            if headers.len() >= HEADERS || bytes > HEADER_BYTES {
+                return Err(bad_request(format!("more than {HEADERS} headers or {HEADER_BYTES} bytes of them")));
+            }
+            headers.append(parsed.clone(), HeaderValue::from_str(value).map_err(|_| not_a_header())?);
+        }
+    }
+    // The body is complete here; what the client said of its length is of no use to the guest and could only be wrong.
+    headers.remove(http::header::CONTENT_LENGTH);
+    Ok(())
+}
+
+fn body(wire: &WireHttp<'_>) -> Result<Bytes, Problem> {
+    let Some(encoded) = &wire.body_b64 else { return Ok(Bytes::new()) };
+    if encoded.len() > BODY_BYTES.div_ceil(3) * 4 {
+        return Err(Problem::new(Code::PayloadTooLarge, format!("http.body_b64 has more than {BODY_BYTES} bytes")));
+    }
+    let bytes = STANDARD.decode(encoded.as_bytes()).map_err(|_| bad_request("http.body_b64 is not standard base64 with padding"))?;
+    if bytes.len() > BODY_BYTES {
+        return Err(Problem::new(Code::PayloadTooLarge, format!("http.body_b64 has more than {BODY_BYTES} bytes")));
+    }
+    Ok(Bytes::from(bytes))
+}
+
+pub(crate) fn bad_request(message: impl Into<String>) -> Problem {
+    Problem::new(Code::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(json: &str) -> Result<Request<Full<Bytes>>, Problem> {
+        guest_request(&serde_json::from_str(json).unwrap(), "r-1")
+    }
+
+    #[test]
+    fn query_keys_are_encoded_and_repeated_ones_kept() {
+        let request = http(r#"{"method":"GET","path":"/a","query":{"k":["1","é&="],"x y":""}}"#).unwrap();
+        assert_eq!(request.uri().to_string(), "/a?k=1&k=%C3%A9%26%3D&x%20y=");
+    }
+
+    #[test]
+    fn base64_has_one_spelling() {
+        let code = |body: &str| http(&format!(r#"{{"method":"POST","path":"/","body_b64":"{body}"}}"#)).map(|_| ()).err().map(|error| error.code());
+        assert_eq!(code("aGk="), None);
+        assert_eq!(code(""), None);
+        for bad in ["aGk", "aGl=", "aG k=", "aGk=\\n", "a-_=", "====", "aGk=aGk="] {
+            assert_eq!(code(bad), Some(Code::BadRequest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_http_is_refused() {
+        for bad in [
+            r#"{"method":"GET /","path":"/"}"#,
+            r#"{"method":"CONNECT","path":"/"}"#,
+            r#"{"method":"GET","path":"a"}"#,
+            r#"{"method":"GET","path":"/a?b"}"#,
+            r#"{"method":"GET","path":"/a b"}"#,
+            r#"{"method":"GET","path":"/","query_string":"a#b c"}"#,
+            r#"{"method":"GET","path":"/","headers":{"a b":"c"}}"#,
+            r#"{"method":"GET","path":"/","headers":{"a":"b\r\nc: d"}}"#,
+        ] {
+            assert_eq!(http(bad).err().map(|error| error.code()), Some(Code::BadRequest), "{bad}");
+        }
+    }
+}

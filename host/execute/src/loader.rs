@@ -1,0 +1,213 @@
+//! From a content hash to something that can be instantiated.
+//!
+//! 1. ready for these grants: in memory; 2. component: in memory; else 3. the release is fetched and hashed, 4. read under the limits, 5. its
+//!    signature verified, 6. its real imports compared with manifest and grants, 7. its machine code taken from this host's cache or compiled
+//!    in a child, 8. loaded. Steps 3 to 8 happen once for many that wait.
+
+use alga_bundle::{Bundle, CapabilityProof, Digest};
+use alga_capabilities::{GrantSet, Host, known, new_linker};
+use alga_engine::{CompileError, Compiler, Engine, MachineCode, MachineCodeCache};
+use alga_errors::{Code, Problem, chain};
+use alga_signing::{TrustBundle, verify};
+use moka::future::Cache;
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use wasmtime::component::Component;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+/// Components that are kept ready.
+const COMPONENTS: u64 = 1_000;
+/// How long a failure is remembered: long enough to keep a crowd away, short enough that a repaired store is noticed.
+const FAILURE_MEMORY: Duration = Duration::from_secs(5);
+/// Failures that are remembered.
+const FAILURES: u64 = 10_000;
+
+/// A release as it is stored; nothing is believed of it.
+#[derive(Debug, Clone)]
+pub struct StoredRelease {
+    /// `bundle.tar.zst`.
+    pub bundle: Vec<u8>,
+    /// The signed statement.
+    pub signatures: Vec<u8>,
+}
+
+/// The store did not answer.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+/// A fetch under way; none when there is no such release.
+pub type SourceFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<StoredRelease>, SourceError>> + Send + 'a>>;
+
+/// Where releases come from.
+pub trait BundleSource: Send + Sync {
+    /// Fetches what is stored for a content hash.
+    fn fetch(&self, content_hash: Digest) -> SourceFuture<'_>;
+}
+
+/// What a loader works with.
+pub struct LoaderParts {
+    /// The engine.
+    pub engine: Engine,
+    /// The compiler's parent side.
+    pub compiler: Compiler,
+    /// Machine code on disk.
+    pub cache: Arc<MachineCodeCache>,
+    /// Where releases come from.
+    pub source: Arc<dyn BundleSource>,
+    /// Whose releases are believed.
+    pub trust: Arc<TrustBundle>,
+}
+
+/// Loads components and keeps them ready.
+pub struct Loader {
+    parts: LoaderParts,
+    components: Cache<Digest, Arc<Loaded>>,
+    prepared: Cache<(Digest, GrantSet), Arc<Prepared>>,
+    failures: moka::sync::Cache<Digest, LoadFailure>,
+    compilations: AtomicU64,
+}
+
+/// A component that has passed every check.
+struct Loaded {
+    component: Component,
+    proof: CapabilityProof,
+}
+
+/// A component with everything linked that it was granted, ready to be instantiated.
+pub(crate) struct Prepared {
+    pub(crate) pre: ProxyPre<Host>,
+}
+
+/// Why a component is not ready.
+#[derive(Debug, Clone, thiserror::Error)]
+enum LoadFailure {
+    #[error("there is no release with this content hash")]
+    Unknown,
+    #[error("the store did not answer: {0}")]
+    Unavailable(String),
+    #[error("the stored release is not what it should be: {0}")]
+    Rejected(String),
+    #[error("it imports what was not granted: {0}")]
+    Denied(String),
+    #[error("ours: {0}")]
+    Internal(String),
+}
+
+impl Loader {
+    /// A loader that has nothing in memory.
+    #[must_use]
+    pub fn new(parts: LoaderParts) -> Self {
+        Self {
+            parts,
+            components: Cache::new(COMPONENTS),
+            prepared: Cache::new(COMPONENTS),
+            failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURE_MEMORY).build(),
+            compilations: AtomicU64::new(0),
+        }
+    }
+
+    /// How often a component was compiled since the start.
+    #[must_use]
+    pub fn compilations(&self) -> u64 {
+        self.compilations.load(Ordering::Relaxed)
+    }
+
+    /// What can be instantiated for this content and these grants, and whether it had to be made first.
+    pub(crate) async fn prepare(&self, content_hash: Digest, grants: GrantSet) -> Result<(Arc<Prepared>, bool), Problem> {
+        let key = (content_hash, grants);
+        if let Some(ready) = self.prepared.get(&key).await {
+            return Ok((ready, false));
+        }
+        let made = self.prepared.try_get_with(key, Box::pin(self.make(content_hash, grants))).await;
+        made.map(|prepared| (prepared, true)).map_err(|failure| problem(&failure))
+    }
+
+    async fn make(&self, content_hash: Digest, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
+        let loaded = self.loaded(content_hash).await?;
+        let missing: Vec<_> = grants.missing(&loaded.proof).map(ToString::to_string).collect();
+        if !missing.is_empty() {
+            return Err(LoadFailure::Denied(missing.join(", ")));
+        }
+        let link = || {
+            let linker = new_linker(&self.parts.engine, grants)?;
+            ProxyPre::new(linker.instantiate_pre(&loaded.component)?)
+        };
+        let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
+        Ok(Arc::new(Prepared { pre }))
+    }
+
+    async fn loaded(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
+        if let Some(failure) = self.failures.get(&content_hash) {
+            return Err(failure);
+        }
+        let load = Box::pin(self.load(content_hash));
+        let loaded = self.components.try_get_with(content_hash, load).await;
+        loaded.map_err(|failure| {
+            self.failures.insert(content_hash, (*failure).clone());
+            (*failure).clone()
+        })
+    }
+
+    async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
+        // 3.
+        let fetched = self.parts.source.fetch(content_hash).await;
+        let release = fetched.map_err(|error| LoadFailure::Unavailable(error.to_string()))?.ok_or(LoadFailure::Unknown)?;
+        // 4. to 6.
+        let trust = Arc::clone(&self.parts.trust);
+        let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
+        let bundle = checked.map_err(|error| LoadFailure::Internal(error.to_string()))??;
+        // 7. and 8.
+        let component = self.component(&bundle).await?;
+        Ok(Arc::new(Loaded { component, proof: bundle.proof().clone() }))
+    }
+
+    async fn component(&self, bundle: &Bundle) -> Result<Component, LoadFailure> {
+        let key = *bundle.proof().component.as_bytes();
+        let cache = Arc::clone(&self.parts.cache);
+        let cached = tokio::task::spawn_blocking(move || cache.get(&key)).await.ok().flatten();
+        if let Some(component) = cached.and_then(|code| self.parts.engine.load(&code).ok()) {
+            return Ok(component);
+        }
+        let code = self.compile(bundle.component()).await?;
+        let component = self.parts.engine.load(&code).map_err(|error| LoadFailure::Internal(chain(&error).to_string()))?;
+        if let Err(error) = self.parts.cache.put(&key, &code) {
+            tracing::warn!(error = %chain(&error), "machine code could not be kept; it will be compiled again");
+        }
+        Ok(component)
+    }
+
+    async fn compile(&self, component: &[u8]) -> Result<MachineCode, LoadFailure> {
+        self.compilations.fetch_add(1, Ordering::Relaxed);
+        self.parts.compiler.compile(component).await.map_err(|error| match error {
+            CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
+            CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(&error).to_string()),
+        })
+    }
+}
+
+/// Hash, form, signature, proof: over the bytes that are then used.
+fn check(content_hash: Digest, release: &StoredRelease, trust: &TrustBundle) -> Result<Bundle, LoadFailure> {
+    if Digest::of(&release.bundle) != content_hash {
+        return Err(LoadFailure::Rejected("its bytes have another hash".into()));
+    }
+    let rejected = |error: &(dyn Error + 'static)| LoadFailure::Rejected(chain(error).to_string());
+    let bundle = Bundle::read(&release.bundle, known()).map_err(|error| rejected(&error))?;
+    verify(&release.signatures, &bundle, trust).map_err(|error| rejected(&error))?;
+    Ok(bundle)
+}
+
+fn problem(failure: &Arc<LoadFailure>) -> Problem {
+    let cause = failure.to_string();
+    let problem = match &**failure {
+        LoadFailure::Unknown => Problem::new(Code::ExtensionNotAvailable, "there is no such extension version"),
+        LoadFailure::Unavailable(_) => {
+            Problem::new(Code::BundleUnavailable, "the store of extensions does not answer").retry_after_seconds(5)
+        }
+        LoadFailure::Rejected(_) => Problem::new(Code::BundleRejected, "the stored extension failed its verification"),
+        LoadFailure::Denied(missing) => Problem::new(Code::CapabilityDenied, format!("the extension needs what this install was not granted: {missing}"))
+            .with_hint("grant it to the install: `alga install … --grant <capability>`"),
+        LoadFailure::Internal(_) => return Problem::internal(cause),
+    };
+    problem.caused_by(cause)
+}

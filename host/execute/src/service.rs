@@ -1,0 +1,202 @@
+use crate::admission::Admission;
+use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
+use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS};
+use crate::invoke::invoke;
+use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
+use alga_auth::{Remembered, ServiceGrant, TokenVerifier};
+use alga_bundle::{Digest, RequestId};
+use alga_capabilities::{Accounting, LogRecord, Permit, Services};
+use alga_engine::Engine;
+use alga_errors::{Code, Problem, chain};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the service works with.
+pub struct ExecuteServiceParts {
+    /// The engine.
+    pub engine: Engine,
+    /// The loader.
+    pub loader: Arc<Loader>,
+    /// What capabilities need from outside.
+    pub services: Services,
+    /// Verifies service tokens.
+    pub tokens: TokenVerifier,
+    /// Time and memory.
+    pub defaults: ExecutionDefaults,
+    /// Executions at the same time.
+    pub admission: AdmissionLimits,
+}
+
+/// Executes extensions for whoever has a service token.
+pub struct ExecuteService {
+    parts: ExecuteServiceParts,
+    remembered: Remembered<Arc<ServiceGrant>>,
+    admission: Admission,
+    idempotency: Idempotency,
+    is_draining: AtomicBool,
+    is_poisoned: AtomicBool,
+}
+
+/// A request as it came, not yet believed.
+pub(crate) struct Incoming<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) headers: CallerHeaders<'a>,
+    pub(crate) idempotency_key: Option<&'a str>,
+    pub(crate) wire: WireRequest<'a>,
+    pub(crate) request_id: RequestId,
+    pub(crate) started: Instant,
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) result: Result<GuestResponse, Problem>,
+    pub(crate) usage: Usage,
+}
+
+impl ExecuteService {
+    /// A service that has executed nothing yet.
+    #[must_use]
+    pub fn new(parts: ExecuteServiceParts) -> Self {
+        let admission = Admission::new(parts.admission);
+        Self {
+            parts,
+            remembered: Remembered::new(),
+            admission,
+            idempotency: Idempotency::new(),
+            is_draining: AtomicBool::new(false),
+            is_poisoned: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on new requests are sent away, so that those under way can finish before the process stops.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests should be sent here: not draining, time for guests advances, and no panic has left a doubt.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_draining.load(Ordering::Relaxed) && !self.is_poisoned.load(Ordering::Relaxed) && self.parts.engine.is_ticking()
+    }
+
+    /// The loader, for figures.
+    #[must_use]
+    pub fn loader(&self) -> &Loader {
+        &self.parts.loader
+    }
+
+    /// 1. token; 2. token, header and body agree; 3. the guest's request; 4. once for an idempotency key; then see [`Self::run`].
+    pub(crate) async fn execute(&self, incoming: Incoming<'_>) -> Result<Arc<Outcome>, Problem> {
+        if self.is_draining.load(Ordering::Relaxed) {
+            return Err(Problem::new(Code::Draining, "this runner is about to stop").retry_after_seconds(1));
+        }
+        // 1.
+        let grant = self.authenticate(incoming.token)?;
+        // 2.
+        let (wire, defaults) = (&incoming.wire, &self.parts.defaults);
+        let (permit, content_hash) =
+            permit(wire, &incoming.headers, &grant, incoming.request_id.clone(), incoming.started, defaults)?;
+        // 3.
+        let request = guest_request(&wire.http, permit.identity.request.as_str())?;
+        // 4.
+        let run = self.run(&permit, content_hash, request, incoming.started);
+        let Some(key) = incoming.idempotency_key else { return Ok(Arc::new(run.await)) };
+        if !(1..=KEY_CHARACTERS).contains(&key.len()) {
+            return Err(bad_request(format!("x-idempotency-key has 1 to {KEY_CHARACTERS} characters")));
+        }
+        let key = IdempotencyKey {
+            tenant: permit.identity.tenant.clone(),
+            install: permit.identity.install.clone(),
+            method: wire.http.method.to_string(),
+            path: wire.http.path.to_string(),
+            key: key.to_owned(),
+        };
+        let body = wire.http.body_b64.as_deref().unwrap_or_default();
+        self.idempotency.once(key, body.as_bytes(), run).await
+    }
+
+    fn authenticate(&self, token: &str) -> Result<Arc<ServiceGrant>, Problem> {
+        let verify = |token: &str| {
+            let (grant, expires) = self.parts.tokens.verify::<ServiceGrant>(token)?;
+            Ok((Arc::new(grant), expires))
+        };
+        let unauthenticated = |error| Problem::new(Code::Unauthenticated, "a valid service token is required").caused_by(error);
+        self.remembered.get(token, verify).map_err(unauthenticated)
+    }
+
+    /// 1. room; 2. something to instantiate; 3. the call; 4. the account.
+    async fn run(&self, permit: &Arc<Permit>, content_hash: Digest, request: Request<Full<Bytes>>, started: Instant) -> Outcome {
+        let mut usage = Usage::default();
+        let result = self.run_accounted(permit, content_hash, request, &mut usage).await;
+        usage.duration_us = microseconds(started.elapsed());
+        record(permit, content_hash, &result, &usage);
+        Outcome { result, usage }
+    }
+
+    async fn run_accounted(
+        &self,
+        permit: &Arc<Permit>,
+        content_hash: Digest,
+        request: Request<Full<Bytes>>,
+        usage: &mut Usage,
+    ) -> Result<GuestResponse, Problem> {
+        // 1.
+        let _admitted = self.admission.admit(&permit.identity.tenant, &permit.identity.install)?;
+        // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
+        let prepare = self.parts.loader.prepare(content_hash, permit.grants);
+        let too_late = |_| Problem::new(Code::DeadlineExceeded, "the extension was not loaded when its time was over");
+        let (prepared, cold) = tokio::time::timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
+        // 3.
+        let invocation = Box::pin(invoke(&self.parts.engine, &prepared, permit, &self.parts.services, request)).await;
+        if invocation.panicked {
+            self.is_poisoned.store(true, Ordering::Relaxed);
+        }
+        // 4.
+        let accounting = invocation.accounting;
+        usage.cold = cold;
+        usage.cpu_us = microseconds(invocation.cpu);
+        usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
+        usage.host_calls = accounting.host_calls;
+        publish_log(permit, &accounting);
+        invocation.result
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The execution's record in the operator's log.
+fn record(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
+    let identity = &permit.identity;
+    let (request, tenant, extension, install) = (&identity.request, &identity.tenant, &identity.extension, &identity.install);
+    match result {
+        Ok(response) => tracing::debug!(
+            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status = response.status,
+            duration_us = usage.duration_us, cpu_us = usage.cpu_us, memory_peak_bytes = usage.memory_peak_bytes, cold = usage.cold, "executed"
+        ),
+        Err(problem) => tracing::warn!(
+            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, code = problem.code().as_str(),
+            duration_us = usage.duration_us, cause = %chain(problem), "not executed"
+        ),
+    }
+}
+
+/// What the guest logged, tagged by the host. Text of a stranger is a field's value, escaped by the formatter, never a line of its own.
+fn publish_log(permit: &Permit, accounting: &Accounting) {
+    let identity = &permit.identity;
+    for LogRecord { level, message, fields, is_cut } in &accounting.log {
+        tracing::info!(
+            target: "alga::extension", request = %identity.request, tenant = %identity.tenant, extension = %identity.extension,
+            install = %identity.install, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut
+        );
+    }
+    if accounting.log_dropped > 0 {
+        tracing::info!(target: "alga::extension", request = %identity.request, tenant = %identity.tenant, dropped = accounting.log_dropped);
+    }
+}

@@ -1,0 +1,90 @@
+use super::*;
+use std::collections::BTreeMap;
+
+fn bundle(publisher: &str, name: &str, version: &str) -> Bundle {
+    let manifest = format!(r#"{{"name":"{name}","publisher":"{publisher}","version":"{version}"}}"#);
+    let component = wat::parse_str("(component)").unwrap();
+    let files = BTreeMap::from([
+        ("manifest.json".parse().unwrap(), manifest.into_bytes()),
+        ("dist/main.wasm".parse().unwrap(), component),
+    ]);
+    Bundle::read(&alga_bundle::pack(&files).unwrap(), &[]).unwrap()
+}
+
+fn trusting(publisher: &str, key: &SigningKey) -> TrustBundle {
+    TrustBundle::default().with_key(publisher.parse().unwrap(), key.verifying_key())
+}
+
+#[test]
+fn a_signed_release_verifies_and_names_its_key() {
+    let key = SigningKey::generate().unwrap();
+    let bundle = bundle("example", "com.example.a", "1.0.0");
+    let verified = verify(&sign(&bundle, &key).to_json(), &bundle, &trusting("example", &key)).unwrap();
+    assert_eq!(verified.key, key.verifying_key().id());
+    assert_eq!(verified.statement, Statement::about(&bundle));
+}
+
+#[test]
+fn a_signature_cannot_be_moved_to_anything_else() {
+    let key = SigningKey::generate().unwrap();
+    let trust = trusting("example", &key).with_key("other".parse().unwrap(), key.verifying_key());
+    let envelope = sign(&bundle("example", "com.example.a", "1.0.0"), &key).to_json();
+    for (publisher, name, version) in
+        [("other", "com.example.a", "1.0.0"), ("example", "com.example.b", "1.0.0"), ("example", "com.example.a", "1.0.1")]
+    {
+        assert!(matches!(verify(&envelope, &bundle(publisher, name, version), &trust), Err(Rejected::Subject(_))));
+    }
+}
+
+#[test]
+fn a_stranger_an_unknown_publisher_and_a_key_of_another_publisher_are_rejected() {
+    let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let bundle = bundle("example", "com.example.a", "1.0.0");
+    let envelope = sign(&bundle, &theirs).to_json();
+    assert!(matches!(verify(&envelope, &bundle, &trusting("example", &ours)), Err(Rejected::Key(_))));
+    assert!(matches!(verify(&envelope, &bundle, &trusting("exampl", &theirs)), Err(Rejected::Publisher(_))));
+    let theirs_elsewhere = trusting("example", &ours).with_key("other".parse().unwrap(), theirs.verifying_key());
+    assert!(matches!(verify(&envelope, &bundle, &theirs_elsewhere), Err(Rejected::Key(_))));
+}
+
+#[test]
+fn no_signature_an_empty_one_and_nonsense_are_rejected() {
+    let key = SigningKey::generate().unwrap();
+    let bundle = bundle("example", "com.example.a", "1.0.0");
+    let trust = trusting("example", &key);
+    let good = String::from_utf8(sign(&bundle, &key).to_json()).unwrap();
+    let stripped = r#"{"payloadType":"x","payload":"","signatures":[]}"#;
+    let wrong_type = good.replace("vnd.alga.release", "vnd.alga.other");
+    for bad in ["", "null", " ", "{}", stripped, &wrong_type] {
+        assert!(verify(bad.as_bytes(), &bundle, &trust).is_err(), "{bad}");
+    }
+    assert!(verify(&vec![b' '; 65 * 1024], &bundle, &trust).is_err());
+}
+
+#[test]
+fn one_changed_bit_of_a_valid_envelope_never_verifies_as_something_else() {
+    let key = SigningKey::generate().unwrap();
+    let bundle = bundle("example", "com.example.a", "1.0.0");
+    let trust = trusting("example", &key);
+    let good = sign(&bundle, &key).to_json();
+    for position in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[position] ^= 1 << bit;
+            if let Ok(verified) = verify(&bad, &bundle, &trust) {
+                assert_eq!(verified.statement, Statement::about(&bundle), "byte {position}");
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_survive_their_files() {
+    let key = SigningKey::generate().unwrap();
+    let again = SigningKey::from_pem(&key.to_pem().unwrap()).unwrap();
+    assert_eq!(again.verifying_key(), key.verifying_key());
+    let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
+    assert!(TrustBundle::parse(trust.as_bytes()).unwrap().knows(&"example".parse().unwrap()));
+    assert!(TrustBundle::parse(br#"{"publishers":[]}"#).is_err());
+    assert!(SigningKey::from_pem("nonsense").is_err());
+}

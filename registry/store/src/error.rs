@@ -1,0 +1,40 @@
+/// Why the store did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[error("the database")]
+    Database(#[from] sqlx::Error),
+    /// Its migrations.
+    #[error("migrating the database")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The object store.
+    #[error("the object store")]
+    Objects(#[from] object_store::Error),
+    /// A row that this program would not have written.
+    #[error("a row cannot be read: {0}")]
+    Row(String),
+    /// Another content was published under this version before.
+    #[error("version {version} of {name} is published already, with other content ({content_hash})")]
+    VersionTaken {
+        /// The extension.
+        name: String,
+        /// The version.
+        version: String,
+        /// What is published.
+        content_hash: String,
+    },
+    /// The name belongs to another publisher.
+    #[error("{name} belongs to publisher `{publisher}`")]
+    NameTaken {
+        /// The extension.
+        name: String,
+        /// Who has it.
+        publisher: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn row(error: impl std::fmt::Display) -> Self {
+        Self::Row(error.to_string())
+    }
+}

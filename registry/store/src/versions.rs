@@ -1,0 +1,220 @@
+use crate::database::{new_id, now_ms};
+use crate::{Database, StoreError};
+use alga_bundle::{CapabilityProof, Digest, ExtensionId, ExtensionName, Manifest, PublisherName, Version, VersionId};
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
+
+/// A version to publish; everything about it has been verified.
+#[derive(Debug)]
+pub struct NewVersion<'a> {
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// Its capability proof.
+    pub proof: &'a CapabilityProof,
+    /// Its content.
+    pub content_hash: Digest,
+    /// The size of that content in bytes.
+    pub size_bytes: usize,
+    /// The key that signed it.
+    pub signing_key: &'a str,
+}
+
+/// A published version.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionRow {
+    /// Its id.
+    pub id: VersionId,
+    /// Its extension's id.
+    pub extension_id: ExtensionId,
+    /// Its extension's name.
+    pub name: ExtensionName,
+    /// Its publisher.
+    pub publisher: PublisherName,
+    /// The version.
+    pub version: Version,
+    /// Its content.
+    pub content_hash: Digest,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// What it can touch at the most.
+    pub capability_proof: CapabilityProof,
+    /// The key that signed it.
+    pub signing_key: String,
+    /// Whether it may be installed and run.
+    pub status: VersionStatus,
+    /// When it was published, in milliseconds since 1970.
+    pub published_at_ms: i64,
+}
+
+/// Whether a version may be installed and run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VersionStatus {
+    /// Both.
+    Published,
+    /// Runs where it is installed, is not installed any more.
+    Yanked,
+    /// Neither.
+    Revoked,
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// The version is new.
+    Created(VersionId),
+    /// The same content was published under this version before.
+    Unchanged(VersionId),
+}
+
+/// `concat!` takes literals only: the columns and the join that every query of versions has.
+macro_rules! select {
+    ($($rest:literal)*) => {
+        concat!(
+            "SELECT v.id, v.extension_id, r.name, r.publisher, v.version, v.content_hash, v.manifest, v.capability_proof, v.signing_key, ",
+            "v.status, v.published_at_ms FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id ",
+            $($rest),*
+        )
+    };
+}
+
+impl Database {
+    /// Publishes a version whose bundle is in the blob store. All of it happens, or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::VersionTaken`] when the version has another content, [`StoreError::NameTaken`] when the name is another publisher's.
+    pub async fn publish(&self, new: &NewVersion<'_>) -> Result<PublishOutcome, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        // A write comes first, so that two publishers of one version wait for each other instead of failing.
+        insert_bundle(&mut transaction, new).await?;
+        let extension_id = ensure_extension(&mut transaction, new).await?;
+        let version_id = insert_version(&mut transaction, new, &extension_id).await?;
+        let (stored_id, stored_hash) = stored_version(&mut transaction, new, &extension_id).await?;
+        if stored_hash != new.content_hash.to_string() {
+            let (name, version) = (new.manifest.name.to_string(), new.manifest.version.to_string());
+            return Err(StoreError::VersionTaken { name, version, content_hash: stored_hash });
+        }
+        transaction.commit().await?;
+        let is_new = stored_id == version_id;
+        let id: VersionId = stored_id.parse().map_err(StoreError::row)?;
+        Ok(if is_new { PublishOutcome::Created(id) } else { PublishOutcome::Unchanged(id) })
+    }
+
+    /// A version by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn version(&self, name: &str, version: &str) -> Result<Option<VersionRow>, StoreError> {
+        let row = sqlx::query(select!("WHERE r.name = $1 AND v.version = $2")).bind(name).bind(version).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The versions of an extension, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn versions(&self, name: &str, limit: u32) -> Result<Vec<VersionRow>, StoreError> {
+        let rows = sqlx::query(select!("WHERE r.name = $1 ORDER BY v.id DESC LIMIT $2")).bind(name).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO extension_bundle (content_hash, size_bytes, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT (content_hash) DO NOTHING",
+    )
+    .bind(new.content_hash.to_string())
+    .bind(i64::try_from(new.size_bytes).unwrap_or(i64::MAX))
+    .bind(now_ms())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The extension's id; the first to publish a name keeps it.
+async fn ensure_extension(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<String, StoreError> {
+    sqlx::query(
+        "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(new_id())
+    .bind(new.manifest.name.as_str())
+    .bind(new.manifest.publisher.as_str())
+    .bind(now_ms())
+    .execute(&mut **transaction)
+    .await?;
+    let row = sqlx::query("SELECT id, publisher FROM extension_registry WHERE name = $1")
+        .bind(new.manifest.name.as_str())
+        .fetch_one(&mut **transaction)
+        .await?;
+    let publisher: String = row.try_get("publisher")?;
+    if publisher != new.manifest.publisher.as_str() {
+        return Err(StoreError::NameTaken { name: new.manifest.name.to_string(), publisher });
+    }
+    Ok(row.try_get("id")?)
+}
+
+async fn insert_version(
+    transaction: &mut Transaction<'_, Any>,
+    new: &NewVersion<'_>,
+    extension_id: &str,
+) -> Result<String, StoreError> {
+    let id = new_id();
+    sqlx::query(
+        "INSERT INTO extension_version \
+         (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, status, published_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'published', $8) ON CONFLICT (extension_id, version) DO NOTHING",
+    )
+    .bind(id.clone())
+    .bind(extension_id)
+    .bind(new.manifest.version.to_string())
+    .bind(new.content_hash.to_string())
+    .bind(serde_json::to_string(new.manifest).map_err(StoreError::row)?)
+    .bind(serde_json::to_string(new.proof).map_err(StoreError::row)?)
+    .bind(new.signing_key)
+    .bind(now_ms())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(id)
+}
+
+async fn stored_version(
+    transaction: &mut Transaction<'_, Any>,
+    new: &NewVersion<'_>,
+    extension_id: &str,
+) -> Result<(String, String), StoreError> {
+    let row = sqlx::query("SELECT id, content_hash FROM extension_version WHERE extension_id = $1 AND version = $2")
+        .bind(extension_id)
+        .bind(new.manifest.version.to_string())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok((row.try_get("id")?, row.try_get("content_hash")?))
+}
+
+pub(crate) fn read(row: &AnyRow) -> Result<VersionRow, StoreError> {
+    let text = |name: &str| -> Result<String, StoreError> { Ok(row.try_get(name)?) };
+    Ok(VersionRow {
+        id: text("id")?.parse().map_err(StoreError::row)?,
+        extension_id: text("extension_id")?.parse().map_err(StoreError::row)?,
+        name: text("name")?.parse().map_err(StoreError::row)?,
+        publisher: text("publisher")?.parse().map_err(StoreError::row)?,
+        version: text("version")?.parse().map_err(StoreError::row)?,
+        content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
+        manifest: serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?,
+        capability_proof: serde_json::from_str(&text("capability_proof")?).map_err(StoreError::row)?,
+        signing_key: text("signing_key")?,
+        status: VersionStatus::parse(&text("status")?)?,
+        published_at_ms: row.try_get("published_at_ms")?,
+    })
+}
+
+impl VersionStatus {
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "published" => Ok(Self::Published),
+            "yanked" => Ok(Self::Yanked),
+            "revoked" => Ok(Self::Revoked),
+            other => Err(StoreError::Row(format!("version status `{other}`"))),
+        }
+    }
+}
