@@ -11,4 +11,4 @@ mod problem;
 
 pub use chain::{Chain, chain};
 pub use code::{Blame, Code};
-pub use problem::{Body, Problem};
+pub use problem::{Body, ClientBody, Problem};

@@ -105,3 +105,26 @@ pub struct Body<'a> {
     /// By which the operator finds the cause.
     pub request_id: &'a str,
 }
+
+/// `{error, message, requestId, hint?}`: the body that gateway and registry answer with.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientBody<'a> {
+    /// See [`Code::as_str`].
+    pub error: &'static str,
+    /// A sentence for people.
+    pub message: &'a str,
+    /// By which the operator finds the cause.
+    pub request_id: &'a str,
+    /// The cure, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'a str>,
+}
+
+impl Problem {
+    /// The body of a response of gateway or registry.
+    #[must_use]
+    pub fn client_body<'a>(&'a self, request_id: &'a str) -> ClientBody<'a> {
+        ClientBody { error: self.code.as_str(), message: &self.message, request_id, hint: self.hint() }
+    }
+}

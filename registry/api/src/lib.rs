@@ -1,0 +1,60 @@
+//! The registry's HTTP interface.
+//!
+//! | route | does |
+//! |---|---|
+//! | `POST /v1/registry/extensions` | publishes a release: `multipart/form-data` with `bundle` and `signatures` |
+//! | `GET /v1/registry/extensions/{name}/versions` | lists versions, newest first |
+//! | `GET /v1/registry/extensions/{name}/versions/{version}` | shows one, with its capability proof |
+//! | `POST /v1/registry/tenants/{tenant}/installs` | installs a version with grants and configuration |
+//! | `GET /v1/registry/tenants/{tenant}/installs` | lists installs |
+//!
+//! Every route needs the operator's token. Errors are `{error, message, requestId, hint?}`.
+
+mod controllers;
+mod failure;
+
+use alga_auth::AdministratorToken;
+use alga_engine::{Compiler, MachineCodeCache};
+use alga_signing::TrustBundle;
+use alga_store::{BlobStore, Database};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// Bytes of a publish request beside the bundle: signatures and multipart's own text.
+const FORM_BYTES: usize = 128 * 1024;
+
+/// What the registry works with.
+#[derive(Clone)]
+pub struct RegistryParts {
+    /// Rows.
+    pub database: Database,
+    /// Bundles.
+    pub blobs: BlobStore,
+    /// Whose releases are believed.
+    pub trust: Arc<TrustBundle>,
+    /// Proves that a component compiles before anybody installs it.
+    pub compiler: Compiler,
+    /// Where the machine code of that proof is kept.
+    pub cache: Arc<MachineCodeCache>,
+    /// The operator's token.
+    pub administrator: AdministratorToken,
+    /// Told when an install changed, so that nothing works with what was.
+    pub on_install: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// The registry's routes.
+pub fn router(parts: RegistryParts) -> Router {
+    let limit = DefaultBodyLimit::max(alga_bundle::limits::BUNDLE_BYTES + FORM_BYTES);
+    let parts = Arc::new(parts);
+    Router::new()
+        .route("/v1/registry/extensions", post(controllers::publish::publish))
+        .route("/v1/registry/extensions/{name}/versions", get(controllers::versions::list))
+        .route("/v1/registry/extensions/{name}/versions/{version}", get(controllers::versions::show))
+        .route("/v1/registry/tenants/{tenant}/installs", post(controllers::installs::create).get(controllers::installs::list))
+        .layer(limit)
+        .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
+        .with_state(parts)
+}

@@ -1,0 +1,38 @@
+use alga_auth::{Caller, Remembered, TokenVerifier};
+use alga_bundle::TenantId;
+use alga_errors::{Code, Problem};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use std::sync::Arc;
+
+/// How callers prove who they are.
+pub struct Authentication {
+    tokens: TokenVerifier,
+    remembered: Remembered<Arc<Caller>>,
+    developer: Option<Arc<Caller>>,
+}
+
+impl Authentication {
+    /// Callers have tokens. `dev_tenant`: whose user a request without a token is; for development on loopback only.
+    #[must_use]
+    pub fn new(tokens: TokenVerifier, dev_tenant: Option<TenantId>) -> Self {
+        let developer = dev_tenant.map(|tenant| Arc::new(Caller::developer(tenant)));
+        Self { tokens, remembered: Remembered::new(), developer }
+    }
+
+    /// Who sent these headers.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+        let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid token of the product is required");
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return self.developer.clone().ok_or_else(unauthenticated);
+        };
+        let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        let token = token.filter(|_| values.next().is_none()).ok_or_else(unauthenticated)?;
+        let verify = |token: &str| {
+            let (caller, expires) = self.tokens.verify::<Caller>(token)?;
+            Ok((Arc::new(caller), expires))
+        };
+        self.remembered.get(token, verify).map_err(|error| unauthenticated().caused_by(error))
+    }
+}

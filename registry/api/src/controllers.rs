@@ -1,0 +1,29 @@
+//! One file for each resource.
+
+pub(crate) mod installs;
+pub(crate) mod publish;
+pub(crate) mod versions;
+
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_errors::{Code, Problem};
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Lets through who has the operator's token.
+pub(crate) async fn administrator_only(State(parts): State<Arc<RegistryParts>>, request: Request, next: Next) -> Response {
+    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
+    if token.is_some_and(|token| parts.administrator.matches(token)) {
+        return next.run(request).await;
+    }
+    let problem = Problem::new(Code::Unauthenticated, "the registry needs the operator's token")
+        .with_hint("pass --token-file; an embedded server keeps it in `admin.token` of its data folder");
+    Failure(problem).into_response()
+}
+
+pub(crate) fn not_found(what: &str) -> Failure {
+    Failure(Problem::new(Code::NotFound, format!("there is no {what}")))
+}

@@ -1,0 +1,46 @@
+use alga_errors::{Code, Problem, chain};
+use alga_store::StoreError;
+use axum::Json;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// A [`Problem`] on its way to the client. Logged here, once, with its cause.
+pub(crate) struct Failure(pub(crate) Problem);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        let problem = match error {
+            StoreError::VersionTaken { .. } => Problem::new(Code::Conflict, message).with_hint("publish the change under a new version"),
+            StoreError::NameTaken { .. } => Problem::new(Code::Forbidden, message),
+            other => Problem::internal(other),
+        };
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let problem = self.0;
+        tracing::info!(target: "alga::registry", request = %request_id, code = problem.code().as_str(), cause = %chain(&problem), "refused");
+        let status = StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(problem.client_body(&request_id))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if let Some(seconds) = problem.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
