@@ -1,0 +1,23 @@
+//! The only composition root. Here, and nowhere else, parts meet: configuration becomes pools, pools become services, services become routers.
+//!
+//! | module | its one idea |
+//! |---|---|
+//! | `config` | every setting, from flags, environment, file and defaults |
+//! | `secrets` | keys of this host, made once, readable by its user alone |
+//! | `platform` | all parts put together |
+//! | `adapters` | the store as the backends that lower floors ask for |
+//! | `serve` | a socket, and an end that loses nothing |
+//! | `telemetry` | the log |
+
+mod adapters;
+mod config;
+mod platform;
+mod secrets;
+mod serve;
+mod telemetry;
+
+pub use config::{Config, ConfigError, Setting};
+pub use platform::{Platform, StartError};
+pub use secrets::{SecretError, Secrets};
+pub use serve::{ServeError, serve};
+pub use telemetry::{LogFormat, start_log};

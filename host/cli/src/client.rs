@@ -1,0 +1,121 @@
+//! Talking to a platform.
+
+use crate::files;
+use crate::outcome::{Blamed, Failed, Outcome, Place};
+use clap::Args;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::{Request, Response};
+
+/// Time for one request: a publish compiles.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Bytes of an answer.
+const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Where the platform is.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// The platform's address
+    #[arg(long, env = "REGISTRY_BASE_URL", default_value = "http://127.0.0.1:8700")]
+    pub(crate) server: String,
+}
+
+/// Where the platform is, and the operator's credential.
+#[derive(Debug, Args)]
+pub(crate) struct OperatorArguments {
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    /// File with the operator's token; an embedded server keeps it in its data folder
+    #[arg(long, env = "ALGA_ADMIN_TOKEN_FILE", default_value = "alga-data/admin.token")]
+    pub(crate) token_file: PathBuf,
+}
+
+/// An answer, whatever its status.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl ServerArguments {
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server.trim_end_matches('/'))
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Outcome<Answer> {
+        let mut request = Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).user("the request")?;
+        let agent: Agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .allow_non_standard_methods(true)
+            .max_redirects(0)
+            .proxy(None)
+            .build()
+            .into();
+        let response = agent.run(request).user(&format!("could not reach {}", self.server));
+        let response = response.map_err(|failed| failed.with_hint("is it running? `alga serve --dev` starts one"))?;
+        read(response)
+    }
+}
+
+fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
+    let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let body = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec().user("the answer broke off")?;
+    Ok(Answer { status: response.status().as_u16(), headers, body })
+}
+
+impl OperatorArguments {
+    fn token(&self) -> Outcome<String> {
+        let hint = "pass --token-file <data folder>/admin.token";
+        let bytes = files::read(&self.token_file, hint)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    /// Sends as the operator; an answer that is not a success becomes an error.
+    pub(crate) fn send(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Outcome<Value> {
+        let authorization = format!("Bearer {}", self.token()?);
+        let headers = [("authorization", authorization.as_str()), ("content-type", content_type)];
+        let answer = self.server.send(method, path, &headers, body)?;
+        let json = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        if answer.status < 300 { Ok(json) } else { Err(said_no(answer.status, &json)) }
+    }
+}
+
+/// The server's own words: what, and the cure.
+pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+    let message = text("message").unwrap_or_else(|| "no explanation".to_owned());
+    let (message, inner_hint) = message.split_once("\nhint: ").map_or((message.clone(), None), |(message, hint)| (message.to_owned(), Some(hint.to_owned())));
+    let code = text("error");
+    let request = text("requestId").map(|id| format!(" [request {id}]")).unwrap_or_default();
+    Failed {
+        blamed: if status < 500 { Blamed::User } else { Blamed::Us },
+        text: format!("the platform says {status} {}: {message}{request}", code.clone().unwrap_or_default()),
+        hint: text("hint").or(inner_hint),
+        code,
+    }
+}
+
+/// `multipart/form-data` (RFC 7578) of named parts.
+pub(crate) fn multipart(parts: &[(&str, &Path, &[u8])]) -> (String, Vec<u8>) {
+    // 128 bits that no part contains by chance; the parts are not secret from each other.
+    let digest = alga_bundle::Digest::of(&parts.iter().flat_map(|(_, _, bytes)| bytes.iter().copied()).collect::<Vec<_>>()).to_hex();
+    let boundary = format!("alga-{}", digest.chars().take(32).collect::<String>());
+    let mut body = Vec::new();
+    for (name, path, bytes) in parts {
+        let file = path.file_name().map(|name| name.to_string_lossy().replace(['"', '\r', '\n'], "_")).unwrap_or_default();
+        let head = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}

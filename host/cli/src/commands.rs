@@ -1,0 +1,69 @@
+//! One file for each command. A command takes its arguments and a printer, and says how it ended.
+
+mod build;
+mod call;
+mod config;
+mod inspect;
+mod install;
+mod keygen;
+mod new;
+mod pack;
+mod publish;
+mod serve;
+mod sign;
+mod token;
+mod verify;
+
+use crate::outcome::Outcome;
+use crate::printer::Printer;
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start an extension in a new folder
+    New(new::Arguments),
+    /// Build the extension in this folder into a component
+    Build(build::Arguments),
+    /// Show what a component or bundle imports, beside what its manifest declares
+    Inspect(inspect::Arguments),
+    /// Make a signing key and the trust bundle that believes it
+    Keygen(keygen::Arguments),
+    /// Pack manifest, component and assets into a bundle
+    Pack(pack::Arguments),
+    /// Sign a bundle
+    Sign(sign::Arguments),
+    /// Verify a bundle and its signature, explaining each check; works offline
+    Verify(verify::Arguments),
+    /// Publish a signed bundle to a registry
+    Publish(publish::Arguments),
+    /// Install a published version for a tenant
+    Install(install::Arguments),
+    /// Send a request to an installed extension
+    Call(call::Arguments),
+    /// Run the platform
+    Serve(serve::Arguments),
+    /// Make a caller's token for an embedded platform
+    Token(token::Arguments),
+    /// Print the effective configuration of `serve`
+    Config(config::Arguments),
+}
+
+impl Command {
+    pub(crate) fn run(self, printer: &Printer) -> Outcome {
+        match self {
+            Self::New(arguments) => new::run(&arguments, printer),
+            Self::Build(arguments) => build::run(&arguments, printer),
+            Self::Inspect(arguments) => inspect::run(&arguments, printer),
+            Self::Keygen(arguments) => keygen::run(&arguments, printer),
+            Self::Pack(arguments) => pack::run(&arguments, printer),
+            Self::Sign(arguments) => sign::run(&arguments, printer),
+            Self::Verify(arguments) => verify::run(&arguments, printer),
+            Self::Publish(arguments) => publish::run(&arguments, printer),
+            Self::Install(arguments) => install::run(&arguments, printer),
+            Self::Call(arguments) => call::run(&arguments, printer),
+            Self::Serve(arguments) => serve::run(&arguments, printer),
+            Self::Token(arguments) => token::run(&arguments, printer),
+            Self::Config(arguments) => config::run(&arguments, printer),
+        }
+    }
+}

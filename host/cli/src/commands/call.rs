@@ -1,0 +1,66 @@
+use crate::client::{Answer, ServerArguments, said_no};
+use crate::files::read;
+use crate::outcome::{Failed, Outcome};
+use crate::printer::Printer;
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Extension and path: com.example.hello/hello/you?x=1
+    target: String,
+    /// The method
+    #[arg(long, short = 'X', default_value = "GET")]
+    method: String,
+    /// The body; @file reads a file
+    #[arg(long, short)]
+    data: Option<String>,
+    /// A header; repeat for more
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// A caller's token (`alga token` makes one); without one the server must have a --dev-tenant
+    #[arg(long, env = "ALGA_TOKEN")]
+    token: Option<String>,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let body = match arguments.data.as_deref() {
+        Some(data) => match data.strip_prefix('@') {
+            Some(path) => read(&PathBuf::from(path), "")?,
+            None => data.as_bytes().to_vec(),
+        },
+        None => Vec::new(),
+    };
+    let authorization = arguments.token.as_ref().map(|token| format!("Bearer {token}"));
+    let mut headers: Vec<(&str, &str)> = vec![("content-type", "application/json")];
+    for header in &arguments.headers {
+        let (name, value) = header.split_once(':').ok_or_else(|| Failed::user(format!("`{header}` is not NAME: VALUE")))?;
+        headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        headers.push((name, value.trim()));
+    }
+    headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
+    let answer = arguments.server.send(&arguments.method, &format!("/api/ext/{}", arguments.target), &headers, body)?;
+    show(&answer, printer)
+}
+
+fn show(answer: &Answer, printer: &Printer) -> Outcome {
+    let header = |name: &str| answer.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+    let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    // An error of the platform has a request id in its body; one of the extension is an answer like any other.
+    if let Some(body) = json.as_ref().filter(|body| answer.status >= 400 && body.get("requestId").is_some()) {
+        return Err(said_no(answer.status, body));
+    }
+    let usage = header("server-timing").unwrap_or_default();
+    let facts = json!({ "status": answer.status, "requestId": header("x-request-id"), "usage": usage, "body": json });
+    let is_shown = json.is_some() || answer.body.is_empty() || std::str::from_utf8(&answer.body).is_ok();
+    if is_shown {
+        printer.facts(&facts, || String::from_utf8_lossy(&answer.body).into_owned());
+    } else {
+        printer.raw(&answer.body);
+    }
+    printer.note(&format!("{} [{usage}]", answer.status));
+    Ok(())
+}

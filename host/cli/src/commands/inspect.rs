@@ -1,0 +1,127 @@
+use crate::files::read;
+use crate::outcome::{Outcome, Place};
+use crate::printer::Printer;
+use alga_bundle::{Bundle, Capability, ComponentFacts, Digest, InterfaceName, Manifest};
+use alga_capabilities::known;
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A component (`.wasm`) or a bundle (`.tar.zst`)
+    file: PathBuf,
+    /// The manifest to compare a component with
+    #[arg(long)]
+    manifest: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Facts {
+    digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    imports: Vec<Import>,
+    exports: Vec<String>,
+    /// Declared and not imported.
+    unused: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    files: BTreeMap<String, usize>,
+}
+
+#[derive(Serialize)]
+struct Import {
+    interface: String,
+    functions: Vec<String>,
+    /// What grants it: `ambient`, a capability, or nothing.
+    grant: String,
+    /// Whether the manifest declares it; absent without a manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<bool>,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let bytes = read(&arguments.file, "")?;
+    let place = arguments.file.display().to_string();
+    let is_wasm = bytes.starts_with(b"\0asm");
+    let facts = if is_wasm {
+        let manifest = arguments.manifest.as_ref().map(|path| {
+            let bytes = read(path, "")?;
+            Manifest::parse(&bytes, known()).user(&path.display().to_string())
+        });
+        let component = ComponentFacts::read(&bytes).user(&place)?;
+        facts(Digest::of(&bytes), &component.imports, component.exports, manifest.transpose()?.as_ref())
+    } else {
+        let bundle = Bundle::read(&bytes, known()).user(&place)?;
+        let exports = ComponentFacts::read(bundle.component()).user(&place)?.exports;
+        let mut facts = facts(bundle.digest(), &bundle.proof().imports, exports, Some(bundle.manifest()));
+        facts.files = bundle.entries().map(|(path, size)| (path.to_string(), size)).collect();
+        facts
+    };
+    printer.facts(&facts, || text(&facts));
+    Ok(())
+}
+
+fn facts(digest: Digest, imports: &BTreeMap<String, Vec<String>>, exports: Vec<String>, manifest: Option<&Manifest>) -> Facts {
+    let declared = manifest.map(|manifest| manifest.declared(known()));
+    let is_declared = |name: &str| declared.as_ref().map(|declared| declared.iter().any(|capability| capability.as_str() == name));
+    let imports: Vec<Import> = imports
+        .iter()
+        .map(|(interface, functions)| {
+            let found = known().iter().find(|capability| capability.answers(&InterfaceName::parse(interface)));
+            let (grant, declared) = match found {
+                Some(Capability { name: "", .. }) => ("ambient".to_owned(), declared.as_ref().map(|_| true)),
+                Some(capability) => (capability.name.to_owned(), is_declared(capability.name)),
+                None => ("nothing grants this".to_owned(), declared.as_ref().map(|_| false)),
+            };
+            Import { interface: interface.clone(), functions: functions.clone(), grant, declared }
+        })
+        .collect();
+    let asked = manifest.map(|manifest| manifest.capabilities.clone()).unwrap_or_default();
+    let is_unused = |name: &&alga_bundle::CapabilityName| !imports.iter().any(|import| import.grant == name.as_str());
+    Facts {
+        digest,
+        extension: manifest.map(|manifest| manifest.name.to_string()),
+        version: manifest.map(|manifest| manifest.version.to_string()),
+        unused: asked.iter().filter(is_unused).map(ToString::to_string).collect(),
+        imports,
+        exports,
+        files: BTreeMap::new(),
+    }
+}
+
+fn text(facts: &Facts) -> String {
+    let mut text = String::new();
+    // Writing into a string does not fail.
+    if let (Some(name), Some(version)) = (&facts.extension, &facts.version) {
+        writeln!(text, "{name} {version}").ok();
+    }
+    writeln!(text, "{}\n", facts.digest).ok();
+    writeln!(text, "{:<42} {:<22} declared", "imports", "granted by").ok();
+    for import in &facts.imports {
+        let declared = match import.declared {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "-",
+        };
+        writeln!(text, "  {:<40} {:<22} {declared}", import.interface, import.grant).ok();
+    }
+    for name in &facts.unused {
+        writeln!(text, "  {:<40} {name:<22} yes, and not used", "-").ok();
+    }
+    writeln!(text, "exports").ok();
+    for export in &facts.exports {
+        writeln!(text, "  {export}").ok();
+    }
+    if !facts.files.is_empty() {
+        writeln!(text, "files").ok();
+        for (path, size) in &facts.files {
+            writeln!(text, "  {path:<40} {size} bytes").ok();
+        }
+    }
+    text
+}

@@ -1,0 +1,75 @@
+use crate::client::OperatorArguments;
+use crate::files::read_manifest;
+use crate::outcome::{Failed, Outcome};
+use crate::printer::Printer;
+use alga_bundle::{CapabilityName, TenantId};
+use clap::Args;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The extension as name@version (default: the one whose folder this is)
+    extension: Option<String>,
+    /// For which tenant
+    #[arg(long)]
+    tenant: TenantId,
+    /// Grant a capability; repeat for more. What every install has need not be named
+    #[arg(long = "grant", value_name = "CAPABILITY")]
+    grants: Vec<CapabilityName>,
+    /// Grant everything that the version declares
+    #[arg(long, conflicts_with = "grants")]
+    grant_declared: bool,
+    /// Set a configuration key; repeat for more
+    #[arg(long = "config", value_name = "KEY=VALUE")]
+    config: Vec<String>,
+    #[command(flatten)]
+    operator: OperatorArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let (name, version) = extension(arguments)?;
+    let grants = if arguments.grant_declared { declared(arguments, &name, &version)? } else { json!(arguments.grants) };
+    let body = json!({ "extension": name, "version": version, "grants": grants, "config": config(&arguments.config)? });
+    let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);
+    let install = arguments.operator.send("POST", &path, "application/json", body.to_string().into_bytes())?;
+    printer.facts(&install, || {
+        let grants = install.get("grants").map(names).unwrap_or_default();
+        let id = install.get("id").and_then(Value::as_str).unwrap_or_default();
+        format!("{name} {version} is installed for {} as {id}\ngranted: {grants}", arguments.tenant)
+    });
+    Ok(())
+}
+
+fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
+    match &arguments.extension {
+        Some(text) => {
+            let (name, version) = text.split_once('@').ok_or_else(|| {
+                Failed::user(format!("`{text}` does not say a version")).with_hint("write it like com.example.hello@1.0.0")
+            })?;
+            Ok((name.to_owned(), version.to_owned()))
+        }
+        None => {
+            let (_, manifest) = read_manifest(Path::new("."))?;
+            Ok((manifest.name.to_string(), manifest.version.to_string()))
+        }
+    }
+}
+
+/// What the published manifest declares; not what a local file says.
+fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<Value> {
+    let path = format!("/v1/registry/extensions/{name}/versions/{version}");
+    let row = arguments.operator.send("GET", &path, "application/json", Vec::new())?;
+    Ok(row.pointer("/manifest/capabilities").cloned().unwrap_or_else(|| json!([])))
+}
+
+fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
+    let split = |pair: &'_ String| -> Outcome<(&str, &str)> { Err(Failed::user(format!("`{pair}` is not KEY=VALUE"))) };
+    pairs.iter().map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok)).collect()
+}
+
+fn names(list: &Value) -> String {
+    let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.collect::<Vec<_>>().join(", ")
+}

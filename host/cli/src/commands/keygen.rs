@@ -1,0 +1,43 @@
+use crate::files::{KEY, TRUST, write, write_secret};
+use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
+use alga_bundle::PublisherName;
+use alga_signing::{SigningKey, TrustBundle};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// For which publisher the key is trusted
+    #[arg(long)]
+    publisher: PublisherName,
+    /// Where the private key goes
+    #[arg(long, default_value = KEY)]
+    out: PathBuf,
+    /// Where the trust bundle goes: what a server needs to believe the key
+    #[arg(long, default_value = TRUST)]
+    trust: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    if arguments.trust.exists() {
+        let failed = Failed::user(format!("`{}` is there already", arguments.trust.display()));
+        return Err(failed.with_hint("a trust bundle is not overwritten; pass --trust <other file>"));
+    }
+    let key = SigningKey::generate().ours("making a key")?;
+    let pem = key.to_pem().ours("making a key")?;
+    let trust = TrustBundle::json_for(&arguments.publisher, &key).ours("making a trust bundle")?;
+    write_secret(&arguments.out, &pem)?;
+    write(&arguments.trust, format!("{trust}\n").as_bytes())?;
+    let id = key.verifying_key().id();
+    let facts = json!({ "key": arguments.out, "trust": arguments.trust, "keyId": id, "publisher": arguments.publisher });
+    printer.facts(&facts, || {
+        format!(
+            "private key {id} in `{}`: keep it\ntrust bundle in `{}`: give it to the server (SIGNING_TRUST_BUNDLE)",
+            arguments.out.display(),
+            arguments.trust.display()
+        )
+    });
+    Ok(())
+}

@@ -1,0 +1,68 @@
+use crate::files::write;
+use crate::outcome::{Failed, Outcome};
+use crate::printer::Printer;
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The folder to make; its name becomes the last word of the extension's name
+    folder: PathBuf,
+    /// Reverse domain of the publisher
+    #[arg(long, default_value = "com.example")]
+    domain: String,
+    /// Publisher, as keys are trusted for it
+    #[arg(long, default_value = "example")]
+    publisher: String,
+    /// Folder of the guest SDK
+    #[arg(long, env = "ALGA_SDK", default_value_os_t = sdk_of_this_checkout())]
+    sdk: PathBuf,
+}
+
+/// Where the SDK was when this program was built.
+fn sdk_of_this_checkout() -> PathBuf {
+    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    path.pop();
+    path.pop();
+    path.join("guest-sdk")
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let folder = &arguments.folder;
+    if folder.exists() {
+        return Err(Failed::user(format!("`{}` is there already", folder.display())).with_hint("choose another name"));
+    }
+    let word = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: alga_bundle::ExtensionName = format!("{}.{word}", arguments.domain)
+        .parse()
+        .map_err(|rule: &str| Failed::user(format!("`{}.{word}`: {rule}", arguments.domain)))?;
+    let sdk = absolute(&arguments.sdk);
+    if !sdk.join("Cargo.toml").exists() {
+        let failed = Failed::user(format!("there is no guest SDK in `{}`", sdk.display()));
+        return Err(failed.with_hint("pass --sdk <checkout>/guest-sdk"));
+    }
+    let fill = |template: &str| {
+        template
+            .replace("{{name}}", name.as_str())
+            .replace("{{crate}}", &word)
+            .replace("{{publisher}}", &arguments.publisher)
+            .replace("{{sdk}}", &sdk.display().to_string())
+    };
+    let files = [
+        ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
+        ("manifest.json", include_str!("../../templates/manifest.json.txt")),
+        ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
+        (".gitignore", "/target\n/dist\n/signing.key\n/alga-data\n"),
+    ];
+    for (path, template) in files {
+        write(&folder.join(path), fill(template).as_bytes())?;
+    }
+    let facts = json!({ "folder": folder, "name": name });
+    printer.facts(&facts, || format!("{name} is in `{}`\nnext: cd {} && alga build", folder.display(), folder.display()));
+    Ok(())
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}

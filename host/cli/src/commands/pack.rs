@@ -1,0 +1,73 @@
+use crate::files::{BUNDLE, read, read_manifest, write};
+use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
+use alga_bundle::{Bundle, EntryPath};
+use alga_capabilities::known;
+use clap::Args;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The extension's folder
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Where the bundle goes (default: dist/bundle.tar.zst in the folder)
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The component, if it is not where the manifest says
+    #[arg(long)]
+    component: Option<PathBuf>,
+}
+
+/// What is packed when it is there, beside manifest and component.
+const ASSET_FOLDER: &str = "ui";
+const SBOM: &str = "sbom.spdx.json";
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let folder = &arguments.folder;
+    let (manifest_bytes, manifest) = read_manifest(folder)?;
+    let component = arguments.component.clone().unwrap_or_else(|| folder.join(&manifest.entry));
+    let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
+    files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
+    if folder.join(SBOM).exists() {
+        files.insert(entry(SBOM)?, read(&folder.join(SBOM), "")?);
+    }
+    add_folder(&folder.join(ASSET_FOLDER), ASSET_FOLDER, &mut files)?;
+    let packed = alga_bundle::pack(&files).user("packing")?;
+    // What a registry would refuse is refused here.
+    let bundle = Bundle::read(&packed, known()).user(&folder.display().to_string())?;
+    let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
+    write(&out, &packed)?;
+    for name in &bundle.proof().unused {
+        printer.note(&format!("warning: \"{name}\" is declared in $.capabilities, but the component does not import it"));
+    }
+    let facts = json!({ "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": files.len() });
+    printer.facts(&facts, || format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest()));
+    Ok(())
+}
+
+fn entry(path: &str) -> Outcome<EntryPath> {
+    path.parse().user(path)
+}
+
+fn add_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<EntryPath, Vec<u8>>) -> Outcome {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for found in fs::read_dir(folder).user(&folder.display().to_string())? {
+        let found = found.user(&folder.display().to_string())?;
+        let path = format!("{prefix}/{}", found.file_name().to_string_lossy());
+        let kind = found.file_type().user(&path)?;
+        if kind.is_dir() {
+            add_folder(&found.path(), &path, files)?;
+        } else if kind.is_file() {
+            files.insert(entry(&path)?, read(&found.path(), "")?);
+        } else {
+            return Err(Failed::user(format!("`{path}` is neither a file nor a folder")).with_hint("a bundle has no links; copy the file"));
+        }
+    }
+    Ok(())
+}

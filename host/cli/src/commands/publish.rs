@@ -1,0 +1,33 @@
+use crate::client::{OperatorArguments, multipart};
+use crate::files::{BUNDLE, read, read_bundle, signatures_path};
+use crate::outcome::Outcome;
+use crate::printer::Printer;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The bundle
+    #[arg(default_value = BUNDLE)]
+    bundle: PathBuf,
+    /// The signature (default: beside the bundle, as <name>.sigs.json)
+    #[arg(long)]
+    signatures: Option<PathBuf>,
+    #[command(flatten)]
+    operator: OperatorArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let (bytes, bundle) = read_bundle(&arguments.bundle)?;
+    let path = arguments.signatures.clone().unwrap_or_else(|| signatures_path(&arguments.bundle));
+    let signatures = read(&path, "sign the bundle with `alga sign`")?;
+    let (content_type, body) = multipart(&[("bundle", &arguments.bundle, &bytes), ("signatures", &path, &signatures)]);
+    let published = arguments.operator.send("POST", "/v1/registry/extensions", &content_type, body)?;
+    printer.facts(&published, || {
+        let manifest = bundle.manifest();
+        let is_new = published.get("created").and_then(serde_json::Value::as_bool).unwrap_or_default();
+        let what = if is_new { "published" } else { "was published before, with the same content" };
+        format!("{} {} {what}\n{}", manifest.name, manifest.version, bundle.digest())
+    });
+    Ok(())
+}

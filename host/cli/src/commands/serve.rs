@@ -1,0 +1,46 @@
+use super::config::ConfigArguments;
+use crate::outcome::{Outcome, Place};
+use crate::printer::Printer;
+use alga_server::{Config, LogFormat, Platform, serve, start_log};
+use clap::Args;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// What to log, in the form of RUST_LOG
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    log: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let config = arguments.config.load()?;
+    start_log(LogFormat::for_standard_error(), &arguments.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().ours("starting")?;
+    runtime.block_on(run_platform(&config, printer))
+}
+
+async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
+    let platform = Platform::start(config).await.user("could not start")?;
+    let place = format!("could not listen on {}", config.listen);
+    let listener = TcpListener::bind(config.listen).await.user(&place);
+    let listener = listener.map_err(|failed| failed.with_hint("another server there? choose another with --port"))?;
+    let address = listener.local_addr().ours("")?;
+    // Whoever started us waits for this line.
+    printer.facts(&json!({ "listening": format!("http://{address}") }), || format!("listening on http://{address}"));
+    let mut terminate = signal(SignalKind::terminate()).ours("")?;
+    let execute = platform.execute.clone();
+    let stop = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        execute.drain();
+    };
+    let served = serve(listener, platform.router.clone(), stop).await;
+    platform.close().await;
+    served.ours("")
+}

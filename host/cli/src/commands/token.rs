@@ -1,0 +1,57 @@
+use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
+use alga_auth::{Access, Caller, TokenIssuer};
+use alga_bundle::TenantId;
+use alga_server::Secrets;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The tenant
+    #[arg(long)]
+    tenant: TenantId,
+    /// The user
+    #[arg(long, default_value = "operator")]
+    user: String,
+    /// What it may do with extensions
+    #[arg(long, value_enum, default_value_t = May::Write)]
+    access: May,
+    /// For how many minutes, 720 at the most
+    #[arg(long, default_value_t = 60)]
+    minutes: u32,
+    /// The data folder of the platform on this machine
+    #[arg(long, env = "ALGA_DATA", default_value = "alga-data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum May {
+    Read,
+    Write,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    if !arguments.data.join("tokens.key").exists() {
+        let failed = Failed::user(format!("there is no platform in `{}`", arguments.data.display()));
+        return Err(failed.with_hint("start one with `alga serve`, or pass --data <its data folder>"));
+    }
+    let lifetime = Duration::from_secs(u64::from(arguments.minutes) * 60);
+    if lifetime > Caller::LONGEST {
+        return Err(Failed::user("a token is valid for 720 minutes at the most"));
+    }
+    let secrets = Secrets::open(&arguments.data).user("")?;
+    let issuer = TokenIssuer::new(&secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).ours("")?;
+    let mut caller = Caller::developer(arguments.tenant.clone());
+    caller.user_id.clone_from(&arguments.user);
+    caller.user_name.clone_from(&arguments.user);
+    caller.access = match arguments.access {
+        May::Read => Access::Read,
+        May::Write => Access::Write,
+    };
+    let token = issuer.issue(&caller, lifetime).ours("")?;
+    printer.facts(&json!({ "token": token, "tenant": arguments.tenant, "minutes": arguments.minutes }), || token.clone());
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Every setting, declared once. A setting has the same meaning as an environment variable, as a key of the configuration file and as a flag of
+//! `alga serve`; flags win over the environment, the environment over the file, the file over the default.
+
+use alga_bundle::TenantId;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A setting as it is declared.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The key in the file.
+    pub key: &'static str,
+    /// What it does, its unit and its default.
+    pub help: &'static str,
+}
+
+macro_rules! settings {
+    ($($key:ident = $variable:literal, $help:literal;)+) => {
+        /// All settings.
+        pub const SETTINGS: &[Setting] = &[$(Setting { variable: $variable, key: stringify!($key), help: $help },)+];
+
+        /// The configuration file: the same settings as text or numbers. Unknown keys are errors.
+        #[derive(Debug, Default, Clone, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Layer { $($key: Option<toml::Value>,)+ }
+
+        impl Layer {
+            fn get(&self, key: &str) -> Option<String> {
+                let value = match key { $(stringify!($key) => self.$key.as_ref(),)+ _ => None }?;
+                Some(match value { toml::Value::String(text) => text.clone(), other => other.to_string() })
+            }
+        }
+    };
+}
+
+settings! {
+    listen = "ALGA_LISTEN", "address to listen on (default 127.0.0.1)";
+    port = "PORT", "port to listen on; 0 takes a free one (default 8700)";
+    data = "ALGA_DATA", "folder for database, bundles and keys (default ./alga-data)";
+    trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
+    dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
+    dev_tenant = "ALGA_DEV_TENANT", "tenant of requests without a token; only with --dev and on loopback";
+    gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "time for a request at the gateway in milliseconds (default 5000)";
+    gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "requests of one tenant in a second (default 500)";
+    cache_root = "EXT_CACHE_ROOT", "folder for machine code (default <data>/machine-code)";
+    cache_max_bytes = "EXT_CACHE_MAX_BYTES", "bytes of machine code to keep (default 10 GiB)";
+    compiler = "ALGA_COMPILER", "path of alga-compiler (default: beside this program)";
+    pool = "ALGA_POOL", "components that may run at the same time (default 256)";
+}
+
+/// The effective configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Database, bundles and keys.
+    pub data: PathBuf,
+    /// Path or inline JSON.
+    pub trust_bundle: Option<String>,
+    /// Start without a trust bundle.
+    pub dev: bool,
+    /// Whose user requests without a token are.
+    pub dev_tenant: Option<TenantId>,
+    /// Time at the gateway.
+    pub gateway_timeout: Duration,
+    /// Requests of one tenant in a second.
+    pub gateway_requests_per_second: NonZeroU32,
+    /// Machine code.
+    pub cache_root: PathBuf,
+    /// Bytes of machine code to keep.
+    pub cache_max_bytes: u64,
+    /// The compiler.
+    pub compiler: PathBuf,
+    /// Components that may run at the same time.
+    pub pool: u32,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration file `{}`", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or has a key that is no setting.
+    #[error("the configuration file: {0}\nhint: `alga serve --help` lists the settings")]
+    Toml(#[from] toml::de::Error),
+    /// A value that the setting does not take.
+    #[error("{variable}: `{value}` is not what it takes: {reason}")]
+    Value {
+        /// The setting's variable.
+        variable: &'static str,
+        /// What was said.
+        value: String,
+        /// What it takes.
+        reason: String,
+    },
+    /// Two settings that contradict each other, or one that is dangerous.
+    #[error("{0}")]
+    Contradiction(&'static str),
+}
+
+/// Where values are looked up: flags, then environment, then file.
+struct Sources<'a> {
+    flags: &'a BTreeMap<String, String>,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    file: Layer,
+}
+
+impl Sources<'_> {
+    fn text(&self, key: &'static str) -> Option<(&'static str, String)> {
+        let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
+        let flag = self.flags.get(key).cloned();
+        let value = flag.or_else(|| (self.environment)(setting.variable)).or_else(|| self.file.get(key))?;
+        (!value.is_empty()).then_some((setting.variable, value))
+    }
+
+    fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Result<Option<T>, ConfigError> {
+        let Some((variable, value)) = self.text(key) else { return Ok(None) };
+        let refused = |error: T::Err| ConfigError::Value { variable, value: value.clone(), reason: error.to_string() };
+        value.parse().map(Some).map_err(refused)
+    }
+}
+
+impl Config {
+    /// Every setting with its help.
+    #[must_use]
+    pub fn settings() -> &'static [Setting] {
+        SETTINGS
+    }
+
+    /// The configuration from flags (by key), environment and file.
+    ///
+    /// # Errors
+    /// When a value or a key cannot be used.
+    pub fn load(
+        flags: &BTreeMap<String, String>,
+        environment: &dyn Fn(&str) -> Option<String>,
+        file: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        let sources = Sources { flags, environment, file: file.map(toml::from_str).transpose()?.unwrap_or_default() };
+        let address = sources.parse::<IpAddr>("listen")?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let data = sources.text("data").map_or_else(|| PathBuf::from("alga-data"), |(_, path)| path.into());
+        let default_rate = NonZeroU32::MIN.saturating_add(499);
+        let config = Self {
+            listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
+            trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
+            dev: sources.parse("dev")?.unwrap_or(false),
+            dev_tenant: sources.parse("dev_tenant")?,
+            gateway_timeout: Duration::from_millis(sources.parse("gateway_timeout_ms")?.unwrap_or(5_000)),
+            gateway_requests_per_second: sources.parse("gateway_requests_per_second")?.unwrap_or(default_rate),
+            cache_root: sources.text("cache_root").map_or_else(|| data.join("machine-code"), |(_, path)| path.into()),
+            cache_max_bytes: sources.parse("cache_max_bytes")?.unwrap_or(10 * 1024 * 1024 * 1024),
+            compiler: sources.text("compiler").map_or_else(compiler_beside_us, |(_, path)| path.into()),
+            pool: sources.parse("pool")?.unwrap_or(256),
+            data,
+        };
+        config.check()
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        if self.dev_tenant.is_some() && !(self.dev && self.listen.ip().is_loopback()) {
+            return Err(ConfigError::Contradiction(
+                "ALGA_DEV_TENANT lets everybody in without a token; it works only with --dev and on a loopback address",
+            ));
+        }
+        if self.trust_bundle.is_none() && !self.dev {
+            return Err(ConfigError::Contradiction(
+                "no trust bundle: nobody's extensions could be believed\n\
+                 hint: set SIGNING_TRUST_BUNDLE (`alga keygen` writes one), or start with --dev",
+            ));
+        }
+        if self.pool == 0 || self.gateway_timeout.is_zero() {
+            return Err(ConfigError::Contradiction("ALGA_POOL and EXT_GATEWAY_TIMEOUT_MS are at least 1"));
+        }
+        Ok(self)
+    }
+}
+
+fn compiler_beside_us() -> PathBuf {
+    let ours = std::env::current_exe().unwrap_or_default();
+    ours.with_file_name("alga-compiler")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[(&str, &str)], environment: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
+        let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let environment = pairs(environment);
+        Config::load(&pairs(flags), &|name| environment.get(name).cloned(), Some(file))
+    }
+
+    #[test]
+    fn flags_win_over_environment_over_file_over_default() {
+        let file = "dev = true\nport = 1\npool = 2\ncache_max_bytes = 3";
+        let config = load(&[("port", "10")], &[("PORT", "11"), ("ALGA_POOL", "12")], file).unwrap();
+        assert_eq!((config.listen.port(), config.pool, config.cache_max_bytes), (10, 12, 3));
+        assert_eq!(config.gateway_timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn unknown_keys_wrong_values_and_contradictions_are_refused() {
+        assert!(matches!(load(&[], &[], "dev = true\nprot = 1"), Err(ConfigError::Toml(_))));
+        assert!(matches!(load(&[], &[("PORT", "no")], "dev = true"), Err(ConfigError::Value { variable: "PORT", .. })));
+        assert!(matches!(load(&[], &[], ""), Err(ConfigError::Contradiction(_))));
+        assert!(matches!(load(&[("dev_tenant", "a")], &[], "dev = true\nlisten = \"0.0.0.0\""), Err(ConfigError::Contradiction(_))));
+        assert!(matches!(load(&[("dev_tenant", "a")], &[], "trust_bundle = \"x\""), Err(ConfigError::Contradiction(_))));
+    }
+}

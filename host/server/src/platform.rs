@@ -1,0 +1,153 @@
+use crate::adapters::{StoredRecords, StoredReleases};
+use crate::{Config, SecretError, Secrets};
+use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
+use alga_capabilities::{Services, StorageService};
+use alga_engine::{CacheError, Compiler, CompilerLimits, Engine, EngineError, MachineCodeCache, PoolSettings};
+use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
+use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
+use alga_registry_api::RegistryParts;
+use alga_signing::{TrustBundle, TrustError};
+use alga_store::{BlobStore, Database, StoreError};
+use axum::Router;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// All parts in one process, on SQLite and a local folder.
+pub struct Platform {
+    /// Every route of every part.
+    pub router: Router,
+    /// The runner's service, for draining and figures.
+    pub execute: Arc<ExecuteService>,
+    database: Database,
+}
+
+/// Why the platform did not start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each is the error of the part of its name")]
+pub enum StartError {
+    #[error("keys")]
+    Secrets(#[from] SecretError),
+    #[error("store")]
+    Store(#[from] StoreError),
+    #[error("engine")]
+    Engine(#[from] EngineError),
+    #[error("machine-code cache")]
+    Cache(#[from] CacheError),
+    #[error("tokens")]
+    Tokens(#[from] TokenError),
+    #[error("trust bundle")]
+    Trust(#[from] TrustError),
+    #[error("the trust bundle `{}`", path.display())]
+    TrustFile { path: PathBuf, source: std::io::Error },
+}
+
+/// What several parts share.
+struct Shared {
+    secrets: Secrets,
+    trust: Arc<TrustBundle>,
+    database: Database,
+    blobs: BlobStore,
+    compiler: Compiler,
+    cache: Arc<MachineCodeCache>,
+}
+
+impl Platform {
+    /// Puts everything together; nothing listens yet.
+    ///
+    /// # Errors
+    /// When a part cannot be set up; then nothing has been started.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let shared = Shared::open(config).await?;
+        let execute = execute_service(config, &shared)?;
+        let runner = alga_execute::router(Arc::clone(&execute));
+        let installs = Installs::new(shared.database.clone());
+        let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
+        let registry = registry(&shared, installs);
+        let database = shared.database;
+        Ok(Self { router: runner.merge(gateway).merge(registry), execute, database })
+    }
+
+    /// Ends connections to the database, finishing what is under way.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+impl Shared {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let secrets = Secrets::open(&config.data)?;
+        Ok(Self {
+            trust: Arc::new(trust(config)?),
+            database: Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
+            blobs: BlobStore::local(&config.data.join("bundles"))?,
+            compiler: Compiler::new(&config.compiler, CompilerLimits::default()),
+            cache: Arc::new(MachineCodeCache::open(&config.cache_root, secrets.machine_code, config.cache_max_bytes)?),
+            secrets,
+        })
+    }
+}
+
+fn trust(config: &Config) -> Result<TrustBundle, StartError> {
+    let Some(text) = &config.trust_bundle else {
+        tracing::warn!("no trust bundle: nothing can be published or run until SIGNING_TRUST_BUNDLE is set");
+        return Ok(TrustBundle::default());
+    };
+    if text.trim_start().starts_with('{') {
+        return Ok(TrustBundle::parse(text.as_bytes())?);
+    }
+    let path = PathBuf::from(text);
+    let json = std::fs::read(&path).map_err(|source| StartError::TrustFile { path, source })?;
+    Ok(TrustBundle::parse(&json)?)
+}
+
+fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteService>, StartError> {
+    let engine = Engine::new(&PoolSettings { components: config.pool, ..PoolSettings::default() })?;
+    tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
+    let loader = Loader::new(LoaderParts {
+        engine: engine.clone(),
+        compiler: shared.compiler.clone(),
+        cache: Arc::clone(&shared.cache),
+        source: Arc::new(StoredReleases(shared.blobs.clone())),
+        trust: Arc::clone(&shared.trust),
+    });
+    let storage = StorageService {
+        backend: Arc::new(StoredRecords::new(shared.database.clone())),
+        cursor_key: shared.secrets.cursors,
+    };
+    let key = shared.secrets.tokens.verifying_key();
+    let tokens = TokenVerifier::new(key.as_bytes(), ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
+    let process = config.pool as usize;
+    let admission = AdmissionLimits { process, tenant: (process / 4).max(1), install: (process / 8).max(1) };
+    Ok(Arc::new(ExecuteService::new(ExecuteServiceParts {
+        engine,
+        loader: Arc::new(loader),
+        services: Services { context: (), log: (), storage },
+        tokens,
+        defaults: ExecutionDefaults::default(),
+        admission,
+    })))
+}
+
+fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs) -> Result<Router, StartError> {
+    let keypair = shared.secrets.tokens.to_keypair_bytes();
+    let key = shared.secrets.tokens.verifying_key();
+    let callers = TokenVerifier::new(key.as_bytes(), Caller::AUDIENCE, Caller::LONGEST)?;
+    Ok(alga_gateway::router(GatewayParts {
+        authentication: Authentication::new(callers, config.dev_tenant.clone()),
+        installs,
+        runner: RunnerLink::new(runner, TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?),
+        limits: GatewayLimits { timeout: config.gateway_timeout, requests_per_second: config.gateway_requests_per_second },
+    }))
+}
+
+fn registry(shared: &Shared, installs: Installs) -> Router {
+    alga_registry_api::router(RegistryParts {
+        database: shared.database.clone(),
+        blobs: shared.blobs.clone(),
+        trust: Arc::clone(&shared.trust),
+        compiler: shared.compiler.clone(),
+        cache: Arc::clone(&shared.cache),
+        administrator: AdministratorToken::new(&shared.secrets.administrator),
+        on_install: Arc::new(move || installs.forget()),
+    })
+}

@@ -1,0 +1,116 @@
+//! Keys of this host, in its data folder. Made once, with the system's randomness, readable by this user alone.
+
+use alga_signing::SigningKey;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// A key file could not be read or made.
+#[derive(Debug, thiserror::Error)]
+#[error("the key file `{}`", path.display())]
+pub struct SecretError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// All keys of a host.
+pub struct Secrets {
+    /// Authenticates machine code of this host.
+    pub machine_code: [u8; 32],
+    /// Authenticates cursors.
+    pub cursors: [u8; 32],
+    /// Signs service tokens and, for an embedded platform, callers' tokens.
+    pub tokens: SigningKey,
+    /// The operator's token.
+    pub administrator: Zeroizing<String>,
+}
+
+impl Secrets {
+    /// Reads the keys, making those that are not there.
+    ///
+    /// # Errors
+    /// When a file cannot be read, made, or is not what it should be.
+    pub fn open(folder: &Path) -> Result<Self, SecretError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| SecretError { path: folder.to_path_buf(), source })?;
+        Ok(Self {
+            machine_code: key(&folder.join("machine-code.key"))?,
+            cursors: key(&folder.join("cursors.key"))?,
+            tokens: signing_key(&folder.join("tokens.key"))?,
+            administrator: token(&folder.join("admin.token"))?,
+        })
+    }
+}
+
+fn key(path: &Path) -> Result<[u8; 32], SecretError> {
+    let digits = token(path)?;
+    let mut bytes = [0; 32];
+    let decoded = hex::decode_to_slice(digits.as_bytes(), &mut bytes);
+    decoded.map(|()| bytes).map_err(|error| SecretError { path: path.to_path_buf(), source: io::Error::other(error) })
+}
+
+/// 64 random hexadecimal digits.
+fn token(path: &Path) -> Result<Zeroizing<String>, SecretError> {
+    read_or_make(path, || {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(io::Error::other)?;
+        Ok(Zeroizing::new(hex::encode(bytes.as_slice())))
+    })
+}
+
+fn signing_key(path: &Path) -> Result<SigningKey, SecretError> {
+    let pem = read_or_make(path, || SigningKey::generate().and_then(|key| key.to_pem()).map_err(io::Error::other))?;
+    SigningKey::from_pem(&pem).map_err(|error| SecretError { path: path.to_path_buf(), source: io::Error::other(error) })
+}
+
+fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<Zeroizing<String>>) -> Result<Zeroizing<String>, SecretError> {
+    let in_file = |source| SecretError { path: path.to_path_buf(), source };
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map_err(in_file),
+    }
+    let secret = make().map_err(in_file)?;
+    match write_new(path, &secret) {
+        Ok(()) => Ok(secret),
+        // Another process of this host was faster; its key is the one.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path).map_err(in_file),
+        Err(error) => Err(in_file(error)),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// Complete and synced, or not there: a half-written key would lock everybody out.
+fn write_new(path: &Path, secret: &str) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let written = writeln!(file, "{secret}").and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&temporary, path));
+    std::fs::remove_file(&temporary).ok();
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn keys_are_made_once_and_only_their_user_can_read_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Secrets::open(folder.path()).unwrap();
+        let second = Secrets::open(folder.path()).unwrap();
+        assert_eq!(first.machine_code, second.machine_code);
+        assert_eq!(first.tokens.verifying_key(), second.tokens.verifying_key());
+        assert_eq!(*first.administrator, *second.administrator);
+        assert_ne!(first.machine_code, first.cursors);
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
+        }
+    }
+}
