@@ -23,7 +23,7 @@ pub struct Setting {
 macro_rules! settings {
     ($($key:ident = $variable:literal, $help:literal;)+) => {
         /// All settings.
-        pub const SETTINGS: &[Setting] = &[$(Setting { variable: $variable, key: stringify!($key), help: $help },)+];
+        const SETTINGS: &[Setting] = &[$(Setting { variable: $variable, key: stringify!($key), help: $help },)+];
 
         /// The configuration file: the same settings as text or numbers. Unknown keys are errors.
         #[derive(Debug, Default, Clone, Deserialize)]

@@ -33,7 +33,7 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// Runs a program in the repository, showing what it prints.
-pub(crate) fn run(command: &mut Command) -> Outcome {
+pub(crate) fn execute(command: &mut Command) -> Outcome {
     let shown = describe(command);
     let status = command.current_dir(root()).status().map_err(|error| format!("could not run `{shown}`: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})").into()) }
