@@ -1,5 +1,5 @@
 //! The generated side of the WIT worlds. Everything else in this crate is written on top of it.
-#![expect(missing_docs, unsafe_code, reason = "generated from wit/, where the documentation lives")]
+#![expect(missing_docs, reason = "generated from wit/, where the documentation lives")]
 
 wit_bindgen::generate!({
     path: "../wit",

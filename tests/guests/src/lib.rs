@@ -1,1 +1,31 @@
+//! What test guests share: a handler below the SDK, for guests that misbehave in ways the SDK does not allow.
 
+pub use alga::__private::bindings::alga as platform;
+pub use alga::__private::bindings::wasi;
+pub use wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+
+/// Exports a function of `(IncomingRequest, ResponseOutparam)` as the component's handler.
+#[macro_export]
+macro_rules! raw_handler {
+    ($handle:path) => {
+        struct Component;
+
+        impl ::alga::__private::Guest for Component {
+            fn handle(request: $crate::IncomingRequest, out: $crate::ResponseOutparam) {
+                $handle(request, out);
+            }
+        }
+
+        ::alga::__private::export!(Component with_types_in ::alga::__private::bindings);
+    };
+}
+
+/// A response with this status and these headers; nothing of its body is written yet.
+#[must_use]
+pub fn respond(out: ResponseOutparam, status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingBody {
+    let response = OutgoingResponse::new(Fields::from_list(headers).unwrap());
+    response.set_status_code(status).unwrap();
+    let body = response.body().unwrap();
+    ResponseOutparam::set(out, Ok(response));
+    body
+}

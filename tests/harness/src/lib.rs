@@ -1,0 +1,45 @@
+//! Worlds to test in.
+//!
+//! [`World`] is a platform in a folder of its own, called in process. [`Release`] is a signed extension made from a test guest. What a test
+//! does with them goes through the same routes that clients use; what reaches below them says so in its name.
+
+mod callers;
+mod release;
+mod world;
+
+pub use callers::{Answer, ExecuteRequest};
+pub use release::Release;
+pub use world::World;
+
+use std::path::PathBuf;
+
+/// The top of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The target folder.
+#[must_use]
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A program of this workspace, built by `cargo xtask test` in the same profile as this one.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    // …/target/<profile>/deps/<test> or …/target/<profile>/<bench>
+    let ours = std::env::current_exe().unwrap();
+    let folder = ours.parent().unwrap();
+    let profile = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
+    let path = profile.join(name);
+    assert!(path.exists(), "{} is not built; run `cargo xtask test`, or `cargo build` first", path.display());
+    path
+}
+
+/// The component that `cargo xtask guests` made of an example or test guest.
+#[must_use]
+pub fn component(name: &str) -> Vec<u8> {
+    let path = target().join("components").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
+}

@@ -1,0 +1,91 @@
+//! What is stored is not believed: hash, signature, proof and machine code are checked at every load.
+
+use alga_harness::{ExecuteRequest, Release, World, component};
+use alga_signing::SigningKey;
+use std::fs;
+use std::path::PathBuf;
+
+fn stored(world: &World, request: &ExecuteRequest, file: &str) -> PathBuf {
+    let hash = request.body["context"]["content_hash"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
+    world.folder().join("bundles/sha256").join(hash).join(file)
+}
+
+#[tokio::test]
+async fn a_stored_bundle_with_one_changed_bit_is_rejected() {
+    let world = World::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    let path = stored(&world, &request, "bundle.tar.zst");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let answer = world.execute(&request).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (502, "bundle_rejected"));
+}
+
+#[tokio::test]
+async fn a_stored_bundle_without_or_with_another_signature_is_rejected() {
+    for signatures in [None, Some(b"{}".to_vec()), Some(Vec::new())] {
+        let world = World::new().await;
+        let request = world.with_guest("answers_ok", &[]).await;
+        let path = stored(&world, &request, "bundle.sigs.json");
+        match signatures {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        assert_eq!(world.execute(&request).await.code(), "bundle_rejected");
+    }
+    let world = World::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    let stranger = SigningKey::generate().unwrap();
+    let manifest = Release::manifest("com.example.answers-ok", "1.0.0", &[]);
+    let forged = Release::new(&stranger, &manifest, &component("answers_ok"));
+    fs::write(stored(&world, &request, "bundle.sigs.json"), forged.signatures).unwrap();
+    assert_eq!(world.execute(&request).await.code(), "bundle_rejected");
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_gone_is_not_available_and_one_that_runs_keeps_running() {
+    let world = World::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    let other = world.with_guest("counts_in_a_global", &[]).await;
+    assert_eq!(world.execute(&request).await.status, 200);
+    fs::remove_dir_all(world.folder().join("bundles/sha256")).unwrap();
+    assert_eq!(world.execute(&request).await.status, 200);
+    assert_eq!(world.execute(&other).await.code(), "extension_not_available");
+}
+
+#[tokio::test]
+async fn machine_code_of_another_component_in_the_cache_is_not_run() {
+    let world = World::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    let other = world.with_guest("traps", &[]).await;
+    let cache = world.folder().join("machine-code");
+    let files: Vec<PathBuf> = fs::read_dir(&cache).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!(files.len(), 2);
+    let (first, second) = (fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
+    fs::write(&files[0], second).unwrap();
+    fs::write(&files[1], first).unwrap();
+    assert_eq!(world.execute(&request).await.guest_body(), "ok");
+    assert_eq!(world.execute(&other).await.code(), "guest_trapped");
+    assert_eq!(world.platform().execute.loader().compilations(), 2, "both were compiled again");
+}
+
+#[tokio::test]
+async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
+    let world = World::new().await;
+    let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
+    let narrowed = request.with("/providers", serde_json::json!(["cap:log.emit"]));
+    let answer = world.execute(&narrowed).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "capability_denied"));
+    assert!(answer.json()["error"]["hint"].as_str().unwrap().contains("--grant"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_compiler_that_is_missing_is_our_fault_and_says_nothing_to_the_client() {
+    let world = World::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
+    let release = Release::new(world.key(), &Release::manifest("com.example.ok", "1.0.0", &[]), &component("answers_ok"));
+    let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (500, "internal"));
+    assert!(!answer.text().contains("nonexistent"));
+}

@@ -1,0 +1,10 @@
+//! The platform's routes, called in process, with real guests.
+
+mod execute_bad_input;
+mod execute_hostile_guests;
+mod execute_isolation;
+mod execute_works;
+mod gateway;
+mod load;
+mod registry;
+mod wasi_ambient;

@@ -1,0 +1,12 @@
+//! Keeps asking for memory and never gives any back.
+#![no_main]
+
+use alga::prelude::*;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    loop {
+        kept.push(vec![1; 1024 * 1024]);
+    }
+}

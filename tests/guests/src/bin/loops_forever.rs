@@ -1,0 +1,11 @@
+//! Spins until it is stopped.
+#![no_main]
+
+use alga::prelude::*;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    loop {
+        std::hint::spin_loop();
+    }
+}

@@ -1,0 +1,16 @@
+//! Uses up its stack.
+#![no_main]
+
+use alga::prelude::*;
+use std::hint::black_box;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    Ok(Response::text(deeper(0).to_string()))
+}
+
+#[allow(unconditional_recursion)]
+fn deeper(depth: u64) -> u64 {
+    let here = black_box([depth; 64]);
+    black_box(deeper(here[0] + 1)) + here[1]
+}

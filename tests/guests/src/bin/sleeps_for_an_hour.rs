@@ -1,0 +1,11 @@
+//! Waits in the host, using no processor time.
+#![no_main]
+
+use alga::prelude::*;
+use std::time::Duration;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    alga::time::sleep(Duration::from_secs(60 * 60));
+    Ok(Response::text("awake"))
+}

@@ -1,0 +1,66 @@
+//! Uses every function of `alga:storage` and answers what each did.
+#![no_main]
+
+use alga::kv::{Error as KvError, ListOptions, Namespace, PutOptions};
+use alga::prelude::*;
+use alga_test_guests::platform::storage::kv;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    let notes = Namespace::new("notes");
+    let first = notes.create("a", &"one")?;
+    let again = notes.create("a", &"two").map_err(|error| error.to_string()).unwrap_err();
+    let second = notes.replace("a", &"two", first)?;
+    notes.put("b", &"three")?;
+    let options = PutOptions { if_revision: None, ttl_seconds: Some(3600), metadata: b"meta".to_vec() };
+    notes.put_bytes("c", b"\x00\xff", &options)?;
+    let raw = notes.get_bytes("c")?.ok_or_else(|| Error::Internal("c is gone".into()))?;
+    let page = kv::list_entries("notes", &ListOptions { prefix: String::new(), limit: Some(2), cursor: None })?;
+    let keys: Vec<&str> = page.entries.iter().map(|entry| entry.key.as_str()).collect();
+    let rest = kv::list_entries("notes", &ListOptions { prefix: String::new(), limit: None, cursor: page.next_cursor.clone() })?;
+    let deleted = (notes.delete("a")?, notes.delete("a")?);
+    let recreated = notes.create("a", &"four")?;
+    Response::json(&serde_json::json!({
+        "revisions": [first, second, recreated],
+        "conflict": again,
+        "value": notes.get::<String>("a")?.map(|record| record.value),
+        "raw": [raw.value, raw.metadata],
+        "ttl_is_counted_down": raw.expires_in_seconds.is_some_and(|seconds| (3590..=3600).contains(&seconds)),
+        "first_page": keys,
+        "has_cursor": page.next_cursor.is_some(),
+        "second_page": rest.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(),
+        "deleted": deleted,
+        "refused": refusals(),
+    }))
+}
+
+/// One call beyond each limit.
+fn refusals() -> Vec<String> {
+    let put = |namespace: &str, key: &str, value: usize, metadata: usize, ttl: Option<u32>| {
+        let options = PutOptions { if_revision: None, ttl_seconds: ttl, metadata: vec![0; metadata] };
+        told(kv::put(namespace, key, &vec![0; value], &options).map(|_| ()))
+    };
+    let list = |limit: u32, cursor: Option<&str>| {
+        let options = ListOptions { prefix: String::new(), limit: Some(limit), cursor: cursor.map(Into::into) };
+        told(kv::list_entries("notes", &options).map(|_| ()))
+    };
+    vec![
+        put("", "k", 0, 0, None),
+        put("a/b", "k", 0, 0, None),
+        put("notes", "", 0, 0, None),
+        put("notes", &"k".repeat(257), 0, 0, None),
+        put("notes", "k", 64 * 1024 + 1, 0, None),
+        put("notes", "k", 0, 4097, None),
+        put("notes", "k", 0, 0, Some(59)),
+        list(0, None),
+        list(101, None),
+        list(1, Some("bm90IGEgY3Vyc29y")),
+    ]
+}
+
+fn told(result: core::result::Result<(), KvError>) -> String {
+    match result {
+        Err(KvError::InvalidInput(text)) => text,
+        other => format!("unexpected: {other:?}"),
+    }
+}

@@ -1,0 +1,211 @@
+use crate::{Answer, ExecuteRequest, Release, component, program};
+use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
+use alga_bundle::TenantId;
+use alga_server::{Config, Platform, Secrets};
+use alga_signing::{SigningKey, TrustBundle};
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// A platform in a folder of its own.
+pub struct World {
+    folder: Arc<TempDir>,
+    key: Arc<SigningKey>,
+    platform: Platform,
+    secrets: Secrets,
+}
+
+impl World {
+    /// A platform with nothing published.
+    pub async fn new() -> Self {
+        Self::with_settings(&[]).await
+    }
+
+    /// The same with settings, by their keys in the configuration file.
+    pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start(folder, Arc::new(SigningKey::generate().unwrap()), settings).await
+    }
+
+    /// Another platform on the same folder, after this one is gone: what survives a restart.
+    pub async fn restart(self) -> Self {
+        let Self { folder, key, platform, secrets } = self;
+        platform.close().await;
+        drop((platform, secrets));
+        Self::start(folder, key, &[]).await
+    }
+
+    async fn start(folder: Arc<TempDir>, key: Arc<SigningKey>, settings: &[(&str, &str)]) -> Self {
+        let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
+        let mut flags = BTreeMap::from([
+            ("data".to_owned(), folder.path().display().to_string()),
+            ("trust_bundle".to_owned(), trust),
+            ("compiler".to_owned(), program("alga-compiler").display().to_string()),
+            ("pool".to_owned(), "32".to_owned()),
+            ("dev".to_owned(), "true".to_owned()),
+        ]);
+        flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let config = Config::load(&flags, &|_| None, None).unwrap();
+        let platform = Platform::start(&config).await.unwrap();
+        let secrets = Secrets::open(folder.path()).unwrap();
+        Self { folder, key, platform, secrets }
+    }
+
+    /// The platform's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The key that the platform trusts for publisher `example`.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// All routes.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.platform.router.clone()
+    }
+
+    /// The running parts.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Sends a request in process.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Sends to the registry as the operator.
+    pub async fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", *self.secrets.administrator))
+            .header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Publishes these bytes as the operator.
+    pub async fn publish_bytes(&self, bundle: &[u8], signatures: Option<&[u8]>) -> Answer {
+        let mut form = Vec::new();
+        for (name, bytes) in [("bundle", Some(bundle)), ("signatures", signatures)] {
+            let Some(bytes) = bytes else { continue };
+            form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
+            form.extend_from_slice(bytes);
+            form.extend_from_slice(b"\r\n");
+        }
+        form.extend_from_slice(b"--frontier--\r\n");
+        let request = Request::post("/v1/registry/extensions")
+            .header("authorization", format!("Bearer {}", *self.secrets.administrator))
+            .header("content-type", "multipart/form-data; boundary=frontier");
+        self.send(request.body(Body::from(form)).unwrap()).await
+    }
+
+    /// Publishes a release that must be accepted.
+    pub async fn publish(&self, release: &Release) -> Answer {
+        let answer = self.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        assert!(answer.status.is_success(), "{}", answer.text());
+        answer
+    }
+
+    /// Installs a release for a tenant.
+    pub async fn install(&self, tenant: &str, release: &Release, grants: &[&str]) -> Answer {
+        let body = json!({ "extension": release.name, "version": release.version, "grants": grants });
+        self.operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body).await
+    }
+
+    /// A guest as `com.example.<guest>` 1.0.0, published and installed for tenant `acme` with what it declares.
+    pub async fn with_guest(&self, guest: &str, capabilities: &[&str]) -> ExecuteRequest {
+        let name = format!("com.example.{}", guest.replace('_', "-"));
+        let release = Release::new(&self.key, &Release::manifest(&name, "1.0.0", capabilities), &component(guest));
+        self.publish(&release).await;
+        let install = self.install("acme", &release, capabilities).await;
+        assert!(install.status.is_success(), "{}", install.text());
+        self.request_for(&install.json())
+    }
+
+    /// A valid execute request for an install as the registry answered it.
+    #[must_use]
+    pub fn request_for(&self, install: &Value) -> ExecuteRequest {
+        let text = |name: &str| install[name].as_str().unwrap().to_owned();
+        let grant = ServiceGrant {
+            tenant_id: text("tenant_id").parse().unwrap(),
+            extension_id: text("extension_id").parse().unwrap(),
+            install_id: text("id").parse().unwrap(),
+            version_id: text("version_id").parse().unwrap(),
+            content_hash: text("content_hash").parse().unwrap(),
+            grants: serde_json::from_value(install["grants"].clone()).unwrap(),
+        };
+        ExecuteRequest {
+            token: Some(self.service_token(&grant)),
+            tenant: grant.tenant_id.to_string(),
+            extension: grant.extension_id.to_string(),
+            idempotency_key: None,
+            body: json!({
+                "context": {
+                    "tenant_id": grant.tenant_id, "extension_id": grant.extension_id, "install_id": grant.install_id,
+                    "version_id": grant.version_id, "content_hash": grant.content_hash,
+                },
+                "http": { "method": "GET", "path": "/" },
+                "limits": {},
+            }),
+        }
+    }
+
+    /// A service token as the gateway would make it.
+    #[must_use]
+    pub fn service_token(&self, grant: &ServiceGrant) -> String {
+        let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), ServiceGrant::AUDIENCE).unwrap();
+        issuer.issue(grant, ServiceGrant::LONGEST).unwrap()
+    }
+
+    /// A caller's token for the gateway.
+    #[must_use]
+    pub fn caller_token(&self, tenant: &str, access: Access) -> String {
+        let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
+        let tenant: TenantId = tenant.parse().unwrap();
+        issuer.issue(&Caller { access, ..Caller::developer(tenant) }, Duration::from_secs(60)).unwrap()
+    }
+
+    /// `POST /v1/execute`.
+    pub async fn execute(&self, request: &ExecuteRequest) -> Answer {
+        self.execute_bytes(request, request.body.to_string().into_bytes()).await
+    }
+
+    /// `POST /v1/execute` with a body that need not be JSON.
+    pub async fn execute_bytes(&self, request: &ExecuteRequest, body: Vec<u8>) -> Answer {
+        let mut builder =
+            Request::post("/v1/execute").header("x-alga-tenant", &request.tenant).header("x-alga-extension", &request.extension);
+        if let Some(token) = &request.token {
+            builder = builder.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(key) = &request.idempotency_key {
+            builder = builder.header("x-idempotency-key", key);
+        }
+        self.send(builder.body(Body::from(body)).unwrap()).await
+    }
+
+    /// A request to the gateway as a user of `tenant` who may do everything.
+    pub async fn call(&self, tenant: &str, method: &str, target: &str, body: &str) -> Answer {
+        let token = self.caller_token(tenant, Access::Write);
+        let request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
+        let request = request.header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
