@@ -14,8 +14,8 @@ async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> A
 }
 
 fn is(answer: &Answer, status: u16, code: &str) {
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{}", answer.text());
     let text = answer.text();
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{text:.500}");
     assert!(!text.contains("wasm") && !text.contains("secret of the guest") && !text.contains(".rs"), "internals: {text}");
 }
 

@@ -41,7 +41,7 @@ async fn every_capability_works_when_granted_and_cannot_be_installed_when_not() 
         let module = module(capability.interface);
         let guest = format!("{module}_works");
         let world = World::new().await;
-        let manifest = Release::manifest(&format!("com.example.{module}"), "1.0.0", &[capability.name, "cap:log.emit"]);
+        let manifest = Release::manifest(&format!("com.example.{module}"), "1.0.0", &[capability.name]);
         let release = Release::new(world.key(), &manifest, &component(&guest));
         world.publish(&release).await;
         let denied = match capability.granted_by_default {

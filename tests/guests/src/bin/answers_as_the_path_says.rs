@@ -9,7 +9,7 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "/status-101" => finish(respond(out, 101, &[])),
         "/status-999" => finish(respond(out, 999, &[])),
         "/headers-101" => finish(respond(out, 200, &headers(101, 4))),
-        "/headers-large" => finish(respond(out, 200, &headers(9, 3_000))),
+        "/headers-large" => finish(respond(out, 200, &headers(20, 3_000))),
         "/header-not-ascii" => finish(respond(out, 200, &[("x-a".into(), vec![0xff])])),
         "/body-without-end" => without_end(&respond(out, 200, &[])),
         "/body-not-finished" => std::mem::forget(respond(out, 200, &[])),
