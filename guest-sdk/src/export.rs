@@ -6,8 +6,14 @@ use crate::{Request, Response, Result, log};
 
 /// Runs the author's function and sends what it returns. Called by the code that `#[alga::handler]` generates.
 #[doc(hidden)]
-pub fn answer(handler: impl FnOnce(Request) -> Result<Response>, raw: wasi::IncomingRequest, out: wasi::ResponseOutparam) {
-    std::panic::set_hook(Box::new(|panic| log::error(&format!("the extension panicked: {panic}"))));
+pub fn answer(
+    handler: impl FnOnce(Request) -> Result<Response>,
+    raw: wasi::IncomingRequest,
+    out: wasi::ResponseOutparam,
+) {
+    std::panic::set_hook(Box::new(|panic| {
+        log::error(&format!("the extension panicked: {panic}"))
+    }));
     let response = handler(Request::new(raw)).unwrap_or_else(|error| {
         if let Some(text) = error.secret_text() {
             log::error(text);

@@ -23,7 +23,13 @@ impl Request {
     pub(crate) fn new(raw: wasi::IncomingRequest) -> Self {
         let target = raw.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        Self { method: raw.method(), path: path.to_owned(), query: query.to_owned(), params: Vec::new(), raw }
+        Self {
+            method: raw.method(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            params: Vec::new(),
+            raw,
+        }
     }
 
     /// The method.
@@ -59,7 +65,9 @@ impl Request {
     /// [`Error::Internal`] when the route has no such segment: a slip of the extension, not of its client.
     pub fn param(&self, name: &str) -> Result<&str> {
         let found = self.params.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str()).ok_or_else(|| Error::Internal(format!("the route has no segment `:{name}`")))
+        found
+            .map(|(_, value)| value.as_str())
+            .ok_or_else(|| Error::Internal(format!("the route has no segment `:{name}`")))
     }
 
     pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {
@@ -70,7 +78,10 @@ impl Request {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.raw.headers().get(name);
-        values.into_iter().next().and_then(|value| String::from_utf8(value).ok())
+        values
+            .into_iter()
+            .next()
+            .and_then(|value| String::from_utf8(value).ok())
     }
 
     /// The whole body. The host has checked its size.
@@ -97,7 +108,8 @@ impl Request {
     /// [`Error::BadRequest`], saying where the JSON does not fit, for the client to read.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let bytes = self.body()?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::BadRequest(format!("the body is not the JSON expected here: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::BadRequest(format!("the body is not the JSON expected here: {error}")))
     }
 }
 
@@ -113,7 +125,10 @@ impl Response {
     /// A response without a body.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self { status, ..Self::default() }
+        Self {
+            status,
+            ..Self::default()
+        }
     }
 
     /// 200 with text.

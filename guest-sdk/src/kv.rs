@@ -95,11 +95,17 @@ impl<'a> Namespace<'a> {
     /// # Errors
     /// As the store says, or when a value is not the JSON of a `T`.
     pub fn list<T: DeserializeOwned>(&self, prefix: &str, limit: u32, cursor: Option<&str>) -> Result<Page<T>> {
-        let options =
-            ListOptions { prefix: prefix.to_owned(), limit: Some(limit), cursor: cursor.map(ToOwned::to_owned) };
+        let options = ListOptions {
+            prefix: prefix.to_owned(),
+            limit: Some(limit),
+            cursor: cursor.map(ToOwned::to_owned),
+        };
         let page = kv::list_entries(self.name, &options)?;
         let records = page.entries.into_iter().map(parse).collect::<Result<_>>()?;
-        Ok(Page { records, next_cursor: page.next_cursor })
+        Ok(Page {
+            records,
+            next_cursor: page.next_cursor,
+        })
     }
 
     /// Reads a record as bytes.
@@ -120,12 +126,20 @@ impl<'a> Namespace<'a> {
 }
 
 fn options(if_revision: Option<u64>) -> PutOptions {
-    PutOptions { if_revision, ttl_seconds: None, metadata: Vec::new() }
+    PutOptions {
+        if_revision,
+        ttl_seconds: None,
+        metadata: Vec::new(),
+    }
 }
 
 fn parse<T: DeserializeOwned>(entry: Entry) -> Result<Record<T>> {
     let value = serde_json::from_slice(&entry.value)?;
-    Ok(Record { key: entry.key, value, revision: entry.revision })
+    Ok(Record {
+        key: entry.key,
+        value,
+        revision: entry.revision,
+    })
 }
 
 impl From<Error> for crate::Error {

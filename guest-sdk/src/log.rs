@@ -44,7 +44,10 @@ pub fn error_with(message: &str, fields: &[(&str, &str)]) {
 
 /// A log that is full must not fail the work that it describes: the host counts what it does not keep.
 fn write(level: Level, message: &str, fields: &[(&str, &str)]) {
-    let field = |(name, value): &(&str, &str)| Field { name: (*name).to_owned(), value: (*value).to_owned() };
+    let field = |(name, value): &(&str, &str)| Field {
+        name: (*name).to_owned(),
+        value: (*value).to_owned(),
+    };
     let fields: Vec<Field> = fields.iter().map(field).collect();
     emit(level, message, &fields).ok();
 }

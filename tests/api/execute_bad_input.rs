@@ -6,10 +6,19 @@ use serde_json::{Value, json};
 
 async fn refused(world: &World, request: &ExecuteRequest, status: u16, code: &str) {
     let answer = world.execute(request).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{}", answer.text());
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (status, code),
+        "{}",
+        answer.text()
+    );
     assert_eq!(answer.json()["status"], status);
     assert_eq!(answer.headers["cache-control"], "no-store");
-    assert!(answer.json()["error"]["request_id"].as_str().is_some_and(|id| id == answer.json()["request_id"]));
+    assert!(
+        answer.json()["error"]["request_id"]
+            .as_str()
+            .is_some_and(|id| id == answer.json()["request_id"])
+    );
     assert_eq!(answer.usage("host_calls"), 0, "nothing was executed");
 }
 
@@ -18,10 +27,29 @@ async fn malformed_bodies_are_bad_requests() {
     let world = World::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let deep = "[".repeat(200_000);
-    let twice = good.body.to_string().replace("\"tenant_id\":\"acme\"", "\"tenant_id\":\"acme\",\"tenant_id\":\"other\"");
-    for body in ["", "{", "null", "[]", "{}", "NaN", "\u{feff}{}", "{\"context\":1e400}", &deep, &twice] {
+    let twice = good.body.to_string().replace(
+        "\"tenant_id\":\"acme\"",
+        "\"tenant_id\":\"acme\",\"tenant_id\":\"other\"",
+    );
+    for body in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "NaN",
+        "\u{feff}{}",
+        "{\"context\":1e400}",
+        &deep,
+        &twice,
+    ] {
         let answer = world.execute_bytes(&good, body.as_bytes().to_vec()).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "bad_request"), "{}", &body[..body.len().min(60)]);
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (400, "bad_request"),
+            "{}",
+            &body[..body.len().min(60)]
+        );
     }
     let invalid_utf8 = world.execute_bytes(&good, vec![b'"', 0xff, b'"']).await;
     assert_eq!(invalid_utf8.code(), "bad_request");
@@ -32,7 +60,10 @@ async fn malformed_bodies_are_bad_requests() {
         ("/http/path", json!("relative")),
         ("/http/headers", json!({ "bad name": "x" })),
         ("/http/headers", json!({ "x": "a\r\nb: c" })),
-        ("/http/headers", Value::Object((0..101).map(|number| (format!("x-{number}"), json!("1"))).collect())),
+        (
+            "/http/headers",
+            Value::Object((0..101).map(|number| (format!("x-{number}"), json!("1"))).collect()),
+        ),
         ("/http/query_string", json!("x".repeat(9_000))),
         ("/context/content_hash", json!("sha256:xyz")),
         ("/context/content_hash", json!("../../etc/passwd")),
@@ -50,9 +81,18 @@ async fn bodies_over_the_limit_are_too_large_whether_encoded_or_not() {
     let world = World::new().await;
     let good = world.with_guest("echoes_the_request", &[]).await;
     let encoded = "A".repeat((10 * 1024 * 1024 + 3) / 3 * 4 + 4);
-    refused(&world, &good.clone().with("/http/body_b64", json!(encoded)), 413, "payload_too_large").await;
+    refused(
+        &world,
+        &good.clone().with("/http/body_b64", json!(encoded)),
+        413,
+        "payload_too_large",
+    )
+    .await;
     let answer = world.execute_bytes(&good, vec![b' '; 20 * 1024 * 1024]).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (413, "payload_too_large"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (413, "payload_too_large")
+    );
 }
 
 #[tokio::test]
@@ -61,8 +101,20 @@ async fn no_token_a_wrong_one_and_one_for_another_audience_are_unauthenticated()
     let good = world.with_guest("answers_ok", &[]).await;
     let for_gateway = world.caller_token("acme", alga_auth::Access::Write);
     let changed = good.token.clone().unwrap().replace("v4.public.e", "v4.public.f");
-    for token in [None, Some(String::new()), Some("nonsense".into()), Some(for_gateway), Some(changed)] {
-        refused(&world, &ExecuteRequest { token, ..good.clone() }, 401, "unauthenticated").await;
+    for token in [
+        None,
+        Some(String::new()),
+        Some("nonsense".into()),
+        Some(for_gateway),
+        Some(changed),
+    ] {
+        refused(
+            &world,
+            &ExecuteRequest { token, ..good.clone() },
+            401,
+            "unauthenticated",
+        )
+        .await;
     }
 }
 
@@ -80,19 +132,61 @@ async fn token_header_and_body_that_disagree_are_refused_before_anything_happens
     ] {
         refused(&world, &good.clone().with(pointer, value), 403, "context_mismatch").await;
     }
-    refused(&world, &ExecuteRequest { tenant: "other".into(), ..good.clone() }, 403, "context_mismatch").await;
-    refused(&world, &ExecuteRequest { extension: "other".into(), ..good.clone() }, 403, "context_mismatch").await;
+    refused(
+        &world,
+        &ExecuteRequest {
+            tenant: "other".into(),
+            ..good.clone()
+        },
+        403,
+        "context_mismatch",
+    )
+    .await;
+    refused(
+        &world,
+        &ExecuteRequest {
+            extension: "other".into(),
+            ..good.clone()
+        },
+        403,
+        "context_mismatch",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn providers_narrow_what_the_token_grants_and_never_widen_it() {
     let world = World::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
-    refused(&world, &good.clone().with("/providers", json!(["cap:storage.kv"])), 403, "capability_denied").await;
-    refused(&world, &good.clone().with("/providers", json!(["cap:moon.landing"])), 403, "capability_denied").await;
+    refused(
+        &world,
+        &good.clone().with("/providers", json!(["cap:storage.kv"])),
+        403,
+        "capability_denied",
+    )
+    .await;
+    refused(
+        &world,
+        &good.clone().with("/providers", json!(["cap:moon.landing"])),
+        403,
+        "capability_denied",
+    )
+    .await;
     // The SDK logs panics, so this guest imports the log: without it, it cannot be linked.
-    refused(&world, &good.clone().with("/providers", json!([])), 403, "capability_denied").await;
-    assert_eq!(world.execute(&good.with("/providers", json!(["LOG.EMIT "]))).await.status, 200);
+    refused(
+        &world,
+        &good.clone().with("/providers", json!([])),
+        403,
+        "capability_denied",
+    )
+    .await;
+    assert_eq!(
+        world
+            .execute(&good.with("/providers", json!(["LOG.EMIT "])))
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -110,6 +204,9 @@ async fn a_content_hash_that_nobody_published_is_not_available() {
         content_hash: hash.parse().unwrap(),
         grants: Vec::new(),
     };
-    let request = ExecuteRequest { token: Some(world.service_token(&grant)), ..good.with("/context/content_hash", json!(hash)) };
+    let request = ExecuteRequest {
+        token: Some(world.service_token(&grant)),
+        ..good.with("/context/content_hash", json!(hash))
+    };
     refused(&world, &request, 404, "extension_not_available").await;
 }

@@ -4,8 +4,16 @@ use alga_harness::{Answer, World};
 
 async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> Answer {
     let world = World::new().await;
-    let capabilities: &[&str] = if guest == "calls_the_host_without_end" { &["cap:context.read"] } else { &[] };
-    let hostile = world.with_guest(guest, capabilities).await.on("GET", path).within_ms(timeout_ms);
+    let capabilities: &[&str] = if guest == "calls_the_host_without_end" {
+        &["cap:context.read"]
+    } else {
+        &[]
+    };
+    let hostile = world
+        .with_guest(guest, capabilities)
+        .await
+        .on("GET", path)
+        .within_ms(timeout_ms);
     let good = world.with_guest("answers_ok", &[]).await;
     let answer = world.execute(&hostile).await;
     assert_eq!(world.execute(&good).await.guest_body(), "ok", "the next request works");
@@ -15,8 +23,15 @@ async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> A
 
 fn is(answer: &Answer, status: u16, code: &str) {
     let text = answer.text();
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{text:.500}");
-    assert!(!text.contains("wasm") && !text.contains("secret of the guest") && !text.contains(".rs"), "internals: {text}");
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (status, code),
+        "{text:.500}"
+    );
+    assert!(
+        !text.contains("wasm") && !text.contains("secret of the guest") && !text.contains(".rs"),
+        "internals: {text}"
+    );
 }
 
 #[tokio::test]
@@ -28,19 +43,31 @@ async fn a_guest_that_loops_is_stopped_at_its_deadline() {
 
 #[tokio::test]
 async fn a_guest_that_loops_while_it_is_instantiated_is_stopped_at_its_deadline() {
-    is(&with_guest_and_neighbour("loops_before_its_first_request", "/", 100).await, 504, "deadline_exceeded");
+    is(
+        &with_guest_and_neighbour("loops_before_its_first_request", "/", 100).await,
+        504,
+        "deadline_exceeded",
+    );
 }
 
 #[tokio::test]
 async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
     let answer = with_guest_and_neighbour("sleeps_for_an_hour", "/", 100).await;
     is(&answer, 504, "deadline_exceeded");
-    assert!(answer.usage("cpu_us") < 90_000, "it waited, it did not work: {}", answer.text());
+    assert!(
+        answer.usage("cpu_us") < 90_000,
+        "it waited, it did not work: {}",
+        answer.text()
+    );
 }
 
 #[tokio::test]
 async fn a_guest_that_traps_is_told_apart_from_one_that_runs_out_of_memory() {
-    is(&with_guest_and_neighbour("traps", "/", 1_000).await, 502, "guest_trapped");
+    is(
+        &with_guest_and_neighbour("traps", "/", 1_000).await,
+        502,
+        "guest_trapped",
+    );
     let bomb = with_guest_and_neighbour("allocates_without_end", "/", 5_000).await;
     is(&bomb, 502, "memory_limit");
     assert!(bomb.usage("memory_peak_bytes") <= 64 * 1024 * 1024, "{}", bomb.text());
@@ -48,13 +75,20 @@ async fn a_guest_that_traps_is_told_apart_from_one_that_runs_out_of_memory() {
 
 #[tokio::test]
 async fn a_guest_that_recurses_without_end_traps() {
-    is(&with_guest_and_neighbour("recurses_without_end", "/", 5_000).await, 502, "guest_trapped");
+    is(
+        &with_guest_and_neighbour("recurses_without_end", "/", 5_000).await,
+        502,
+        "guest_trapped",
+    );
 }
 
 #[tokio::test]
 async fn a_memory_limit_that_the_caller_lowers_holds() {
     let world = World::new().await;
-    let request = world.with_guest("allocates_without_end", &[]).await.with("/limits/memory_mb", serde_json::json!(8));
+    let request = world
+        .with_guest("allocates_without_end", &[])
+        .await
+        .with("/limits/memory_mb", serde_json::json!(8));
     let answer = world.execute(&request).await;
     is(&answer, 502, "memory_limit");
     assert!(answer.usage("memory_peak_bytes") <= 8 * 1024 * 1024);
@@ -64,14 +98,26 @@ async fn a_memory_limit_that_the_caller_lowers_holds() {
 async fn limits_of_u64_max_are_clamped() {
     let world = World::new().await;
     let most = serde_json::json!(u64::MAX);
-    let request = world.with_guest("answers_ok", &[]).await.with("/limits/memory_mb", most.clone()).with("/limits/timeout_ms", most);
+    let request = world
+        .with_guest("answers_ok", &[])
+        .await
+        .with("/limits/memory_mb", most.clone())
+        .with("/limits/timeout_ms", most);
     assert_eq!(world.execute(&request).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_guest_that_calls_the_host_or_opens_handles_without_end_is_ended() {
-    is(&with_guest_and_neighbour("calls_the_host_without_end", "/", 20_000).await, 502, "guest_trapped");
-    is(&with_guest_and_neighbour("opens_handles_without_end", "/", 20_000).await, 502, "guest_trapped");
+    is(
+        &with_guest_and_neighbour("calls_the_host_without_end", "/", 20_000).await,
+        502,
+        "guest_trapped",
+    );
+    is(
+        &with_guest_and_neighbour("opens_handles_without_end", "/", 20_000).await,
+        502,
+        "guest_trapped",
+    );
 }
 
 #[tokio::test]
@@ -82,17 +128,43 @@ async fn a_log_flood_is_bounded_and_the_guest_is_told() {
 
 #[tokio::test]
 async fn answers_that_are_no_response_are_refused() {
-    is(&with_guest_and_neighbour("returns_without_response", "/", 1_000).await, 502, "invalid_guest_response");
-    is(&with_guest_and_neighbour("answers_with_an_error", "/", 1_000).await, 502, "invalid_guest_response");
+    is(
+        &with_guest_and_neighbour("returns_without_response", "/", 1_000).await,
+        502,
+        "invalid_guest_response",
+    );
+    is(
+        &with_guest_and_neighbour("answers_with_an_error", "/", 1_000).await,
+        502,
+        "invalid_guest_response",
+    );
     let world = World::new().await;
-    let request = world.with_guest("answers_as_the_path_says", &[]).await.within_ms(20_000);
-    for path in
-        ["/status-101", "/status-999", "/headers-101", "/header-not-ascii", "/body-without-end", "/body-not-finished", "/body-shorter-than-said", "/trailers"]
-    {
-        is(&world.execute(&request.clone().on("GET", path)).await, 502, "invalid_guest_response");
+    let request = world
+        .with_guest("answers_as_the_path_says", &[])
+        .await
+        .within_ms(20_000);
+    for path in [
+        "/status-101",
+        "/status-999",
+        "/headers-101",
+        "/header-not-ascii",
+        "/body-without-end",
+        "/body-not-finished",
+        "/body-shorter-than-said",
+        "/trailers",
+    ] {
+        is(
+            &world.execute(&request.clone().on("GET", path)).await,
+            502,
+            "invalid_guest_response",
+        );
     }
     // More header bytes than a set of fields may hold: the guest is refused when it makes them.
-    is(&world.execute(&request.clone().on("GET", "/headers-large")).await, 502, "guest_trapped");
+    is(
+        &world.execute(&request.clone().on("GET", "/headers-large")).await,
+        502,
+        "guest_trapped",
+    );
     assert_eq!(world.execute(&request).await.status, 200);
 }
 
@@ -101,9 +173,17 @@ async fn a_body_of_10_mib_passes_and_one_byte_more_does_not() {
     let world = World::new().await;
     let request = world.with_guest("answers_many_bytes", &[]).await.within_ms(30_000);
     let limit = 10 * 1024 * 1024;
-    let full = world.execute(&request.clone().with("/http/query_string", serde_json::json!(limit.to_string()))).await;
+    let full = world
+        .execute(
+            &request
+                .clone()
+                .with("/http/query_string", serde_json::json!(limit.to_string())),
+        )
+        .await;
     assert_eq!(full.guest_body().len(), limit);
-    let more = world.execute(&request.with("/http/query_string", serde_json::json!((limit + 1).to_string()))).await;
+    let more = world
+        .execute(&request.with("/http/query_string", serde_json::json!((limit + 1).to_string())))
+        .await;
     is(&more, 502, "invalid_guest_response");
 }
 
@@ -125,5 +205,8 @@ async fn one_install_cannot_take_every_place() {
     for task in tasks {
         codes.push(task.await.unwrap());
     }
-    assert!(codes.iter().any(|code| code == "rate_limited") && codes.iter().any(|code| code == "deadline_exceeded"), "{codes:?}");
+    assert!(
+        codes.iter().any(|code| code == "rate_limited") && codes.iter().any(|code| code == "deadline_exceeded"),
+        "{codes:?}"
+    );
 }

@@ -17,8 +17,14 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
     // One place in the pool: the next guest gets exactly the memory and the stack of the last one.
     let world = World::with_settings(&[("pool", "1")]).await;
     let canary = world.with_guest("fills_memory_with_a_canary", &[]).await.within_ms(300);
-    let scanner = world.with_guest("scans_memory_for_a_canary", &[]).await.within_ms(20_000);
-    let rounds: usize = std::env::var("ALGA_SOAK_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let scanner = world
+        .with_guest("scans_memory_for_a_canary", &[])
+        .await
+        .within_ms(20_000);
+    let rounds: usize = std::env::var("ALGA_SOAK_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(3);
     for _ in 0..rounds {
         for path in ["/", "/traps", "/loops", "/sleeps"] {
             world.execute(&canary.clone().on("GET", path)).await;
@@ -32,7 +38,10 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
 async fn executions_cancelled_at_any_moment_give_their_place_back() {
     let world = World::with_settings(&[("pool", "1")]).await;
     let request = world.with_guest("echoes_the_request", &[]).await;
-    let rounds: u64 = std::env::var("ALGA_SOAK_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
+    let rounds: u64 = std::env::var("ALGA_SOAK_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(300);
     assert_eq!(world.execute(&request).await.status, 200);
     for round in 0..rounds {
         // A prime step walks through all moments of a short execution.

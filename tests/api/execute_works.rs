@@ -11,7 +11,11 @@ async fn a_guest_answers_and_the_reply_says_what_it_cost() {
     assert_eq!(first.guest_body(), "ok");
     assert_eq!(first.json()["headers"]["content-type"], "text/plain; charset=utf-8");
     assert_eq!(first.headers["cache-control"], "no-store");
-    assert!(first.usage("memory_peak_bytes") >= 64 * 1024 && first.usage("host_calls") > 3 && first.usage("duration_us") > 0);
+    assert!(
+        first.usage("memory_peak_bytes") >= 64 * 1024
+            && first.usage("host_calls") > 3
+            && first.usage("duration_us") > 0
+    );
     assert_eq!(first.json()["usage"]["cold"], true);
     assert_eq!(world.execute(&request).await.json()["usage"]["cold"], false);
 }
@@ -25,7 +29,10 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
         .on("PUT", "/a/b%20c")
         .with("/context/request_id", json!("my-request.1"))
         .with("/http/query", json!({ "k": ["1", "2"], "x": "a b" }))
-        .with("/http/headers", json!({ "accept": "text/html", "x-many": ["1", "2"], "content-length": "999", "connection": "close" }))
+        .with(
+            "/http/headers",
+            json!({ "accept": "text/html", "x-many": ["1", "2"], "content-length": "999", "connection": "close" }),
+        )
         .with("/http/body_b64", json!("aGVsbG8="));
     let answer = world.execute(&request).await;
     assert_eq!(answer.json()["request_id"], "my-request.1");
@@ -33,7 +40,12 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
     assert_eq!(seen["method"], "Method::Put");
     assert_eq!(seen["target"], "/a/b%20c?k=1&k=2&x=a%20b");
     assert_eq!(seen["body"], "hello");
-    let headers = json!([["accept", "text/html"], ["x-many", "1"], ["x-many", "2"], ["x-request-id", "my-request.1"]]);
+    let headers = json!([
+        ["accept", "text/html"],
+        ["x-many", "1"],
+        ["x-many", "2"],
+        ["x-request-id", "my-request.1"]
+    ]);
     assert_eq!(seen["headers"], headers);
 }
 
@@ -75,7 +87,10 @@ async fn a_thousand_cold_requests_at_once_compile_once() {
 #[tokio::test]
 async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body() {
     let world = World::new().await;
-    let mut request = world.with_guest("context_works", &["cap:context.read"]).await.on("POST", "/");
+    let mut request = world
+        .with_guest("context_works", &["cap:context.read"])
+        .await
+        .on("POST", "/");
     request.idempotency_key = Some("order-1".into());
     let first = world.execute(&request).await;
     let again = world.execute(&request).await;
@@ -92,14 +107,29 @@ async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body()
 #[tokio::test]
 async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
     let world = World::new().await;
-    let mut acme = world.with_guest("context_works", &["cap:context.read"]).await.on("POST", "/");
-    let release = world.operate("GET", "/v1/registry/extensions/com.example.context-works/versions/1.0.0", &json!(null)).await.json();
+    let mut acme = world
+        .with_guest("context_works", &["cap:context.read"])
+        .await
+        .on("POST", "/");
+    let release = world
+        .operate(
+            "GET",
+            "/v1/registry/extensions/com.example.context-works/versions/1.0.0",
+            &json!(null),
+        )
+        .await
+        .json();
     let body = json!({ "extension": release["name"], "version": "1.0.0", "grants": [] });
-    let install = world.operate("POST", "/v1/registry/tenants/other/installs", &body).await.json();
+    let install = world
+        .operate("POST", "/v1/registry/tenants/other/installs", &body)
+        .await
+        .json();
     let mut other = world.request_for(&install).on("POST", "/");
     acme.idempotency_key = Some("same".into());
     other.idempotency_key = Some("same".into());
-    let tenant = |answer: alga_harness::Answer| serde_json::from_str::<serde_json::Value>(&answer.guest_body()).unwrap()["tenant"].clone();
+    let tenant = |answer: alga_harness::Answer| {
+        serde_json::from_str::<serde_json::Value>(&answer.guest_body()).unwrap()["tenant"].clone()
+    };
     assert_eq!(tenant(world.execute(&acme).await), "acme");
     assert_eq!(tenant(world.execute(&other).await), "other");
 }
@@ -108,12 +138,23 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
 async fn a_draining_runner_is_not_ready_and_sends_new_requests_away() {
     let world = World::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
-    let ready = || async { world.send(http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap()).await.status };
+    let ready = || async {
+        world
+            .send(http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap())
+            .await
+            .status
+    };
     assert_eq!(ready().await, 200);
     world.platform().execute.drain();
     assert_eq!(ready().await, 503);
     let answer = world.execute(&request).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "draining"));
     assert_eq!(answer.headers["retry-after"], "1");
-    assert_eq!(world.send(http::Request::get("/healthz").body(axum::body::Body::empty()).unwrap()).await.status, 200);
+    assert_eq!(
+        world
+            .send(http::Request::get("/healthz").body(axum::body::Body::empty()).unwrap())
+            .await
+            .status,
+        200
+    );
 }

@@ -19,21 +19,41 @@ async fn send(world: &World, method: &str, target: &str, headers: &[(&str, &str)
 }
 
 fn is(answer: &Answer, status: u16, code: &str) {
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{}", answer.text());
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (status, code),
+        "{}",
+        answer.text()
+    );
     assert_eq!(answer.headers["cache-control"], "no-store");
-    assert_eq!(answer.json()["requestId"], answer.headers["x-request-id"].to_str().unwrap());
+    assert_eq!(
+        answer.json()["requestId"],
+        answer.headers["x-request-id"].to_str().unwrap()
+    );
 }
 
 #[tokio::test]
 async fn an_extension_is_found_by_name_registry_id_and_install_id() {
     let world = world_with("answers_ok", &[]).await;
-    let installs = world.operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null).await.json();
+    let installs = world
+        .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+        .await
+        .json();
     let install = &installs["installs"][0];
-    for name in [json!("com.example.answers-ok"), install["extension_id"].clone(), install["id"].clone()] {
-        let answer = world.call("acme", "GET", &format!("{}/", name.as_str().unwrap()), "").await;
+    for name in [
+        json!("com.example.answers-ok"),
+        install["extension_id"].clone(),
+        install["id"].clone(),
+    ] {
+        let answer = world
+            .call("acme", "GET", &format!("{}/", name.as_str().unwrap()), "")
+            .await;
         assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "ok"));
     }
-    let proxied = Request::get("/api/ext-proxy/com.example.answers-ok/").header("authorization", format!("Bearer {}", world.caller_token("acme", Access::Read)));
+    let proxied = Request::get("/api/ext-proxy/com.example.answers-ok/").header(
+        "authorization",
+        format!("Bearer {}", world.caller_token("acme", Access::Read)),
+    );
     assert_eq!(world.send(proxied.body(Body::empty()).unwrap()).await.text(), "ok");
 }
 
@@ -49,13 +69,50 @@ async fn another_tenant_finds_nothing_and_cannot_tell_why() {
 #[tokio::test]
 async fn a_request_without_a_good_token_is_refused_unless_a_developer_said_otherwise() {
     let world = world_with("answers_ok", &[]).await;
-    is(&send(&world, "GET", "com.example.answers-ok/", &[]).await, 401, "unauthenticated");
-    is(&send(&world, "GET", "com.example.answers-ok/", &[("authorization", "Bearer x")]).await, 401, "unauthenticated");
-    is(&send(&world, "GET", "com.example.answers-ok/", &[("x-alga-tenant", "acme"), ("x-alga-admin", "true")]).await, 401, "unauthenticated");
+    is(
+        &send(&world, "GET", "com.example.answers-ok/", &[]).await,
+        401,
+        "unauthenticated",
+    );
+    is(
+        &send(
+            &world,
+            "GET",
+            "com.example.answers-ok/",
+            &[("authorization", "Bearer x")],
+        )
+        .await,
+        401,
+        "unauthenticated",
+    );
+    is(
+        &send(
+            &world,
+            "GET",
+            "com.example.answers-ok/",
+            &[("x-alga-tenant", "acme"), ("x-alga-admin", "true")],
+        )
+        .await,
+        401,
+        "unauthenticated",
+    );
     let developer = World::with_settings(&[("dev_tenant", "acme")]).await;
     developer.with_guest("answers_ok", &[]).await;
-    assert_eq!(send(&developer, "GET", "com.example.answers-ok/", &[]).await.text(), "ok");
-    is(&send(&developer, "GET", "com.example.answers-ok/", &[("authorization", "Bearer x")]).await, 401, "unauthenticated");
+    assert_eq!(
+        send(&developer, "GET", "com.example.answers-ok/", &[]).await.text(),
+        "ok"
+    );
+    is(
+        &send(
+            &developer,
+            "GET",
+            "com.example.answers-ok/",
+            &[("authorization", "Bearer x")],
+        )
+        .await,
+        401,
+        "unauthenticated",
+    );
 }
 
 #[tokio::test]
@@ -66,26 +123,77 @@ async fn a_tenant_header_that_disagrees_with_the_token_is_refused() {
     for (tenant, status) in [("acme", 200), ("other", 403), ("ACME", 403)] {
         let headers = with(tenant);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        assert_eq!(send(&world, "GET", "com.example.answers-ok/", &headers).await.status, status, "{tenant}");
+        assert_eq!(
+            send(&world, "GET", "com.example.answers-ok/", &headers).await.status,
+            status,
+            "{tenant}"
+        );
     }
 }
 
 #[tokio::test]
 async fn only_declared_endpoints_reach_the_guest_and_readers_cannot_write() {
     let world = world_with("answers_ok", &[]).await;
-    is(&world.call("acme", "GET", "com.example.answers-ok/a/b/c", "").await, 404, "not_found");
-    is(&world.call("acme", "PATCH", "com.example.answers-ok/a", "").await, 405, "method_not_allowed");
+    is(
+        &world.call("acme", "GET", "com.example.answers-ok/a/b/c", "").await,
+        404,
+        "not_found",
+    );
+    is(
+        &world.call("acme", "PATCH", "com.example.answers-ok/a", "").await,
+        405,
+        "method_not_allowed",
+    );
     for path in ["a/..%2fb", "a/%2e%2e/b", "%00"] {
-        is(&world.call("acme", "GET", &format!("com.example.answers-ok/{path}"), "").await, 400, "bad_request");
+        is(
+            &world
+                .call("acme", "GET", &format!("com.example.answers-ok/{path}"), "")
+                .await,
+            400,
+            "bad_request",
+        );
     }
     let reader = format!("Bearer {}", world.caller_token("acme", Access::Read));
-    assert_eq!(send(&world, "GET", "com.example.answers-ok/", &[("authorization", &reader)]).await.status, 200);
-    assert_eq!(send(&world, "HEAD", "com.example.answers-ok/", &[("authorization", &reader)]).await.status, 200);
-    is(&send(&world, "DELETE", "com.example.answers-ok/", &[("authorization", &reader)]).await, 403, "forbidden");
+    assert_eq!(
+        send(&world, "GET", "com.example.answers-ok/", &[("authorization", &reader)])
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        send(&world, "HEAD", "com.example.answers-ok/", &[("authorization", &reader)])
+            .await
+            .status,
+        200
+    );
+    is(
+        &send(
+            &world,
+            "DELETE",
+            "com.example.answers-ok/",
+            &[("authorization", &reader)],
+        )
+        .await,
+        403,
+        "forbidden",
+    );
     let nobody = format!("Bearer {}", world.caller_token("acme", Access::None));
-    is(&send(&world, "GET", "com.example.answers-ok/", &[("authorization", &nobody)]).await, 403, "forbidden");
-    let options = send(&world, "OPTIONS", "com.example.answers-ok/", &[("authorization", &reader)]).await;
-    assert_eq!((options.status.as_u16(), options.headers["allow"].to_str().unwrap()), (204, "GET, POST, PUT, DELETE"));
+    is(
+        &send(&world, "GET", "com.example.answers-ok/", &[("authorization", &nobody)]).await,
+        403,
+        "forbidden",
+    );
+    let options = send(
+        &world,
+        "OPTIONS",
+        "com.example.answers-ok/",
+        &[("authorization", &reader)],
+    )
+    .await;
+    assert_eq!(
+        (options.status.as_u16(), options.headers["allow"].to_str().unwrap()),
+        (204, "GET, POST, PUT, DELETE")
+    );
 }
 
 #[tokio::test]
@@ -104,12 +212,23 @@ async fn credentials_never_reach_the_guest_and_cookies_never_leave_it() {
     ];
     let answer = send(&world, "GET", "com.example.echoes-the-request/?a=1&a=2", &headers).await;
     let seen = answer.json();
-    assert!(!answer.text().contains("canary") && !answer.text().contains("v4.public"), "{}", answer.text());
+    assert!(
+        !answer.text().contains("canary") && !answer.text().contains("v4.public"),
+        "{}",
+        answer.text()
+    );
     assert_eq!(seen["target"], "/?a=1&a=2");
-    let names: Vec<&str> = seen["headers"].as_array().unwrap().iter().map(|pair| pair[0].as_str().unwrap()).collect();
+    let names: Vec<&str> = seen["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| pair[0].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["accept", "x-alga-extension", "x-alga-tenant", "x-request-id"]);
     assert_eq!(answer.headers["x-request-id"], "r-7");
-    let cookie = world.call("acme", "GET", "com.example.answers-as-the-path-says/cookie", "").await;
+    let cookie = world
+        .call("acme", "GET", "com.example.answers-as-the-path-says/cookie", "")
+        .await;
     assert_eq!(cookie.status, 200);
     assert!(!cookie.headers.contains_key("set-cookie"));
 }
@@ -120,7 +239,10 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
     for id in ["a b", "\u{1b}[31m", &"x".repeat(65), "{}"] {
         let token = format!("Bearer {}", world.caller_token("acme", Access::Write));
         let request = Request::get("/api/ext/com.example.answers-ok/").header("authorization", &token);
-        let request = request.header("x-request-id", http::HeaderValue::from_bytes(id.as_bytes()).unwrap_or(http::HeaderValue::from_static("a b")));
+        let request = request.header(
+            "x-request-id",
+            http::HeaderValue::from_bytes(id.as_bytes()).unwrap_or(http::HeaderValue::from_static("a b")),
+        );
         let answer = world.send(request.body(Body::empty()).unwrap()).await;
         assert_ne!(answer.headers["x-request-id"].as_bytes(), id.as_bytes());
     }
@@ -130,9 +252,17 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
 async fn errors_of_the_runner_keep_their_code_and_a_body_too_large_is_refused_early() {
     let world = world_with("traps", &[]).await;
     world.with_guest("answers_ok", &[]).await;
-    is(&world.call("acme", "GET", "com.example.traps/", "").await, 502, "guest_trapped");
+    is(
+        &world.call("acme", "GET", "com.example.traps/", "").await,
+        502,
+        "guest_trapped",
+    );
     let large = "x".repeat(10 * 1024 * 1024 + 1);
-    is(&world.call("acme", "POST", "com.example.answers-ok/", &large).await, 413, "payload_too_large");
+    is(
+        &world.call("acme", "POST", "com.example.answers-ok/", &large).await,
+        413,
+        "payload_too_large",
+    );
 }
 
 #[tokio::test]
@@ -143,7 +273,11 @@ async fn an_endpoint_that_is_slower_than_it_says_is_ended_at_its_own_limit() {
     let release = Release::new(world.key(), &manifest, &component("sleeps_for_an_hour"));
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
-    is(&world.call("acme", "GET", "com.example.slow/", "").await, 504, "deadline_exceeded");
+    is(
+        &world.call("acme", "GET", "com.example.slow/", "").await,
+        504,
+        "deadline_exceeded",
+    );
 }
 
 #[tokio::test]
@@ -163,61 +297,119 @@ async fn a_tenant_that_sends_too_often_is_told_when_to_come_back() {
     is(&refused, 429, "rate_limited");
     assert!(refused.headers.contains_key("retry-after"));
     assert!(accepted >= 10, "the burst was served: {accepted}");
-    assert_eq!(world.call("other", "GET", "com.example.answers-ok/", "").await.status, 404, "another tenant is not refused for it");
+    assert_eq!(
+        world.call("other", "GET", "com.example.answers-ok/", "").await.status,
+        404,
+        "another tenant is not refused for it"
+    );
 }
 
 #[tokio::test]
 async fn an_install_that_changes_is_known_at_once() {
     let world = world_with("answers_ok", &[]).await;
-    assert_eq!(world.call("acme", "GET", "com.example.answers-ok/", "").await.text(), "ok");
-    let next = Release::new(world.key(), &Release::manifest("com.example.answers-ok", "2.0.0", &[]), &component("counts_in_a_global"));
+    assert_eq!(
+        world.call("acme", "GET", "com.example.answers-ok/", "").await.text(),
+        "ok"
+    );
+    let next = Release::new(
+        world.key(),
+        &Release::manifest("com.example.answers-ok", "2.0.0", &[]),
+        &component("counts_in_a_global"),
+    );
     world.publish(&next).await;
     world.install("acme", &next, &[]).await;
-    assert_eq!(world.call("acme", "GET", "com.example.answers-ok/", "").await.text(), "1");
+    assert_eq!(
+        world.call("acme", "GET", "com.example.answers-ok/", "").await.text(),
+        "1"
+    );
 }
 
 #[tokio::test]
 async fn the_agreements_example_keeps_its_promises() {
     let world = World::new().await;
-    let manifest: Value = serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/agreements/manifest.json")).unwrap()).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/agreements/manifest.json")).unwrap())
+            .unwrap();
     let release = Release::new(world.key(), &manifest, &component("agreements"));
     world.publish(&release).await;
     world.install("acme", &release, &["cap:storage.kv"]).await;
     let call = |method: &'static str, path: String, body: Value| {
         let world = &world;
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        async move { world.call("acme", method, &format!("com.example.agreements{path}"), &body).await }
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        async move {
+            world
+                .call("acme", method, &format!("com.example.agreements{path}"), &body)
+                .await
+        }
     };
     let support = json!({ "title": "Support", "client": "Initech", "monthly_cents": 9_900 });
     let created = call("POST", "/agreements".into(), support.clone()).await;
     assert_eq!(created.status, 201, "{}", created.text());
     let id = created.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(call("GET", format!("/agreements/{id}"), Value::Null).await.json()["title"], "Support");
+    assert_eq!(
+        call("GET", format!("/agreements/{id}"), Value::Null).await.json()["title"],
+        "Support"
+    );
     let changed = json!({ "title": "Support+", "client": "Initech", "monthly_cents": 12_900 });
-    assert_eq!(call("PUT", format!("/agreements/{id}?revision=1"), changed.clone()).await.json()["revision"], 2);
-    assert_eq!(call("PUT", format!("/agreements/{id}?revision=1"), changed.clone()).await.status, 409);
+    assert_eq!(
+        call("PUT", format!("/agreements/{id}?revision=1"), changed.clone())
+            .await
+            .json()["revision"],
+        2
+    );
+    assert_eq!(
+        call("PUT", format!("/agreements/{id}?revision=1"), changed.clone())
+            .await
+            .status,
+        409
+    );
     assert_eq!(call("PUT", format!("/agreements/{id}"), changed).await.status, 400);
     let listed = call("GET", "/agreements".into(), Value::Null).await.json();
     assert_eq!(listed["agreements"].as_array().unwrap().len(), 1);
-    for bad in [json!({ "title": "", "client": "x", "monthly_cents": 1 }), json!({ "title": "x", "client": "y", "monthly_cents": 100_000_001 })] {
+    for bad in [
+        json!({ "title": "", "client": "x", "monthly_cents": 1 }),
+        json!({ "title": "x", "client": "y", "monthly_cents": 100_000_001 }),
+    ] {
         assert_eq!(call("POST", "/agreements".into(), bad).await.status, 422);
     }
-    for bad in [json!({ "title": "x" }), json!({ "title": "x", "client": "y", "monthly_cents": 1, "extra": 1 }), json!([])] {
+    for bad in [
+        json!({ "title": "x" }),
+        json!({ "title": "x", "client": "y", "monthly_cents": 1, "extra": 1 }),
+        json!([]),
+    ] {
         assert_eq!(call("POST", "/agreements".into(), bad).await.status, 400);
     }
-    assert_eq!(call("DELETE", format!("/agreements/{id}"), Value::Null).await.status, 204);
+    assert_eq!(
+        call("DELETE", format!("/agreements/{id}"), Value::Null).await.status,
+        204
+    );
     assert_eq!(call("GET", format!("/agreements/{id}"), Value::Null).await.status, 404);
 }
 
 #[tokio::test]
 async fn the_hello_example_answers_in_the_words_of_its_install() {
     let world = World::new().await;
-    let manifest: Value = serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/hello/manifest.json")).unwrap()).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/hello/manifest.json")).unwrap())
+            .unwrap();
     let release = Release::new(world.key(), &manifest, &component("hello"));
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
     let body = json!({ "extension": release.name, "version": release.version, "grants": [], "config": { "greeting": "Moin" } });
     world.operate("POST", "/v1/registry/tenants/nord/installs", &body).await;
-    assert_eq!(world.call("acme", "GET", "com.example.hello/hello/you", "").await.json()["message"], "Hello, you!");
-    assert_eq!(world.call("nord", "GET", "com.example.hello/hello", "").await.json()["message"], "Moin, world!");
+    assert_eq!(
+        world
+            .call("acme", "GET", "com.example.hello/hello/you", "")
+            .await
+            .json()["message"],
+        "Hello, you!"
+    );
+    assert_eq!(
+        world.call("nord", "GET", "com.example.hello/hello", "").await.json()["message"],
+        "Moin, world!"
+    );
 }

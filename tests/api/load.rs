@@ -6,7 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 
 fn stored(world: &World, request: &ExecuteRequest, file: &str) -> PathBuf {
-    let hash = request.body["context"]["content_hash"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
+    let hash = request.body["context"]["content_hash"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("sha256:")
+        .unwrap()
+        .to_owned();
     world.folder().join("bundles/sha256").join(hash).join(file)
 }
 
@@ -20,7 +25,10 @@ async fn a_stored_bundle_with_one_changed_bit_is_rejected() {
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
     let answer = world.execute(&request).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (502, "bundle_rejected"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (502, "bundle_rejected")
+    );
 }
 
 #[tokio::test]
@@ -61,14 +69,22 @@ async fn machine_code_of_another_component_in_the_cache_is_not_run() {
     let request = world.with_guest("answers_ok", &[]).await;
     let other = world.with_guest("traps", &[]).await;
     let cache = world.folder().join("machine-code");
-    let files: Vec<PathBuf> = fs::read_dir(&cache).unwrap().flatten().map(|entry| entry.path()).collect();
+    let files: Vec<PathBuf> = fs::read_dir(&cache)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     assert_eq!(files.len(), 2);
     let (first, second) = (fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
     fs::write(&files[0], second).unwrap();
     fs::write(&files[1], first).unwrap();
     assert_eq!(world.execute(&request).await.guest_body(), "ok");
     assert_eq!(world.execute(&other).await.code(), "guest_trapped");
-    assert_eq!(world.platform().execute.loader().compilations(), 2, "both were compiled again");
+    assert_eq!(
+        world.platform().execute.loader().compilations(),
+        2,
+        "both were compiled again"
+    );
 }
 
 #[tokio::test]
@@ -77,14 +93,25 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     let narrowed = request.with("/providers", serde_json::json!(["cap:log.emit"]));
     let answer = world.execute(&narrowed).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "capability_denied"));
-    assert!(answer.json()["error"]["hint"].as_str().unwrap().contains("--grant"), "{}", answer.text());
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (403, "capability_denied")
+    );
+    assert!(
+        answer.json()["error"]["hint"].as_str().unwrap().contains("--grant"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[tokio::test]
 async fn a_compiler_that_is_missing_is_our_fault_and_says_nothing_to_the_client() {
     let world = World::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
-    let release = Release::new(world.key(), &Release::manifest("com.example.ok", "1.0.0", &[]), &component("answers_ok"));
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.ok", "1.0.0", &[]),
+        &component("answers_ok"),
+    );
     let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (500, "internal"));
     assert!(!answer.text().contains("nonexistent"));

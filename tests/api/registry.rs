@@ -3,7 +3,11 @@ use alga_signing::SigningKey;
 use serde_json::{Value, json};
 
 fn release(world: &World, version: &str) -> Release {
-    Release::new(world.key(), &Release::manifest("com.example.ok", version, &[]), &component("answers_ok"))
+    Release::new(
+        world.key(),
+        &Release::manifest("com.example.ok", version, &[]),
+        &component("answers_ok"),
+    )
 }
 
 #[tokio::test]
@@ -11,11 +15,21 @@ async fn publishing_twice_is_one_publish_and_other_bytes_under_the_same_version_
     let world = World::new().await;
     let first = release(&world, "1.0.0");
     let created = world.publish(&first).await;
-    assert_eq!((created.status.as_u16(), created.json()["created"].clone()), (201, json!(true)));
+    assert_eq!(
+        (created.status.as_u16(), created.json()["created"].clone()),
+        (201, json!(true))
+    );
     let again = world.publish(&first).await;
-    assert_eq!((again.status.as_u16(), again.json()["created"].clone()), (200, json!(false)));
+    assert_eq!(
+        (again.status.as_u16(), again.json()["created"].clone()),
+        (200, json!(false))
+    );
     assert_eq!(created.json()["id"], again.json()["id"]);
-    let other = Release::new(world.key(), &Release::manifest("com.example.ok", "1.0.0", &[]), &component("traps"));
+    let other = Release::new(
+        world.key(),
+        &Release::manifest("com.example.ok", "1.0.0", &[]),
+        &component("traps"),
+    );
     let refused = world.publish_bytes(&other.bundle, Some(&other.signatures)).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "conflict"));
     assert!(refused.json()["hint"].as_str().unwrap().contains("new version"));
@@ -28,7 +42,11 @@ async fn of_many_who_publish_different_bytes_under_one_version_at_once_one_wins(
     let tasks: Vec<_> = guests
         .iter()
         .map(|guest| {
-            let release = Release::new(world.key(), &Release::manifest("com.example.race", "1.0.0", &[]), &component(guest));
+            let release = Release::new(
+                world.key(),
+                &Release::manifest("com.example.race", "1.0.0", &[]),
+                &component(guest),
+            );
             let world = world.clone();
             tokio::spawn(async move {
                 let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
@@ -42,8 +60,17 @@ async fn of_many_who_publish_different_bytes_under_one_version_at_once_one_wins(
     }
     let winners: Vec<_> = answers.iter().filter(|(status, _)| *status == 201).collect();
     assert_eq!(winners.len(), 1, "{answers:?}");
-    assert!(answers.iter().all(|(status, _)| [201, 409].contains(status)), "{answers:?}");
-    let row = world.operate("GET", "/v1/registry/extensions/com.example.race/versions/1.0.0", &Value::Null).await;
+    assert!(
+        answers.iter().all(|(status, _)| [201, 409].contains(status)),
+        "{answers:?}"
+    );
+    let row = world
+        .operate(
+            "GET",
+            "/v1/registry/extensions/com.example.race/versions/1.0.0",
+            &Value::Null,
+        )
+        .await;
     assert_eq!(row.json()["content_hash"], json!(winners[0].1));
 }
 
@@ -63,7 +90,11 @@ async fn unsigned_tampered_and_foreign_releases_are_refused_with_the_check_that_
         assert_eq!((status, code.as_str()), (422, "signature_rejected"), "{text}");
     }
     let stranger = SigningKey::generate().unwrap();
-    let foreign = Release::new(&stranger, &Release::manifest("com.example.ok", "1.0.0", &[]), &component("answers_ok"));
+    let foreign = Release::new(
+        &stranger,
+        &Release::manifest("com.example.ok", "1.0.0", &[]),
+        &component("answers_ok"),
+    );
     let (_, code, text) = refused(foreign.bundle, Some(foreign.signatures)).await;
     assert!(code == "signature_rejected" && text.contains("check 5"), "{text}");
     let other_version = release(&world, "1.0.1");
@@ -73,10 +104,16 @@ async fn unsigned_tampered_and_foreign_releases_are_refused_with_the_check_that_
     let last = tampered.len() - 1;
     tampered[last] ^= 1;
     let (_, code, _) = refused(tampered, Some(good.signatures.clone())).await;
-    assert!(["bundle_invalid", "signature_rejected"].contains(&code.as_str()), "{code}");
+    assert!(
+        ["bundle_invalid", "signature_rejected"].contains(&code.as_str()),
+        "{code}"
+    );
     let (_, code, _) = refused(b"not a bundle".to_vec(), Some(good.signatures)).await;
     assert_eq!(code, "bundle_invalid");
-    assert!(!world.folder().join("bundles/sha256").exists(), "nothing of what was refused was stored");
+    assert!(
+        !world.folder().join("bundles/sha256").exists(),
+        "nothing of what was refused was stored"
+    );
 }
 
 #[tokio::test]
@@ -85,19 +122,34 @@ async fn a_component_that_imports_more_than_its_manifest_declares_is_told_the_li
     let manifest = Release::manifest("com.example.kv", "1.0.0", &["cap:log.emit"]);
     let bundle = Release::pack(&manifest, &component("storage_works"));
     let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, "capability_undeclared"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (422, "capability_undeclared")
+    );
     let message = answer.json()["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("alga:storage/kv@1.0.0 needs \"cap:storage.kv\" in $.capabilities"), "{message}");
+    assert!(
+        message.contains("alga:storage/kv@1.0.0 needs \"cap:storage.kv\" in $.capabilities"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
 async fn a_component_that_does_not_compile_is_refused_and_the_registry_lives_on() {
     let world = World::new().await;
-    for text in ["(component (core module (func (result i32))))", "(component (core module (memory 65536)))", "(module)"] {
+    for text in [
+        "(component (core module (func (result i32))))",
+        "(component (core module (memory 65536)))",
+        "(module)",
+    ] {
         let component = wat::parse_str(text).unwrap();
         let bundle = Release::pack(&Release::manifest("com.example.bad", "1.0.0", &[]), &component);
         let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, "component_invalid"), "{}", answer.text());
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (422, "component_invalid"),
+            "{}",
+            answer.text()
+        );
     }
     world.publish(&release(&world, "1.0.0")).await;
 }
@@ -107,23 +159,45 @@ async fn a_broken_manifest_is_refused_with_all_its_problems() {
     let world = World::new().await;
     let mut manifest = Release::manifest("com.example.bad", "1.0.0", &["cap:moon.landing"]);
     manifest["runtime"] = json!("jvm");
-    let answer = world.publish_bytes(&Release::pack(&manifest, &component("answers_ok")), Some(b"{}")).await;
+    let answer = world
+        .publish_bytes(&Release::pack(&manifest, &component("answers_ok")), Some(b"{}"))
+        .await;
     assert_eq!(answer.code(), "manifest_invalid");
     let message = answer.json()["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("$.runtime") && message.contains("$.capabilities[0]"), "{message}");
+    assert!(
+        message.contains("$.runtime") && message.contains("$.capabilities[0]"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
 async fn only_the_operator_reaches_the_registry() {
     let world = World::new().await;
-    for authorization in [None, Some("Bearer wrong".to_owned()), Some(format!("Bearer {}", world.caller_token("acme", alga_auth::Access::Write)))] {
-        for (method, path) in [("POST", "/v1/registry/extensions"), ("GET", "/v1/registry/tenants/acme/installs"), ("POST", "/v1/registry/tenants/acme/installs")] {
-            let mut request = http::Request::builder().method(method).uri(path).header("x-alga-admin", "true");
+    for authorization in [
+        None,
+        Some("Bearer wrong".to_owned()),
+        Some(format!(
+            "Bearer {}",
+            world.caller_token("acme", alga_auth::Access::Write)
+        )),
+    ] {
+        for (method, path) in [
+            ("POST", "/v1/registry/extensions"),
+            ("GET", "/v1/registry/tenants/acme/installs"),
+            ("POST", "/v1/registry/tenants/acme/installs"),
+        ] {
+            let mut request = http::Request::builder()
+                .method(method)
+                .uri(path)
+                .header("x-alga-admin", "true");
             if let Some(authorization) = &authorization {
                 request = request.header("authorization", authorization);
             }
             let answer = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
-            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "unauthenticated"));
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (401, "unauthenticated")
+            );
         }
     }
 }
@@ -133,15 +207,36 @@ async fn installs_keep_to_what_is_declared_and_needed() {
     let world = World::new().await;
     let ok = release(&world, "1.0.0");
     world.publish(&ok).await;
-    assert_eq!(world.install("acme", &ok, &["cap:storage.kv"]).await.code(), "bad_request");
+    assert_eq!(
+        world.install("acme", &ok, &["cap:storage.kv"]).await.code(),
+        "bad_request"
+    );
     assert_eq!(world.install("Acme!", &ok, &[]).await.code(), "bad_request");
     let unknown_key = json!({ "extension": ok.name, "version": "1.0.0", "grants": [], "config": { "colour": "red" } });
-    let answer = world.operate("POST", "/v1/registry/tenants/acme/installs", &unknown_key).await;
-    assert!(answer.code() == "bad_request" && answer.json()["hint"].as_str().unwrap().contains("greeting"), "{}", answer.text());
+    let answer = world
+        .operate("POST", "/v1/registry/tenants/acme/installs", &unknown_key)
+        .await;
+    assert!(
+        answer.code() == "bad_request" && answer.json()["hint"].as_str().unwrap().contains("greeting"),
+        "{}",
+        answer.text()
+    );
     let missing = json!({ "extension": "com.example.none", "version": "1.0.0", "grants": [] });
-    assert_eq!(world.operate("POST", "/v1/registry/tenants/acme/installs", &missing).await.code(), "not_found");
+    assert_eq!(
+        world
+            .operate("POST", "/v1/registry/tenants/acme/installs", &missing)
+            .await
+            .code(),
+        "not_found"
+    );
     let no_grants = json!({ "extension": ok.name, "version": "1.0.0" });
-    assert_eq!(world.operate("POST", "/v1/registry/tenants/acme/installs", &no_grants).await.code(), "bad_request");
+    assert_eq!(
+        world
+            .operate("POST", "/v1/registry/tenants/acme/installs", &no_grants)
+            .await
+            .code(),
+        "bad_request"
+    );
 }
 
 #[tokio::test]
@@ -150,8 +245,18 @@ async fn a_publish_and_an_install_survive_a_restart() {
     let request = world.with_guest("answers_ok", &[]).await;
     let world = world.restart().await;
     assert_eq!(world.execute(&request).await.guest_body(), "ok");
-    let listed = world.operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null).await.json();
+    let listed = world
+        .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+        .await
+        .json();
     assert_eq!(listed["installs"].as_array().unwrap().len(), 1);
-    let versions = world.operate("GET", "/v1/registry/extensions/com.example.answers-ok/versions", &Value::Null).await.json();
+    let versions = world
+        .operate(
+            "GET",
+            "/v1/registry/extensions/com.example.answers-ok/versions",
+            &Value::Null,
+        )
+        .await
+        .json();
     assert_eq!(versions["versions"][0]["version"], "1.0.0");
 }

@@ -6,19 +6,43 @@ async fn clocks_are_coarse_and_randomness_is_bounded() {
     let world = World::new().await;
     let request = world.with_guest("reads_clocks_and_randomness", &[]).await;
     let told: Value = serde_json::from_str(&world.execute(&request).await.guest_body()).unwrap();
-    assert_eq!(told, json!({ "whole_milliseconds": true, "slept": true, "random_differs": true, "seed_differs": true }));
-    assert_eq!(world.execute(&request.on("GET", "/too-much")).await.code(), "guest_trapped");
+    assert_eq!(
+        told,
+        json!({ "whole_milliseconds": true, "slept": true, "random_differs": true, "seed_differs": true })
+    );
+    assert_eq!(
+        world.execute(&request.on("GET", "/too-much")).await.code(),
+        "guest_trapped"
+    );
 }
 
 #[tokio::test]
 async fn a_component_that_imports_files_sockets_or_unknown_things_is_refused_at_publish() {
     let world = World::new().await;
-    for import in ["wasi:filesystem/types@0.2.12", "wasi:sockets/tcp@0.2.0", "wasi:http/outgoing-handler@0.2.12", "evil:corp/api@1.0.0", "alga:storage/kv@2.0.0"] {
-        let component = wat::parse_str(format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#)).unwrap();
+    for import in [
+        "wasi:filesystem/types@0.2.12",
+        "wasi:sockets/tcp@0.2.0",
+        "wasi:http/outgoing-handler@0.2.12",
+        "evil:corp/api@1.0.0",
+        "alga:storage/kv@2.0.0",
+    ] {
+        let component = wat::parse_str(format!(
+            r#"(component (import "{import}" (instance (export "f" (func)))))"#
+        ))
+        .unwrap();
         let manifest = alga_harness::Release::manifest("com.example.imports", "1.0.0", &["cap:storage.kv"]);
         let bundle = alga_harness::Release::pack(&manifest, &component);
         let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, "capability_undeclared"), "{import}: {}", answer.text());
-        assert!(answer.json()["message"].as_str().unwrap().contains(import), "{}", answer.text());
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (422, "capability_undeclared"),
+            "{import}: {}",
+            answer.text()
+        );
+        assert!(
+            answer.json()["message"].as_str().unwrap().contains(import),
+            "{}",
+            answer.text()
+        );
     }
 }

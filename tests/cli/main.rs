@@ -1,1 +1,211 @@
+//! The `alga` command as people meet it: exit code, standard output, standard error. Snapshots are beside this file.
+//!
+//! `INSTA_UPDATE=always cargo xtask test` writes them anew.
 
+use alga_harness::{program, root, target};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A folder of an author.
+struct Author {
+    folder: TempDir,
+}
+
+impl Author {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// With the hello example, built.
+    fn with_hello() -> Self {
+        let author = Self::new();
+        fs::create_dir(author.path().join("dist")).unwrap();
+        fs::copy(
+            root().join("examples/hello/manifest.json"),
+            author.path().join("manifest.json"),
+        )
+        .unwrap();
+        fs::copy(
+            target().join("components/hello.wasm"),
+            author.path().join("dist/main.wasm"),
+        )
+        .unwrap();
+        author
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = Command::new(program("alga"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("ALGA_SDK", root().join("guest-sdk"))
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        format!(
+            "exit {}\n--- stdout\n{stdout}--- stderr\n{stderr}",
+            output.status.code().unwrap()
+        )
+    }
+}
+
+/// What differs from day to day is replaced by what it is.
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.add_filter(r"sha256:[0-9a-f]{64}", "[digest]");
+    settings.add_filter(r"\b[0-9a-f]{16}\b", "[key]");
+    settings.add_filter(r"\d+ bytes", "[bytes]");
+    settings.add_filter(r#""(bytes|dist/main.wasm|manifest.json)": \d+"#, "\"$1\": \"[bytes]\"");
+    settings.add_filter(r"/tmp/[A-Za-z0-9._]+", "[folder]");
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn help_teaches_the_whole_way() {
+    let author = Author::new();
+    snapshot("help", &author.run(&["--help"]));
+    snapshot("help_install", &author.run(&["install", "--help"]));
+}
+
+#[test]
+fn a_wrong_command_line_is_the_users_to_change() {
+    snapshot("unknown_command", &Author::new().run(&["lunch"]));
+}
+
+#[test]
+fn inspect_shows_imports_beside_what_grants_them() {
+    let author = Author::with_hello();
+    snapshot("inspect_component", &author.run(&["inspect", "dist/main.wasm"]));
+    snapshot(
+        "inspect_with_manifest",
+        &author.run(&["inspect", "dist/main.wasm", "--manifest", "manifest.json"]),
+    );
+    fs::copy(
+        target().join("components/agreements.wasm"),
+        author.path().join("dist/main.wasm"),
+    )
+    .unwrap();
+    snapshot(
+        "inspect_undeclared",
+        &author.run(&["inspect", "dist/main.wasm", "--manifest", "manifest.json"]),
+    );
+    snapshot("inspect_nonsense", &author.run(&["inspect", "manifest.json"]));
+}
+
+#[test]
+fn keygen_pack_sign_verify_inspect() {
+    let author = Author::with_hello();
+    snapshot("keygen", &author.run(&["keygen", "--publisher", "example"]));
+    snapshot(
+        "keygen_does_not_overwrite",
+        &author.run(&["keygen", "--publisher", "example"]),
+    );
+    snapshot("pack", &author.run(&["pack"]));
+    snapshot("verify_unsigned", &author.run(&["verify"]));
+    snapshot("sign", &author.run(&["sign"]));
+    snapshot("verify", &author.run(&["verify"]));
+    snapshot(
+        "inspect_bundle_json",
+        &author.run(&["inspect", "--json", "dist/bundle.tar.zst"]),
+    );
+    author.run(&[
+        "keygen",
+        "--publisher",
+        "example",
+        "--out",
+        "other.key",
+        "--trust",
+        "other.json",
+    ]);
+    snapshot("verify_other_key", &author.run(&["verify", "--trust", "other.json"]));
+}
+
+#[test]
+fn pack_refuses_what_a_registry_would_refuse_and_names_the_cure() {
+    let author = Author::with_hello();
+    fs::copy(
+        target().join("components/agreements.wasm"),
+        author.path().join("dist/main.wasm"),
+    )
+    .unwrap();
+    snapshot("pack_undeclared", &author.run(&["pack"]));
+    fs::write(
+        author.path().join("manifest.json"),
+        r#"{"name":"com.example.a","publisher":"example","version":"1.0.0","runtime":"jvm","capabilities":["cap:x"]}"#,
+    )
+    .unwrap();
+    snapshot("pack_broken_manifest", &author.run(&["pack"]));
+    fs::remove_file(author.path().join("manifest.json")).unwrap();
+    snapshot("pack_without_manifest", &author.run(&["pack"]));
+}
+
+#[test]
+fn a_declared_capability_that_is_not_used_is_a_warning() {
+    let author = Author::with_hello();
+    let manifest = fs::read_to_string(author.path().join("manifest.json")).unwrap();
+    fs::write(
+        author.path().join("manifest.json"),
+        manifest.replace("\"cap:log.emit\"", "\"cap:log.emit\", \"cap:storage.kv\""),
+    )
+    .unwrap();
+    snapshot("pack_unused", &author.run(&["pack"]));
+}
+
+#[test]
+fn new_makes_a_project_and_never_over_another() {
+    let author = Author::new();
+    snapshot("new", &author.run(&["new", "greeter"]));
+    snapshot("new_again", &author.run(&["new", "greeter"]));
+    snapshot("new_wrong_name", &author.run(&["new", "Greeter!"]));
+    assert!(author.path().join("greeter/src/lib.rs").exists());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_with_the_cure() {
+    snapshot(
+        "call_nobody",
+        &Author::new().run(&["call", "com.example.hello/hello", "--server", "http://127.0.0.1:1"]),
+    );
+    snapshot(
+        "call_nobody_json",
+        &Author::new().run(&[
+            "call",
+            "com.example.hello/hello",
+            "--server",
+            "http://127.0.0.1:1",
+            "--json",
+        ]),
+    );
+}
+
+#[test]
+fn serve_refuses_to_start_when_nobody_could_be_believed() {
+    let author = Author::new();
+    snapshot("serve_without_trust", &author.run(&["serve", "--port", "0"]));
+    snapshot(
+        "serve_open_to_all",
+        &author.run(&["serve", "--dev", "--dev-tenant", "demo", "--listen", "0.0.0.0"]),
+    );
+    fs::write(author.path().join("alga.toml"), "prot = 1\n").unwrap();
+    snapshot(
+        "serve_unknown_key",
+        &author.run(&["serve", "--config", "alga.toml", "--dev"]),
+    );
+    fs::write(author.path().join("trust.json"), "{\"publishers\": []}").unwrap();
+    snapshot(
+        "serve_empty_trust",
+        &author.run(&["serve", "--trust-bundle", "trust.json", "--port", "0"]),
+    );
+}

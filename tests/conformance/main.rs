@@ -29,13 +29,17 @@ fn expect(path: PathBuf, actual: &Value) {
         fs::write(&path, text).unwrap();
         return;
     }
-    let expected = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", path.display()));
+    let expected =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", path.display()));
     assert_eq!(text, expected, "{}", path.display());
 }
 
 #[tokio::test]
 async fn every_capability_works_when_granted_and_cannot_be_installed_when_not() {
-    let capabilities: Vec<_> = known().iter().filter(|capability| !capability.name.is_empty()).collect();
+    let capabilities: Vec<_> = known()
+        .iter()
+        .filter(|capability| !capability.name.is_empty())
+        .collect();
     assert!(!capabilities.is_empty());
     for capability in capabilities {
         let module = module(capability.interface);
@@ -59,8 +63,15 @@ async fn every_capability_works_when_granted_and_cannot_be_installed_when_not() 
         let install = world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
         assert!(install.status.is_success(), "{}", install.text());
         let answer = world.call("acme", "GET", &format!("com.example.{module}/"), "").await;
-        let answer_body = if answer.json().is_null() { json!(answer.text()) } else { answer.json() };
-        expect(folder(module).join("granted.json"), &json!({ "status": answer.status.as_u16(), "body": answer_body }));
+        let answer_body = if answer.json().is_null() {
+            json!(answer.text())
+        } else {
+            answer.json()
+        };
+        expect(
+            folder(module).join("granted.json"),
+            &json!({ "status": answer.status.as_u16(), "body": answer_body }),
+        );
     }
 }
 
@@ -70,7 +81,12 @@ fn every_folder_belongs_to_a_capability() {
         if entry.path().is_dir() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let interface = format!("alga:{name}/");
-            assert!(known().iter().any(|capability| capability.interface.starts_with(&interface)), "{name} is no capability");
+            assert!(
+                known()
+                    .iter()
+                    .any(|capability| capability.interface.starts_with(&interface)),
+                "{name} is no capability"
+            );
         }
     }
 }

@@ -1,1 +1,218 @@
+//! Journeys over real sockets, with the programs that people use.
 
+use alga_harness::{program, root, target};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A platform as a process of its own.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(program("alga"))
+            .args([
+                "serve",
+                "--json",
+                "--dev",
+                "--dev-tenant",
+                "demo",
+                "--port",
+                "0",
+                "--log",
+                "info",
+            ])
+            .args(["--trust-bundle", "trust.json"])
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(
+                std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(folder.join("server.log"))
+                    .unwrap(),
+            )
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines
+            .find_map(|line| line.ok().filter(|line| line.contains("http://")))
+            .expect("the server started");
+        let address = line
+            .split('"')
+            .find(|word| word.starts_with("http://"))
+            .unwrap()
+            .to_owned();
+        Self { child, address }
+    }
+
+    /// As an operator stops it.
+    fn terminate(mut self) -> std::process::ExitStatus {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    fn host(&self) -> &str {
+        self.address.strip_prefix("http://").unwrap()
+    }
+
+    fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.host()).unwrap();
+        stream.write_all(request).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).ok();
+        response
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn alga(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program("alga"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("ALGA_SDK", root().join("guest-sdk"))
+        .env("ALGA_TOOLCHAIN_CACHE", target());
+    command.output().unwrap()
+}
+
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let output = alga(folder, arguments);
+    assert!(
+        output.status.success(),
+        "alga {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn hello_in(folder: &Path) -> PathBuf {
+    std::fs::create_dir(folder.join("dist")).unwrap();
+    std::fs::copy(
+        root().join("examples/hello/manifest.json"),
+        folder.join("manifest.json"),
+    )
+    .unwrap();
+    std::fs::copy(target().join("components/hello.wasm"), folder.join("dist/main.wasm")).unwrap();
+    done(folder, &["keygen", "--publisher", "example"]);
+    done(folder, &["pack"]);
+    done(folder, &["sign"]);
+    folder.to_path_buf()
+}
+
+#[test]
+fn an_author_gets_from_an_empty_folder_to_an_answer() {
+    let home = TempDir::new().unwrap();
+    done(home.path(), &["new", "greeter"]);
+    let folder = home.path().join("greeter");
+    for step in [
+        &["keygen", "--publisher", "example"][..],
+        &["build"],
+        &["pack"],
+        &["sign"],
+        &["verify"],
+    ] {
+        done(&folder, step);
+    }
+    let server = Server::start(&folder);
+    let at = ["--server", &server.address];
+    done(&folder, &[&["publish"][..], &at].concat());
+    done(
+        &folder,
+        &[&["install", "--tenant", "demo", "--config", "greeting=Moin"][..], &at].concat(),
+    );
+    let answer = done(&folder, &[&["call", "com.example.greeter/hello/you"][..], &at].concat());
+    assert_eq!(answer.trim(), r#"{"message":"Moin, you!"}"#);
+    let log = std::fs::read_to_string(folder.join("server.log")).unwrap();
+    assert!(
+        log.contains("somebody was greeted"),
+        "what the extension logs reaches the operator: {log}"
+    );
+    for line in log.lines() {
+        assert!(
+            line.starts_with('{') && line.ends_with('}'),
+            "one JSON object a line: {line}"
+        );
+    }
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_stop_and_a_kill() {
+    let home = TempDir::new().unwrap();
+    let folder = hello_in(home.path());
+    let server = Server::start(&folder);
+    let at = ["--server", &server.address];
+    done(&folder, &[&["publish"][..], &at].concat());
+    drop(server);
+    let server = Server::start(&folder);
+    let at = ["--server", &server.address];
+    done(&folder, &[&["install", "--tenant", "demo"][..], &at].concat());
+    assert!(server.terminate().success());
+    let server = Server::start(&folder);
+    let answer = done(
+        &folder,
+        &["call", "com.example.hello/hello/again", "--server", &server.address],
+    );
+    assert_eq!(answer.trim(), r#"{"message":"Hello, again!"}"#);
+}
+
+#[test]
+fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
+    let home = TempDir::new().unwrap();
+    let folder = hello_in(home.path());
+    let server = Server::start(&folder);
+    let at = ["--server", &server.address];
+    done(&folder, &[&["publish"][..], &at].concat());
+    done(&folder, &[&["install", "--tenant", "acme"][..], &at].concat());
+    let token = |tenant: &str| done(&folder, &["token", "--tenant", tenant]).trim().to_owned();
+    let call = |token: &str| {
+        alga(
+            &folder,
+            &[
+                "call",
+                "com.example.hello/hello",
+                "--token",
+                token,
+                "--server",
+                &server.address,
+            ],
+        )
+    };
+    assert!(call(&token("acme")).status.success());
+    let refused = call(&token("other"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("extension_not_available"));
+}
+
+#[test]
+fn requests_that_could_be_read_in_two_ways_end_at_the_socket() {
+    let home = TempDir::new().unwrap();
+    let folder = hello_in(home.path());
+    let server = Server::start(&folder);
+    for request in [
+        "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /readyz HTTP/1.1\r\nhost: a\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nhello",
+        "GET /healthz\u{0} HTTP/1.1\r\nhost: a\r\n\r\n",
+    ] {
+        let response = server.raw(request.as_bytes());
+        assert!(response.matches("HTTP/1.1 200").count() <= 1, "{request:?}: {response}");
+    }
+    assert!(
+        server
+            .raw(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .contains("200 OK")
+    );
+}

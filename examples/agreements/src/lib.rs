@@ -48,7 +48,12 @@ fn create(request: Request) -> Result<Response> {
     let id = context::current().request_id;
     let revision = AGREEMENTS.create(&id, &agreement)?;
     log::info_with("agreement created", &[("id", &id), ("client", &agreement.client)]);
-    Ok(Response::json(&Shown { id, revision, agreement })?.with_status(201))
+    Ok(Response::json(&Shown {
+        id,
+        revision,
+        agreement,
+    })?
+    .with_status(201))
 }
 
 fn read(request: Request) -> Result<Response> {
@@ -62,7 +67,11 @@ fn change(request: Request) -> Result<Response> {
     let agreement: Agreement = checked(request.json()?)?;
     find(&id)?;
     let revision = AGREEMENTS.replace(&id, &agreement, base)?;
-    Response::json(&Shown { id, revision, agreement })
+    Response::json(&Shown {
+        id,
+        revision,
+        agreement,
+    })
 }
 
 fn delete(request: Request) -> Result<Response> {
@@ -82,13 +91,32 @@ fn not_found(id: &str) -> Error {
 }
 
 fn shown(record: Record<Agreement>) -> Shown {
-    Shown { id: record.key, revision: record.revision, agreement: record.value }
+    Shown {
+        id: record.key,
+        revision: record.revision,
+        agreement: record.value,
+    }
 }
 
 fn checked(agreement: Agreement) -> Result<Agreement> {
-    let rule = |holds: bool, text: &str| if holds { Ok(()) } else { Err(Error::Invalid(text.to_owned())) };
-    rule((1..=200).contains(&agreement.title.chars().count()), "title has 1 to 200 characters")?;
-    rule((1..=200).contains(&agreement.client.chars().count()), "client has 1 to 200 characters")?;
-    rule(agreement.monthly_cents <= 100_000_000, "monthly_cents is at most 100000000")?;
+    let rule = |holds: bool, text: &str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(Error::Invalid(text.to_owned()))
+        }
+    };
+    rule(
+        (1..=200).contains(&agreement.title.chars().count()),
+        "title has 1 to 200 characters",
+    )?;
+    rule(
+        (1..=200).contains(&agreement.client.chars().count()),
+        "client has 1 to 200 characters",
+    )?;
+    rule(
+        agreement.monthly_cents <= 100_000_000,
+        "monthly_cents is at most 100000000",
+    )?;
     Ok(agreement)
 }

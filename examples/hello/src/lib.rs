@@ -4,7 +4,10 @@ use alga::prelude::*;
 
 #[alga::handler]
 fn handle(request: Request) -> Result<Response> {
-    Router::new().get("/hello", |_| greet("world")).get("/hello/:name", |request| greet(request.param("name")?)).handle(request)
+    Router::new()
+        .get("/hello", |_| greet("world"))
+        .get("/hello/:name", |request| greet(request.param("name")?))
+        .handle(request)
 }
 
 /// The install's configuration chooses the word, so that two tenants may be greeted differently.

@@ -11,7 +11,9 @@ impl AdministratorToken {
     /// The token that this text is.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self { digest: Sha256::digest(text.as_bytes()).into() }
+        Self {
+            digest: Sha256::digest(text.as_bytes()).into(),
+        }
     }
 
     /// Whether this is the token.

@@ -17,14 +17,20 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { cache: Cache::new(TOKENS) }
+        Self {
+            cache: Cache::new(TOKENS),
+        }
     }
 
     /// What a token means: remembered, or found out with `verify`, which also says until when.
     ///
     /// # Errors
     /// What `verify` says. Refusals are not remembered: they cost an attacker's time as much as ours.
-    pub fn get(&self, token: &str, verify: impl FnOnce(&str) -> Result<(T, Timestamp), TokenError>) -> Result<T, TokenError> {
+    pub fn get(
+        &self,
+        token: &str,
+        verify: impl FnOnce(&str) -> Result<(T, Timestamp), TokenError>,
+    ) -> Result<T, TokenError> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         if let Some((meaning, expires)) = self.cache.get(&digest) {
             if Timestamp::now() < expires {

@@ -58,7 +58,9 @@ impl TokenIssuer {
     pub fn issue<C: Serialize>(&self, claims: &C, lifetime: Duration) -> Result<String, TokenError> {
         let value = serde_json::to_value(claims).map_err(|error| TokenError::Claims(error.to_string()))?;
         let now = Timestamp::now();
-        let expires = SignedDuration::try_from(lifetime).ok().and_then(|lifetime| now.checked_add(lifetime).ok());
+        let expires = SignedDuration::try_from(lifetime)
+            .ok()
+            .and_then(|lifetime| now.checked_add(lifetime).ok());
         let expires = expires.ok_or(TokenError::TooLong)?;
         let make = || {
             let mut body = Claims::new()?;
@@ -106,7 +108,9 @@ impl TokenVerifier {
         // Times are checked below, with the skew that two machines may have.
         rules.disable_valid_at();
         let trusted = public::verify(&self.key, &untrusted, &rules, None, None).map_err(invalid)?;
-        let claims = trusted.payload_claims().ok_or_else(|| TokenError::Claims("none".into()))?;
+        let claims = trusted
+            .payload_claims()
+            .ok_or_else(|| TokenError::Claims("none".into()))?;
         let expires = self.check_times(claims)?;
         let ours = claims.get_claim(CLAIM).cloned().unwrap_or_default();
         let ours = serde_json::from_value(ours).map_err(|error| TokenError::Claims(error.to_string()))?;
@@ -124,7 +128,11 @@ impl TokenVerifier {
             return Err(TokenError::TooLong);
         }
         let begun = not_before.duration_since(now) <= skew && issued.duration_since(now) <= skew;
-        if begun && now < expires { Ok(expires) } else { Err(TokenError::Invalid("not valid at this time".into())) }
+        if begun && now < expires {
+            Ok(expires)
+        } else {
+            Err(TokenError::Invalid("not valid at this time".into()))
+        }
     }
 }
 
@@ -146,7 +154,11 @@ mod tests {
         let (ours, public) = keys();
         let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
         let token = issuer.issue(&"hello", MINUTE).unwrap();
-        let verify = |key: &[u8; 32], audience| TokenVerifier::new(key, audience, MINUTE).unwrap().verify::<String>(&token);
+        let verify = |key: &[u8; 32], audience| {
+            TokenVerifier::new(key, audience, MINUTE)
+                .unwrap()
+                .verify::<String>(&token)
+        };
         assert_eq!(verify(&public, "runner").unwrap().0, "hello");
         assert!(verify(&public, "gateway").is_err());
         assert!(verify(&keys().1, "runner").is_err());
@@ -157,15 +169,31 @@ mod tests {
         let (ours, public) = keys();
         let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
         let verifier = TokenVerifier::new(&public, "runner", MINUTE).unwrap();
-        assert!(verifier.verify::<String>(&issuer.issue(&"x", Duration::ZERO).unwrap()).is_err());
-        assert!(matches!(verifier.verify::<String>(&issuer.issue(&"x", MINUTE * 2).unwrap()), Err(TokenError::TooLong)));
+        assert!(
+            verifier
+                .verify::<String>(&issuer.issue(&"x", Duration::ZERO).unwrap())
+                .is_err()
+        );
+        assert!(matches!(
+            verifier.verify::<String>(&issuer.issue(&"x", MINUTE * 2).unwrap()),
+            Err(TokenError::TooLong)
+        ));
         let good = issuer.issue(&"x", MINUTE).unwrap();
         for position in 0..good.len() {
             let mut bad = good.clone().into_bytes();
             bad[position] = if bad[position] == b'A' { b'B' } else { b'A' };
-            assert!(verifier.verify::<String>(&String::from_utf8(bad).unwrap()).is_err(), "byte {position}");
+            assert!(
+                verifier.verify::<String>(&String::from_utf8(bad).unwrap()).is_err(),
+                "byte {position}"
+            );
         }
-        for bad in ["", "v4.public.", "v4.local.AAAA", "eyJhbGciOiJub25lIn0.e30.", &"A".repeat(20_000)] {
+        for bad in [
+            "",
+            "v4.public.",
+            "v4.local.AAAA",
+            "eyJhbGciOiJub25lIn0.e30.",
+            &"A".repeat(20_000),
+        ] {
             assert!(verifier.verify::<String>(bad).is_err());
         }
     }

@@ -15,7 +15,8 @@ use wasmtime_wasi::p2::bindings::{clocks, io, random};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpHooks,
+    DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp,
+    WasiHttpCtx, WasiHttpHooks,
 };
 
 /// The resolution of both clocks: too coarse to time a neighbour's cache lines.
@@ -28,7 +29,13 @@ const FIELDS_BYTES: usize = 32 * 1024;
 const BODY_CHUNK_BYTES: usize = 64 * 1024;
 
 const fn interface(name: &'static str, promise: &'static str) -> Capability {
-    Capability { name: "", interface: name, version: (0, 2, 12), granted_by_default: true, promise }
+    Capability {
+        name: "",
+        interface: name,
+        version: (0, 2, 12),
+        granted_by_default: true,
+        promise,
+    }
 }
 
 /// The ambient interfaces.
@@ -36,12 +43,18 @@ pub(crate) const INTERFACES: [Capability; 9] = [
     interface("wasi:io/error", "errors of streams"),
     interface("wasi:io/poll", "waiting"),
     interface("wasi:io/streams", "bytes of bodies"),
-    interface("wasi:clocks/monotonic-clock", "time that never goes back, in steps of 1 ms"),
+    interface(
+        "wasi:clocks/monotonic-clock",
+        "time that never goes back, in steps of 1 ms",
+    ),
     interface("wasi:clocks/wall-clock", "the date, in steps of 1 ms"),
     interface("wasi:random/random", "randomness, 64 KiB in one call"),
     interface("wasi:random/insecure", "the same"),
     interface("wasi:random/insecure-seed", "a seed for hash maps"),
-    interface("wasi:http/types", "requests and responses as values; sending one needs a capability"),
+    interface(
+        "wasi:http/types",
+        "requests and responses as values; sending one needs a capability",
+    ),
 ];
 
 /// The ambient part of a store.
@@ -56,7 +69,12 @@ impl Ambient {
     pub(crate) fn new() -> Self {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES);
-        Self { http, hooks: Hooks, clock: Clock { start: Instant::now() }, random: Random }
+        Self {
+            http,
+            hooks: Hooks,
+            clock: Clock { start: Instant::now() },
+            random: Random,
+        }
     }
 }
 
@@ -97,7 +115,10 @@ impl HasData for HasClock {
 }
 
 fn clock_view(host: &mut Host) -> ClockView<'_> {
-    ClockView { clock: host.ambient.clock, table: &mut host.table }
+    ClockView {
+        clock: host.ambient.clock,
+        table: &mut host.table,
+    }
 }
 
 fn coarse(duration: Duration) -> Duration {
@@ -111,11 +132,17 @@ fn nanoseconds(duration: Duration) -> u64 {
 impl clocks::wall_clock::Host for ClockView<'_> {
     fn now(&mut self) -> Result<clocks::wall_clock::Datetime> {
         let now = coarse(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
-        Ok(clocks::wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
+        Ok(clocks::wall_clock::Datetime {
+            seconds: now.as_secs(),
+            nanoseconds: now.subsec_nanos(),
+        })
     }
 
     fn resolution(&mut self) -> Result<clocks::wall_clock::Datetime> {
-        Ok(clocks::wall_clock::Datetime { seconds: 0, nanoseconds: CLOCK_RESOLUTION.subsec_nanos() })
+        Ok(clocks::wall_clock::Datetime {
+            seconds: 0,
+            nanoseconds: CLOCK_RESOLUTION.subsec_nanos(),
+        })
     }
 }
 
@@ -218,7 +245,12 @@ impl WasiHttpHooks for Hooks {
     }
 
     /// `wasi:http/outgoing-handler` is not linked, so no guest gets here; if one did, nothing is sent.
-    fn send_request(&mut self, _: Request<WasiBody>, _: Option<RequestOptions>, _: Box<BodyErrors>) -> Box<SendRequest> {
+    fn send_request(
+        &mut self,
+        _: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Box<BodyErrors>,
+    ) -> Box<SendRequest> {
         Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)))
     }
 
@@ -235,9 +267,17 @@ mod tests {
     #[test]
     fn clocks_tell_whole_milliseconds_only() {
         let mut table = ResourceTable::new();
-        let mut view = ClockView { clock: Clock { start: Instant::now() - Duration::from_micros(1_234_567) }, table: &mut table };
+        let mut view = ClockView {
+            clock: Clock {
+                start: Instant::now() - Duration::from_micros(1_234_567),
+            },
+            table: &mut table,
+        };
         assert_eq!(clocks::monotonic_clock::Host::now(&mut view).unwrap() % 1_000_000, 0);
-        assert_eq!(clocks::wall_clock::Host::now(&mut view).unwrap().nanoseconds % 1_000_000, 0);
+        assert_eq!(
+            clocks::wall_clock::Host::now(&mut view).unwrap().nanoseconds % 1_000_000,
+            0
+        );
         assert_eq!(view.subscribe_duration(u64::MAX).map(|_| ()).ok(), Some(()));
         let _ = clocks::wall_clock::Host::resolution(&mut view);
     }

@@ -27,7 +27,9 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn begin(permit: &Arc<Permit>, (): &Service) -> Self {
-        Self { permit: Arc::clone(permit) }
+        Self {
+            permit: Arc::clone(permit),
+        }
     }
 }
 
@@ -60,7 +62,11 @@ impl execution::Host for State {
     }
 
     fn all_config(&mut self) -> Vec<(String, String)> {
-        self.permit.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        self.permit
+            .config
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     fn remaining_ms(&mut self) -> u64 {

@@ -17,7 +17,9 @@ impl GrantSet {
     /// When a name is unknown: a grant that is silently ignored would be a promise that nobody keeps.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a CapabilityName>) -> Result<Self, UnknownCapability> {
         names.into_iter().try_fold(Self::default(), |set, name| {
-            bit(name.as_str()).map(|bit| Self(set.0 | bit)).ok_or_else(|| UnknownCapability(name.clone()))
+            bit(name.as_str())
+                .map(|bit| Self(set.0 | bit))
+                .ok_or_else(|| UnknownCapability(name.clone()))
         })
     }
 
@@ -25,7 +27,11 @@ impl GrantSet {
     #[must_use]
     pub fn defaults() -> Self {
         let defaults = known().iter().filter(|capability| capability.granted_by_default);
-        Self(defaults.filter_map(|capability| bit(capability.name)).fold(0, |set, bit| set | bit))
+        Self(
+            defaults
+                .filter_map(|capability| bit(capability.name))
+                .fold(0, |set, bit| set | bit),
+        )
     }
 
     /// Both sets together.
@@ -51,7 +57,9 @@ impl GrantSet {
 }
 
 fn bit(name: &str) -> Option<u64> {
-    let position = known().iter().position(|capability| !name.is_empty() && capability.name == name)?;
+    let position = known()
+        .iter()
+        .position(|capability| !name.is_empty() && capability.name == name)?;
     1_u64.checked_shl(u32::try_from(position).ok()?)
 }
 

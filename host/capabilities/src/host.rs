@@ -68,7 +68,11 @@ impl Host {
 
     /// The view that `wasi:http` works on.
     pub fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.ambient.hooks, table: &mut self.table, ctx: &mut self.ambient.http }
+        WasiHttpCtxView {
+            hooks: &mut self.ambient.hooks,
+            table: &mut self.table,
+            ctx: &mut self.ambient.http,
+        }
     }
 
     /// What was used. Takes the log with it.

@@ -26,7 +26,9 @@ pub use grants::{GrantSet, UnknownCapability};
 pub use host::{Accounting, Host, new_linker};
 pub use log::{Level, LogRecord};
 pub use permit::{Identity, Permit, Trigger};
-pub use storage::{Backend, BackendError, BoxFuture, Page, PutRequest, Record, Scope, StorageService, limits as storage_limits};
+pub use storage::{
+    Backend, BackendError, BoxFuture, Page, PutRequest, Record, Scope, StorageService, limits as storage_limits,
+};
 
 use alga_bundle::Capability;
 use wasmtime::component::Linker;

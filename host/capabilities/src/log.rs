@@ -63,7 +63,11 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn begin(_: &Arc<Permit>, (): &Service) -> Self {
-        Self { records: Vec::new(), bytes: 0, dropped: 0 }
+        Self {
+            records: Vec::new(),
+            bytes: 0,
+            dropped: 0,
+        }
     }
 
     /// The records and the number of those that were not kept.
@@ -77,11 +81,23 @@ impl State {
             self.dropped += 1;
             return Err(logger::Error::BudgetExhausted);
         }
-        let mut room = Room { bytes: RECORD_BYTES.min(left), was_short: fields.len() > FIELDS };
+        let mut room = Room {
+            bytes: RECORD_BYTES.min(left),
+            was_short: fields.len() > FIELDS,
+        };
         let message = room.fit(message);
-        let fields = fields.into_iter().take(FIELDS).map(|field| (room.fit(field.name), room.fit(field.value))).collect();
+        let fields = fields
+            .into_iter()
+            .take(FIELDS)
+            .map(|field| (room.fit(field.name), room.fit(field.value)))
+            .collect();
         self.bytes += RECORD_BYTES.min(left).saturating_sub(room.bytes);
-        self.records.push(LogRecord { level, message, fields, is_cut: room.was_short });
+        self.records.push(LogRecord {
+            level,
+            message,
+            fields,
+            is_cut: room.was_short,
+        });
         Ok(())
     }
 }
@@ -124,7 +140,11 @@ mod tests {
     use super::*;
 
     fn state() -> State {
-        State { records: Vec::new(), bytes: 0, dropped: 0 }
+        State {
+            records: Vec::new(),
+            bytes: 0,
+            dropped: 0,
+        }
     }
 
     #[test]

@@ -46,8 +46,12 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn begin(permit: &Arc<Permit>, service: &Service) -> Self {
-        let (tenant, install): (TenantId, InstallId) = (permit.identity.tenant.clone(), permit.identity.install.clone());
-        Self { scope: Scope { tenant, install }, service: service.clone() }
+        let (tenant, install): (TenantId, InstallId) =
+            (permit.identity.tenant.clone(), permit.identity.install.clone());
+        Self {
+            scope: Scope { tenant, install },
+            service: service.clone(),
+        }
     }
 }
 
@@ -63,7 +67,13 @@ impl kv::Host for State {
         Ok(record.map(kv::Entry::from))
     }
 
-    async fn put(&mut self, namespace: String, key: String, value: Vec<u8>, options: kv::PutOptions) -> Result<u64, kv::Error> {
+    async fn put(
+        &mut self,
+        namespace: String,
+        key: String,
+        value: Vec<u8>,
+        options: kv::PutOptions,
+    ) -> Result<u64, kv::Error> {
         limits::check_namespace(&namespace)?;
         limits::check_key(&key)?;
         limits::check_value(&value, &options.metadata)?;
@@ -81,7 +91,11 @@ impl kv::Host for State {
     async fn delete(&mut self, namespace: String, key: String, if_revision: Option<u64>) -> Result<bool, kv::Error> {
         limits::check_namespace(&namespace)?;
         limits::check_key(&key)?;
-        Ok(self.service.backend.delete(&self.scope, &namespace, &key, if_revision).await?)
+        Ok(self
+            .service
+            .backend
+            .delete(&self.scope, &namespace, &key, if_revision)
+            .await?)
     }
 
     async fn list_entries(&mut self, namespace: String, options: kv::ListOptions) -> Result<kv::Page, kv::Error> {
@@ -89,13 +103,23 @@ impl kv::Host for State {
         limits::check_prefix(&options.prefix)?;
         let limit = limits::check_list_limit(options.limit)?;
         let key = &self.service.cursor_key;
-        let after = options.cursor.map(|text| cursor::open(key, &self.scope, &namespace, &text)).transpose()?;
-        let page = self.service.backend.list(&self.scope, &namespace, &options.prefix, after.as_deref(), limit).await?;
+        let after = options
+            .cursor
+            .map(|text| cursor::open(key, &self.scope, &namespace, &text))
+            .transpose()?;
+        let page = self
+            .service
+            .backend
+            .list(&self.scope, &namespace, &options.prefix, after.as_deref(), limit)
+            .await?;
         let next_cursor = match (page.has_more, page.records.last()) {
             (true, Some(last)) => Some(cursor::seal(key, &self.scope, &namespace, &last.key)),
             _ => None,
         };
-        Ok(kv::Page { entries: page.records.into_iter().map(kv::Entry::from).collect(), next_cursor })
+        Ok(kv::Page {
+            entries: page.records.into_iter().map(kv::Entry::from).collect(),
+            next_cursor,
+        })
     }
 }
 

@@ -66,9 +66,22 @@ impl ServerArguments {
 
 fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
     let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-    let body = response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec().user("the answer broke off")?;
-    Ok(Answer { status: response.status().as_u16(), headers, body })
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect();
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(ANSWER_BYTES)
+        .read_to_vec()
+        .user("the answer broke off")?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers,
+        body,
+    })
 }
 
 impl OperatorArguments {
@@ -81,10 +94,17 @@ impl OperatorArguments {
     /// Sends as the operator; an answer that is not a success becomes an error.
     pub(crate) fn send(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Outcome<Value> {
         let authorization = format!("Bearer {}", self.token()?);
-        let headers = [("authorization", authorization.as_str()), ("content-type", content_type)];
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", content_type),
+        ];
         let answer = self.server.send(method, path, &headers, body)?;
         let json = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-        if answer.status < 300 { Ok(json) } else { Err(said_no(answer.status, &json)) }
+        if answer.status < 300 {
+            Ok(json)
+        } else {
+            Err(said_no(answer.status, &json))
+        }
     }
 }
 
@@ -92,12 +112,21 @@ impl OperatorArguments {
 pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     let message = text("message").unwrap_or_else(|| "no explanation".to_owned());
-    let (message, inner_hint) = message.split_once("\nhint: ").map_or((message.clone(), None), |(message, hint)| (message.to_owned(), Some(hint.to_owned())));
+    let (message, inner_hint) = message
+        .split_once("\nhint: ")
+        .map_or((message.clone(), None), |(message, hint)| {
+            (message.to_owned(), Some(hint.to_owned()))
+        });
     let code = text("error");
-    let request = text("requestId").map(|id| format!(" [request {id}]")).unwrap_or_default();
+    let request = text("requestId")
+        .map(|id| format!(" [request {id}]"))
+        .unwrap_or_default();
     Failed {
         blamed: if status < 500 { Blamed::User } else { Blamed::Us },
-        text: format!("the platform says {status} {}: {message}{request}", code.clone().unwrap_or_default()),
+        text: format!(
+            "the platform says {status} {}: {message}{request}",
+            code.clone().unwrap_or_default()
+        ),
         hint: text("hint").or(inner_hint),
         code,
     }
@@ -106,12 +135,22 @@ pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
 /// `multipart/form-data` (RFC 7578) of named parts.
 pub(crate) fn multipart(parts: &[(&str, &Path, &[u8])]) -> (String, Vec<u8>) {
     // 128 bits that no part contains by chance; the parts are not secret from each other.
-    let digest = alga_bundle::Digest::of(&parts.iter().flat_map(|(_, _, bytes)| bytes.iter().copied()).collect::<Vec<_>>()).to_hex();
+    let digest = alga_bundle::Digest::of(
+        &parts
+            .iter()
+            .flat_map(|(_, _, bytes)| bytes.iter().copied())
+            .collect::<Vec<_>>(),
+    )
+    .to_hex();
     let boundary = format!("alga-{}", digest.chars().take(32).collect::<String>());
     let mut body = Vec::new();
     for (name, path, bytes) in parts {
-        let file = path.file_name().map(|name| name.to_string_lossy().replace(['"', '\r', '\n'], "_")).unwrap_or_default();
-        let head = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\r\n");
+        let file = path
+            .file_name()
+            .map(|name| name.to_string_lossy().replace(['"', '\r', '\n'], "_"))
+            .unwrap_or_default();
+        let head =
+            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\r\n");
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");

@@ -16,8 +16,16 @@ pub(crate) const KEY: &str = "signing.key";
 pub(crate) const TRUST: &str = "trust.json";
 
 pub(crate) fn read(path: &Path, hint: &str) -> Outcome<Vec<u8>> {
-    let failed = |failed: Failed| if hint.is_empty() { failed } else { failed.with_hint(hint) };
-    fs::read(path).user(&format!("could not read `{}`", path.display())).map_err(failed)
+    let failed = |failed: Failed| {
+        if hint.is_empty() {
+            failed
+        } else {
+            failed.with_hint(hint)
+        }
+    };
+    fs::read(path)
+        .user(&format!("could not read `{}`", path.display()))
+        .map_err(failed)
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
@@ -32,8 +40,12 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
     let mut options = fs::OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(path);
     let place = format!("could not write `{}`", path.display());
-    let mut file = opened.user(&place).map_err(|failed| failed.with_hint("a key that is there is not overwritten; move it away first"))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).user(&place)
+    let mut file = opened
+        .user(&place)
+        .map_err(|failed| failed.with_hint("a key that is there is not overwritten; move it away first"))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .user(&place)
 }
 
 pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {
@@ -51,7 +63,10 @@ pub(crate) fn read_manifest(folder: &Path) -> Outcome<(Vec<u8>, Manifest)> {
 
 /// `bundle.tar.zst` → `bundle.sigs.json`.
 pub(crate) fn signatures_path(bundle: &Path) -> PathBuf {
-    let name = bundle.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = bundle
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let stem = name.strip_suffix(".tar.zst").unwrap_or(&name);
     bundle.with_file_name(format!("{stem}.sigs.json"))
 }

@@ -39,7 +39,11 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are an answer; a wrong command line is the user's to change.
-            let code = if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+            let code = if error.use_stderr() {
+                ExitCode::from(1)
+            } else {
+                ExitCode::SUCCESS
+            };
             error.print().ok();
             return code;
         }

@@ -25,15 +25,29 @@ pub(crate) struct Failed {
 
 impl Failed {
     pub(crate) fn user(text: impl Into<String>) -> Self {
-        Self { blamed: Blamed::User, text: text.into(), hint: None, code: None }
+        Self {
+            blamed: Blamed::User,
+            text: text.into(),
+            hint: None,
+            code: None,
+        }
     }
 
     /// An error whose own text may end in `hint: …`.
     pub(crate) fn caused(blamed: Blamed, place: &str, error: &(dyn Error + 'static)) -> Self {
         let whole = chain(error).to_string();
         let (text, hint) = whole.split_once("\nhint: ").unwrap_or((&whole, ""));
-        let text = if place.is_empty() { text.to_owned() } else { format!("{place}: {text}") };
-        Self { blamed, text, hint: (!hint.is_empty()).then(|| hint.to_owned()), code: None }
+        let text = if place.is_empty() {
+            text.to_owned()
+        } else {
+            format!("{place}: {text}")
+        };
+        Self {
+            blamed,
+            text,
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            code: None,
+        }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -16,7 +16,11 @@ impl Printer {
 
     /// What a command found out: for machines as JSON, for people as text.
     pub(crate) fn facts(&self, facts: &impl Serialize, text: impl FnOnce() -> String) {
-        let shown = if self.json { serde_json::to_string_pretty(facts).unwrap_or_default() } else { text() };
+        let shown = if self.json {
+            serde_json::to_string_pretty(facts).unwrap_or_default()
+        } else {
+            text()
+        };
         // Nobody to tell when standard output is gone.
         writeln!(stdout(), "{}", printable(shown.trim_end())).ok();
     }
@@ -47,11 +51,22 @@ impl Printer {
 
 /// Text of strangers must not steer the terminal: control characters other than line breaks and tabs are shown as what they are.
 pub(crate) fn printable(text: &str) -> String {
-    let steers = |character: char| (character.is_control() && character != '\n' && character != '\t') || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers = |character: char| {
+        (character.is_control() && character != '\n' && character != '\t')
+            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.contains(steers) {
         return text.to_owned();
     }
-    text.chars().map(|character| if steers(character) { character.escape_unicode().to_string() } else { character.to_string() }).collect()
+    text.chars()
+        .map(|character| {
+            if steers(character) {
+                character.escape_unicode().to_string()
+            } else {
+                character.to_string()
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -60,6 +75,9 @@ mod tests {
 
     #[test]
     fn hostile_text_does_not_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[31mb\r\u{202e}c\n"), "a\\u{1b}[31mb\\u{d}\\u{202e}c\n");
+        assert_eq!(
+            printable("a\u{1b}[31mb\r\u{202e}c\n"),
+            "a\\u{1b}[31mb\\u{d}\\u{202e}c\n"
+        );
     }
 }

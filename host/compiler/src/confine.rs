@@ -21,14 +21,23 @@ pub(crate) fn limit_resources() -> Result<(), Box<dyn Error>> {
         (Resource::Fsize, 0),
         (Resource::Nofile, OPEN_FILES),
     ] {
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+        setrlimit(
+            resource,
+            Rlimit {
+                current: Some(limit),
+                maximum: Some(limit),
+            },
+        )?;
     }
     Ok(())
 }
 
 /// From here on: memory, time, the open pipes, and the end. Any other system call kills the process.
 pub(crate) fn forbid_system_calls() -> Result<(), Box<dyn Error>> {
-    let rules = allowed().iter().map(|number| (*number, Vec::new())).collect::<BTreeMap<_, _>>();
+    let rules = allowed()
+        .iter()
+        .map(|number| (*number, Vec::new()))
+        .collect::<BTreeMap<_, _>>();
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?;
     let program: BpfProgram = filter.try_into()?;

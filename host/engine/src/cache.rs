@@ -45,8 +45,15 @@ impl MachineCodeCache {
     /// When the folder cannot be made.
     pub fn open(folder: &Path, key: [u8; 32], limit_bytes: u64) -> Result<Self, CacheError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| CacheError { path: folder.to_path_buf(), source })?;
-        Ok(Self { folder: folder.to_path_buf(), key: Zeroizing::new(key), limit_bytes })
+        made.map_err(|source| CacheError {
+            path: folder.to_path_buf(),
+            source,
+        })?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            key: Zeroizing::new(key),
+            limit_bytes,
+        })
     }
 
     /// The machine code of a component, if there is a record and it is ours. A record that is not is removed.
@@ -60,7 +67,11 @@ impl MachineCodeCache {
             return None;
         }
         // The time of use, by which old records are found. Without it the record only seems older.
-        File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok();
+        File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(SystemTime::now()))
+            .ok();
         record.drain(..MAGIC.len() + MAC_BYTES);
         Some(MachineCode::from_trusted_source(record))
     }
@@ -80,7 +91,11 @@ impl MachineCodeCache {
         let mut name = [0; 8];
         getrandom::fill(&mut name).map_err(io::Error::other)?;
         let temporary = self.folder.join(format!("{}.new", hex::encode(name)));
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
         let write = file
             .write_all(MAGIC)
             .and_then(|()| file.write_all(&self.mac(component, code).finalize().into_bytes()))
@@ -92,8 +107,12 @@ impl MachineCodeCache {
     }
 
     fn is_authentic(&self, component: &CacheKey, record: &[u8]) -> bool {
-        let Some(rest) = record.strip_prefix(MAGIC) else { return false };
-        let Some((mac, code)) = rest.split_at_checked(MAC_BYTES) else { return false };
+        let Some(rest) = record.strip_prefix(MAGIC) else {
+            return false;
+        };
+        let Some((mac, code)) = rest.split_at_checked(MAC_BYTES) else {
+            return false;
+        };
         // Compared in constant time.
         self.mac(component, code).verify_slice(mac).is_ok()
     }
@@ -101,7 +120,8 @@ impl MachineCodeCache {
     /// Every variable part has a fixed length or is preceded by it.
     fn mac(&self, component: &CacheKey, code: &[u8]) -> Hmac<Sha256> {
         // HMAC takes keys of any length; the error cannot happen, and an empty key authenticates nothing that `open` has written.
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice()).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.key.as_slice()).unwrap_or_else(|_| Hmac::new(&Default::default()));
         mac.update(&(settings::PRODUCER.len() as u64).to_le_bytes());
         mac.update(settings::PRODUCER.as_bytes());
         mac.update(&settings::GENERATION.to_le_bytes());
@@ -115,7 +135,9 @@ impl MachineCodeCache {
     }
 
     fn remove_oldest_over_limit(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return;
+        };
         let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
             .flatten()
             .filter_map(|entry| {
@@ -162,7 +184,10 @@ mod tests {
         cache(folder.path(), 1).put(&COMPONENT, &code(b"code")).unwrap();
         assert_eq!(cache(folder.path(), 1).get(&COMPONENT).unwrap().as_bytes(), b"code");
         assert!(cache(folder.path(), 2).get(&COMPONENT).is_none());
-        assert!(cache(folder.path(), 1).get(&COMPONENT).is_none(), "a record that is not believed is removed");
+        assert!(
+            cache(folder.path(), 1).get(&COMPONENT).is_none(),
+            "a record that is not believed is removed"
+        );
     }
 
     #[test]

@@ -26,7 +26,11 @@ pub struct CompilerLimits {
 
 impl Default for CompilerLimits {
     fn default() -> Self {
-        Self { wall: Duration::from_secs(60), concurrent: 2, code_bytes: 256 * 1024 * 1024 }
+        Self {
+            wall: Duration::from_secs(60),
+            concurrent: 2,
+            code_bytes: 256 * 1024 * 1024,
+        }
     }
 }
 
@@ -64,7 +68,11 @@ impl Compiler {
     /// A compiler that is this program.
     #[must_use]
     pub fn new(program: &Path, limits: CompilerLimits) -> Self {
-        Self { program: program.to_path_buf(), limits, places: Arc::new(Semaphore::new(limits.concurrent)) }
+        Self {
+            program: program.to_path_buf(),
+            limits,
+            places: Arc::new(Semaphore::new(limits.concurrent)),
+        }
     }
 
     /// Compiles a component.
@@ -76,15 +84,23 @@ impl Compiler {
         let _place = self.places.acquire().await;
         let child = self.spawn()?;
         let conversation = converse(child, component, self.limits.code_bytes);
-        tokio::time::timeout(self.limits.wall, conversation).await.map_err(|_| CompileError::TooCostly("its time on the wall clock"))?
+        tokio::time::timeout(self.limits.wall, conversation)
+            .await
+            .map_err(|_| CompileError::TooCostly("its time on the wall clock"))?
     }
 
     fn spawn(&self) -> Result<Child, CompileError> {
         let mut command = Command::new(&self.program);
         // Nothing of ours is in the child: no environment, no folder, no open file, and it dies with us.
         command.env_clear().current_dir("/").kill_on_drop(true);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|source| CompileError::Spawn { program: self.program.clone(), source })
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().map_err(|source| CompileError::Spawn {
+            program: self.program.clone(),
+            source,
+        })
     }
 }
 
@@ -102,7 +118,11 @@ async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result
     };
     let (mut code, mut explanation) = (Vec::new(), Vec::new());
     let (mut stdout, mut stderr) = (stdout.take(code_bytes + 1), stderr.take(EXPLANATION_BYTES));
-    let ((), read, _) = tokio::join!(send, stdout.read_to_end(&mut code), stderr.read_to_end(&mut explanation));
+    let ((), read, _) = tokio::join!(
+        send,
+        stdout.read_to_end(&mut code),
+        stderr.read_to_end(&mut explanation)
+    );
     read.map_err(CompileError::Pipe)?;
     if code.len() as u64 > code_bytes {
         return Err(CompileError::TooCostly("its size of machine code"));
@@ -110,7 +130,9 @@ async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result
     let status = child.wait().await.map_err(CompileError::Pipe)?;
     match status.code() {
         Some(0) if !code.is_empty() => Ok(MachineCode::from_trusted_source(code)),
-        Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Refused(String::from_utf8_lossy(&explanation).trim().to_owned())),
+        Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Refused(
+            String::from_utf8_lossy(&explanation).trim().to_owned(),
+        )),
         // Killed by a limit of its own (memory, processor time, a forbidden system call) or aborted.
         _ => Err(CompileError::TooCostly("its memory or processor time")),
     }

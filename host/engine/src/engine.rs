@@ -17,7 +17,10 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { components: 256, keep_resident_bytes: 256 * 1024 }
+        Self {
+            components: 256,
+            keep_resident_bytes: 256 * 1024,
+        }
     }
 }
 
@@ -64,7 +67,11 @@ impl Engine {
             }
         };
         let ticker = Ticker::start(&inner).map_err(|error| engine_error(error.into()))?;
-        Ok(Self { inner, allocation, ticker: Arc::new(ticker) })
+        Ok(Self {
+            inner,
+            allocation,
+            ticker: Arc::new(ticker),
+        })
     }
 
     /// The wasmtime engine, for linkers and stores.

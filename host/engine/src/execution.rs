@@ -41,7 +41,11 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store.set_epoch_deadline(FIRST_TICK);
     store.epoch_deadline_callback(move |_| {
         let is_over = Instant::now() >= limits.deadline;
-        Ok(if is_over { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+        Ok(if is_over {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::Yield(1)
+        })
     });
     store
 }

@@ -17,7 +17,11 @@ impl StoreLimiter {
     /// A budget of this many bytes.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
-        Self { limit_bytes, used_bytes: 0, refused: false }
+        Self {
+            limit_bytes,
+            used_bytes: 0,
+            refused: false,
+        }
     }
 
     /// The most that was in use. Memories of a store never shrink, so it is what is in use now.

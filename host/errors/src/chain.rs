@@ -37,6 +37,9 @@ mod tests {
         let inner = Problem::new(Code::BundleUnavailable, "the store is down").caused_by("connection refused");
         let outer = Problem::internal(inner);
         let text = chain(&outer).to_string();
-        assert!(text.ends_with("bundle_unavailable: the store is down: connection refused"), "{text}");
+        assert!(
+            text.ends_with("bundle_unavailable: the store is down: connection refused"),
+            "{text}"
+        );
     }
 }

@@ -18,12 +18,22 @@ pub struct Problem {
 impl Problem {
     /// An error with a sentence for the client.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, retry_after_seconds: None, source: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            retry_after_seconds: None,
+            source: None,
+        }
     }
 
     /// An error of ours. The client learns nothing but that; the operator gets the cause.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(Code::Internal, "the platform failed; its operator finds the cause by the request id").caused_by(source)
+        Self::new(
+            Code::Internal,
+            "the platform failed; its operator finds the cause by the request id",
+        )
+        .caused_by(source)
     }
 
     /// The same with a cure.
@@ -74,7 +84,13 @@ impl Problem {
     /// The body of the response that carries this.
     #[must_use]
     pub fn body<'a>(&'a self, request_id: &'a str) -> Body<'a> {
-        Body { code: self.code.as_str(), message: &self.message, blame: self.code.blame(), hint: self.hint(), request_id }
+        Body {
+            code: self.code.as_str(),
+            message: &self.message,
+            blame: self.code.blame(),
+            hint: self.hint(),
+            request_id,
+        }
     }
 }
 
@@ -125,6 +141,11 @@ impl Problem {
     /// The body of a response of gateway or registry.
     #[must_use]
     pub fn client_body<'a>(&'a self, request_id: &'a str) -> ClientBody<'a> {
-        ClientBody { error: self.code.as_str(), message: &self.message, request_id, hint: self.hint() }
+        ClientBody {
+            error: self.code.as_str(),
+            message: &self.message,
+            request_id,
+            hint: self.hint(),
+        }
     }
 }

@@ -20,7 +20,11 @@ pub struct AdmissionLimits {
 
 impl Default for AdmissionLimits {
     fn default() -> Self {
-        Self { process: 256, tenant: 64, install: 32 }
+        Self {
+            process: 256,
+            tenant: 64,
+            install: 32,
+        }
     }
 }
 
@@ -54,19 +58,38 @@ impl Admission {
 
     pub(crate) fn admit(&self, tenant: &TenantId, install: &InstallId) -> Result<Admitted, Problem> {
         let limits = self.limits;
-        let tenant = self.tenants.get(tenant).unwrap_or_else(|| self.tenants.get_with_by_ref(tenant, || Arc::new(Semaphore::new(limits.tenant))));
-        let install =
-            self.installs.get(install).unwrap_or_else(|| self.installs.get_with_by_ref(install, || Arc::new(Semaphore::new(limits.install))));
+        let tenant = self.tenants.get(tenant).unwrap_or_else(|| {
+            self.tenants
+                .get_with_by_ref(tenant, || Arc::new(Semaphore::new(limits.tenant)))
+        });
+        let install = self.installs.get(install).unwrap_or_else(|| {
+            self.installs
+                .get_with_by_ref(install, || Arc::new(Semaphore::new(limits.install)))
+        });
         Ok(Admitted {
-            _install: take(install, Code::RateLimited, "this install executes as often at the same time as it may")?,
-            _tenant: take(tenant, Code::RateLimited, "this tenant executes as often at the same time as it may")?,
-            _process: take(Arc::clone(&self.process), Code::Overloaded, "every place to execute is taken")?,
+            _install: take(
+                install,
+                Code::RateLimited,
+                "this install executes as often at the same time as it may",
+            )?,
+            _tenant: take(
+                tenant,
+                Code::RateLimited,
+                "this tenant executes as often at the same time as it may",
+            )?,
+            _process: take(
+                Arc::clone(&self.process),
+                Code::Overloaded,
+                "every place to execute is taken",
+            )?,
         })
     }
 }
 
 fn take(semaphore: Arc<Semaphore>, code: Code, message: &str) -> Result<OwnedSemaphorePermit, Problem> {
-    semaphore.try_acquire_owned().map_err(|_| Problem::new(code, message).retry_after_seconds(1))
+    semaphore
+        .try_acquire_owned()
+        .map_err(|_| Problem::new(code, message).retry_after_seconds(1))
 }
 
 #[cfg(test)]
@@ -75,7 +98,11 @@ mod tests {
 
     #[test]
     fn a_busy_tenant_is_told_to_wait_and_its_neighbour_is_not() {
-        let admission = Admission::new(AdmissionLimits { process: 3, tenant: 2, install: 1 });
+        let admission = Admission::new(AdmissionLimits {
+            process: 3,
+            tenant: 2,
+            install: 1,
+        });
         let admit = |tenant: &str, install: &str| admission.admit(&tenant.parse().unwrap(), &install.parse().unwrap());
         let first = admit("a", "a1").unwrap();
         assert_eq!(admit("a", "a1").err().unwrap().code(), Code::RateLimited);

@@ -57,19 +57,34 @@ pub(crate) fn permit(
 }
 
 fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &ServiceGrant) -> Result<(), Problem> {
-    let content_hash: Digest = context.content_hash.parse().map_err(|error| bad_request(format!("context.content_hash: {error}")))?;
+    let content_hash: Digest = context
+        .content_hash
+        .parse()
+        .map_err(|error| bad_request(format!("context.content_hash: {error}")))?;
     let absent_or = |said: &Option<Cow<'_, str>>, expected: &str| said.as_deref().is_none_or(|said| said == expected);
     let same = [
         ("x-alga-tenant", headers.tenant == grant.tenant_id.as_str()),
         ("x-alga-extension", headers.extension == grant.extension_id.as_str()),
         ("context.tenant_id", context.tenant_id == grant.tenant_id.as_str()),
-        ("context.extension_id", context.extension_id == grant.extension_id.as_str()),
-        ("context.install_id", absent_or(&context.install_id, grant.install_id.as_str())),
-        ("context.version_id", absent_or(&context.version_id, grant.version_id.as_str())),
+        (
+            "context.extension_id",
+            context.extension_id == grant.extension_id.as_str(),
+        ),
+        (
+            "context.install_id",
+            absent_or(&context.install_id, grant.install_id.as_str()),
+        ),
+        (
+            "context.version_id",
+            absent_or(&context.version_id, grant.version_id.as_str()),
+        ),
         ("context.content_hash", content_hash == grant.content_hash),
     ];
     match same.iter().find(|(_, same)| !same) {
-        Some((name, _)) => Err(Problem::new(Code::ContextMismatch, format!("{name} is not what the service token is for"))),
+        Some((name, _)) => Err(Problem::new(
+            Code::ContextMismatch,
+            format!("{name} is not what the service token is for"),
+        )),
         None => Ok(()),
     }
 }
@@ -93,8 +108,14 @@ fn granted(wire: &WireRequest<'_>, grant: &ServiceGrant) -> Result<GrantSet, Pro
 
 fn trigger(context: &WireContext<'_>) -> Result<Trigger, Problem> {
     let id = |id: &Option<Cow<'_, str>>, name: &str| {
-        let id = id.as_deref().ok_or_else(|| bad_request(format!("this trigger needs context.{name}")))?;
-        if id.len() <= 128 { Ok(id.to_owned()) } else { Err(bad_request(format!("context.{name} is too long"))) }
+        let id = id
+            .as_deref()
+            .ok_or_else(|| bad_request(format!("this trigger needs context.{name}")))?;
+        if id.len() <= 128 {
+            Ok(id.to_owned())
+        } else {
+            Err(bad_request(format!("context.{name} is too long")))
+        }
     };
     match context.trigger.as_deref() {
         None | Some("http") => Ok(Trigger::Http),
@@ -143,9 +164,15 @@ fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
         Some(raw) => raw.strip_prefix('?').unwrap_or(raw).to_owned(),
         None => encode_query(wire),
     };
-    let target = if query.is_empty() { wire.path.to_string() } else { format!("{}?{query}", wire.path) };
+    let target = if query.is_empty() {
+        wire.path.to_string()
+    } else {
+        format!("{}?{query}", wire.path)
+    };
     if target.len() > TARGET_BYTES {
-        return Err(bad_request(format!("path and query have more than {TARGET_BYTES} bytes")));
+        return Err(bad_request(format!(
+            "path and query have more than {TARGET_BYTES} bytes"
+        )));
     }
     target.parse().map_err(|_| not_a_target())
 }
@@ -185,9 +212,14 @@ fn add_headers(headers: &mut HeaderMap, wire: &WireHttp<'_>) -> Result<(), Probl
         for value in values.iter() {
             bytes += name.len() + value.len();
             if headers.len() >= HEADERS || bytes > HEADER_BYTES {
-                return Err(bad_request(format!("more than {HEADERS} headers or {HEADER_BYTES} bytes of them")));
+                return Err(bad_request(format!(
+                    "more than {HEADERS} headers or {HEADER_BYTES} bytes of them"
+                )));
             }
-            headers.append(parsed.clone(), HeaderValue::from_str(value).map_err(|_| not_a_header())?);
+            headers.append(
+                parsed.clone(),
+                HeaderValue::from_str(value).map_err(|_| not_a_header())?,
+            );
         }
     }
     // The body is complete here; what the client said of its length is of no use to the guest and could only be wrong.
@@ -196,13 +228,23 @@ fn add_headers(headers: &mut HeaderMap, wire: &WireHttp<'_>) -> Result<(), Probl
 }
 
 fn body(wire: &WireHttp<'_>) -> Result<Bytes, Problem> {
-    let Some(encoded) = &wire.body_b64 else { return Ok(Bytes::new()) };
+    let Some(encoded) = &wire.body_b64 else {
+        return Ok(Bytes::new());
+    };
     if encoded.len() > BODY_BYTES.div_ceil(3) * 4 {
-        return Err(Problem::new(Code::PayloadTooLarge, format!("http.body_b64 has more than {BODY_BYTES} bytes")));
+        return Err(Problem::new(
+            Code::PayloadTooLarge,
+            format!("http.body_b64 has more than {BODY_BYTES} bytes"),
+        ));
     }
-    let bytes = STANDARD.decode(encoded.as_bytes()).map_err(|_| bad_request("http.body_b64 is not standard base64 with padding"))?;
+    let bytes = STANDARD
+        .decode(encoded.as_bytes())
+        .map_err(|_| bad_request("http.body_b64 is not standard base64 with padding"))?;
     if bytes.len() > BODY_BYTES {
-        return Err(Problem::new(Code::PayloadTooLarge, format!("http.body_b64 has more than {BODY_BYTES} bytes")));
+        return Err(Problem::new(
+            Code::PayloadTooLarge,
+            format!("http.body_b64 has more than {BODY_BYTES} bytes"),
+        ));
     }
     Ok(Bytes::from(bytes))
 }
@@ -227,7 +269,12 @@ mod tests {
 
     #[test]
     fn base64_has_one_spelling() {
-        let code = |body: &str| http(&format!(r#"{{"method":"POST","path":"/","body_b64":"{body}"}}"#)).map(|_| ()).err().map(|error| error.code());
+        let code = |body: &str| {
+            http(&format!(r#"{{"method":"POST","path":"/","body_b64":"{body}"}}"#))
+                .map(|_| ())
+                .err()
+                .map(|error| error.code())
+        };
         assert_eq!(code("aGk="), None);
         assert_eq!(code(""), None);
         for bad in ["aGk", "aGl=", "aG k=", "aGk=\\n", "a-_=", "====", "aGk=aGk="] {
@@ -247,7 +294,11 @@ mod tests {
             r#"{"method":"GET","path":"/","headers":{"a b":"c"}}"#,
             r#"{"method":"GET","path":"/","headers":{"a":"b\r\nc: d"}}"#,
         ] {
-            assert_eq!(http(bad).err().map(|error| error.code()), Some(Code::BadRequest), "{bad}");
+            assert_eq!(
+                http(bad).err().map(|error| error.code()),
+                Some(Code::BadRequest),
+                "{bad}"
+            );
         }
     }
 }

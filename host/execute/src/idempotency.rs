@@ -49,7 +49,13 @@ impl Idempotency {
             let bytes = kept.outcome.result.as_ref().map_or(0, |response| response.body.len());
             u32::try_from(bytes + ENTRY_BYTES).unwrap_or(u32::MAX)
         };
-        Self { kept: Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).time_to_live(KEPT).build() }
+        Self {
+            kept: Cache::builder()
+                .max_capacity(KEPT_BYTES)
+                .weigher(weigh)
+                .time_to_live(KEPT)
+                .build(),
+        }
     }
 
     /// The outcome for a key: what was answered before, or what `execute` answers now.
@@ -63,18 +69,25 @@ impl Idempotency {
         let answered = async {
             let outcome = execute.await;
             if outcome.result.is_ok() {
-                Ok(Kept { body, outcome: Arc::new(outcome) })
+                Ok(Kept {
+                    body,
+                    outcome: Arc::new(outcome),
+                })
             } else {
                 Err(NotKept(std::sync::Mutex::new(Some(outcome))))
             }
         };
         match self.kept.try_get_with(key, Box::pin(answered)).await {
             Ok(kept) if kept.body == body => Ok(kept.outcome),
-            Ok(_) => Err(Problem::new(Code::IdempotencyMismatch, "this idempotency key was used with another body")),
+            Ok(_) => Err(Problem::new(
+                Code::IdempotencyMismatch,
+                "this idempotency key was used with another body",
+            )),
             // The first who waits gets the failure itself; the others are told to try again.
             Err(not_kept) => {
                 let outcome = not_kept.0.lock().ok().and_then(|mut outcome| outcome.take());
-                let again = || Problem::new(Code::Overloaded, "the same request failed a moment ago").retry_after_seconds(1);
+                let again =
+                    || Problem::new(Code::Overloaded, "the same request failed a moment ago").retry_after_seconds(1);
                 outcome.map(Arc::new).ok_or_else(again)
             }
         }

@@ -49,7 +49,9 @@ pub(crate) async fn invoke(
     services: &Services,
     request: Request<Full<Bytes>>,
 ) -> Invocation {
-    let limits = ExecutionLimits { deadline: permit.deadline };
+    let limits = ExecutionLimits {
+        deadline: permit.deadline,
+    };
     let mut store = new_store(engine, Host::new(permit, services), limits);
     Host::count_calls(&mut store);
     let mut cpu = Duration::ZERO;
@@ -63,7 +65,12 @@ pub(crate) async fn invoke(
         Ok(Ok(Err(Failure::Invalid(reason)))) => (Err(invalid(reason)), false),
         Ok(Ok(Err(Failure::Wasm(error)))) => (Err(stopped(why_stopped(&error, accounting.refused_memory))), false),
     };
-    Invocation { result, accounting, cpu, panicked }
+    Invocation {
+        result,
+        accounting,
+        cpu,
+        panicked,
+    }
 }
 
 /// Adds up the time in which a future is polled: work, not waiting.
@@ -90,19 +97,32 @@ impl From<wasmtime::Error> for Failure {
 }
 
 /// Guest and reader of its response take turns in one task: no spawn, no channel to another thread.
-async fn call(store: &mut Store<Host>, prepared: &Prepared, request: Request<Full<Bytes>>) -> Result<GuestResponse, Failure> {
+async fn call(
+    store: &mut Store<Host>,
+    prepared: &Prepared,
+    request: Request<Full<Bytes>>,
+) -> Result<GuestResponse, Failure> {
     let (sender, receiver) = oneshot::channel();
-    let request = request.map(|body| body.map_err(|never: Infallible| -> wasmtime_wasi_http::Error { match never {} }).boxed_unsync());
+    let request = request.map(|body| {
+        body.map_err(|never: Infallible| -> wasmtime_wasi_http::Error { match never {} })
+            .boxed_unsync()
+    });
     let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
     let out = store.data_mut().http().new_response_outparam(sender)?;
     let proxy = prepared.pre.instantiate_async(&mut *store).await?;
-    let guest = pin!(proxy.wasi_http_incoming_handler().call_handle(&mut *store, request, out));
+    let guest = pin!(
+        proxy
+            .wasi_http_incoming_handler()
+            .call_handle(&mut *store, request, out)
+    );
     let reader = pin!(read_response(receiver));
     match select(guest, reader).await {
         Either::Left((returned, reader)) => {
             returned?;
             // All that the guest will ever send is in the channels now: what is not complete stays incomplete.
-            tokio::task::unconstrained(reader).now_or_never().unwrap_or(Err(Failure::Invalid("it returned before its response was complete")))
+            tokio::task::unconstrained(reader)
+                .now_or_never()
+                .unwrap_or(Err(Failure::Invalid("it returned before its response was complete")))
         }
         Either::Right((response, guest)) => {
             let response = response?;
@@ -115,28 +135,42 @@ async fn call(store: &mut Store<Host>, prepared: &Prepared, request: Request<Ful
 type Answer = Result<Response<WasiBody>, ErrorCode>;
 
 async fn read_response(receiver: oneshot::Receiver<Answer>) -> Result<GuestResponse, Failure> {
-    let answer = receiver.await.map_err(|_| Failure::Invalid("it returned without a response"))?;
-    let (head, mut body) = answer.map_err(|_| Failure::Invalid("it answered with an error instead of a response"))?.into_parts();
+    let answer = receiver
+        .await
+        .map_err(|_| Failure::Invalid("it returned without a response"))?;
+    let (head, mut body) = answer
+        .map_err(|_| Failure::Invalid("it answered with an error instead of a response"))?
+        .into_parts();
     if !(200..=599).contains(&head.status.as_u16()) {
         return Err(Failure::Invalid("its status is not between 200 and 599"));
     }
     check_headers(&head.headers)?;
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::Invalid("its body broke off, or is not as long as its content-length"))?;
+        let frame =
+            frame.map_err(|_| Failure::Invalid("its body broke off, or is not as long as its content-length"))?;
         let data = frame.into_data().map_err(|_| Failure::Invalid("it sent trailers"))?;
         if bytes.len() + data.len() > BODY_BYTES {
             return Err(Failure::Invalid("its body is larger than 10 MiB"));
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(GuestResponse { status: head.status.as_u16(), headers: head.headers, body: bytes.into() })
+    Ok(GuestResponse {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: bytes.into(),
+    })
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
-    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
     if headers.len() > HEADERS || bytes > HEADER_BYTES {
-        return Err(Failure::Invalid("it has more than 100 headers, or more than 32 KiB of them"));
+        return Err(Failure::Invalid(
+            "it has more than 100 headers, or more than 32 KiB of them",
+        ));
     }
     if headers.values().any(|value| value.to_str().is_err()) {
         return Err(Failure::Invalid("a header's value is not printable ASCII"));
@@ -145,15 +179,23 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 fn invalid(reason: &str) -> Problem {
-    Problem::new(Code::InvalidGuestResponse, format!("the extension's answer is not one: {reason}"))
+    Problem::new(
+        Code::InvalidGuestResponse,
+        format!("the extension's answer is not one: {reason}"),
+    )
 }
 
 /// The client learns the kind; the trap's text is for the extension's log.
 fn stopped(stop: Stop) -> Problem {
     match stop {
-        Stop::Deadline => Problem::new(Code::DeadlineExceeded, "the extension was not done when its time was over"),
+        Stop::Deadline => Problem::new(
+            Code::DeadlineExceeded,
+            "the extension was not done when its time was over",
+        ),
         Stop::MemoryLimit => Problem::new(Code::MemoryLimit, "the extension wanted more memory than it may have"),
         Stop::PoolExhausted => Problem::new(Code::Overloaded, "every place to execute is taken").retry_after_seconds(1),
-        Stop::Trap(text) => Problem::new(Code::GuestTrapped, "the extension trapped; its log says where").caused_by(text),
+        Stop::Trap(text) => {
+            Problem::new(Code::GuestTrapped, "the extension trapped; its log says where").caused_by(text)
+        }
     }
 }

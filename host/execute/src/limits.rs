@@ -43,13 +43,19 @@ impl ExecutionDefaults {
     /// The time for an execution that asks for this many milliseconds.
     #[must_use]
     pub fn timeout(&self, asked_ms: Option<u64>) -> Duration {
-        asked_ms.map_or(self.timeout, |asked| Duration::from_millis(asked.max(1))).min(self.timeout_ceiling)
+        asked_ms
+            .map_or(self.timeout, |asked| Duration::from_millis(asked.max(1)))
+            .min(self.timeout_ceiling)
     }
 
     /// The memory in bytes for an execution that asks for this many MiB.
     #[must_use]
     pub fn memory_bytes(&self, asked_mb: Option<u64>) -> usize {
-        let asked = asked_mb.map(|asked| usize::try_from(asked.max(1)).unwrap_or(usize::MAX).saturating_mul(1024 * 1024));
+        let asked = asked_mb.map(|asked| {
+            usize::try_from(asked.max(1))
+                .unwrap_or(usize::MAX)
+                .saturating_mul(1024 * 1024)
+        });
         asked.unwrap_or(self.memory_bytes).min(self.memory_ceiling_bytes)
     }
 }

@@ -102,7 +102,10 @@ impl Loader {
             parts,
             components: Cache::new(COMPONENTS),
             prepared: Cache::new(COMPONENTS),
-            failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURE_MEMORY).build(),
+            failures: moka::sync::Cache::builder()
+                .max_capacity(FAILURES)
+                .time_to_live(FAILURE_MEMORY)
+                .build(),
             compilations: AtomicU64::new(0),
         }
     }
@@ -114,13 +117,21 @@ impl Loader {
     }
 
     /// What can be instantiated for this content and these grants, and whether it had to be made first.
-    pub(crate) async fn prepare(&self, content_hash: Digest, grants: GrantSet) -> Result<(Arc<Prepared>, bool), Problem> {
+    pub(crate) async fn prepare(
+        &self,
+        content_hash: Digest,
+        grants: GrantSet,
+    ) -> Result<(Arc<Prepared>, bool), Problem> {
         let key = (content_hash, grants);
         if let Some(ready) = self.prepared.get(&key).await {
             return Ok((ready, false));
         }
-        let made = self.prepared.try_get_with(key, Box::pin(self.make(content_hash, grants))).await;
-        made.map(|prepared| (prepared, true)).map_err(|failure| problem(&failure))
+        let made = self
+            .prepared
+            .try_get_with(key, Box::pin(self.make(content_hash, grants)))
+            .await;
+        made.map(|prepared| (prepared, true))
+            .map_err(|failure| problem(&failure))
     }
 
     async fn make(&self, content_hash: Digest, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
@@ -152,25 +163,37 @@ impl Loader {
     async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
         // 3.
         let fetched = self.parts.source.fetch(content_hash).await;
-        let release = fetched.map_err(|error| LoadFailure::Unavailable(error.to_string()))?.ok_or(LoadFailure::Unknown)?;
+        let release = fetched
+            .map_err(|error| LoadFailure::Unavailable(error.to_string()))?
+            .ok_or(LoadFailure::Unknown)?;
         // 4. to 6.
         let trust = Arc::clone(&self.parts.trust);
         let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
         let bundle = checked.map_err(|error| LoadFailure::Internal(error.to_string()))??;
         // 7. and 8.
         let component = self.component(&bundle).await?;
-        Ok(Arc::new(Loaded { component, proof: bundle.proof().clone() }))
+        Ok(Arc::new(Loaded {
+            component,
+            proof: bundle.proof().clone(),
+        }))
     }
 
     async fn component(&self, bundle: &Bundle) -> Result<Component, LoadFailure> {
         let key = *bundle.proof().component.as_bytes();
         let cache = Arc::clone(&self.parts.cache);
-        let cached = tokio::task::spawn_blocking(move || cache.get(&key)).await.ok().flatten();
+        let cached = tokio::task::spawn_blocking(move || cache.get(&key))
+            .await
+            .ok()
+            .flatten();
         if let Some(component) = cached.and_then(|code| self.parts.engine.load(&code).ok()) {
             return Ok(component);
         }
         let code = self.compile(bundle.component()).await?;
-        let component = self.parts.engine.load(&code).map_err(|error| LoadFailure::Internal(chain(&error).to_string()))?;
+        let component = self
+            .parts
+            .engine
+            .load(&code)
+            .map_err(|error| LoadFailure::Internal(chain(&error).to_string()))?;
         if let Err(error) = self.parts.cache.put(&key, &code) {
             tracing::warn!(error = %chain(&error), "machine code could not be kept; it will be compiled again");
         }
@@ -179,10 +202,14 @@ impl Loader {
 
     async fn compile(&self, component: &[u8]) -> Result<MachineCode, LoadFailure> {
         self.compilations.fetch_add(1, Ordering::Relaxed);
-        self.parts.compiler.compile(component).await.map_err(|error| match error {
-            CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
-            CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(&error).to_string()),
-        })
+        self.parts
+            .compiler
+            .compile(component)
+            .await
+            .map_err(|error| match error {
+                CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
+                CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(&error).to_string()),
+            })
     }
 }
 
@@ -205,8 +232,11 @@ fn problem(failure: &Arc<LoadFailure>) -> Problem {
             Problem::new(Code::BundleUnavailable, "the store of extensions does not answer").retry_after_seconds(5)
         }
         LoadFailure::Rejected(_) => Problem::new(Code::BundleRejected, "the stored extension failed its verification"),
-        LoadFailure::Denied(missing) => Problem::new(Code::CapabilityDenied, format!("the extension needs what this install was not granted: {missing}"))
-            .with_hint("grant it to the install: `alga install … --grant <capability>`"),
+        LoadFailure::Denied(missing) => Problem::new(
+            Code::CapabilityDenied,
+            format!("the extension needs what this install was not granted: {missing}"),
+        )
+        .with_hint("grant it to the install: `alga install … --grant <capability>`"),
         LoadFailure::Internal(_) => return Problem::internal(cause),
     };
     problem.caused_by(cause)

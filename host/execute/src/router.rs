@@ -30,7 +30,11 @@ pub fn router(service: Arc<ExecuteService>) -> Router {
 }
 
 async fn readyz(State(service): State<Arc<ExecuteService>>) -> Response {
-    if service.is_ready() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response() }
+    if service.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
 }
 
 async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -> Response {
@@ -60,17 +64,28 @@ async fn answer(
     started: Instant,
 ) -> Result<Arc<Outcome>, Problem> {
     // Nobody without a token makes us read a body.
-    let token = bearer(headers).ok_or_else(|| Problem::new(Code::Unauthenticated, "a valid service token is required"))?;
-    let too_large = |_| Problem::new(Code::PayloadTooLarge, format!("the request has more than {WIRE_BYTES} bytes, or broke off"));
+    let token =
+        bearer(headers).ok_or_else(|| Problem::new(Code::Unauthenticated, "a valid service token is required"))?;
+    let too_large = |_| {
+        Problem::new(
+            Code::PayloadTooLarge,
+            format!("the request has more than {WIRE_BYTES} bytes, or broke off"),
+        )
+    };
     let bytes = to_bytes(body, WIRE_BYTES).await.map_err(too_large)?;
-    let wire: crate::WireRequest<'_> = serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
+    let wire: crate::WireRequest<'_> =
+        serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let chosen = wire.context.request_id.as_deref().and_then(|text| text.parse().ok());
     let id = chosen.or_else(|| request_id.clone()).unwrap_or_else(new_request_id);
     *request_id = Some(id.clone());
-    let required = |name: &'static str| header(headers, name).ok_or_else(|| bad_request(format!("the header {name} is required")));
+    let required =
+        |name: &'static str| header(headers, name).ok_or_else(|| bad_request(format!("the header {name} is required")));
     let incoming = Incoming {
         token,
-        headers: CallerHeaders { tenant: required("x-alga-tenant")?, extension: required("x-alga-extension")? },
+        headers: CallerHeaders {
+            tenant: required("x-alga-tenant")?,
+            extension: required("x-alga-extension")?,
+        },
         idempotency_key: header(headers, "x-idempotency-key"),
         wire,
         request_id: id,
@@ -128,14 +143,20 @@ fn json(status: StatusCode, reply: &WireReply<'_>) -> Response {
     let bytes = serde_json::to_vec(reply).unwrap_or_default();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// The guest's headers; values have been checked to be text.
 fn wire_headers(headers: &HeaderMap) -> Vec<(Cow<'_, str>, OneOrMany<'_>)> {
-    let text = |value: &'_ HeaderValue| -> Option<Cow<'static, str>> { value.to_str().ok().map(|text| Cow::Owned(text.to_owned())) };
+    let text = |value: &'_ HeaderValue| -> Option<Cow<'static, str>> {
+        value.to_str().ok().map(|text| Cow::Owned(text.to_owned()))
+    };
     headers
         .keys()
         .map(|name| {

@@ -81,7 +81,9 @@ impl ExecuteService {
     /// Whether requests should be sent here: not draining, time for guests advances, and no panic has left a doubt.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.is_draining.load(Ordering::Relaxed) && !self.is_poisoned.load(Ordering::Relaxed) && self.parts.engine.is_ticking()
+        !self.is_draining.load(Ordering::Relaxed)
+            && !self.is_poisoned.load(Ordering::Relaxed)
+            && self.parts.engine.is_ticking()
     }
 
     /// The loader, for figures.
@@ -99,15 +101,25 @@ impl ExecuteService {
         let grant = self.authenticate(incoming.token)?;
         // 2.
         let (wire, defaults) = (&incoming.wire, &self.parts.defaults);
-        let (permit, content_hash) =
-            permit(wire, &incoming.headers, &grant, incoming.request_id.clone(), incoming.started, defaults)?;
+        let (permit, content_hash) = permit(
+            wire,
+            &incoming.headers,
+            &grant,
+            incoming.request_id.clone(),
+            incoming.started,
+            defaults,
+        )?;
         // 3.
         let request = guest_request(&wire.http, permit.identity.request.as_str())?;
         // 4.
         let run = self.run(&permit, content_hash, request, incoming.started);
-        let Some(key) = incoming.idempotency_key else { return Ok(Arc::new(run.await)) };
+        let Some(key) = incoming.idempotency_key else {
+            return Ok(Arc::new(run.await));
+        };
         if !(1..=KEY_CHARACTERS).contains(&key.len()) {
-            return Err(bad_request(format!("x-idempotency-key has 1 to {KEY_CHARACTERS} characters")));
+            return Err(bad_request(format!(
+                "x-idempotency-key has 1 to {KEY_CHARACTERS} characters"
+            )));
         }
         let key = IdempotencyKey {
             tenant: permit.identity.tenant.clone(),
@@ -120,17 +132,36 @@ impl ExecuteService {
         self.idempotency.once(key, body.as_bytes(), run).await
     }
 
+    /// The status of one call without admission, tokens and JSON.
+    pub(crate) async fn invoke_ready(
+        &self,
+        content_hash: Digest,
+        permit: &Arc<Permit>,
+        request: Request<Full<Bytes>>,
+    ) -> Option<u16> {
+        let (prepared, _) = self.parts.loader.prepare(content_hash, permit.grants).await.ok()?;
+        let invocation = invoke(&self.parts.engine, &prepared, permit, &self.parts.services, request).await;
+        invocation.result.ok().map(|response| response.status)
+    }
+
     fn authenticate(&self, token: &str) -> Result<Arc<ServiceGrant>, Problem> {
         let verify = |token: &str| {
             let (grant, expires) = self.parts.tokens.verify::<ServiceGrant>(token)?;
             Ok((Arc::new(grant), expires))
         };
-        let unauthenticated = |error| Problem::new(Code::Unauthenticated, "a valid service token is required").caused_by(error);
+        let unauthenticated =
+            |error| Problem::new(Code::Unauthenticated, "a valid service token is required").caused_by(error);
         self.remembered.get(token, verify).map_err(unauthenticated)
     }
 
     /// 1. room; 2. something to instantiate; 3. the call; 4. the account.
-    async fn run(&self, permit: &Arc<Permit>, content_hash: Digest, request: Request<Full<Bytes>>, started: Instant) -> Outcome {
+    async fn run(
+        &self,
+        permit: &Arc<Permit>,
+        content_hash: Digest,
+        request: Request<Full<Bytes>>,
+        started: Instant,
+    ) -> Outcome {
         let mut usage = Usage::default();
         let result = self.run_accounted(permit, content_hash, request, &mut usage).await;
         usage.duration_us = microseconds(started.elapsed());
@@ -146,13 +177,29 @@ impl ExecuteService {
         usage: &mut Usage,
     ) -> Result<GuestResponse, Problem> {
         // 1.
-        let _admitted = self.admission.admit(&permit.identity.tenant, &permit.identity.install)?;
+        let _admitted = self
+            .admission
+            .admit(&permit.identity.tenant, &permit.identity.install)?;
         // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
         let prepare = self.parts.loader.prepare(content_hash, permit.grants);
-        let too_late = |_| Problem::new(Code::DeadlineExceeded, "the extension was not loaded when its time was over");
-        let (prepared, cold) = tokio::time::timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
+        let too_late = |_| {
+            Problem::new(
+                Code::DeadlineExceeded,
+                "the extension was not loaded when its time was over",
+            )
+        };
+        let (prepared, cold) = tokio::time::timeout_at(permit.deadline.into(), prepare)
+            .await
+            .map_err(too_late)??;
         // 3.
-        let invocation = Box::pin(invoke(&self.parts.engine, &prepared, permit, &self.parts.services, request)).await;
+        let invocation = Box::pin(invoke(
+            &self.parts.engine,
+            &prepared,
+            permit,
+            &self.parts.services,
+            request,
+        ))
+        .await;
         if invocation.panicked {
             self.is_poisoned.store(true, Ordering::Relaxed);
         }
@@ -174,7 +221,12 @@ fn microseconds(duration: Duration) -> u64 {
 /// The execution's record in the operator's log.
 fn record(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
     let identity = &permit.identity;
-    let (request, tenant, extension, install) = (&identity.request, &identity.tenant, &identity.extension, &identity.install);
+    let (request, tenant, extension, install) = (
+        &identity.request,
+        &identity.tenant,
+        &identity.extension,
+        &identity.install,
+    );
     match result {
         Ok(response) => tracing::debug!(
             target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status = response.status,
@@ -190,7 +242,13 @@ fn record(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, 
 /// What the guest logged, tagged by the host. Text of a stranger is a field's value, escaped by the formatter, never a line of its own.
 fn publish_log(permit: &Permit, accounting: &Accounting) {
     let identity = &permit.identity;
-    for LogRecord { level, message, fields, is_cut } in &accounting.log {
+    for LogRecord {
+        level,
+        message,
+        fields,
+        is_cut,
+    } in &accounting.log
+    {
         tracing::info!(
             target: "alga::extension", request = %identity.request, tenant = %identity.tenant, extension = %identity.extension,
             install = %identity.install, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut

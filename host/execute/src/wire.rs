@@ -112,7 +112,9 @@ impl Serialize for OneOrMany<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for OneOrMany<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrManyVisitor).map(|value: OneOrMany<'de>| value)
+        deserializer
+            .deserialize_any(OneOrManyVisitor)
+            .map(|value: OneOrMany<'de>| value)
     }
 }
 
@@ -172,7 +174,9 @@ mod pairs {
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some((OneOrMany::One(name), value)) = entries.next_entry::<OneOrMany<'de>, OneOrMany<'de>>()? {
+                while let Some((OneOrMany::One(name), value)) =
+                    entries.next_entry::<OneOrMany<'de>, OneOrMany<'de>>()?
+                {
                     pairs.push((name, value));
                 }
                 Ok(pairs)

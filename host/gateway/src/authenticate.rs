@@ -17,7 +17,11 @@ impl Authentication {
     #[must_use]
     pub fn new(tokens: TokenVerifier, dev_tenant: Option<TenantId>) -> Self {
         let developer = dev_tenant.map(|tenant| Arc::new(Caller::developer(tenant)));
-        Self { tokens, remembered: Remembered::new(), developer }
+        Self {
+            tokens,
+            remembered: Remembered::new(),
+            developer,
+        }
     }
 
     /// Who sent these headers.
@@ -33,6 +37,8 @@ impl Authentication {
             let (caller, expires) = self.tokens.verify::<Caller>(token)?;
             Ok((Arc::new(caller), expires))
         };
-        self.remembered.get(token, verify).map_err(|error| unauthenticated().caused_by(error))
+        self.remembered
+            .get(token, verify)
+            .map_err(|error| unauthenticated().caused_by(error))
     }
 }

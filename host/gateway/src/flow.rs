@@ -61,13 +61,20 @@ struct Gateway {
 pub fn router(parts: GatewayParts) -> Router {
     let per_second = parts.limits.requests_per_second;
     let quota = Quota::per_second(per_second).allow_burst(per_second.saturating_add(per_second.get()));
-    let gateway = Arc::new(Gateway { parts, rate: DefaultKeyedRateLimiter::keyed(quota) });
-    let with_path = any(|State(gateway): State<Arc<Gateway>>, Path((extension, _)): Path<(String, String)>, request: Request| async move {
-        gateway.handle(&extension, request).await
+    let gateway = Arc::new(Gateway {
+        parts,
+        rate: DefaultKeyedRateLimiter::keyed(quota),
     });
-    let without_path = any(|State(gateway): State<Arc<Gateway>>, Path(extension): Path<String>, request: Request| async move {
-        gateway.handle(&extension, request).await
-    });
+    let with_path = any(
+        |State(gateway): State<Arc<Gateway>>, Path((extension, _)): Path<(String, String)>, request: Request| async move {
+            gateway.handle(&extension, request).await
+        },
+    );
+    let without_path = any(
+        |State(gateway): State<Arc<Gateway>>, Path(extension): Path<String>, request: Request| async move {
+            gateway.handle(&extension, request).await
+        },
+    );
     Router::new()
         .route("/api/ext/{extension}/{*path}", with_path.clone())
         .route("/api/ext-proxy/{extension}/{*path}", with_path)
@@ -81,7 +88,11 @@ pub fn router(parts: GatewayParts) -> Router {
 impl Gateway {
     async fn handle(&self, extension: &str, request: Request) -> Response {
         // The client's id is kept if it is one; it is the same in every log from here to the guest.
-        let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+        let sent = request
+            .headers()
+            .get(REQUEST_ID)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse().ok());
         let request_id: RequestId = sent.unwrap_or_else(|| RequestId::from_bytes(uuid::Uuid::now_v7().into_bytes()));
         let answer = self.answer(extension, request, &request_id).await;
         let mut response = answer.unwrap_or_else(|problem| refused(&problem, &request_id));
@@ -115,7 +126,12 @@ impl Gateway {
         // 8.
         let json = self.wire_request(&install, endpoint, &head, path, &body, request_id)?;
         let idempotency_key = head.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
-        let call = RunnerRequest { install: &install, request_id: request_id.as_str(), idempotency_key, json };
+        let call = RunnerRequest {
+            install: &install,
+            request_id: request_id.as_str(),
+            idempotency_key,
+            json,
+        };
         let (status, reply) = self.parts.runner.execute(call).await?;
         to_client(status, &reply, endpoint)
     }
@@ -138,9 +154,19 @@ impl Gateway {
         request_id: &RequestId,
     ) -> Result<Vec<u8>, Problem> {
         let gateway_ms = u64::try_from(self.parts.limits.timeout.as_millis()).unwrap_or(u64::MAX);
-        let timeout_ms = endpoint.timeout_ms.map_or(gateway_ms, |endpoint_ms| gateway_ms.min(u64::from(endpoint_ms)));
-        let memory_mb = install.manifest.limits.and_then(|limits| limits.memory_mb).map(u64::from);
-        let method = if head.method == Method::HEAD { "GET" } else { head.method.as_str() };
+        let timeout_ms = endpoint
+            .timeout_ms
+            .map_or(gateway_ms, |endpoint_ms| gateway_ms.min(u64::from(endpoint_ms)));
+        let memory_mb = install
+            .manifest
+            .limits
+            .and_then(|limits| limits.memory_mb)
+            .map(u64::from);
+        let method = if head.method == Method::HEAD {
+            "GET"
+        } else {
+            head.method.as_str()
+        };
         let wire = WireRequest {
             context: WireContext {
                 request_id: Some(request_id.as_str().into()),
@@ -160,7 +186,10 @@ impl Gateway {
                 headers: for_guest(&head.headers, install.tenant_id.as_str(), install.extension_id.as_str()),
                 body_b64: (!body.is_empty()).then(|| STANDARD.encode(body).into()),
             },
-            limits: WireLimits { timeout_ms: Some(timeout_ms), memory_mb },
+            limits: WireLimits {
+                timeout_ms: Some(timeout_ms),
+                memory_mb,
+            },
             config: None,
             providers: None,
         };
@@ -170,13 +199,27 @@ impl Gateway {
 
 /// A client may say its tenant; it may not say another one.
 fn check_tenant(headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
-    let disagrees = headers.get_all(TENANT).iter().any(|value| value.as_bytes() != caller.tenant_id.as_str().as_bytes());
-    if disagrees { Err(Problem::new(Code::ContextMismatch, "x-alga-tenant is not the tenant of the token")) } else { Ok(()) }
+    let disagrees = headers
+        .get_all(TENANT)
+        .iter()
+        .any(|value| value.as_bytes() != caller.tenant_id.as_str().as_bytes());
+    if disagrees {
+        Err(Problem::new(
+            Code::ContextMismatch,
+            "x-alga-tenant is not the tenant of the token",
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// The path that the guest sees: what follows the extension's segment, as the client wrote it.
 fn path_below(path: &str) -> Result<&str, Problem> {
-    let below = path.match_indices('/').nth(3).and_then(|(position, _)| path.get(position..)).unwrap_or("/");
+    let below = path
+        .match_indices('/')
+        .nth(3)
+        .and_then(|(position, _)| path.get(position..))
+        .unwrap_or("/");
     check_path(below)?;
     Ok(below)
 }
@@ -184,25 +227,46 @@ fn path_below(path: &str) -> Result<&str, Problem> {
 /// `extension:read` for GET and HEAD, `extension:write` otherwise. Customers of a tenant reach extensions through hooks that are not
 /// open yet.
 fn check_access(caller: &Caller, method: &Method) -> Result<(), Problem> {
-    let needed = if matches!(*method, Method::GET | Method::HEAD) { Access::Read } else { Access::Write };
+    let needed = if matches!(*method, Method::GET | Method::HEAD) {
+        Access::Read
+    } else {
+        Access::Write
+    };
     if caller.user_type == UserType::Client || caller.access < needed {
-        return Err(Problem::new(Code::Forbidden, "this user may not do this with extensions"));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "this user may not do this with extensions",
+        ));
     }
     Ok(())
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Code::PayloadTooLarge, format!("the body has more than {BODY_BYTES} bytes"));
-    let said: Option<usize> = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let too_large = || {
+        Problem::new(
+            Code::PayloadTooLarge,
+            format!("the body has more than {BODY_BYTES} bytes"),
+        )
+    };
+    let said: Option<usize> = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
     if said.is_some_and(|bytes| bytes > BODY_BYTES) {
         return Err(too_large());
     }
-    to_bytes(body, BODY_BYTES).await.map_err(|error| too_large().caused_by(error))
+    to_bytes(body, BODY_BYTES)
+        .await
+        .map_err(|error| too_large().caused_by(error))
 }
 
 fn options(install: &Install, path: &str) -> Response {
     let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let allowed: Vec<_> = methods.into_iter().filter(|method| find(&install.manifest, method, path).is_ok()).map(|method| method.to_string()).collect();
+    let allowed: Vec<_> = methods
+        .into_iter()
+        .filter(|method| find(&install.manifest, method, path).is_ok())
+        .map(|method| method.to_string())
+        .collect();
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
         response.headers_mut().insert(ALLOW, value);
@@ -214,15 +278,28 @@ fn options(install: &Install, path: &str) -> Response {
 fn to_client(status: StatusCode, reply: &Bytes, endpoint: &Endpoint) -> Result<Response, Problem> {
     let reply: WireReply<'_> = serde_json::from_slice(reply).map_err(Problem::internal)?;
     if let Some(error) = reply.error {
-        let code = Code::ALL.iter().find(|code| code.as_str() == error.code).copied().unwrap_or(Code::Internal);
+        let code = Code::ALL
+            .iter()
+            .find(|code| code.as_str() == error.code)
+            .copied()
+            .unwrap_or(Code::Internal);
         let problem = Problem::new(code, error.message);
-        let problem = if status.is_server_error() || code == Code::RateLimited { problem.retry_after_seconds(1) } else { problem };
+        let problem = if status.is_server_error() || code == Code::RateLimited {
+            problem.retry_after_seconds(1)
+        } else {
+            problem
+        };
         return Err(match error.hint {
             Some(hint) => problem.with_hint(hint),
             None => problem,
         });
     }
-    let body = reply.body_b64.as_deref().map(|body| STANDARD.decode(body)).transpose().map_err(Problem::internal)?;
+    let body = reply
+        .body_b64
+        .as_deref()
+        .map(|body| STANDARD.decode(body))
+        .transpose()
+        .map_err(Problem::internal)?;
     let mut response = Response::new(Body::from(body.unwrap_or_default()));
     *response.status_mut() = StatusCode::from_u16(reply.status).map_err(Problem::internal)?;
     *response.headers_mut() = for_client(&reply.headers, endpoint.cacheable);
@@ -232,7 +309,9 @@ fn to_client(status: StatusCode, reply: &Bytes, endpoint: &Endpoint) -> Result<R
         Duration::from_micros(reply.usage.cpu_us).as_secs_f64() * 1000.0
     );
     if let Ok(value) = HeaderValue::from_str(&usage) {
-        response.headers_mut().insert(HeaderName::from_static("server-timing"), value);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("server-timing"), value);
     }
     Ok(response)
 }
@@ -241,7 +320,9 @@ fn refused(problem: &Problem, request_id: &RequestId) -> Response {
     tracing::info!(target: "alga::gateway", request = %request_id, code = problem.code().as_str(), cause = %chain(problem), "refused");
     let status = StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(problem.client_body(request_id.as_str()))).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = problem.retry_after() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -41,7 +41,9 @@ pub(crate) fn for_guest<'a>(client: &'a HeaderMap, tenant: &'a str, extension: &
         Some((Cow::Borrowed(*name), OneOrMany::One(Cow::Borrowed(value))))
     });
     let ours = [("x-alga-tenant", tenant), ("x-alga-extension", extension)];
-    allowed.chain(ours.map(|(name, value)| (Cow::Borrowed(name), OneOrMany::One(Cow::Borrowed(value))))).collect()
+    allowed
+        .chain(ours.map(|(name, value)| (Cow::Borrowed(name), OneOrMany::One(Cow::Borrowed(value)))))
+        .collect()
 }
 
 /// The guest's headers that the client gets.
@@ -65,8 +67,15 @@ pub(crate) fn for_client(guest: &Pairs<'_>, is_cacheable: bool) -> HeaderMap {
 
 /// Shared caches keep only what the manifest says is the same for everybody; without a word nobody keeps anything.
 fn limit_caching(headers: &mut HeaderMap, is_cacheable: bool) {
-    let said: Vec<String> = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).map(str::to_ascii_lowercase).collect();
-    let is_shared = said.iter().any(|value| value.contains("public") || value.contains("s-maxage"));
+    let said: Vec<String> = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let is_shared = said
+        .iter()
+        .any(|value| value.contains("public") || value.contains("s-maxage"));
     if said.is_empty() || (is_shared && !is_cacheable) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -77,13 +86,25 @@ mod tests {
     use super::*;
 
     fn pairs(pairs: &[(&'static str, &'static str)]) -> Pairs<'static> {
-        pairs.iter().map(|(name, value)| ((*name).into(), OneOrMany::One((*value).into()))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), OneOrMany::One((*value).into())))
+            .collect()
     }
 
     #[test]
     fn credentials_and_forged_platform_headers_never_reach_the_guest() {
         let mut client = HeaderMap::new();
-        for name in ["authorization", "cookie", "proxy-authorization", "x-alga-tenant", "x-alga-admin", "x-forwarded-for", "connection", "te"] {
+        for name in [
+            "authorization",
+            "cookie",
+            "proxy-authorization",
+            "x-alga-tenant",
+            "x-alga-admin",
+            "x-forwarded-for",
+            "connection",
+            "te",
+        ] {
             client.insert(name, HeaderValue::from_static("canary"));
         }
         client.insert("accept", HeaderValue::from_static("text/html"));
@@ -94,7 +115,13 @@ mod tests {
 
     #[test]
     fn cookies_and_unknown_headers_never_reach_the_client() {
-        let guest = pairs(&[("set-cookie", "a=b"), ("transfer-encoding", "chunked"), ("x-alga-tenant", "x"), ("x-ext-a", "1"), ("etag", "\"2\"")]);
+        let guest = pairs(&[
+            ("set-cookie", "a=b"),
+            ("transfer-encoding", "chunked"),
+            ("x-alga-tenant", "x"),
+            ("x-ext-a", "1"),
+            ("etag", "\"2\""),
+        ]);
         let names: Vec<_> = for_client(&guest, false).keys().map(ToString::to_string).collect();
         assert_eq!(names.len(), 3);
         assert!(names.contains(&"x-ext-a".to_owned()) && names.contains(&"etag".to_owned()));
@@ -105,7 +132,10 @@ mod tests {
         let guest = pairs(&[("cache-control", "Public, max-age=60")]);
         assert_eq!(for_client(&guest, false)["cache-control"], "no-store");
         assert_eq!(for_client(&guest, true)["cache-control"], "Public, max-age=60");
-        assert_eq!(for_client(&pairs(&[("cache-control", "private, max-age=60")]), false)["cache-control"], "private, max-age=60");
+        assert_eq!(
+            for_client(&pairs(&[("cache-control", "private, max-age=60")]), false)["cache-control"],
+            "private, max-age=60"
+        );
         assert_eq!(for_client(&pairs(&[]), true)["cache-control"], "no-store");
     }
 }

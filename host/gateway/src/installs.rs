@@ -25,7 +25,10 @@ impl Installs {
     /// Installs in this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database, remembered: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build() }
+        Self {
+            database,
+            remembered: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+        }
     }
 
     /// Forgets everything: something changed.
@@ -42,9 +45,14 @@ impl Installs {
         let look_up = async { Ok::<_, StoreError>(self.database.find_install(tenant, extension).await?.map(Arc::new)) };
         let found = self.remembered.try_get_with(key, look_up).await;
         let found = found.map_err(|error: Arc<StoreError>| Problem::internal(error))?;
-        let install = found.filter(|install| install.status == InstallStatus::Enabled).ok_or_else(not_available)?;
+        let install = found
+            .filter(|install| install.status == InstallStatus::Enabled)
+            .ok_or_else(not_available)?;
         if install.version_status == VersionStatus::Revoked {
-            return Err(Problem::new(Code::VersionRevoked, "this version of the extension was revoked"));
+            return Err(Problem::new(
+                Code::VersionRevoked,
+                "this version of the extension was revoked",
+            ));
         }
         Ok(install)
     }

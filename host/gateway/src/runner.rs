@@ -39,7 +39,11 @@ impl RunnerLink {
     /// A runner whose routes are in this process.
     #[must_use]
     pub fn new(routes: Router, issuer: TokenIssuer) -> Self {
-        Self { routes, issuer, tokens: Cache::builder().max_capacity(TOKENS).time_to_live(TOKEN_USE).build() }
+        Self {
+            routes,
+            issuer,
+            tokens: Cache::builder().max_capacity(TOKENS).time_to_live(TOKEN_USE).build(),
+        }
     }
 
     /// The runner's status and JSON.
@@ -50,7 +54,9 @@ impl RunnerLink {
             Err(never) => match never {},
         };
         let status = response.status();
-        let bytes = to_bytes(response.into_body(), alga_execute::limits::WIRE_BYTES).await.map_err(Problem::internal)?;
+        let bytes = to_bytes(response.into_body(), alga_execute::limits::WIRE_BYTES)
+            .await
+            .map_err(Problem::internal)?;
         Ok((status, bytes))
     }
 
@@ -72,7 +78,11 @@ impl RunnerLink {
     /// A token for exactly this install as it is now: another version or other grants make another token.
     fn token(&self, install: &Install) -> Result<Arc<str>, TokenError> {
         let grants: Vec<_> = install.grants.iter().cloned().collect();
-        let state: String = grants.iter().map(|name| format!("{name} ")).chain([install.content_hash.to_string()]).collect();
+        let state: String = grants
+            .iter()
+            .map(|name| format!("{name} "))
+            .chain([install.content_hash.to_string()])
+            .collect();
         let key = (install.id.clone(), Arc::from(state));
         if let Some(token) = self.tokens.get(&key) {
             return Ok(token);

@@ -12,7 +12,10 @@ impl BundleSource for StoredReleases {
     fn fetch(&self, content_hash: Digest) -> SourceFuture<'_> {
         Box::pin(async move {
             let stored = self.0.get(content_hash).await?;
-            Ok(stored.map(|stored| StoredRelease { bundle: stored.bundle, signatures: stored.signatures }))
+            Ok(stored.map(|stored| StoredRelease {
+                bundle: stored.bundle,
+                signatures: stored.signatures,
+            }))
         })
     }
 }
@@ -32,18 +35,43 @@ impl StoredRecords {
 }
 
 impl Backend for StoredRecords {
-    fn get<'a>(&'a self, scope: &'a Scope, namespace: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, BackendError>> {
+    fn get<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Record>, BackendError>> {
         Box::pin(async move {
             let found = self.0.get(&scope.tenant, &scope.install, namespace, key).await;
             found.map(|record| record.map(from_store)).map_err(error)
         })
     }
 
-    fn put<'a>(&'a self, scope: &'a Scope, namespace: &'a str, request: PutRequest) -> BoxFuture<'a, Result<u64, BackendError>> {
+    fn put<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        request: PutRequest,
+    ) -> BoxFuture<'a, Result<u64, BackendError>> {
         Box::pin(async move {
-            let PutRequest { key, value, metadata, if_revision, ttl_seconds } = request;
-            let write = RecordWrite { key, value, metadata, if_revision, ttl_seconds };
-            self.0.put(&scope.tenant, &scope.install, namespace, &write).await.map_err(error)
+            let PutRequest {
+                key,
+                value,
+                metadata,
+                if_revision,
+                ttl_seconds,
+            } = request;
+            let write = RecordWrite {
+                key,
+                value,
+                metadata,
+                if_revision,
+                ttl_seconds,
+            };
+            self.0
+                .put(&scope.tenant, &scope.install, namespace, &write)
+                .await
+                .map_err(error)
         })
     }
 
@@ -54,7 +82,12 @@ impl Backend for StoredRecords {
         key: &'a str,
         if_revision: Option<u64>,
     ) -> BoxFuture<'a, Result<bool, BackendError>> {
-        Box::pin(async move { self.0.delete(&scope.tenant, &scope.install, namespace, key, if_revision).await.map_err(error) })
+        Box::pin(async move {
+            self.0
+                .delete(&scope.tenant, &scope.install, namespace, key, if_revision)
+                .await
+                .map_err(error)
+        })
     }
 
     fn list<'a>(
@@ -66,15 +99,34 @@ impl Backend for StoredRecords {
         limit: u32,
     ) -> BoxFuture<'a, Result<Page, BackendError>> {
         Box::pin(async move {
-            let page = self.0.list(&scope.tenant, &scope.install, namespace, prefix, after, limit).await.map_err(error)?;
-            Ok(Page { records: page.records.into_iter().map(from_store).collect(), has_more: page.has_more })
+            let page = self
+                .0
+                .list(&scope.tenant, &scope.install, namespace, prefix, after, limit)
+                .await
+                .map_err(error)?;
+            Ok(Page {
+                records: page.records.into_iter().map(from_store).collect(),
+                has_more: page.has_more,
+            })
         })
     }
 }
 
 fn from_store(record: StoredRecord) -> Record {
-    let StoredRecord { key, value, metadata, revision, expires_in_seconds } = record;
-    Record { key, value, metadata, revision, expires_in_seconds }
+    let StoredRecord {
+        key,
+        value,
+        metadata,
+        revision,
+        expires_in_seconds,
+    } = record;
+    Record {
+        key,
+        value,
+        metadata,
+        revision,
+        expires_in_seconds,
+    }
 }
 
 fn error(error: RecordError) -> BackendError {

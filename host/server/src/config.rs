@@ -121,13 +121,21 @@ impl Sources<'_> {
     fn text(&self, key: &'static str) -> Option<(&'static str, String)> {
         let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
         let flag = self.flags.get(key).cloned();
-        let value = flag.or_else(|| (self.environment)(setting.variable)).or_else(|| self.file.get(key))?;
+        let value = flag
+            .or_else(|| (self.environment)(setting.variable))
+            .or_else(|| self.file.get(key))?;
         (!value.is_empty()).then_some((setting.variable, value))
     }
 
     fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Result<Option<T>, ConfigError> {
-        let Some((variable, value)) = self.text(key) else { return Ok(None) };
-        let refused = |error: T::Err| ConfigError::Value { variable, value: value.clone(), reason: error.to_string() };
+        let Some((variable, value)) = self.text(key) else {
+            return Ok(None);
+        };
+        let refused = |error: T::Err| ConfigError::Value {
+            variable,
+            value: value.clone(),
+            reason: error.to_string(),
+        };
         value.parse().map(Some).map_err(refused)
     }
 }
@@ -148,9 +156,17 @@ impl Config {
         environment: &dyn Fn(&str) -> Option<String>,
         file: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let sources = Sources { flags, environment, file: file.map(toml::from_str).transpose()?.unwrap_or_default() };
-        let address = sources.parse::<IpAddr>("listen")?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let data = sources.text("data").map_or_else(|| PathBuf::from("alga-data"), |(_, path)| path.into());
+        let sources = Sources {
+            flags,
+            environment,
+            file: file.map(toml::from_str).transpose()?.unwrap_or_default(),
+        };
+        let address = sources
+            .parse::<IpAddr>("listen")?
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let data = sources
+            .text("data")
+            .map_or_else(|| PathBuf::from("alga-data"), |(_, path)| path.into());
         let default_rate = NonZeroU32::MIN.saturating_add(499);
         let config = Self {
             listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
@@ -159,9 +175,13 @@ impl Config {
             dev_tenant: sources.parse("dev_tenant")?,
             gateway_timeout: Duration::from_millis(sources.parse("gateway_timeout_ms")?.unwrap_or(5_000)),
             gateway_requests_per_second: sources.parse("gateway_requests_per_second")?.unwrap_or(default_rate),
-            cache_root: sources.text("cache_root").map_or_else(|| data.join("machine-code"), |(_, path)| path.into()),
+            cache_root: sources
+                .text("cache_root")
+                .map_or_else(|| data.join("machine-code"), |(_, path)| path.into()),
             cache_max_bytes: sources.parse("cache_max_bytes")?.unwrap_or(10 * 1024 * 1024 * 1024),
-            compiler: sources.text("compiler").map_or_else(compiler_beside_us, |(_, path)| path.into()),
+            compiler: sources
+                .text("compiler")
+                .map_or_else(compiler_beside_us, |(_, path)| path.into()),
             pool: sources.parse("pool")?.unwrap_or(256),
             data,
         };
@@ -181,7 +201,9 @@ impl Config {
             ));
         }
         if self.pool == 0 || self.gateway_timeout.is_zero() {
-            return Err(ConfigError::Contradiction("ALGA_POOL and EXT_GATEWAY_TIMEOUT_MS are at least 1"));
+            return Err(ConfigError::Contradiction(
+                "ALGA_POOL and EXT_GATEWAY_TIMEOUT_MS are at least 1",
+            ));
         }
         Ok(self)
     }
@@ -198,7 +220,10 @@ mod tests {
 
     fn load(flags: &[(&str, &str)], environment: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
         let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
         };
         let environment = pairs(environment);
         Config::load(&pairs(flags), &|name| environment.get(name).cloned(), Some(file))
@@ -214,10 +239,22 @@ mod tests {
 
     #[test]
     fn unknown_keys_wrong_values_and_contradictions_are_refused() {
-        assert!(matches!(load(&[], &[], "dev = true\nprot = 1"), Err(ConfigError::Toml(_))));
-        assert!(matches!(load(&[], &[("PORT", "no")], "dev = true"), Err(ConfigError::Value { variable: "PORT", .. })));
+        assert!(matches!(
+            load(&[], &[], "dev = true\nprot = 1"),
+            Err(ConfigError::Toml(_))
+        ));
+        assert!(matches!(
+            load(&[], &[("PORT", "no")], "dev = true"),
+            Err(ConfigError::Value { variable: "PORT", .. })
+        ));
         assert!(matches!(load(&[], &[], ""), Err(ConfigError::Contradiction(_))));
-        assert!(matches!(load(&[("dev_tenant", "a")], &[], "dev = true\nlisten = \"0.0.0.0\""), Err(ConfigError::Contradiction(_))));
-        assert!(matches!(load(&[("dev_tenant", "a")], &[], "trust_bundle = \"x\""), Err(ConfigError::Contradiction(_))));
+        assert!(matches!(
+            load(&[("dev_tenant", "a")], &[], "dev = true\nlisten = \"0.0.0.0\""),
+            Err(ConfigError::Contradiction(_))
+        ));
+        assert!(matches!(
+            load(&[("dev_tenant", "a")], &[], "trust_bundle = \"x\""),
+            Err(ConfigError::Contradiction(_))
+        ));
     }
 }

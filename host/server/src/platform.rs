@@ -64,7 +64,11 @@ impl Platform {
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
         let registry = registry(&shared, installs);
         let database = shared.database;
-        Ok(Self { router: runner.merge(gateway).merge(registry), execute, database })
+        Ok(Self {
+            router: runner.merge(gateway).merge(registry),
+            execute,
+            database,
+        })
     }
 
     /// Ends connections to the database, finishing what is under way.
@@ -81,7 +85,11 @@ impl Shared {
             database: Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
             blobs: BlobStore::local(&config.data.join("bundles"))?,
             compiler: Compiler::new(&config.compiler, CompilerLimits::default()),
-            cache: Arc::new(MachineCodeCache::open(&config.cache_root, secrets.machine_code, config.cache_max_bytes)?),
+            cache: Arc::new(MachineCodeCache::open(
+                &config.cache_root,
+                secrets.machine_code,
+                config.cache_max_bytes,
+            )?),
             secrets,
         })
     }
@@ -101,7 +109,10 @@ fn trust(config: &Config) -> Result<TrustBundle, StartError> {
 }
 
 fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteService>, StartError> {
-    let engine = Engine::new(&PoolSettings { components: config.pool, ..PoolSettings::default() })?;
+    let engine = Engine::new(&PoolSettings {
+        components: config.pool,
+        ..PoolSettings::default()
+    })?;
     tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
     let loader = Loader::new(LoaderParts {
         engine: engine.clone(),
@@ -117,11 +128,19 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
     let key = shared.secrets.tokens.verifying_key();
     let tokens = TokenVerifier::new(key.as_bytes(), ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
     let process = config.pool as usize;
-    let admission = AdmissionLimits { process, tenant: (process / 4).max(1), install: (process / 8).max(1) };
+    let admission = AdmissionLimits {
+        process,
+        tenant: (process / 4).max(1),
+        install: (process / 8).max(1),
+    };
     Ok(Arc::new(ExecuteService::new(ExecuteServiceParts {
         engine,
         loader: Arc::new(loader),
-        services: Services { context: (), log: (), storage },
+        services: Services {
+            context: (),
+            log: (),
+            storage,
+        },
         tokens,
         defaults: ExecutionDefaults::default(),
         admission,
@@ -136,7 +155,10 @@ fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs)
         authentication: Authentication::new(callers, config.dev_tenant.clone()),
         installs,
         runner: RunnerLink::new(runner, TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?),
-        limits: GatewayLimits { timeout: config.gateway_timeout, requests_per_second: config.gateway_requests_per_second },
+        limits: GatewayLimits {
+            timeout: config.gateway_timeout,
+            requests_per_second: config.gateway_requests_per_second,
+        },
     }))
 }
 

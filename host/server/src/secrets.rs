@@ -34,7 +34,10 @@ impl Secrets {
     /// When a file cannot be read, made, or is not what it should be.
     pub fn open(folder: &Path) -> Result<Self, SecretError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| SecretError { path: folder.to_path_buf(), source })?;
+        made.map_err(|source| SecretError {
+            path: folder.to_path_buf(),
+            source,
+        })?;
         Ok(Self {
             machine_code: key(&folder.join("machine-code.key"))?,
             cursors: key(&folder.join("cursors.key"))?,
@@ -48,7 +51,10 @@ fn key(path: &Path) -> Result<[u8; 32], SecretError> {
     let digits = token(path)?;
     let mut bytes = [0; 32];
     let decoded = hex::decode_to_slice(digits.as_bytes(), &mut bytes);
-    decoded.map(|()| bytes).map_err(|error| SecretError { path: path.to_path_buf(), source: io::Error::other(error) })
+    decoded.map(|()| bytes).map_err(|error| SecretError {
+        path: path.to_path_buf(),
+        source: io::Error::other(error),
+    })
 }
 
 /// 64 random hexadecimal digits.
@@ -61,12 +67,25 @@ fn token(path: &Path) -> Result<Zeroizing<String>, SecretError> {
 }
 
 fn signing_key(path: &Path) -> Result<SigningKey, SecretError> {
-    let pem = read_or_make(path, || SigningKey::generate().and_then(|key| key.to_pem()).map_err(io::Error::other))?;
-    SigningKey::from_pem(&pem).map_err(|error| SecretError { path: path.to_path_buf(), source: io::Error::other(error) })
+    let pem = read_or_make(path, || {
+        SigningKey::generate()
+            .and_then(|key| key.to_pem())
+            .map_err(io::Error::other)
+    })?;
+    SigningKey::from_pem(&pem).map_err(|error| SecretError {
+        path: path.to_path_buf(),
+        source: io::Error::other(error),
+    })
 }
 
-fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<Zeroizing<String>>) -> Result<Zeroizing<String>, SecretError> {
-    let in_file = |source| SecretError { path: path.to_path_buf(), source };
+fn read_or_make(
+    path: &Path,
+    make: impl FnOnce() -> io::Result<Zeroizing<String>>,
+) -> Result<Zeroizing<String>, SecretError> {
+    let in_file = |source| SecretError {
+        path: path.to_path_buf(),
+        source,
+    };
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         other => return other.map_err(in_file),
@@ -89,8 +108,15 @@ fn read(path: &Path) -> io::Result<Zeroizing<String>> {
 /// Complete and synced, or not there: a half-written key would lock everybody out.
 fn write_new(path: &Path, secret: &str) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    let written = writeln!(file, "{secret}").and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&temporary, path));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    let written = writeln!(file, "{secret}")
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&temporary, path));
     std::fs::remove_file(&temporary).ok();
     written
 }

@@ -44,22 +44,47 @@ impl GuestToolchain {
     /// When cargo fails, after it has told the reader why, or when nothing was built.
     pub fn build(&self, request: &BuildRequest<'_>) -> Result<Vec<Artifact>, ToolchainError> {
         let mut cargo = self.command(request);
-        let spawn_failed = |source| ToolchainError::Spawn { program: "cargo".into(), source };
-        let output = cargo.stdout(Stdio::piped()).stderr(Stdio::inherit()).output().map_err(spawn_failed)?;
+        let spawn_failed = |source| ToolchainError::Spawn {
+            program: "cargo".into(),
+            source,
+        };
+        let output = cargo
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(spawn_failed)?;
         if !output.status.success() {
-            return Err(ToolchainError::Failed { program: "cargo build".into(), output: String::new() });
+            return Err(ToolchainError::Failed {
+                program: "cargo build".into(),
+                output: String::new(),
+            });
         }
-        let artifacts: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(wasm_artifact).collect();
+        let artifacts: Vec<_> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(wasm_artifact)
+            .collect();
         if artifacts.is_empty() {
-            return Err(ToolchainError::NothingBuilt { manifest: request.manifest.to_path_buf() });
+            return Err(ToolchainError::NothingBuilt {
+                manifest: request.manifest.to_path_buf(),
+            });
         }
         Ok(artifacts)
     }
 
     fn command(&self, request: &BuildRequest<'_>) -> Command {
         let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"]);
-        cargo.arg("--manifest-path").arg(request.manifest).arg("--target-dir").arg(request.target_directory);
+        cargo.args([
+            "build",
+            "--release",
+            "--target",
+            TARGET,
+            "--message-format=json-render-diagnostics",
+        ]);
+        cargo
+            .arg("--manifest-path")
+            .arg(request.manifest)
+            .arg("--target-dir")
+            .arg(request.target_directory);
         for package in request.packages {
             cargo.args(["--package", package]);
         }
@@ -70,10 +95,21 @@ impl GuestToolchain {
             Size::Smallest => ("fat", "1"),
             Size::Quick => ("off", "16"),
         };
-        cargo.env("CARGO_PROFILE_RELEASE_LTO", lto).env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", units);
-        cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s").env("CARGO_PROFILE_RELEASE_PANIC", "abort");
-        cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "true");
-        for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        cargo
+            .env("CARGO_PROFILE_RELEASE_LTO", lto)
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", units);
+        cargo
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
+            .env("CARGO_PROFILE_RELEASE_PANIC", "abort");
+        cargo
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "true");
+        for name in [
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+        ] {
             cargo.env_remove(name);
         }
         cargo.envs(self.environment.iter().map(|(name, value)| (*name, value)));
@@ -88,7 +124,13 @@ fn wasm_artifact(line: &str) -> Option<Artifact> {
         return None;
     }
     let name = message.get("target")?.get("name")?.as_str()?.to_owned();
-    let files = message.get("filenames")?.as_array()?.iter().filter_map(|file| file.as_str());
-    let module = files.map(PathBuf::from).find(|file| file.extension().is_some_and(|extension| extension == "wasm"))?;
+    let files = message
+        .get("filenames")?
+        .as_array()?
+        .iter()
+        .filter_map(|file| file.as_str());
+    let module = files
+        .map(PathBuf::from)
+        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))?;
     Some(Artifact { name, module })
 }

@@ -15,5 +15,7 @@ pub struct EncodeError {
 /// When the module was not built with WIT bindings.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
-    encode().map_err(|error| EncodeError { reason: format!("{error:#}") })
+    encode().map_err(|error| EncodeError {
+        reason: format!("{error:#}"),
+    })
 }

@@ -19,13 +19,17 @@ impl GuestToolchain {
     /// [`ToolchainError::NoTarget`] with what the reader can do.
     pub fn find(cache: &Path, progress: Progress<'_>) -> Result<Self, ToolchainError> {
         if target_is_installed() {
-            return Ok(Self { environment: Vec::new() });
+            return Ok(Self {
+                environment: Vec::new(),
+            });
         }
         if downloads_are_allowed() {
             progress("adding the wasm32-unknown-unknown target with rustup");
             run_quietly(Command::new("rustup").args(["target", "add", TARGET])).ok();
             if target_is_installed() {
-                return Ok(Self { environment: Vec::new() });
+                return Ok(Self {
+                    environment: Vec::new(),
+                });
             }
         }
         let compiler = match DebianCompiler::find() {
@@ -33,7 +37,9 @@ impl GuestToolchain {
             None => DebianCompiler::install(progress)?,
         };
         let sysroot = sysroot::ensure(&compiler, cache, progress)?;
-        Ok(Self { environment: compiler.environment(&sysroot) })
+        Ok(Self {
+            environment: compiler.environment(&sysroot),
+        })
     }
 }
 
@@ -52,11 +58,16 @@ impl DebianCompiler {
         let root = output_of(Command::new(&rustc).args(["--print", "sysroot"]))?;
         let source = Path::new(&root).join("lib/rustlib/src/rust/library/std/Cargo.toml");
         source.exists().then_some(())?;
-        Some(Self { rustc, linker: wasm_linker()? })
+        Some(Self {
+            rustc,
+            linker: wasm_linker()?,
+        })
     }
 
     fn install(progress: Progress<'_>) -> Result<Self, ToolchainError> {
-        let missing = |reason: &str| ToolchainError::NoTarget { reason: reason.to_owned() };
+        let missing = |reason: &str| ToolchainError::NoTarget {
+            reason: reason.to_owned(),
+        };
         if output_of(Command::new("id").arg("-u")).as_deref() != Some("0") {
             return Err(missing("not root, so no package was installed"));
         }
@@ -64,21 +75,30 @@ impl DebianCompiler {
         let install = || {
             let mut command = Command::new("apt-get");
             command.env("DEBIAN_FRONTEND", "noninteractive");
-            command.args(["install", "--yes", "--no-install-recommends"]).args(Self::PACKAGES);
+            command
+                .args(["install", "--yes", "--no-install-recommends"])
+                .args(Self::PACKAGES);
             run_quietly(&mut command)
         };
         if install().is_err() {
             run_quietly(Command::new("apt-get").arg("update")).ok();
             install()?;
         }
-        Self::find().ok_or_else(|| missing("the packages are installed, but have no library source or no linker beside them"))
+        Self::find()
+            .ok_or_else(|| missing("the packages are installed, but have no library source or no linker beside them"))
     }
 
     fn environment(&self, sysroot: &Path) -> Vec<(&'static str, String)> {
         vec![
             ("RUSTC", self.rustc.display().to_string()),
-            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("--sysroot={}", sysroot.display())),
-            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", self.linker.display().to_string()),
+            (
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+                format!("--sysroot={}", sysroot.display()),
+            ),
+            (
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
+                self.linker.display().to_string(),
+            ),
         ]
     }
 }
@@ -112,10 +132,17 @@ pub(crate) fn output_of(command: &mut Command) -> Option<String> {
 /// Runs a program whose output matters only if it fails.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<(), ToolchainError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|source| ToolchainError::Spawn { program: program.clone(), source })?;
+    let output = command.output().map_err(|source| ToolchainError::Spawn {
+        program: program.clone(),
+        source,
+    })?;
     if output.status.success() {
         return Ok(());
     }
-    let text = format!(":\n{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        ":\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     Err(ToolchainError::Failed { program, output: text })
 }

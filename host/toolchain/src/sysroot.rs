@@ -13,7 +13,11 @@ const STD_RUSTFLAGS: &str = "-Cembed-bitcode=yes";
 /// The sysroot for this compiler, built if it is not there.
 ///
 /// Its path holds a hash of the compiler and the flags, because cargo does not notice a sysroot whose contents changed.
-pub(crate) fn ensure(compiler: &DebianCompiler, cache: &Path, progress: Progress<'_>) -> Result<PathBuf, ToolchainError> {
+pub(crate) fn ensure(
+    compiler: &DebianCompiler,
+    cache: &Path,
+    progress: Progress<'_>,
+) -> Result<PathBuf, ToolchainError> {
     let sysroot = cache.join(format!("guest-sysroot-{:016x}", fingerprint(compiler)));
     if sysroot.join("complete").exists() {
         return Ok(sysroot);
@@ -36,16 +40,27 @@ fn fingerprint(compiler: &DebianCompiler) -> u64 {
 fn build_std(compiler: &DebianCompiler, work: &Path) -> Result<(), ToolchainError> {
     let source = work.join("src");
     fs::create_dir_all(&source).map_err(ToolchainError::file(&source))?;
-    write(&work.join("Cargo.toml"), "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n")?;
+    write(
+        &work.join("Cargo.toml"),
+        "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n",
+    )?;
     write(&source.join("lib.rs"), "#![no_std]\n")?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(work);
     cargo.args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
-    cargo.env("RUSTC", &compiler.rustc).env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", work.join("target"));
+    cargo
+        .env("RUSTC", &compiler.rustc)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_DIR", work.join("target"));
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", STD_RUSTFLAGS);
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &compiler.linker);
     // The caller may itself run under cargo with wrappers and flags meant for the host.
-    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+    for name in [
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ] {
         cargo.env_remove(name);
     }
     run_quietly(&mut cargo)

@@ -14,8 +14,16 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
 /// Lets through who has the operator's token.
-pub(crate) async fn administrator_only(State(parts): State<Arc<RegistryParts>>, request: Request, next: Next) -> Response {
-    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
+pub(crate) async fn administrator_only(
+    State(parts): State<Arc<RegistryParts>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let token = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.strip_prefix("Bearer "));
     if token.is_some_and(|token| parts.administrator.matches(token)) {
         return next.run(request).await;
     }

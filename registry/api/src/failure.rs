@@ -18,7 +18,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         let problem = match error {
-            StoreError::VersionTaken { .. } => Problem::new(Code::Conflict, message).with_hint("publish the change under a new version"),
+            StoreError::VersionTaken { .. } => {
+                Problem::new(Code::Conflict, message).with_hint("publish the change under a new version")
+            }
             StoreError::NameTaken { .. } => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),
         };

@@ -51,9 +51,18 @@ pub fn router(parts: RegistryParts) -> Router {
     let parts = Arc::new(parts);
     Router::new()
         .route("/v1/registry/extensions", post(controllers::publish::publish))
-        .route("/v1/registry/extensions/{name}/versions", get(controllers::versions::list))
-        .route("/v1/registry/extensions/{name}/versions/{version}", get(controllers::versions::show))
-        .route("/v1/registry/tenants/{tenant}/installs", post(controllers::installs::create).get(controllers::installs::list))
+        .route(
+            "/v1/registry/extensions/{name}/versions",
+            get(controllers::versions::list),
+        )
+        .route(
+            "/v1/registry/extensions/{name}/versions/{version}",
+            get(controllers::versions::show),
+        )
+        .route(
+            "/v1/registry/tenants/{tenant}/installs",
+            post(controllers::installs::create).get(controllers::installs::list),
+        )
         .layer(limit)
         .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
         .with_state(parts)

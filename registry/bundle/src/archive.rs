@@ -124,7 +124,9 @@ pub(crate) fn unpack(bundle: &[u8]) -> Result<Files, ArchiveError> {
 
 fn decompress(bundle: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     let limit = CONTENT_BYTES.min(bundle.len().saturating_mul(EXPANSION_RATIO).max(EXPANSION_FREE_BYTES));
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bundle).map_err(ArchiveError::Frame)?.single_frame();
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bundle)
+        .map_err(ArchiveError::Frame)?
+        .single_frame();
     decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(ArchiveError::Frame)?;
     let mut content = Vec::new();
     loop {
@@ -157,7 +159,10 @@ fn index(content: &[u8]) -> Result<BTreeMap<EntryPath, Range<usize>>, ArchiveErr
             return Err(ArchiveError::Order { path: path.to_string() });
         }
         let start = position + BLOCK_BYTES;
-        let end = start.checked_add(size).filter(|end| *end <= content.len()).ok_or(ArchiveError::End)?;
+        let end = start
+            .checked_add(size)
+            .filter(|end| *end <= content.len())
+            .ok_or(ArchiveError::End)?;
         position = end.next_multiple_of(BLOCK_BYTES);
         let padding = content.get(end..position).ok_or(ArchiveError::End)?;
         if padding.iter().any(|byte| *byte != 0) {
@@ -168,7 +173,10 @@ fn index(content: &[u8]) -> Result<BTreeMap<EntryPath, Range<usize>>, ArchiveErr
 }
 
 fn block(content: &[u8], position: usize) -> Result<&[u8; BLOCK_BYTES], ArchiveError> {
-    content.get(position..).and_then(<[u8]>::first_chunk).ok_or(ArchiveError::End)
+    content
+        .get(position..)
+        .and_then(<[u8]>::first_chunk)
+        .ok_or(ArchiveError::End)
 }
 
 fn end_is_exact(content: &[u8], position: usize) -> Result<(), ArchiveError> {
@@ -181,18 +189,31 @@ fn end_is_exact(content: &[u8], position: usize) -> Result<(), ArchiveError> {
 fn canonical_entry(header: &[u8; BLOCK_BYTES], index: usize) -> Result<(EntryPath, usize), ArchiveError> {
     let not_canonical = || ArchiveError::NotCanonical { index };
     let parsed = tar::Header::from_byte_slice(header);
-    let size = parsed.entry_size().ok().and_then(|size| usize::try_from(size).ok()).ok_or_else(not_canonical)?;
+    let size = parsed
+        .entry_size()
+        .ok()
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or_else(not_canonical)?;
     let bytes = parsed.path_bytes();
     let text = std::str::from_utf8(&bytes).map_err(|_| not_canonical())?;
-    let path: EntryPath =
-        text.parse().map_err(|source| ArchiveError::Path { path: text.escape_default().to_string(), source })?;
+    let path: EntryPath = text.parse().map_err(|source| ArchiveError::Path {
+        path: text.escape_default().to_string(),
+        source,
+    })?;
     let expected = canonical_header(&path, size)?;
-    if expected == *header { Ok((path, size)) } else { Err(not_canonical()) }
+    if expected == *header {
+        Ok((path, size))
+    } else {
+        Err(not_canonical())
+    }
 }
 
 /// POSIX.1-1988 ustar: regular file, mode 0644, owner, group and time zero.
 fn canonical_header(path: &EntryPath, size: usize) -> Result<[u8; BLOCK_BYTES], ArchiveError> {
-    let unfit = |_| ArchiveError::Path { path: path.to_string(), source: crate::PathError };
+    let unfit = |_| ArchiveError::Path {
+        path: path.to_string(),
+        source: crate::PathError,
+    };
     let mut header = tar::Header::new_ustar();
     header.set_path(path.as_str()).map_err(unfit)?;
     header.set_entry_type(tar::EntryType::Regular);

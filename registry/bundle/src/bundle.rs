@@ -1,6 +1,6 @@
 use crate::{
-    ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest, ManifestError, ProofError,
-    archive,
+    ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest,
+    ManifestError, ProofError, archive,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -61,7 +61,15 @@ impl Bundle {
         // 4.
         let proof = CapabilityProof::compute(component_bytes, &facts, &manifest, known)?;
         let digest = Digest::of(bytes);
-        Ok(Self { digest, manifest, manifest_digest, proof, content: files.content, ranges: files.ranges, component })
+        Ok(Self {
+            digest,
+            manifest,
+            manifest_digest,
+            proof,
+            content: files.content,
+            ranges: files.ranges,
+            component,
+        })
     }
 
     /// The content hash: SHA-256 of the compressed bytes.
@@ -108,6 +116,10 @@ impl Bundle {
 
 fn find(content: &[u8], ranges: &BTreeMap<EntryPath, Range<usize>>, path: &str) -> Result<Range<usize>, BundleError> {
     let missing = || BundleError::Missing(path.to_owned());
-    let range = path.parse().ok().and_then(|path: EntryPath| ranges.get(&path)).ok_or_else(missing)?;
+    let range = path
+        .parse()
+        .ok()
+        .and_then(|path: EntryPath| ranges.get(&path))
+        .ok_or_else(missing)?;
     content.get(range.clone()).map(|_| range.clone()).ok_or_else(missing)
 }

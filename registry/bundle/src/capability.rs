@@ -28,8 +28,14 @@ impl FromStr for CapabilityName {
         let lower = text.trim().to_ascii_lowercase();
         let name = lower.strip_prefix("cap:").unwrap_or(&lower);
         let well_formed = (1..=64).contains(&name.len())
-            && name.split('.').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
-        if well_formed { Ok(Self(format!("cap:{name}"))) } else { Err(format!("`{text}` is not the name of a capability")) }
+            && name
+                .split('.')
+                .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+        if well_formed {
+            Ok(Self(format!("cap:{name}")))
+        } else {
+            Err(format!("`{text}` is not the name of a capability"))
+        }
     }
 }
 
@@ -47,7 +53,9 @@ impl Serialize for CapabilityName {
 
 impl<'de> Deserialize<'de> for CapabilityName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -95,8 +103,14 @@ impl<'a> InterfaceName<'a> {
     #[must_use]
     pub fn parse(name: &'a str) -> Self {
         match name.split_once('@') {
-            Some((interface, version)) => Self { interface, version: version.parse().ok() },
-            None => Self { interface: name, version: None },
+            Some((interface, version)) => Self {
+                interface,
+                version: version.parse().ok(),
+            },
+            None => Self {
+                interface: name,
+                version: None,
+            },
         }
     }
 }
@@ -117,7 +131,13 @@ mod tests {
 
     #[test]
     fn an_import_of_a_newer_minor_or_another_major_is_not_answered() {
-        let known = Capability { name: "", interface: "a:b/c", version: (1, 2, 0), granted_by_default: false, promise: "" };
+        let known = Capability {
+            name: "",
+            interface: "a:b/c",
+            version: (1, 2, 0),
+            granted_by_default: false,
+            promise: "",
+        };
         let answers = |name: &str| known.answers(&InterfaceName::parse(name));
         assert!(answers("a:b/c@1.0.0") && answers("a:b/c@1.2.0"));
         assert!(!answers("a:b/c@1.3.0") && !answers("a:b/c@2.0.0") && !answers("a:b/c") && !answers("a:b/d@1.0.0"));

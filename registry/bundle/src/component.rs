@@ -130,7 +130,10 @@ impl Names {
                 imports.insert(name.clone(), functions);
             }
         }
-        Ok(ComponentFacts { imports, exports: self.exports.clone() })
+        Ok(ComponentFacts {
+            imports,
+            exports: self.exports.clone(),
+        })
     }
 }
 
@@ -141,7 +144,9 @@ fn functions_of(types: TypesRef<'_>, import: &str) -> Result<Vec<String>, Compon
             let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
             Ok(functions.map(|(name, _)| name.clone()).collect())
         }
-        Some(ComponentEntityType::Type { created, .. }) if !matches!(created, ComponentAnyTypeId::Resource(_)) => Ok(Vec::new()),
+        Some(ComponentEntityType::Type { created, .. }) if !matches!(created, ComponentAnyTypeId::Resource(_)) => {
+            Ok(Vec::new())
+        }
         _ => Err(ComponentError::NotAnInterface(import.escape_default().to_string())),
     }
 }
@@ -149,7 +154,8 @@ fn functions_of(types: TypesRef<'_>, import: &str) -> Result<Vec<String>, Compon
 fn memory_fits(memory: &MemoryType) -> Result<(), ComponentError> {
     let bytes = memory.initial.checked_mul(PAGE_BYTES);
     let fits = bytes.is_some_and(|bytes| bytes <= INITIAL_MEMORY_BYTES);
-    fits.then_some(()).ok_or(ComponentError::Memory { pages: memory.initial })
+    fits.then_some(())
+        .ok_or(ComponentError::Memory { pages: memory.initial })
 }
 
 #[cfg(test)]
@@ -168,7 +174,10 @@ mod tests {
                 (import "a:b/calls@1.0.0" (instance (export "f" (func)) (export "g" (func)))))"#,
         )
         .unwrap();
-        assert_eq!(facts.imports, BTreeMap::from([("a:b/calls@1.0.0".to_owned(), vec!["f".to_owned(), "g".to_owned()])]));
+        assert_eq!(
+            facts.imports,
+            BTreeMap::from([("a:b/calls@1.0.0".to_owned(), vec!["f".to_owned(), "g".to_owned()])])
+        );
     }
 
     #[test]

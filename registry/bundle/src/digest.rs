@@ -84,7 +84,17 @@ mod tests {
         let short = &good[..good.len() - 1];
         let long = format!("{good}0");
         let full_width = good.replace('0', "\u{ff10}");
-        for bad in [upper.as_str(), short, &long, &full_width, "", "sha256:", "../etc", &good[7..], " "] {
+        for bad in [
+            upper.as_str(),
+            short,
+            &long,
+            &full_width,
+            "",
+            "sha256:",
+            "../etc",
+            &good[7..],
+            " ",
+        ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }

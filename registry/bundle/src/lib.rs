@@ -22,7 +22,8 @@ pub use component::{ComponentError, ComponentFacts};
 pub use digest::{Digest, DigestError};
 pub use id::{ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
 pub use manifest::{
-    ConfigField, Endpoint, ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, Method, PublisherName,
+    ConfigField, Endpoint, ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, Method,
+    PublisherName,
 };
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};

@@ -188,7 +188,11 @@ impl Manifest {
         strict_json::check(bytes)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Form)?;
         let problems = rules::check(&manifest, known);
-        if problems.is_empty() { Ok(manifest) } else { Err(ManifestError::Rules(problems)) }
+        if problems.is_empty() {
+            Ok(manifest)
+        } else {
+            Err(ManifestError::Rules(problems))
+        }
     }
 
     /// The path of the component. The rules have checked it.

@@ -34,9 +34,8 @@ impl FromStr for EntryPath {
     fn from_str(text: &str) -> Result<Self, PathError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let segment_fits = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed);
-        let fits = text.len() <= PATH_BYTES
-            && text.split('/').count() <= PATH_SEGMENTS
-            && text.split('/').all(segment_fits);
+        let fits =
+            text.len() <= PATH_BYTES && text.split('/').count() <= PATH_SEGMENTS && text.split('/').all(segment_fits);
         fits.then(|| Self(text.to_owned())).ok_or(PathError)
     }
 }
@@ -59,7 +58,23 @@ mod tests {
         let deep = vec!["a"; 17].join("/");
         let long = "a".repeat(241);
         for bad in [
-            "", "/a", "a/", "a//b", "./a", "a/.", "../a", "a/../b", "C:\\a", "a\\b", "a\0", "a\n", "é", "a b", "a\u{202e}b", &deep, &long,
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "./a",
+            "a/.",
+            "../a",
+            "a/../b",
+            "C:\\a",
+            "a\\b",
+            "a\0",
+            "a\n",
+            "é",
+            "a b",
+            "a\u{202e}b",
+            &deep,
+            &long,
         ] {
             assert!(bad.parse::<EntryPath>().is_err(), "{bad:?}");
         }

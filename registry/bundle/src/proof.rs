@@ -44,7 +44,12 @@ impl CapabilityProof {
     ///
     /// # Errors
     /// All imports that the manifest does not declare, each with the line to add.
-    pub fn compute(component: &[u8], facts: &ComponentFacts, manifest: &Manifest, known: &[Capability]) -> Result<Self, ProofError> {
+    pub fn compute(
+        component: &[u8],
+        facts: &ComponentFacts,
+        manifest: &Manifest,
+        known: &[Capability],
+    ) -> Result<Self, ProofError> {
         let declared = manifest.declared(known);
         let mut capabilities = BTreeSet::new();
         let mut undeclared = Vec::new();
@@ -54,15 +59,31 @@ impl CapabilityProof {
                 Need::Capability(name) if declared.contains(&name) => {
                     capabilities.insert(name);
                 }
-                Need::Capability(name) => undeclared.push(Undeclared { interface: import.clone(), capability: Some(name.to_string()) }),
-                Need::Unknown => undeclared.push(Undeclared { interface: import.clone(), capability: None }),
+                Need::Capability(name) => undeclared.push(Undeclared {
+                    interface: import.clone(),
+                    capability: Some(name.to_string()),
+                }),
+                Need::Unknown => undeclared.push(Undeclared {
+                    interface: import.clone(),
+                    capability: None,
+                }),
             }
         }
         if !undeclared.is_empty() {
             return Err(ProofError(undeclared));
         }
-        let unused = manifest.capabilities.iter().filter(|name| !capabilities.contains(*name)).cloned().collect();
-        Ok(Self { component: Digest::of(component), imports: facts.imports.clone(), capabilities, unused })
+        let unused = manifest
+            .capabilities
+            .iter()
+            .filter(|name| !capabilities.contains(*name))
+            .cloned()
+            .collect();
+        Ok(Self {
+            component: Digest::of(component),
+            imports: facts.imports.clone(),
+            capabilities,
+            unused,
+        })
     }
 
     /// The digest that a signed statement binds. Fields and keys are ordered, so equal proofs have equal digests.

@@ -13,7 +13,9 @@ pub struct JsonError(serde_json::Error);
 /// Checks the form that `serde_json` alone would let through. A document that passes means the same to every reader.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let checked = Checked { depth_left: JSON_DEPTH }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let checked = Checked { depth_left: JSON_DEPTH }
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
     checked.map_err(JsonError)
 }
 
@@ -26,7 +28,9 @@ struct Checked {
 impl Checked {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth_left = self.depth_left.checked_sub(1);
-        depth_left.map(|depth_left| Self { depth_left }).ok_or_else(|| E::custom("nested too deeply"))
+        depth_left
+            .map(|depth_left| Self { depth_left })
+            .ok_or_else(|| E::custom("nested too deeply"))
     }
 }
 
@@ -80,7 +84,10 @@ impl<'de> Visitor<'de> for Checked {
         let mut keys = BTreeSet::new();
         while let Some(key) = entries.next_key::<String>()? {
             if keys.contains(&key) {
-                return Err(A::Error::custom(format!("the key `{}` is there twice", key.escape_default())));
+                return Err(A::Error::custom(format!(
+                    "the key `{}` is there twice",
+                    key.escape_default()
+                )));
             }
             keys.insert(key);
             entries.next_value_seed(inner)?;
@@ -99,8 +106,17 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let deeper = "[".repeat(100_000);
         for bad in [
-            r#"{"a":1,"a":2}"#, r#"{"x":{"a":1,"\u0061":2}}"#, "{} x", "{}{}", "", "NaN", "1e400", "\u{feff}{}", "{\"a\":\"\\ud800\"}",
-            &deep, &deeper,
+            r#"{"a":1,"a":2}"#,
+            r#"{"x":{"a":1,"\u0061":2}}"#,
+            "{} x",
+            "{}{}",
+            "",
+            "NaN",
+            "1e400",
+            "\u{feff}{}",
+            "{\"a\":\"\\ud800\"}",
+            &deep,
+            &deeper,
         ] {
             assert!(check(bad.as_bytes()).is_err(), "{}", &bad[..bad.len().min(40)]);
         }

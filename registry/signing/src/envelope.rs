@@ -46,8 +46,15 @@ struct EnvelopeSignature {
 
 impl Envelope {
     pub(crate) fn new(payload_type: &str, payload: &[u8], key: KeyId, signature: &[u8]) -> Self {
-        let signatures = vec![EnvelopeSignature { keyid: key, sig: STANDARD.encode(signature) }];
-        Self { payload_type: payload_type.to_owned(), payload: STANDARD.encode(payload), signatures }
+        let signatures = vec![EnvelopeSignature {
+            keyid: key,
+            sig: STANDARD.encode(signature),
+        }];
+        Self {
+            payload_type: payload_type.to_owned(),
+            payload: STANDARD.encode(payload),
+            signatures,
+        }
     }
 
     /// Reads an envelope; nothing is believed yet.
@@ -78,7 +85,9 @@ impl Envelope {
 
     /// Key ids with their signatures; one that is not base64 verifies nothing and is left out.
     pub(crate) fn signatures(&self) -> impl Iterator<Item = (&KeyId, Vec<u8>)> {
-        self.signatures.iter().filter_map(|signature| Some((&signature.keyid, STANDARD.decode(&signature.sig).ok()?)))
+        self.signatures
+            .iter()
+            .filter_map(|signature| Some((&signature.keyid, STANDARD.decode(&signature.sig).ok()?)))
     }
 }
 

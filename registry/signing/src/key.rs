@@ -50,7 +50,9 @@ impl SigningKey {
     /// # Errors
     /// When it is something else.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        ed25519_dalek::SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|_| KeyError::Private)
+        ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
+            .map(Self)
+            .map_err(|_| KeyError::Private)
     }
 
     /// Writes PKCS #8 PEM.
@@ -89,7 +91,11 @@ impl VerifyingKey {
     /// When it is something else, or a weak point that verifies signatures nobody made.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let key = ed25519_dalek::VerifyingKey::from_public_key_pem(pem).map_err(|_| KeyError::Public)?;
-        if key.is_weak() { Err(KeyError::Public) } else { Ok(Self(key)) }
+        if key.is_weak() {
+            Err(KeyError::Public)
+        } else {
+            Ok(Self(key))
+        }
     }
 
     /// Writes SPKI PEM.

@@ -65,11 +65,18 @@ impl TrustBundle {
         for publisher in file.publishers {
             for key in publisher.keys {
                 let parsed = VerifyingKey::from_pem(&key.public_key);
-                let key = parsed.map_err(|source| TrustError::Key { publisher: publisher.name.clone(), source })?;
+                let key = parsed.map_err(|source| TrustError::Key {
+                    publisher: publisher.name.clone(),
+                    source,
+                })?;
                 trust.keys.push((publisher.name.clone(), key));
             }
         }
-        if trust.keys.is_empty() { Err(TrustError::Empty) } else { Ok(trust) }
+        if trust.keys.is_empty() {
+            Err(TrustError::Empty)
+        } else {
+            Ok(trust)
+        }
     }
 
     /// A trust bundle of one publisher with one key, as JSON.
@@ -77,9 +84,19 @@ impl TrustBundle {
     /// # Errors
     /// Never for a key that exists.
     pub fn json_for(publisher: &PublisherName, key: &SigningKey) -> Result<String, TrustError> {
-        let source = |source| TrustError::Key { publisher: publisher.clone(), source };
-        let key = TrustedKey { public_key: key.verifying_key().to_pem().map_err(source)? };
-        let file = File { publishers: vec![TrustedPublisher { name: publisher.clone(), keys: vec![key] }] };
+        let source = |source| TrustError::Key {
+            publisher: publisher.clone(),
+            source,
+        };
+        let key = TrustedKey {
+            public_key: key.verifying_key().to_pem().map_err(source)?,
+        };
+        let file = File {
+            publishers: vec![TrustedPublisher {
+                name: publisher.clone(),
+                keys: vec![key],
+            }],
+        };
         Ok(serde_json::to_string_pretty(&file)?)
     }
 
@@ -97,6 +114,9 @@ impl TrustBundle {
     }
 
     pub(crate) fn key(&self, publisher: &PublisherName, id: &KeyId) -> Option<&VerifyingKey> {
-        self.keys.iter().find(|(name, key)| name == publisher && key.id() == *id).map(|(_, key)| key)
+        self.keys
+            .iter()
+            .find(|(name, key)| name == publisher && key.id() == *id)
+            .map(|(_, key)| key)
     }
 }

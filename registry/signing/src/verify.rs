@@ -26,7 +26,9 @@ pub enum Rejected {
     #[error("check 3, statement: {0}")]
     Statement(serde_json::Error),
     /// Check 4.
-    #[error("check 4, publisher: nobody is trusted to release for `{0}`\nhint: add its key to the trust bundle (SIGNING_TRUST_BUNDLE)")]
+    #[error(
+        "check 4, publisher: nobody is trusted to release for `{0}`\nhint: add its key to the trust bundle (SIGNING_TRUST_BUNDLE)"
+    )]
     Publisher(PublisherName),
     /// Check 5.
     #[error("check 5, key: none of the signatures is by a key of `{0}`")]
@@ -61,7 +63,9 @@ pub fn verify(envelope: &[u8], bundle: &Bundle, trust: &TrustBundle) -> Result<V
     let envelope = Envelope::parse(envelope)?;
     // 2.
     if envelope.payload_type != PAYLOAD_TYPE {
-        return Err(Rejected::PayloadType(envelope.payload_type.escape_default().to_string()));
+        return Err(Rejected::PayloadType(
+            envelope.payload_type.escape_default().to_string(),
+        ));
     }
     // 3.
     let payload = envelope.payload()?;
@@ -71,15 +75,22 @@ pub fn verify(envelope: &[u8], bundle: &Bundle, trust: &TrustBundle) -> Result<V
         return Err(Rejected::Publisher(statement.publisher));
     }
     // 5.
-    let by_publisher = envelope.signatures().find_map(|(id, signature)| Some((trust.key(&statement.publisher, id)?, id, signature)));
-    let Some((key, id, signature)) = by_publisher else { return Err(Rejected::Key(statement.publisher)) };
+    let by_publisher = envelope
+        .signatures()
+        .find_map(|(id, signature)| Some((trust.key(&statement.publisher, id)?, id, signature)));
+    let Some((key, id, signature)) = by_publisher else {
+        return Err(Rejected::Key(statement.publisher));
+    };
     // 6.
     if !key.verifies(&pre_authentication_encoding(PAYLOAD_TYPE, &payload), &signature) {
         return Err(Rejected::Signature(id.clone()));
     }
     // 7.
     same_subject(&statement, &Statement::about(bundle))?;
-    Ok(Verified { key: id.clone(), statement })
+    Ok(Verified {
+        key: id.clone(),
+        statement,
+    })
 }
 
 fn same_subject(said: &Statement, actual: &Statement) -> Result<(), Rejected> {

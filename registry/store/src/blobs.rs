@@ -29,7 +29,9 @@ impl BlobStore {
     pub fn local(folder: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(StoreError::row)?;
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self { objects: Arc::new(objects) })
+        Ok(Self {
+            objects: Arc::new(objects),
+        })
     }
 
     /// Stores a bundle and its signatures. What is there stays: the name is the content.
@@ -46,7 +48,9 @@ impl BlobStore {
     /// # Errors
     /// When the object store does not answer.
     pub async fn get(&self, content_hash: Digest) -> Result<Option<StoredBundle>, StoreError> {
-        let Some(bundle) = self.read(&bundle_path(content_hash)).await? else { return Ok(None) };
+        let Some(bundle) = self.read(&bundle_path(content_hash)).await? else {
+            return Ok(None);
+        };
         let signatures = self.read(&signatures_path(content_hash)).await?.unwrap_or_default();
         Ok(Some(StoredBundle { bundle, signatures }))
     }

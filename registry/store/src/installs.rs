@@ -100,11 +100,13 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_install(&self, tenant: &TenantId, extension: &str) -> Result<Option<Install>, StoreError> {
-        let row = sqlx::query(select!("WHERE i.tenant_id = $1 AND (i.id = $2 OR i.extension_id = $2 OR r.name = $2)"))
-            .bind(tenant.as_str())
-            .bind(extension)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(select!(
+            "WHERE i.tenant_id = $1 AND (i.id = $2 OR i.extension_id = $2 OR r.name = $2)"
+        ))
+        .bind(tenant.as_str())
+        .bind(extension)
+        .fetch_optional(&self.pool)
+        .await?;
         match row {
             Some(row) => Ok(Some(self.with_config(read(&row)?).await?)),
             None => Ok(None),
@@ -129,12 +131,18 @@ impl Database {
     }
 
     async fn with_config(&self, mut install: Install) -> Result<Install, StoreError> {
-        let rows = sqlx::query("SELECT name, value FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
-            .bind(install.tenant_id.as_str())
-            .bind(install.id.as_str())
-            .fetch_all(&self.pool)
-            .await?;
-        let defaults = install.manifest.config.iter().filter_map(|field| Some((field.name.clone(), field.default.clone()?)));
+        let rows = sqlx::query(
+            "SELECT name, value FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
+        )
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        let defaults = install
+            .manifest
+            .config
+            .iter()
+            .filter_map(|field| Some((field.name.clone(), field.default.clone()?)));
         install.config = defaults.collect();
         for row in rows {
             install.config.insert(row.try_get("name")?, row.try_get("value")?);

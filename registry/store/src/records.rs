@@ -101,7 +101,11 @@ struct Slot {
 
 impl Slot {
     fn visible_revision(&self) -> u64 {
-        if self.is_live { u64::try_from(self.last_revision).unwrap_or_default() } else { 0 }
+        if self.is_live {
+            u64::try_from(self.last_revision).unwrap_or_default()
+        } else {
+            0
+        }
     }
 }
 
@@ -148,13 +152,23 @@ impl Records {
         namespace: &str,
         write: &RecordWrite,
     ) -> Result<u64, RecordError> {
-        let place = Place { tenant: tenant.as_str(), install: install.as_str(), namespace };
+        let place = Place {
+            tenant: tenant.as_str(),
+            install: install.as_str(),
+            namespace,
+        };
         let mut transaction = self.database.pool.begin().await?;
         self.lock_namespace(&mut transaction, &place).await?;
         let slot = slot(&mut transaction, &place, &write.key).await?;
         expect(write.if_revision, &slot)?;
         let size = i64::try_from(write.key.len() + write.value.len() + write.metadata.len()).unwrap_or(i64::MAX);
-        self.count(&mut transaction, &place, i64::from(!slot.is_counted), size - slot.size_bytes).await?;
+        self.count(
+            &mut transaction,
+            &place,
+            i64::from(!slot.is_counted),
+            size - slot.size_bytes,
+        )
+        .await?;
         let revision = slot.last_revision + 1;
         upsert(&mut transaction, &place, write, revision).await?;
         transaction.commit().await?;
@@ -173,7 +187,11 @@ impl Records {
         key: &str,
         if_revision: Option<u64>,
     ) -> Result<bool, RecordError> {
-        let place = Place { tenant: tenant.as_str(), install: install.as_str(), namespace };
+        let place = Place {
+            tenant: tenant.as_str(),
+            install: install.as_str(),
+            namespace,
+        };
         let mut transaction = self.database.pool.begin().await?;
         self.lock_namespace(&mut transaction, &place).await?;
         let slot = slot(&mut transaction, &place, key).await?;
@@ -226,10 +244,17 @@ impl Records {
         .await?;
         let wanted = limit as usize;
         let records = rows.iter().take(wanted).map(read).collect::<Result<_, _>>()?;
-        Ok(RecordPage { records, has_more: rows.len() > wanted })
+        Ok(RecordPage {
+            records,
+            has_more: rows.len() > wanted,
+        })
     }
 
-    async fn lock_namespace(&self, transaction: &mut Transaction<'_, Any>, place: &Place<'_>) -> Result<(), RecordError> {
+    async fn lock_namespace(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        place: &Place<'_>,
+    ) -> Result<(), RecordError> {
         let created = sqlx::query(
             "INSERT INTO ext_storage_usage (tenant_id, install_id, namespace, key_count, size_bytes) VALUES ($1, $2, $3, 0, 0) \
              ON CONFLICT (tenant_id, install_id, namespace) DO UPDATE SET key_count = ext_storage_usage.key_count \
@@ -261,7 +286,13 @@ impl Records {
         Ok(())
     }
 
-    async fn count(&self, transaction: &mut Transaction<'_, Any>, place: &Place<'_>, keys: i64, bytes: i64) -> Result<(), RecordError> {
+    async fn count(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        place: &Place<'_>,
+        keys: i64,
+        bytes: i64,
+    ) -> Result<(), RecordError> {
         let row = sqlx::query(
             "UPDATE ext_storage_usage SET key_count = key_count + $1, size_bytes = size_bytes + $2 \
              WHERE tenant_id = $3 AND install_id = $4 AND namespace = $5 RETURNING key_count, size_bytes",
@@ -315,8 +346,15 @@ fn expect(if_revision: Option<u64>, slot: &Slot) -> Result<(), RecordError> {
     }
 }
 
-async fn upsert(transaction: &mut Transaction<'_, Any>, place: &Place<'_>, write: &RecordWrite, revision: i64) -> Result<(), RecordError> {
-    let expires = write.ttl_seconds.map_or(NEVER_MS, |seconds| now_ms().saturating_add(i64::from(seconds) * 1000));
+async fn upsert(
+    transaction: &mut Transaction<'_, Any>,
+    place: &Place<'_>,
+    write: &RecordWrite,
+    revision: i64,
+) -> Result<(), RecordError> {
+    let expires = write
+        .ttl_seconds
+        .map_or(NEVER_MS, |seconds| now_ms().saturating_add(i64::from(seconds) * 1000));
     sqlx::query(
         "INSERT INTO ext_storage_records \
          (tenant_id, install_id, namespace, record_key, value, metadata, revision, expires_at_ms, is_deleted) \

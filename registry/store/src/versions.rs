@@ -93,12 +93,20 @@ impl Database {
         let (stored_id, stored_hash) = stored_version(&mut transaction, new, &extension_id).await?;
         if stored_hash != new.content_hash.to_string() {
             let (name, version) = (new.manifest.name.to_string(), new.manifest.version.to_string());
-            return Err(StoreError::VersionTaken { name, version, content_hash: stored_hash });
+            return Err(StoreError::VersionTaken {
+                name,
+                version,
+                content_hash: stored_hash,
+            });
         }
         transaction.commit().await?;
         let is_new = stored_id == version_id;
         let id: VersionId = stored_id.parse().map_err(StoreError::row)?;
-        Ok(if is_new { PublishOutcome::Created(id) } else { PublishOutcome::Unchanged(id) })
+        Ok(if is_new {
+            PublishOutcome::Created(id)
+        } else {
+            PublishOutcome::Unchanged(id)
+        })
     }
 
     /// A version by name.
@@ -106,7 +114,11 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn version(&self, name: &str, version: &str) -> Result<Option<VersionRow>, StoreError> {
-        let row = sqlx::query(select!("WHERE r.name = $1 AND v.version = $2")).bind(name).bind(version).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(select!("WHERE r.name = $1 AND v.version = $2"))
+            .bind(name)
+            .bind(version)
+            .fetch_optional(&self.pool)
+            .await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -115,7 +127,11 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn versions(&self, name: &str, limit: u32) -> Result<Vec<VersionRow>, StoreError> {
-        let rows = sqlx::query(select!("WHERE r.name = $1 ORDER BY v.id DESC LIMIT $2")).bind(name).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(select!("WHERE r.name = $1 ORDER BY v.id DESC LIMIT $2"))
+            .bind(name)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(read).collect()
     }
 }
@@ -149,7 +165,10 @@ async fn ensure_extension(transaction: &mut Transaction<'_, Any>, new: &NewVersi
         .await?;
     let publisher: String = row.try_get("publisher")?;
     if publisher != new.manifest.publisher.as_str() {
-        return Err(StoreError::NameTaken { name: new.manifest.name.to_string(), publisher });
+        return Err(StoreError::NameTaken {
+            name: new.manifest.name.to_string(),
+            publisher,
+        });
     }
     Ok(row.try_get("id")?)
 }

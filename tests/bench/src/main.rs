@@ -1,1 +1,34 @@
-fn main() {}
+//! Benchmarks. Each prints figures beside what they are compared with, measured in the same run, on cores that are pinned apart.
+
+mod execute;
+mod figures;
+mod load;
+
+use clap::{Parser, ValueEnum};
+use figures::Figures;
+
+/// What to measure.
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    /// POST /v1/execute of a warm runner beside a bare handler and beside the call alone
+    Execute,
+}
+
+#[derive(Parser)]
+struct Arguments {
+    name: Name,
+    #[arg(long)]
+    json: bool,
+    /// Seconds for each measurement
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let mut figures = Figures::default();
+    match arguments.name {
+        Name::Execute => execute::run(&mut figures, arguments.seconds),
+    }
+    println!("{}", if arguments.json { figures.json() } else { figures.text() });
+}

@@ -31,7 +31,10 @@ impl Answer {
     #[must_use]
     pub fn code(&self) -> String {
         let json = self.json();
-        let code = json.pointer("/error/code").or_else(|| json.get("error")).and_then(Value::as_str);
+        let code = json
+            .pointer("/error/code")
+            .or_else(|| json.get("error"))
+            .and_then(Value::as_str);
         code.unwrap_or_default().to_owned()
     }
 
@@ -46,7 +49,10 @@ impl Answer {
     /// A number of an execute reply's usage.
     #[must_use]
     pub fn usage(&self, name: &str) -> u64 {
-        self.json().pointer(&format!("/usage/{name}")).and_then(Value::as_u64).unwrap_or_default()
+        self.json()
+            .pointer(&format!("/usage/{name}"))
+            .and_then(Value::as_u64)
+            .unwrap_or_default()
     }
 }
 

@@ -16,7 +16,10 @@ use std::path::PathBuf;
 /// The top of the repository.
 #[must_use]
 pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// The target folder.
@@ -31,9 +34,17 @@ pub fn program(name: &str) -> PathBuf {
     // …/target/<profile>/deps/<test> or …/target/<profile>/<bench>
     let ours = std::env::current_exe().unwrap();
     let folder = ours.parent().unwrap();
-    let profile = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
+    let profile = if folder.ends_with("deps") {
+        folder.parent().unwrap()
+    } else {
+        folder
+    };
     let path = profile.join(name);
-    assert!(path.exists(), "{} is not built; run `cargo xtask test`, or `cargo build` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built; run `cargo xtask test`, or `cargo build` first",
+        path.display()
+    );
     path
 }
 

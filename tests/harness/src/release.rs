@@ -50,7 +50,12 @@ impl Release {
         let bundle = Bundle::read(&bytes, known()).unwrap();
         let signatures = sign(&bundle, key).to_json();
         let manifest = bundle.manifest();
-        Self { name: manifest.name.to_string(), version: manifest.version.to_string(), bundle: bytes, signatures }
+        Self {
+            name: manifest.name.to_string(),
+            version: manifest.version.to_string(),
+            bundle: bytes,
+            signatures,
+        }
     }
 
     /// Its content hash.

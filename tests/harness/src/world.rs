@@ -37,7 +37,12 @@ impl World {
 
     /// Another platform on the same folder, after this one is gone: what survives a restart.
     pub async fn restart(self) -> Self {
-        let Self { folder, key, platform, secrets } = self;
+        let Self {
+            folder,
+            key,
+            platform,
+            secrets,
+        } = self;
         platform.close().await;
         drop((platform, secrets));
         Self::start(folder, key, &[]).await
@@ -52,11 +57,20 @@ impl World {
             ("pool".to_owned(), "32".to_owned()),
             ("dev".to_owned(), "true".to_owned()),
         ]);
-        flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        flags.extend(
+            settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
         let config = Config::load(&flags, &|_| None, None).unwrap();
         let platform = Platform::start(&config).await.unwrap();
         let secrets = Secrets::open(folder.path()).unwrap();
-        Self { folder, key, platform, secrets }
+        Self {
+            folder,
+            key,
+            platform,
+            secrets,
+        }
     }
 
     /// The platform's folder.
@@ -88,7 +102,11 @@ impl World {
         let response = self.router().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: head.status, headers: head.headers, body }
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
     }
 
     /// Sends to the registry as the operator.
@@ -127,13 +145,18 @@ impl World {
     /// Installs a release for a tenant.
     pub async fn install(&self, tenant: &str, release: &Release, grants: &[&str]) -> Answer {
         let body = json!({ "extension": release.name, "version": release.version, "grants": grants });
-        self.operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body).await
+        self.operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+            .await
     }
 
     /// A guest as `com.example.<guest>` 1.0.0, published and installed for tenant `acme` with what it declares.
     pub async fn with_guest(&self, guest: &str, capabilities: &[&str]) -> ExecuteRequest {
         let name = format!("com.example.{}", guest.replace('_', "-"));
-        let release = Release::new(&self.key, &Release::manifest(&name, "1.0.0", capabilities), &component(guest));
+        let release = Release::new(
+            &self.key,
+            &Release::manifest(&name, "1.0.0", capabilities),
+            &component(guest),
+        );
         self.publish(&release).await;
         let install = self.install("acme", &release, capabilities).await;
         assert!(install.status.is_success(), "{}", install.text());
@@ -180,7 +203,15 @@ impl World {
     pub fn caller_token(&self, tenant: &str, access: Access) -> String {
         let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
         let tenant: TenantId = tenant.parse().unwrap();
-        issuer.issue(&Caller { access, ..Caller::developer(tenant) }, Duration::from_secs(60)).unwrap()
+        issuer
+            .issue(
+                &Caller {
+                    access,
+                    ..Caller::developer(tenant)
+                },
+                Duration::from_secs(60),
+            )
+            .unwrap()
     }
 
     /// `POST /v1/execute`.
@@ -190,8 +221,9 @@ impl World {
 
     /// `POST /v1/execute` with a body that need not be JSON.
     pub async fn execute_bytes(&self, request: &ExecuteRequest, body: Vec<u8>) -> Answer {
-        let mut builder =
-            Request::post("/v1/execute").header("x-alga-tenant", &request.tenant).header("x-alga-extension", &request.extension);
+        let mut builder = Request::post("/v1/execute")
+            .header("x-alga-tenant", &request.tenant)
+            .header("x-alga-extension", &request.extension);
         if let Some(token) = &request.token {
             builder = builder.header("authorization", format!("Bearer {token}"));
         }
@@ -205,7 +237,9 @@ impl World {
     pub async fn call(&self, tenant: &str, method: &str, target: &str, body: &str) -> Answer {
         let token = self.caller_token(tenant, Access::Write);
         let request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
-        let request = request.header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
+        let request = request
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 }

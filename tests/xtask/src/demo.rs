@@ -43,7 +43,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn run_cargo_build() -> Outcome {
-    execute(&mut cargo(&["build", "--package", "alga", "--package", "alga-compiler"]))
+    execute(&mut cargo(&[
+        "build",
+        "--package",
+        "alga",
+        "--package",
+        "alga-compiler",
+    ]))
 }
 
 fn ensure_key(alga: &Path, folder: &Path) -> Outcome {
@@ -53,7 +59,12 @@ fn ensure_key(alga: &Path, folder: &Path) -> Outcome {
     step("making a development signing key");
     fs::create_dir_all(folder)?;
     let mut keygen = Command::new(alga);
-    keygen.args(["keygen", "--publisher", "example"]).arg("--out").arg(folder.join("signing.key")).arg("--trust").arg(folder.join("trust.json"));
+    keygen
+        .args(["keygen", "--publisher", "example"])
+        .arg("--out")
+        .arg(folder.join("signing.key"))
+        .arg("--trust")
+        .arg(folder.join("trust.json"));
     execute(&mut keygen)
 }
 
@@ -66,21 +77,55 @@ fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome 
     let version = unused_version(&component, folder, example)?;
     let project = project_with_version(&source, folder, example, &version)?;
     let token = folder.join("data/admin.token");
-    execute(Command::new(alga).arg("pack").arg(&project).arg("--component").arg(&component).arg("--out").arg(&bundle))?;
-    execute(Command::new(alga).arg("sign").arg(&bundle).arg("--key").arg(folder.join("signing.key")))?;
-    execute(Command::new(alga).arg("publish").arg(&bundle).args(["--server", address]).arg("--token-file").arg(&token))?;
+    execute(
+        Command::new(alga)
+            .arg("pack")
+            .arg(&project)
+            .arg("--component")
+            .arg(&component)
+            .arg("--out")
+            .arg(&bundle),
+    )?;
+    execute(
+        Command::new(alga)
+            .arg("sign")
+            .arg(&bundle)
+            .arg("--key")
+            .arg(folder.join("signing.key")),
+    )?;
+    execute(
+        Command::new(alga)
+            .arg("publish")
+            .arg(&bundle)
+            .args(["--server", address])
+            .arg("--token-file")
+            .arg(&token),
+    )?;
     let extension = format!("com.example.{example}@{version}");
-    execute(Command::new(alga)
-        .args(["install", &extension, "--tenant", TENANT, "--grant-declared", "--server", address])
-        .arg("--token-file")
-        .arg(&token))
+    execute(
+        Command::new(alga)
+            .args([
+                "install",
+                &extension,
+                "--tenant",
+                TENANT,
+                "--grant-declared",
+                "--server",
+                address,
+            ])
+            .arg("--token-file")
+            .arg(&token),
+    )
 }
 
 /// A version has one content for ever. The demo's data outlive a change of the example, so the version counts contents.
 fn unused_version(component: &Path, folder: &Path, example: &str) -> Outcome<String> {
     let published = folder.join(format!("{example}.wasm"));
     let counter = folder.join(format!("{example}.version"));
-    let last: u64 = fs::read_to_string(&counter).ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default();
+    let last: u64 = fs::read_to_string(&counter)
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or_default();
     let bytes = fs::read(component)?;
     if last > 0 && fs::read(&published).ok().as_deref() == Some(bytes.as_slice()) {
         return Ok(format!("1.0.{last}"));
@@ -102,19 +147,29 @@ fn project_with_version(source: &Path, folder: &Path, example: &str, version: &s
 fn ask(alga: &Path, address: &str) -> Outcome {
     step("asking: GET /api/ext/com.example.hello/hello/you");
     let mut call = Command::new(alga);
-    call.args(["call", "com.example.hello/hello/you", "--server", address]).stderr(Stdio::inherit());
+    call.args(["call", "com.example.hello/hello/you", "--server", address])
+        .stderr(Stdio::inherit());
     let answer = output(&mut call)?;
     say(&format!("    {}", answer.trim()));
-    if answer.trim() == EXPECTED { Ok(()) } else { Err(format!("the answer should have been {EXPECTED}").into()) }
+    if answer.trim() == EXPECTED {
+        Ok(())
+    } else {
+        Err(format!("the answer should have been {EXPECTED}").into())
+    }
 }
 
 fn show_what_to_try(address: &str, folder: &Path) {
     say("");
     say("It works. To try, in another terminal:");
     say(&format!("  curl {address}/api/ext/com.example.hello/hello/you"));
-    say(&format!("  curl {address}/api/ext/com.example.agreements/agreements -d '{{\"title\":\"Support\",\"client\":\"Acme\",\"monthly_cents\":9900}}'"));
+    say(&format!(
+        "  curl {address}/api/ext/com.example.agreements/agreements -d '{{\"title\":\"Support\",\"client\":\"Acme\",\"monthly_cents\":9900}}'"
+    ));
     say(&format!("  curl {address}/api/ext/com.example.agreements/agreements"));
-    say(&format!("  target/debug/alga inspect {}", folder.join("agreements.tar.zst").display()));
+    say(&format!(
+        "  target/debug/alga inspect {}",
+        folder.join("agreements.tar.zst").display()
+    ));
     say("Ctrl-C ends the platform.");
 }
 
@@ -127,15 +182,32 @@ struct Server {
 impl Server {
     fn start(alga: &Path, folder: &Path, arguments: &Arguments) -> Outcome<Self> {
         let mut command = Command::new(alga);
-        command.args(["serve", "--json", "--dev", "--dev-tenant", TENANT, "--port", &arguments.port.to_string(), "--log", "warn"]);
-        command.arg("--data").arg(folder.join("data")).arg("--trust-bundle").arg(folder.join("trust.json"));
+        command.args([
+            "serve",
+            "--json",
+            "--dev",
+            "--dev-tenant",
+            TENANT,
+            "--port",
+            &arguments.port.to_string(),
+            "--log",
+            "warn",
+        ]);
+        command
+            .arg("--data")
+            .arg(folder.join("data"))
+            .arg("--trust-bundle")
+            .arg(folder.join("trust.json"));
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("the server has no standard output")?;
         match first_address(BufReader::new(stdout)) {
             Some(address) => Ok(Self { child, address }),
             None => {
                 child.wait()?;
-                Err("the platform did not start; see above (a server on the same port? `--port 0` takes a free one)".into())
+                Err(
+                    "the platform did not start; see above (a server on the same port? `--port 0` takes a free one)"
+                        .into(),
+                )
             }
         }
     }
@@ -147,14 +219,21 @@ impl Server {
 }
 
 fn first_address(lines: impl BufRead) -> Option<String> {
-    let quoted = |line: String| line.split('"').find(|word| word.starts_with("http://")).map(ToOwned::to_owned);
+    let quoted = |line: String| {
+        line.split('"')
+            .find(|word| word.starts_with("http://"))
+            .map(ToOwned::to_owned)
+    };
     lines.lines().map_while(Result::ok).find_map(quoted)
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // SIGTERM is what an operator sends; the server finishes what is under way.
-        let asked = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .stderr(Stdio::null())
+            .status();
         if asked.is_err() {
             self.child.kill().ok();
         }

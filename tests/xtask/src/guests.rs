@@ -55,5 +55,7 @@ fn encode(name: &str, module: &Path) -> Outcome {
 fn examples() -> Outcome<Vec<String>> {
     let folders = fs::read_dir(root().join("examples"))?.flatten();
     let names = folders.filter(|entry| entry.path().join("Cargo.toml").exists());
-    Ok(names.map(|entry| format!("example-{}", entry.file_name().to_string_lossy())).collect())
+    Ok(names
+        .map(|entry| format!("example-{}", entry.file_name().to_string_lossy()))
+        .collect())
 }

@@ -35,14 +35,24 @@ pub(crate) fn target() -> PathBuf {
 /// Runs a program in the repository, showing what it prints.
 pub(crate) fn execute(command: &mut Command) -> Outcome {
     let shown = describe(command);
-    let status = command.current_dir(root()).status().map_err(|error| format!("could not run `{shown}`: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})").into()) }
+    let status = command
+        .current_dir(root())
+        .status()
+        .map_err(|error| format!("could not run `{shown}`: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{shown}` failed ({status})").into())
+    }
 }
 
 /// Runs a program and answers what it printed.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let shown = describe(command);
-    let output = command.current_dir(root()).output().map_err(|error| format!("could not run `{shown}`: {error}"))?;
+    let output = command
+        .current_dir(root())
+        .output()
+        .map_err(|error| format!("could not run `{shown}`: {error}"))?;
     if !output.status.success() {
         return Err(format!("`{shown}` failed:\n{}", String::from_utf8_lossy(&output.stderr)).into());
     }

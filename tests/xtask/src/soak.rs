@@ -1,3 +1,75 @@
+//! `cargo xtask soak`: the long forms of campaigns whose short forms are tests.
+
+use crate::guests;
+use crate::shell::{Outcome, cargo, execute, say, step};
+
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
-pub(crate) fn run(_: &Arguments) -> crate::shell::Outcome { Ok(()) }
+pub(crate) struct Arguments {
+    /// Which campaign
+    name: Option<String>,
+    /// How many rounds; each campaign says what a round is
+    #[arg(long)]
+    rounds: Option<u64>,
+}
+
+struct Campaign {
+    name: &'static str,
+    what: &'static str,
+    rounds: u64,
+    package: &'static str,
+    test: &'static str,
+}
+
+const CAMPAIGNS: [Campaign; 3] = [
+    Campaign {
+        name: "fuzz",
+        what: "mutated inputs against every parser; a round is one input for each",
+        rounds: 1_000_000,
+        package: "alga-fuzz",
+        test: "no_mutated_input_breaks_a_parser",
+    },
+    Campaign {
+        name: "isolation",
+        what: "a guest fills memory with a canary, the next one looks for it; a round is four ways to end",
+        rounds: 1_000,
+        package: "alga-harness",
+        test: "no_byte_of_a_guest_reaches_the_next_one",
+    },
+    Campaign {
+        name: "cancellation",
+        what: "executions cancelled at every moment; a round is one",
+        rounds: 10_000,
+        package: "alga-harness",
+        test: "executions_cancelled_at_any_moment_give_their_place_back",
+    },
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let Some(name) = &arguments.name else {
+        for campaign in CAMPAIGNS {
+            say(&format!(
+                "{:<14} {} (default {} rounds)",
+                campaign.name, campaign.what, campaign.rounds
+            ));
+        }
+        return Ok(());
+    };
+    let campaign = CAMPAIGNS
+        .iter()
+        .find(|campaign| campaign.name == name)
+        .ok_or_else(|| format!("there is no campaign `{name}`"))?;
+    let rounds = arguments.rounds.unwrap_or(campaign.rounds).to_string();
+    step("building");
+    execute(&mut cargo(&["build", "--package", "alga-compiler"]))?;
+    guests::build_all()?;
+    step(&format!("{}: {rounds} rounds", campaign.what));
+    let mut test = cargo(&[
+        "test",
+        "--package",
+        campaign.package,
+        campaign.test,
+        "--",
+        "--nocapture",
+    ]);
+    execute(test.env("ALGA_SOAK_ROUNDS", rounds))
+}

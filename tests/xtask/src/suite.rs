@@ -1,1 +1,37 @@
-pub(crate) fn run() -> crate::shell::Outcome { Ok(()) }
+//! Every check and every test there is, in the order in which they are cheapest to fail.
+
+use crate::shell::{Outcome, cargo, execute, step};
+use crate::vendor_wit;
+use crate::{guests, tidy};
+
+/// Guests are built for another target, by another compiler; natively they are only checked.
+const NATIVE: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "example-hello",
+    "--exclude",
+    "example-agreements",
+    "--exclude",
+    "alga-test-guests",
+];
+
+pub(crate) fn run() -> Outcome {
+    step("formatting");
+    execute(&mut cargo(&["fmt", "--all", "--check"]))?;
+    tidy::run()?;
+    vendor_wit::run(&vendor_wit::Arguments { check: true })?;
+    step("building (cold: some minutes)");
+    execute(cargo(&["build"]).args(NATIVE))?;
+    guests::build_all()?;
+    step("lints");
+    execute(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    step("tests");
+    execute(cargo(&["test"]).args(NATIVE))
+}

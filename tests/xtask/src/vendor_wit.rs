@@ -1,3 +1,54 @@
+//! The WASI packages in `wit/deps/wasi-*` are those of the pinned wasmtime, never edited.
+
+use crate::shell::{Outcome, cargo, output, root, say, step};
+use std::fs;
+use std::path::PathBuf;
+
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
-pub(crate) fn run(_: &Arguments) -> crate::shell::Outcome { Ok(()) }
+pub(crate) struct Arguments {
+    /// Only check that they are the same
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+const SOURCE_CRATE: &str = "wasmtime-wasi-http";
+const PACKAGES: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    step(if arguments.check {
+        "vendored WIT"
+    } else {
+        "vendoring WIT"
+    });
+    let source = source_folder()?;
+    for package in PACKAGES {
+        let theirs = fs::read(source.join(format!("{package}.wit")))?;
+        let ours = root().join(format!("wit/deps/wasi-{package}/{package}.wit"));
+        if arguments.check {
+            if fs::read(&ours)? != theirs {
+                return Err(format!("{} was edited; `cargo xtask vendor-wit` restores it", ours.display()).into());
+            }
+        } else {
+            fs::write(&ours, theirs)?;
+            say(&format!("    {}", ours.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Where cargo has unpacked the crate that the lock file pins.
+fn source_folder() -> Outcome<PathBuf> {
+    let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let packages = metadata
+        .get("packages")
+        .and_then(serde_json::Value::as_array)
+        .ok_or("cargo metadata has no packages")?;
+    let manifest = packages
+        .iter()
+        .find(|package| package.get("name").is_some_and(|name| name == SOURCE_CRATE));
+    let manifest = manifest
+        .and_then(|package| package.get("manifest_path")?.as_str())
+        .ok_or("wasmtime-wasi-http is not used")?;
+    Ok(PathBuf::from(manifest).with_file_name("wit/deps"))
+}

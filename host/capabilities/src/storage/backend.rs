@@ -63,10 +63,20 @@ pub enum BackendError {
 /// [`limits`](super::limits).
 pub trait Backend: Send + Sync {
     /// Reads a record that has not expired.
-    fn get<'a>(&'a self, scope: &'a Scope, namespace: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, BackendError>>;
+    fn get<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Record>, BackendError>>;
 
     /// Writes a record and answers its new revision.
-    fn put<'a>(&'a self, scope: &'a Scope, namespace: &'a str, request: PutRequest) -> BoxFuture<'a, Result<u64, BackendError>>;
+    fn put<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        request: PutRequest,
+    ) -> BoxFuture<'a, Result<u64, BackendError>>;
 
     /// Deletes a record and answers whether there was one. Its revision is not used again.
     fn delete<'a>(

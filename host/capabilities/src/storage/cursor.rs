@@ -24,7 +24,9 @@ pub(super) fn open(key: &[u8; 32], scope: &Scope, namespace: &str, text: &str) -
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
     let (tag, last) = bytes.split_at_checked(MAC_BYTES).ok_or_else(refused)?;
     let last = std::str::from_utf8(last).map_err(|_| refused())?;
-    mac(key, scope, namespace, last).verify_truncated_left(tag).map_err(|_| refused())?;
+    mac(key, scope, namespace, last)
+        .verify_truncated_left(tag)
+        .map_err(|_| refused())?;
     Ok(last.to_owned())
 }
 
@@ -44,7 +46,10 @@ mod tests {
     use super::*;
 
     fn scope(tenant: &str, install: &str) -> Scope {
-        Scope { tenant: tenant.parse().unwrap(), install: install.parse().unwrap() }
+        Scope {
+            tenant: tenant.parse().unwrap(),
+            install: install.parse().unwrap(),
+        }
     }
 
     #[test]
@@ -53,7 +58,11 @@ mod tests {
         let here = scope("acme", "i-1");
         let cursor = seal(&key, &here, "notes", "k");
         assert_eq!(open(&key, &here, "notes", &cursor).unwrap(), "k");
-        for (scope, namespace) in [(scope("other", "i-1"), "notes"), (scope("acme", "i-2"), "notes"), (scope("acme", "i-1"), "notes2")] {
+        for (scope, namespace) in [
+            (scope("other", "i-1"), "notes"),
+            (scope("acme", "i-2"), "notes"),
+            (scope("acme", "i-1"), "notes2"),
+        ] {
             assert!(open(&key, &scope, namespace, &cursor).is_err());
         }
         for position in 0..cursor.len() {

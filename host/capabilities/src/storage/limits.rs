@@ -25,7 +25,11 @@ const LIST_DEFAULT: u32 = 25;
 const LIST_MAXIMUM: u32 = 100;
 
 fn check(fits: bool, rule: &str) -> Result<(), Error> {
-    if fits { Ok(()) } else { Err(Error::InvalidInput(rule.to_owned())) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::InvalidInput(rule.to_owned()))
+    }
 }
 
 pub(super) fn check_namespace(namespace: &str) -> Result<(), Error> {
@@ -48,7 +52,10 @@ pub(super) fn check_value(value: &[u8], metadata: &[u8]) -> Result<(), Error> {
 }
 
 pub(super) fn check_ttl(seconds: Option<u32>) -> Result<(), Error> {
-    check(seconds.is_none_or(|seconds| TTL_SECONDS.contains(&seconds)), "a time to live is 60 to 2592000 seconds")
+    check(
+        seconds.is_none_or(|seconds| TTL_SECONDS.contains(&seconds)),
+        "a time to live is 60 to 2592000 seconds",
+    )
 }
 
 pub(super) fn check_list_limit(limit: Option<u32>) -> Result<u32, Error> {

@@ -31,7 +31,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             quiet: false,
         })
         .user("")?;
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.folder.join("dist/main.wasm"));
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| arguments.folder.join("dist/main.wasm"));
     for artifact in &artifacts {
         let module = read(&artifact.module, "")?;
         let component = encode_component(&module).user(&artifact.name)?;

@@ -37,20 +37,36 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let authorization = arguments.token.as_ref().map(|token| format!("Bearer {token}"));
     let mut headers: Vec<(&str, &str)> = vec![("content-type", "application/json")];
     for header in &arguments.headers {
-        let (name, value) = header.split_once(':').ok_or_else(|| Failed::user(format!("`{header}` is not NAME: VALUE")))?;
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| Failed::user(format!("`{header}` is not NAME: VALUE")))?;
         headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         headers.push((name, value.trim()));
     }
     headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
-    let answer = arguments.server.send(&arguments.method, &format!("/api/ext/{}", arguments.target), &headers, body)?;
+    let answer = arguments.server.send(
+        &arguments.method,
+        &format!("/api/ext/{}", arguments.target),
+        &headers,
+        body,
+    )?;
     show(&answer, printer)
 }
 
 fn show(answer: &Answer, printer: &Printer) -> Outcome {
-    let header = |name: &str| answer.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+    let header = |name: &str| {
+        answer
+            .headers
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    };
     let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
     // An error of the platform has a request id in its body; one of the extension is an answer like any other.
-    if let Some(body) = json.as_ref().filter(|body| answer.status >= 400 && body.get("requestId").is_some()) {
+    if let Some(body) = json
+        .as_ref()
+        .filter(|body| answer.status >= 400 && body.get("requestId").is_some())
+    {
         return Err(said_no(answer.status, body));
     }
     let usage = header("server-timing").unwrap_or_default();

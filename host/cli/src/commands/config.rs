@@ -49,8 +49,15 @@ impl ConfigArguments {
             ("dev", self.dev.then(|| "true".to_owned())),
             ("dev_tenant", self.dev_tenant.clone()),
         ];
-        let flags: BTreeMap<String, String> = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        let file = self.config.as_ref().map(|path| std::fs::read_to_string(path).user(&path.display().to_string())).transpose()?;
+        let flags: BTreeMap<String, String> = given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect();
+        let file = self
+            .config
+            .as_ref()
+            .map(|path| std::fs::read_to_string(path).user(&path.display().to_string()))
+            .transpose()?;
         Config::load(&flags, &|name| std::env::var(name).ok(), file.as_deref()).user("")
     }
 }
@@ -60,9 +67,19 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     printer.facts(&effective, || {
         let mut text = String::new();
         for setting in Config::settings() {
-            let value = effective.get(setting.key).map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
+            let value = effective
+                .get(setting.key)
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
             // Writing into a string does not fail.
-            writeln!(text, "{} = {}\n    {}: {}", setting.key, value.unwrap_or_default(), setting.variable, setting.help).ok();
+            writeln!(
+                text,
+                "{} = {}\n    {}: {}",
+                setting.key,
+                value.unwrap_or_default(),
+                setting.variable,
+                setting.help
+            )
+            .ok();
         }
         text
     });

@@ -54,11 +54,21 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             Manifest::parse(&bytes, known()).user(&path.display().to_string())
         });
         let component = ComponentFacts::read(&bytes).user(&place)?;
-        facts(Digest::of(&bytes), &component.imports, component.exports, manifest.transpose()?.as_ref())
+        facts(
+            Digest::of(&bytes),
+            &component.imports,
+            component.exports,
+            manifest.transpose()?.as_ref(),
+        )
     } else {
         let bundle = Bundle::read(&bytes, known()).user(&place)?;
         let exports = ComponentFacts::read(bundle.component()).user(&place)?.exports;
-        let mut facts = facts(bundle.digest(), &bundle.proof().imports, exports, Some(bundle.manifest()));
+        let mut facts = facts(
+            bundle.digest(),
+            &bundle.proof().imports,
+            exports,
+            Some(bundle.manifest()),
+        );
         facts.files = bundle.entries().map(|(path, size)| (path.to_string(), size)).collect();
         facts
     };
@@ -66,22 +76,40 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     Ok(())
 }
 
-fn facts(digest: Digest, imports: &BTreeMap<String, Vec<String>>, exports: Vec<String>, manifest: Option<&Manifest>) -> Facts {
+fn facts(
+    digest: Digest,
+    imports: &BTreeMap<String, Vec<String>>,
+    exports: Vec<String>,
+    manifest: Option<&Manifest>,
+) -> Facts {
     let declared = manifest.map(|manifest| manifest.declared(known()));
-    let is_declared = |name: &str| declared.as_ref().map(|declared| declared.iter().any(|capability| capability.as_str() == name));
+    let is_declared = |name: &str| {
+        declared
+            .as_ref()
+            .map(|declared| declared.iter().any(|capability| capability.as_str() == name))
+    };
     let imports: Vec<Import> = imports
         .iter()
         .map(|(interface, functions)| {
-            let found = known().iter().find(|capability| capability.answers(&InterfaceName::parse(interface)));
+            let found = known()
+                .iter()
+                .find(|capability| capability.answers(&InterfaceName::parse(interface)));
             let (grant, declared) = match found {
                 Some(Capability { name: "", .. }) => ("ambient".to_owned(), declared.as_ref().map(|_| true)),
                 Some(capability) => (capability.name.to_owned(), is_declared(capability.name)),
                 None => ("nothing grants this".to_owned(), declared.as_ref().map(|_| false)),
             };
-            Import { interface: interface.clone(), functions: functions.clone(), grant, declared }
+            Import {
+                interface: interface.clone(),
+                functions: functions.clone(),
+                grant,
+                declared,
+            }
         })
         .collect();
-    let asked = manifest.map(|manifest| manifest.capabilities.clone()).unwrap_or_default();
+    let asked = manifest
+        .map(|manifest| manifest.capabilities.clone())
+        .unwrap_or_default();
     let is_unused = |name: &&alga_bundle::CapabilityName| !imports.iter().any(|import| import.grant == name.as_str());
     Facts {
         digest,

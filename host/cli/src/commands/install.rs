@@ -30,14 +30,23 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (name, version) = extension(arguments)?;
-    let grants = if arguments.grant_declared { declared(arguments, &name, &version)? } else { json!(arguments.grants) };
+    let grants = if arguments.grant_declared {
+        declared(arguments, &name, &version)?
+    } else {
+        json!(arguments.grants)
+    };
     let body = json!({ "extension": name, "version": version, "grants": grants, "config": config(&arguments.config)? });
     let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);
-    let install = arguments.operator.send("POST", &path, "application/json", body.to_string().into_bytes())?;
+    let install = arguments
+        .operator
+        .send("POST", &path, "application/json", body.to_string().into_bytes())?;
     printer.facts(&install, || {
         let grants = install.get("grants").map(names).unwrap_or_default();
         let id = install.get("id").and_then(Value::as_str).unwrap_or_default();
-        format!("{name} {version} is installed for {} as {id}\ngranted: {grants}", arguments.tenant)
+        format!(
+            "{name} {version} is installed for {} as {id}\ngranted: {grants}",
+            arguments.tenant
+        )
     });
     Ok(())
 }
@@ -46,7 +55,8 @@ fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
     match &arguments.extension {
         Some(text) => {
             let (name, version) = text.split_once('@').ok_or_else(|| {
-                Failed::user(format!("`{text}` does not say a version")).with_hint("write it like com.example.hello@1.0.0")
+                Failed::user(format!("`{text}` does not say a version"))
+                    .with_hint("write it like com.example.hello@1.0.0")
             })?;
             Ok((name.to_owned(), version.to_owned()))
         }
@@ -61,12 +71,18 @@ fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
 fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<Value> {
     let path = format!("/v1/registry/extensions/{name}/versions/{version}");
     let row = arguments.operator.send("GET", &path, "application/json", Vec::new())?;
-    Ok(row.pointer("/manifest/capabilities").cloned().unwrap_or_else(|| json!([])))
+    Ok(row
+        .pointer("/manifest/capabilities")
+        .cloned()
+        .unwrap_or_else(|| json!([])))
 }
 
 fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
     let split = |pair: &'_ String| -> Outcome<(&str, &str)> { Err(Failed::user(format!("`{pair}` is not KEY=VALUE"))) };
-    pairs.iter().map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok)).collect()
+    pairs
+        .iter()
+        .map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok))
+        .collect()
 }
 
 fn names(list: &Value) -> String {

@@ -31,7 +31,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     write_secret(&arguments.out, &pem)?;
     write(&arguments.trust, format!("{trust}\n").as_bytes())?;
     let id = key.verifying_key().id();
-    let facts = json!({ "key": arguments.out, "trust": arguments.trust, "keyId": id, "publisher": arguments.publisher });
+    let facts =
+        json!({ "key": arguments.out, "trust": arguments.trust, "keyId": id, "publisher": arguments.publisher });
     printer.facts(&facts, || {
         format!(
             "private key {id} in `{}`: keep it\ntrust bundle in `{}`: give it to the server (SIGNING_TRUST_BUNDLE)",

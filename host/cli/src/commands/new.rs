@@ -33,7 +33,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if folder.exists() {
         return Err(Failed::user(format!("`{}` is there already", folder.display())).with_hint("choose another name"));
     }
-    let word = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let word = folder
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let name: alga_bundle::ExtensionName = format!("{}.{word}", arguments.domain)
         .parse()
         .map_err(|rule: &str| Failed::user(format!("`{}.{word}`: {rule}", arguments.domain)))?;
@@ -59,7 +62,13 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         write(&folder.join(path), fill(template).as_bytes())?;
     }
     let facts = json!({ "folder": folder, "name": name });
-    printer.facts(&facts, || format!("{name} is in `{}`\nnext: cd {} && alga build", folder.display(), folder.display()));
+    printer.facts(&facts, || {
+        format!(
+            "{name} is in `{}`\nnext: cd {} && alga build",
+            folder.display(),
+            folder.display()
+        )
+    });
     Ok(())
 }
 

@@ -29,7 +29,10 @@ const SBOM: &str = "sbom.spdx.json";
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let folder = &arguments.folder;
     let (manifest_bytes, manifest) = read_manifest(folder)?;
-    let component = arguments.component.clone().unwrap_or_else(|| folder.join(&manifest.entry));
+    let component = arguments
+        .component
+        .clone()
+        .unwrap_or_else(|| folder.join(&manifest.entry));
     let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
     files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
     if folder.join(SBOM).exists() {
@@ -42,10 +45,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
     write(&out, &packed)?;
     for name in &bundle.proof().unused {
-        printer.note(&format!("warning: \"{name}\" is declared in $.capabilities, but the component does not import it"));
+        printer.note(&format!(
+            "warning: \"{name}\" is declared in $.capabilities, but the component does not import it"
+        ));
     }
     let facts = json!({ "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": files.len() });
-    printer.facts(&facts, || format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest()));
+    printer.facts(&facts, || {
+        format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest())
+    });
     Ok(())
 }
 
@@ -66,7 +73,8 @@ fn add_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<EntryPath, Vec<u
         } else if kind.is_file() {
             files.insert(entry(&path)?, read(&found.path(), "")?);
         } else {
-            return Err(Failed::user(format!("`{path}` is neither a file nor a folder")).with_hint("a bundle has no links; copy the file"));
+            return Err(Failed::user(format!("`{path}` is neither a file nor a folder"))
+                .with_hint("a bundle has no links; copy the file"));
         }
     }
     Ok(())

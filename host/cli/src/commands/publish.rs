@@ -19,14 +19,29 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (bytes, bundle) = read_bundle(&arguments.bundle)?;
-    let path = arguments.signatures.clone().unwrap_or_else(|| signatures_path(&arguments.bundle));
+    let path = arguments
+        .signatures
+        .clone()
+        .unwrap_or_else(|| signatures_path(&arguments.bundle));
     let signatures = read(&path, "sign the bundle with `alga sign`")?;
-    let (content_type, body) = multipart(&[("bundle", &arguments.bundle, &bytes), ("signatures", &path, &signatures)]);
-    let published = arguments.operator.send("POST", "/v1/registry/extensions", &content_type, body)?;
+    let (content_type, body) = multipart(&[
+        ("bundle", &arguments.bundle, &bytes),
+        ("signatures", &path, &signatures),
+    ]);
+    let published = arguments
+        .operator
+        .send("POST", "/v1/registry/extensions", &content_type, body)?;
     printer.facts(&published, || {
         let manifest = bundle.manifest();
-        let is_new = published.get("created").and_then(serde_json::Value::as_bool).unwrap_or_default();
-        let what = if is_new { "published" } else { "was published before, with the same content" };
+        let is_new = published
+            .get("created")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or_default();
+        let what = if is_new {
+            "published"
+        } else {
+            "was published before, with the same content"
+        };
         format!("{} {} {what}\n{}", manifest.name, manifest.version, bundle.digest())
     });
     Ok(())

@@ -19,7 +19,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let config = arguments.config.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().ours("starting")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .ours("starting")?;
     runtime.block_on(run_platform(&config, printer))
 }
 
@@ -30,7 +33,9 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let listener = listener.map_err(|failed| failed.with_hint("another server there? choose another with --port"))?;
     let address = listener.local_addr().ours("")?;
     // Whoever started us waits for this line.
-    printer.facts(&json!({ "listening": format!("http://{address}") }), || format!("listening on http://{address}"));
+    printer.facts(&json!({ "listening": format!("http://{address}") }), || {
+        format!("listening on http://{address}")
+    });
     let mut terminate = signal(SignalKind::terminate()).ours("")?;
     let execute = platform.execute.clone();
     let stop = async move {

@@ -23,13 +23,22 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (_, bundle) = read_bundle(&arguments.bundle)?;
     let pem = read(&arguments.key, "make one with `alga keygen --publisher <name>`")?;
     let key = SigningKey::from_pem(&String::from_utf8_lossy(&pem)).user(&arguments.key.display().to_string())?;
-    let out = arguments.out.clone().unwrap_or_else(|| signatures_path(&arguments.bundle));
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| signatures_path(&arguments.bundle));
     write(&out, &sign(&bundle, &key).to_json())?;
     let id = key.verifying_key().id();
     let facts = json!({ "signatures": out, "keyId": id, "statement": Statement::about(&bundle) });
     printer.facts(&facts, || {
         let manifest = bundle.manifest();
-        format!("{} {} by {} signed with key {id}\n{}", manifest.name, manifest.version, manifest.publisher, out.display())
+        format!(
+            "{} {} by {} signed with key {id}\n{}",
+            manifest.name,
+            manifest.version,
+            manifest.publisher,
+            out.display()
+        )
     });
     Ok(())
 }

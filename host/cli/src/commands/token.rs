@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         May::Write => Access::Write,
     };
     let token = issuer.issue(&caller, lifetime).ours("")?;
-    printer.facts(&json!({ "token": token, "tenant": arguments.tenant, "minutes": arguments.minutes }), || token.clone());
+    printer.facts(
+        &json!({ "token": token, "tenant": arguments.tenant, "minutes": arguments.minutes }),
+        || token.clone(),
+    );
     Ok(())
 }

@@ -32,16 +32,26 @@ const CHECKS: [&str; 7] = [
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (_, bundle) = read_bundle(&arguments.bundle)?;
-    let signatures = arguments.signatures.clone().unwrap_or_else(|| signatures_path(&arguments.bundle));
+    let signatures = arguments
+        .signatures
+        .clone()
+        .unwrap_or_else(|| signatures_path(&arguments.bundle));
     let envelope = read(&signatures, "sign the bundle with `alga sign`")?;
     let trust = read(&arguments.trust, "`alga keygen` writes one")?;
     let trust = TrustBundle::parse(&trust).user(&arguments.trust.display().to_string())?;
     let verified = verify(&envelope, &bundle, &trust).user(&signatures.display().to_string())?;
     let facts = json!({ "verified": true, "keyId": verified.key, "statement": verified.statement });
     printer.facts(&facts, || {
-        let checks: String = CHECKS.iter().zip(1..).map(|(check, number)| format!("  {number}. {check}: ok\n")).collect();
+        let checks: String = CHECKS
+            .iter()
+            .zip(1..)
+            .map(|(check, number)| format!("  {number}. {check}: ok\n"))
+            .collect();
         let statement = &verified.statement;
-        format!("{} {} by {} is verified (key {})\n{checks}", statement.name, statement.version, statement.publisher, verified.key)
+        format!(
+            "{} {} by {} is verified (key {})\n{checks}",
+            statement.name, statement.version, statement.publisher, verified.key
+        )
     });
     Ok(())
 }

@@ -56,21 +56,36 @@ pub(crate) async fn create(
     let grants = consented(&version, &request.grants)?;
     check_config(&version, &request.config)?;
     verify_stored(&parts, &version).await?;
-    parts.database.install(&NewInstall { tenant: &tenant, version: &version, grants: &grants, config: &request.config }).await?;
+    parts
+        .database
+        .install(&NewInstall {
+            tenant: &tenant,
+            version: &version,
+            grants: &grants,
+            config: &request.config,
+        })
+        .await?;
     (parts.on_install)();
-    let install = parts.database.find_install(&tenant, version.extension_id.as_str()).await?;
+    let install = parts
+        .database
+        .find_install(&tenant, version.extension_id.as_str())
+        .await?;
     let install = install.ok_or_else(|| not_found("install after installing"))?;
     tracing::info!(%tenant, install = %install.id, name = %install.name, "installed");
     Ok((StatusCode::CREATED, Json(install)))
 }
 
-pub(crate) async fn list(State(parts): State<Arc<RegistryParts>>, Path(tenant): Path<String>) -> Result<Json<Installs>, Failure> {
+pub(crate) async fn list(
+    State(parts): State<Arc<RegistryParts>>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Installs>, Failure> {
     let installs = parts.database.installs(&tenant_of(&tenant)?, PAGE).await?;
     Ok(Json(Installs { installs }))
 }
 
 fn tenant_of(text: &str) -> Result<TenantId, Failure> {
-    text.parse().map_err(|error: alga_bundle::IdError| Problem::new(Code::BadRequest, error.to_string()).into())
+    text.parse()
+        .map_err(|error: alga_bundle::IdError| Problem::new(Code::BadRequest, error.to_string()).into())
 }
 
 /// Real imports ⊆ grants ⊆ manifest.
@@ -78,43 +93,80 @@ fn consented(version: &VersionRow, granted: &BTreeSet<CapabilityName>) -> Result
     let declared = version.manifest.declared(known());
     if let Some(name) = granted.iter().find(|name| !declared.contains(*name)) {
         let message = format!("`{name}` is not declared by {} {}", version.name, version.version);
-        return Err(Problem::new(Code::BadRequest, message).with_hint("grant only what `alga inspect` shows as declared").into());
+        return Err(Problem::new(Code::BadRequest, message)
+            .with_hint("grant only what `alga inspect` shows as declared")
+            .into());
     }
-    let defaults = known().iter().filter(|capability| capability.granted_by_default).filter_map(|capability| capability.name.parse().ok());
+    let defaults = known()
+        .iter()
+        .filter(|capability| capability.granted_by_default)
+        .filter_map(|capability| capability.name.parse().ok());
     let grants: BTreeSet<CapabilityName> = granted.iter().cloned().chain(defaults).collect();
-    let missing: Vec<&str> = version.capability_proof.capabilities.difference(&grants).map(CapabilityName::as_str).collect();
+    let missing: Vec<&str> = version
+        .capability_proof
+        .capabilities
+        .difference(&grants)
+        .map(CapabilityName::as_str)
+        .collect();
     if missing.is_empty() {
         return Ok(grants);
     }
     let flags: String = missing.iter().map(|name| format!(" --grant {name}")).collect();
-    let problem = Problem::new(Code::CapabilityDenied, format!("{} needs what was not granted: {}", version.name, missing.join(", ")));
+    let problem = Problem::new(
+        Code::CapabilityDenied,
+        format!("{} needs what was not granted: {}", version.name, missing.join(", ")),
+    );
     Err(problem.with_hint(format!("grant it: `alga install …{flags}`")).into())
 }
 
 fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {
     let fields = &version.manifest.config;
-    if let Some(key) = config.keys().find(|key| !fields.iter().any(|field| field.name == **key)) {
+    if let Some(key) = config
+        .keys()
+        .find(|key| !fields.iter().any(|field| field.name == **key))
+    {
         let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-        let message = format!("`{}` is not a configuration key of {}", key.escape_default(), version.name);
-        return Err(Problem::new(Code::BadRequest, message).with_hint(format!("its keys: {}", names.join(", "))).into());
+        let message = format!(
+            "`{}` is not a configuration key of {}",
+            key.escape_default(),
+            version.name
+        );
+        return Err(Problem::new(Code::BadRequest, message)
+            .with_hint(format!("its keys: {}", names.join(", ")))
+            .into());
     }
-    match fields.iter().find(|field| field.required && field.default.is_none() && !config.contains_key(&field.name)) {
-        Some(field) => Err(Problem::new(Code::BadRequest, format!("the configuration key `{}` is required", field.name)).into()),
+    match fields
+        .iter()
+        .find(|field| field.required && field.default.is_none() && !config.contains_key(&field.name))
+    {
+        Some(field) => Err(Problem::new(
+            Code::BadRequest,
+            format!("the configuration key `{}` is required", field.name),
+        )
+        .into()),
         None => Ok(()),
     }
 }
 
 /// What was believed at publish is verified again over what is stored now.
 async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<(), Failure> {
-    let rejected = |reason: String| Problem::new(Code::BundleRejected, "the stored extension failed its verification").caused_by(reason);
-    let stored = parts.blobs.get(version.content_hash).await?.ok_or_else(|| rejected("it is not in the store".into()))?;
+    let rejected = |reason: String| {
+        Problem::new(Code::BundleRejected, "the stored extension failed its verification").caused_by(reason)
+    };
+    let stored = parts
+        .blobs
+        .get(version.content_hash)
+        .await?
+        .ok_or_else(|| rejected("it is not in the store".into()))?;
     let (trust, content_hash) = (Arc::clone(&parts.trust), version.content_hash);
     let checked = tokio::task::spawn_blocking(move || {
         let bundle = Bundle::read(&stored.bundle, known()).map_err(|error| error.to_string())?;
         if bundle.digest() != content_hash {
             return Err("its bytes have another hash".to_owned());
         }
-        verify(&stored.signatures, &bundle, &trust).map(|_| ()).map_err(|error| error.to_string())
+        verify(&stored.signatures, &bundle, &trust)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     });
     Ok(checked.await.map_err(Problem::internal)?.map_err(rejected)?)
 }

@@ -13,8 +13,8 @@ use alga_errors::{Code, Problem, chain};
 use alga_signing::{Verified, verify};
 use alga_store::{NewVersion, PublishOutcome, StoredBundle};
 use axum::Json;
-use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::State;
+use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -80,7 +80,11 @@ pub(crate) async fn publish(
 
 async fn receive(mut form: Multipart) -> Result<StoredBundle, Failure> {
     let broken = |error: MultipartError| {
-        let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::PayloadTooLarge } else { Code::BadRequest };
+        let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Code::PayloadTooLarge
+        } else {
+            Code::BadRequest
+        };
         Failure(Problem::new(code, "the form could not be read").caused_by(error))
     };
     let (mut bundle, mut signatures) = (None, None);
@@ -88,15 +92,23 @@ async fn receive(mut form: Multipart) -> Result<StoredBundle, Failure> {
         let slot = match field.name() {
             Some("bundle") => &mut bundle,
             Some("signatures") => &mut signatures,
-            _ => return Err(Problem::new(Code::BadRequest, "the form has the fields `bundle` and `signatures`").into()),
+            _ => {
+                return Err(Problem::new(Code::BadRequest, "the form has the fields `bundle` and `signatures`").into());
+            }
         };
         if slot.replace(field.bytes().await.map_err(broken)?.to_vec()).is_some() {
             return Err(Problem::new(Code::BadRequest, "a field of the form is there twice").into());
         }
     }
     let missing = |name: &str| Problem::new(Code::BadRequest, format!("the form has no `{name}`"));
-    let unsigned = || Problem::new(Code::SignatureRejected, "the release is not signed").with_hint("sign it: `alga sign <bundle> --key <key>`");
-    Ok(StoredBundle { bundle: bundle.ok_or_else(|| missing("bundle"))?, signatures: signatures.ok_or_else(unsigned)? })
+    let unsigned = || {
+        Problem::new(Code::SignatureRejected, "the release is not signed")
+            .with_hint("sign it: `alga sign <bundle> --key <key>`")
+    };
+    Ok(StoredBundle {
+        bundle: bundle.ok_or_else(|| missing("bundle"))?,
+        signatures: signatures.ok_or_else(unsigned)?,
+    })
 }
 
 async fn check(parts: &Arc<RegistryParts>, stored: StoredBundle) -> Result<(StoredBundle, Bundle, Verified), Failure> {
@@ -124,14 +136,22 @@ fn invalid(error: &BundleError) -> Problem {
 async fn compile(parts: &RegistryParts, bundle: &Bundle) -> Result<(), Failure> {
     let key = *bundle.proof().component.as_bytes();
     let cache = Arc::clone(&parts.cache);
-    let is_compiled = tokio::task::spawn_blocking(move || cache.get(&key).is_some()).await.map_err(Problem::internal)?;
+    let is_compiled = tokio::task::spawn_blocking(move || cache.get(&key).is_some())
+        .await
+        .map_err(Problem::internal)?;
     if is_compiled {
         return Ok(());
     }
-    let code = parts.compiler.compile(bundle.component()).await.map_err(|error| match error {
-        CompileError::Refused(_) | CompileError::TooCostly(_) => Problem::new(Code::ComponentInvalid, error.to_string()),
-        CompileError::Spawn { .. } | CompileError::Pipe(_) => Problem::internal(error),
-    })?;
+    let code = parts
+        .compiler
+        .compile(bundle.component())
+        .await
+        .map_err(|error| match error {
+            CompileError::Refused(_) | CompileError::TooCostly(_) => {
+                Problem::new(Code::ComponentInvalid, error.to_string())
+            }
+            CompileError::Spawn { .. } | CompileError::Pipe(_) => Problem::internal(error),
+        })?;
     if let Err(error) = parts.cache.put(&key, &code) {
         tracing::warn!(error = %chain(&error), "machine code could not be kept; it will be compiled again");
     }

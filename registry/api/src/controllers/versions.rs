@@ -16,14 +16,26 @@ pub(crate) struct Versions {
     versions: Vec<VersionRow>,
 }
 
-pub(crate) async fn list(State(parts): State<Arc<RegistryParts>>, Path(name): Path<String>) -> Result<Json<Versions>, Failure> {
+pub(crate) async fn list(
+    State(parts): State<Arc<RegistryParts>>,
+    Path(name): Path<String>,
+) -> Result<Json<Versions>, Failure> {
     let versions = parts.database.versions(&name, PAGE).await?;
-    if versions.is_empty() { Err(not_found("extension of this name")) } else { Ok(Json(Versions { versions })) }
+    if versions.is_empty() {
+        Err(not_found("extension of this name"))
+    } else {
+        Ok(Json(Versions { versions }))
+    }
 }
 
 pub(crate) async fn show(
     State(parts): State<Arc<RegistryParts>>,
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Json<VersionRow>, Failure> {
-    parts.database.version(&name, &version).await?.map(Json).ok_or_else(|| not_found("such version"))
+    parts
+        .database
+        .version(&name, &version)
+        .await?
+        .map(Json)
+        .ok_or_else(|| not_found("such version"))
 }

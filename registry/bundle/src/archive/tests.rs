@@ -4,7 +4,10 @@ use super::*;
 use proptest::prelude::*;
 
 fn files(entries: &[(&str, &[u8])]) -> BTreeMap<EntryPath, Vec<u8>> {
-    entries.iter().map(|(path, bytes)| (path.parse().unwrap(), bytes.to_vec())).collect()
+    entries
+        .iter()
+        .map(|(path, bytes)| (path.parse().unwrap(), bytes.to_vec()))
+        .collect()
 }
 
 fn plain(entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -34,16 +37,24 @@ fn packing_twice_gives_the_same_bytes_and_reads_back() {
     let packed = pack(&input).unwrap();
     assert_eq!(packed, pack(&input).unwrap());
     let read = unpack(&packed).unwrap();
-    let back: BTreeMap<_, _> =
-        read.ranges.iter().map(|(path, range)| (path.clone(), read.content[range.clone()].to_vec())).collect();
+    let back: BTreeMap<_, _> = read
+        .ranges
+        .iter()
+        .map(|(path, range)| (path.clone(), read.content[range.clone()].to_vec()))
+        .collect();
     assert_eq!(back, input);
 }
 
 #[test]
 fn every_entry_type_but_a_regular_file_is_refused() {
-    for kind in [b'1', b'2', b'3', b'4', b'5', b'6', b'7', b'g', b'x', b'L', b'K', b'S', b'Z', 0] {
+    for kind in [
+        b'1', b'2', b'3', b'4', b'5', b'6', b'7', b'g', b'x', b'L', b'K', b'S', b'Z', 0,
+    ] {
         let archive = with_header(|header| header.as_mut_bytes()[156] = kind);
-        assert!(matches!(refused(&archive), ArchiveError::NotCanonical { index: 0 }), "{kind}");
+        assert!(
+            matches!(refused(&archive), ArchiveError::NotCanonical { index: 0 }),
+            "{kind}"
+        );
     }
 }
 
@@ -57,7 +68,10 @@ fn metadata_that_packing_does_not_write_is_refused() {
         |header| header.as_ustar_mut().unwrap().linkname[0] = b'x',
     ];
     for change in changes {
-        assert!(matches!(refused(&with_header(change)), ArchiveError::NotCanonical { .. }));
+        assert!(matches!(
+            refused(&with_header(change)),
+            ArchiveError::NotCanonical { .. }
+        ));
     }
     let gnu = with_header(|header| {
         let mut other = tar::Header::new_gnu();
@@ -70,7 +84,17 @@ fn metadata_that_packing_does_not_write_is_refused() {
 
 #[test]
 fn traversal_spellings_are_refused() {
-    for path in ["../x", "/abs", "a/../../x", "./a", "a//b", "a/", "C:\\x", "a\\b", "\u{202e}a"] {
+    for path in [
+        "../x",
+        "/abs",
+        "a/../../x",
+        "./a",
+        "a//b",
+        "a/",
+        "C:\\x",
+        "a\\b",
+        "\u{202e}a",
+    ] {
         let archive = with_header(|header| {
             header.as_mut_bytes()[..100].fill(0);
             header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
@@ -113,7 +137,10 @@ fn data_between_a_file_and_its_next_block_is_refused() {
 #[test]
 fn a_size_beyond_the_end_is_refused() {
     for size in [6 * 1024, u64::from(u32::MAX), 0o777_7777_7777] {
-        assert!(matches!(refused(&with_header(|header| header.set_size(size))), ArchiveError::End), "{size}");
+        assert!(
+            matches!(refused(&with_header(|header| header.set_size(size))), ArchiveError::End),
+            "{size}"
+        );
     }
 }
 
@@ -123,7 +150,14 @@ fn two_frames_skippable_frames_and_trailing_bytes_are_refused() {
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 0][..], &good].concat();
     let twice = [&good[..], &good].concat();
     let trailing = [&good[..], b"x"].concat();
-    for bundle in [&skippable[..], &twice, &trailing, &good[..good.len() - 1], b"", b"PK\x03\x04"] {
+    for bundle in [
+        &skippable[..],
+        &twice,
+        &trailing,
+        &good[..good.len() - 1],
+        b"",
+        b"PK\x03\x04",
+    ] {
         assert!(matches!(unpack(bundle), Err(ArchiveError::NotOneFrame)));
     }
 }
@@ -139,7 +173,9 @@ fn a_decompression_bomb_stops_at_the_limit() {
 fn a_frame_that_wants_a_larger_window_is_refused() {
     let mut compressor = zstd::bulk::Compressor::new(1).unwrap();
     compressor.set_parameter(zstd_safe::CParameter::WindowLog(27)).unwrap();
-    compressor.set_parameter(zstd_safe::CParameter::ContentSizeFlag(false)).unwrap();
+    compressor
+        .set_parameter(zstd_safe::CParameter::ContentSizeFlag(false))
+        .unwrap();
     let mut state = 1_u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

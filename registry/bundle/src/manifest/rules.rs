@@ -22,28 +22,58 @@ struct Problems(Vec<ManifestProblem>);
 
 impl Problems {
     fn add(&mut self, path: impl Into<String>, rule: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(ManifestProblem { path: path.into(), rule: rule.into(), fix: fix.into() });
+        self.0.push(ManifestProblem {
+            path: path.into(),
+            rule: rule.into(),
+            fix: fix.into(),
+        });
     }
 }
 
 fn check_basics(manifest: &Manifest, problems: &mut Problems) {
     if !RUNTIMES.contains(&manifest.runtime.as_str()) {
-        problems.add("$.runtime", "this platform does not run it", format!("write `{}`", RUNTIMES[0]));
+        problems.add(
+            "$.runtime",
+            "this platform does not run it",
+            format!("write `{}`", RUNTIMES[0]),
+        );
     }
     if manifest.entry.parse::<EntryPath>().is_err() {
         problems.add("$.entry", "not a path in a bundle", "write `dist/main.wasm`");
     }
     if !manifest.version.build.is_empty() {
-        problems.add("$.version", "build metadata does not order versions", "leave out the part from `+`");
+        problems.add(
+            "$.version",
+            "build metadata does not order versions",
+            "leave out the part from `+`",
+        );
     }
-    for (path, text) in [("$.displayName", &manifest.display_name), ("$.description", &manifest.description)] {
+    for (path, text) in [
+        ("$.displayName", &manifest.display_name),
+        ("$.description", &manifest.description),
+    ] {
         let text = text.as_deref().unwrap_or_default();
-        if text.chars().count() > TEXT_CHARACTERS || text.chars().any(|character| character.is_control() && character != '\n') {
-            problems.add(path, format!("plain text of at most {TEXT_CHARACTERS} characters"), "shorten it; no control characters");
+        if text.chars().count() > TEXT_CHARACTERS
+            || text
+                .chars()
+                .any(|character| character.is_control() && character != '\n')
+        {
+            problems.add(
+                path,
+                format!("plain text of at most {TEXT_CHARACTERS} characters"),
+                "shorten it; no control characters",
+            );
         }
     }
-    if manifest.limits.is_some_and(|limits| limits.memory_mb == Some(0) || limits.timeout_ms == Some(0)) {
-        problems.add("$.limits", "a limit of 0 lets nothing run", "leave it out for the platform's default");
+    if manifest
+        .limits
+        .is_some_and(|limits| limits.memory_mb == Some(0) || limits.timeout_ms == Some(0))
+    {
+        problems.add(
+            "$.limits",
+            "a limit of 0 lets nothing run",
+            "leave it out for the platform's default",
+        );
     }
 }
 
@@ -52,8 +82,16 @@ fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut 
     for (index, name) in manifest.capabilities.iter().enumerate() {
         let path = format!("$.capabilities[{index}]");
         if !known.iter().any(|capability| capability.name == name.as_str()) {
-            let names: Vec<_> = known.iter().map(|capability| capability.name).filter(|name| !name.is_empty()).collect();
-            problems.add(&path, format!("`{name}` is not a capability"), format!("one of {}", names.join(", ")));
+            let names: Vec<_> = known
+                .iter()
+                .map(|capability| capability.name)
+                .filter(|name| !name.is_empty())
+                .collect();
+            problems.add(
+                &path,
+                format!("`{name}` is not a capability"),
+                format!("one of {}", names.join(", ")),
+            );
         }
         if !seen.insert(name) {
             problems.add(&path, format!("`{name}` is there twice"), "leave one out");
@@ -63,39 +101,64 @@ fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut 
 
 fn check_endpoints(endpoints: &[Endpoint], problems: &mut Problems) {
     if endpoints.len() > ENDPOINTS {
-        problems.add("$.api.endpoints", format!("at most {ENDPOINTS} endpoints"), "use `:name` segments");
+        problems.add(
+            "$.api.endpoints",
+            format!("at most {ENDPOINTS} endpoints"),
+            "use `:name` segments",
+        );
     }
     let mut seen = BTreeSet::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         let path = format!("$.api.endpoints[{index}].path");
         if !path_is_a_route(&endpoint.path) {
-            problems.add(&path, format!("`{}` is not a route", endpoint.path.escape_default()), "write it like `/agreements/:id`");
+            problems.add(
+                &path,
+                format!("`{}` is not a route", endpoint.path.escape_default()),
+                "write it like `/agreements/:id`",
+            );
         }
         if !seen.insert((endpoint.method, shape(&endpoint.path))) {
             let route = format!("{} {}", endpoint.method.as_str(), endpoint.path.escape_default());
-            problems.add(&path, format!("`{route}` matches what an earlier endpoint matches"), "leave one out");
+            problems.add(
+                &path,
+                format!("`{route}` matches what an earlier endpoint matches"),
+                "leave one out",
+            );
         }
     }
 }
 
 fn path_is_a_route(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix('/') else { return false };
+    let Some(rest) = path.strip_prefix('/') else {
+        return false;
+    };
     let literal = |segment: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'~');
         !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
     };
-    let named = |segment: &str| segment.strip_prefix(':').is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty());
+    let named = |segment: &str| {
+        segment.strip_prefix(':').is_some_and(|name| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty()
+        })
+    };
     path.len() <= 512 && (rest.is_empty() || rest.split('/').all(|segment| literal(segment) || named(segment)))
 }
 
 /// A path with its names forgotten: two endpoints of one shape match the same requests.
 fn shape(path: &str) -> String {
-    path.split('/').map(|segment| if segment.starts_with(':') { ":" } else { segment }).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|segment| if segment.starts_with(':') { ":" } else { segment })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 fn check_config(manifest: &Manifest, problems: &mut Problems) {
     if manifest.config.len() > CONFIG_FIELDS {
-        problems.add("$.config", format!("at most {CONFIG_FIELDS} keys"), "put several values into one key");
+        problems.add(
+            "$.config",
+            format!("at most {CONFIG_FIELDS} keys"),
+            "put several values into one key",
+        );
     }
     let mut seen = BTreeSet::new();
     for (index, field) in manifest.config.iter().enumerate() {
@@ -105,7 +168,11 @@ fn check_config(manifest: &Manifest, problems: &mut Problems) {
             problems.add(&path, "a key has 1 to 128 characters of A-Z a-z 0-9 . _ -", "rename it");
         }
         if !seen.insert(&field.name) {
-            problems.add(&path, format!("`{}` is there twice", field.name.escape_default()), "leave one out");
+            problems.add(
+                &path,
+                format!("`{}` is there twice", field.name.escape_default()),
+                "leave one out",
+            );
         }
     }
 }

@@ -29,10 +29,15 @@ fn a_signature_cannot_be_moved_to_anything_else() {
     let key = SigningKey::generate().unwrap();
     let trust = trusting("example", &key).with_key("other".parse().unwrap(), key.verifying_key());
     let envelope = sign(&bundle("example", "com.example.a", "1.0.0"), &key).to_json();
-    for (publisher, name, version) in
-        [("other", "com.example.a", "1.0.0"), ("example", "com.example.b", "1.0.0"), ("example", "com.example.a", "1.0.1")]
-    {
-        assert!(matches!(verify(&envelope, &bundle(publisher, name, version), &trust), Err(Rejected::Subject(_))));
+    for (publisher, name, version) in [
+        ("other", "com.example.a", "1.0.0"),
+        ("example", "com.example.b", "1.0.0"),
+        ("example", "com.example.a", "1.0.1"),
+    ] {
+        assert!(matches!(
+            verify(&envelope, &bundle(publisher, name, version), &trust),
+            Err(Rejected::Subject(_))
+        ));
     }
 }
 
@@ -41,10 +46,19 @@ fn a_stranger_an_unknown_publisher_and_a_key_of_another_publisher_are_rejected()
     let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let bundle = bundle("example", "com.example.a", "1.0.0");
     let envelope = sign(&bundle, &theirs).to_json();
-    assert!(matches!(verify(&envelope, &bundle, &trusting("example", &ours)), Err(Rejected::Key(_))));
-    assert!(matches!(verify(&envelope, &bundle, &trusting("exampl", &theirs)), Err(Rejected::Publisher(_))));
+    assert!(matches!(
+        verify(&envelope, &bundle, &trusting("example", &ours)),
+        Err(Rejected::Key(_))
+    ));
+    assert!(matches!(
+        verify(&envelope, &bundle, &trusting("exampl", &theirs)),
+        Err(Rejected::Publisher(_))
+    ));
     let theirs_elsewhere = trusting("example", &ours).with_key("other".parse().unwrap(), theirs.verifying_key());
-    assert!(matches!(verify(&envelope, &bundle, &theirs_elsewhere), Err(Rejected::Key(_))));
+    assert!(matches!(
+        verify(&envelope, &bundle, &theirs_elsewhere),
+        Err(Rejected::Key(_))
+    ));
 }
 
 #[test]
@@ -84,7 +98,11 @@ fn keys_survive_their_files() {
     let again = SigningKey::from_pem(&key.to_pem().unwrap()).unwrap();
     assert_eq!(again.verifying_key(), key.verifying_key());
     let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
-    assert!(TrustBundle::parse(trust.as_bytes()).unwrap().knows(&"example".parse().unwrap()));
+    assert!(
+        TrustBundle::parse(trust.as_bytes())
+            .unwrap()
+            .knows(&"example".parse().unwrap())
+    );
     assert!(TrustBundle::parse(br#"{"publishers":[]}"#).is_err());
     assert!(SigningKey::from_pem("nonsense").is_err());
 }

@@ -1,7 +1,11 @@
 use super::*;
 use std::sync::Arc;
 
-const LIMITS: RecordLimits = RecordLimits { namespaces: 2, keys: 3, namespace_bytes: 1000 };
+const LIMITS: RecordLimits = RecordLimits {
+    namespaces: 2,
+    keys: 3,
+    namespace_bytes: 1000,
+};
 
 struct World {
     records: Records,
@@ -22,8 +26,20 @@ async fn world() -> World {
 }
 
 impl World {
-    async fn put(&self, namespace: &str, key: &str, value: &[u8], if_revision: Option<u64>) -> Result<u64, RecordError> {
-        let write = RecordWrite { key: key.into(), value: value.into(), metadata: b"m".to_vec(), if_revision, ttl_seconds: None };
+    async fn put(
+        &self,
+        namespace: &str,
+        key: &str,
+        value: &[u8],
+        if_revision: Option<u64>,
+    ) -> Result<u64, RecordError> {
+        let write = RecordWrite {
+            key: key.into(),
+            value: value.into(),
+            metadata: b"m".to_vec(),
+            if_revision,
+            ttl_seconds: None,
+        };
         self.records.put(&self.tenant, &self.install, namespace, &write).await
     }
 
@@ -32,7 +48,9 @@ impl World {
     }
 
     async fn delete(&self, key: &str, if_revision: Option<u64>) -> Result<bool, RecordError> {
-        self.records.delete(&self.tenant, &self.install, "n", key, if_revision).await
+        self.records
+            .delete(&self.tenant, &self.install, "n", key, if_revision)
+            .await
     }
 }
 
@@ -46,17 +64,32 @@ async fn a_revision_is_never_used_again_not_even_after_a_delete() {
     assert!(world.get("k").await.is_none());
     assert_eq!(world.put("n", "k", b"3", Some(0)).await.unwrap(), 3);
     let record = world.get("k").await.unwrap();
-    assert_eq!((record.value.as_slice(), record.metadata.as_slice(), record.revision), (&b"3"[..], &b"m"[..], 3));
+    assert_eq!(
+        (record.value.as_slice(), record.metadata.as_slice(), record.revision),
+        (&b"3"[..], &b"m"[..], 3)
+    );
 }
 
 #[tokio::test]
 async fn a_write_that_expects_another_revision_changes_nothing_and_tells_the_current_one() {
     let world = world().await;
     world.put("n", "k", b"1", None).await.unwrap();
-    assert!(matches!(world.put("n", "k", b"2", Some(0)).await, Err(RecordError::Conflict(1))));
-    assert!(matches!(world.put("n", "k", b"2", Some(7)).await, Err(RecordError::Conflict(1))));
-    assert!(matches!(world.put("n", "other", b"2", Some(1)).await, Err(RecordError::Conflict(0))));
-    assert!(matches!(world.delete("k", Some(2)).await, Err(RecordError::Conflict(1))));
+    assert!(matches!(
+        world.put("n", "k", b"2", Some(0)).await,
+        Err(RecordError::Conflict(1))
+    ));
+    assert!(matches!(
+        world.put("n", "k", b"2", Some(7)).await,
+        Err(RecordError::Conflict(1))
+    ));
+    assert!(matches!(
+        world.put("n", "other", b"2", Some(1)).await,
+        Err(RecordError::Conflict(0))
+    ));
+    assert!(matches!(
+        world.delete("k", Some(2)).await,
+        Err(RecordError::Conflict(1))
+    ));
     assert_eq!(world.get("k").await.unwrap().value, b"1");
 }
 
@@ -82,10 +115,19 @@ async fn limits_of_namespaces_keys_and_bytes_hold_and_deletes_give_room() {
     for key in ["a", "b", "c"] {
         world.put("n", key, b"x", None).await.unwrap();
     }
-    assert!(matches!(world.put("n", "d", b"x", None).await, Err(RecordError::Full(_))));
-    assert!(matches!(world.put("n", "a", &[0; 1000], None).await, Err(RecordError::Full(_))));
+    assert!(matches!(
+        world.put("n", "d", b"x", None).await,
+        Err(RecordError::Full(_))
+    ));
+    assert!(matches!(
+        world.put("n", "a", &[0; 1000], None).await,
+        Err(RecordError::Full(_))
+    ));
     world.put("n2", "a", b"x", None).await.unwrap();
-    assert!(matches!(world.put("n3", "a", b"x", None).await, Err(RecordError::Full(_))));
+    assert!(matches!(
+        world.put("n3", "a", b"x", None).await,
+        Err(RecordError::Full(_))
+    ));
     world.delete("a", None).await.unwrap();
     world.put("n", "d", b"x", None).await.unwrap();
 }
@@ -97,7 +139,15 @@ async fn another_tenant_and_another_install_see_nothing() {
     let (other_tenant, other_install) = ("other".parse().unwrap(), "i-2".parse().unwrap());
     for (tenant, install) in [(&other_tenant, &world.install), (&world.tenant, &other_install)] {
         assert!(world.records.get(tenant, install, "n", "k").await.unwrap().is_none());
-        assert!(world.records.list(tenant, install, "n", "", None, 10).await.unwrap().records.is_empty());
+        assert!(
+            world
+                .records
+                .list(tenant, install, "n", "", None, 10)
+                .await
+                .unwrap()
+                .records
+                .is_empty()
+        );
         assert!(!world.records.delete(tenant, install, "n", "k", None).await.unwrap());
     }
     assert!(world.get("k").await.is_some());
@@ -109,11 +159,16 @@ async fn a_listing_goes_in_byte_order_by_prefix_and_in_pages() {
     for key in ["b", "aé", "a"] {
         world.put("n", key, b"x", None).await.unwrap();
     }
-    let page = |prefix: &'static str, after: Option<&'static str>| world.records.list(&world.tenant, &world.install, "n", prefix, after, 1);
+    let page = |prefix: &'static str, after: Option<&'static str>| {
+        world.records.list(&world.tenant, &world.install, "n", prefix, after, 1)
+    };
     let first = page("a", None).await.unwrap();
     assert_eq!((first.records[0].key.as_str(), first.has_more), ("a", true));
     let second = page("a", Some("a")).await.unwrap();
     assert_eq!((second.records[0].key.as_str(), second.has_more), ("aé", false));
     assert_eq!(page("", Some("aé")).await.unwrap().records[0].key, "b");
-    assert!(page("%", None).await.unwrap().records.is_empty(), "a prefix is not a pattern");
+    assert!(
+        page("%", None).await.unwrap().records.is_empty(),
+        "a prefix is not a pattern"
+    );
 }

@@ -21,7 +21,9 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 fn headers(count: usize, bytes: usize) -> Vec<(String, Vec<u8>)> {
-    (0..count).map(|number| (format!("x-{number}"), vec![b'a'; bytes])).collect()
+    (0..count)
+        .map(|number| (format!("x-{number}"), vec![b'a'; bytes]))
+        .collect()
 }
 
 fn finish(body: OutgoingBody) {

@@ -4,8 +4,12 @@
 use alga_test_guests::{IncomingRequest, OutgoingBody, ResponseOutparam, raw_handler, respond};
 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let mut headers: Vec<(String, String)> =
-        request.headers().entries().into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect();
+    let mut headers: Vec<(String, String)> = request
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+        .collect();
     headers.sort();
     let body = read(&request);
     let seen = serde_json::json!({

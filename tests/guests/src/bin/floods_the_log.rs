@@ -6,6 +6,8 @@ use alga_test_guests::platform::log::logger::{Level, emit};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    let refused = (0..10_000).filter(|number| emit(Level::Info, &format!("record {number}"), &[]).is_err()).count();
+    let refused = (0..10_000)
+        .filter(|number| emit(Level::Info, &format!("record {number}"), &[]).is_err())
+        .count();
     Ok(Response::text(refused.to_string()))
 }

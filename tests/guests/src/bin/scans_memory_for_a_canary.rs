@@ -33,5 +33,7 @@ fn stack_below() -> Vec<u8> {
     let top = &raw const here as usize;
     let bottom = top.saturating_sub(BLOCK);
     // SAFETY: the stack of a guest is part of its linear memory, which is always initialised.
-    (bottom..top).map(|address| unsafe { std::ptr::read_volatile(address as *const u8) }).collect()
+    (bottom..top)
+        .map(|address| unsafe { std::ptr::read_volatile(address as *const u8) })
+        .collect()
 }

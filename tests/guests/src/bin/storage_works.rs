@@ -9,15 +9,38 @@ use alga_test_guests::platform::storage::kv;
 fn handle(_: Request) -> Result<Response> {
     let notes = Namespace::new("notes");
     let first = notes.create("a", &"one")?;
-    let again = notes.create("a", &"two").map_err(|error| error.to_string()).unwrap_err();
+    let again = notes
+        .create("a", &"two")
+        .map_err(|error| error.to_string())
+        .unwrap_err();
     let second = notes.replace("a", &"two", first)?;
     notes.put("b", &"three")?;
-    let options = PutOptions { if_revision: None, ttl_seconds: Some(3600), metadata: b"meta".to_vec() };
+    let options = PutOptions {
+        if_revision: None,
+        ttl_seconds: Some(3600),
+        metadata: b"meta".to_vec(),
+    };
     notes.put_bytes("c", b"\x00\xff", &options)?;
-    let raw = notes.get_bytes("c")?.ok_or_else(|| Error::Internal("c is gone".into()))?;
-    let page = kv::list_entries("notes", &ListOptions { prefix: String::new(), limit: Some(2), cursor: None })?;
+    let raw = notes
+        .get_bytes("c")?
+        .ok_or_else(|| Error::Internal("c is gone".into()))?;
+    let page = kv::list_entries(
+        "notes",
+        &ListOptions {
+            prefix: String::new(),
+            limit: Some(2),
+            cursor: None,
+        },
+    )?;
     let keys: Vec<&str> = page.entries.iter().map(|entry| entry.key.as_str()).collect();
-    let rest = kv::list_entries("notes", &ListOptions { prefix: String::new(), limit: None, cursor: page.next_cursor.clone() })?;
+    let rest = kv::list_entries(
+        "notes",
+        &ListOptions {
+            prefix: String::new(),
+            limit: None,
+            cursor: page.next_cursor.clone(),
+        },
+    )?;
     let deleted = (notes.delete("a")?, notes.delete("a")?);
     let recreated = notes.create("a", &"four")?;
     Response::json(&serde_json::json!({
@@ -37,11 +60,19 @@ fn handle(_: Request) -> Result<Response> {
 /// One call beyond each limit.
 fn refusals() -> Vec<String> {
     let put = |namespace: &str, key: &str, value: usize, metadata: usize, ttl: Option<u32>| {
-        let options = PutOptions { if_revision: None, ttl_seconds: ttl, metadata: vec![0; metadata] };
+        let options = PutOptions {
+            if_revision: None,
+            ttl_seconds: ttl,
+            metadata: vec![0; metadata],
+        };
         told(kv::put(namespace, key, &vec![0; value], &options).map(|_| ()))
     };
     let list = |limit: u32, cursor: Option<&str>| {
-        let options = ListOptions { prefix: String::new(), limit: Some(limit), cursor: cursor.map(Into::into) };
+        let options = ListOptions {
+            prefix: String::new(),
+            limit: Some(limit),
+            cursor: cursor.map(Into::into),
+        };
         told(kv::list_entries("notes", &options).map(|_| ()))
     };
     vec![

@@ -1,0 +1,214 @@
+//! `bench execute`: the runner beside (a) a bare handler that reads and answers the same JSON and (b) the call without HTTP.
+
+use crate::figures::{Figures, Target};
+use crate::load::{Measured, drive, on_core};
+use alga_bundle::Digest;
+use alga_capabilities::{GrantSet, Identity, Permit, Trigger};
+use alga_execute::{OneOrMany, Usage, WireReply, WireRequest, measuring};
+use alga_harness::{ExecuteRequest, Release, World, component, root};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
+/// The guest's answer in base64, as both servers send it.
+const ANSWER: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
+
+pub(crate) fn run(figures: &mut Figures, seconds: u64) {
+    let duration = Duration::from_secs(seconds);
+    let bare = measure_bare(duration);
+    let runner = measure_runner(duration, figures);
+    figures.add(
+        "bare handler, requests per second per core",
+        bare.requests_per_second,
+        "1/s",
+        Target::None,
+    );
+    figures.add("bare handler, p50", bare.p50_us, "us", Target::None);
+    figures.add("bare handler, p99", bare.p99_us, "us", Target::None);
+    figures.add(
+        "execute, requests per second per core",
+        runner.requests_per_second,
+        "1/s",
+        Target::None,
+    );
+    figures.add("execute, p50 (32 connections)", runner.p50_us, "us", Target::None);
+    figures.add("execute, p99 (32 connections)", runner.p99_us, "us", Target::None);
+    let ratio = runner.requests_per_second / bare.requests_per_second;
+    figures.add("execute / bare handler", ratio, "ratio", Target::AtLeast(0.2));
+}
+
+/// A request for the hello extension of this world.
+async fn hello(world: &World) -> ExecuteRequest {
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(root().join("examples/hello/manifest.json")).unwrap()).unwrap();
+    let release = Release::new(world.key(), &manifest, &component("hello"));
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await;
+    world
+        .request_for(&install.json())
+        .on("GET", "/hello/you")
+        .within_ms(5_000)
+}
+
+fn http_request(request: &ExecuteRequest) -> Vec<u8> {
+    let body = request.body.to_string();
+    format!(
+        "POST /v1/execute HTTP/1.1\r\nhost: runner\r\nauthorization: Bearer {}\r\nx-alga-tenant: {}\r\nx-alga-extension: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        request.token.as_deref().unwrap_or_default(),
+        request.tenant,
+        request.extension,
+        body.len(),
+    )
+    .into_bytes()
+}
+
+fn runner_world() -> impl Future<Output = World> {
+    // Room for all 32 connections within one install's share.
+    World::with_settings(&[("pool", "512")])
+}
+
+/// (a) Answers the same request with the same JSON, doing nothing for it. The request is made by a world that is then gone.
+fn measure_bare(duration: Duration) -> Measured {
+    let request = on_core(SERVER_CORE, async || http_request(&hello(&runner_world().await).await))
+        .join()
+        .unwrap();
+    let (sender, address) = mpsc::channel();
+    on_core(SERVER_CORE, async move || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        sender.send(listener.local_addr().unwrap()).unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            tokio::spawn(async move {
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service_fn(bare))
+                    .await
+                    .ok();
+            });
+        }
+    });
+    let address: SocketAddr = address.recv().unwrap();
+    let measured = on_core(LOAD_CORE, async move || {
+        drive(address, request, ANSWER.as_bytes(), duration).await
+    });
+    measured.join().unwrap()
+}
+
+async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let wire: WireRequest<'_> = serde_json::from_slice(&body).unwrap();
+    let reply = WireReply {
+        status: 200,
+        headers: vec![("content-type".into(), OneOrMany::One("application/json".into()))],
+        body_b64: Some(ANSWER.into()),
+        error: None,
+        usage: Usage::default(),
+        request_id: wire.context.tenant_id.clone(),
+    };
+    let json = serde_json::to_vec(&reply).unwrap();
+    Ok(hyper::Response::builder()
+        .header("content-type", "application/json")
+        .body(Full::new(json.into()))
+        .unwrap())
+}
+
+/// The runner with every protection on; before it is loaded, (b) and the cold start on the same core.
+fn measure_runner(duration: Duration, figures: &mut Figures) -> Measured {
+    let (sender, ready) = mpsc::channel();
+    let (finish, finished) = tokio::sync::oneshot::channel();
+    let server = on_core(SERVER_CORE, async move || {
+        let world = runner_world().await;
+        let request = hello(&world).await;
+        let world = world.restart().await;
+        let cold = first_request(&world, &request).await;
+        let (p50, p99) = invoke_without_http(&world, &request).await;
+        for _ in 0..1_000 {
+            world.execute(&request).await;
+        }
+        let compilations = world.platform().execute.loader().compilations();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        sender.send((address, http_request(&request))).unwrap();
+        let stop = async { finished.await.unwrap_or_default() };
+        alga_server::serve(listener, world.router(), stop).await.unwrap();
+        (cold, p50, p99, compilations)
+    });
+    let (address, request) = ready.recv().unwrap();
+    let measured = on_core(LOAD_CORE, async move || {
+        drive(address, request, ANSWER.as_bytes(), duration).await
+    })
+    .join()
+    .unwrap();
+    finish.send(()).unwrap();
+    let (cold, p50, p99, compilations) = server.join().unwrap();
+    figures.add(
+        "first request from the machine-code cache",
+        cold.as_secs_f64() * 1000.0,
+        "ms",
+        Target::AtMost(10.0),
+    );
+    figures.add(
+        "compilations in the runner for 1000 requests",
+        compilations as f64,
+        "",
+        Target::AtMost(1.0),
+    );
+    figures.add("store + instantiate + call, p50", p50, "us", Target::AtMost(35.0));
+    figures.add("store + instantiate + call, p99", p99, "us", Target::None);
+    measured
+}
+
+async fn first_request(world: &World, request: &ExecuteRequest) -> Duration {
+    let started = Instant::now();
+    let answer = world.execute(request).await;
+    let took = started.elapsed();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    took
+}
+
+/// (b)
+async fn invoke_without_http(world: &World, request: &ExecuteRequest) -> (f64, f64) {
+    let context = &request.body["context"];
+    let text = |name: &str| context[name].as_str().unwrap().to_owned();
+    let content_hash: Digest = text("content_hash").parse().unwrap();
+    let permit = || {
+        Arc::new(Permit {
+            identity: Identity {
+                request: "r-1".parse().unwrap(),
+                tenant: text("tenant_id").parse().unwrap(),
+                extension: text("extension_id").parse().unwrap(),
+                install: text("install_id").parse().unwrap(),
+                version: None,
+            },
+            trigger: Trigger::Http,
+            config: Arc::new(BTreeMap::new()),
+            grants: GrantSet::defaults(),
+            memory_bytes: 64 * 1024 * 1024,
+            deadline: Instant::now() + Duration::from_secs(5),
+        })
+    };
+    let mut latencies = Vec::new();
+    for round in 0..22_000 {
+        let permit = permit();
+        let started = Instant::now();
+        let status = measuring::invoke_once(&world.platform().execute, content_hash, &permit).await;
+        let took = started.elapsed();
+        assert_eq!(status, Some(200));
+        if round >= 2_000 {
+            latencies.push(took.as_nanos() as u64);
+        }
+    }
+    latencies.sort_unstable();
+    let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize] as f64 / 1000.0;
+    (at(0.5), at(0.99))
+}

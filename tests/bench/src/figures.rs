@@ -1,0 +1,81 @@
+//! `{machine, commit, figures: {name: {value, unit, target, met}}}`.
+
+use serde_json::{Map, Value, json};
+use std::process::Command;
+
+/// What a figure should be.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    None,
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+#[derive(Default)]
+pub(crate) struct Figures(Vec<(&'static str, f64, &'static str, Target)>);
+
+impl Figures {
+    pub(crate) fn add(&mut self, name: &'static str, value: f64, unit: &'static str, target: Target) {
+        self.0.push((name, value, unit, target));
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let mut figures = Map::new();
+        for (name, value, unit, target) in &self.0 {
+            let (wanted, met) = judged(*value, *target);
+            figures.insert(
+                (*name).to_owned(),
+                json!({ "value": value, "unit": unit, "target": wanted, "met": met }),
+            );
+        }
+        let report = json!({ "machine": machine(), "commit": output("git", &["rev-parse", "--short", "HEAD"]), "figures": figures });
+        serde_json::to_string_pretty(&report).unwrap()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{}\n", machine());
+        for (name, value, unit, target) in &self.0 {
+            let (wanted, met) = judged(*value, *target);
+            let verdict = match met {
+                Value::Bool(true) => "met",
+                Value::Bool(false) => "MISSED",
+                _ => "",
+            };
+            text += &format!(
+                "{name:<46} {value:>12.2} {unit:<10} {:<10} {verdict}\n",
+                wanted.as_str().unwrap_or_default()
+            );
+        }
+        text
+    }
+}
+
+fn judged(value: f64, target: Target) -> (Value, Value) {
+    match target {
+        Target::None => (Value::Null, Value::Null),
+        Target::AtLeast(least) => (json!(format!(">= {least}")), json!(value >= least)),
+        Target::AtMost(most) => (json!(format!("<= {most}")), json!(value <= most)),
+    }
+}
+
+/// Processor, cores, and what else the machine was doing.
+fn machine() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name\t: "))
+        .unwrap_or("unknown processor");
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "{model}, {cores} cores, load {}",
+        load.split(' ').next().unwrap_or_default()
+    )
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
+}

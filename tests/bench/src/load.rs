@@ -1,0 +1,126 @@
+//! A closed loop of keep-alive connections from one pinned core, cheap enough not to be what is measured.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Connections at the same time.
+const CONNECTIONS: usize = 32;
+
+pub(crate) struct Measured {
+    pub(crate) requests_per_second: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+}
+
+/// Runs a future on a thread of its own, pinned to a core, with a runtime that has no other thread.
+pub(crate) fn on_core<T: Send + 'static>(
+    core: usize,
+    work: impl AsyncFnOnce() -> T + Send + 'static,
+) -> std::thread::JoinHandle<T> {
+    std::thread::spawn(move || {
+        let mut cores = rustix::thread::CpuSet::new();
+        cores.set(core);
+        rustix::thread::sched_setaffinity(None, &cores).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(work())
+    })
+}
+
+/// Sends the same request again and again; every answer must be 200 and contain `expected`.
+pub(crate) async fn drive(
+    address: SocketAddr,
+    request: Vec<u8>,
+    expected: &'static [u8],
+    duration: Duration,
+) -> Measured {
+    let request = Arc::new(request);
+    // Warm-up, not counted.
+    connections(address, &request, expected, Duration::from_secs(1)).await;
+    let started = Instant::now();
+    let mut latencies = connections(address, &request, expected, duration).await;
+    let seconds = started.elapsed().as_secs_f64();
+    latencies.sort_unstable();
+    let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize] as f64 / 1000.0;
+    Measured {
+        requests_per_second: latencies.len() as f64 / seconds,
+        p50_us: at(0.5),
+        p99_us: at(0.99),
+    }
+}
+
+async fn connections(
+    address: SocketAddr,
+    request: &Arc<Vec<u8>>,
+    expected: &'static [u8],
+    duration: Duration,
+) -> Vec<u64> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|_| tokio::spawn(connection(address, Arc::clone(request), expected, Arc::clone(&stop))))
+        .collect();
+    tokio::time::sleep(duration).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await.unwrap());
+    }
+    latencies
+}
+
+async fn connection(
+    address: SocketAddr,
+    request: Arc<Vec<u8>>,
+    expected: &'static [u8],
+    stop: Arc<AtomicBool>,
+) -> Vec<u64> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut latencies = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    while !stop.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        stream.write_all(&request).await.unwrap();
+        let length = read_response(&mut stream, &mut buffer).await;
+        latencies.push(started.elapsed().as_nanos() as u64);
+        let response = &buffer[..length];
+        assert!(
+            response.starts_with(b"HTTP/1.1 200") && find(response, expected).is_some(),
+            "{}",
+            String::from_utf8_lossy(response)
+        );
+    }
+    latencies
+}
+
+async fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+        assert!(read > 0, "the server closed the connection");
+        filled += read;
+        let Some(head) = find(&buffer[..filled], b"\r\n\r\n") else {
+            continue;
+        };
+        let text = std::str::from_utf8(&buffer[..head]).unwrap();
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .unwrap()
+            .parse::<usize>()
+            .unwrap();
+        if filled >= head + 4 + length {
+            return filled;
+        }
+    }
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
+}

@@ -1,0 +1,133 @@
+//! Imports point downwards only; rooms on one floor do not import each other.
+
+use crate::shell::{Outcome, cargo, output, root};
+use serde_json::Value;
+
+/// The floor of every crate. The guest side and the tools stand beside the house.
+const FLOORS: [(&str, u32); 14] = [
+    ("alga-errors", 0),
+    ("alga-bundle", 1),
+    ("alga-engine", 2),
+    ("alga-auth", 2),
+    ("alga-signing", 2),
+    ("alga-compiler", 3),
+    ("alga-capabilities", 3),
+    ("alga-store", 3),
+    ("alga-execute", 4),
+    ("alga-registry-api", 4),
+    ("alga-gateway", 5),
+    ("alga-server", 6),
+    ("alga-toolchain", 0),
+    ("alga", 7),
+];
+/// Guests share only `wit/` with the host.
+const GUEST_SIDE: [&str; 5] = [
+    "alga-sdk",
+    "alga-sdk-macros",
+    "example-hello",
+    "example-agreements",
+    "alga-test-guests",
+];
+/// Who may use what.
+const ONLY_IN: [(&str, &[&str]); 5] = [
+    ("sqlx", &["alga-store"]),
+    ("object_store", &["alga-store"]),
+    (
+        "wasmtime",
+        &["alga-engine", "alga-compiler", "alga-capabilities", "alga-execute"],
+    ),
+    (
+        "axum",
+        &[
+            "alga-execute",
+            "alga-registry-api",
+            "alga-gateway",
+            "alga-server",
+            "alga-harness",
+        ],
+    ),
+    ("ed25519-dalek", &["alga-signing", "alga-auth"]),
+];
+
+pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
+    let metadata = output(&mut cargo(&[
+        "metadata",
+        "--format-version",
+        "1",
+        "--no-deps",
+        "--offline",
+    ]))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    for package in metadata.get("packages").and_then(Value::as_array).into_iter().flatten() {
+        check_package(package, problems);
+    }
+    check_no_compiler_in_reach(problems);
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn floor(name: &str) -> Option<u32> {
+    FLOORS.iter().find(|(other, _)| *other == name).map(|(_, floor)| *floor)
+}
+
+fn check_package(package: &Value, problems: &mut Vec<String>) {
+    let name = text(package, "name");
+    let is_guest = GUEST_SIDE.contains(&name);
+    let is_tool = text(package, "manifest_path").starts_with(&root().join("tests").display().to_string()) && !is_guest;
+    if floor(name).is_none() && !is_guest && !is_tool {
+        problems.push(format!("{name} has no floor; give it one in tidy/floors.rs"));
+    }
+    for dependency in package
+        .get("dependencies")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let is_development = text(dependency, "kind") == "dev";
+        if is_tool || is_development {
+            continue;
+        }
+        check_edge(name, text(dependency, "name"), is_guest, problems);
+    }
+}
+
+fn check_edge(name: &str, dependency: &str, is_guest: bool, problems: &mut Vec<String>) {
+    if let Some((_, allowed)) = ONLY_IN.iter().find(|(only, _)| *only == dependency)
+        && !allowed.contains(&name)
+    {
+        problems.push(format!("{name} uses {dependency}; only {} may", allowed.join(", ")));
+    }
+    let theirs = floor(dependency);
+    if is_guest && theirs.is_some() {
+        problems.push(format!("{name} is a guest and imports {dependency}"));
+    }
+    if let (Some(ours), Some(theirs)) = (floor(name), theirs)
+        && theirs >= ours
+    {
+        problems.push(format!(
+            "{name} (floor {ours}) imports {dependency} (floor {theirs}); imports point downwards"
+        ));
+    }
+}
+
+/// The process that executes tenants' code has no compiler in it: built by itself, `alga` has no cranelift.
+fn check_no_compiler_in_reach(problems: &mut Vec<String>) {
+    let tree = [
+        "tree",
+        "--package",
+        "alga",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--offline",
+    ];
+    match output(&mut cargo(&tree)) {
+        Ok(tree) if tree.contains("cranelift-codegen ") => problems.push("alga has a compiler in it".to_owned()),
+        Ok(_) => {}
+        Err(error) => problems.push(format!("cargo tree: {error}")),
+    }
+}
