@@ -17,7 +17,7 @@ impl fmt::Display for Chain<'_> {
         let mut next = self.0.source();
         while let Some(cause) = next {
             let text = cause.to_string();
-            if !told.ends_with(&text) {
+            if !told.contains(&text) {
                 write!(formatter, ": {text}")?;
                 told = text;
             }

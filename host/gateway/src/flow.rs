@@ -8,7 +8,7 @@ use alga_auth::{Access, Caller, UserType};
 use alga_bundle::{Endpoint, RequestId, TenantId};
 use alga_errors::{Code, Problem, chain};
 use alga_execute::limits::BODY_BYTES;
-use alga_execute::{WireContext, WireHttp, WireLimits, WireReply, WireRequest};
+use alga_execute::{Usage, WireContext, WireHttp, WireLimits, WireReply, WireRequest};
 use alga_store::Install;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -303,17 +303,22 @@ fn to_client(status: StatusCode, reply: &Bytes, endpoint: &Endpoint) -> Result<R
     let mut response = Response::new(Body::from(body.unwrap_or_default()));
     *response.status_mut() = StatusCode::from_u16(reply.status).map_err(Problem::internal)?;
     *response.headers_mut() = for_client(&reply.headers, endpoint.cacheable);
-    let usage = format!(
-        "total;dur={:.3}, cpu;dur={:.3}",
-        Duration::from_micros(reply.usage.duration_us).as_secs_f64() * 1000.0,
-        Duration::from_micros(reply.usage.cpu_us).as_secs_f64() * 1000.0
-    );
-    if let Ok(value) = HeaderValue::from_str(&usage) {
+    if let Ok(value) = HeaderValue::from_str(&server_timing(&reply.usage)) {
         response
             .headers_mut()
             .insert(HeaderName::from_static("server-timing"), value);
     }
     Ok(response)
+}
+
+/// What the execution cost, for browsers and `alga call` (W3C Server Timing): milliseconds, and the peak of memory in bytes.
+fn server_timing(usage: &Usage) -> String {
+    let milliseconds = |microseconds: u64| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
+    let (total, cpu) = (milliseconds(usage.duration_us), milliseconds(usage.cpu_us));
+    format!(
+        "total;dur={total:.3}, cpu;dur={cpu:.3}, memory;desc=\"{}\"",
+        usage.memory_peak_bytes
+    )
 }
 
 fn refused(problem: &Problem, request_id: &RequestId) -> Response {

@@ -8,7 +8,7 @@ use std::process::Command;
 /// A way to build for [`TARGET`] that works on this machine.
 #[derive(Debug, Clone)]
 pub struct GuestToolchain {
-    /// Environment that cargo needs; empty when the target is simply installed.
+    /// Environment that cargo needs.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
@@ -19,17 +19,13 @@ impl GuestToolchain {
     /// [`ToolchainError::NoTarget`] with what the reader can do.
     pub fn find(cache: &Path, progress: Progress<'_>) -> Result<Self, ToolchainError> {
         if target_is_installed() {
-            return Ok(Self {
-                environment: Vec::new(),
-            });
+            return Ok(Self::plain());
         }
         if downloads_are_allowed() {
             progress("adding the wasm32-unknown-unknown target with rustup");
             run_quietly(Command::new("rustup").args(["target", "add", TARGET])).ok();
             if target_is_installed() {
-                return Ok(Self {
-                    environment: Vec::new(),
-                });
+                return Ok(Self::plain());
             }
         }
         let compiler = match DebianCompiler::find() {
@@ -42,6 +38,20 @@ impl GuestToolchain {
         })
     }
 }
+
+impl GuestToolchain {
+    /// The target is simply installed.
+    fn plain() -> Self {
+        Self {
+            environment: vec![(RUSTFLAGS_VARIABLE, GUEST_RUSTFLAGS.to_owned())],
+        }
+    }
+}
+
+const RUSTFLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
+/// 128 KiB of stack instead of the linker's 1 MiB: the host wipes a guest's whole memory after every request, so memory that is
+/// reserved and hardly used is paid for by everybody.
+const GUEST_RUSTFLAGS: &str = "-Clink-arg=-zstack-size=131072";
 
 /// A rustc that comes with the source of its library.
 pub(crate) struct DebianCompiler {
@@ -92,8 +102,8 @@ impl DebianCompiler {
         vec![
             ("RUSTC", self.rustc.display().to_string()),
             (
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-                format!("--sysroot={}", sysroot.display()),
+                RUSTFLAGS_VARIABLE,
+                format!("--sysroot={} {GUEST_RUSTFLAGS}", sysroot.display()),
             ),
             (
                 "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",

@@ -1,7 +1,7 @@
 //! `bench execute`: the runner beside (a) a bare handler that reads and answers the same JSON and (b) the call without HTTP.
 
 use crate::figures::{Figures, Target};
-use crate::load::{Measured, drive, on_core};
+use crate::load::{Measured, from_another_process, on_core};
 use alga_bundle::Digest;
 use alga_capabilities::{GrantSet, Identity, Permit, Trigger};
 use alga_execute::{OneOrMany, Usage, WireReply, WireRequest, measuring};
@@ -24,9 +24,8 @@ const LOAD_CORE: usize = 1;
 const ANSWER: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
-    let duration = Duration::from_secs(seconds);
-    let bare = measure_bare(duration);
-    let runner = measure_runner(duration, figures);
+    let bare = measure_bare(seconds);
+    let runner = measure_runner(seconds, figures);
     figures.add(
         "bare handler, requests per second per core",
         bare.requests_per_second,
@@ -78,7 +77,7 @@ fn runner_world() -> impl Future<Output = World> {
 }
 
 /// (a) Answers the same request with the same JSON, doing nothing for it. The request is made by a world that is then gone.
-fn measure_bare(duration: Duration) -> Measured {
+fn measure_bare(seconds: u64) -> Measured {
     let request = on_core(SERVER_CORE, async || http_request(&hello(&runner_world().await).await))
         .join()
         .unwrap();
@@ -98,10 +97,7 @@ fn measure_bare(duration: Duration) -> Measured {
         }
     });
     let address: SocketAddr = address.recv().unwrap();
-    let measured = on_core(LOAD_CORE, async move || {
-        drive(address, request, ANSWER.as_bytes(), duration).await
-    });
-    measured.join().unwrap()
+    from_another_process(LOAD_CORE, seconds, address, &request, ANSWER)
 }
 
 async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
@@ -123,7 +119,7 @@ async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<
 }
 
 /// The runner with every protection on; before it is loaded, (b) and the cold start on the same core.
-fn measure_runner(duration: Duration, figures: &mut Figures) -> Measured {
+fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
     let (sender, ready) = mpsc::channel();
     let (finish, finished) = tokio::sync::oneshot::channel();
     let server = on_core(SERVER_CORE, async move || {
@@ -144,11 +140,7 @@ fn measure_runner(duration: Duration, figures: &mut Figures) -> Measured {
         (cold, p50, p99, compilations)
     });
     let (address, request) = ready.recv().unwrap();
-    let measured = on_core(LOAD_CORE, async move || {
-        drive(address, request, ANSWER.as_bytes(), duration).await
-    })
-    .join()
-    .unwrap();
+    let measured = from_another_process(LOAD_CORE, seconds, address, &request, ANSWER);
     finish.send(()).unwrap();
     let (cold, p50, p99, compilations) = server.join().unwrap();
     figures.add(

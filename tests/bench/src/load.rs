@@ -1,6 +1,9 @@
 //! A closed loop of keep-alive connections from one pinned core, cheap enough not to be what is measured.
 
+use serde_json::{Value, json};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -33,13 +36,60 @@ pub(crate) fn on_core<T: Send + 'static>(
     })
 }
 
-/// Sends the same request again and again; every answer must be 200 and contain `expected`.
-pub(crate) async fn drive(
+/// Drives `address` from another process, pinned to `core`.
+pub(crate) fn from_another_process(
+    core: usize,
+    seconds: u64,
     address: SocketAddr,
-    request: Vec<u8>,
-    expected: &'static [u8],
-    duration: Duration,
+    request: &[u8],
+    expected: &str,
 ) -> Measured {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["load", "--seconds", &seconds.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let order =
+        json!({ "core": core, "address": address, "request": String::from_utf8_lossy(request), "expected": expected });
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(order.to_string().as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "the load ended early");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |name: &str| told[name].as_f64().unwrap();
+    Measured {
+        requests_per_second: number("rps"),
+        p50_us: number("p50"),
+        p99_us: number("p99"),
+    }
+}
+
+/// The other process.
+pub(crate) fn serve_parent(seconds: u64) {
+    let order: Value = serde_json::from_reader(std::io::stdin()).unwrap();
+    let text = |name: &str| order[name].as_str().unwrap().to_owned();
+    let (address, request, expected) = (
+        text("address").parse().unwrap(),
+        text("request").into_bytes(),
+        text("expected"),
+    );
+    let expected: &'static [u8] = expected.leak().as_bytes();
+    let core = order["core"].as_u64().unwrap() as usize;
+    let drive = async move || drive(address, request, expected, Duration::from_secs(seconds)).await;
+    let measured = on_core(core, drive).join().unwrap();
+    println!(
+        "{}",
+        json!({ "rps": measured.requests_per_second, "p50": measured.p50_us, "p99": measured.p99_us })
+    );
+}
+
+/// Sends the same request again and again; every answer must be 200 and contain `expected`.
+async fn drive(address: SocketAddr, request: Vec<u8>, expected: &'static [u8], duration: Duration) -> Measured {
     let request = Arc::new(request);
     // Warm-up, not counted.
     connections(address, &request, expected, Duration::from_secs(1)).await;

@@ -12,6 +12,9 @@ use figures::Figures;
 enum Name {
     /// POST /v1/execute of a warm runner beside a bare handler and beside the call alone
     Execute,
+    /// The load of a benchmark, in a process of its own: its threads must not share memory mappings with the server
+    #[value(hide = true)]
+    Load,
 }
 
 #[derive(Parser)]
@@ -29,6 +32,7 @@ fn main() {
     let mut figures = Figures::default();
     match arguments.name {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
+        Name::Load => return load::serve_parent(arguments.seconds),
     }
     println!("{}", if arguments.json { figures.json() } else { figures.text() });
 }

@@ -21,6 +21,7 @@ pub struct World {
     key: Arc<SigningKey>,
     platform: Platform,
     secrets: Secrets,
+    settings: Vec<(String, String)>,
 }
 
 impl World {
@@ -32,6 +33,10 @@ impl World {
     /// The same with settings, by their keys in the configuration file.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
+        let settings = settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         Self::start(folder, Arc::new(SigningKey::generate().unwrap()), settings).await
     }
 
@@ -42,13 +47,14 @@ impl World {
             key,
             platform,
             secrets,
+            settings,
         } = self;
         platform.close().await;
         drop((platform, secrets));
-        Self::start(folder, key, &[]).await
+        Self::start(folder, key, settings).await
     }
 
-    async fn start(folder: Arc<TempDir>, key: Arc<SigningKey>, settings: &[(&str, &str)]) -> Self {
+    async fn start(folder: Arc<TempDir>, key: Arc<SigningKey>, settings: Vec<(String, String)>) -> Self {
         let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
         let mut flags = BTreeMap::from([
             ("data".to_owned(), folder.path().display().to_string()),
@@ -57,11 +63,7 @@ impl World {
             ("pool".to_owned(), "32".to_owned()),
             ("dev".to_owned(), "true".to_owned()),
         ]);
-        flags.extend(
-            settings
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
-        );
+        flags.extend(settings.iter().cloned());
         let config = Config::load(&flags, &|_| None, None).unwrap();
         let platform = Platform::start(&config).await.unwrap();
         let secrets = Secrets::open(folder.path()).unwrap();
@@ -70,6 +72,7 @@ impl World {
             key,
             platform,
             secrets,
+            settings,
         }
     }
 
