@@ -12,7 +12,7 @@ pub fn answer(
     out: wasi::ResponseOutparam,
 ) {
     std::panic::set_hook(Box::new(|panic| {
-        log::error(&format!("the extension panicked: {panic}"))
+        log::error(&format!("the extension panicked: {panic}"));
     }));
     let response = handler(Request::new(raw)).unwrap_or_else(|error| {
         if let Some(text) = error.secret_text() {
@@ -20,10 +20,10 @@ pub fn answer(
         }
         error.into_response()
     });
-    send(response, out);
+    send(&response, out);
 }
 
-fn send(response: Response, out: wasi::ResponseOutparam) {
+fn send(response: &Response, out: wasi::ResponseOutparam) {
     let Ok(fields) = wasi::Fields::from_list(&response.headers) else {
         log::error("a response header has a name or value that HTTP does not allow");
         return wasi::ResponseOutparam::set(out, Err(wasi::ErrorCode::InternalError(None)));

@@ -2,7 +2,7 @@
 
 use crate::{Error, Method, Request, Response, Result};
 
-type Handler = fn(Request) -> Result<Response>;
+type Handler = fn(&Request) -> Result<Response>;
 
 /// Methods and paths, each with its function.
 ///
@@ -11,7 +11,7 @@ type Handler = fn(Request) -> Result<Response>;
 /// ```
 /// use alga::prelude::*;
 ///
-/// fn greet(request: Request) -> Result<Response> {
+/// fn greet(request: &Request) -> Result<Response> {
 ///     Ok(Response::text(format!("Hello, {}!", request.param("name")?)))
 /// }
 ///
@@ -70,7 +70,7 @@ impl Router {
                 && let Some(params) = matches(pattern, request.path())
             {
                 request.set_params(params);
-                return handler(request);
+                return handler(&request);
             }
         }
         Err(Error::NotFound(format!("no route for {}", request.path())))

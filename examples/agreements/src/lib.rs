@@ -36,13 +36,13 @@ fn handle(request: Request) -> Result<Response> {
         .handle(request)
 }
 
-fn list(request: Request) -> Result<Response> {
+fn list(request: &Request) -> Result<Response> {
     let page = AGREEMENTS.list("", PAGE, request.query("cursor").as_deref())?;
     let agreements: Vec<Shown> = page.records.into_iter().map(shown).collect();
     Response::json(&serde_json::json!({ "agreements": agreements, "next_cursor": page.next_cursor }))
 }
 
-fn create(request: Request) -> Result<Response> {
+fn create(request: &Request) -> Result<Response> {
     let agreement: Agreement = checked(request.json()?)?;
     // The request's id is unique and nobody else has it: a repeated request cannot make two agreements.
     let id = context::current().request_id;
@@ -56,11 +56,11 @@ fn create(request: Request) -> Result<Response> {
     .with_status(201))
 }
 
-fn read(request: Request) -> Result<Response> {
+fn read(request: &Request) -> Result<Response> {
     Response::json(&shown(find(request.param("id")?)?))
 }
 
-fn change(request: Request) -> Result<Response> {
+fn change(request: &Request) -> Result<Response> {
     let id = request.param("id")?.to_owned();
     let base = request.query("revision").and_then(|text| text.parse().ok());
     let base: u64 = base.ok_or_else(|| Error::BadRequest("say which revision you changed: ?revision=…".into()))?;
@@ -74,7 +74,7 @@ fn change(request: Request) -> Result<Response> {
     })
 }
 
-fn delete(request: Request) -> Result<Response> {
+fn delete(request: &Request) -> Result<Response> {
     let id = request.param("id")?;
     if !AGREEMENTS.delete(id)? {
         return Err(not_found(id));

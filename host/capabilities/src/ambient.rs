@@ -262,7 +262,7 @@ impl WasiHttpHooks for Hooks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock::Host as _, wall_clock::Host as _};
+    use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
 
     #[test]
     fn clocks_tell_whole_milliseconds_only() {

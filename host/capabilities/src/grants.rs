@@ -51,7 +51,7 @@ impl GrantSet {
     }
 
     /// What a component needs and this set does not have.
-    pub fn missing<'a>(self, proof: &'a CapabilityProof) -> impl Iterator<Item = &'a CapabilityName> {
+    pub fn missing(self, proof: &CapabilityProof) -> impl Iterator<Item = &CapabilityName> {
         proof.capabilities.iter().filter(move |name| !self.holds(name))
     }
 }

@@ -81,7 +81,7 @@ mod tests {
         let good = Digest::of(b"").to_string();
         assert!(good.parse::<Digest>().is_ok());
         let upper = good.to_uppercase();
-        let short = &good[..good.len() - 1];
+        let short = good.strip_suffix(|_: char| true).unwrap();
         let long = format!("{good}0");
         let full_width = good.replace('0', "\u{ff10}");
         for bad in [
@@ -92,7 +92,7 @@ mod tests {
             "",
             "sha256:",
             "../etc",
-            &good[7..],
+            good.strip_prefix("sha256:").unwrap(),
             " ",
         ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");

@@ -89,7 +89,6 @@ impl World {
     }
 
     /// All routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.platform.router.clone()
     }
