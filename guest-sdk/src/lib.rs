@@ -7,6 +7,8 @@ mod export;
 mod http;
 pub mod kv;
 pub mod log;
+#[cfg(target_family = "wasm")]
+mod memory;
 mod router;
 pub mod time;
 

@@ -42,7 +42,7 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
     let (head, body) = request.into_parts();
     let mut request_id = header(&head.headers, "x-request-id").and_then(|text| text.parse().ok());
     let done = answer(&service, &head.headers, body, &mut request_id, started).await;
-    let request_id = request_id.unwrap_or_else(new_request_id);
+    let request_id = request_id.unwrap_or_else(RequestId::unique);
     match &done {
         Ok(outcome) => match &outcome.result {
             Ok(response) => answered(response, outcome.usage, &request_id),
@@ -76,7 +76,7 @@ async fn answer(
     let wire: crate::WireRequest<'_> =
         serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let chosen = wire.context.request_id.as_deref().and_then(|text| text.parse().ok());
-    let id = chosen.or_else(|| request_id.clone()).unwrap_or_else(new_request_id);
+    let id = chosen.or_else(|| request_id.clone()).unwrap_or_else(RequestId::unique);
     *request_id = Some(id.clone());
     let required =
         |name: &'static str| header(headers, name).ok_or_else(|| bad_request(format!("the header {name} is required")));
@@ -103,10 +103,6 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     header(headers, AUTHORIZATION.as_str())?.strip_prefix("Bearer ")
-}
-
-fn new_request_id() -> RequestId {
-    RequestId::from_bytes(uuid::Uuid::now_v7().into_bytes())
 }
 
 fn answered(response: &GuestResponse, usage: Usage, request_id: &RequestId) -> Response {

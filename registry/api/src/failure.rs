@@ -1,3 +1,4 @@
+use alga_bundle::RequestId;
 use alga_errors::{Code, Problem, chain};
 use alga_store::StoreError;
 use axum::Json;
@@ -30,7 +31,7 @@ impl From<StoreError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let request_id = RequestId::unique().to_string();
         let problem = self.0;
         tracing::info!(target: "alga::registry", request = %request_id, code = problem.code().as_str(), cause = %chain(&problem), "refused");
         let status = StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
