@@ -2,13 +2,16 @@
 //!
 //! Rust's own allocator for this target asks the host for more memory at its first allocation, in every request; growing memory costs the
 //! host two system calls. This one starts in a region that is part of the component's initial memory and grows only beyond it.
-#![expect(unsafe_code, reason = "an allocator works on raw memory; a mistake here stays inside the guest's own sandbox")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator works on raw memory; a mistake here stays inside the guest's own sandbox"
+)]
 
 use core::alloc::Layout;
 use core::arch::wasm32;
-use talc::cell::TalcSyncCell;
 use talc::base::Talc;
 use talc::base::binning::Binning;
+use talc::cell::TalcSyncCell;
 use talc::source::Source;
 use talc::wasm::WasmBinning;
 
@@ -20,7 +23,8 @@ const PAGE_BYTES: usize = 64 * 1024;
 const RECORDS_BYTES: usize = 4 * 1024;
 
 #[global_allocator]
-static ALLOCATOR: TalcSyncCell<InitialThenGrow, WasmBinning> = TalcSyncCell::new_wasm(InitialThenGrow { has_initial: true });
+static ALLOCATOR: TalcSyncCell<InitialThenGrow, WasmBinning> =
+    TalcSyncCell::new_wasm(InitialThenGrow { has_initial: true });
 
 static mut INITIAL: [u8; INITIAL_BYTES] = [0; INITIAL_BYTES];
 
@@ -35,15 +39,22 @@ unsafe impl Source for InitialThenGrow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         if core::mem::take(&mut talc.source.has_initial) {
             // SAFETY: the region is named here alone and handed over once.
-            return unsafe { talc.claim((&raw mut INITIAL).cast(), INITIAL_BYTES) }.map(|_| ()).ok_or(());
+            return unsafe { talc.claim((&raw mut INITIAL).cast(), INITIAL_BYTES) }
+                .map(|_| ())
+                .ok_or(());
         }
-        let needed = layout.size().saturating_add(layout.align()).saturating_add(RECORDS_BYTES);
+        let needed = layout
+            .size()
+            .saturating_add(layout.align())
+            .saturating_add(RECORDS_BYTES);
         let pages = needed.div_ceil(PAGE_BYTES);
         let before = wasm32::memory_grow::<0>(pages);
         if before == usize::MAX {
             return Err(());
         }
         // SAFETY: the host has just made these pages; nobody else has been told of them.
-        unsafe { talc.claim((before * PAGE_BYTES) as *mut u8, pages * PAGE_BYTES) }.map(|_| ()).ok_or(())
+        unsafe { talc.claim((before * PAGE_BYTES) as *mut u8, pages * PAGE_BYTES) }
+            .map(|_| ())
+            .ok_or(())
     }
 }
