@@ -119,6 +119,22 @@ async fn no_token_a_wrong_one_and_one_for_another_audience_are_unauthenticated()
 }
 
 #[tokio::test]
+async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
+    let world = World::new().await;
+    let good = world.with_guest("answers_ok", &[]).await;
+    let stranger = ExecuteRequest {
+        token: Some("nonsense".into()),
+        ..good
+    };
+    let answer = world.execute_bytes(&stranger, vec![b' '; 20 * 1024 * 1024]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (401, "unauthenticated"),
+        "not 413: nobody counted it"
+    );
+}
+
+#[tokio::test]
 async fn token_header_and_body_that_disagree_are_refused_before_anything_happens() {
     let world = World::new().await;
     let good = world.with_guest("answers_ok", &[]).await;

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const BODY_BYTES: usize = 10 * 1024 * 1024;
 /// Bytes of the JSON of `POST /v1/execute`: a full body in base64, headers and context.
 pub const WIRE_BYTES: usize = BODY_BYTES / 3 * 4 + 1024 * 1024;
+/// Time in which a request's body must have arrived: a client that sends a byte a minute holds a connection and memory.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Headers of a request or response.
 pub const HEADERS: usize = 100;
 /// Bytes of all headers of a request or response.

@@ -1,7 +1,7 @@
 //! HTTP in front of the service.
 
 use crate::admit::{CallerHeaders, bad_request};
-use crate::limits::WIRE_BYTES;
+use crate::limits::{BODY_TIMEOUT, WIRE_BYTES};
 use crate::service::{ExecuteService, Incoming, Outcome};
 use crate::wire::{OneOrMany, WireReply};
 use crate::{GuestResponse, Usage};
@@ -14,11 +14,13 @@ use axum::routing::{get, post};
 use axum::{Router, http::StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::time::timeout;
 
 /// The runner's routes.
 pub fn router(service: Arc<ExecuteService>) -> Router {
@@ -63,16 +65,9 @@ async fn answer(
     request_id: &mut Option<RequestId>,
     started: Instant,
 ) -> Result<Arc<Outcome>, Problem> {
-    // Nobody without a token makes us read a body.
-    let token =
-        bearer(headers).ok_or_else(|| Problem::new(Code::Unauthenticated, "a valid service token is required"))?;
-    let too_large = |_| {
-        Problem::new(
-            Code::PayloadTooLarge,
-            format!("the request has more than {WIRE_BYTES} bytes, or broke off"),
-        )
-    };
-    let bytes = to_bytes(body, WIRE_BYTES).await.map_err(too_large)?;
+    let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
+    let grant = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
+    let bytes = read_body(body).await?;
     let wire: crate::WireRequest<'_> =
         serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let chosen = wire.context.request_id.as_deref().and_then(|text| text.parse().ok());
@@ -81,7 +76,7 @@ async fn answer(
     let required =
         |name: &'static str| header(headers, name).ok_or_else(|| bad_request(format!("the header {name} is required")));
     let incoming = Incoming {
-        token,
+        grant,
         headers: CallerHeaders {
             tenant: required("x-alga-tenant")?,
             extension: required("x-alga-extension")?,
@@ -92,6 +87,18 @@ async fn answer(
         started,
     };
     service.execute(incoming).await
+}
+
+async fn read_body(body: Body) -> Result<Bytes, Problem> {
+    let arrived = timeout(BODY_TIMEOUT, to_bytes(body, WIRE_BYTES)).await;
+    let arrived = arrived.map_err(|_| bad_request("the body did not arrive in time"))?;
+    let too_large = |_| {
+        Problem::new(
+            Code::PayloadTooLarge,
+            format!("the request has more than {WIRE_BYTES} bytes, or broke off"),
+        )
+    };
+    arrived.map_err(too_large)
 }
 
 /// A header that is there exactly once.

@@ -43,7 +43,7 @@ pub struct ExecuteService {
 
 /// A request as it came, not yet believed.
 pub(crate) struct Incoming<'a> {
-    pub(crate) token: &'a str,
+    pub(crate) grant: Arc<ServiceGrant>,
     pub(crate) headers: CallerHeaders<'a>,
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) wire: WireRequest<'a>,
@@ -92,26 +92,22 @@ impl ExecuteService {
         &self.parts.loader
     }
 
-    /// 1. token; 2. token, header and body agree; 3. the guest's request; 4. once for an idempotency key; then see [`Self::run`].
+    /// After [`Self::authenticate`]: 1. token, header and body agree; 2. the guest's request; 3. once for an idempotency key; then see
+    /// [`Self::run`].
     pub(crate) async fn execute(&self, incoming: Incoming<'_>) -> Result<Arc<Outcome>, Problem> {
-        if self.is_draining.load(Ordering::Relaxed) {
-            return Err(Problem::new(Code::Draining, "this runner is about to stop").retry_after_seconds(1));
-        }
         // 1.
-        let grant = self.authenticate(incoming.token)?;
-        // 2.
         let (wire, defaults) = (&incoming.wire, &self.parts.defaults);
         let (permit, content_hash) = permit(
             wire,
             &incoming.headers,
-            &grant,
+            &incoming.grant,
             incoming.request_id.clone(),
             incoming.started,
             defaults,
         )?;
-        // 3.
+        // 2.
         let request = guest_request(&wire.http, permit.identity.request.as_str())?;
-        // 4.
+        // 3.
         let run = self.run(&permit, content_hash, request, incoming.started);
         let Some(key) = incoming.idempotency_key else {
             return Ok(Arc::new(run.await));
@@ -144,7 +140,11 @@ impl ExecuteService {
         invocation.result.ok().map(|response| response.status)
     }
 
-    fn authenticate(&self, token: &str) -> Result<Arc<ServiceGrant>, Problem> {
+    /// Who may execute what. Asked before a body is read: nobody without a valid token makes us hold one.
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Arc<ServiceGrant>, Problem> {
+        if self.is_draining.load(Ordering::Relaxed) {
+            return Err(Problem::new(Code::Draining, "this runner is about to stop").retry_after_seconds(1));
+        }
         let verify = |token: &str| {
             let (grant, expires) = self.parts.tokens.verify::<ServiceGrant>(token)?;
             Ok((Arc::new(grant), expires))

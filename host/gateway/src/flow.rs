@@ -7,7 +7,7 @@ use crate::{Authentication, Installs, RunnerLink};
 use alga_auth::{Access, Caller, UserType};
 use alga_bundle::{Endpoint, RequestId, TenantId};
 use alga_errors::{Code, Problem, chain};
-use alga_execute::limits::BODY_BYTES;
+use alga_execute::limits::{BODY_BYTES, BODY_TIMEOUT};
 use alga_execute::{Usage, WireContext, WireHttp, WireLimits, WireReply, WireRequest};
 use alga_store::Install;
 use axum::body::{Body, to_bytes};
@@ -255,9 +255,9 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     if said.is_some_and(|bytes| bytes > BODY_BYTES) {
         return Err(too_large());
     }
-    to_bytes(body, BODY_BYTES)
-        .await
-        .map_err(|error| too_large().caused_by(error))
+    let arrived = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES)).await;
+    let arrived = arrived.map_err(|_| Problem::new(Code::BadRequest, "the body did not arrive in time"))?;
+    arrived.map_err(|error| too_large().caused_by(error))
 }
 
 fn options(install: &Install, path: &str) -> Response {
