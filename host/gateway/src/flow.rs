@@ -93,7 +93,7 @@ impl Gateway {
             .get(REQUEST_ID)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.parse().ok());
-        let request_id: RequestId = sent.unwrap_or_else(|| RequestId::unique());
+        let request_id: RequestId = sent.unwrap_or_else(RequestId::unique);
         let answer = self.answer(extension, request, &request_id).await;
         let mut response = answer.unwrap_or_else(|problem| refused(&problem, &request_id));
         if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
