@@ -169,6 +169,10 @@ fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
     } else {
         format!("{}?{query}", wire.path)
     };
+    // A parser would drop what follows `#` in silence.
+    if query.contains('#') {
+        return Err(not_a_target());
+    }
     if target.len() > TARGET_BYTES {
         return Err(bad_request(format!(
             "path and query have more than {TARGET_BYTES} bytes"

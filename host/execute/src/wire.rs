@@ -137,13 +137,13 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(OneOrMany::One(value)) = items.next_element::<OneOrMany<'de>>()? {
-            values.push(value);
+        while let Some(item) = items.next_element::<OneOrMany<'de>>()? {
+            match item {
+                OneOrMany::One(value) => values.push(value),
+                OneOrMany::Many(_) => return Err(A::Error::custom("a list of texts, not of lists")),
+            }
         }
-        match items.next_element::<serde::de::IgnoredAny>()? {
-            None => Ok(OneOrMany::Many(values)),
-            Some(_) => Err(A::Error::custom("a list of texts")),
-        }
+        Ok(OneOrMany::Many(values))
     }
 }
 
