@@ -85,17 +85,19 @@ impl State {
             bytes: RECORD_BYTES.min(left),
             was_short: fields.len() > FIELDS,
         };
-        let message = room.fit(message);
-        let fields = fields
-            .into_iter()
-            .take(FIELDS)
-            .map(|field| (room.fit(field.name), room.fit(field.value)))
-            .collect();
+        let message = room.fit(&message);
+        let mut kept = Vec::with_capacity(fields.len().min(FIELDS));
+        kept.extend(
+            fields
+                .iter()
+                .take(FIELDS)
+                .map(|field| (room.fit(&field.name), room.fit(&field.value))),
+        );
         self.bytes += RECORD_BYTES.min(left).saturating_sub(room.bytes);
         self.records.push(LogRecord {
             level,
             message,
-            fields,
+            fields: kept,
             is_cut: room.was_short,
         });
         Ok(())
@@ -109,13 +111,14 @@ struct Room {
 }
 
 impl Room {
-    fn fit(&mut self, mut text: String) -> String {
-        if text.len() > self.bytes {
-            text.truncate(text.floor_char_boundary(self.bytes));
-            self.was_short = true;
-        }
-        self.bytes -= text.len();
-        text
+    /// A copy of what fits: the guest's own buffer may be far larger than what is kept of it.
+    fn fit(&mut self, text: &str) -> String {
+        let kept = text
+            .get(..text.floor_char_boundary(self.bytes.min(text.len())))
+            .unwrap_or_default();
+        self.was_short |= kept.len() < text.len();
+        self.bytes -= kept.len();
+        kept.to_owned()
     }
 }
 

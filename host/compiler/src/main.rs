@@ -5,16 +5,13 @@
 
 mod confine;
 
-use alga_engine::EXIT_REFUSED as REFUSED;
 use alga_engine::settings::shared_config;
+use alga_engine::{EXIT_BROKEN as BROKEN, EXIT_REFUSED as REFUSED};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 /// Bytes of the largest component that is read.
 const COMPONENT_BYTES: u64 = 32 * 1024 * 1024;
-
-/// Not the component's fault.
-const BROKEN: u8 = 2;
 
 fn main() -> ExitCode {
     if let Err(reason) = confine::limit_resources() {

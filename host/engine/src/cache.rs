@@ -141,6 +141,8 @@ impl MachineCodeCache {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
             .flatten()
             .filter_map(|entry| {
+                // Only records: what else is in the folder is not ours to remove.
+                entry.path().extension().filter(|extension| *extension == "code")?;
                 let metadata = entry.metadata().ok()?;
                 Some((metadata.modified().ok()?, metadata.len(), entry.path()))
             })

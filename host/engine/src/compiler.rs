@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 
 /// The child's exit code for a component that wasmtime does not accept.
 pub const EXIT_REFUSED: u8 = 1;
+/// The child's exit code when it could not confine itself or read its input: nobody's component is to blame.
+pub const EXIT_BROKEN: u8 = 2;
 
 /// What compiling may cost.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +135,9 @@ async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result
         Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Refused(
             String::from_utf8_lossy(&explanation).trim().to_owned(),
         )),
+        Some(code) if code == i32::from(EXIT_BROKEN) => Err(CompileError::Pipe(io::Error::other(
+            String::from_utf8_lossy(&explanation).trim().to_owned(),
+        ))),
         // Killed by a limit of its own (memory, processor time, a forbidden system call) or aborted.
         _ => Err(CompileError::TooCostly("its memory or processor time")),
     }

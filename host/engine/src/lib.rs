@@ -21,7 +21,7 @@ pub mod settings;
 mod ticker;
 
 pub use cache::{CacheError, CacheKey, MachineCodeCache};
-pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_REFUSED};
+pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
 pub use engine::{Allocation, Engine, EngineError, LoadError, PoolSettings};
 pub use execution::{ExecutionLimits, Stop, new_store, why_stopped};
 pub use limiter::{Limited, StoreLimiter};

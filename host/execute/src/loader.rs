@@ -118,7 +118,7 @@ impl Loader {
 
     /// What can be instantiated for this content and these grants, and whether it had to be made first.
     pub(crate) async fn prepare(
-        &self,
+        self: &Arc<Self>,
         content_hash: Digest,
         grants: GrantSet,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
@@ -134,7 +134,7 @@ impl Loader {
             .map_err(|failure| problem(&failure))
     }
 
-    async fn make(&self, content_hash: Digest, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
+    async fn make(self: &Arc<Self>, content_hash: Digest, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
         let loaded = self.loaded(content_hash).await?;
         let missing: Vec<_> = grants.missing(&loaded.proof).map(ToString::to_string).collect();
         if !missing.is_empty() {
@@ -148,11 +148,21 @@ impl Loader {
         Ok(Arc::new(Prepared { pre }))
     }
 
-    async fn loaded(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
+    async fn loaded(self: &Arc<Self>, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
         if let Some(failure) = self.failures.get(&content_hash) {
             return Err(failure);
         }
-        let load = Box::pin(self.load(content_hash));
+        // A task of its own: a request whose time is over leaves, the work goes on and is kept for those who come after it.
+        let loader = Arc::clone(self);
+        let load = async move {
+            let task = tokio::spawn(async move {
+                let loaded = loader.load(content_hash).await?;
+                loader.components.insert(content_hash, Arc::clone(&loaded)).await;
+                Ok(loaded)
+            });
+            task.await
+                .unwrap_or_else(|error| Err(LoadFailure::Internal(error.to_string())))
+        };
         let loaded = self.components.try_get_with(content_hash, load).await;
         loaded.map_err(|failure| {
             self.failures.insert(content_hash, (*failure).clone());

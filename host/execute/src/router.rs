@@ -81,12 +81,21 @@ async fn answer(
             tenant: required("x-alga-tenant")?,
             extension: required("x-alga-extension")?,
         },
-        idempotency_key: header(headers, "x-idempotency-key"),
+        idempotency_key: idempotency_key(headers)?,
         wire,
         request_id: id,
         started,
     };
     service.execute(incoming).await
+}
+
+/// One that is there must be one that can be kept: nobody may believe to be protected who is not.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let key = header(headers, "x-idempotency-key");
+    if key.is_none() && headers.contains_key("x-idempotency-key") {
+        return Err(bad_request("x-idempotency-key is text, and there once"));
+    }
+    Ok(key)
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Problem> {

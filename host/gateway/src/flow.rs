@@ -154,9 +154,9 @@ impl Gateway {
         request_id: &RequestId,
     ) -> Result<Vec<u8>, Problem> {
         let gateway_ms = u64::try_from(self.parts.limits.timeout.as_millis()).unwrap_or(u64::MAX);
-        let timeout_ms = endpoint
-            .timeout_ms
-            .map_or(gateway_ms, |endpoint_ms| gateway_ms.min(u64::from(endpoint_ms)));
+        let manifest_ms = install.manifest.limits.and_then(|limits| limits.timeout_ms);
+        let declared_ms = endpoint.timeout_ms.into_iter().chain(manifest_ms).min();
+        let timeout_ms = declared_ms.map_or(gateway_ms, |declared_ms| gateway_ms.min(u64::from(declared_ms)));
         let memory_mb = install
             .manifest
             .limits
@@ -284,7 +284,7 @@ fn to_client(status: StatusCode, reply: &Bytes, endpoint: &Endpoint) -> Result<R
             .copied()
             .unwrap_or(Code::Internal);
         let problem = Problem::new(code, error.message);
-        let problem = if status.is_server_error() || code == Code::RateLimited {
+        let problem = if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             problem.retry_after_seconds(1)
         } else {
             problem

@@ -73,10 +73,11 @@ fn limit_caching(headers: &mut HeaderMap, is_cacheable: bool) {
         .filter_map(|value| value.to_str().ok())
         .map(str::to_ascii_lowercase)
         .collect();
-    let is_shared = said
+    let is_private = said
         .iter()
-        .any(|value| value.contains("public") || value.contains("s-maxage"));
-    if said.is_empty() || (is_shared && !is_cacheable) {
+        .all(|value| value.contains("private") || value.contains("no-store"))
+        && !said.iter().any(|value| value.contains("public"));
+    if said.is_empty() || (!is_private && !is_cacheable) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
@@ -137,5 +138,7 @@ mod tests {
             "private, max-age=60"
         );
         assert_eq!(for_client(&pairs(&[]), true)["cache-control"], "no-store");
+        let implicitly_shared = pairs(&[("cache-control", "max-age=60, must-revalidate")]);
+        assert_eq!(for_client(&implicitly_shared, false)["cache-control"], "no-store");
     }
 }

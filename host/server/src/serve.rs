@@ -35,10 +35,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        // The semaphore is never closed, so there is always a permit to wait for.
-        let Ok(place) = Arc::clone(&connections).acquire_owned().await else {
-            break;
+        // The semaphore is never closed, so there is always a place to wait for; at the limit as elsewhere, the signal to stop is heard.
+        let place = tokio::select! {
+            place = Arc::clone(&connections).acquire_owned() => place,
+            () = &mut stop => break,
         };
+        let Ok(place) = place else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
