@@ -75,7 +75,7 @@ impl State {
         (std::mem::take(&mut self.records), self.dropped)
     }
 
-    fn accept(&mut self, level: Level, message: String, fields: Vec<logger::Field>) -> Result<(), logger::Error> {
+    fn accept(&mut self, level: Level, message: &str, fields: &[logger::Field]) -> Result<(), logger::Error> {
         let left = EXECUTION_BYTES.saturating_sub(self.bytes);
         if self.records.len() >= RECORDS || left == 0 {
             self.dropped += 1;
@@ -85,7 +85,7 @@ impl State {
             bytes: RECORD_BYTES.min(left),
             was_short: fields.len() > FIELDS,
         };
-        let message = room.fit(&message);
+        let message = room.fit(message);
         let mut kept = Vec::with_capacity(fields.len().min(FIELDS));
         kept.extend(
             fields
@@ -134,7 +134,7 @@ impl logger::Host for State {
             logger::Level::Warn => Level::Warn,
             logger::Level::Error => Level::Error,
         };
-        self.accept(level, message, fields)
+        self.accept(level, &message, &fields)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_long_record_is_cut_at_a_character_and_says_so() {
         let mut state = state();
-        state.accept(Level::Info, "é".repeat(RECORD_BYTES), Vec::new()).unwrap();
+        state.accept(Level::Info, &"é".repeat(RECORD_BYTES), &[]).unwrap();
         let (records, _) = state.take();
         assert_eq!(records[0].message.len(), RECORD_BYTES);
         assert!(records[0].is_cut);
@@ -163,7 +163,7 @@ mod tests {
     fn a_million_records_cost_no_more_than_the_budget() {
         let mut state = state();
         for _ in 0..1_000_000 {
-            state.accept(Level::Info, "x".repeat(2_000), Vec::new()).ok();
+            state.accept(Level::Info, &"x".repeat(2_000), &[]).ok();
         }
         let (records, dropped) = state.take();
         assert!(records.iter().map(|record| record.message.len()).sum::<usize>() <= EXECUTION_BYTES);
