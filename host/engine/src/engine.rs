@@ -106,3 +106,24 @@ impl Engine {
         component.map_err(LoadError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_that_cannot_be_reserved_is_replaced_by_memory_on_demand() {
+        // Petabytes of address space: no processor has them.
+        let pool = PoolSettings {
+            components: 1_000_000,
+            ..PoolSettings::default()
+        };
+        let engine = Engine::new(&pool).unwrap();
+        assert_eq!(engine.allocation(), Allocation::OnDemand);
+        assert!(engine.is_ticking());
+        assert_eq!(
+            Engine::new(&PoolSettings::default()).unwrap().allocation(),
+            Allocation::Pooling
+        );
+    }
+}
