@@ -1,6 +1,7 @@
 //! Every choice that decides what machine code means. The compiler's process and the runner's process both start from
 //! [`shared_config`]; a difference between them would make wasmtime refuse the code.
 
+use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::PoolSettings;
@@ -31,6 +32,10 @@ pub const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 pub const MEMORIES_PER_COMPONENT: u32 = 16;
 /// Tables of one component.
 pub const TABLES_PER_COMPONENT: u32 = 64;
+/// Memories that are reserved for each place in the pool.
+const MEMORIES_PER_PLACE: u32 = 2;
+/// Tables that are reserved for each place in the pool.
+const TABLES_PER_PLACE: u32 = 4;
 /// Bytes of the runtime's own records for one instance.
 const INSTANCE_RECORD_BYTES: usize = 1024 * 1024;
 
@@ -55,6 +60,19 @@ pub fn shared_config() -> Config {
     config
 }
 
+/// How many places of the pool one execution of a component takes. A component whose needs cannot be told takes as many as any may.
+#[must_use]
+pub fn places_taken(component: &Component) -> u32 {
+    let (memories, tables) = match component.resources_required() {
+        Some(needs) => (needs.num_memories, needs.num_tables),
+        None => (MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT),
+    };
+    memories
+        .div_ceil(MEMORIES_PER_PLACE)
+        .max(tables.div_ceil(TABLES_PER_PLACE))
+        .max(1)
+}
+
 /// What only the process that runs guests adds.
 #[must_use]
 pub(crate) fn runner_config(pool: Option<&PoolSettings>) -> Config {
@@ -73,11 +91,12 @@ pub(crate) fn runner_config(pool: Option<&PoolSettings>) -> Config {
 fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     let components = pool.components;
-    // A typical component is two or three core instances with one memory; the heavy ones take more of the shared total.
+    // Core instances are counted, not reserved. Memories and tables are reserved: a component that has more of them than a place has takes
+    // several places (see `places_taken`), so places that are not taken always have theirs.
     pooling.total_component_instances(components);
-    pooling.total_core_instances(components.saturating_mul(4));
-    pooling.total_memories(components.saturating_mul(2));
-    pooling.total_tables(components.saturating_mul(4));
+    pooling.total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT));
+    pooling.total_memories(components.saturating_mul(MEMORIES_PER_PLACE));
+    pooling.total_tables(components.saturating_mul(TABLES_PER_PLACE));
     pooling.total_stacks(components);
     pooling.max_memory_size(MEMORY_BYTES);
     pooling.table_elements(TABLE_ELEMENTS);

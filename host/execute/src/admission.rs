@@ -41,9 +41,9 @@ pub(crate) struct Admission {
 
 /// Room for one execution, given back when dropped.
 pub(crate) struct Admitted {
-    _process: OwnedSemaphorePermit,
-    _tenant: OwnedSemaphorePermit,
-    _install: OwnedSemaphorePermit,
+    process: OwnedSemaphorePermit,
+    tenant: OwnedSemaphorePermit,
+    install: OwnedSemaphorePermit,
 }
 
 impl Admission {
@@ -67,22 +67,45 @@ impl Admission {
                 .get_with_by_ref(install, || Arc::new(Semaphore::new(limits.install)))
         });
         Ok(Admitted {
-            _install: take(
+            install: take(
                 install,
                 Code::RateLimited,
                 "this install executes as often at the same time as it may",
             )?,
-            _tenant: take(
+            tenant: take(
                 tenant,
                 Code::RateLimited,
                 "this tenant executes as often at the same time as it may",
             )?,
-            _process: take(
+            process: take(
                 Arc::clone(&self.process),
                 Code::Overloaded,
                 "every place to execute is taken",
             )?,
         })
+    }
+}
+
+impl Admitted {
+    /// Takes more places: a component with many memories or tables counts as several executions, everywhere.
+    pub(crate) fn widen(&mut self, places: u32) -> Result<(), Problem> {
+        let more = places.saturating_sub(1);
+        if more == 0 {
+            return Ok(());
+        }
+        for permit in [&mut self.install, &mut self.tenant, &mut self.process] {
+            let semaphore = Arc::clone(permit.semaphore());
+            let added = semaphore.try_acquire_many_owned(more);
+            let full = |_| {
+                Problem::new(
+                    Code::RateLimited,
+                    "the extension needs more places than are left for it",
+                )
+                .retry_after_seconds(1)
+            };
+            permit.merge(added.map_err(full)?);
+        }
+        Ok(())
     }
 }
 
@@ -112,5 +135,21 @@ mod tests {
         assert_eq!(admit("b", "b2").err().unwrap().code(), Code::Overloaded);
         drop(first);
         assert!(admit("a", "a1").is_ok());
+    }
+
+    #[test]
+    fn a_heavy_component_counts_as_several_executions_and_gives_them_all_back() {
+        let admission = Admission::new(AdmissionLimits {
+            process: 8,
+            tenant: 8,
+            install: 4,
+        });
+        let admit = || admission.admit(&"a".parse().unwrap(), &"a1".parse().unwrap());
+        let mut heavy = admit().unwrap();
+        heavy.widen(4).unwrap();
+        assert_eq!(admit().err().unwrap().code(), Code::RateLimited);
+        drop(heavy);
+        assert_eq!(admit().unwrap().widen(5).err().unwrap().code(), Code::RateLimited);
+        assert!(admit().unwrap().widen(4).is_ok());
     }
 }

@@ -77,6 +77,8 @@ struct Loaded {
 /// A component with everything linked that it was granted, ready to be instantiated.
 pub(crate) struct Prepared {
     pub(crate) pre: ProxyPre<Host>,
+    /// Places of the pool that one execution takes.
+    pub(crate) places: u32,
 }
 
 /// Why a component is not ready.
@@ -145,7 +147,10 @@ impl Loader {
             ProxyPre::new(linker.instantiate_pre(&loaded.component)?)
         };
         let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
-        Ok(Arc::new(Prepared { pre }))
+        Ok(Arc::new(Prepared {
+            pre,
+            places: alga_engine::settings::places_taken(&loaded.component),
+        }))
     }
 
     async fn loaded(self: &Arc<Self>, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {

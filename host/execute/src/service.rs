@@ -177,7 +177,7 @@ impl ExecuteService {
         usage: &mut Usage,
     ) -> Result<GuestResponse, Problem> {
         // 1.
-        let _admitted = self
+        let mut admitted = self
             .admission
             .admit(&permit.identity.tenant, &permit.identity.install)?;
         // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
@@ -191,6 +191,7 @@ impl ExecuteService {
         let (prepared, cold) = tokio::time::timeout_at(permit.deadline.into(), prepare)
             .await
             .map_err(too_late)??;
+        admitted.widen(prepared.places)?;
         // 3.
         let invocation = Box::pin(invoke(
             &self.parts.engine,
