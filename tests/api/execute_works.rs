@@ -1,5 +1,8 @@
-use alga_harness::World;
+use alga_harness::{ExecuteRequest, Release, World, component, root};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_guest_answers_and_the_reply_says_what_it_cost() {
@@ -57,8 +60,8 @@ async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
     for _ in 0..1_000 {
         assert_eq!(world.execute(&request).await.status, 200);
     }
-    // Publishing has compiled it in its own child and kept the code: the runner never had to.
-    assert_eq!(compilations(&world), 0);
+    // Publishing has compiled it, in a child; no request ever did.
+    assert_eq!(compilations(&world), 1);
     let world = world.restart().await;
     assert_eq!(world.execute(&request).await.status, 200);
     assert_eq!(compilations(&world), 0);
@@ -102,6 +105,114 @@ async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body()
     let mut unusable = request;
     unusable.idempotency_key = Some("k".repeat(129));
     assert_eq!(world.execute(&unusable).await.code(), "bad_request");
+}
+
+/// A guest that keeps what it is sent, so that executions can be counted afterwards.
+async fn agreements(world: &World) -> ExecuteRequest {
+    let manifest = std::fs::read(root().join("examples/agreements/manifest.json")).unwrap();
+    let manifest = serde_json::from_slice(&manifest).unwrap();
+    let release = Release::new(world.key(), &manifest, &component("agreements"));
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &["cap:storage.kv"]).await;
+    world.request_for(&install.json())
+}
+
+fn support() -> String {
+    STANDARD.encode(r#"{"title":"Support","client":"acme","monthly_cents":100}"#)
+}
+
+async fn count(world: &World, request: &ExecuteRequest) -> usize {
+    let listed = world
+        .execute(&request.clone().on("GET", "/agreements"))
+        .await
+        .guest_body();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    listed["agreements"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() {
+    let world = Arc::new(World::new().await);
+    let any = agreements(&world).await;
+    let mut create = any
+        .clone()
+        .on("POST", "/agreements")
+        .with("/http/body_b64", json!(support()));
+    create.idempotency_key = Some("order-1".into());
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let (world, create) = (world.clone(), create.clone());
+            tokio::spawn(async move { world.execute(&create).await })
+        })
+        .collect();
+    let mut bodies = std::collections::BTreeSet::new();
+    for task in tasks {
+        let answer = task.await.unwrap();
+        assert_eq!(answer.json()["status"], 201, "{}", answer.text());
+        bodies.insert(answer.guest_body());
+    }
+    assert_eq!((bodies.len(), count(&world, &any).await), (1, 1));
+}
+
+#[tokio::test]
+async fn what_was_begun_under_an_idempotency_key_is_kept_even_if_the_caller_leaves() {
+    let world = World::new().await;
+    let any = agreements(&world).await;
+    let mut create = any
+        .clone()
+        .on("POST", "/agreements")
+        .with("/http/body_b64", json!(support()));
+    create.idempotency_key = Some("order-1".into());
+    let mut first = Box::pin(world.execute(&create));
+    let mut nobody_waits = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(first.as_mut().poll(&mut nobody_waits).is_pending());
+    drop(first);
+    assert_eq!(world.execute(&create).await.json()["status"], 201);
+    assert_eq!(count(&world, &any).await, 1);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_that_is_there_twice_or_is_no_text_is_refused() {
+    let world = World::new().await;
+    let good = world.with_guest("answers_ok", &[]).await;
+    for keys in [&[&b"a"[..], b"b"][..], &[b"\xff"], &[b""]] {
+        let mut request = http::Request::post("/v1/execute")
+            .header("x-alga-tenant", &good.tenant)
+            .header("x-alga-extension", &good.extension)
+            .header("authorization", format!("Bearer {}", good.token.as_deref().unwrap()));
+        for key in keys {
+            request = request.header("x-idempotency-key", *key);
+        }
+        let body = axum::body::Body::from(good.body.to_string());
+        assert_eq!(world.send(request.body(body).unwrap()).await.code(), "bad_request");
+    }
+}
+
+#[tokio::test]
+async fn nothing_dynamic_may_be_kept_by_a_cache() {
+    let world = World::new().await;
+    for (method, path) in [
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("DELETE", "/healthz"),
+        ("GET", "/nowhere"),
+        ("GET", "/v1/registry/tenants/acme/installs"),
+        ("POST", "/v1/execute"),
+        ("GET", "/v1/execute"),
+        ("OPTIONS", "/api/ext/a/b"),
+        ("GET", "/api/ext/a/b"),
+    ] {
+        let request = http::Request::builder().method(method).uri(path);
+        let answer = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
+    }
+    let listed = world
+        .operate("GET", "/v1/registry/tenants/acme/installs", &json!(null))
+        .await;
+    assert_eq!(
+        (listed.status.as_u16(), &listed.headers["cache-control"]),
+        (200, &"no-store".parse().unwrap())
+    );
 }
 
 #[tokio::test]

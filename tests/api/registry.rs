@@ -2,6 +2,9 @@ use alga_harness::{Release, World, component};
 use alga_signing::SigningKey;
 use serde_json::{Value, json};
 
+/// The export that every extension has, for components written by hand.
+const HANDLER: &str = r#"(instance $handler) (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#;
+
 fn release(world: &World, version: &str) -> Release {
     Release::new(
         world.key(),
@@ -134,12 +137,14 @@ async fn a_component_that_imports_more_than_its_manifest_declares_is_told_the_li
 }
 
 #[tokio::test]
-async fn a_component_that_does_not_compile_is_refused_and_the_registry_lives_on() {
+async fn a_component_that_is_not_valid_here_is_refused_and_the_registry_lives_on() {
     let world = World::new().await;
     for text in [
         "(component (core module (func (result i32))))",
         "(component (core module (memory 65536)))",
         "(module)",
+        "(component)",
+        &format!("(component {} {HANDLER})", "(core module)".repeat(1_001)),
     ] {
         let component = wat::parse_str(text).unwrap();
         let bundle = Release::pack(&Release::manifest("com.example.bad", "1.0.0", &[]), &component);
@@ -148,6 +153,36 @@ async fn a_component_that_does_not_compile_is_refused_and_the_registry_lives_on(
             (answer.status.as_u16(), answer.code().as_str()),
             (422, "component_invalid"),
             "{}",
+            answer.text()
+        );
+    }
+    world.publish(&release(&world, "1.0.0")).await;
+}
+
+/// What compiles and would take more of the pool than an execution may is the publisher's fault, and is told before anybody installs it.
+#[tokio::test]
+async fn a_component_with_too_many_memories_tables_elements_or_instances_is_refused_at_publish() {
+    let world = World::new().await;
+    for (module, instances) in [
+        ("(memory 1)", 17),
+        ("(table 1 funcref)", 65),
+        ("(table 20001 funcref)", 1),
+        (
+            "(table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref)",
+            1,
+        ),
+        ("(memory 1) (memory 1)", 1),
+        ("", 65),
+    ] {
+        let instances = "(core instance (instantiate 0))".repeat(instances);
+        let text = format!("(component (core module {module}) {instances} {HANDLER})");
+        let manifest = Release::manifest("com.example.bomb", "1.0.0", &[]);
+        let bomb = Release::new(world.key(), &manifest, &wat::parse_str(text).unwrap());
+        let answer = world.publish_bytes(&bomb.bundle, Some(&bomb.signatures)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (422, "component_invalid"),
+            "{module}: {}",
             answer.text()
         );
     }

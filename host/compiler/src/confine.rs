@@ -5,18 +5,14 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use std::collections::BTreeMap;
 use std::error::Error;
 
-/// Bytes of address space: a component of 18 MB needs about 700 MB.
-const ADDRESS_SPACE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// Seconds of processor time.
-const PROCESSOR_SECONDS: u64 = 45;
 /// Open files: the three pipes and what the runtime opens while it starts.
 const OPEN_FILES: u64 = 16;
 
 /// Limits that hold whatever happens: memory, time, no core file, no written file.
-pub(crate) fn limit_resources() -> Result<(), Box<dyn Error>> {
+pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) -> Result<(), Box<dyn Error>> {
     for (resource, limit) in [
-        (Resource::As, ADDRESS_SPACE_BYTES),
-        (Resource::Cpu, PROCESSOR_SECONDS),
+        (Resource::As, address_space_bytes),
+        (Resource::Cpu, processor_seconds),
         (Resource::Core, 0),
         (Resource::Fsize, 0),
         (Resource::Nofile, OPEN_FILES),

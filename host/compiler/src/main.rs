@@ -14,7 +14,13 @@ use std::process::ExitCode;
 const COMPONENT_BYTES: u64 = 32 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    if let Err(reason) = confine::limit_resources() {
+    let Some((address_space_bytes, processor_seconds)) = limits() else {
+        return tell(
+            BROKEN,
+            "usage: alga-compiler <bytes of address space> <seconds of processor time>",
+        );
+    };
+    if let Err(reason) = confine::limit_resources(address_space_bytes, processor_seconds) {
         return tell(BROKEN, &format!("could not limit itself: {reason}"));
     }
     let mut component = Vec::new();
@@ -35,6 +41,12 @@ fn main() -> ExitCode {
         },
         Err(error) => tell(REFUSED, &format!("{error:#}")),
     }
+}
+
+/// What the parent allows (`alga_engine::CompilerLimits` says why).
+fn limits() -> Option<(u64, u64)> {
+    let mut limits = std::env::args().skip(1).map(|text| text.parse().ok());
+    Some((limits.next()??, limits.next()??))
 }
 
 fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {

@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use zeroize::Zeroizing;
@@ -31,6 +31,15 @@ pub struct CacheError {
     source: io::Error,
 }
 
+/// Makes a folder that this user alone can look into, or makes one that is there so.
+///
+/// # Errors
+/// When it cannot be made, or is not ours to close.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
 /// A folder of authenticated records.
 pub struct MachineCodeCache {
     folder: PathBuf,
@@ -44,8 +53,7 @@ impl MachineCodeCache {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(folder: &Path, key: [u8; 32], limit_bytes: u64) -> Result<Self, CacheError> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| CacheError {
+        private_folder(folder).map_err(|source| CacheError {
             path: folder.to_path_buf(),
             source,
         })?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
@@ -20,6 +20,10 @@ pub const EXIT_BROKEN: u8 = 2;
 pub struct CompilerLimits {
     /// Time for one component on the wall clock.
     pub wall: Duration,
+    /// Seconds of processor time that the child gives itself.
+    pub processor_seconds: u64,
+    /// Bytes of address space that the child gives itself. A component of 18 MB needs about 700 MB.
+    pub address_space_bytes: u64,
     /// Components compiled at the same time; the rest wait.
     pub concurrent: usize,
     /// Bytes of machine code. A JavaScript engine becomes about 52 MB.
@@ -30,6 +34,8 @@ impl Default for CompilerLimits {
     fn default() -> Self {
         Self {
             wall: Duration::from_secs(60),
+            processor_seconds: 45,
+            address_space_bytes: 2 * 1024 * 1024 * 1024,
             concurrent: 2,
             code_bytes: 256 * 1024 * 1024,
         }
@@ -94,6 +100,9 @@ impl Compiler {
     fn spawn(&self) -> Result<Child, CompileError> {
         let mut command = Command::new(&self.program);
         // Nothing of ours is in the child: no environment, no folder, no open file, and it dies with us.
+        for limit in [self.limits.address_space_bytes, self.limits.processor_seconds] {
+            command.arg(limit.to_string());
+        }
         command.env_clear().current_dir("/").kill_on_drop(true);
         command
             .stdin(Stdio::piped())
@@ -118,14 +127,13 @@ async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result
         // A child that refuses early closes its end; its exit code tells why.
         stdin.write_all(component).await.ok();
     };
-    let (mut code, mut explanation) = (Vec::new(), Vec::new());
-    let (mut stdout, mut stderr) = (stdout.take(code_bytes + 1), stderr.take(EXPLANATION_BYTES));
-    let ((), read, _) = tokio::join!(
+    // Each pipe is closed as soon as enough was read: a child that goes on writing ends instead of waiting for a reader.
+    let ((), code, explanation) = tokio::join!(
         send,
-        stdout.read_to_end(&mut code),
-        stderr.read_to_end(&mut explanation)
+        read_at_most(stdout, code_bytes + 1),
+        read_at_most(stderr, EXPLANATION_BYTES)
     );
-    read.map_err(CompileError::Pipe)?;
+    let (code, explanation) = (code.map_err(CompileError::Pipe)?, explanation.unwrap_or_default());
     if code.len() as u64 > code_bytes {
         return Err(CompileError::TooCostly("its size of machine code"));
     }
@@ -141,4 +149,10 @@ async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result
         // Killed by a limit of its own (memory, processor time, a forbidden system call) or aborted.
         _ => Err(CompileError::TooCostly("its memory or processor time")),
     }
+}
+
+async fn read_at_most(pipe: impl AsyncRead + Unpin, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    pipe.take(bytes).read_to_end(&mut read).await?;
+    Ok(read)
 }

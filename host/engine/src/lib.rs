@@ -10,19 +10,22 @@
 //! | `compiler` | the parent's side of the child that compiles |
 //! | `machine_code` | code that may be loaded: its type is the proof of where it came from |
 //! | `cache` | machine code on disk, authenticated |
+//! | `factory` | from a component's bytes to something that can be instantiated |
 
 mod cache;
 mod compiler;
 mod engine;
 mod execution;
+mod factory;
 mod limiter;
 mod machine_code;
 pub mod settings;
 mod ticker;
 
-pub use cache::{CacheError, CacheKey, MachineCodeCache};
+pub use cache::{CacheError, CacheKey, MachineCodeCache, private_folder};
 pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
 pub use engine::{Allocation, Engine, EngineError, LoadError, PoolSettings};
 pub use execution::{ExecutionLimits, Stop, new_store, why_stopped};
+pub use factory::ComponentFactory;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;

@@ -18,7 +18,7 @@ pub const GUEST_STACK_BYTES: usize = 512 * 1024;
 /// Bytes of a fiber's stack: the guest's part and at least 1 MiB for host functions that it calls.
 const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of a fiber's stack that are wiped and kept: what a usual request touches.
-const STACK_KEPT_BYTES: usize = 64 * 1024;
+const STACK_KEPT_BYTES: usize = 32 * 1024;
 /// Frames in a guest's backtrace: enough to find the place, too few to be worth flooding the log with.
 const BACKTRACE_FRAMES: usize = 16;
 

@@ -40,19 +40,30 @@ pub(crate) struct Idempotency {
     kept: Cache<IdempotencyKey, Kept>,
 }
 
+/// What tells bodies apart.
+pub(crate) fn body_digest(body: &[u8]) -> [u8; 32] {
+    Sha256::digest(body).into()
+}
+
+/// Bytes that an answer and its key take.
+fn weigh(key: &IdempotencyKey, kept: &Kept) -> usize {
+    let answer = kept.outcome.result.as_ref().map_or(0, |response| {
+        let headers = response.headers.iter();
+        let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+        headers + response.body.len()
+    });
+    key.path.len() + answer + ENTRY_BYTES
+}
+
 /// An outcome that is not kept, handed to those who waited for it.
 struct NotKept(std::sync::Mutex<Option<Outcome>>);
 
 impl Idempotency {
     pub(crate) fn new() -> Self {
-        let weigh = |_: &IdempotencyKey, kept: &Kept| {
-            let bytes = kept.outcome.result.as_ref().map_or(0, |response| response.body.len());
-            u32::try_from(bytes + ENTRY_BYTES).unwrap_or(u32::MAX)
-        };
         Self {
             kept: Cache::builder()
                 .max_capacity(KEPT_BYTES)
-                .weigher(weigh)
+                .weigher(|key, kept| u32::try_from(weigh(key, kept)).unwrap_or(u32::MAX))
                 .time_to_live(KEPT)
                 .build(),
         }
@@ -62,10 +73,9 @@ impl Idempotency {
     pub(crate) async fn once(
         &self,
         key: IdempotencyKey,
-        body: &[u8],
+        body: [u8; 32],
         execute: impl Future<Output = Outcome>,
     ) -> Result<Arc<Outcome>, Problem> {
-        let body: [u8; 32] = Sha256::digest(body).into();
         let answered = async {
             let outcome = execute.await;
             if outcome.result.is_ok() {

@@ -6,14 +6,13 @@
 
 use alga_bundle::{Bundle, CapabilityProof, Digest};
 use alga_capabilities::{GrantSet, Host, known, new_linker};
-use alga_engine::{CompileError, Compiler, Engine, MachineCode, MachineCodeCache};
+use alga_engine::{CompileError, ComponentFactory, Engine};
 use alga_errors::{Code, Problem, chain};
 use alga_signing::{TrustBundle, verify};
 use moka::future::Cache;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -49,10 +48,8 @@ pub trait BundleSource: Send + Sync {
 pub struct LoaderParts {
     /// The engine.
     pub engine: Engine,
-    /// The compiler's parent side.
-    pub compiler: Compiler,
-    /// Machine code on disk.
-    pub cache: Arc<MachineCodeCache>,
+    /// Makes components of their bytes.
+    pub factory: ComponentFactory,
     /// Where releases come from.
     pub source: Arc<dyn BundleSource>,
     /// Whose releases are believed.
@@ -65,7 +62,6 @@ pub struct Loader {
     components: Cache<Digest, Arc<Loaded>>,
     prepared: Cache<(Digest, GrantSet), Arc<Prepared>>,
     failures: moka::sync::Cache<Digest, LoadFailure>,
-    compilations: AtomicU64,
 }
 
 /// A component that has passed every check.
@@ -108,14 +104,13 @@ impl Loader {
                 .max_capacity(FAILURES)
                 .time_to_live(FAILURE_MEMORY)
                 .build(),
-            compilations: AtomicU64::new(0),
         }
     }
 
     /// How often a component was compiled since the start.
     #[must_use]
     pub fn compilations(&self) -> u64 {
-        self.compilations.load(Ordering::Relaxed)
+        self.parts.factory.compilations()
     }
 
     /// What can be instantiated for this content and these grants, and whether it had to be made first.
@@ -186,45 +181,19 @@ impl Loader {
         let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
         let bundle = checked.map_err(|error| LoadFailure::Internal(error.to_string()))??;
         // 7. and 8.
-        let component = self.component(&bundle).await?;
+        let key = *bundle.proof().component.as_bytes();
+        let made = self.parts.factory.make(key, bundle.component()).await;
         Ok(Arc::new(Loaded {
-            component,
+            component: made.map_err(|error| not_made(&error))?,
             proof: bundle.proof().clone(),
         }))
     }
+}
 
-    async fn component(&self, bundle: &Bundle) -> Result<Component, LoadFailure> {
-        let key = *bundle.proof().component.as_bytes();
-        let cache = Arc::clone(&self.parts.cache);
-        let cached = tokio::task::spawn_blocking(move || cache.get(&key))
-            .await
-            .ok()
-            .flatten();
-        if let Some(component) = cached.and_then(|code| self.parts.engine.load(&code).ok()) {
-            return Ok(component);
-        }
-        let code = self.compile(bundle.component()).await?;
-        let component = self
-            .parts
-            .engine
-            .load(&code)
-            .map_err(|error| LoadFailure::Internal(chain(&error).to_string()))?;
-        if let Err(error) = self.parts.cache.put(&key, &code) {
-            tracing::warn!(error = %chain(&error), "machine code could not be kept; it will be compiled again");
-        }
-        Ok(component)
-    }
-
-    async fn compile(&self, component: &[u8]) -> Result<MachineCode, LoadFailure> {
-        self.compilations.fetch_add(1, Ordering::Relaxed);
-        self.parts
-            .compiler
-            .compile(component)
-            .await
-            .map_err(|error| match error {
-                CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
-                CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(&error).to_string()),
-            })
+fn not_made(error: &CompileError) -> LoadFailure {
+    match error {
+        CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
+        CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(error).to_string()),
     }
 }
 

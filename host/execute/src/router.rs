@@ -19,7 +19,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// The runner's routes.
@@ -59,7 +59,7 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
 
 /// Reads the request and executes it. `request_id` becomes the one that is used from then on.
 async fn answer(
-    service: &ExecuteService,
+    service: &Arc<ExecuteService>,
     headers: &HeaderMap,
     body: Body,
     request_id: &mut Option<RequestId>,
@@ -67,7 +67,7 @@ async fn answer(
 ) -> Result<Arc<Outcome>, Problem> {
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
     let grant = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
-    let bytes = read_body(body).await?;
+    let bytes = read_body(body, BODY_TIMEOUT).await?;
     let wire: crate::WireRequest<'_> =
         serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let chosen = wire.context.request_id.as_deref().and_then(|text| text.parse().ok());
@@ -98,8 +98,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     Ok(key)
 }
 
-async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    let arrived = timeout(BODY_TIMEOUT, to_bytes(body, WIRE_BYTES)).await;
+async fn read_body(body: Body, longest: Duration) -> Result<Bytes, Problem> {
+    let arrived = timeout(longest, to_bytes(body, WIRE_BYTES)).await;
     let arrived = arrived.map_err(|_| bad_request("the body did not arrive in time"))?;
     let too_large = |_| {
         Problem::new(
@@ -184,4 +184,19 @@ fn wire_headers(headers: &HeaderMap) -> Vec<(Cow<'_, str>, OneOrMany<'_>)> {
             (Cow::Borrowed(name.as_str()), value)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_given_up() {
+        let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let problem = read_body(Body::from_stream(never), Duration::from_millis(1))
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code(), Code::BadRequest);
+        assert!(problem.to_string().contains("in time"), "{problem}");
+    }
 }

@@ -1,6 +1,6 @@
 use crate::admission::Admission;
 use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
-use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS};
+use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS, body_digest};
 use crate::invoke::invoke;
 use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
 use alga_auth::{Remembered, ServiceGrant, TokenVerifier};
@@ -14,6 +14,10 @@ use http_body_util::Full;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
+
+/// Between an execution's deadline and its end: it is cancelled at the next tick, then its account is made.
+const DEADLINE_NOTICE: Duration = Duration::from_millis(100);
 
 /// What the service works with.
 pub struct ExecuteServiceParts {
@@ -94,7 +98,7 @@ impl ExecuteService {
 
     /// After [`Self::authenticate`]: 1. token, header and body agree; 2. the guest's request; 3. once for an idempotency key; then see
     /// [`Self::run`].
-    pub(crate) async fn execute(&self, incoming: Incoming<'_>) -> Result<Arc<Outcome>, Problem> {
+    pub(crate) async fn execute(self: &Arc<Self>, incoming: Incoming<'_>) -> Result<Arc<Outcome>, Problem> {
         // 1.
         let (wire, defaults) = (&incoming.wire, &self.parts.defaults);
         let (permit, content_hash) = permit(
@@ -108,9 +112,9 @@ impl ExecuteService {
         // 2.
         let request = guest_request(&wire.http, permit.identity.request.as_str())?;
         // 3.
-        let run = self.run(&permit, content_hash, request, incoming.started);
+        let started = incoming.started;
         let Some(key) = incoming.idempotency_key else {
-            return Ok(Arc::new(run.await));
+            return Ok(Arc::new(self.run(&permit, content_hash, request, started).await));
         };
         if !(1..=KEY_CHARACTERS).contains(&key.len()) {
             return Err(bad_request(format!(
@@ -124,8 +128,22 @@ impl ExecuteService {
             path: wire.http.path.to_string(),
             key: key.to_owned(),
         };
-        let body = wire.http.body_b64.as_deref().unwrap_or_default();
-        self.idempotency.once(key, body.as_bytes(), run).await
+        let body = body_digest(wire.http.body_b64.as_deref().unwrap_or_default().as_bytes());
+        // A task of its own: what was begun under a key is finished and kept, even if the caller leaves.
+        let (service, deadline) = (Arc::clone(self), permit.deadline);
+        let once = async move {
+            let run = service.run(&permit, content_hash, request, started);
+            service.idempotency.once(key, body, run).await
+        };
+        let too_late = |_| {
+            Problem::new(
+                Code::DeadlineExceeded,
+                "the first request with this key was not done in time",
+            )
+        };
+        // The one that executes ends by itself at its deadline; those that wait for it have their own, and a little more to hear of it.
+        let ended = timeout_at((deadline + DEADLINE_NOTICE).into(), tokio::spawn(once)).await;
+        ended.map_err(too_late)?.map_err(Problem::internal)?
     }
 
     /// The status of one call without admission, tokens and JSON.
@@ -188,9 +206,7 @@ impl ExecuteService {
                 "the extension was not loaded when its time was over",
             )
         };
-        let (prepared, cold) = tokio::time::timeout_at(permit.deadline.into(), prepare)
-            .await
-            .map_err(too_late)??;
+        let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
         admitted.widen(prepared.places)?;
         // 3.
         let invocation = Box::pin(invoke(

@@ -51,6 +51,7 @@ settings! {
     cache_root = "EXT_CACHE_ROOT", "folder for machine code (default <data>/machine-code)";
     cache_max_bytes = "EXT_CACHE_MAX_BYTES", "bytes of machine code to keep (default 10 GiB)";
     compiler = "ALGA_COMPILER", "path of alga-compiler (default: beside this program)";
+    compiler_seconds = "ALGA_COMPILER_SECONDS", "processor time for compiling one component in seconds (default 45)";
     pool = "ALGA_POOL", "components that may run at the same time (default 256)";
 }
 
@@ -77,6 +78,8 @@ pub struct Config {
     pub cache_max_bytes: u64,
     /// The compiler.
     pub compiler: PathBuf,
+    /// Processor time for compiling one component in seconds.
+    pub compiler_seconds: u64,
     /// Components that may run at the same time.
     pub pool: u32,
 }
@@ -182,6 +185,7 @@ impl Config {
             compiler: sources
                 .text("compiler")
                 .map_or_else(compiler_beside_us, |(_, path)| path.into()),
+            compiler_seconds: sources.parse("compiler_seconds")?.unwrap_or(45),
             pool: sources.parse("pool")?.unwrap_or(256),
             data,
         };

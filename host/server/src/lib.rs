@@ -19,5 +19,5 @@ mod telemetry;
 pub use config::{Config, ConfigError, Setting};
 pub use platform::{Platform, StartError};
 pub use secrets::{SecretError, Secrets};
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, ServeLimits, serve};
 pub use telemetry::{LogFormat, start_log};

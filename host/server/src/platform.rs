@@ -2,13 +2,19 @@ use crate::adapters::{StoredRecords, StoredReleases};
 use crate::{Config, SecretError, Secrets};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
 use alga_capabilities::{Services, StorageService};
-use alga_engine::{CacheError, Compiler, CompilerLimits, Engine, EngineError, MachineCodeCache, PoolSettings};
+use alga_engine::{
+    CacheError, Compiler, CompilerLimits, ComponentFactory, Engine, EngineError, MachineCodeCache, PoolSettings,
+};
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
 use alga_registry_api::RegistryParts;
 use alga_signing::{TrustBundle, TrustError};
 use alga_store::{BlobStore, Database, StoreError};
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::middleware::map_response;
+use axum::response::Response;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,8 +53,8 @@ struct Shared {
     trust: Arc<TrustBundle>,
     database: Database,
     blobs: BlobStore,
-    compiler: Compiler,
-    cache: Arc<MachineCodeCache>,
+    engine: Engine,
+    factory: ComponentFactory,
 }
 
 impl Platform {
@@ -65,7 +71,7 @@ impl Platform {
         let registry = registry(&shared, installs);
         let database = shared.database;
         Ok(Self {
-            router: runner.merge(gateway).merge(registry),
+            router: runner.merge(gateway).merge(registry).layer(map_response(no_store)),
             execute,
             database,
         })
@@ -77,19 +83,37 @@ impl Platform {
     }
 }
 
+/// What does not say that it may be kept may not, whatever it is: errors, health, lists. Nobody has to think of it for a new route.
+async fn no_store(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
 impl Shared {
     async fn open(config: &Config) -> Result<Self, StartError> {
         let secrets = Secrets::open(&config.data)?;
+        let engine = Engine::new(&PoolSettings {
+            components: config.pool,
+            ..PoolSettings::default()
+        })?;
+        tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
+        let cache = MachineCodeCache::open(&config.cache_root, secrets.machine_code, config.cache_max_bytes)?;
+        let compiler = Compiler::new(
+            &config.compiler,
+            CompilerLimits {
+                processor_seconds: config.compiler_seconds,
+                ..CompilerLimits::default()
+            },
+        );
         Ok(Self {
             trust: Arc::new(trust(config)?),
             database: Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
             blobs: BlobStore::local(&config.data.join("bundles"))?,
-            compiler: Compiler::new(&config.compiler, CompilerLimits::default()),
-            cache: Arc::new(MachineCodeCache::open(
-                &config.cache_root,
-                secrets.machine_code,
-                config.cache_max_bytes,
-            )?),
+            factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
+            engine,
             secrets,
         })
     }
@@ -109,15 +133,10 @@ fn trust(config: &Config) -> Result<TrustBundle, StartError> {
 }
 
 fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteService>, StartError> {
-    let engine = Engine::new(&PoolSettings {
-        components: config.pool,
-        ..PoolSettings::default()
-    })?;
-    tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
+    let engine = shared.engine.clone();
     let loader = Loader::new(LoaderParts {
         engine: engine.clone(),
-        compiler: shared.compiler.clone(),
-        cache: Arc::clone(&shared.cache),
+        factory: shared.factory.clone(),
         source: Arc::new(StoredReleases(shared.blobs.clone())),
         trust: Arc::clone(&shared.trust),
     });
@@ -167,8 +186,7 @@ fn registry(shared: &Shared, installs: Installs) -> Router {
         database: shared.database.clone(),
         blobs: shared.blobs.clone(),
         trust: Arc::clone(&shared.trust),
-        compiler: shared.compiler.clone(),
-        cache: Arc::clone(&shared.cache),
+        factory: shared.factory.clone(),
         administrator: AdministratorToken::new(&shared.secrets.administrator),
         on_install: Arc::new(move || installs.forget()),
     })

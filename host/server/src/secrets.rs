@@ -1,9 +1,10 @@
 //! Keys of this host, in its data folder. Made once, with the system's randomness, readable by this user alone.
 
+use alga_engine::private_folder;
 use alga_signing::SigningKey;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -33,8 +34,7 @@ impl Secrets {
     /// # Errors
     /// When a file cannot be read, made, or is not what it should be.
     pub fn open(folder: &Path) -> Result<Self, SecretError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| SecretError {
+        private_folder(folder).map_err(|source| SecretError {
             path: folder.to_path_buf(),
             source,
         })?;

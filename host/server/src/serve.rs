@@ -10,28 +10,52 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-/// How long a client may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections at the same time; a file descriptor and about 20 KiB each.
-const CONNECTIONS: usize = 4_096;
-/// How long requests under way may take after the signal to stop: the longest execution.
-const DRAIN: Duration = Duration::from_secs(30);
 /// How long to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What clients may cost a server before they have said who they are.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// How long a client may take to send its headers, and how long a connection may be idle.
+    pub headers: Duration,
+    /// How long a client may take to accept a part of a response: one that reads nothing holds up to 10 MiB.
+    pub stall: Duration,
+    /// Connections at the same time; a file descriptor and about 20 KiB each.
+    pub connections: usize,
+    /// How long requests under way may take after the signal to stop: the longest execution.
+    pub drain: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            headers: Duration::from_secs(5),
+            stall: Duration::from_secs(30),
+            connections: 4_096,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
 
 /// The server ended by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("the socket")]
 pub struct ServeError(#[from] io::Error);
 
-/// Serves until `stop` completes; then accepts nothing more, finishes what is under way for up to 30 seconds, and returns.
+/// Serves until `stop` completes; then accepts nothing more, finishes what is under way for up to [`ServeLimits::drain`], and returns.
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let connections = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -60,8 +84,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
                 .map_request(|request: hyper::Request<_>| request.map(axum::body::Body::new)),
         );
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.headers);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(limits.stall));
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -70,8 +96,134 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the time to finish them was over");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use std::future::{pending, ready};
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    /// A server with these limits; it stops when the sender is used or dropped.
+    async fn serving(router: Router, limits: ServeLimits) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, receiver) = oneshot::channel();
+        let stop = async {
+            receiver.await.ok();
+        };
+        let server = tokio::spawn(async move { serve(listener, router, limits, stop).await.unwrap() });
+        (address, sender, server)
+    }
+
+    async fn asked(address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        stream
+    }
+
+    async fn rest(mut stream: TcpStream) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A reset is an end, too.
+        stream.read_to_end(&mut bytes).await.ok();
+        bytes
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_finish_its_headers_is_cut_off() {
+        let limits = ServeLimits {
+            headers: SOON,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new(), limits).await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+        let said = rest(slow).await;
+        assert!(!said.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&said));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_its_response_is_cut_off() {
+        const LARGE: usize = 64 * 1024 * 1024;
+        let limits = ServeLimits {
+            stall: SOON,
+            connections: 1,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new().route("/", get(|| ready(vec![0; LARGE]))), limits).await;
+        let lazy = asked(address).await;
+        // There is one place; the next client gets it only when the lazy one has lost it.
+        let mut next = asked(address).await;
+        assert_eq!(next.read_u8().await.unwrap(), b'H');
+        assert!(rest(lazy).await.len() < LARGE);
+    }
+
+    #[tokio::test]
+    async fn no_more_connections_are_served_at_once_than_allowed() {
+        static NOW: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let handler = || async {
+            MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            NOW.fetch_sub(1, Ordering::SeqCst);
+            ([("connection", "close")], "ok")
+        };
+        let limits = ServeLimits {
+            connections: 2,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new().route("/", get(handler)), limits).await;
+        let clients: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(async move { rest(asked(address).await).await }))
+            .collect();
+        for client in clients {
+            assert!(client.await.unwrap().ends_with(b"ok"));
+        }
+        assert_eq!(MOST.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn the_signal_to_stop_is_heard_when_every_place_is_taken() {
+        let limits = ServeLimits {
+            connections: 1,
+            ..ServeLimits::default()
+        };
+        let (address, stop, server) = serving(Router::new(), limits).await;
+        let mut idle = asked(address).await;
+        assert_eq!(idle.read_u8().await.unwrap(), b'H', "it has the place");
+        stop.send(()).unwrap();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_does_not_keep_the_server_from_stopping() {
+        let (started, mut is_started) = tokio::sync::mpsc::channel(1);
+        let endless = move || async move {
+            started.send(()).await.unwrap();
+            pending::<()>().await;
+        };
+        let limits = ServeLimits {
+            drain: SOON,
+            ..ServeLimits::default()
+        };
+        let (address, stop, server) = serving(Router::new().route("/", get(endless)), limits).await;
+        let _waits = asked(address).await;
+        is_started.recv().await.unwrap();
+        stop.send(()).unwrap();
+        server.await.unwrap();
+    }
 }

@@ -14,7 +14,7 @@ mod controllers;
 mod failure;
 
 use alga_auth::AdministratorToken;
-use alga_engine::{Compiler, MachineCodeCache};
+use alga_engine::ComponentFactory;
 use alga_signing::TrustBundle;
 use alga_store::{BlobStore, Database};
 use axum::Router;
@@ -35,10 +35,8 @@ pub struct RegistryParts {
     pub blobs: BlobStore,
     /// Whose releases are believed.
     pub trust: Arc<TrustBundle>,
-    /// Proves that a component compiles before anybody installs it.
-    pub compiler: Compiler,
-    /// Where the machine code of that proof is kept.
-    pub cache: Arc<MachineCodeCache>,
+    /// Proves that a component compiles and fits before anybody installs it.
+    pub factory: ComponentFactory,
     /// The operator's token.
     pub administrator: AdministratorToken,
     /// Told when an install changed, so that nothing works with what was.

@@ -37,10 +37,15 @@ pub enum BundleError {
     /// Imports and manifest disagree.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// Nothing could call it.
+    #[error(
+        "the component does not export `wasi:http/incoming-handler`, so no request could reach it\nhint: export a handler: `#[alga::handler]` in Rust"
+    )]
+    NoHandler,
 }
 
 impl Bundle {
-    /// Reads a bundle: 1. archive, 2. manifest, 3. component, 4. capability proof. Whole, or not at all.
+    /// Reads a bundle: 1. archive, 2. manifest, 3. component, 4. capability proof, 5. handler. Whole, or not at all.
     ///
     /// `known` are the capabilities and ambient interfaces of this platform.
     ///
@@ -60,6 +65,10 @@ impl Bundle {
         let facts = ComponentFacts::read(component_bytes)?;
         // 4.
         let proof = CapabilityProof::compute(component_bytes, &facts, &manifest, known)?;
+        // 5.
+        if !facts.exports_handler() {
+            return Err(BundleError::NoHandler);
+        }
         let digest = Digest::of(bytes);
         Ok(Self {
             digest,

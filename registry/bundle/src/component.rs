@@ -19,6 +19,9 @@ pub struct ComponentFacts {
     pub exports: Vec<String>,
 }
 
+/// What a request is handed to (WASI 0.2, `wasi:http/incoming-handler`); any patch version.
+const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
+
 /// Why bytes are not a component that this platform runs.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
@@ -43,6 +46,12 @@ pub enum ComponentError {
 }
 
 impl ComponentFacts {
+    /// Whether requests can be handed to it.
+    #[must_use]
+    pub fn exports_handler(&self) -> bool {
+        self.exports.iter().any(|export| export.starts_with(HANDLER))
+    }
+
     /// Validates a component and reads what it asks for.
     ///
     /// # Errors

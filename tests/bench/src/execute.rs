@@ -136,7 +136,9 @@ fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
         let address = listener.local_addr().unwrap();
         sender.send((address, http_request(&request))).unwrap();
         let stop = async { finished.await.unwrap_or_default() };
-        alga_server::serve(listener, world.router(), stop).await.unwrap();
+        alga_server::serve(listener, world.router(), alga_server::ServeLimits::default(), stop)
+            .await
+            .unwrap();
         (cold, p50, p99, compilations)
     });
     let (address, request) = ready.recv().unwrap();

@@ -94,7 +94,7 @@ fn manifest_json(bytes: &[u8]) {
 
 fn components() -> Vec<Vec<u8>> {
     [
-        "(component)",
+        r#"(component (instance) (export "wasi:http/incoming-handler@0.2.12" (instance 0)))"#,
         r#"(component (import "alga:log/logger@1.0.0" (instance (export "f" (func)))) (core module (memory 1)))"#,
         r#"(component (core module (func (export "f") (loop (br 0)))))"#,
     ]

@@ -1,7 +1,7 @@
 use super::config::ConfigArguments;
 use crate::outcome::{Outcome, Place};
 use crate::printer::Printer;
-use alga_server::{Config, LogFormat, Platform, serve, start_log};
+use alga_server::{Config, LogFormat, Platform, ServeLimits, serve, start_log};
 use clap::Args;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -45,7 +45,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         }
         execute.drain();
     };
-    let served = serve(listener, platform.router.clone(), stop).await;
+    let served = serve(listener, platform.router.clone(), ServeLimits::default(), stop).await;
     platform.close().await;
     served.ours("")
 }

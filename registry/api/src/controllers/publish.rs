@@ -127,7 +127,7 @@ fn invalid(error: &BundleError) -> Problem {
     let code = match error {
         BundleError::Archive(_) | BundleError::Missing(_) => Code::BundleInvalid,
         BundleError::Manifest(_) => Code::ManifestInvalid,
-        BundleError::Component(_) => Code::ComponentInvalid,
+        BundleError::Component(_) | BundleError::NoHandler => Code::ComponentInvalid,
         BundleError::Proof(_) => Code::CapabilityUndeclared,
     };
     Problem::new(code, chain(error).to_string())
@@ -135,25 +135,12 @@ fn invalid(error: &BundleError) -> Problem {
 
 async fn compile(parts: &RegistryParts, bundle: &Bundle) -> Result<(), Failure> {
     let key = *bundle.proof().component.as_bytes();
-    let cache = Arc::clone(&parts.cache);
-    let is_compiled = tokio::task::spawn_blocking(move || cache.get(&key).is_some())
-        .await
-        .map_err(Problem::internal)?;
-    if is_compiled {
-        return Ok(());
-    }
-    let code = parts
-        .compiler
-        .compile(bundle.component())
-        .await
-        .map_err(|error| match error {
-            CompileError::Refused(_) | CompileError::TooCostly(_) => {
-                Problem::new(Code::ComponentInvalid, error.to_string())
-            }
-            CompileError::Spawn { .. } | CompileError::Pipe(_) => Problem::internal(error),
-        })?;
-    if let Err(error) = parts.cache.put(&key, &code) {
-        tracing::warn!(error = %chain(&error), "machine code could not be kept; it will be compiled again");
-    }
-    Ok(())
+    let made = parts.factory.make(key, bundle.component()).await;
+    let refused = |error: CompileError| match error {
+        CompileError::Refused(_) | CompileError::TooCostly(_) => {
+            Problem::new(Code::ComponentInvalid, error.to_string())
+        }
+        CompileError::Spawn { .. } | CompileError::Pipe(_) => Problem::internal(error),
+    };
+    made.map(drop).map_err(|error| refused(error).into())
 }

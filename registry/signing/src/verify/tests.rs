@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 fn bundle(publisher: &str, name: &str, version: &str) -> Bundle {
     let manifest = format!(r#"{{"name":"{name}","publisher":"{publisher}","version":"{version}"}}"#);
-    let component = wat::parse_str("(component)").unwrap();
+    let component =
+        wat::parse_str(r#"(component (instance) (export "wasi:http/incoming-handler@0.2.12" (instance 0)))"#).unwrap();
     let files = BTreeMap::from([
         ("manifest.json".parse().unwrap(), manifest.into_bytes()),
         ("dist/main.wasm".parse().unwrap(), component),
