@@ -1,6 +1,6 @@
 //! Nothing of one request reaches the next.
 
-use alga_harness::World;
+use alga_harness::{World, rounds};
 
 #[tokio::test]
 async fn every_request_has_an_instance_of_its_own() {
@@ -21,11 +21,7 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
         .with_guest("scans_memory_for_a_canary", &[])
         .await
         .within_ms(20_000);
-    let rounds: usize = std::env::var("ALGA_SOAK_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(3);
-    for _ in 0..rounds {
+    for _ in 0..rounds(3) {
         for path in ["/", "/traps", "/loops", "/sleeps"] {
             world.execute(&canary.clone().on("GET", path)).await;
             assert_eq!(world.execute(&scanner).await.guest_body(), "0", "after {path}");
@@ -38,12 +34,8 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
 async fn executions_cancelled_at_any_moment_give_their_place_back() {
     let world = World::with_settings(&[("pool", "1")]).await;
     let request = world.with_guest("echoes_the_request", &[]).await;
-    let rounds: u64 = std::env::var("ALGA_SOAK_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(300);
     assert_eq!(world.execute(&request).await.status, 200);
-    for round in 0..rounds {
+    for round in 0..rounds(300) {
         // A prime step walks through all moments of a short execution.
         let moment = std::time::Duration::from_micros(round * 37 % 3_000);
         let _ = tokio::time::timeout(moment, world.execute(&request)).await;

@@ -209,3 +209,18 @@ fn serve_refuses_to_start_when_nobody_could_be_believed() {
         &author.run(&["serve", "--trust-bundle", "trust.json", "--port", "0"]),
     );
 }
+
+#[test]
+fn serve_refuses_to_start_without_a_compiler_of_its_own_version() {
+    let author = Author::new();
+    let with_compiler = |compiler: &str| {
+        fs::write(
+            author.path().join("alga.toml"),
+            format!("dev = true\nport = 0\ncompiler = \"{compiler}\"\n"),
+        )
+        .unwrap();
+        author.run(&["serve", "--config", "alga.toml", "--log", "error"])
+    };
+    snapshot("serve_without_compiler", &with_compiler("/nowhere/alga-compiler"));
+    snapshot("serve_with_another_compiler", &with_compiler("/bin/cat"));
+}

@@ -1,81 +1,11 @@
 //! Journeys over real sockets, with the programs that people use.
 
-use alga_harness::{program, root, target};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+mod crash;
+
+use alga_harness::{Server, program, root, target};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use tempfile::TempDir;
-
-/// A platform as a process of its own.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(program("alga"))
-            .args([
-                "serve",
-                "--json",
-                "--dev",
-                "--dev-tenant",
-                "demo",
-                "--port",
-                "0",
-                "--log",
-                "info",
-            ])
-            .args(["--trust-bundle", "trust.json"])
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(
-                std::fs::File::options()
-                    .create(true)
-                    .append(true)
-                    .open(folder.join("server.log"))
-                    .unwrap(),
-            )
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines
-            .find_map(|line| line.ok().filter(|line| line.contains("http://")))
-            .expect("the server started");
-        let address = line
-            .split('"')
-            .find(|word| word.starts_with("http://"))
-            .unwrap()
-            .to_owned();
-        Self { child, address }
-    }
-
-    /// As an operator stops it.
-    fn terminate(mut self) -> std::process::ExitStatus {
-        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        self.child.wait().unwrap()
-    }
-
-    fn host(&self) -> &str {
-        self.address.strip_prefix("http://").unwrap()
-    }
-
-    fn raw(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.host()).unwrap();
-        stream.write_all(request).unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).ok();
-        response
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
 
 fn alga(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program("alga"));
@@ -126,7 +56,7 @@ fn an_author_gets_from_an_empty_folder_to_an_answer() {
         done(&folder, step);
     }
     let server = Server::start(&folder);
-    let at = ["--server", &server.address];
+    let at = ["--server", server.address()];
     done(&folder, &[&["publish"][..], &at].concat());
     done(
         &folder,
@@ -153,17 +83,17 @@ fn what_was_acknowledged_survives_a_stop_and_a_kill() {
     let home = TempDir::new().unwrap();
     let folder = hello_in(home.path());
     let server = Server::start(&folder);
-    let at = ["--server", &server.address];
+    let at = ["--server", server.address()];
     done(&folder, &[&["publish"][..], &at].concat());
     drop(server);
     let server = Server::start(&folder);
-    let at = ["--server", &server.address];
+    let at = ["--server", server.address()];
     done(&folder, &[&["install", "--tenant", "demo"][..], &at].concat());
     assert!(server.terminate().success());
     let server = Server::start(&folder);
     let answer = done(
         &folder,
-        &["call", "com.example.hello/hello/again", "--server", &server.address],
+        &["call", "com.example.hello/hello/again", "--server", server.address()],
     );
     assert_eq!(answer.trim(), r#"{"message":"Hello, again!"}"#);
 }
@@ -173,7 +103,7 @@ fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
     let home = TempDir::new().unwrap();
     let folder = hello_in(home.path());
     let server = Server::start(&folder);
-    let at = ["--server", &server.address];
+    let at = ["--server", server.address()];
     done(&folder, &[&["publish"][..], &at].concat());
     done(&folder, &[&["install", "--tenant", "acme"][..], &at].concat());
     let token = |tenant: &str| done(&folder, &["token", "--tenant", tenant]).trim().to_owned();
@@ -186,7 +116,7 @@ fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
                 "--token",
                 token,
                 "--server",
-                &server.address,
+                server.address(),
             ],
         )
     };

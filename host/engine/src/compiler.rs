@@ -52,15 +52,17 @@ pub enum CompileError {
     #[error("compiling the component takes more than {0}")]
     TooCostly(&'static str),
     /// The operator's fault: the compiler could not be started.
-    #[error("the compiler `{}` could not be run\nhint: it is installed beside `alga`; set ALGA_COMPILER to its path", program.display())]
+    #[error("the compiler `{}` could not be run: {source}\nhint: it is installed beside `alga`; set ALGA_COMPILER to its path", program.display())]
     Spawn {
         /// Its path.
         program: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The pipe to the child broke.
-    #[error("the compiler's pipe broke")]
+    /// The operator's fault: what runs there is no compiler, or not the one of this version.
+    #[error(
+        "the compiler does not work here: {0}\nhint: `alga-compiler` must be of the same version as `alga`, and needs Linux with seccomp"
+    )]
     Pipe(#[source] io::Error),
 }
 

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::spawn_blocking;
 use wasmtime::component::Component;
 
+/// A component with nothing in it: the preamble (component model, `Binary.md`).
+const SMALLEST_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
 /// From a component's bytes to something that can be instantiated: machine code from this host's cache, else compiled in a child and kept.
 ///
 /// Reading, mapping and writing machine code takes milliseconds of the processor or the disk: it happens on threads that may block, never on
@@ -33,6 +36,26 @@ impl ComponentFactory {
     #[must_use]
     pub fn compilations(&self) -> u64 {
         self.compilations.load(Ordering::Relaxed)
+    }
+
+    /// Compiles and loads the smallest component: whether the compiler runs here and was built for this engine. Asked once, before anybody
+    /// relies on it; afterwards, what cannot be loaded is the component's fault.
+    ///
+    /// # Errors
+    /// See [`CompileError`].
+    pub async fn probe(&self) -> Result<(), CompileError> {
+        let broken = |reason: String| CompileError::Pipe(std::io::Error::other(reason));
+        let code = self
+            .compiler
+            .compile(SMALLEST_COMPONENT)
+            .await
+            .map_err(|error| match error {
+                CompileError::Refused(reason) => broken(reason),
+                other => other,
+            })?;
+        let engine = self.engine.clone();
+        let loaded = blocking(move || engine.load(&code)).await?;
+        loaded.map(drop).map_err(|error| broken(chain(&error).to_string()))
     }
 
     /// Makes the component whose bytes have the SHA-256 `key`.

@@ -3,7 +3,8 @@ use crate::{Config, SecretError, Secrets};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
 use alga_capabilities::{Services, StorageService};
 use alga_engine::{
-    CacheError, Compiler, CompilerLimits, ComponentFactory, Engine, EngineError, MachineCodeCache, PoolSettings,
+    CacheError, CompileError, Compiler, CompilerLimits, ComponentFactory, Engine, EngineError, MachineCodeCache,
+    PoolSettings,
 };
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
@@ -25,6 +26,7 @@ pub struct Platform {
     /// The runner's service, for draining and figures.
     pub execute: Arc<ExecuteService>,
     database: Database,
+    factory: ComponentFactory,
 }
 
 /// Why the platform did not start.
@@ -69,12 +71,21 @@ impl Platform {
         let installs = Installs::new(shared.database.clone());
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
         let registry = registry(&shared, installs);
-        let database = shared.database;
+        let Shared { database, factory, .. } = shared;
         Ok(Self {
             router: runner.merge(gateway).merge(registry).layer(map_response(no_store)),
             execute,
             database,
+            factory,
         })
+    }
+
+    /// Whether components can be compiled here. Asked before the first client is served: an operator should not learn it from a publisher.
+    ///
+    /// # Errors
+    /// When the compiler does not run or is of another version.
+    pub async fn check_compiler(&self) -> Result<(), CompileError> {
+        self.factory.probe().await
     }
 
     /// Ends connections to the database, finishing what is under way.
@@ -94,6 +105,7 @@ async fn no_store(mut response: Response) -> Response {
 
 impl Shared {
     async fn open(config: &Config) -> Result<Self, StartError> {
+        let trust = Arc::new(trust(config)?);
         let secrets = Secrets::open(&config.data)?;
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
@@ -109,7 +121,7 @@ impl Shared {
             },
         );
         Ok(Self {
-            trust: Arc::new(trust(config)?),
+            trust,
             database: Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
             blobs: BlobStore::local(&config.data.join("bundles"))?,
             factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),

@@ -5,10 +5,12 @@
 
 mod callers;
 mod release;
+mod server;
 mod world;
 
 pub use callers::{Answer, ExecuteRequest};
 pub use release::Release;
+pub use server::Server;
 pub use world::World;
 
 use std::path::PathBuf;
@@ -53,4 +55,11 @@ pub fn program(name: &str) -> PathBuf {
 pub fn component(name: &str) -> Vec<u8> {
     let path = target().join("components").join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
+}
+
+/// Rounds of a campaign: what `cargo xtask soak` says, else this many.
+#[must_use]
+pub fn rounds(short: u64) -> u64 {
+    let asked = std::env::var("ALGA_SOAK_ROUNDS").ok();
+    asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(short)
 }

@@ -20,7 +20,7 @@ struct Campaign {
     test: &'static str,
 }
 
-const CAMPAIGNS: [Campaign; 3] = [
+const CAMPAIGNS: [Campaign; 4] = [
     Campaign {
         name: "fuzz",
         what: "mutated inputs against every parser; a round is one input for each",
@@ -42,6 +42,13 @@ const CAMPAIGNS: [Campaign; 3] = [
         package: "alga-harness",
         test: "executions_cancelled_at_any_moment_give_their_place_back",
     },
+    Campaign {
+        name: "crash",
+        what: "the server is killed while releases are published; a round is one kill, one restart and one look at everything",
+        rounds: 300,
+        package: "alga-harness",
+        test: "a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one",
+    },
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -60,7 +67,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .ok_or_else(|| format!("there is no campaign `{name}`"))?;
     let rounds = arguments.rounds.unwrap_or(campaign.rounds).to_string();
     step("building");
-    execute(&mut cargo(&["build", "--package", "alga-compiler"]))?;
+    execute(&mut cargo(&[
+        "build",
+        "--package",
+        "alga",
+        "--package",
+        "alga-compiler",
+    ]))?;
     guests::build_all()?;
     step(&format!("{}: {rounds} rounds", campaign.what));
     let mut test = cargo(&[

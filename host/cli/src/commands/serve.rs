@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 
 async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let platform = Platform::start(config).await.user("could not start")?;
+    platform.check_compiler().await.user("could not start")?;
     let place = format!("could not listen on {}", config.listen);
     let listener = TcpListener::bind(config.listen).await.user(&place);
     let listener = listener.map_err(|failed| failed.with_hint("another server there? choose another with --port"))?;

@@ -1,0 +1,145 @@
+//! The real server, killed at any moment while releases are published. What it acknowledged is there afterwards, whole.
+//!
+//! The moment is chosen by the seed that the test prints; a failed round leaves its folder behind.
+
+use alga_harness::{Release, Server, component, rounds};
+use alga_signing::{SigningKey, TrustBundle};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+
+/// Nobody publishes longer than this before the kill.
+const LONGEST_MICROSECONDS: u64 = 120_000;
+/// The newest releases that are looked at after every kill; in a long campaign, all would take longer every round.
+const CHECKED: u64 = 50;
+const NAME: &str = "com.example.crash";
+
+fn release(key: &SigningKey, number: u64) -> Release {
+    let manifest = Release::manifest(NAME, &format!("1.0.{number}"), &[]);
+    Release::new(key, &manifest, &component("answers_ok"))
+}
+
+/// The status of a publish; none when the server went away.
+fn publish(address: &str, token: &str, release: &Release) -> Option<u16> {
+    let mut form = Vec::new();
+    for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
+        form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
+        form.extend_from_slice(bytes);
+        form.extend_from_slice(b"\r\n");
+    }
+    form.extend_from_slice(b"--frontier--\r\n");
+    let sent = ureq::post(format!("{address}/v1/registry/extensions"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "multipart/form-data; boundary=frontier")
+        .send(&form);
+    sent.ok().map(|answer| answer.status().as_u16())
+}
+
+fn version(address: &str, token: &str, version: &str) -> Option<Value> {
+    let answer = ureq::get(format!("{address}/v1/registry/extensions/{NAME}/versions/{version}"))
+        .header("authorization", format!("Bearer {token}"))
+        .call();
+    answer
+        .ok()
+        .map(|mut answer| serde_json::from_slice(&answer.body_mut().read_to_vec().unwrap()).unwrap())
+}
+
+/// A different moment for each round of a seed (xorshift64).
+fn next(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+/// The row is there, and the bundle that it names is stored with that hash.
+fn is_whole(folder: &Path, row: &Value, release: &Release) {
+    let hash = release.content_hash();
+    assert_eq!(row["content_hash"], hash.to_string());
+    let stored = folder.join("alga-data/bundles/sha256").join(hash.to_hex());
+    assert_eq!(fs::read(stored.join("bundle.tar.zst")).unwrap(), release.bundle);
+    assert_eq!(fs::read(stored.join("bundle.sigs.json")).unwrap(), release.signatures);
+}
+
+#[test]
+fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one() {
+    let folder = TempDir::new().unwrap().keep();
+    let key = Arc::new(SigningKey::generate().unwrap());
+    let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
+    fs::write(folder.join("trust.json"), trust).unwrap();
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut seed = u64::try_from(started.as_nanos()).unwrap_or(1) | 1;
+    println!("seed {seed}, folder {}", folder.display());
+    let mut acknowledged = BTreeSet::new();
+    let mut number = 0;
+    for round in 0..rounds(5) {
+        let mut server = Server::start(&folder);
+        let token = fs::read_to_string(folder.join("alga-data/admin.token"))
+            .unwrap()
+            .trim()
+            .to_owned();
+        let (address, first) = (server.address().to_owned(), number);
+        let (sender, receiver) = channel();
+        let publisher = {
+            let (key, token) = (key.clone(), token.clone());
+            thread::spawn(move || {
+                for number in first.. {
+                    let status = publish(&address, &token, &release(&key, number));
+                    if sender.send((number, status)).is_err() || status.is_none() {
+                        return;
+                    }
+                }
+            })
+        };
+        // The first one is answered before the clock of the kill starts, so that every round has work under way.
+        let mut answers = vec![receiver.recv().unwrap()];
+        thread::sleep(Duration::from_micros(next(&mut seed) % LONGEST_MICROSECONDS));
+        server.kill();
+        publisher.join().unwrap();
+        answers.extend(receiver.iter());
+        number = answers.last().unwrap().0 + 1;
+        acknowledged.extend(
+            answers
+                .iter()
+                .filter(|(_, status)| status.is_some_and(|status| status < 300))
+                .map(|(number, _)| *number),
+        );
+        check(&folder, &token, &key, &acknowledged, number, round);
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// After a restart: every acknowledged release is whole; one that was not is whole or absent; publishing it again ends well.
+fn check(folder: &Path, token: &str, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u64, round: u64) {
+    let server = Server::start(folder);
+    let first = next.saturating_sub(CHECKED);
+    for number in first..next {
+        let release = release(key, number);
+        match version(server.address(), token, &release.version) {
+            Some(row) => is_whole(folder, &row, &release),
+            None => assert!(
+                !acknowledged.contains(&number),
+                "round {round}: {number} was acknowledged and is gone"
+            ),
+        }
+        let again = publish(server.address(), token, &release);
+        let expected = if acknowledged.contains(&number) {
+            &[200][..]
+        } else {
+            &[200, 201]
+        };
+        assert!(
+            again.is_some_and(|status| expected.contains(&status)),
+            "round {round}: {number} {again:?}"
+        );
+        let row = version(server.address(), token, &release.version).unwrap();
+        is_whole(folder, &row, &release);
+    }
+    assert!(server.terminate().success());
+}
