@@ -1,4 +1,4 @@
-use alga_auth::Access;
+use alga_auth::{Access, Caller, UserType};
 use alga_harness::{Answer, Release, World, component};
 use axum::body::Body;
 use http::Request;
@@ -412,4 +412,64 @@ async fn the_hello_example_answers_in_the_words_of_its_install() {
         world.call("nord", "GET", "com.example.hello/hello", "").await.json()["message"],
         "Moin, world!"
     );
+}
+
+/// A request with this caller's token.
+async fn as_caller(world: &World, caller: &Caller, method: &str, target: &str) -> u16 {
+    let bearer = format!("Bearer {}", world.token_of(caller));
+    send(world, method, target, &[("authorization", &bearer)])
+        .await
+        .status
+        .as_u16()
+}
+
+async fn published(world: &World, name: &str, change: impl Fn(&mut Value)) {
+    let mut manifest = Release::manifest(name, "1.0.0", &[]);
+    change(&mut manifest);
+    let release = Release::new(world.key(), &manifest, &component("answers_ok"));
+    world.publish(&release).await;
+    assert!(world.install("acme", &release, &[]).await.status.is_success());
+}
+
+#[tokio::test]
+async fn customers_reach_extensions_with_a_place_in_their_portal_and_no_others() {
+    let world = World::new().await;
+    published(&world, "com.example.inside", |_| {}).await;
+    published(&world, "com.example.portal", |manifest| {
+        // A page is a file; the component is one, too.
+        manifest["ui"] = json!({ "type": "iframe", "entry": "dist/main.wasm", "hooks": { "clientPortalMenu": { "label": "Orders" } } });
+    })
+    .await;
+    let customer = Caller {
+        user_type: UserType::Client,
+        ..Caller::developer("acme".parse().unwrap())
+    };
+    assert_eq!(as_caller(&world, &customer, "GET", "com.example.inside/").await, 403);
+    assert_eq!(as_caller(&world, &customer, "GET", "com.example.portal/").await, 200);
+}
+
+#[tokio::test]
+async fn an_endpoint_may_say_what_its_callers_must_be_allowed() {
+    let world = World::new().await;
+    published(&world, "com.example.search", |manifest| {
+        manifest["api"]["endpoints"] = json!([
+            { "method": "POST", "path": "/search", "auth": "read" },
+            { "method": "GET", "path": "/secrets", "auth": "write" },
+            { "method": "POST", "path": "/" },
+        ]);
+    })
+    .await;
+    let reader = Caller {
+        access: Access::Read,
+        ..Caller::developer("acme".parse().unwrap())
+    };
+    assert_eq!(
+        as_caller(&world, &reader, "POST", "com.example.search/search").await,
+        200
+    );
+    assert_eq!(
+        as_caller(&world, &reader, "GET", "com.example.search/secrets").await,
+        403
+    );
+    assert_eq!(as_caller(&world, &reader, "POST", "com.example.search/").await, 403);
 }

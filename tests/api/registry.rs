@@ -295,3 +295,56 @@ async fn a_publish_and_an_install_survive_a_restart() {
         .json();
     assert_eq!(versions["versions"][0]["version"], "1.0.0");
 }
+
+#[tokio::test]
+async fn configuration_has_the_types_that_the_manifest_gives_it() {
+    let world = World::new().await;
+    let mut manifest = Release::manifest("com.example.typed", "1.0.0", &[]);
+    manifest["config"] = json!([
+        { "name": "size", "type": "number", "default": 25 },
+        { "name": "loud", "type": "boolean", "required": true },
+    ]);
+    let release = Release::new(world.key(), &manifest, &component("answers_ok"));
+    world.publish(&release).await;
+    let install = async |config: Value| {
+        let body = json!({ "extension": release.name, "version": "1.0.0", "grants": [], "config": config });
+        world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await
+    };
+    for wrong in [
+        json!({}),
+        json!({ "loud": "yes" }),
+        json!({ "loud": "true", "size": "many" }),
+        json!({ "loud": "true", "x": "" }),
+    ] {
+        let refused = install(wrong.clone()).await;
+        assert_eq!(refused.code(), "bad_request", "{wrong}");
+        assert!(refused.text().contains("configuration key"), "{}", refused.text());
+    }
+    let installed = install(json!({ "loud": "true" })).await;
+    assert_eq!(
+        installed.json()["config"],
+        json!({ "loud": "true", "size": "25" }),
+        "{}",
+        installed.text()
+    );
+}
+
+#[tokio::test]
+async fn files_that_the_manifest_names_and_the_bundle_lacks_are_told_together() {
+    let world = World::new().await;
+    let mut manifest = Release::manifest("com.example.files", "1.0.0", &[]);
+    manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html" });
+    manifest["assets"] = json!(["dist/*", "ui/**"]);
+    manifest["sbom"] = json!("sbom.spdx.json");
+    let bundle = Release::pack(&manifest, &component("answers_ok"));
+    let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
+    assert_eq!(answer.code(), "manifest_invalid");
+    let text = answer.text();
+    assert!(
+        ["$.ui.entry", "$.assets[1]", "$.sbom"]
+            .iter()
+            .all(|path| text.contains(path)),
+        "{text}"
+    );
+    assert!(!text.contains("$.assets[0]"), "{text}");
+}

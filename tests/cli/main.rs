@@ -224,3 +224,15 @@ fn serve_refuses_to_start_without_a_compiler_of_its_own_version() {
     snapshot("serve_without_compiler", &with_compiler("/nowhere/alga-compiler"));
     snapshot("serve_with_another_compiler", &with_compiler("/bin/cat"));
 }
+
+/// `BLESS=1 cargo xtask test` writes it anew.
+#[test]
+fn the_shipped_schema_is_the_one_of_the_types() {
+    let path = root().join("registry/manifest.schema.json");
+    let schema = alga_bundle::manifest_schema(alga_capabilities::known());
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), text);
+}

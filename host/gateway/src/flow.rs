@@ -5,7 +5,7 @@ use crate::headers::{for_client, for_guest};
 use crate::runner::RunnerRequest;
 use crate::{Authentication, Installs, RunnerLink};
 use alga_auth::{Access, Caller, UserType};
-use alga_bundle::{Endpoint, RequestId, TenantId};
+use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId, TenantId};
 use alga_errors::{Code, Problem, chain};
 use alga_execute::limits::{BODY_BYTES, BODY_TIMEOUT};
 use alga_execute::{Usage, WireContext, WireHttp, WireLimits, WireReply, WireRequest};
@@ -118,7 +118,7 @@ impl Gateway {
         }
         let endpoint = find(&install.manifest, &head.method, path)?;
         // 5.
-        check_access(&caller, &head.method)?;
+        check_access(&caller, &install.manifest, endpoint)?;
         // 6.
         self.check_rate(&caller.tenant_id)?;
         // 7.
@@ -224,15 +224,23 @@ fn path_below(path: &str) -> Result<&str, Problem> {
     Ok(below)
 }
 
-/// `extension:read` for GET and HEAD, `extension:write` otherwise. Customers of a tenant reach extensions through hooks that are not
-/// open yet.
-fn check_access(caller: &Caller, method: &Method) -> Result<(), Problem> {
-    let needed = if matches!(*method, Method::GET | Method::HEAD) {
-        Access::Read
-    } else {
-        Access::Write
+/// The place in a customer's portal (contract: client-portal users only with this hook).
+const PORTAL_HOOK: &str = "clientPortalMenu";
+
+/// `extension:read` for GET and HEAD, `extension:write` otherwise, unless the endpoint says which. Customers of a tenant reach extensions that
+/// have a place in their portal, and no others.
+fn check_access(caller: &Caller, manifest: &Manifest, endpoint: &Endpoint) -> Result<(), Problem> {
+    let needed = match (endpoint.auth, endpoint.method) {
+        (Some(EndpointAccess::Read), _) | (None, EndpointMethod::Get) => Access::Read,
+        (Some(EndpointAccess::Write) | None, _) => Access::Write,
     };
-    if caller.user_type == UserType::Client || caller.access < needed {
+    let in_portal = || {
+        manifest
+            .ui
+            .as_ref()
+            .is_some_and(|ui| ui.hooks.contains_key(PORTAL_HOOK))
+    };
+    if caller.access < needed || (caller.user_type == UserType::Client && !in_portal()) {
         return Err(Problem::new(
             Code::Forbidden,
             "this user may not do this with extensions",

@@ -1,6 +1,6 @@
 use crate::{
     ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest,
-    ManifestError, ProofError, archive,
+    ManifestError, ManifestProblem, ProofError, archive,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -59,6 +59,10 @@ impl Bundle {
         let manifest_bytes = files.content.get(manifest_bytes).unwrap_or_default();
         let manifest = Manifest::parse(manifest_bytes, known)?;
         let manifest_digest = Digest::of(manifest_bytes);
+        let absent = absent(&manifest, &files.ranges);
+        if !absent.is_empty() {
+            return Err(ManifestError::Problems(absent).into());
+        }
         // 3.
         let component = find(&files.content, &files.ranges, &manifest.entry)?;
         let component_bytes = files.content.get(component.clone()).unwrap_or_default();
@@ -131,4 +135,32 @@ fn find(content: &[u8], ranges: &BTreeMap<EntryPath, Range<usize>>, path: &str) 
         .and_then(|path: EntryPath| ranges.get(&path))
         .ok_or_else(missing)?;
     content.get(range.clone()).map(|_| range.clone()).ok_or_else(missing)
+}
+
+/// Files that the manifest speaks of and the bundle does not have.
+fn absent(manifest: &Manifest, ranges: &BTreeMap<EntryPath, Range<usize>>) -> Vec<ManifestProblem> {
+    let problem = |path: String, rule: String| ManifestProblem {
+        path,
+        rule,
+        fix: "add the file, or correct the path".to_owned(),
+    };
+    let has = |file: &str| file.parse().is_ok_and(|path: EntryPath| ranges.contains_key(&path));
+    let files = manifest.named_files().filter(|(_, file)| !has(file));
+    let files = files.map(|(path, file)| problem(path.to_owned(), format!("`{file}` is not in the bundle")));
+    let matches = |pattern: &str| {
+        let pattern = glob::Pattern::new(pattern).ok();
+        pattern.is_some_and(|pattern| ranges.keys().any(|path| pattern.matches(path.as_str())))
+    };
+    let assets = manifest
+        .assets
+        .iter()
+        .enumerate()
+        .filter(|(_, pattern)| !matches(pattern));
+    let assets = assets.map(|(index, pattern)| {
+        problem(
+            format!("$.assets[{index}]"),
+            format!("`{pattern}` matches no file of the bundle"),
+        )
+    });
+    files.chain(assets).collect()
 }

@@ -22,8 +22,9 @@ pub use component::{ComponentError, ComponentFacts};
 pub use digest::{Digest, DigestError};
 pub use id::{ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
 pub use manifest::{
-    ConfigField, Endpoint, ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, Method,
-    PublisherName,
+    Api, ConfigField, ConfigType, ConfigValue, EgressPattern, Endpoint, EndpointAccess, EventSubscription,
+    ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,
+    PublisherName, SecretField, Ui, UiType, manifest_schema,
 };
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};

@@ -1,18 +1,29 @@
 //! `manifest.json`: what an extension is, asks for and answers.
 //!
-//! Reading has two steps: the form (unknown fields, types, duplicate keys), where the first problem ends it, and the rules, where all
-//! problems are told at once, each with its JSON path and the fix.
+//! Reading has two steps: is it plain JSON (duplicate keys, depth), where the first problem ends it; then its form (unknown fields, missing
+//! fields, types) and its rules, where all problems are told at once, each with its JSON path and the fix.
 
 use crate::limits::MANIFEST_BYTES;
 use crate::{Capability, CapabilityName, EntryPath, JsonError, Version, strict_json};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+mod diagnosis;
+mod egress;
+mod fields;
 mod names;
 mod rules;
+mod schema;
 
+pub use egress::EgressPattern;
+pub use fields::{
+    Api, ConfigField, ConfigType, ConfigValue, Endpoint, EndpointAccess, EventSubscription, ManifestLimits, MenuHook,
+    Method, Metric, MetricType, SecretField, Ui, UiType,
+};
 pub use names::{ExtensionName, PublisherName};
+pub use schema::manifest_schema;
 
 /// The only runtime that is ours; `wasm-js@1` is accepted because AlgaPSA's manifests say it.
 const RUNTIMES: [&str; 2] = ["wasi-component@0.2", "wasm-js@1"];
@@ -20,14 +31,20 @@ const RUNTIMES: [&str; 2] = ["wasi-component@0.2", "wasm-js@1"];
 const DEFAULT_ENTRY: &str = "dist/main.wasm";
 
 /// A manifest whose rules hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
+    /// Where an editor finds the schema of this file; means nothing to the platform.
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// Reverse domain name: `com.example.agreements`.
+    #[schemars(with = "String")]
     pub name: ExtensionName,
     /// Who publishes it; a key is trusted for a publisher.
+    #[schemars(with = "String")]
     pub publisher: PublisherName,
     /// Semantic version. One version has one content for ever.
+    #[schemars(with = "String")]
     pub version: Version,
     /// What runs it: `wasi-component@0.2`.
     #[serde(default = "default_runtime")]
@@ -41,101 +58,48 @@ pub struct Manifest {
     /// The component's path in the bundle.
     #[serde(default = "default_entry")]
     pub entry: String,
-    /// What the component imports: an install grants these.
+    /// What the component cannot do without: an install grants all of these.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub capabilities: Vec<CapabilityName>,
-    /// What the extension answers.
-    #[serde(default)]
-    pub api: Api,
+    /// What the component makes use of where it is granted, and does without where it is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub optional_capabilities: Vec<CapabilityName>,
+    /// Hosts that the extension calls: `api.example.com`, `*.example.com:8443`, `http://legacy.example.com`. An install may allow fewer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub egress: Vec<EgressPattern>,
+    /// Secrets that an install sets; the extension attaches them to its calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretField>,
     /// Configuration that an install may set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigField>,
+    /// What the extension answers.
+    #[serde(default)]
+    pub api: Api,
+    /// What the extension wants to hear of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventSubscription>,
+    /// What it shows to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<Ui>,
+    /// Files that its user interface needs, as globs over the bundle's paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<String>,
+    /// Machine code by target, as AlgaPSA's packer writes it. Never read: machine code is made here, from the component.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub precompiled: BTreeMap<String, String>,
+    /// The path of its bill of materials (SPDX) in the bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<String>,
     /// What it needs less or more of than the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ManifestLimits>,
-}
-
-/// `api`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Api {
-    /// The endpoints; a request for anything else is 404 without running the extension.
-    #[serde(default)]
-    pub endpoints: Vec<Endpoint>,
-}
-
-/// One endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Endpoint {
-    /// Its method.
-    pub method: Method,
-    /// Its path below the extension's root; a segment `:name` stands for one segment.
-    pub path: String,
-    /// A name for people and schedules.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub handler: Option<String>,
-    /// Time that a request to it may take, in milliseconds; clamped by the platform.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u32>,
-    /// Whether its responses may be kept by shared caches.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub cacheable: bool,
-}
-
-/// The methods that an endpoint may have. HEAD and OPTIONS are answered for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "RFC 9110 documents them")]
-pub enum Method {
-    Get,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl Method {
-    /// The method as it is written in a request line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// A configuration key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConfigField {
-    /// The key.
-    pub name: String,
-    /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Its value when an install does not set it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
-    /// Whether an install must set it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub required: bool,
-}
-
-/// `limits`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ManifestLimits {
-    /// Memory that one execution may use, in MiB; clamped by the platform.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_mb: Option<u32>,
-    /// Time that one execution may take, in milliseconds; clamped by the platform.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_ms: Option<u32>,
+    /// The metrics that it emits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
 }
 
 /// Why a manifest is refused.
@@ -147,12 +111,9 @@ pub enum ManifestError {
     /// Not JSON, or JSON that could be read in two ways.
     #[error("manifest.json is not plain JSON: {0}")]
     Json(#[from] JsonError),
-    /// A field is unknown, missing or of another type.
-    #[error("manifest.json has another form than a manifest: {0}\nhint: registry/README.md lists the fields")]
-    Form(#[source] serde_json::Error),
-    /// Rules are broken; all of them.
-    #[error("manifest.json breaks {} rule(s):{}", .0.len(), lines(.0))]
-    Rules(Vec<ManifestProblem>),
+    /// Everything that is wrong with its form and its rules.
+    #[error("manifest.json has {} problem(s):{}", .0.len(), lines(.0))]
+    Problems(Vec<ManifestProblem>),
 }
 
 /// One broken rule.
@@ -180,18 +141,20 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// The first problem of its form, or all problems of its rules.
+    /// That it is no plain JSON, or all problems of its form and its rules.
     pub fn parse(bytes: &[u8], known: &[Capability]) -> Result<Self, ManifestError> {
         if bytes.len() > MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(bytes.len()));
         }
         strict_json::check(bytes)?;
-        let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Form)?;
+        let Ok(manifest) = serde_json::from_slice(bytes) else {
+            return Err(ManifestError::Problems(diagnosis::problems(bytes, known)));
+        };
         let problems = rules::check(&manifest, known);
         if problems.is_empty() {
             Ok(manifest)
         } else {
-            Err(ManifestError::Rules(problems))
+            Err(ManifestError::Problems(problems))
         }
     }
 
@@ -201,12 +164,20 @@ impl Manifest {
         self.entry.parse().ok()
     }
 
-    /// The declared capabilities and those that every install has.
+    /// The capabilities that the component may import: required, optional, and those that every install has.
     #[must_use]
     pub fn declared(&self, known: &[Capability]) -> BTreeSet<CapabilityName> {
         let defaults = known.iter().filter(|capability| capability.granted_by_default);
         let defaults = defaults.filter_map(|capability| capability.name.parse().ok());
-        self.capabilities.iter().cloned().chain(defaults).collect()
+        let declared = self.capabilities.iter().chain(&self.optional_capabilities).cloned();
+        declared.chain(defaults).collect()
+    }
+
+    /// Files of the bundle that the manifest names, each with where it says so.
+    pub fn named_files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let ui = self.ui.as_ref().map(|ui| ("$.ui.entry", ui.entry.as_str()));
+        let sbom = self.sbom.as_deref().map(|path| ("$.sbom", path));
+        [Some(("$.entry", self.entry.as_str())), ui, sbom].into_iter().flatten()
     }
 }
 
@@ -216,11 +187,6 @@ fn default_runtime() -> String {
 
 fn default_entry() -> String {
     DEFAULT_ENTRY.to_owned()
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 #[cfg(test)]

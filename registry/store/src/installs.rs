@@ -142,7 +142,7 @@ impl Database {
             .manifest
             .config
             .iter()
-            .filter_map(|field| Some((field.name.clone(), field.default.clone()?)));
+            .filter_map(|field| Some((field.name.clone(), field.default.as_ref()?.to_string())));
         install.config = defaults.collect();
         for row in rows {
             install.config.insert(row.try_get("name")?, row.try_get("value")?);

@@ -203,17 +203,18 @@ impl World {
     /// A caller's token for the gateway.
     #[must_use]
     pub fn caller_token(&self, tenant: &str, access: Access) -> String {
-        let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
         let tenant: TenantId = tenant.parse().unwrap();
-        issuer
-            .issue(
-                &Caller {
-                    access,
-                    ..Caller::developer(tenant)
-                },
-                Duration::from_secs(60),
-            )
-            .unwrap()
+        self.token_of(&Caller {
+            access,
+            ..Caller::developer(tenant)
+        })
+    }
+
+    /// The token of any caller.
+    #[must_use]
+    pub fn token_of(&self, caller: &Caller) -> String {
+        let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
+        issuer.issue(caller, Duration::from_secs(60)).unwrap()
     }
 
     /// `POST /v1/execute`.

@@ -55,6 +55,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let files = [
         ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
         ("manifest.json", include_str!("../../templates/manifest.json.txt")),
+        (
+            "manifest.schema.json",
+            include_str!("../../../../registry/manifest.schema.json"),
+        ),
         ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
         (".gitignore", "/target\n/dist\n/signing.key\n/alga-data\n"),
     ];

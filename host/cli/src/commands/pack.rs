@@ -35,8 +35,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         .unwrap_or_else(|| folder.join(&manifest.entry));
     let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
     files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
-    if folder.join(SBOM).exists() {
-        files.insert(entry(SBOM)?, read(&folder.join(SBOM), "")?);
+    let sbom = manifest.sbom.as_deref().unwrap_or(SBOM);
+    if folder.join(sbom).exists() {
+        files.insert(entry(sbom)?, read(&folder.join(sbom), "")?);
     }
     add_folder(&folder.join(ASSET_FOLDER), ASSET_FOLDER, &mut files)?;
     let packed = alga_bundle::pack(&files).user("packing")?;

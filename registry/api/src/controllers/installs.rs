@@ -102,6 +102,7 @@ fn consented(version: &VersionRow, granted: &BTreeSet<CapabilityName>) -> Result
         .filter(|capability| capability.granted_by_default)
         .filter_map(|capability| capability.name.parse().ok());
     let grants: BTreeSet<CapabilityName> = granted.iter().cloned().chain(defaults).collect();
+    // Optional or not: what is imported and not granted could not be linked, and the install would fail at its first request.
     let missing: Vec<&str> = version
         .capability_proof
         .capabilities
@@ -135,17 +136,24 @@ fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Resu
             .with_hint(format!("its keys: {}", names.join(", ")))
             .into());
     }
-    match fields
-        .iter()
-        .find(|field| field.required && field.default.is_none() && !config.contains_key(&field.name))
-    {
-        Some(field) => Err(Problem::new(
-            Code::BadRequest,
-            format!("the configuration key `{}` is required", field.name),
-        )
-        .into()),
-        None => Ok(()),
+    for field in fields {
+        match config.get(&field.name) {
+            None if field.required && field.default.is_none() => {
+                let message = format!("the configuration key `{}` is required", field.name);
+                return Err(Problem::new(Code::BadRequest, message).into());
+            }
+            Some(value) if !field.kind.takes(value) => {
+                let kind = serde_json::to_string(&field.kind).unwrap_or_default();
+                let message = format!(
+                    "the configuration key `{}` takes a value of the type {kind}",
+                    field.name
+                );
+                return Err(Problem::new(Code::BadRequest, message).into());
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// What was believed at publish is verified again over what is stored now.

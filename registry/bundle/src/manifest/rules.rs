@@ -2,11 +2,12 @@
 
 use super::{Endpoint, Manifest, ManifestProblem, RUNTIMES};
 use crate::limits::ENDPOINTS;
-use crate::{Capability, EntryPath};
+use crate::{Capability, CapabilityName};
 use std::collections::BTreeSet;
 
+mod lists;
+
 const TEXT_CHARACTERS: usize = 4_000;
-const CONFIG_FIELDS: usize = 100;
 
 /// All broken rules.
 pub(super) fn check(manifest: &Manifest, known: &[Capability]) -> Vec<ManifestProblem> {
@@ -14,7 +15,7 @@ pub(super) fn check(manifest: &Manifest, known: &[Capability]) -> Vec<ManifestPr
     check_basics(manifest, &mut problems);
     check_capabilities(manifest, known, &mut problems);
     check_endpoints(&manifest.api.endpoints, &mut problems);
-    check_config(manifest, &mut problems);
+    lists::check(manifest, &mut problems);
     problems.0
 }
 
@@ -38,9 +39,6 @@ fn check_basics(manifest: &Manifest, problems: &mut Problems) {
             format!("write `{}`", RUNTIMES[0]),
         );
     }
-    if manifest.entry.parse::<EntryPath>().is_err() {
-        problems.add("$.entry", "not a path in a bundle", "write `dist/main.wasm`");
-    }
     if !manifest.version.build.is_empty() {
         problems.add(
             "$.version",
@@ -48,23 +46,7 @@ fn check_basics(manifest: &Manifest, problems: &mut Problems) {
             "leave out the part from `+`",
         );
     }
-    for (path, text) in [
-        ("$.displayName", &manifest.display_name),
-        ("$.description", &manifest.description),
-    ] {
-        let text = text.as_deref().unwrap_or_default();
-        if text.chars().count() > TEXT_CHARACTERS
-            || text
-                .chars()
-                .any(|character| character.is_control() && character != '\n')
-        {
-            problems.add(
-                path,
-                format!("plain text of at most {TEXT_CHARACTERS} characters"),
-                "shorten it; no control characters",
-            );
-        }
-    }
+    check_texts(manifest, problems);
     if manifest
         .limits
         .is_some_and(|limits| limits.memory_mb == Some(0) || limits.timeout_ms == Some(0))
@@ -77,26 +59,64 @@ fn check_basics(manifest: &Manifest, problems: &mut Problems) {
     }
 }
 
-fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut Problems) {
-    let mut seen = BTreeSet::new();
-    for (index, name) in manifest.capabilities.iter().enumerate() {
-        let path = format!("$.capabilities[{index}]");
-        if !known.iter().any(|capability| capability.name == name.as_str()) {
-            let names: Vec<_> = known
-                .iter()
-                .map(|capability| capability.name)
-                .filter(|name| !name.is_empty())
-                .collect();
+fn check_texts(manifest: &Manifest, problems: &mut Problems) {
+    let about = [
+        ("$.displayName", &manifest.display_name),
+        ("$.description", &manifest.description),
+    ];
+    for (path, text) in about {
+        if !text.as_deref().is_none_or(is_plain_text) {
             problems.add(
-                &path,
-                format!("`{name}` is not a capability"),
-                format!("one of {}", names.join(", ")),
+                path,
+                format!("plain text of at most {TEXT_CHARACTERS} characters"),
+                "shorten it; no control characters",
             );
         }
+    }
+}
+
+fn is_plain_text(text: &str) -> bool {
+    text.chars().count() <= TEXT_CHARACTERS
+        && !text
+            .chars()
+            .any(|character| character.is_control() && character != '\n')
+}
+
+fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut Problems) {
+    let required = manifest
+        .capabilities
+        .iter()
+        .enumerate()
+        .map(|named| ("capabilities", named));
+    let optional = manifest
+        .optional_capabilities
+        .iter()
+        .enumerate()
+        .map(|named| ("optionalCapabilities", named));
+    let mut seen = BTreeSet::new();
+    for (list, (index, name)) in required.chain(optional) {
+        let path = format!("$.{list}[{index}]");
+        check_known(name, &path, known, problems);
         if !seen.insert(name) {
             problems.add(&path, format!("`{name}` is there twice"), "leave one out");
         }
     }
+}
+
+fn check_known(name: &CapabilityName, path: &str, known: &[Capability], problems: &mut Problems) {
+    if known.iter().any(|capability| capability.name == name.as_str()) {
+        return;
+    }
+    let names: Vec<_> = known
+        .iter()
+        .map(|capability| capability.name)
+        .filter(|name| !name.is_empty())
+        .collect();
+    problems.add(
+        path,
+        format!("`{name}` is not a capability"),
+        format!("one of {}", names.join(", ")),
+    );
 }
 
 fn check_endpoints(endpoints: &[Endpoint], problems: &mut Problems) {
@@ -115,6 +135,13 @@ fn check_endpoints(endpoints: &[Endpoint], problems: &mut Problems) {
                 &path,
                 format!("`{}` is not a route", endpoint.path.escape_default()),
                 "write it like `/agreements/:id`",
+            );
+        }
+        if endpoint.schedulable && endpoint.path.contains("/:") {
+            problems.add(
+                &path,
+                "a schedule cannot fill in a `:name`",
+                "write a path without one, or leave out `schedulable`",
             );
         }
         if !seen.insert((endpoint.method, shape(&endpoint.path))) {
@@ -150,29 +177,4 @@ fn shape(path: &str) -> String {
         .map(|segment| if segment.starts_with(':') { ":" } else { segment })
         .collect::<Vec<_>>()
         .join("/")
-}
-
-fn check_config(manifest: &Manifest, problems: &mut Problems) {
-    if manifest.config.len() > CONFIG_FIELDS {
-        problems.add(
-            "$.config",
-            format!("at most {CONFIG_FIELDS} keys"),
-            "put several values into one key",
-        );
-    }
-    let mut seen = BTreeSet::new();
-    for (index, field) in manifest.config.iter().enumerate() {
-        let path = format!("$.config[{index}].name");
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        if !(1..=128).contains(&field.name.len()) || !field.name.bytes().all(allowed) {
-            problems.add(&path, "a key has 1 to 128 characters of A-Z a-z 0-9 . _ -", "rename it");
-        }
-        if !seen.insert(&field.name) {
-            problems.add(
-                &path,
-                format!("`{}` is there twice", field.name.escape_default()),
-                "leave one out",
-            );
-        }
-    }
 }

@@ -1,12 +1,36 @@
 use super::*;
 
-const KNOWN: &[Capability] = &[Capability {
-    name: "cap:storage.kv",
-    interface: "alga:storage/kv",
-    version: (1, 0, 0),
-    granted_by_default: false,
-    promise: "",
-}];
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const KNOWN: &[Capability] = &[
+    Capability {
+        name: "cap:storage.kv",
+        interface: "alga:storage/kv",
+        version: (1, 0, 0),
+        granted_by_default: false,
+        promise: "",
+    },
+    Capability {
+        name: "cap:log.emit",
+        interface: "alga:log/logger",
+        version: (1, 0, 0),
+        granted_by_default: true,
+        promise: "",
+    },
+];
+
+fn sample() -> Value {
+    serde_json::from_str(diagnosis::SAMPLE).unwrap()
+}
+
+fn problems(document: &Value) -> Vec<ManifestProblem> {
+    match Manifest::parse(document.to_string().as_bytes(), KNOWN) {
+        Ok(_) => Vec::new(),
+        Err(ManifestError::Problems(problems)) => problems,
+        Err(other) => panic!("{other}"),
+    }
+}
 
 fn parse(json: &str) -> Result<Manifest, ManifestError> {
     Manifest::parse(json.as_bytes(), KNOWN)
@@ -30,13 +54,12 @@ fn all_broken_rules_are_told_at_once_with_path_and_fix() {
             "config":[{"name":"a b"},{"name":"k"},{"name":"k"}], "limits":{"memoryMb":0}}"#,
     )
     .unwrap_err();
-    let ManifestError::Rules(problems) = error else {
+    let ManifestError::Problems(problems) = error else {
         panic!("{error}")
     };
     let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
     let expected = [
         "$.runtime",
-        "$.entry",
         "$.version",
         "$.limits",
         "$.capabilities[1]",
@@ -45,6 +68,7 @@ fn all_broken_rules_are_told_at_once_with_path_and_fix() {
         "$.api.endpoints[2].path",
         "$.config[0].name",
         "$.config[2].name",
+        "$.entry",
     ];
     assert_eq!(paths, expected);
     assert!(problems.iter().all(|problem| !problem.fix.is_empty()));
@@ -76,5 +100,144 @@ fn unknown_fields_and_wrong_names_are_told() {
     ] {
         let text = parse(json).unwrap_err().to_string();
         assert!(text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn the_sample_is_right_and_has_every_field_of_the_schema() {
+    let manifest = Manifest::parse(diagnosis::SAMPLE.as_bytes(), KNOWN).unwrap();
+    assert_eq!(serde_json::to_value(manifest).unwrap(), sample());
+    let schema = manifest_schema(KNOWN);
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&schema["properties"]), names(&sample()));
+    assert_eq!(
+        schema["properties"]["capabilities"]["items"]["enum"][0],
+        "cap:storage.kv"
+    );
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn every_problem_of_form_and_rules_is_told_at_once() {
+    let told = problems(&json!({
+        "name": "Hello", "version": 1, "capabilites": [], "capabilities": ["cap:moon.landing", 7],
+        "egress": ["https://api.example.com/path"],
+        "api": { "endpoints": [{ "method": "FETCH", "path": "/a" }, { "path": "b", "colour": "red" }] },
+        "config": [{ "name": "a", "type": "number", "default": "many" }],
+        "secrets": [{ "name": "k", "hosts": ["other.example.com"] }],
+        "events": [{ "topic": "Invoice", "handler": "nobody" }],
+        "ui": { "type": "window", "entry": "/index.html" },
+    }));
+    let paths: BTreeSet<_> = told.iter().map(|problem| problem.path.as_str()).collect();
+    let expected = [
+        "$.api.endpoints[0].method",
+        "$.api.endpoints[1].colour",
+        "$.api.endpoints[1].method",
+        "$.api.endpoints[1].path",
+        "$.capabilites",
+        "$.capabilities[0]",
+        "$.capabilities[1]",
+        "$.config[0].default",
+        "$.egress[0]",
+        "$.events[0].handler",
+        "$.events[0].topic",
+        "$.name",
+        "$.publisher",
+        "$.secrets[0].hosts[0]",
+        "$.ui.entry",
+        "$.ui.type",
+        "$.version",
+    ];
+    assert_eq!(paths, expected.into_iter().collect(), "{told:#?}");
+    assert!(told.iter().all(|problem| !problem.fix.is_empty()));
+}
+
+#[test]
+fn rules_of_the_lists_are_checked() {
+    let broken = |pointer: &str, value: Value| {
+        let mut document = sample();
+        *document.pointer_mut(pointer).unwrap() = value;
+        problems(&document)
+    };
+    for (pointer, value, path) in [
+        (
+            "/optionalCapabilities",
+            json!(["cap:storage.kv"]),
+            "$.optionalCapabilities[0]",
+        ),
+        ("/egress", json!(["a.b:80", "a.b:80"]), "$.egress[1]"),
+        ("/metrics/0/labels", json!(["a", "a"]), "$.metrics[0].labels"),
+        ("/metrics/0/name", json!("Agreements"), "$.metrics[0].name"),
+        ("/api/endpoints/0/path", json!("/a/:id"), "$.api.endpoints[0].path"),
+        (
+            "/ui/hooks",
+            json!({ "app menu": { "label": "x" } }),
+            "$.ui.hooks.app menu",
+        ),
+        ("/ui/hooks/appMenu/label", json!(""), "$.ui.hooks.appMenu.label"),
+        ("/assets", json!(["../**"]), "$.assets[0]"),
+        ("/sbom", json!("/etc/passwd"), "$.sbom"),
+        ("/config/0/default", json!(true), "$.config[0].default"),
+        ("/config", json!(vec![json!({ "name": "a" }); 101]), "$.config"),
+    ] {
+        let told = broken(pointer, value);
+        assert!(told.iter().any(|problem| problem.path == path), "{pointer}: {told:#?}");
+    }
+}
+
+/// Places in the sample, as JSON pointers.
+fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+    let steps: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.replace('/', "~1"), value))
+            .collect(),
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (step, value) in steps {
+        let place = format!("{at}/{step}");
+        places(value, &place, into);
+        into.push(place);
+    }
+}
+
+proptest! {
+    /// Whatever is put where, reading ends, tells at least one problem with a fix, and tells no place twice for its form.
+    #[test]
+    fn a_sample_with_wrong_values_anywhere_is_refused_with_their_places(
+        picks in prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize), 1..6)
+    ) {
+        let mut document = sample();
+        let mut all = Vec::new();
+        places(&document, "", &mut all);
+        for (pick, wrong) in picks {
+            if let Some(value) = document.pointer_mut(pick.get(&all).as_str()) {
+                *value = [json!([[[]]]), json!({ "unknown field": 1 }), json!(-1.5)][wrong].clone();
+            }
+        }
+        for problem in problems(&document) {
+            prop_assert!(problem.path.starts_with('$') && !problem.fix.is_empty() && !problem.rule.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_written_and_read_again_the_same(
+        label in "[a-zA-Z ]{1,80}", number in any::<f64>().prop_filter("JSON", |number| number.is_finite()),
+        text in "\\PC{0,40}", timeout in 1..u32::MAX, port in 1..u16::MAX
+    ) {
+        let mut document = sample();
+        document["ui"]["hooks"]["appMenu"]["label"] = json!(label);
+        document["config"][0]["default"] = json!(number);
+        document["description"] = json!(text);
+        document["limits"]["timeoutMs"] = json!(timeout);
+        document["egress"] = json!([format!("a.example.com:{port}"), "api.example.com:8443"]);
+        let manifest = Manifest::parse(document.to_string().as_bytes(), KNOWN).unwrap();
+        let written = serde_json::to_vec(&manifest).unwrap();
+        prop_assert_eq!(Manifest::parse(&written, KNOWN).unwrap(), manifest);
     }
 }

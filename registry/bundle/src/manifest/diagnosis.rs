@@ -1,0 +1,129 @@
+//! Everything that is wrong with a document's form, found by mending it: the first problem is told, its place gets a value that is right, and
+//! the document is read again, until it can be read. Then the rules are checked, too.
+
+use super::{Manifest, ManifestProblem, rules};
+use crate::Capability;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+/// Problems that are told; who has more will run it again.
+const PROBLEMS: usize = 100;
+
+/// Every field of a manifest once, with a value that is right.
+pub(super) const SAMPLE: &str = include_str!("sample.json");
+
+/// All problems of a document that is plain JSON and no manifest.
+pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProblem> {
+    let sample: Value = serde_json::from_str(SAMPLE).unwrap_or_default();
+    let mut document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let mut found: Vec<ManifestProblem> = Vec::new();
+    while found.len() < PROBLEMS {
+        match serde_path_to_error::deserialize::<_, Manifest>(&document) {
+            Ok(manifest) => {
+                // What stands in a mended place is ours, and no problem of the author's.
+                let is_mended = |problem: &ManifestProblem| found.iter().any(|told| overlap(&told.path, &problem.path));
+                let rules = rules::check(&manifest, known).into_iter();
+                let broken: Vec<_> = rules.filter(|problem| !is_mended(problem)).collect();
+                found.extend(broken);
+                break;
+            }
+            Err(error) => {
+                let (problem, is_mended) = mend(&mut document, &sample, &error);
+                found.push(problem);
+                if !is_mended {
+                    break;
+                }
+            }
+        }
+    }
+    found
+}
+
+fn overlap(told: &str, path: &str) -> bool {
+    path.starts_with(told) || told.starts_with(path)
+}
+
+/// Tells a problem and puts a right value in its place; false when there is none to put.
+fn mend(
+    document: &mut Value,
+    sample: &Value,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> (ManifestProblem, bool) {
+    let mut keys: Vec<String> = keys(error.path());
+    let said = error.inner().to_string();
+    let missing = quoted(&said, "missing field `");
+    if let Some(name) = missing {
+        keys.push(name.to_owned());
+    }
+    let right = lookup(sample, &keys);
+    let problem = ManifestProblem {
+        path: written(&keys),
+        rule: said.clone(),
+        fix: fix(right, &said, missing.is_some()),
+    };
+    (problem, put(document, &keys, right.cloned()))
+}
+
+fn fix(right: Option<&Value>, said: &str, is_missing: bool) -> String {
+    match right {
+        Some(right) if is_missing => format!("add it, such as {right}"),
+        Some(right) => format!("write it like {right}"),
+        None if said.starts_with("unknown field") => "remove it, or correct its spelling".to_owned(),
+        None => "registry/README.md lists the fields".to_owned(),
+    }
+}
+
+fn quoted<'a>(text: &'a str, before: &str) -> Option<&'a str> {
+    text.strip_prefix(before)?.split('`').next()
+}
+
+fn keys(path: &Path) -> Vec<String> {
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+fn written(keys: &[String]) -> String {
+    let step = |key: &String| match key.parse::<usize>() {
+        Ok(index) => format!("[{index}]"),
+        Err(_) => format!(".{key}"),
+    };
+    format!("${}", keys.iter().map(step).collect::<String>())
+}
+
+/// The sample's value at this place: lists of the sample have one element, which stands for all.
+fn lookup<'a>(sample: &'a Value, keys: &[String]) -> Option<&'a Value> {
+    keys.iter().try_fold(sample, |value, key| match value {
+        Value::Array(elements) => elements.first(),
+        Value::Object(fields) => fields.get(key),
+        _ => None,
+    })
+}
+
+/// Puts a value at a place, or removes what is there when there is none.
+fn put(document: &mut Value, keys: &[String], right: Option<Value>) -> bool {
+    let Some((last, parents)) = keys.split_last() else {
+        return false;
+    };
+    let parent = parents.iter().try_fold(document, |value, key| match value {
+        Value::Array(elements) => elements.get_mut(key.parse::<usize>().ok()?),
+        Value::Object(fields) => fields.get_mut(key),
+        _ => None,
+    });
+    match (parent, right) {
+        (Some(Value::Object(fields)), Some(right)) => {
+            fields.insert(last.clone(), right);
+            true
+        }
+        (Some(Value::Object(fields)), None) => fields.remove(last).is_some(),
+        (Some(Value::Array(elements)), Some(right)) => {
+            let element = last.parse::<usize>().ok().and_then(|index| elements.get_mut(index));
+            element.map(|element| *element = right).is_some()
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,202 @@
+//! Rules of the lists of named things: configuration, secrets, hosts, events, places in the user interface, assets, metrics.
+
+use super::Problems;
+use crate::EntryPath;
+use crate::manifest::{Endpoint, EventSubscription, Manifest, SecretField};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+/// Entries of each list: more than any product's page of settings can show.
+const ENTRIES: usize = 100;
+/// Label keys of one metric. Each multiplies the series that an operator pays for.
+const LABELS: usize = 8;
+
+pub(super) fn check(manifest: &Manifest, problems: &mut Problems) {
+    check_names(manifest, problems);
+    check_config_defaults(manifest, problems);
+    check_secrets(&manifest.secrets, &manifest.egress, problems);
+    for (index, event) in manifest.events.iter().enumerate() {
+        check_event(index, event, &manifest.api.endpoints, problems);
+    }
+    check_ui(manifest, problems);
+    check_files(manifest, problems);
+    check_labels(manifest, problems);
+}
+
+/// Every list is short, every name in it has the form of its list, and none is there twice.
+fn check_names(manifest: &Manifest, problems: &mut Problems) {
+    let key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let metric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    names(
+        manifest.config.iter().map(|field| &field.name),
+        "config",
+        ".name",
+        key,
+        problems,
+    );
+    names(
+        manifest.secrets.iter().map(|field| &field.name),
+        "secrets",
+        ".name",
+        key,
+        problems,
+    );
+    names(
+        manifest.metrics.iter().map(|metric| &metric.name),
+        "metrics",
+        ".name",
+        metric,
+        problems,
+    );
+    let pattern = |_: u8| true;
+    names(
+        manifest.egress.iter().map(super::super::EgressPattern::as_str),
+        "egress",
+        "",
+        pattern,
+        problems,
+    );
+    let subscriptions = manifest
+        .events
+        .iter()
+        .map(|event| format!("{} {}", event.topic, event.handler));
+    names(subscriptions, "events", "", pattern, problems);
+}
+
+fn names(
+    names: impl Iterator<Item = impl AsRef<str> + Ord + Display>,
+    list: &str,
+    field: &str,
+    allowed: fn(u8) -> bool,
+    problems: &mut Problems,
+) {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        let path = format!("$.{list}[{index}]{field}");
+        let text = name.as_ref();
+        if !(1..=320).contains(&text.len()) || !text.bytes().all(allowed) || (!field.is_empty() && text.len() > 128) {
+            problems.add(
+                &path,
+                "a name has 1 to 128 letters, digits, `.`, `_` or `-` (in metrics: lower case, digits, `_`)",
+                "rename it",
+            );
+        }
+        if !seen.insert(text.to_owned()) {
+            problems.add(
+                &path,
+                format!("`{}` is there twice", text.escape_default()),
+                "leave one out",
+            );
+        }
+        if index == ENTRIES {
+            problems.add(
+                format!("$.{list}"),
+                format!("at most {ENTRIES} entries"),
+                "put several values into one",
+            );
+        }
+    }
+}
+
+fn check_config_defaults(manifest: &Manifest, problems: &mut Problems) {
+    for (index, field) in manifest.config.iter().enumerate() {
+        let Some(default) = &field.default else { continue };
+        if !field.kind.takes(&default.to_string()) {
+            problems.add(
+                format!("$.config[{index}].default"),
+                "the default is not of the key's type",
+                "correct the one or the other",
+            );
+        }
+    }
+}
+
+/// A secret goes to named hosts only, and only to those that the extension may call at all.
+fn check_secrets(secrets: &[SecretField], egress: &[crate::EgressPattern], problems: &mut Problems) {
+    for (index, secret) in secrets.iter().enumerate() {
+        for (host_index, host) in secret.hosts.iter().enumerate() {
+            if !egress.contains(host) {
+                problems.add(
+                    format!("$.secrets[{index}].hosts[{host_index}]"),
+                    format!("`{host}` is not in $.egress"),
+                    "add it there, written the same",
+                );
+            }
+        }
+    }
+}
+
+fn check_event(index: usize, event: &EventSubscription, endpoints: &[Endpoint], problems: &mut Problems) {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-');
+    if !(1..=128).contains(&event.topic.len()) || !event.topic.bytes().all(allowed) {
+        problems.add(
+            format!("$.events[{index}].topic"),
+            "a topic has 1 to 128 lower-case letters, digits, `.`, `_` or `-`",
+            "write it like `invoice.created`",
+        );
+    }
+    let is_endpoint =
+        |endpoint: &Endpoint| endpoint.path == event.handler || endpoint.handler.as_ref() == Some(&event.handler);
+    if !endpoints.iter().any(is_endpoint) {
+        problems.add(
+            format!("$.events[{index}].handler"),
+            format!("`{}` is no endpoint", event.handler.escape_default()),
+            "name an endpoint's `handler`, or its path",
+        );
+    }
+}
+
+fn check_ui(manifest: &Manifest, problems: &mut Problems) {
+    let Some(ui) = &manifest.ui else { return };
+    for (name, hook) in &ui.hooks {
+        let path = format!("$.ui.hooks.{}", name.escape_default());
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            problems.add(
+                &path,
+                "a place's name has 1 to 64 letters and digits",
+                "write it like `appMenu`",
+            );
+        }
+        if hook.label.is_empty() || hook.label.chars().count() > 80 || hook.label.chars().any(char::is_control) {
+            problems.add(
+                format!("{path}.label"),
+                "a label has 1 to 80 characters of plain text",
+                "shorten it",
+            );
+        }
+    }
+}
+
+/// Paths have the form of paths; whether the files are there, the bundle tells.
+fn check_files(manifest: &Manifest, problems: &mut Problems) {
+    for (path, file) in manifest.named_files() {
+        if file.parse::<EntryPath>().is_err() {
+            problems.add(path, "not a path in a bundle", "write it like `ui/index.html`");
+        }
+    }
+    for (index, pattern) in manifest.assets.iter().enumerate() {
+        if pattern.starts_with('/') || pattern.contains("..") || glob::Pattern::new(pattern).is_err() {
+            problems.add(
+                format!("$.assets[{index}]"),
+                "not a glob over the bundle's paths",
+                "write it like `ui/**`",
+            );
+        }
+    }
+}
+
+fn check_labels(manifest: &Manifest, problems: &mut Problems) {
+    for (index, metric) in manifest.metrics.iter().enumerate() {
+        let distinct: BTreeSet<_> = metric.labels.iter().collect();
+        let is_label = |label: &String| {
+            (1..=64).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        if metric.labels.len() > LABELS || distinct.len() < metric.labels.len() || !metric.labels.iter().all(is_label) {
+            problems.add(
+                format!("$.metrics[{index}].labels"),
+                format!("at most {LABELS} different label keys of lower-case letters and `_`"),
+                "leave some out, or rename them",
+            );
+        }
+    }
+}
