@@ -7,5 +7,6 @@ mod execute_isolation;
 mod execute_works;
 mod gateway;
 mod load;
+mod postgres;
 mod registry;
 mod wasi_ambient;

@@ -43,6 +43,7 @@ settings! {
     listen = "ALGA_LISTEN", "address to listen on (default 127.0.0.1)";
     port = "PORT", "port to listen on; 0 takes a free one (default 8700)";
     data = "ALGA_DATA", "folder for database, bundles and keys (default ./alga-data)";
+    database = "ALGA_DATABASE", "postgres://user@host/database; without it, an SQLite file in the data folder";
     trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
     dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
     dev_tenant = "ALGA_DEV_TENANT", "tenant of requests without a token; only with --dev and on loopback";
@@ -62,6 +63,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Database, bundles and keys.
     pub data: PathBuf,
+    /// A Postgres URL; none for SQLite.
+    pub database: Option<String>,
     /// Path or inline JSON.
     pub trust_bundle: Option<String>,
     /// Start without a trust bundle.
@@ -173,6 +176,7 @@ impl Config {
         let default_rate = NonZeroU32::MIN.saturating_add(499);
         let config = Self {
             listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
+            database: sources.text("database").map(|(_, text)| text),
             trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
             dev: sources.parse("dev")?.unwrap_or(false),
             dev_tenant: sources.parse("dev_tenant")?,
@@ -202,6 +206,15 @@ impl Config {
             return Err(ConfigError::Contradiction(
                 "no trust bundle: nobody's extensions could be believed\n\
                  hint: set SIGNING_TRUST_BUNDLE (`alga keygen` writes one), or start with --dev",
+            ));
+        }
+        if self
+            .database
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("postgres://") && !url.starts_with("postgresql://"))
+        {
+            return Err(ConfigError::Contradiction(
+                "ALGA_DATABASE is a postgres:// URL; leave it out for SQLite in the data folder",
             ));
         }
         if self.pool == 0 || self.gateway_timeout.is_zero() {

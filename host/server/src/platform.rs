@@ -122,7 +122,10 @@ impl Shared {
         );
         Ok(Self {
             trust,
-            database: Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
+            database: match &config.database {
+                Some(url) => Database::open_postgres(url).await?,
+                None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
+            },
             blobs: BlobStore::local(&config.data.join("bundles"))?,
             factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
             engine,

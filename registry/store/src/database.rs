@@ -1,23 +1,40 @@
 use crate::StoreError;
-use sqlx::AnyPool;
-use sqlx::SqlSafeStr;
+use alga_bundle::TenantId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Row, SqlSafeStr, Transaction};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Every migration, oldest first. One that has been released is never changed.
+/// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
+/// new programs work side by side while a fleet is upgraded.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "main path", include_str!("../migrations/0001_main_path.sql"))];
+
+/// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 1] = [(
+    100_001,
+    "row-level security",
+    include_str!("../migrations/postgres/100001_row_level_security.sql"),
+)];
 
 /// Connections to the database. SQLite lets one write at a time; readers do not wait for it.
 const CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
 /// The database, migrated.
 #[derive(Clone)]
 pub struct Database {
     pub(crate) pool: AnyPool,
+    kind: Kind,
 }
 
 impl Database {
@@ -26,28 +43,84 @@ impl Database {
     /// # Errors
     /// When it cannot be opened or migrated.
     pub async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
-        sqlx::any::install_default_drivers();
         let url = format!("sqlite://{}?mode=rwc", path.display());
+        // An acknowledged write survives the loss of power: FULL syncs the log at every commit.
+        const PRAGMAS: &[&str] = &[
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+            "PRAGMA busy_timeout = 5000",
+        ];
+        Self::open(Kind::Sqlite, &url, PRAGMAS, &MIGRATIONS).await
+    }
+
+    /// Opens a Postgres database: `postgres://user@host/database`, or with `?host=/folder` a local socket.
+    ///
+    /// The user must not be one whom row-level security does not bind (a superuser, or one with BYPASSRLS).
+    ///
+    /// # Errors
+    /// When it cannot be opened or migrated.
+    pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
+        // A statement that waits longer than any request does is of no use to anybody.
+        const SETTINGS: &[&str] = &["SET statement_timeout = '30s'", "SET lock_timeout = '5s'"];
+        let migrations: Vec<_> = MIGRATIONS.iter().chain(&POSTGRES_MIGRATIONS).copied().collect();
+        let database = Self::open(Kind::Postgres, url, SETTINGS, &migrations).await?;
+        database.is_bound_by_policies().await?;
+        Ok(database)
+    }
+
+    async fn open(
+        kind: Kind,
+        url: &str,
+        settings: &'static [&'static str],
+        migrations: &[(i64, &'static str, &'static str)],
+    ) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT);
-        let options = options.after_connect(|connection, _| {
+        let options = options.after_connect(move |connection, _| {
             Box::pin(async move {
-                // An acknowledged write survives the loss of power: FULL syncs the log at every commit.
-                for pragma in [
-                    "PRAGMA journal_mode = WAL",
-                    "PRAGMA synchronous = FULL",
-                    "PRAGMA foreign_keys = ON",
-                    "PRAGMA busy_timeout = 5000",
-                ] {
-                    sqlx::query(pragma).execute(&mut *connection).await?;
+                for setting in settings {
+                    sqlx::query(*setting).execute(&mut *connection).await?;
                 }
                 Ok(())
             })
         });
-        let pool = options.connect(&url).await?;
-        migrator().run(&pool).await?;
-        Ok(Self { pool })
+        let pool = options.connect(url).await?;
+        migrator(migrations).run(&pool).await?;
+        Ok(Self { pool, kind })
+    }
+
+    async fn is_bound_by_policies(&self) -> Result<(), StoreError> {
+        let row = sqlx::query(
+            "SELECT CASE WHEN rolsuper OR rolbypassrls THEN 1 ELSE 0 END AS unbound FROM pg_roles WHERE rolname = current_user",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let unbound: i32 = row.try_get("unbound")?;
+        if unbound == 0 { Ok(()) } else { Err(StoreError::Unbound) }
+    }
+
+    /// A transaction that sees and changes this tenant's rows. Every statement names the tenant, too; on Postgres, one that forgot would find
+    /// nothing.
+    pub(crate) async fn begin_as(&self, tenant: &TenantId) -> Result<Transaction<'static, Any>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        if self.kind == Kind::Postgres {
+            sqlx::query("SELECT set_config('alga.tenant', $1, true)")
+                .bind(tenant.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction)
+    }
+
+    /// The same for reading only. SQLite needs no transaction for it.
+    pub(crate) async fn read_as(&self, tenant: &TenantId) -> Result<Reader, StoreError> {
+        match self.kind {
+            Kind::Sqlite => Ok(Reader::Connection(self.pool.acquire().await?)),
+            Kind::Postgres => Ok(Reader::Transaction(self.begin_as(tenant).await?)),
+        }
     }
 
     /// Whether the database answers.
@@ -65,17 +138,32 @@ impl Database {
     }
 }
 
-fn migrator() -> Migrator {
-    let migration = |(version, description, sql): (i64, &'static str, &'static str)| {
+/// Where a tenant's rows are read. Dropping it ends the transaction.
+pub(crate) enum Reader {
+    Connection(PoolConnection<Any>),
+    Transaction(Transaction<'static, Any>),
+}
+
+impl Reader {
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        match self {
+            Self::Connection(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |(version, description, sql): &(i64, &'static str, &'static str)| {
         Migration::new(
-            version,
-            description.into(),
+            *version,
+            (*description).into(),
             MigrationType::Simple,
-            sql.into_sql_str(),
+            (*sql).into_sql_str(),
             false,
         )
     };
-    Migrator::with_migrations(MIGRATIONS.map(migration).to_vec())
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
 }
 
 pub(crate) fn now_ms() -> i64 {

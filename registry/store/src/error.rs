@@ -4,6 +4,11 @@ pub enum StoreError {
     /// The database.
     #[error("the database")]
     Database(#[from] sqlx::Error),
+    /// The database user could read every tenant's rows by mistake.
+    #[error(
+        "row-level security does not bind this database user\nhint: use one that is neither a superuser nor has BYPASSRLS: `CREATE ROLE alga LOGIN`"
+    )]
+    Unbound,
     /// Its migrations.
     #[error("migrating the database")]
     Migration(#[from] sqlx::migrate::MigrateError),

@@ -3,7 +3,7 @@ use crate::{Database, StoreError, VersionRow, VersionStatus};
 use alga_bundle::{CapabilityName, Digest, ExtensionId, ExtensionName, InstallId, Manifest, TenantId, VersionId};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, AnyConnection, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether an install takes requests.
@@ -75,7 +75,7 @@ impl Database {
     /// # Errors
     /// When the database does not take it; then nothing changed.
     pub async fn install(&self, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_as(new.tenant).await?;
         let id = upsert_install(&mut transaction, new).await?;
         sqlx::query("DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
             .bind(new.tenant.as_str())
@@ -100,15 +100,16 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_install(&self, tenant: &TenantId, extension: &str) -> Result<Option<Install>, StoreError> {
+        let mut reader = self.read_as(tenant).await?;
         let row = sqlx::query(select!(
             "WHERE i.tenant_id = $1 AND (i.id = $2 OR i.extension_id = $2 OR r.name = $2)"
         ))
         .bind(tenant.as_str())
         .bind(extension)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *reader.connection())
         .await?;
         match row {
-            Some(row) => Ok(Some(self.with_config(read(&row)?).await?)),
+            Some(row) => Ok(Some(with_config(reader.connection(), read(&row)?).await?)),
             None => Ok(None),
         }
     }
@@ -118,37 +119,37 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn installs(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Install>, StoreError> {
+        let mut reader = self.read_as(tenant).await?;
         let rows = sqlx::query(select!("WHERE i.tenant_id = $1 ORDER BY i.id LIMIT $2"))
             .bind(tenant.as_str())
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *reader.connection())
             .await?;
         let mut installs = Vec::with_capacity(rows.len());
         for row in &rows {
-            installs.push(self.with_config(read(row)?).await?);
+            installs.push(with_config(reader.connection(), read(row)?).await?);
         }
         Ok(installs)
     }
+}
 
-    async fn with_config(&self, mut install: Install) -> Result<Install, StoreError> {
-        let rows = sqlx::query(
-            "SELECT name, value FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
-        )
-        .bind(install.tenant_id.as_str())
-        .bind(install.id.as_str())
-        .fetch_all(&self.pool)
-        .await?;
-        let defaults = install
-            .manifest
-            .config
-            .iter()
-            .filter_map(|field| Some((field.name.clone(), field.default.as_ref()?.to_string())));
-        install.config = defaults.collect();
-        for row in rows {
-            install.config.insert(row.try_get("name")?, row.try_get("value")?);
-        }
-        Ok(install)
+async fn with_config(connection: &mut AnyConnection, mut install: Install) -> Result<Install, StoreError> {
+    let rows =
+        sqlx::query("SELECT name, value FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
+            .bind(install.tenant_id.as_str())
+            .bind(install.id.as_str())
+            .fetch_all(connection)
+            .await?;
+    let defaults = install
+        .manifest
+        .config
+        .iter()
+        .filter_map(|field| Some((field.name.clone(), field.default.as_ref()?.to_string())));
+    install.config = defaults.collect();
+    for row in rows {
+        install.config.insert(row.try_get("name")?, row.try_get("value")?);
     }
+    Ok(install)
 }
 
 async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {

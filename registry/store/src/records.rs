@@ -127,6 +127,7 @@ impl Records {
         namespace: &str,
         key: &str,
     ) -> Result<Option<StoredRecord>, RecordError> {
+        let mut reader = self.database.read_as(tenant).await?;
         let row = sqlx::query(
             "SELECT record_key, value, metadata, revision, expires_at_ms FROM ext_storage_records \
              WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND record_key = $4 AND is_deleted = 0 AND expires_at_ms > $5",
@@ -136,7 +137,7 @@ impl Records {
         .bind(namespace)
         .bind(key.as_bytes())
         .bind(now_ms())
-        .fetch_optional(&self.database.pool)
+        .fetch_optional(reader.connection())
         .await?;
         row.as_ref().map(read).transpose()
     }
@@ -157,7 +158,7 @@ impl Records {
             install: install.as_str(),
             namespace,
         };
-        let mut transaction = self.database.pool.begin().await?;
+        let mut transaction = self.database.begin_as(tenant).await?;
         self.lock_namespace(&mut transaction, &place).await?;
         let slot = slot(&mut transaction, &place, &write.key).await?;
         expect(write.if_revision, &slot)?;
@@ -192,7 +193,7 @@ impl Records {
             install: install.as_str(),
             namespace,
         };
-        let mut transaction = self.database.pool.begin().await?;
+        let mut transaction = self.database.begin_as(tenant).await?;
         self.lock_namespace(&mut transaction, &place).await?;
         let slot = slot(&mut transaction, &place, key).await?;
         expect(if_revision, &slot)?;
@@ -227,6 +228,7 @@ impl Records {
         after: Option<&str>,
         limit: u32,
     ) -> Result<RecordPage, RecordError> {
+        let mut reader = self.database.read_as(tenant).await?;
         let rows = sqlx::query(
             "SELECT record_key, value, metadata, revision, expires_at_ms FROM ext_storage_records \
              WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND record_key >= $4 AND record_key > $5 AND record_key < $6 \
@@ -240,7 +242,7 @@ impl Records {
         .bind(after_all_with(prefix))
         .bind(now_ms())
         .bind(i64::from(limit) + 1)
-        .fetch_all(&self.database.pool)
+        .fetch_all(reader.connection())
         .await?;
         let wanted = limit as usize;
         let records = rows.iter().take(wanted).map(read).collect::<Result<_, _>>()?;

@@ -4,11 +4,13 @@
 //! does with them goes through the same routes that clients use; what reaches below them says so in its name.
 
 mod callers;
+mod database;
 mod release;
 mod server;
 mod world;
 
 pub use callers::{Answer, ExecuteRequest};
+pub use database::{fresh_database, query};
 pub use release::Release;
 pub use server::Server;
 pub use world::World;

@@ -1,4 +1,5 @@
-use crate::program;
+use crate::{fresh_database, program};
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -11,9 +12,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `alga serve` in this folder, which holds `trust.json`; its log goes to `server.log`.
+    /// Starts `alga serve` in this folder, which holds `trust.json`; its log goes to `server.log`. With an `alga.toml` there, that holds, too.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
+        let config = folder.join("alga.toml");
+        if !config.exists() {
+            let database = fresh_database().map(|url| format!("database = {url:?}\n"));
+            fs::write(&config, database.unwrap_or_default()).unwrap();
+        }
         let mut child = Command::new(program("alga"))
             .args([
                 "serve",
@@ -26,7 +32,7 @@ impl Server {
                 "--log",
                 "info",
             ])
-            .args(["--trust-bundle", "trust.json"])
+            .args(["--trust-bundle", "trust.json", "--config", "alga.toml"])
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(

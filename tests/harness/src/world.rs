@@ -1,4 +1,4 @@
-use crate::{Answer, ExecuteRequest, Release, component, program};
+use crate::{Answer, ExecuteRequest, Release, component, fresh_database, program};
 use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::TenantId;
 use alga_server::{Config, Platform, Secrets};
@@ -33,10 +33,11 @@ impl World {
     /// The same with settings, by their keys in the configuration file.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let settings = settings
+        let mut settings: Vec<_> = settings
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
+        settings.extend(fresh_database().map(|url| ("database".to_owned(), url)));
         Self::start(folder, Arc::new(SigningKey::generate().unwrap()), settings).await
     }
 
@@ -80,6 +81,13 @@ impl World {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The URL of its Postgres database; none on SQLite.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        let setting = self.settings.iter().find(|(key, _)| key == "database");
+        setting.map(|(_, url)| url.as_str())
     }
 
     /// The key that the platform trusts for publisher `example`.

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod postgres;
 mod shell;
 mod soak;
 mod suite;

@@ -46,11 +46,13 @@ pub(crate) fn execute(command: &mut Command) -> Outcome {
     }
 }
 
-/// Runs a program and answers what it printed.
+/// Runs a program, in the repository unless it says where, and answers what it printed.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let shown = describe(command);
+    if command.get_current_dir().is_none() {
+        command.current_dir(root());
+    }
     let output = command
-        .current_dir(root())
         .output()
         .map_err(|error| format!("could not run `{shown}`: {error}"))?;
     if !output.status.success() {

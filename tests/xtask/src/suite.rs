@@ -1,5 +1,6 @@
 //! Every check and every test there is, in the order in which they are cheapest to fail.
 
+use crate::postgres::Postgres;
 use crate::shell::{Outcome, cargo, execute, step};
 use crate::vendor_wit;
 use crate::{guests, tidy};
@@ -32,6 +33,15 @@ pub(crate) fn run() -> Outcome {
         "--deny",
         "warnings",
     ]))?;
-    step("tests");
-    execute(cargo(&["test"]).args(NATIVE))
+    step("tests, on SQLite");
+    execute(cargo(&["test"]).args(NATIVE))?;
+    step("the same journeys on Postgres");
+    let postgres = Postgres::start()?;
+    let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];
+    execute(
+        cargo(&["test"])
+            .args(NATIVE)
+            .args(journeys)
+            .env("ALGA_TEST_POSTGRES", postgres.url()),
+    )
 }

@@ -1,0 +1,131 @@
+//! A private Postgres for a run of the tests: installed from Debian's package where it is missing, in a folder of its own, on a socket of its
+//! own, gone at the end.
+
+use crate::shell::{Outcome, execute, output, step};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The owner of the server's files; `initdb` refuses root.
+const SYSTEM_USER: &str = "postgres";
+
+pub(crate) struct Postgres {
+    programs: PathBuf,
+    folder: PathBuf,
+}
+
+impl Postgres {
+    pub(crate) fn start() -> Outcome<Self> {
+        let programs = programs()?;
+        // Socket paths have 107 characters at the most, so the folder is not below the target folder.
+        let folder = std::env::temp_dir().join(format!("alga-postgres-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+        let server = Self { programs, folder };
+        server.run(
+            "initdb",
+            &[
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--pgdata",
+            ],
+            &server.data(),
+        )?;
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=300",
+            server.folder.display()
+        );
+        let log = server.folder.join("log");
+        server.run(
+            "pg_ctl",
+            &[
+                "start",
+                "--wait",
+                "--silent",
+                "--options",
+                &options,
+                "--log",
+                &log.display().to_string(),
+                "--pgdata",
+            ],
+            &server.data(),
+        )?;
+        // As in production: one whom row-level security binds.
+        let create = [
+            "--quiet",
+            "--username=postgres",
+            "--dbname=postgres",
+            "--command=CREATE ROLE alga LOGIN CREATEDB",
+            "--host",
+        ];
+        output(Command::new("psql").args(create).arg(&server.folder))?;
+        Ok(server)
+    }
+
+    /// The URL of a database: `{}` stands for its name.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://alga@localhost/{{}}?host={}", self.folder.display())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], last: &Path) -> Outcome<String> {
+        let program = self.programs.join(program);
+        let is_root = rustix::process::geteuid().is_root();
+        let mut command = if is_root {
+            let mut command = Command::new("runuser");
+            command.args(["--user", SYSTEM_USER, "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        // A pipe would be held open by the server that stays.
+        output(command.args(arguments).arg(last).current_dir("/"))
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.run(
+            "pg_ctl",
+            &["stop", "--mode=immediate", "--silent", "--pgdata"],
+            &self.data(),
+        )
+        .ok();
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// The folder of the newest server programs.
+fn programs() -> Outcome<PathBuf> {
+    if let Some(found) = newest() {
+        return Ok(found);
+    }
+    step("installing Debian's postgresql with apt-get (as root)");
+    execute(Command::new("apt-get").args(["update", "--quiet=2"]))?;
+    let install = [
+        "install",
+        "--yes",
+        "--quiet=2",
+        "--no-install-recommends",
+        "postgresql",
+        "postgresql-client",
+    ];
+    execute(
+        Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(install),
+    )?;
+    newest().ok_or_else(|| "Postgres is not installed; `apt-get install postgresql`".into())
+}
+
+fn newest() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let programs = versions.map(|version| version.path().join("bin"));
+    programs.filter(|folder| folder.join("initdb").exists()).max()
+}
