@@ -1,6 +1,7 @@
 //! Journeys over real sockets, with the programs that people use.
 
 mod crash;
+mod upgrade;
 
 use alga_harness::{Server, program, root, target};
 use std::path::{Path, PathBuf};

@@ -18,7 +18,12 @@ const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
     /// The platform's address
-    #[arg(long, env = "REGISTRY_BASE_URL", default_value = "http://127.0.0.1:8700")]
+    #[arg(
+        long,
+        global = true,
+        env = "REGISTRY_BASE_URL",
+        default_value = "http://127.0.0.1:8700"
+    )]
     pub(crate) server: String,
 }
 
@@ -28,7 +33,12 @@ pub(crate) struct OperatorArguments {
     #[command(flatten)]
     pub(crate) server: ServerArguments,
     /// File with the operator's token; an embedded server keeps it in its data folder
-    #[arg(long, env = "ALGA_ADMIN_TOKEN_FILE", default_value = "alga-data/admin.token")]
+    #[arg(
+        long,
+        global = true,
+        env = "ALGA_ADMIN_TOKEN_FILE",
+        default_value = "alga-data/admin.token"
+    )]
     pub(crate) token_file: PathBuf,
 }
 

@@ -1,10 +1,12 @@
 //! One file for each command. A command takes its arguments and a printer, and says how it ended.
 
+mod audit;
 mod build;
 mod call;
 mod config;
 mod inspect;
 mod install;
+mod installs;
 mod keygen;
 mod new;
 mod pack;
@@ -13,6 +15,7 @@ mod serve;
 mod sign;
 mod token;
 mod verify;
+mod versions;
 
 use crate::outcome::Outcome;
 use crate::printer::Printer;
@@ -38,6 +41,12 @@ pub(crate) enum Command {
     Publish(publish::Arguments),
     /// Install a published version for a tenant
     Install(install::Arguments),
+    /// Upgrade, consent, roll back, switch off and on, uninstall
+    Installs(installs::Arguments),
+    /// List and withdraw published versions
+    Versions(versions::Arguments),
+    /// Show every change of the registry, or verify that none was hidden
+    Audit(audit::Arguments),
     /// Send a request to an installed extension
     Call(call::Arguments),
     /// Run the platform
@@ -60,6 +69,9 @@ impl Command {
             Self::Verify(arguments) => verify::run(&arguments, printer),
             Self::Publish(arguments) => publish::run(&arguments, printer),
             Self::Install(arguments) => install::run(&arguments, printer),
+            Self::Installs(arguments) => installs::run(&arguments, printer),
+            Self::Versions(arguments) => versions::run(&arguments, printer),
+            Self::Audit(arguments) => audit::run(&arguments, printer),
             Self::Call(arguments) => call::run(&arguments, printer),
             Self::Serve(arguments) => serve::run(&arguments, printer),
             Self::Token(arguments) => token::run(&arguments, printer),

@@ -1,12 +1,17 @@
 //! One file for each resource.
 
+pub(crate) mod audit;
 pub(crate) mod installs;
+pub(crate) mod lifecycle;
 pub(crate) mod publish;
+pub(crate) mod states;
 pub(crate) mod versions;
 
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_errors::{Code, Problem};
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
@@ -30,6 +35,12 @@ pub(crate) async fn administrator_only(
     let problem = Problem::new(Code::Unauthenticated, "the registry needs the operator's token")
         .with_hint("pass --token-file; an embedded server keeps it in `admin.token` of its data folder");
     Failure(problem).into_response()
+}
+
+/// A JSON body, or what is wrong with it.
+pub(crate) fn body_of<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Failure> {
+    let Json(body) = body.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
+    Ok(body)
 }
 
 pub(crate) fn not_found(what: &str) -> Failure {

@@ -22,6 +22,7 @@ impl From<StoreError> for Failure {
             StoreError::VersionTaken { .. } => {
                 Problem::new(Code::Conflict, message).with_hint("publish the change under a new version")
             }
+            StoreError::Changed => Problem::new(Code::Conflict, message),
             StoreError::NameTaken { .. } => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),
         };

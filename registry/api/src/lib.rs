@@ -5,8 +5,13 @@
 //! | `POST /v1/registry/extensions` | publishes a release: `multipart/form-data` with `bundle` and `signatures` |
 //! | `GET /v1/registry/extensions/{name}/versions` | lists versions, newest first |
 //! | `GET /v1/registry/extensions/{name}/versions/{version}` | shows one, with its capability proof |
+//! | `POST …/versions/{version}/yank`, `unyank`, `revoke`, `deprecate` | withdraws one, with a reason |
 //! | `POST /v1/registry/tenants/{tenant}/installs` | installs a version with grants and configuration |
 //! | `GET /v1/registry/tenants/{tenant}/installs` | lists installs |
+//! | `GET …/installs/{install}` | shows one |
+//! | `POST …/installs/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
+//! | `DELETE …/installs/{install}` | takes one away, with its configuration and records |
+//! | `GET /v1/registry/audit`, `GET /v1/registry/audit/verify` | every change, and whether the chain is whole |
 //!
 //! Every route needs the operator's token. Errors are `{error, message, requestId, hint?}`.
 
@@ -57,11 +62,34 @@ pub fn router(parts: RegistryParts) -> Router {
             "/v1/registry/extensions/{name}/versions/{version}",
             get(controllers::versions::show),
         )
-        .route(
-            "/v1/registry/tenants/{tenant}/installs",
-            post(controllers::installs::create).get(controllers::installs::list),
-        )
+        .merge(version_states())
+        .merge(installs())
+        .route("/v1/registry/audit", get(controllers::audit::list))
+        .route("/v1/registry/audit/verify", get(controllers::audit::verify))
         .layer(limit)
         .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
         .with_state(parts)
+}
+
+fn version_states() -> Router<Arc<RegistryParts>> {
+    use controllers::states;
+    let path = |action: &str| format!("/v1/registry/extensions/{{name}}/versions/{{version}}/{action}");
+    Router::new()
+        .route(&path("yank"), post(states::yank))
+        .route(&path("unyank"), post(states::unyank))
+        .route(&path("revoke"), post(states::revoke))
+        .route(&path("deprecate"), post(states::deprecate))
+}
+
+fn installs() -> Router<Arc<RegistryParts>> {
+    use controllers::{installs, lifecycle};
+    let path = |action: &str| format!("/v1/registry/tenants/{{tenant}}/installs{action}");
+    Router::new()
+        .route(&path(""), post(installs::create).get(installs::list))
+        .route(&path("/{install}"), get(lifecycle::show).delete(lifecycle::uninstall))
+        .route(&path("/{install}/upgrade"), post(lifecycle::upgrade))
+        .route(&path("/{install}/consent"), post(lifecycle::consent))
+        .route(&path("/{install}/rollback"), post(lifecycle::roll_back))
+        .route(&path("/{install}/enable"), post(lifecycle::enable))
+        .route(&path("/{install}/disable"), post(lifecycle::disable))
 }

@@ -7,6 +7,7 @@ mod archive;
 mod bundle;
 mod capability;
 mod component;
+mod diff;
 mod digest;
 mod id;
 pub mod limits;
@@ -19,6 +20,7 @@ pub use archive::{ArchiveError, pack};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};
+pub use diff::CapabilityDiff;
 pub use digest::{Digest, DigestError};
 pub use id::{ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
 pub use manifest::{

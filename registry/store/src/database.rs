@@ -9,13 +9,30 @@ use std::time::{Duration, SystemTime};
 
 /// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
 /// new programs work side by side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "main path", include_str!("../migrations/0001_main_path.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "main path", include_str!("../migrations/0001_main_path.sql")),
+    (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
+];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 1] = [(
-    100_001,
-    "row-level security",
-    include_str!("../migrations/postgres/100001_row_level_security.sql"),
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        100_001,
+        "row-level security",
+        include_str!("../migrations/postgres/100001_row_level_security.sql"),
+    ),
+    (
+        100_002,
+        "append-only",
+        include_str!("../migrations/postgres/100002_append_only.sql"),
+    ),
+];
+
+/// What is written otherwise for SQLite.
+const SQLITE_MIGRATIONS: [(i64, &str, &str); 1] = [(
+    200_001,
+    "append-only",
+    include_str!("../migrations/sqlite/200001_append_only.sql"),
 )];
 
 /// Connections to the database. SQLite lets one write at a time; readers do not wait for it.
@@ -51,7 +68,8 @@ impl Database {
             "PRAGMA foreign_keys = ON",
             "PRAGMA busy_timeout = 5000",
         ];
-        Self::open(Kind::Sqlite, &url, PRAGMAS, &MIGRATIONS).await
+        let migrations: Vec<_> = MIGRATIONS.iter().chain(&SQLITE_MIGRATIONS).copied().collect();
+        Self::open(Kind::Sqlite, &url, PRAGMAS, &migrations).await
     }
 
     /// Opens a Postgres database: `postgres://user@host/database`, or with `?host=/folder` a local socket.

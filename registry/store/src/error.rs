@@ -28,6 +28,9 @@ pub enum StoreError {
         /// What is published.
         content_hash: String,
     },
+    /// Somebody else changed it meanwhile.
+    #[error("it was changed meanwhile; look again")]
+    Changed,
     /// The name belongs to another publisher.
     #[error("{name} belongs to publisher `{publisher}`")]
     NameTaken {

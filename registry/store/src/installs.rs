@@ -1,7 +1,9 @@
+use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
 use crate::{Database, StoreError, VersionRow, VersionStatus};
 use alga_bundle::{CapabilityName, Digest, ExtensionId, ExtensionName, InstallId, Manifest, TenantId, VersionId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,13 +58,19 @@ pub struct Install {
     pub grants: BTreeSet<CapabilityName>,
     /// Its configuration: what is set, and the manifest's defaults.
     pub config: BTreeMap<String, String>,
+    /// The version that waits for consent.
+    #[serde(rename = "pending_version_id", skip_serializing_if = "Option::is_none")]
+    pub pending: Option<VersionId>,
+    /// The version that a rollback would put back.
+    #[serde(rename = "previous_version_id", skip_serializing_if = "Option::is_none")]
+    pub previous: Option<VersionId>,
 }
 
 macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
             "SELECT i.id, i.tenant_id, i.extension_id, r.name, i.version_id, v.content_hash, v.manifest, v.status AS version_status, ",
-            "i.status, i.grants FROM tenant_extension_install i ",
+            "i.status, i.grants, i.pending_version_id, i.previous_version_id FROM tenant_extension_install i ",
             "JOIN extension_version v ON v.id = i.version_id JOIN extension_registry r ON r.id = i.extension_id ",
             $($rest),*
         )
@@ -91,6 +99,14 @@ impl Database {
                 .execute(&mut *transaction)
                 .await?;
         }
+        let details = json!({ "version_id": new.version.id, "content_hash": new.version.content_hash, "grants": new.grants, "config": new.config.keys().collect::<Vec<_>>() });
+        let change = Change {
+            action: "install.install",
+            tenant: new.tenant.as_str(),
+            subject: id.as_str(),
+            details,
+        };
+        append(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(id)
     }
@@ -158,7 +174,8 @@ async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall
          (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) \
          VALUES ($1, $2, $3, $4, 'enabled', $5, $6, $6) \
          ON CONFLICT (tenant_id, extension_id) DO UPDATE SET \
-         version_id = excluded.version_id, grants = excluded.grants, status = 'enabled', updated_at_ms = excluded.updated_at_ms \
+         previous_version_id = tenant_extension_install.version_id, previous_grants = tenant_extension_install.grants, \
+         version_id = excluded.version_id, grants = excluded.grants, status = 'enabled', pending_version_id = NULL, updated_at_ms = excluded.updated_at_ms \
          RETURNING id",
     )
     .bind(new_id())
@@ -171,6 +188,21 @@ async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall
     .await?;
     let id: String = row.try_get("id")?;
     id.parse().map_err(StoreError::row)
+}
+
+fn version_id(row: &AnyRow, column: &str) -> Result<Option<VersionId>, StoreError> {
+    let id: Option<String> = row.try_get(column)?;
+    id.map(|id| id.parse().map_err(StoreError::row)).transpose()
+}
+
+impl InstallStatus {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Pending => "pending",
+        }
+    }
 }
 
 fn read(row: &AnyRow) -> Result<Install, StoreError> {
@@ -193,5 +225,7 @@ fn read(row: &AnyRow) -> Result<Install, StoreError> {
         status,
         grants: serde_json::from_str(&text("grants")?).map_err(StoreError::row)?,
         config: BTreeMap::new(),
+        pending: version_id(row, "pending_version_id")?,
+        previous: version_id(row, "previous_version_id")?,
     })
 }

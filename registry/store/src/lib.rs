@@ -5,17 +5,22 @@
 //! | `blobs` | bundles and their signatures, create-only, under their content hash |
 //! | `versions` | extensions and their published versions |
 //! | `installs` | which tenant has which version, with which grants and configuration |
+//! | `lifecycle` | what happens to an install later: upgrade, rollback, on and off, uninstall |
+//! | `audit` | every change, in a chain of hashes |
 //! | `records` | the key/value records of installs |
 //!
 //! Every statement about a tenant's data has the tenant in its predicate. Statements are literals; values are bound.
 
+mod audit;
 mod blobs;
 mod database;
 mod error;
 mod installs;
+mod lifecycle;
 mod records;
 mod versions;
 
+pub use audit::{AuditChain, AuditEntry};
 pub use blobs::{BlobStore, StoredBundle};
 pub use database::Database;
 pub use error::StoreError;

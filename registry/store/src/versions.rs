@@ -1,7 +1,9 @@
+use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
 use crate::{Database, StoreError};
 use alga_bundle::{CapabilityProof, Digest, ExtensionId, ExtensionName, Manifest, PublisherName, Version, VersionId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
@@ -43,6 +45,9 @@ pub struct VersionRow {
     pub signing_key: String,
     /// Whether it may be installed and run.
     pub status: VersionStatus,
+    /// Why it should not be chosen any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecation: Option<String>,
     /// When it was published, in milliseconds since 1970.
     pub published_at_ms: i64,
 }
@@ -73,7 +78,7 @@ macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
             "SELECT v.id, v.extension_id, r.name, r.publisher, v.version, v.content_hash, v.manifest, v.capability_proof, v.signing_key, ",
-            "v.status, v.published_at_ms FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id ",
+            "v.status, v.deprecation, v.published_at_ms FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id ",
             $($rest),*
         )
     };
@@ -99,8 +104,12 @@ impl Database {
                 content_hash: stored_hash,
             });
         }
-        transaction.commit().await?;
         let is_new = stored_id == version_id;
+        if is_new {
+            let details = json!({ "name": new.manifest.name, "version": new.manifest.version, "content_hash": new.content_hash, "signing_key": new.signing_key });
+            append(&mut transaction, about_version("version.publish", &version_id, details)).await?;
+        }
+        transaction.commit().await?;
         let id: VersionId = stored_id.parse().map_err(StoreError::row)?;
         Ok(if is_new {
             PublishOutcome::Created(id)
@@ -120,6 +129,66 @@ impl Database {
             .fetch_optional(&self.pool)
             .await?;
         row.as_ref().map(read).transpose()
+    }
+
+    /// A version by id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn version_by_id(&self, id: &VersionId) -> Result<Option<VersionRow>, StoreError> {
+        let row = sqlx::query(select!("WHERE v.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Withdraws a version, or takes a withdrawal back. Revoked is for ever.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when it is revoked already.
+    pub async fn set_version_status(
+        &self,
+        version: &VersionRow,
+        status: VersionStatus,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let result = sqlx::query("UPDATE extension_version SET status = $1 WHERE id = $2 AND status <> 'revoked'")
+            .bind(status.as_str())
+            .bind(version.id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        if result.rows_affected() != 1 {
+            return Err(StoreError::Changed);
+        }
+        let details = json!({ "status": status, "reason": reason });
+        append(
+            &mut transaction,
+            about_version("version.status", version.id.as_str(), details),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Says why a version should not be chosen any more, or, with no reason, that it may.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn deprecate_version(&self, version: &VersionRow, reason: Option<&str>) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE extension_version SET deprecation = $1 WHERE id = $2")
+            .bind(reason)
+            .bind(version.id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        let details = json!({ "deprecation": reason });
+        append(
+            &mut transaction,
+            about_version("version.deprecate", version.id.as_str(), details),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// The versions of an extension, newest first.
@@ -223,11 +292,29 @@ pub(crate) fn read(row: &AnyRow) -> Result<VersionRow, StoreError> {
         capability_proof: serde_json::from_str(&text("capability_proof")?).map_err(StoreError::row)?,
         signing_key: text("signing_key")?,
         status: VersionStatus::parse(&text("status")?)?,
+        deprecation: row.try_get("deprecation")?,
         published_at_ms: row.try_get("published_at_ms")?,
     })
 }
 
+fn about_version<'a>(action: &'static str, id: &'a str, details: serde_json::Value) -> Change<'a> {
+    Change {
+        action,
+        tenant: "",
+        subject: id,
+        details,
+    }
+}
+
 impl VersionStatus {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Yanked => "yanked",
+            Self::Revoked => "revoked",
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
         match text {
             "published" => Ok(Self::Published),

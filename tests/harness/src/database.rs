@@ -4,7 +4,6 @@ use std::process::Command;
 pub(crate) const POSTGRES: &str = "ALGA_TEST_POSTGRES";
 
 /// What `psql` prints for these statements, one value a line.
-#[must_use]
 pub fn query(url: &str, statements: &str) -> String {
     let mut psql = Command::new("psql");
     psql.args([

@@ -1,7 +1,7 @@
 //! Installing a version for a tenant. What the component needs and the tenant does not grant is refused here, by name, instead of
 //! failing at the first request.
 
-use super::not_found;
+use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_bundle::{Bundle, CapabilityName, TenantId};
@@ -47,7 +47,7 @@ pub(crate) async fn create(
     body: Result<Json<InstallRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Install>), Failure> {
     let tenant = tenant_of(&tenant)?;
-    let Json(request) = body.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
+    let request = body_of(body)?;
     let version = parts.database.version(&request.extension, &request.version).await?;
     let version = version.ok_or_else(|| not_found("such version"))?;
     if version.status != VersionStatus::Published {
@@ -83,13 +83,16 @@ pub(crate) async fn list(
     Ok(Json(Installs { installs }))
 }
 
-fn tenant_of(text: &str) -> Result<TenantId, Failure> {
+pub(super) fn tenant_of(text: &str) -> Result<TenantId, Failure> {
     text.parse()
         .map_err(|error: alga_bundle::IdError| Problem::new(Code::BadRequest, error.to_string()).into())
 }
 
 /// Real imports ⊆ grants ⊆ manifest.
-fn consented(version: &VersionRow, granted: &BTreeSet<CapabilityName>) -> Result<BTreeSet<CapabilityName>, Failure> {
+pub(super) fn consented(
+    version: &VersionRow,
+    granted: &BTreeSet<CapabilityName>,
+) -> Result<BTreeSet<CapabilityName>, Failure> {
     let declared = version.manifest.declared(known());
     if let Some(name) = granted.iter().find(|name| !declared.contains(*name)) {
         let message = format!("`{name}` is not declared by {} {}", version.name, version.version);
@@ -120,7 +123,7 @@ fn consented(version: &VersionRow, granted: &BTreeSet<CapabilityName>) -> Result
     Err(problem.with_hint(format!("grant it: `alga install …{flags}`")).into())
 }
 
-fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {
+pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {
     let fields = &version.manifest.config;
     if let Some(key) = config
         .keys()
@@ -157,7 +160,7 @@ fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Resu
 }
 
 /// What was believed at publish is verified again over what is stored now.
-async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<(), Failure> {
+pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<(), Failure> {
     let rejected = |reason: String| {
         Problem::new(Code::BundleRejected, "the stored extension failed its verification").caused_by(reason)
     };

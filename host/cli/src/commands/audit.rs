@@ -1,0 +1,68 @@
+use crate::client::OperatorArguments;
+use crate::outcome::{Failed, Outcome};
+use crate::printer::Printer;
+use clap::Args;
+use serde_json::{Value, json};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Walk the whole chain and say whether an entry was changed, added or cut off
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    operator: OperatorArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    if arguments.verify {
+        return verify(arguments, printer);
+    }
+    let mut entries = Vec::new();
+    loop {
+        let after = entries
+            .last()
+            .and_then(|entry: &Value| entry.get("sequence"))
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        let path = format!("/v1/registry/audit?after={after}");
+        let page = arguments.operator.send("GET", &path, "application/json", Vec::new())?;
+        match page.get("entries").and_then(Value::as_array) {
+            Some(page) if !page.is_empty() => entries.extend(page.iter().cloned()),
+            _ => break,
+        }
+    }
+    printer.facts(&json!({ "entries": entries }), || {
+        entries.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+fn verify(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let chain = arguments
+        .operator
+        .send("GET", "/v1/registry/audit/verify", "application/json", Vec::new())?;
+    if let Some(entry) = chain.get("broken_at").and_then(Value::as_i64) {
+        return Err(Failed::user(format!(
+            "entry {entry} does not follow from the one before it: the log was changed"
+        ))
+        .with_hint("compare with a backup; whoever did it had the database's password"));
+    }
+    printer.facts(&chain, || {
+        let head = chain.get("head").and_then(Value::as_str).unwrap_or_default();
+        let entries = chain.get("entries").and_then(Value::as_i64).unwrap_or_default();
+        format!("{entries} entries follow from each other\nhead {head}\nkeep the head elsewhere: it shows later that nothing was cut off")
+    });
+    Ok(())
+}
+
+fn line(entry: &Value) -> String {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+    let sequence = entry.get("sequence").and_then(Value::as_i64).unwrap_or_default();
+    format!(
+        "{sequence} {} {} {} {}",
+        text("action"),
+        text("tenant"),
+        text("subject"),
+        text("details")
+    )
+}

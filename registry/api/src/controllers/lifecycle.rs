@@ -1,0 +1,215 @@
+//! What an administrator does with an install: upgrade with consent, go back, switch off and on, take away.
+//!
+//! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
+//! version keeps running.
+
+use super::installs::{check_config, consented, tenant_of, verify_stored};
+use super::{body_of, not_found};
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_bundle::{CapabilityDiff, CapabilityName, Version};
+use alga_capabilities::known;
+use alga_errors::{Code, Problem};
+use alga_store::{Install, InstallStatus, VersionRow, VersionStatus};
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// To which version.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpgradeRequest {
+    version: Version,
+    /// An older version may have holes that the installed one has not: it must be meant.
+    #[serde(default)]
+    allow_downgrade: bool,
+}
+
+/// To which version the administrator consents: one that came meanwhile is not meant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsentRequest {
+    version: Version,
+}
+
+/// What an upgrade did, and what the version can do that the one before could not.
+#[derive(Serialize)]
+pub(crate) struct Upgrade {
+    outcome: UpgradeOutcome,
+    diff: CapabilityDiff,
+    install: Install,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum UpgradeOutcome {
+    Upgraded,
+    Pending,
+}
+
+type InstallPath = Path<(String, String)>;
+
+pub(crate) async fn show(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+) -> Result<Json<Install>, Failure> {
+    Ok(Json(find(&parts, &tenant, &install).await?))
+}
+
+pub(crate) async fn upgrade(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+    body: Result<Json<UpgradeRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<Upgrade>), Failure> {
+    let request = body_of(body)?;
+    let install = find(&parts, &tenant, &install).await?;
+    let (from, to) = (
+        current(&parts, &install).await?,
+        installable(&parts, &install, &request.version).await?,
+    );
+    if to.version < from.version && !request.allow_downgrade {
+        let message = format!("{} is older than {}, which is installed", to.version, from.version);
+        return Err(Problem::new(Code::BadRequest, message)
+            .with_hint("say that you mean it: `alga installs upgrade … --allow-downgrade`")
+            .into());
+    }
+    let diff = CapabilityDiff::between(
+        (&from.manifest, &from.capability_proof),
+        (&to.manifest, &to.capability_proof),
+    );
+    let (outcome, status) = if diff.is_empty() {
+        let grants = kept(&install, &to);
+        parts.database.apply_upgrade(&install, &to, &grants).await?;
+        (UpgradeOutcome::Upgraded, StatusCode::OK)
+    } else {
+        parts.database.stage_upgrade(&install, &to).await?;
+        (UpgradeOutcome::Pending, StatusCode::ACCEPTED)
+    };
+    (parts.on_install)();
+    let install = find(&parts, install.tenant_id.as_str(), install.id.as_str()).await?;
+    Ok((status, Json(Upgrade { outcome, diff, install })))
+}
+
+pub(crate) async fn consent(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+    body: Result<Json<ConsentRequest>, JsonRejection>,
+) -> Result<Json<Install>, Failure> {
+    let request = body_of(body)?;
+    let install = find(&parts, &tenant, &install).await?;
+    let to = installable(&parts, &install, &request.version).await?;
+    if install.pending.as_ref() != Some(&to.id) {
+        let message = format!("{} does not wait for consent here", to.version);
+        return Err(Problem::new(Code::Conflict, message)
+            .with_hint("`alga installs show` tells which version does")
+            .into());
+    }
+    let asked: BTreeSet<CapabilityName> = kept(&install, &to)
+        .into_iter()
+        .chain(to.manifest.capabilities.iter().cloned())
+        .collect();
+    let grants = consented(&to, &asked)?;
+    parts.database.apply_upgrade(&install, &to, &grants).await?;
+    changed(&parts, &install).await
+}
+
+pub(crate) async fn roll_back(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+) -> Result<Json<Install>, Failure> {
+    let install = find(&parts, &tenant, &install).await?;
+    let Some(previous) = &install.previous else {
+        return Err(Problem::new(Code::Conflict, "there is no version to go back to").into());
+    };
+    let to = parts
+        .database
+        .version_by_id(previous)
+        .await?
+        .ok_or_else(|| not_found("version to go back to"))?;
+    // A yanked version may run where it ran; a revoked one may not.
+    if to.status == VersionStatus::Revoked {
+        return Err(Problem::new(Code::VersionRevoked, format!("{} was revoked", to.version)).into());
+    }
+    verify_stored(&parts, &to).await?;
+    parts.database.roll_back(&install).await?;
+    changed(&parts, &install).await
+}
+
+pub(crate) async fn enable(state: State<Arc<RegistryParts>>, path: InstallPath) -> Result<Json<Install>, Failure> {
+    set_status(state, path, InstallStatus::Enabled).await
+}
+
+pub(crate) async fn disable(state: State<Arc<RegistryParts>>, path: InstallPath) -> Result<Json<Install>, Failure> {
+    set_status(state, path, InstallStatus::Disabled).await
+}
+
+async fn set_status(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+    status: InstallStatus,
+) -> Result<Json<Install>, Failure> {
+    let install = find(&parts, &tenant, &install).await?;
+    parts.database.set_install_status(&install, status).await?;
+    changed(&parts, &install).await
+}
+
+pub(crate) async fn uninstall(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+) -> Result<StatusCode, Failure> {
+    let install = find(&parts, &tenant, &install).await?;
+    parts.database.uninstall(&install).await?;
+    (parts.on_install)();
+    tracing::info!(tenant = %install.tenant_id, install = %install.id, name = %install.name, "uninstalled");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn changed(parts: &RegistryParts, install: &Install) -> Result<Json<Install>, Failure> {
+    (parts.on_install)();
+    let install = find(parts, install.tenant_id.as_str(), install.id.as_str()).await?;
+    tracing::info!(tenant = %install.tenant_id, install = %install.id, version = %install.version_id, status = ?install.status, "install changed");
+    Ok(Json(install))
+}
+
+async fn find(parts: &RegistryParts, tenant: &str, install: &str) -> Result<Install, Failure> {
+    let install = parts.database.find_install(&tenant_of(tenant)?, install).await?;
+    install.ok_or_else(|| not_found("such install"))
+}
+
+async fn current(parts: &RegistryParts, install: &Install) -> Result<VersionRow, Failure> {
+    let version = parts.database.version_by_id(&install.version_id).await?;
+    version.ok_or_else(|| not_found("installed version"))
+}
+
+/// A published version of the same extension, verified again over what is stored now, that the install's configuration fits.
+async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Version) -> Result<VersionRow, Failure> {
+    let version = parts
+        .database
+        .version(install.name.as_str(), &version.to_string())
+        .await?;
+    let version = version.ok_or_else(|| not_found("such version"))?;
+    if version.status != VersionStatus::Published {
+        return Err(Problem::new(Code::VersionRevoked, "this version is withdrawn").into());
+    }
+    let is_known = |name: &String| version.manifest.config.iter().any(|field| field.name == *name);
+    let config = install.config.iter().filter(|(name, _)| is_known(name));
+    check_config(
+        &version,
+        &config.map(|(name, value)| (name.clone(), value.clone())).collect(),
+    )?;
+    verify_stored(parts, &version).await?;
+    Ok(version)
+}
+
+/// What was granted and is still declared.
+fn kept(install: &Install, to: &VersionRow) -> BTreeSet<CapabilityName> {
+    install
+        .grants
+        .intersection(&to.manifest.declared(known()))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! What an upgrade could do that the installed version cannot.
+
+use crate::{CapabilityProof, EgressPattern, Manifest};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What is new in a version. Empty: whoever consented to the old one has consented to this one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CapabilityDiff {
+    /// Imported interfaces.
+    pub interfaces: BTreeSet<String>,
+    /// Functions of interfaces that were imported before: `interface#function`.
+    pub functions: BTreeSet<String>,
+    /// Declared capabilities, required or optional.
+    pub capabilities: BTreeSet<String>,
+    /// Hosts that it may call.
+    pub egress: BTreeSet<EgressPattern>,
+    /// Secrets, and hosts that they may be sent to: `name` or `name → host`.
+    pub secrets: BTreeSet<String>,
+    /// Places in the product's user interface.
+    pub ui_hooks: BTreeSet<String>,
+    /// Limits that were raised: `memoryMb 64 → 128`.
+    pub limits: BTreeSet<String>,
+}
+
+impl CapabilityDiff {
+    /// What `new` has and `old` has not.
+    #[must_use]
+    pub fn between(old: (&Manifest, &CapabilityProof), new: (&Manifest, &CapabilityProof)) -> Self {
+        let added = |of: fn(&Manifest) -> BTreeSet<String>| of(new.0).difference(&of(old.0)).cloned().collect();
+        let old_egress: BTreeSet<_> = old.0.egress.iter().collect();
+        Self {
+            interfaces: new
+                .1
+                .imports
+                .keys()
+                .filter(|name| !old.1.imports.contains_key(*name))
+                .cloned()
+                .collect(),
+            functions: functions(old.1, new.1),
+            capabilities: added(capabilities),
+            egress: new
+                .0
+                .egress
+                .iter()
+                .filter(|host| !old_egress.contains(host))
+                .cloned()
+                .collect(),
+            secrets: added(secrets),
+            ui_hooks: added(|manifest| manifest.ui.iter().flat_map(|ui| ui.hooks.keys().cloned()).collect()),
+            limits: limits(old.0, new.0),
+        }
+    }
+
+    /// Whether nothing is new.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn functions(old: &CapabilityProof, new: &CapabilityProof) -> BTreeSet<String> {
+    let known = new
+        .imports
+        .iter()
+        .filter_map(|(interface, functions)| Some((interface, functions, old.imports.get(interface)?)));
+    known
+        .flat_map(|(interface, functions, before)| {
+            let added = functions.iter().filter(|function| !before.contains(*function));
+            added.map(move |function| format!("{interface}#{function}"))
+        })
+        .collect()
+}
+
+fn capabilities(manifest: &Manifest) -> BTreeSet<String> {
+    let declared = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
+    declared.map(ToString::to_string).collect()
+}
+
+fn secrets(manifest: &Manifest) -> BTreeSet<String> {
+    let names = manifest.secrets.iter().map(|secret| secret.name.clone());
+    let hosts = manifest
+        .secrets
+        .iter()
+        .flat_map(|secret| secret.hosts.iter().map(move |host| format!("{} → {host}", secret.name)));
+    names.chain(hosts).collect()
+}
+
+/// A limit that is not said is the platform's default: whoever leaves it asks for nothing.
+fn limits(old: &Manifest, new: &Manifest) -> BTreeSet<String> {
+    let of = |manifest: &Manifest| {
+        manifest
+            .limits
+            .map(|limits| (limits.memory_mb, limits.timeout_ms))
+            .unwrap_or_default()
+    };
+    let (old, new) = (of(old), of(new));
+    [("memoryMb", old.0, new.0), ("timeoutMs", old.1, new.1)]
+        .into_iter()
+        .filter_map(|(name, old, new)| {
+            let new = new.filter(|new| old.is_none_or(|old| *new > old))?;
+            let old = old.map_or_else(|| "default".to_owned(), |old| old.to_string());
+            Some(format!("{name} {old} → {new}"))
+        })
+        .collect()
+}

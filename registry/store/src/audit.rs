@@ -1,0 +1,240 @@
+use crate::database::now_ms;
+use crate::{Database, StoreError};
+use alga_bundle::Digest;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
+
+/// Entries that are read at a time.
+const PAGE: u32 = 500;
+
+/// A change, told in the same transaction that makes it.
+#[derive(Debug)]
+pub(crate) struct Change<'a> {
+    /// What was done: `version.publish`, `install.upgrade`, ….
+    pub(crate) action: &'static str,
+    /// Whose tenant; empty when it is no tenant's.
+    pub(crate) tenant: &'a str,
+    /// What was changed, by id or name.
+    pub(crate) subject: &'a str,
+    /// What it was changed to.
+    pub(crate) details: Value,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditEntry {
+    /// 1, 2, 3, …: one that is missing is noticed.
+    pub sequence: i64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// Whose tenant; empty when it is no tenant's.
+    pub tenant: String,
+    /// What was changed.
+    pub subject: String,
+    /// What it was changed to, as JSON.
+    pub details: String,
+    /// SHA-256 of this entry and the hash before it.
+    pub hash: String,
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditChain {
+    /// Entries that follow from each other.
+    pub entries: i64,
+    /// The hash at the end. Kept elsewhere, it shows later that nothing was cut off.
+    pub head: String,
+    /// The first entry that does not follow from the one before it, if any.
+    pub broken_at: Option<i64>,
+}
+
+impl AuditEntry {
+    /// The hash that this entry must have after `previous`. A JSON list: no two entries are written the same.
+    fn hash_after(&self, previous: &str) -> String {
+        let Self {
+            sequence,
+            at_ms,
+            actor,
+            action,
+            tenant,
+            subject,
+            details,
+            hash: _,
+        } = self;
+        let covered = serde_json::json!([sequence, at_ms, actor, action, tenant, subject, details, previous]);
+        Digest::of(covered.to_string().as_bytes()).to_hex()
+    }
+}
+
+/// Appends to the log. Taken last in a transaction: from here to its end, other changes wait.
+pub(crate) async fn append(transaction: &mut Transaction<'_, Any>, change: Change<'_>) -> Result<(), StoreError> {
+    let head =
+        sqlx::query("UPDATE extension_audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash")
+            .fetch_one(&mut **transaction)
+            .await?;
+    let previous: String = head.try_get("hash")?;
+    let mut entry = AuditEntry {
+        sequence: head.try_get("sequence")?,
+        at_ms: now_ms(),
+        actor: "operator".to_owned(),
+        action: change.action.to_owned(),
+        tenant: change.tenant.to_owned(),
+        subject: change.subject.to_owned(),
+        details: change.details.to_string(),
+        hash: String::new(),
+    };
+    entry.hash = entry.hash_after(&previous);
+    sqlx::query(
+        "INSERT INTO extension_audit_log (sequence, at_ms, actor, action, tenant, subject, details, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(entry.sequence)
+    .bind(entry.at_ms)
+    .bind(entry.actor)
+    .bind(entry.action)
+    .bind(entry.tenant)
+    .bind(entry.subject)
+    .bind(entry.details)
+    .bind(entry.hash.as_str())
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query("UPDATE extension_audit_head SET hash = $1 WHERE id = 1")
+        .bind(entry.hash.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+impl Database {
+    /// Entries after `sequence`, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn audit_after(&self, sequence: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, at_ms, actor, action, tenant, subject, details, hash FROM extension_audit_log \
+             WHERE sequence > $1 ORDER BY sequence LIMIT $2",
+        )
+        .bind(sequence)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Walks the whole chain.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn audit_chain(&self) -> Result<AuditChain, StoreError> {
+        // The end is read first: what is appended during the walk is not part of it.
+        let end = sqlx::query("SELECT sequence, hash FROM extension_audit_head WHERE id = 1")
+            .fetch_one(&self.pool)
+            .await?;
+        let (last, head): (i64, String) = (end.try_get("sequence")?, end.try_get("hash")?);
+        let mut chain = AuditChain {
+            entries: 0,
+            head: String::new(),
+            broken_at: None,
+        };
+        while chain.entries < last {
+            let page = self.audit_after(chain.entries, PAGE).await?;
+            for entry in page.iter().filter(|entry| entry.sequence <= last) {
+                if entry.sequence != chain.entries + 1 || entry.hash != entry.hash_after(&chain.head) {
+                    chain.broken_at = Some(chain.entries + 1);
+                    return Ok(chain);
+                }
+                chain.entries = entry.sequence;
+                chain.head.clone_from(&entry.hash);
+            }
+            if page.is_empty() {
+                break;
+            }
+        }
+        if chain.entries != last || chain.head != head {
+            chain.broken_at = Some(chain.entries + 1);
+        }
+        Ok(chain)
+    }
+}
+
+fn read(row: &AnyRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        sequence: row.try_get("sequence")?,
+        at_ms: row.try_get("at_ms")?,
+        actor: row.try_get("actor")?,
+        action: row.try_get("action")?,
+        tenant: row.try_get("tenant")?,
+        subject: row.try_get("subject")?,
+        details: row.try_get("details")?,
+        hash: row.try_get("hash")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn database_with_three_entries() -> (Database, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&folder.path().join("test.sqlite")).await.unwrap();
+        for subject in ["a", "b", "c"] {
+            let mut transaction = database.pool.begin().await.unwrap();
+            let change = Change {
+                action: "version.publish",
+                tenant: "",
+                subject,
+                details: Value::Null,
+            };
+            append(&mut transaction, change).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        (database, folder)
+    }
+
+    #[tokio::test]
+    async fn the_log_refuses_to_be_changed() {
+        let (database, _folder) = database_with_three_entries().await;
+        for statement in [
+            "UPDATE extension_audit_log SET actor = 'x'",
+            "DELETE FROM extension_audit_log",
+        ] {
+            let refused = sqlx::query(statement).execute(&database.pool).await.unwrap_err();
+            assert!(refused.to_string().contains("append-only"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_was_changed_taken_out_cut_off_or_slipped_in_is_found() {
+        for (statement, broken_at) in [
+            ("UPDATE extension_audit_log SET details = '{}' WHERE sequence = 2", 2),
+            ("DELETE FROM extension_audit_log WHERE sequence = 2", 2),
+            ("DELETE FROM extension_audit_log WHERE sequence = 3", 3),
+            (
+                "INSERT INTO extension_audit_log SELECT 4, at_ms, actor, action, tenant, subject, details, hash FROM extension_audit_log WHERE sequence = 3; UPDATE extension_audit_head SET sequence = 4",
+                4,
+            ),
+        ] {
+            let (database, _folder) = database_with_three_entries().await;
+            assert_eq!(database.audit_chain().await.unwrap().broken_at, None);
+            for drop in [
+                "DROP TRIGGER extension_audit_log_is_not_changed",
+                "DROP TRIGGER extension_audit_log_is_not_shortened",
+            ] {
+                sqlx::raw_sql(drop).execute(&database.pool).await.unwrap();
+            }
+            sqlx::raw_sql(statement).execute(&database.pool).await.unwrap();
+            assert_eq!(
+                database.audit_chain().await.unwrap().broken_at,
+                Some(broken_at),
+                "{statement}"
+            );
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What happens to an install after it was made. Each change is one transaction with its entry in the audit log.
+
+use crate::audit::{Change, append};
+use crate::database::now_ms;
+use crate::{Database, Install, InstallStatus, StoreError, VersionRow};
+use alga_bundle::{CapabilityName, TenantId};
+use serde_json::json;
+use sqlx::any::AnyQueryResult;
+use std::collections::BTreeSet;
+
+impl Database {
+    /// Notes an upgrade that waits for consent; the installed version keeps running.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when the install is not what it was when it was looked at.
+    pub async fn stage_upgrade(&self, install: &Install, to: &VersionRow) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        let result = sqlx::query(
+            "UPDATE tenant_extension_install SET pending_version_id = $1, updated_at_ms = $2 \
+             WHERE tenant_id = $3 AND id = $4 AND version_id = $5",
+        )
+        .bind(to.id.as_str())
+        .bind(now_ms())
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .bind(install.version_id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        changed(&result)?;
+        let details = json!({ "to": to.version, "content_hash": to.content_hash });
+        append(&mut transaction, change("install.upgrade.pending", install, details)).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Puts another version in the place of the installed one, remembering that.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when the install is not what it was when it was looked at.
+    pub async fn apply_upgrade(
+        &self,
+        install: &Install,
+        to: &VersionRow,
+        grants: &BTreeSet<CapabilityName>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        let result = sqlx::query(
+            "UPDATE tenant_extension_install SET previous_version_id = version_id, previous_grants = grants, version_id = $1, grants = $2, \
+             pending_version_id = NULL, updated_at_ms = $3 WHERE tenant_id = $4 AND id = $5 AND version_id = $6",
+        )
+        .bind(to.id.as_str())
+        .bind(serde_json::to_string(grants).map_err(StoreError::row)?)
+        .bind(now_ms())
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .bind(install.version_id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        changed(&result)?;
+        let details = json!({ "to": to.version, "content_hash": to.content_hash, "grants": grants });
+        append(&mut transaction, change("install.upgrade", install, details)).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Puts the version and grants of before back, and remembers the present ones: twice is where it began.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when the install is not what it was when it was looked at, or there is no version before.
+    pub async fn roll_back(&self, install: &Install) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        let result = sqlx::query(
+            "UPDATE tenant_extension_install SET version_id = previous_version_id, grants = previous_grants, \
+             previous_version_id = version_id, previous_grants = grants, pending_version_id = NULL, updated_at_ms = $1 \
+             WHERE tenant_id = $2 AND id = $3 AND version_id = $4 AND previous_version_id IS NOT NULL",
+        )
+        .bind(now_ms())
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .bind(install.version_id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        changed(&result)?;
+        append(
+            &mut transaction,
+            change("install.rollback", install, json!({ "to": install.previous })),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Switches an install on or off.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when it is gone.
+    pub async fn set_install_status(&self, install: &Install, status: InstallStatus) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        let result = sqlx::query(
+            "UPDATE tenant_extension_install SET status = $1, updated_at_ms = $2 WHERE tenant_id = $3 AND id = $4",
+        )
+        .bind(status.as_str())
+        .bind(now_ms())
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        changed(&result)?;
+        append(
+            &mut transaction,
+            change("install.status", install, json!({ "status": status })),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Takes an install away with its configuration and its records. The bundle stays: others may need it.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when it is gone already.
+    pub async fn uninstall(&self, install: &Install) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        for statement in [
+            "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2",
+            "DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
+            "DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
+        ] {
+            sqlx::query(statement)
+                .bind(install.tenant_id.as_str())
+                .bind(install.id.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let result = sqlx::query("DELETE FROM tenant_extension_install WHERE tenant_id = $1 AND id = $2")
+            .bind(install.tenant_id.as_str())
+            .bind(install.id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        changed(&result)?;
+        append(
+            &mut transaction,
+            change(
+                "install.uninstall",
+                install,
+                json!({ "version_id": install.version_id }),
+            ),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+fn change<'a>(action: &'static str, install: &'a Install, details: serde_json::Value) -> Change<'a> {
+    Change {
+        action,
+        tenant: TenantId::as_str(&install.tenant_id),
+        subject: install.id.as_str(),
+        details,
+    }
+}
+
+fn changed(result: &AnyQueryResult) -> Result<(), StoreError> {
+    if result.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Changed)
+    }
+}

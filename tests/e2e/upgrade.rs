@@ -1,0 +1,55 @@
+//! An operator's way through an upgrade, with the command people use.
+
+use super::{alga, done, hello_in};
+use alga_harness::Server;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const NAME: &str = "com.example.hello";
+
+/// The next version in this folder, which could also call a host.
+fn prepare_1_1_0(folder: &Path) {
+    let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    manifest["version"] = "1.1.0".into();
+    manifest["egress"] = serde_json::json!(["api.example.com"]);
+    fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    done(folder, &["pack"]);
+    done(folder, &["sign"]);
+}
+
+#[test]
+fn an_operator_upgrades_with_consent_goes_back_and_finds_it_all_in_the_audit_log() {
+    let home = TempDir::new().unwrap();
+    let folder = hello_in(home.path());
+    let server = Server::start(&folder);
+    let at = |arguments: &[&str]| done(&folder, &[arguments, &["--server", server.address()]].concat());
+    let first: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("manifest.json")).unwrap()).unwrap();
+    let first = format!("{NAME}@{}", first["version"].as_str().unwrap());
+    at(&["publish"]);
+    at(&["install", "--tenant", "demo"]);
+    prepare_1_1_0(&folder);
+    at(&["publish"]);
+    let waits = at(&["installs", "upgrade", &format!("{NAME}@1.1.0"), "--tenant", "demo"]);
+    assert!(
+        waits.contains("egress: api.example.com") && waits.contains("waits for consent"),
+        "{waits}"
+    );
+    let consented = at(&["installs", "consent", &format!("{NAME}@1.1.0"), "--tenant", "demo"]);
+    assert!(consented.contains("1.1.0 (enabled)"), "{consented}");
+    let back = at(&["installs", "rollback", NAME, "--tenant", "demo"]);
+    assert!(back.contains("(enabled)") && !back.contains("1.1.0"), "{back}");
+    at(&["versions", "revoke", &first, "--reason", "a hole"]);
+    let refused = alga(
+        &folder,
+        &["call", &format!("{NAME}/hello"), "--server", server.address()],
+    );
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("version_revoked"));
+    let log = at(&["audit"]);
+    assert_eq!(log.lines().count(), 7, "{log}");
+    assert!(at(&["audit", "--verify"]).starts_with("7 entries follow from each other"));
+    at(&["installs", "uninstall", NAME, "--tenant", "demo"]);
+    assert_eq!(at(&["installs", "list", "--tenant", "demo"]).trim(), "");
+}
