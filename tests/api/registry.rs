@@ -348,3 +348,89 @@ async fn files_that_the_manifest_names_and_the_bundle_lacks_are_told_together() 
     );
     assert!(!text.contains("$.assets[0]"), "{text}");
 }
+
+#[tokio::test]
+async fn lists_come_in_pages_that_neither_miss_nor_repeat() {
+    let world = World::new().await;
+    for number in 0..7 {
+        world.publish(&release(&world, &format!("1.0.{number}"))).await;
+    }
+    let path = "/v1/registry/extensions/com.example.ok/versions?limit=3";
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = world
+            .operate("GET", &format!("{path}{after}"), &Value::Null)
+            .await
+            .json();
+        let versions = page["versions"].as_array().unwrap().clone();
+        seen.extend(
+            versions
+                .iter()
+                .map(|version| version["version"].as_str().unwrap().to_owned()),
+        );
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+        // What is published meanwhile is newer than any page to come.
+        world.publish(&release(&world, &format!("2.0.{}", seen.len()))).await;
+    }
+    let expected: Vec<_> = (0..7).rev().map(|number| format!("1.0.{number}")).collect();
+    assert_eq!(seen, expected);
+    for wrong in ["limit=0", "limit=201", "limit=x", "after=%00", "page=2"] {
+        let refused = world
+            .operate(
+                "GET",
+                &format!("/v1/registry/tenants/acme/installs?{wrong}"),
+                &Value::Null,
+            )
+            .await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (400, "bad_request"),
+            "{wrong}: {}",
+            refused.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_the_client_has_is_not_sent_again() {
+    let world = World::new().await;
+    world.publish(&release(&world, "1.0.0")).await;
+    let ask = async |known: Option<&str>| {
+        let mut request = http::Request::get("/v1/registry/extensions/com.example.ok/versions/1.0.0")
+            .header("authorization", format!("Bearer {}", world.administrator_token()));
+        if let Some(known) = known {
+            request = request.header("if-none-match", known);
+        }
+        world.send(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let first = ask(None).await;
+    assert_eq!(
+        (first.status.as_u16(), first.headers["cache-control"].to_str().unwrap()),
+        (200, "private, no-cache")
+    );
+    let tag = first.headers["etag"].to_str().unwrap().to_owned();
+    for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+        let again = ask(Some(&known)).await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{known}");
+    }
+    assert_eq!(ask(Some("\"other\"")).await.status, 200);
+}
+
+#[tokio::test]
+async fn publishing_again_mends_a_damaged_bundle_and_takes_the_signature_of_a_new_key() {
+    let world = World::new().await;
+    let release = release(&world, "1.0.0");
+    world.publish(&release).await;
+    let stored = world
+        .folder()
+        .join("bundles/sha256")
+        .join(release.content_hash().to_hex());
+    std::fs::write(stored.join("bundle.tar.zst"), b"damaged").unwrap();
+    std::fs::write(stored.join("bundle.sigs.json"), b"{}").unwrap();
+    assert_eq!(world.install("acme", &release, &[]).await.code(), "bundle_rejected");
+    assert_eq!(world.publish(&release).await.status, 200);
+    assert!(world.install("acme", &release, &[]).await.status.is_success());
+}

@@ -159,8 +159,8 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         backend: Arc::new(StoredRecords::new(shared.database.clone())),
         cursor_key: shared.secrets.cursors,
     };
-    let key = shared.secrets.tokens.verifying_key();
-    let tokens = TokenVerifier::new(key.as_bytes(), ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
+    let key = shared.secrets.tokens.public_bytes();
+    let tokens = TokenVerifier::new(&key, ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
     let process = config.pool as usize;
     let admission = AdmissionLimits {
         process,
@@ -183,8 +183,8 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
 
 fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs) -> Result<Router, StartError> {
     let keypair = shared.secrets.tokens.to_keypair_bytes();
-    let key = shared.secrets.tokens.verifying_key();
-    let callers = TokenVerifier::new(key.as_bytes(), Caller::AUDIENCE, Caller::LONGEST)?;
+    let key = shared.secrets.tokens.public_bytes();
+    let callers = TokenVerifier::new(&key, Caller::AUDIENCE, Caller::LONGEST)?;
     Ok(alga_gateway::router(GatewayParts {
         authentication: Authentication::new(callers, config.dev_tenant.clone()),
         installs,

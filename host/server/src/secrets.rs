@@ -1,7 +1,7 @@
 //! Keys of this host, in its data folder. Made once, with the system's randomness, readable by this user alone.
 
 use alga_engine::private_folder;
-use alga_signing::SigningKey;
+use alga_signing::Ed25519Key;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -23,7 +23,7 @@ pub struct Secrets {
     /// Authenticates cursors.
     pub cursors: [u8; 32],
     /// Signs service tokens and, for an embedded platform, callers' tokens.
-    pub tokens: SigningKey,
+    pub tokens: Ed25519Key,
     /// The operator's token.
     pub administrator: Zeroizing<String>,
 }
@@ -66,13 +66,13 @@ fn token(path: &Path) -> Result<Zeroizing<String>, SecretError> {
     })
 }
 
-fn signing_key(path: &Path) -> Result<SigningKey, SecretError> {
+fn signing_key(path: &Path) -> Result<Ed25519Key, SecretError> {
     let pem = read_or_make(path, || {
-        SigningKey::generate()
+        Ed25519Key::generate()
             .and_then(|key| key.to_pem())
             .map_err(io::Error::other)
     })?;
-    SigningKey::from_pem(&pem).map_err(|error| SecretError {
+    Ed25519Key::from_pem(&pem).map_err(|error| SecretError {
         path: path.to_path_buf(),
         source: io::Error::other(error),
     })
@@ -132,7 +132,7 @@ mod tests {
         let first = Secrets::open(folder.path()).unwrap();
         let second = Secrets::open(folder.path()).unwrap();
         assert_eq!(first.machine_code, second.machine_code);
-        assert_eq!(first.tokens.verifying_key(), second.tokens.verifying_key());
+        assert_eq!(first.tokens.public_bytes(), second.tokens.public_bytes());
         assert_eq!(*first.administrator, *second.administrator);
         assert_ne!(first.machine_code, first.cursors);
         for entry in std::fs::read_dir(folder.path()).unwrap() {

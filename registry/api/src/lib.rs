@@ -13,10 +13,12 @@
 //! | `DELETE …/installs/{install}` | takes one away, with its configuration and records |
 //! | `GET /v1/registry/audit`, `GET /v1/registry/audit/verify` | every change, and whether the chain is whole |
 //!
+//! Lists come in pages: `?limit=…&after=<next of the page before>`. Answers to GET have an entity tag; `if-none-match` gets 304.
 //! Every route needs the operator's token. Errors are `{error, message, requestId, hint?}`.
 
 mod controllers;
 mod failure;
+mod page;
 
 use alga_auth::AdministratorToken;
 use alga_engine::ComponentFactory;
@@ -24,7 +26,7 @@ use alga_signing::TrustBundle;
 use alga_store::{BlobStore, Database};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use std::sync::Arc;
 
@@ -67,6 +69,7 @@ pub fn router(parts: RegistryParts) -> Router {
         .route("/v1/registry/audit", get(controllers::audit::list))
         .route("/v1/registry/audit/verify", get(controllers::audit::verify))
         .layer(limit)
+        .layer(from_fn(page::tagged))
         .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
         .with_state(parts)
 }

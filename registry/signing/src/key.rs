@@ -1,6 +1,7 @@
+use crate::Ed25519Key;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
-use ed25519_dalek::{Signature, Signer};
+use p256::ecdsa::signature::{Signer, Verifier};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -10,20 +11,29 @@ use zeroize::Zeroizing;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Not a private key.
-    #[error("not an Ed25519 private key (PKCS #8 PEM, `BEGIN PRIVATE KEY`)\nhint: make one with `alga keygen`")]
+    #[error(
+        "not an Ed25519 or ECDSA P-256 private key (PKCS #8 PEM, `BEGIN PRIVATE KEY`)\nhint: make one with `alga keygen`"
+    )]
     Private,
     /// Not a public key.
-    #[error("not an Ed25519 public key (SPKI PEM, `BEGIN PUBLIC KEY`)")]
+    #[error("not an Ed25519 or ECDSA P-256 public key (SPKI PEM, `BEGIN PUBLIC KEY`)")]
     Public,
     /// No randomness.
     #[error("the system gave no randomness: {0}")]
     Randomness(getrandom::Error),
 }
 
-/// A short name of a key: the first 16 hexadecimal digits of the SHA-256 of its 32 bytes. A hint where to look, never a proof.
+/// A short name of a key: the first 16 hexadecimal digits of the SHA-256 of an Ed25519 key's 32 bytes, or of a P-256 key's SPKI DER. A hint where
+/// to look, never a proof.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(pub(crate) String);
+
+impl KeyId {
+    fn of(bytes: &[u8]) -> Self {
+        Self(hex::encode(Sha256::digest(bytes)).chars().take(16).collect())
+    }
+}
 
 impl fmt::Display for KeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,27 +41,47 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// An Ed25519 private key (RFC 8032). Wiped from memory when dropped.
-pub struct SigningKey(ed25519_dalek::SigningKey);
+/// A private key that signs releases. Wiped from memory when dropped.
+pub enum SigningKey {
+    /// Ed25519 (RFC 8032).
+    Ed25519(Ed25519Key),
+    /// ECDSA with P-256 and SHA-256 (FIPS 186-5); signatures are DER with the smaller S.
+    P256(p256::ecdsa::SigningKey),
+}
 
 impl SigningKey {
-    /// A new key from the system's randomness.
+    /// A new Ed25519 key from the system's randomness.
     ///
     /// # Errors
     /// When there is none.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut_slice()).map_err(KeyError::Randomness)?;
-        Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
+        Ed25519Key::generate().map(Self::Ed25519)
     }
 
-    /// Reads PKCS #8 PEM (RFC 5958, RFC 8410).
+    /// A new P-256 key from the system's randomness.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn generate_p256() -> Result<Self, KeyError> {
+        loop {
+            let mut secret = Zeroizing::new([0; 32]);
+            getrandom::fill(secret.as_mut_slice()).map_err(KeyError::Randomness)?;
+            // One number in 2^32 is not below the curve's order, or 0.
+            if let Ok(key) = p256::ecdsa::SigningKey::from_slice(secret.as_slice()) {
+                return Ok(Self::P256(key));
+            }
+        }
+    }
+
+    /// Reads PKCS #8 PEM (RFC 5958, RFC 8410, RFC 5915).
     ///
     /// # Errors
     /// When it is something else.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
-            .map(Self)
+        let p256 = || p256::ecdsa::SigningKey::from_pkcs8_pem(pem).map(Self::P256);
+        Ed25519Key::from_pem(pem)
+            .map(Self::Ed25519)
+            .or_else(|_| p256())
             .map_err(|_| KeyError::Private)
     }
 
@@ -60,41 +90,56 @@ impl SigningKey {
     /// # Errors
     /// Never for a key that exists.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Private)
+        match self {
+            Self::Ed25519(key) => key.to_pem(),
+            Self::P256(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Private),
+        }
     }
 
     /// The key that verifies what this one signs.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey(self.0.verifying_key())
+        match self {
+            Self::Ed25519(key) => VerifyingKey::Ed25519(key.verifying_key()),
+            Self::P256(key) => VerifyingKey::P256(*key.verifying_key()),
+        }
     }
 
-    /// Secret and public half, 64 bytes, for token libraries that want them so.
-    #[must_use]
-    pub fn to_keypair_bytes(&self) -> Zeroizing<[u8; 64]> {
-        Zeroizing::new(self.0.to_keypair_bytes())
-    }
-
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.0.sign(message).to_bytes()
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Ed25519(key) => key.sign(message),
+            Self::P256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign(message);
+                let signature = signature.normalize_s().unwrap_or(signature);
+                signature.to_der().as_bytes().to_vec()
+            }
+        }
     }
 }
 
-/// An Ed25519 public key.
+/// A public key. Its algorithm is the key's, never the signature's to choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyingKey(ed25519_dalek::VerifyingKey);
+pub enum VerifyingKey {
+    /// Ed25519.
+    Ed25519(ed25519_dalek::VerifyingKey),
+    /// ECDSA with P-256 and SHA-256.
+    P256(p256::ecdsa::VerifyingKey),
+}
 
 impl VerifyingKey {
-    /// Reads SPKI PEM (RFC 8410).
+    /// Reads SPKI PEM (RFC 8410, RFC 5480).
     ///
     /// # Errors
     /// When it is something else, or a weak point that verifies signatures nobody made.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_pem(pem) {
+            return Ok(Self::P256(key));
+        }
         let key = ed25519_dalek::VerifyingKey::from_public_key_pem(pem).map_err(|_| KeyError::Public)?;
         if key.is_weak() {
             Err(KeyError::Public)
         } else {
-            Ok(Self(key))
+            Ok(Self::Ed25519(key))
         }
     }
 
@@ -103,24 +148,37 @@ impl VerifyingKey {
     /// # Errors
     /// Never for a key that exists.
     pub fn to_pem(&self) -> Result<String, KeyError> {
-        self.0.to_public_key_pem(LineEnding::LF).map_err(|_| KeyError::Public)
-    }
-
-    /// The 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        let pem = match self {
+            Self::Ed25519(key) => key.to_public_key_pem(LineEnding::LF),
+            Self::P256(key) => key.to_public_key_pem(LineEnding::LF),
+        };
+        pem.map_err(|_| KeyError::Public)
     }
 
     /// Its short name.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        let digits = hex::encode(Sha256::digest(self.0.as_bytes()));
-        KeyId(digits.chars().take(16).collect())
+        match self {
+            Self::Ed25519(key) => KeyId::of(key.as_bytes()),
+            Self::P256(key) => KeyId::of(
+                key.to_public_key_der()
+                    .map(|der| der.to_vec())
+                    .unwrap_or_default()
+                    .as_slice(),
+            ),
+        }
     }
 
-    /// Strict verification: canonical S, no small-order points (RFC 8032 5.1.7 and its errata).
+    /// Strict verification, one spelling for each signature. Ed25519: canonical S, no small-order points (RFC 8032 5.1.7 and its errata). P-256: DER
+    /// without anything after it, and the smaller S.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
+        match self {
+            Self::Ed25519(key) => {
+                let signature = ed25519_dalek::Signature::from_slice(signature);
+                signature.is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
+            }
+            Self::P256(key) => p256::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|signature| signature.normalize_s().is_none() && key.verify(message, &signature).is_ok()),
+        }
     }
 }

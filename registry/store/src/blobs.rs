@@ -34,7 +34,8 @@ impl BlobStore {
         })
     }
 
-    /// Stores a bundle and its signatures. What is there stays: the name is the content.
+    /// Stores a bundle and its signatures, both verified by the caller. A bundle that is there stays, unless its bytes were damaged; signatures by
+    /// a key that was replaced since make room for these.
     ///
     /// # Errors
     /// When the object store does not take it.
@@ -57,8 +58,18 @@ impl BlobStore {
 
     async fn create(&self, path: &ObjectPath, bytes: &[u8]) -> Result<(), StoreError> {
         let payload = PutPayload::from(bytes.to_vec());
-        match self.objects.put_opts(path, payload, PutMode::Create.into()).await {
-            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+        match self
+            .objects
+            .put_opts(path, payload.clone(), PutMode::Create.into())
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                if self.read(path).await?.as_deref() != Some(bytes) {
+                    self.objects.put_opts(path, payload, PutMode::Overwrite.into()).await?;
+                }
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -130,14 +130,20 @@ impl Database {
         }
     }
 
-    /// The installs of a tenant.
+    /// The installs of a tenant, oldest first, that were made after `after`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn installs(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Install>, StoreError> {
+    pub async fn installs(
+        &self,
+        tenant: &TenantId,
+        after: Option<&InstallId>,
+        limit: u32,
+    ) -> Result<Vec<Install>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
-        let rows = sqlx::query(select!("WHERE i.tenant_id = $1 ORDER BY i.id LIMIT $2"))
+        let rows = sqlx::query(select!("WHERE i.tenant_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3"))
             .bind(tenant.as_str())
+            .bind(after.map_or("", InstallId::as_str))
             .bind(i64::from(limit))
             .fetch_all(&mut *reader.connection())
             .await?;

@@ -26,4 +26,4 @@ pub use database::Database;
 pub use error::StoreError;
 pub use installs::{Install, InstallStatus, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordWrite, Records, StoredRecord};
-pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionStatus};
+pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionStatus, VersionSummary};

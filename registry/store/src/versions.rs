@@ -191,18 +191,64 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// The versions of an extension, newest first.
+    /// The versions of an extension, newest first, that were published before `before`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn versions(&self, name: &str, limit: u32) -> Result<Vec<VersionRow>, StoreError> {
-        let rows = sqlx::query(select!("WHERE r.name = $1 ORDER BY v.id DESC LIMIT $2"))
-            .bind(name)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(read).collect()
+    pub async fn versions(
+        &self,
+        name: &str,
+        before: Option<&VersionId>,
+        limit: u32,
+    ) -> Result<Vec<VersionSummary>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT v.id, r.name, v.version, v.content_hash, v.status, v.deprecation, v.published_at_ms \
+             FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id \
+             WHERE r.name = $1 AND v.id < $2 ORDER BY v.id DESC LIMIT $3",
+        )
+        .bind(name)
+        .bind(before.map_or(AFTER_EVERY_ID, VersionId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_summary).collect()
     }
+}
+
+/// Ids are digits, small letters and hyphens.
+const AFTER_EVERY_ID: &str = "~";
+
+/// A version in a list: without manifest and proof, which may be large.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionSummary {
+    /// Its id.
+    pub id: VersionId,
+    /// Its extension's name.
+    pub name: ExtensionName,
+    /// The version.
+    pub version: Version,
+    /// Its content.
+    pub content_hash: Digest,
+    /// Whether it may be installed and run.
+    pub status: VersionStatus,
+    /// Why it should not be chosen any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecation: Option<String>,
+    /// When it was published, in milliseconds since 1970.
+    pub published_at_ms: i64,
+}
+
+fn read_summary(row: &AnyRow) -> Result<VersionSummary, StoreError> {
+    let text = |name: &str| -> Result<String, StoreError> { Ok(row.try_get(name)?) };
+    Ok(VersionSummary {
+        id: text("id")?.parse().map_err(StoreError::row)?,
+        name: text("name")?.parse().map_err(StoreError::row)?,
+        version: text("version")?.parse().map_err(StoreError::row)?,
+        content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
+        status: VersionStatus::parse(&text("status")?)?,
+        deprecation: row.try_get("deprecation")?,
+        published_at_ms: row.try_get("published_at_ms")?,
+    })
 }
 
 async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {

@@ -119,6 +119,12 @@ impl World {
         }
     }
 
+    /// The operator's token.
+    #[must_use]
+    pub fn administrator_token(&self) -> &str {
+        &self.secrets.administrator
+    }
+
     /// Sends to the registry as the operator.
     pub async fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
         let request = Request::builder()

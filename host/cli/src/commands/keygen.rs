@@ -3,7 +3,7 @@ use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
 use alga_bundle::PublisherName;
 use alga_signing::{SigningKey, TrustBundle};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -12,6 +12,9 @@ pub(crate) struct Arguments {
     /// For which publisher the key is trusted
     #[arg(long)]
     publisher: PublisherName,
+    /// Which kind of key
+    #[arg(long, value_enum, default_value_t = Algorithm::Ed25519)]
+    algorithm: Algorithm,
     /// Where the private key goes
     #[arg(long, default_value = KEY)]
     out: PathBuf,
@@ -20,12 +23,24 @@ pub(crate) struct Arguments {
     trust: PathBuf,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Algorithm {
+    /// Ed25519
+    Ed25519,
+    /// ECDSA with P-256, for key services and hardware tokens
+    P256,
+}
+
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if arguments.trust.exists() {
         let failed = Failed::user(format!("`{}` is there already", arguments.trust.display()));
         return Err(failed.with_hint("a trust bundle is not overwritten; pass --trust <other file>"));
     }
-    let key = SigningKey::generate().ours("making a key")?;
+    let key = match arguments.algorithm {
+        Algorithm::Ed25519 => SigningKey::generate(),
+        Algorithm::P256 => SigningKey::generate_p256(),
+    };
+    let key = key.ours("making a key")?;
     let pem = key.to_pem().ours("making a key")?;
     let trust = TrustBundle::json_for(&arguments.publisher, &key).ours("making a trust bundle")?;
     write_secret(&arguments.out, &pem)?;

@@ -4,7 +4,8 @@
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{Bundle, CapabilityName, TenantId};
+use crate::page::PageQuery;
+use alga_bundle::{Bundle, CapabilityName, InstallId, TenantId};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
 use alga_signing::verify;
@@ -16,9 +17,6 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Installs in one answer.
-const PAGE: u32 = 100;
 
 /// What to install.
 #[derive(Deserialize)]
@@ -35,10 +33,12 @@ pub(crate) struct InstallRequest {
     config: BTreeMap<String, String>,
 }
 
-/// A list in an object, so that a cursor can join it.
+/// A page of installs, oldest first.
 #[derive(Serialize)]
 pub(crate) struct Installs {
     installs: Vec<Install>,
+    /// Pass it as `after` for the next page; none after the last.
+    next: Option<InstallId>,
 }
 
 pub(crate) async fn create(
@@ -78,9 +78,16 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     State(parts): State<Arc<RegistryParts>>,
     Path(tenant): Path<String>,
+    page: PageQuery,
 ) -> Result<Json<Installs>, Failure> {
-    let installs = parts.database.installs(&tenant_of(&tenant)?, PAGE).await?;
-    Ok(Json(Installs { installs }))
+    let (after, limit) = (page.id::<InstallId>()?, page.limit()?);
+    let installs = parts
+        .database
+        .installs(&tenant_of(&tenant)?, after.as_ref(), limit)
+        .await?;
+    let is_full = u32::try_from(installs.len()).is_ok_and(|count| count == limit);
+    let next = installs.last().filter(|_| is_full).map(|install| install.id.clone());
+    Ok(Json(Installs { installs, next }))
 }
 
 pub(super) fn tenant_of(text: &str) -> Result<TenantId, Failure> {

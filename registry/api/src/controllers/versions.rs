@@ -1,31 +1,35 @@
 use super::not_found;
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_store::VersionRow;
+use crate::page::PageQuery;
+use alga_bundle::VersionId;
+use alga_store::{VersionRow, VersionSummary};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Versions in one answer.
-const PAGE: u32 = 100;
-
-/// A list in an object, so that a cursor can join it.
+/// A page of versions, newest first.
 #[derive(Serialize)]
 pub(crate) struct Versions {
-    versions: Vec<VersionRow>,
+    versions: Vec<VersionSummary>,
+    /// Pass it as `after` for the next page; none after the last.
+    next: Option<VersionId>,
 }
 
 pub(crate) async fn list(
     State(parts): State<Arc<RegistryParts>>,
     Path(name): Path<String>,
+    page: PageQuery,
 ) -> Result<Json<Versions>, Failure> {
-    let versions = parts.database.versions(&name, PAGE).await?;
-    if versions.is_empty() {
-        Err(not_found("extension of this name"))
-    } else {
-        Ok(Json(Versions { versions }))
+    let (after, limit) = (page.id::<VersionId>()?, page.limit()?);
+    let versions = parts.database.versions(&name, after.as_ref(), limit).await?;
+    if versions.is_empty() && after.is_none() {
+        return Err(not_found("extension of this name"));
     }
+    let is_full = u32::try_from(versions.len()).is_ok_and(|count| count == limit);
+    let next = versions.last().filter(|_| is_full).map(|version| version.id.clone());
+    Ok(Json(Versions { versions, next }))
 }
 
 pub(crate) async fn show(

@@ -107,3 +107,69 @@ fn keys_survive_their_files() {
     assert!(TrustBundle::parse(br#"{"publishers":[]}"#).is_err());
     assert!(SigningKey::from_pem("nonsense").is_err());
 }
+
+#[test]
+fn a_release_signed_with_p_256_verifies_and_survives_pem() {
+    let key = SigningKey::generate_p256().unwrap();
+    let bundle = bundle("example", "com.example.a", "1.0.0");
+    let envelope = sign(&bundle, &key).to_json();
+    let read = SigningKey::from_pem(&key.to_pem().unwrap()).unwrap();
+    let public = crate::VerifyingKey::from_pem(&read.verifying_key().to_pem().unwrap()).unwrap();
+    let trust = TrustBundle::default().with_key("example".parse().unwrap(), public);
+    assert_eq!(
+        verify(&envelope, &bundle, &trust).unwrap().key,
+        key.verifying_key().id()
+    );
+}
+
+/// DER or raw, low S or high, with a tail or without: one signature has one spelling, and the key says the algorithm.
+#[test]
+fn a_p_256_signature_has_one_spelling() {
+    let key = SigningKey::generate_p256().unwrap();
+    let public = key.verifying_key();
+    let der = key.sign(b"message");
+    assert!(public.verifies(b"message", &der) && !public.verifies(b"massage", &der));
+    let signature = p256::ecdsa::Signature::from_der(&der).unwrap();
+    let (r, s) = signature.split_scalars();
+    let high = p256::ecdsa::Signature::from_scalars(r, -*s).unwrap();
+    let with_tail = [&der[..], &[0]].concat();
+    let mut long_form = der.clone();
+    long_form.splice(1..2, [0x81, der[1]]);
+    for (what, spelling) in [
+        ("raw", signature.to_bytes().to_vec()),
+        ("high S", high.to_der().as_bytes().to_vec()),
+        ("a tail", with_tail),
+        ("a longer length", long_form),
+        ("nothing", Vec::new()),
+        ("zeros", vec![0; 64]),
+    ] {
+        assert!(!public.verifies(b"message", &spelling), "{what}");
+    }
+    let ed25519 = SigningKey::generate().unwrap();
+    assert!(!ed25519.verifying_key().verifies(b"message", &der));
+    assert!(!public.verifies(b"message", &ed25519.sign(b"message")));
+}
+
+#[test]
+fn one_changed_bit_anywhere_in_a_signed_release_is_rejected() {
+    for key in [SigningKey::generate().unwrap(), SigningKey::generate_p256().unwrap()] {
+        let bundle = bundle("example", "com.example.a", "1.0.0");
+        let message = b"message".to_vec();
+        let signature = key.sign(&message);
+        for bit in 0..signature.len() * 8 {
+            let mut changed = signature.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(!key.verifying_key().verifies(&message, &changed), "bit {bit}");
+        }
+        assert!(verify(&sign(&bundle, &key).to_json(), &bundle, &trusting("example", &key)).is_ok());
+    }
+}
+
+#[test]
+fn keys_that_are_no_keys_of_ours_are_refused() {
+    let weak = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PUBLIC KEY-----\n";
+    let p384 = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE\n-----END PUBLIC KEY-----\n";
+    for pem in ["", "nonsense", weak, p384] {
+        assert!(crate::VerifyingKey::from_pem(pem).is_err(), "{pem}");
+    }
+}
