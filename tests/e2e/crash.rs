@@ -2,12 +2,13 @@
 //!
 //! The moment is chosen by the seed that the test prints; a failed round leaves its folder behind.
 
+use crate::operator::Operator;
 use alga_harness::{Release, Server, component, rounds};
 use alga_signing::{SigningKey, TrustBundle};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -20,34 +21,9 @@ const LONGEST_MICROSECONDS: u64 = 120_000;
 const CHECKED: u64 = 50;
 const NAME: &str = "com.example.crash";
 
-fn release(key: &SigningKey, number: u64) -> Release {
+pub(crate) fn release(key: &SigningKey, number: u64) -> Release {
     let manifest = Release::manifest(NAME, &format!("1.0.{number}"), &[]);
     Release::new(key, &manifest, &component("answers_ok"))
-}
-
-/// The status of a publish; none when the server went away.
-fn publish(address: &str, token: &str, release: &Release) -> Option<u16> {
-    let mut form = Vec::new();
-    for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
-        form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
-        form.extend_from_slice(bytes);
-        form.extend_from_slice(b"\r\n");
-    }
-    form.extend_from_slice(b"--frontier--\r\n");
-    let sent = ureq::post(format!("{address}/v1/registry/extensions"))
-        .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "multipart/form-data; boundary=frontier")
-        .send(&form);
-    sent.ok().map(|answer| answer.status().as_u16())
-}
-
-fn version(address: &str, token: &str, version: &str) -> Option<Value> {
-    let answer = ureq::get(format!("{address}/v1/registry/extensions/{NAME}/versions/{version}"))
-        .header("authorization", format!("Bearer {token}"))
-        .call();
-    answer
-        .ok()
-        .map(|mut answer| serde_json::from_slice(&answer.body_mut().read_to_vec().unwrap()).unwrap())
 }
 
 /// A different moment for each round of a seed (xorshift64).
@@ -59,7 +35,7 @@ fn next(seed: &mut u64) -> u64 {
 }
 
 /// The row is there, and the bundle that it names is stored with that hash.
-fn is_whole(folder: &Path, row: &Value, release: &Release) {
+pub(crate) fn is_whole(folder: &Path, row: &Value, release: &Release) {
     let hash = release.content_hash();
     assert_eq!(row["content_hash"], hash.to_string());
     let stored = folder.join("alga-data/bundles/sha256").join(hash.to_hex());
@@ -67,12 +43,18 @@ fn is_whole(folder: &Path, row: &Value, release: &Release) {
     assert_eq!(fs::read(stored.join("bundle.sigs.json")).unwrap(), release.signatures);
 }
 
-#[test]
-fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one() {
+/// A folder to serve from, and the key that is trusted there.
+pub(crate) fn prepared() -> (PathBuf, Arc<SigningKey>) {
     let folder = TempDir::new().unwrap().keep();
     let key = Arc::new(SigningKey::generate().unwrap());
     let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
     fs::write(folder.join("trust.json"), trust).unwrap();
+    (folder, key)
+}
+
+#[test]
+fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one() {
+    let (folder, key) = prepared();
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut seed = u64::try_from(started.as_nanos()).unwrap_or(1) | 1;
     println!("seed {seed}, folder {}", folder.display());
@@ -80,17 +62,14 @@ fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half
     let mut number = 0;
     for round in 0..rounds(5) {
         let mut server = Server::start(&folder);
-        let token = fs::read_to_string(folder.join("alga-data/admin.token"))
-            .unwrap()
-            .trim()
-            .to_owned();
-        let (address, first) = (server.address().to_owned(), number);
+        let operator = Operator::of(&folder, &server);
+        let first = number;
         let (sender, receiver) = channel();
         let publisher = {
-            let (key, token) = (key.clone(), token.clone());
+            let key = Arc::clone(&key);
             thread::spawn(move || {
                 for number in first.. {
-                    let status = publish(&address, &token, &release(&key, number));
+                    let status = operator.publish(&release(&key, number)).map(|(status, _)| status);
                     if sender.send((number, status)).is_err() || status.is_none() {
                         return;
                     }
@@ -110,25 +89,26 @@ fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half
                 .filter(|(_, status)| status.is_some_and(|status| status < 300))
                 .map(|(number, _)| *number),
         );
-        check(&folder, &token, &key, &acknowledged, number, round);
+        check(&folder, &key, &acknowledged, number, round);
     }
     fs::remove_dir_all(folder).unwrap();
 }
 
 /// After a restart: every acknowledged release is whole; one that was not is whole or absent; publishing it again ends well.
-fn check(folder: &Path, token: &str, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u64, round: u64) {
+fn check(folder: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u64, round: u64) {
     let server = Server::start(folder);
+    let operator = Operator::of(folder, &server);
     let first = next.saturating_sub(CHECKED);
     for number in first..next {
         let release = release(key, number);
-        match version(server.address(), token, &release.version) {
+        match operator.version(&release) {
             Some(row) => is_whole(folder, &row, &release),
             None => assert!(
                 !acknowledged.contains(&number),
                 "round {round}: {number} was acknowledged and is gone"
             ),
         }
-        let again = publish(server.address(), token, &release);
+        let again = operator.publish(&release).map(|(status, _)| status);
         let expected = if acknowledged.contains(&number) {
             &[200][..]
         } else {
@@ -138,7 +118,7 @@ fn check(folder: &Path, token: &str, key: &SigningKey, acknowledged: &BTreeSet<u
             again.is_some_and(|status| expected.contains(&status)),
             "round {round}: {number} {again:?}"
         );
-        let row = version(server.address(), token, &release.version).unwrap();
+        let row = operator.version(&release).unwrap();
         is_whole(folder, &row, &release);
     }
     assert!(server.terminate().success());

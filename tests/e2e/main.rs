@@ -1,6 +1,8 @@
 //! Journeys over real sockets, with the programs that people use.
 
 mod crash;
+mod crash_points;
+mod operator;
 mod upgrade;
 
 use alga_harness::{Server, program, root, target};

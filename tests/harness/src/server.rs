@@ -69,6 +69,12 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `http://host:port`.
     #[must_use]
     pub fn address(&self) -> &str {

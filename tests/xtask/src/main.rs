@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one door to building, checking, testing, measuring and showing.
 
 mod bench;
+mod debian;
 mod demo;
 mod guests;
 mod postgres;

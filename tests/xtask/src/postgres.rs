@@ -1,7 +1,8 @@
 //! A private Postgres for a run of the tests: installed from Debian's package where it is missing, in a folder of its own, on a socket of its
 //! own, gone at the end.
 
-use crate::shell::{Outcome, execute, output, step};
+use crate::debian::install;
+use crate::shell::{Outcome, output};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -106,21 +107,7 @@ fn programs() -> Outcome<PathBuf> {
     if let Some(found) = newest() {
         return Ok(found);
     }
-    step("installing Debian's postgresql with apt-get (as root)");
-    execute(Command::new("apt-get").args(["update", "--quiet=2"]))?;
-    let install = [
-        "install",
-        "--yes",
-        "--quiet=2",
-        "--no-install-recommends",
-        "postgresql",
-        "postgresql-client",
-    ];
-    execute(
-        Command::new("apt-get")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(install),
-    )?;
+    install(&["postgresql", "postgresql-client"])?;
     newest().ok_or_else(|| "Postgres is not installed; `apt-get install postgresql`".into())
 }
 

@@ -1,12 +1,17 @@
 //! `cargo xtask soak`: the long forms of campaigns whose short forms are tests.
 
+use crate::debian;
 use crate::guests;
+use crate::postgres::Postgres;
 use crate::shell::{Outcome, cargo, execute, say, step};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Which campaign
     name: Option<String>,
+    /// On a private Postgres instead of SQLite
+    #[arg(long)]
+    postgres: bool,
     /// How many rounds; each campaign says what a round is
     #[arg(long)]
     rounds: Option<u64>,
@@ -20,7 +25,7 @@ struct Campaign {
     test: &'static str,
 }
 
-const CAMPAIGNS: [Campaign; 4] = [
+const CAMPAIGNS: [Campaign; 5] = [
     Campaign {
         name: "fuzz",
         what: "mutated inputs against every parser; a round is one input for each",
@@ -49,6 +54,13 @@ const CAMPAIGNS: [Campaign; 4] = [
         package: "alga-harness",
         test: "a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one",
     },
+    Campaign {
+        name: "crash-points",
+        what: "the server is killed at every system call of publish, install and uninstall that makes something durable; one round is all",
+        rounds: 1,
+        package: "alga-harness",
+        test: "a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_and_nothing_half",
+    },
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -75,6 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "alga-compiler",
     ]))?;
     guests::build_all()?;
+    debian::ensure("strace", "strace")?;
     step(&format!("{}: {rounds} rounds", campaign.what));
     let mut test = cargo(&[
         "test",
@@ -84,5 +97,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "--",
         "--nocapture",
     ]);
-    execute(test.env("ALGA_SOAK_ROUNDS", rounds))
+    test.env("ALGA_SOAK_ROUNDS", rounds);
+    let postgres = arguments.postgres.then(Postgres::start).transpose()?;
+    if let Some(postgres) = &postgres {
+        test.env("ALGA_TEST_POSTGRES", postgres.url());
+    }
+    execute(&mut test)
 }

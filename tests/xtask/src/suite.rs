@@ -1,5 +1,6 @@
 //! Every check and every test there is, in the order in which they are cheapest to fail.
 
+use crate::debian;
 use crate::postgres::Postgres;
 use crate::shell::{Outcome, cargo, execute, step};
 use crate::vendor_wit;
@@ -33,6 +34,7 @@ pub(crate) fn run() -> Outcome {
         "--deny",
         "warnings",
     ]))?;
+    debian::ensure("strace", "strace")?;
     step("tests, on SQLite");
     execute(cargo(&["test"]).args(NATIVE))?;
     step("the same journeys on Postgres");

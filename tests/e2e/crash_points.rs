@@ -1,0 +1,195 @@
+//! The real server, killed at every durable step of publish, install and uninstall: at the first, second, third … call of each system call that
+//! writes, syncs, names or sends, as strace injects it. No cooperation of the code is needed, so no step can be forgotten.
+//!
+//! After each kill and restart: what was acknowledged holds, what was not is whole or absent, and asking again ends well.
+
+use crate::crash::{is_whole, prepared, release};
+use crate::operator::{Operator, Reply};
+use alga_harness::{Release, Server, rounds};
+use alga_signing::SigningKey;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// Every call by which something becomes durable: files of the object store and of SQLite, and what is sent to Postgres.
+const CALLS: [&str; 8] = [
+    "fsync",
+    "fdatasync",
+    "pwrite64",
+    "linkat,link",
+    "renameat,rename,renameat2",
+    "unlink,unlinkat",
+    "ftruncate",
+    "sendto",
+];
+/// A call that is made more often than this in one scenario is not looked at further.
+const LAST: u64 = 200;
+
+#[derive(Default)]
+struct Acknowledged {
+    publish: bool,
+    /// Its id.
+    install: Option<String>,
+    uninstall: bool,
+}
+
+/// strace on a running server; it kills the server at the `count`th call.
+struct Injection {
+    strace: Child,
+    /// Kept open: strace goes on telling of threads, and would end if nobody listened.
+    _said: BufReader<ChildStderr>,
+}
+
+impl Injection {
+    fn attach(server: &Server, calls: &str, count: u64) -> Self {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        strace.args([
+            "-e",
+            &format!("inject={calls}:signal=SIGKILL:when={count}"),
+            "-p",
+            &server.id().to_string(),
+        ]);
+        let mut child = strace.stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains("attached"), "{line}");
+        Self {
+            strace: child,
+            _said: stderr,
+        }
+    }
+}
+
+impl Drop for Injection {
+    fn drop(&mut self) {
+        self.strace.kill().ok();
+        self.strace.wait().ok();
+    }
+}
+
+/// Publishes, installs and uninstalls until the server goes away; true when it did.
+fn scenario(operator: &Operator, release: &Release) -> (Acknowledged, bool) {
+    let mut acknowledged = Acknowledged::default();
+    let done = |reply: Reply| {
+        let (status, body) = reply?;
+        assert!(status < 300, "{status} {body}");
+        Some(body)
+    };
+    acknowledged.publish = done(operator.publish(release)).is_some();
+    if acknowledged.publish {
+        let installed = done(operator.install("demo", release, &json!({ "greeting": release.version })));
+        acknowledged.install = installed.map(|install| install["id"].as_str().unwrap().to_owned());
+    }
+    if acknowledged.install.is_some() {
+        acknowledged.uninstall = done(operator.ask("DELETE", &install_path(release), &Value::Null)).is_some();
+    }
+    let was_killed = !acknowledged.uninstall;
+    (acknowledged, was_killed)
+}
+
+fn install_path(release: &Release) -> String {
+    format!("/v1/registry/tenants/demo/installs/{}", release.name)
+}
+
+/// One kill and one look; false when the call was not made that often.
+fn kill_at(folder: &Path, key: &SigningKey, number: u64, calls: &str, count: u64) -> bool {
+    let release = release(key, number);
+    let server = Server::start(folder);
+    let operator = Operator::of(folder, &server);
+    let injection = Injection::attach(&server, calls, count);
+    let (acknowledged, was_killed) = scenario(&operator, &release);
+    drop(injection);
+    drop(server);
+    let server = Server::start(folder);
+    check(folder, &Operator::of(folder, &server), &release, &acknowledged);
+    assert!(server.terminate().success(), "{calls} {count}");
+    was_killed
+}
+
+fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &Acknowledged) {
+    // The publish.
+    match operator.version(release) {
+        Some(row) => is_whole(folder, &row, release),
+        None => assert!(!acknowledged.publish, "an acknowledged publish is gone"),
+    }
+    // The install: complete or absent, as acknowledged.
+    let (status, install) = operator.ask("GET", &install_path(release), &Value::Null).unwrap();
+    match status {
+        200 => {
+            assert!(!acknowledged.uninstall, "an acknowledged uninstall did not happen");
+            assert_eq!(
+                (&install["config"]["greeting"], &install["status"]),
+                (&json!(release.version), &json!("enabled"))
+            );
+        }
+        // Gone although it was acknowledged: only because the uninstall, which was asked for next, happened and could not be acknowledged.
+        _ => {
+            let is_uninstalled = |id: &String| log(operator).contains(&("install.uninstall".to_owned(), id.clone()));
+            assert!(
+                acknowledged.install.as_ref().is_none_or(is_uninstalled),
+                "an acknowledged install is gone"
+            );
+        }
+    }
+    // The log: whole, and what it tells is what is there.
+    let (_, chain) = operator.ask("GET", "/v1/registry/audit/verify", &Value::Null).unwrap();
+    assert_eq!(chain["broken_at"], Value::Null, "{chain}");
+    // Asking again ends well.
+    assert!(operator.publish(release).unwrap().0 < 300);
+    assert!(
+        operator
+            .install("demo", release, &json!({ "greeting": release.version }))
+            .unwrap()
+            .0
+            < 300
+    );
+    assert_eq!(
+        operator.ask("DELETE", &install_path(release), &Value::Null).unwrap().0,
+        204
+    );
+    let counts = ["install.install", "install.uninstall"]
+        .map(|wanted| log(operator).iter().filter(|(action, _)| action == wanted).count());
+    assert!(counts[0] >= counts[1], "more was taken away than was there: {counts:?}");
+}
+
+/// Action and subject of every entry.
+fn log(operator: &Operator) -> Vec<(String, String)> {
+    let (mut entries, mut after) = (Vec::new(), 0);
+    loop {
+        let (_, page) = operator
+            .ask("GET", &format!("/v1/registry/audit?after={after}"), &Value::Null)
+            .unwrap();
+        let page = page["entries"].as_array().unwrap().clone();
+        let Some(last) = page.last() else { return entries };
+        after = last["sequence"].as_i64().unwrap();
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
+        entries.extend(page.iter().map(|entry| (text(entry, "action"), text(entry, "subject"))));
+    }
+}
+
+/// In the short form the first calls of each kind and then ever fewer; in the long form all of them.
+#[test]
+fn a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_and_nothing_half() {
+    let (folder, key) = prepared();
+    let is_long = rounds(0) > 0;
+    let (mut number, mut kills) = (0, 0);
+    for calls in CALLS {
+        let mut count = 1;
+        let before = kills;
+        while count <= LAST {
+            if !kill_at(&folder, &key, number, calls, count) {
+                break;
+            }
+            (number, kills) = (number + 1, kills + 1);
+            count += if is_long { 1 } else { count.div_ceil(2) };
+        }
+        number += 1;
+        println!("{calls}: {} kills", kills - before);
+    }
+    assert!(kills >= 8, "strace killed too rarely to say anything: {kills}");
+    fs::remove_dir_all(folder).unwrap();
+}

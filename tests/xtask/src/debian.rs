@@ -1,0 +1,30 @@
+//! Programs that tests start, from Debian's packages.
+
+use crate::shell::{Outcome, execute, step};
+use std::process::{Command, Stdio};
+
+/// Installs a program's package where the program is missing.
+pub(crate) fn ensure(program: &str, package: &str) -> Outcome {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if found.is_ok() { Ok(()) } else { install(&[package]) }
+}
+
+/// Installs packages with apt-get, as root.
+pub(crate) fn install(packages: &[&str]) -> Outcome {
+    step(&format!(
+        "installing Debian's {} with apt-get (as root)",
+        packages.join(" and ")
+    ));
+    execute(Command::new("apt-get").args(["update", "--quiet=2"]))?;
+    let install = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
+    execute(
+        Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(install)
+            .args(packages),
+    )
+}
