@@ -3,6 +3,7 @@
 mod execute;
 mod figures;
 mod load;
+mod registry;
 
 use clap::{Parser, ValueEnum};
 use figures::Figures;
@@ -12,6 +13,8 @@ use figures::Figures;
 enum Name {
     /// POST /v1/execute of a warm runner beside a bare handler and beside the call alone
     Execute,
+    /// Reading, verifying, publishing and listing
+    Registry,
     /// The load of a benchmark, in a process of its own: its threads must not share memory mappings with the server
     #[value(hide = true)]
     Load,
@@ -32,6 +35,7 @@ fn main() {
     let mut figures = Figures::default();
     match arguments.name {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
+        Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Load => return load::serve_parent(arguments.seconds),
     }
     println!("{}", if arguments.json { figures.json() } else { figures.text() });

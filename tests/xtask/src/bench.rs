@@ -17,10 +17,16 @@ pub(crate) struct Arguments {
     seconds: u64,
 }
 
-const BENCHES: [(&str, &str); 1] = [(
-    "execute",
-    "POST /v1/execute of a warm runner, beside a bare handler and beside the call alone",
-)];
+const BENCHES: [(&str, &str); 2] = [
+    (
+        "execute",
+        "POST /v1/execute of a warm runner, beside a bare handler and beside the call alone",
+    ),
+    (
+        "registry",
+        "reading and verifying a bundle, publishing one, listing many",
+    ),
+];
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let Some(name) = &arguments.name else {
