@@ -52,6 +52,26 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
     assert_eq!(seen["headers"], headers);
 }
 
+/// The stack of a guest is small, since it is wiped after every request; what `serde_json` allows to be nested must fit on it.
+#[tokio::test]
+async fn a_guest_reads_json_as_deep_as_its_parser_goes() {
+    let world = World::new().await;
+    let guest = world.with_guest("reads_deep_json", &[]).await;
+    let nested = |depth: usize| {
+        let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        guest
+            .clone()
+            .on("POST", "/")
+            .with("/http/body_b64", json!(STANDARD.encode(text)))
+    };
+    assert_eq!(world.execute(&nested(127)).await.guest_body(), "126");
+    assert_eq!(
+        world.execute(&nested(128)).await.json()["status"],
+        400,
+        "the parser's own limit"
+    );
+}
+
 #[tokio::test]
 async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
     let world = World::new().await;

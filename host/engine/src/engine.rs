@@ -10,7 +10,7 @@ pub struct PoolSettings {
     pub components: u32,
     /// Bytes of each memory and table that are wiped and kept instead of given back to the system after every request.
     ///
-    /// A guest of the SDK has 128 KiB of stack, its data and a little heap: wiping that costs a few microseconds, giving it back and
+    /// A guest of the SDK has 64 KiB of stack, its data and a little heap: wiping that costs a few microseconds, giving it back and
     /// faulting it in again several times as much, and stalls the other processors. What is beyond is given back. What is kept is
     /// set to zero before the place is free; `no_byte_of_a_guest_reaches_the_next_one` looks for leftovers.
     pub keep_resident_bytes: usize,

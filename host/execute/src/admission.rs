@@ -39,6 +39,13 @@ pub(crate) struct Admission {
     installs: Cache<InstallId, Arc<Semaphore>>,
 }
 
+/// The counters of a tenant and an install, found once for a token: executions with it do not look them up again.
+#[derive(Clone)]
+pub(crate) struct Counters {
+    tenant: Arc<Semaphore>,
+    install: Arc<Semaphore>,
+}
+
 /// Room for one execution, given back when dropped.
 pub(crate) struct Admitted {
     process: OwnedSemaphorePermit,
@@ -56,24 +63,25 @@ impl Admission {
         }
     }
 
-    pub(crate) fn admit(&self, tenant: &TenantId, install: &InstallId) -> Result<Admitted, Problem> {
+    /// The counters of this tenant and install, beginning at 0 where nobody has executed lately.
+    pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
         let limits = self.limits;
-        let tenant = self.tenants.get(tenant).unwrap_or_else(|| {
-            self.tenants
-                .get_with_by_ref(tenant, || Arc::new(Semaphore::new(limits.tenant)))
-        });
-        let install = self.installs.get(install).unwrap_or_else(|| {
-            self.installs
-                .get_with_by_ref(install, || Arc::new(Semaphore::new(limits.install)))
-        });
+        let new = |places| Arc::new(Semaphore::new(places));
+        Counters {
+            tenant: self.tenants.get_with_by_ref(tenant, || new(limits.tenant)),
+            install: self.installs.get_with_by_ref(install, || new(limits.install)),
+        }
+    }
+
+    pub(crate) fn admit(&self, counters: &Counters) -> Result<Admitted, Problem> {
         Ok(Admitted {
             install: take(
-                install,
+                Arc::clone(&counters.install),
                 Code::RateLimited,
                 "this install executes as often at the same time as it may",
             )?,
             tenant: take(
-                tenant,
+                Arc::clone(&counters.tenant),
                 Code::RateLimited,
                 "this tenant executes as often at the same time as it may",
             )?,
@@ -126,7 +134,9 @@ mod tests {
             tenant: 2,
             install: 1,
         });
-        let admit = |tenant: &str, install: &str| admission.admit(&tenant.parse().unwrap(), &install.parse().unwrap());
+        let counters =
+            |tenant: &str, install: &str| admission.counters(&tenant.parse().unwrap(), &install.parse().unwrap());
+        let admit = |tenant: &str, install: &str| admission.admit(&counters(tenant, install));
         let first = admit("a", "a1").unwrap();
         assert_eq!(admit("a", "a1").err().unwrap().code(), Code::RateLimited);
         let _second = admit("a", "a2").unwrap();
@@ -144,7 +154,8 @@ mod tests {
             tenant: 8,
             install: 4,
         });
-        let admit = || admission.admit(&"a".parse().unwrap(), &"a1".parse().unwrap());
+        let counters = admission.counters(&"a".parse().unwrap(), &"a1".parse().unwrap());
+        let admit = || admission.admit(&counters);
         let mut heavy = admit().unwrap();
         heavy.widen(4).unwrap();
         assert_eq!(admit().err().unwrap().code(), Code::RateLimited);

@@ -22,20 +22,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
+/// Nothing here may be kept by a cache.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// The runner's routes.
 pub fn router(service: Arc<ExecuteService>) -> Router {
     Router::new()
         .route("/v1/execute", post(execute))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(|| async { ([(CACHE_CONTROL, NO_STORE)], "ok\n") }))
         .route("/readyz", get(readyz))
         .with_state(service)
 }
 
 async fn readyz(State(service): State<Arc<ExecuteService>>) -> Response {
     if service.is_ready() {
-        "ready\n".into_response()
+        ([(CACHE_CONTROL, NO_STORE)], "ready\n").into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(CACHE_CONTROL, NO_STORE)],
+            "not ready\n",
+        )
+            .into_response()
     }
 }
 
@@ -66,7 +74,7 @@ async fn answer(
     started: Instant,
 ) -> Result<Arc<Outcome>, Problem> {
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
-    let grant = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
+    let session = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
     let bytes = read_body(body, BODY_TIMEOUT).await?;
     let wire: crate::WireRequest<'_> =
         serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
@@ -76,7 +84,7 @@ async fn answer(
     let required =
         |name: &'static str| header(headers, name).ok_or_else(|| bad_request(format!("the header {name} is required")));
     let incoming = Incoming {
-        grant,
+        session,
         headers: CallerHeaders {
             tenant: required("x-alga-tenant")?,
             extension: required("x-alga-extension")?,
@@ -158,9 +166,7 @@ fn json(status: StatusCode, reply: &WireReply<'_>) -> Response {
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }
 

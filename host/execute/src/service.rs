@@ -1,4 +1,4 @@
-use crate::admission::Admission;
+use crate::admission::{Admission, Counters};
 use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS, body_digest};
 use crate::invoke::invoke;
@@ -38,16 +38,22 @@ pub struct ExecuteServiceParts {
 /// Executes extensions for whoever has a service token.
 pub struct ExecuteService {
     parts: ExecuteServiceParts,
-    remembered: Remembered<Arc<ServiceGrant>>,
+    remembered: Remembered<Arc<Session>>,
     admission: Admission,
     idempotency: Idempotency,
     is_draining: AtomicBool,
     is_poisoned: AtomicBool,
 }
 
+/// What a token stands for, found out once.
+pub(crate) struct Session {
+    pub(crate) grant: ServiceGrant,
+    counters: Counters,
+}
+
 /// A request as it came, not yet believed.
 pub(crate) struct Incoming<'a> {
-    pub(crate) grant: Arc<ServiceGrant>,
+    pub(crate) session: Arc<Session>,
     pub(crate) headers: CallerHeaders<'a>,
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) wire: WireRequest<'a>,
@@ -104,7 +110,7 @@ impl ExecuteService {
         let (permit, content_hash) = permit(
             wire,
             &incoming.headers,
-            &incoming.grant,
+            &incoming.session.grant,
             incoming.request_id.clone(),
             incoming.started,
             defaults,
@@ -114,7 +120,10 @@ impl ExecuteService {
         // 3.
         let started = incoming.started;
         let Some(key) = incoming.idempotency_key else {
-            return Ok(Arc::new(self.run(&permit, content_hash, request, started).await));
+            return Ok(Arc::new(
+                self.run(&permit, content_hash, request, &incoming.session.counters, started)
+                    .await,
+            ));
         };
         if !(1..=KEY_CHARACTERS).contains(&key.len()) {
             return Err(bad_request(format!(
@@ -130,9 +139,9 @@ impl ExecuteService {
         };
         let body = body_digest(wire.http.body_b64.as_deref().unwrap_or_default().as_bytes());
         // A task of its own: what was begun under a key is finished and kept, even if the caller leaves.
-        let (service, deadline) = (Arc::clone(self), permit.deadline);
+        let (service, session, deadline) = (Arc::clone(self), incoming.session, permit.deadline);
         let once = async move {
-            let run = service.run(&permit, content_hash, request, started);
+            let run = service.run(&permit, content_hash, request, &session.counters, started);
             service.idempotency.once(key, body, run).await
         };
         let too_late = |_| {
@@ -159,13 +168,14 @@ impl ExecuteService {
     }
 
     /// Who may execute what. Asked before a body is read: nobody without a valid token makes us hold one.
-    pub(crate) fn authenticate(&self, token: &str) -> Result<Arc<ServiceGrant>, Problem> {
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Arc<Session>, Problem> {
         if self.is_draining.load(Ordering::Relaxed) {
             return Err(Problem::new(Code::Draining, "this runner is about to stop").retry_after_seconds(1));
         }
         let verify = |token: &str| {
             let (grant, expires) = self.parts.tokens.verify::<ServiceGrant>(token)?;
-            Ok((Arc::new(grant), expires))
+            let counters = self.admission.counters(&grant.tenant_id, &grant.install_id);
+            Ok((Arc::new(Session { grant, counters }), expires))
         };
         let unauthenticated =
             |error| Problem::new(Code::Unauthenticated, "a valid service token is required").caused_by(error);
@@ -178,10 +188,13 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         content_hash: Digest,
         request: Request<Full<Bytes>>,
+        counters: &Counters,
         started: Instant,
     ) -> Outcome {
         let mut usage = Usage::default();
-        let result = self.run_accounted(permit, content_hash, request, &mut usage).await;
+        let result = self
+            .run_accounted(permit, content_hash, request, counters, &mut usage)
+            .await;
         usage.duration_us = microseconds(started.elapsed());
         record(permit, content_hash, &result, &usage);
         Outcome { result, usage }
@@ -192,12 +205,11 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         content_hash: Digest,
         request: Request<Full<Bytes>>,
+        counters: &Counters,
         usage: &mut Usage,
     ) -> Result<GuestResponse, Problem> {
         // 1.
-        let mut admitted = self
-            .admission
-            .admit(&permit.identity.tenant, &permit.identity.install)?;
+        let mut admitted = self.admission.admit(counters)?;
         // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
         let prepare = self.parts.loader.prepare(content_hash, permit.grants);
         let too_late = |_| {

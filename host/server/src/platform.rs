@@ -12,10 +12,8 @@ use alga_registry_api::RegistryParts;
 use alga_signing::{TrustBundle, TrustError};
 use alga_store::{BlobStore, Database, StoreError};
 use axum::Router;
-use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,7 +71,7 @@ impl Platform {
         let registry = registry(&shared, installs);
         let Shared { database, factory, .. } = shared;
         Ok(Self {
-            router: runner.merge(gateway).merge(registry).layer(map_response(no_store)),
+            router: with_fallbacks(runner.merge(gateway).merge(registry)),
             execute,
             database,
             factory,
@@ -94,13 +92,12 @@ impl Platform {
     }
 }
 
-/// What does not say that it may be kept may not, whatever it is: errors, health, lists. Nobody has to think of it for a new route.
-async fn no_store(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
+/// What no part answers. A layer over everything would say `no-store` more simply, and cost the request path a box for each request.
+fn with_fallbacks(router: Router) -> Router {
+    let answer = |status: StatusCode| async move { (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]) };
+    router
+        .fallback(move || answer(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(move || answer(StatusCode::METHOD_NOT_ALLOWED))
 }
 
 impl Shared {

@@ -49,9 +49,9 @@ impl GuestToolchain {
 }
 
 const RUSTFLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
-/// 128 KiB of stack instead of the linker's 1 MiB: the host wipes a guest's whole memory after every request, so memory that is
+/// 64 KiB of stack, what C toolchains for WebAssembly give, instead of the linker's 1 MiB: the host wipes a guest's whole memory after every request, so memory that is
 /// reserved and hardly used is paid for by everybody.
-const GUEST_RUSTFLAGS: &str = "-Clink-arg=-zstack-size=131072";
+const GUEST_RUSTFLAGS: &str = "-Clink-arg=-zstack-size=65536";
 
 /// A rustc that comes with the source of its library.
 pub(crate) struct DebianCompiler {
