@@ -23,27 +23,65 @@ const LOAD_CORE: usize = 1;
 /// The guest's answer in base64, as both servers send it.
 const ANSWER: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
 
+/// Both are measured by turns, several times: the machine is not ours alone, and whatever slows it down for a while would otherwise be counted
+/// for one of them.
+const ROUNDS: usize = 5;
+
+struct Round {
+    bare: Measured,
+    runner: Measured,
+}
+
+impl Round {
+    fn ratio(&self) -> f64 {
+        self.runner.requests_per_second / self.bare.requests_per_second
+    }
+}
+
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
-    let bare = measure_bare(seconds);
-    let runner = measure_runner(seconds, figures);
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        // What is measured beside the load is the same every time; the last round's stays.
+        let mut beside = Figures::default();
+        let bare = measure_bare(seconds);
+        let runner = measure_runner(seconds, &mut beside);
+        rounds.push(Round { bare, runner });
+        if rounds.len() == ROUNDS {
+            figures.append(beside);
+        }
+    }
+    rounds.sort_by(|one, other| one.ratio().total_cmp(&other.ratio()));
+    let Round { bare, runner } = &rounds[ROUNDS / 2];
+    for (name, value, unit) in [
+        (
+            "bare handler, requests per second per core",
+            bare.requests_per_second,
+            "1/s",
+        ),
+        ("bare handler, p50", bare.p50_us, "us"),
+        ("bare handler, p99", bare.p99_us, "us"),
+        (
+            "execute, requests per second per core",
+            runner.requests_per_second,
+            "1/s",
+        ),
+        ("execute, p50 (32 connections)", runner.p50_us, "us"),
+        ("execute, p99 (32 connections)", runner.p99_us, "us"),
+        ("execute / bare handler, lowest of 5 rounds", rounds[0].ratio(), "ratio"),
+        (
+            "execute / bare handler, highest of 5 rounds",
+            rounds[ROUNDS - 1].ratio(),
+            "ratio",
+        ),
+    ] {
+        figures.add(name, value, unit, Target::None);
+    }
     figures.add(
-        "bare handler, requests per second per core",
-        bare.requests_per_second,
-        "1/s",
-        Target::None,
+        "execute / bare handler, median of 5 rounds",
+        rounds[ROUNDS / 2].ratio(),
+        "ratio",
+        Target::AtLeast(0.2),
     );
-    figures.add("bare handler, p50", bare.p50_us, "us", Target::None);
-    figures.add("bare handler, p99", bare.p99_us, "us", Target::None);
-    figures.add(
-        "execute, requests per second per core",
-        runner.requests_per_second,
-        "1/s",
-        Target::None,
-    );
-    figures.add("execute, p50 (32 connections)", runner.p50_us, "us", Target::None);
-    figures.add("execute, p99 (32 connections)", runner.p99_us, "us", Target::None);
-    let ratio = runner.requests_per_second / bare.requests_per_second;
-    figures.add("execute / bare handler", ratio, "ratio", Target::AtLeast(0.2));
 }
 
 /// A request for the hello extension of this world.

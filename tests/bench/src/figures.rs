@@ -19,6 +19,11 @@ impl Figures {
         self.0.push((name, value, unit, target));
     }
 
+    /// Adds all figures of another list.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     pub(crate) fn json(&self) -> String {
         let mut figures = Map::new();
         for (name, value, unit, target) in &self.0 {
@@ -42,7 +47,7 @@ impl Figures {
                 _ => "",
             };
             text += &format!(
-                "{name:<46} {value:>12.2} {unit:<10} {:<10} {verdict}\n",
+                "{name:<46} {value:>12.3} {unit:<10} {:<10} {verdict}\n",
                 wanted.as_str().unwrap_or_default()
             );
         }

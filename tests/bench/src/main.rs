@@ -26,7 +26,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Seconds for each measurement
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     seconds: u64,
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Seconds for each measurement
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     seconds: u64,
 }
 
