@@ -78,6 +78,8 @@ async fn an_upgrade_that_can_do_something_new_waits_for_consent_to_exactly_it() 
         manifest["ui"] =
             json!({ "type": "iframe", "entry": "dist/main.wasm", "hooks": { "appMenu": { "label": "Menu" } } });
         manifest["limits"] = json!({ "memoryMb": 128 });
+        manifest["events"] = json!([{ "topic": "invoice.created", "handler": "/" }]);
+        manifest["api"]["endpoints"][1]["auth"] = json!("read");
     })
     .await;
     publish(&world, "2.0.1", "answers_ok", |_| {}).await;
@@ -94,6 +96,8 @@ async fn an_upgrade_that_can_do_something_new_waits_for_consent_to_exactly_it() 
     assert_eq!(diff["egress"], json!(["api.example.com"]));
     assert_eq!(diff["secrets"], json!(["key", "key → api.example.com"]));
     assert_eq!(diff["ui_hooks"], json!(["appMenu"]));
+    assert_eq!(diff["events"], json!(["invoice.created"]));
+    assert_eq!(diff["open_endpoints"], json!(["POST /"]));
     assert_eq!(diff["limits"], json!(["memoryMb default → 128"]));
     assert_eq!(call(&world).await, ok(), "the old version keeps running");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What an upgrade could do that the installed version cannot.
 
-use crate::{CapabilityProof, EgressPattern, Manifest};
+use crate::{CapabilityProof, EgressPattern, EndpointAccess, Manifest, Method};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -19,6 +19,10 @@ pub struct CapabilityDiff {
     pub secrets: BTreeSet<String>,
     /// Places in the product's user interface.
     pub ui_hooks: BTreeSet<String>,
+    /// Topics that it hears of.
+    pub events: BTreeSet<String>,
+    /// Endpoints that change something and ask their callers for `read` only: `POST /search`.
+    pub open_endpoints: BTreeSet<String>,
     /// Limits that were raised: `memoryMb 64 → 128`.
     pub limits: BTreeSet<String>,
 }
@@ -48,6 +52,8 @@ impl CapabilityDiff {
                 .collect(),
             secrets: added(secrets),
             ui_hooks: added(|manifest| manifest.ui.iter().flat_map(|ui| ui.hooks.keys().cloned()).collect()),
+            events: added(|manifest| manifest.events.iter().map(|event| event.topic.clone()).collect()),
+            open_endpoints: added(open_endpoints),
             limits: limits(old.0, new.0),
         }
     }
@@ -75,6 +81,14 @@ fn functions(old: &CapabilityProof, new: &CapabilityProof) -> BTreeSet<String> {
 fn capabilities(manifest: &Manifest) -> BTreeSet<String> {
     let declared = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
     declared.map(ToString::to_string).collect()
+}
+
+fn open_endpoints(manifest: &Manifest) -> BTreeSet<String> {
+    let endpoints = manifest.api.endpoints.iter();
+    let open =
+        endpoints.filter(|endpoint| endpoint.method != Method::Get && endpoint.auth == Some(EndpointAccess::Read));
+    open.map(|endpoint| format!("{} {}", endpoint.method.as_str(), endpoint.path))
+        .collect()
 }
 
 fn secrets(manifest: &Manifest) -> BTreeSet<String> {

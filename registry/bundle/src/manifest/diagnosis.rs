@@ -1,13 +1,11 @@
 //! Everything that is wrong with a document's form, found by mending it: the first problem is told, its place gets a value that is right, and
 //! the document is read again, until it can be read. Then the rules are checked, too.
 
-use super::{Manifest, ManifestProblem, rules};
+use super::rules::{self, PROBLEMS};
+use super::{Manifest, ManifestProblem};
 use crate::Capability;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
-
-/// Problems that are told; who has more will run it again.
-const PROBLEMS: usize = 100;
 
 /// Every field of a manifest once, with a value that is right.
 pub(super) const SAMPLE: &str = include_str!("sample.json");

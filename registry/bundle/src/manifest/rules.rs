@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 mod lists;
 
+/// Problems that are told at once.
+pub(super) const PROBLEMS: usize = 100;
 const TEXT_CHARACTERS: usize = 4_000;
 
 /// All broken rules.
@@ -23,6 +25,10 @@ struct Problems(Vec<ManifestProblem>);
 
 impl Problems {
     fn add(&mut self, path: impl Into<String>, rule: impl Into<String>, fix: impl Into<String>) {
+        // One who has more will run it again; a list of thousands helps nobody and is an answer of megabytes.
+        if self.0.len() >= PROBLEMS {
+            return;
+        }
         self.0.push(ManifestProblem {
             path: path.into(),
             rule: rule.into(),

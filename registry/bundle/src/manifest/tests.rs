@@ -178,11 +178,29 @@ fn rules_of_the_lists_are_checked() {
         ("/assets", json!(["../**"]), "$.assets[0]"),
         ("/sbom", json!("/etc/passwd"), "$.sbom"),
         ("/config/0/default", json!(true), "$.config[0].default"),
-        ("/config", json!(vec![json!({ "name": "a" }); 101]), "$.config"),
+        (
+            "/config",
+            json!(
+                (0..101)
+                    .map(|number| json!({ "name": format!("key-{number}") }))
+                    .collect::<Vec<_>>()
+            ),
+            "$.config",
+        ),
     ] {
         let told = broken(pointer, value);
         assert!(told.iter().any(|problem| problem.path == path), "{pointer}: {told:#?}");
     }
+}
+
+#[test]
+fn a_manifest_with_thousands_of_problems_is_told_a_hundred() {
+    let many = |value: Value| vec![value; 20_000];
+    let mut document = sample();
+    document["egress"] = json!(many(json!("a.b")));
+    assert_eq!(problems(&document).len(), 100);
+    document["egress"] = json!(many(json!("no host")));
+    assert_eq!(problems(&document).len(), 100);
 }
 
 /// Places in the sample, as JSON pointers.

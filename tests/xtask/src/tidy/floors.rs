@@ -55,7 +55,7 @@ pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
         "--format-version",
         "1",
         "--no-deps",
-        "--offline",
+        "--locked",
     ]))?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     for package in metadata.get("packages").and_then(Value::as_array).into_iter().flatten() {
@@ -123,7 +123,7 @@ fn check_no_compiler_in_reach(problems: &mut Vec<String>) {
         "normal",
         "--prefix",
         "none",
-        "--offline",
+        "--locked",
     ];
     match output(&mut cargo(&tree)) {
         Ok(tree) if tree.contains("cranelift-codegen ") => problems.push("alga has a compiler in it".to_owned()),
