@@ -68,6 +68,8 @@ impl DebianCompiler {
         let root = output_of(Command::new(&rustc).args(["--print", "sysroot"]))?;
         let source = Path::new(&root).join("lib/rustlib/src/rust/library/std/Cargo.toml");
         source.exists().then_some(())?;
+        // Debian has had this package in several versions; extensions need what the SDK needs.
+        is_recent_enough(&output_of(Command::new(&rustc).arg("--version"))?).then_some(())?;
         Some(Self {
             rustc,
             linker: wasm_linker()?,
@@ -82,20 +84,21 @@ impl DebianCompiler {
             return Err(missing("not root, so no package was installed"));
         }
         progress("installing Debian's rustc-web and rust-web-src with apt-get (as root)");
-        let install = || {
-            let mut command = Command::new("apt-get");
-            command.env("DEBIAN_FRONTEND", "noninteractive");
-            command
-                .args(["install", "--yes", "--no-install-recommends"])
-                .args(Self::PACKAGES);
-            run_quietly(&mut command)
-        };
-        if install().is_err() {
-            run_quietly(Command::new("apt-get").arg("update")).ok();
-            install()?;
-        }
-        Self::find()
-            .ok_or_else(|| missing("the packages are installed, but have no library source or no linker beside them"))
+        // First the lists: stale ones offer a compiler that is too old. Where they cannot be had, those that are there may do.
+        run_quietly(Command::new("apt-get").arg("update")).ok();
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(Self::PACKAGES);
+        run_quietly(&mut command)?;
+        Self::find().ok_or_else(|| {
+            missing(concat!(
+                "Debian's packages are installed, but are older than Rust ",
+                env!("CARGO_PKG_RUST_VERSION"),
+                ", or have no library source or no linker beside them"
+            ))
+        })
     }
 
     fn environment(&self, sysroot: &Path) -> Vec<(&'static str, String)> {
@@ -111,6 +114,16 @@ impl DebianCompiler {
             ),
         ]
     }
+}
+
+/// Whether `rustc 1.96.0 (…)` is at least the version that this workspace asks for.
+fn is_recent_enough(version: &str) -> bool {
+    let numbers = |text: &str| {
+        let mut numbers = text.split('.').map_while(|part| part.parse::<u32>().ok());
+        Some((numbers.next()?, numbers.next()?))
+    };
+    let found = version.split(' ').nth(1).and_then(numbers);
+    found >= numbers(env!("CARGO_PKG_RUST_VERSION"))
 }
 
 fn target_is_installed() -> bool {
@@ -155,4 +168,23 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<(), ToolchainError> {
         String::from_utf8_lossy(&output.stderr)
     );
     Err(ToolchainError::Failed { program, output: text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_recent_enough;
+
+    #[test]
+    fn a_compiler_that_is_too_old_for_the_sdk_is_not_taken() {
+        assert!(is_recent_enough("rustc 1.96.0 (ac68faa20 2026-05-01)"));
+        assert!(is_recent_enough("rustc 2.0.0"));
+        for old in [
+            "rustc 1.85.0 (4d91de4e4 2025-02-17) (built from a source tarball)",
+            "rustc",
+            "",
+            "nonsense",
+        ] {
+            assert!(!is_recent_enough(old), "{old}");
+        }
+    }
 }
