@@ -10,4 +10,6 @@ mod lifecycle;
 mod load;
 mod postgres;
 mod registry;
+mod revocations;
+mod signers;
 mod wasi_ambient;

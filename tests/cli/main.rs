@@ -2,6 +2,8 @@
 //!
 //! `INSTA_UPDATE=always cargo xtask test` writes them anew.
 
+mod trust;
+
 use alga_harness::{program, root, target};
 use std::fs;
 use std::path::Path;

@@ -4,7 +4,7 @@
 
 use crate::operator::Operator;
 use alga_harness::{Release, Server, component, rounds};
-use alga_signing::{SigningKey, TrustBundle};
+use alga_signing::{SigningKey, TrustFile};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,7 +47,10 @@ pub(crate) fn is_whole(folder: &Path, row: &Value, release: &Release) {
 pub(crate) fn prepared() -> (PathBuf, Arc<SigningKey>) {
     let folder = TempDir::new().unwrap().keep();
     let key = Arc::new(SigningKey::generate().unwrap());
-    let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
+    let trust = TrustFile::of(&"example".parse().unwrap(), &key)
+        .unwrap()
+        .to_json()
+        .unwrap();
     fs::write(folder.join("trust.json"), trust).unwrap();
     (folder, key)
 }

@@ -14,7 +14,9 @@ mod publish;
 mod serve;
 mod sign;
 mod token;
+mod trust;
 mod verify;
+mod verify_bundle;
 mod versions;
 
 use crate::outcome::Outcome;
@@ -37,6 +39,10 @@ pub(crate) enum Command {
     Sign(sign::Arguments),
     /// Verify a bundle and its signature, explaining each check; works offline
     Verify(verify::Arguments),
+    /// Verify any sigstore bundle over any file, offline
+    VerifyBundle(verify_bundle::Arguments),
+    /// Say whose releases a server believes, and take it back
+    Trust(trust::Arguments),
     /// Publish a signed bundle to a registry
     Publish(publish::Arguments),
     /// Install a published version for a tenant
@@ -67,6 +73,8 @@ impl Command {
             Self::Pack(arguments) => pack::run(&arguments, printer),
             Self::Sign(arguments) => sign::run(&arguments, printer),
             Self::Verify(arguments) => verify::run(&arguments, printer),
+            Self::VerifyBundle(arguments) => verify_bundle::run(&arguments, printer),
+            Self::Trust(arguments) => trust::run(&arguments, printer),
             Self::Publish(arguments) => publish::run(&arguments, printer),
             Self::Install(arguments) => install::run(&arguments, printer),
             Self::Installs(arguments) => installs::run(&arguments, printer),

@@ -101,6 +101,8 @@ codes! {
     MemoryLimit = "memory_limit", 502, Guest;
     /// The store did not answer and the bundle is not cached.
     BundleUnavailable = "bundle_unavailable", 503, Operator;
+    /// Revocation lists have stopped arriving; what is installed runs on.
+    RevocationsOverdue = "revocations_overdue", 503, Operator;
     /// Every place to execute is taken.
     Overloaded = "overloaded", 503, Operator;
     /// This process is about to stop.

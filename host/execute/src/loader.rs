@@ -8,7 +8,7 @@ use alga_bundle::{Bundle, CapabilityProof, Digest};
 use alga_capabilities::{GrantSet, Host, known, new_linker};
 use alga_engine::{CompileError, ComponentFactory, Engine};
 use alga_errors::{Code, Problem, chain};
-use alga_signing::{TrustBundle, verify};
+use alga_signing::{Rejected, TrustPolicy};
 use moka::future::Cache;
 use std::error::Error;
 use std::pin::Pin;
@@ -31,6 +31,8 @@ pub struct StoredRelease {
     pub bundle: Vec<u8>,
     /// The signed statement.
     pub signatures: Vec<u8>,
+    /// When the registry had it, signed by the registry.
+    pub receipt: Option<Vec<u8>>,
 }
 
 /// The store did not answer.
@@ -53,16 +55,19 @@ pub struct LoaderParts {
     /// Where releases come from.
     pub source: Arc<dyn BundleSource>,
     /// Whose releases are believed.
-    pub trust: Arc<TrustBundle>,
+    pub trust: Arc<TrustPolicy>,
 }
 
 /// Loads components and keeps them ready.
 pub struct Loader {
     parts: LoaderParts,
-    components: Cache<Digest, Arc<Loaded>>,
-    prepared: Cache<(Digest, GrantSet), Arc<Prepared>>,
-    failures: moka::sync::Cache<Digest, LoadFailure>,
+    components: Cache<Trusted, Arc<Loaded>>,
+    prepared: Cache<(Trusted, GrantSet), Arc<Prepared>>,
+    failures: moka::sync::Cache<Trusted, LoadFailure>,
 }
+
+/// Content, and the generation of the trust policy that it was believed under: with every revocation list, everything is verified again.
+type Trusted = (u64, Digest);
 
 /// A component that has passed every check.
 struct Loaded {
@@ -86,6 +91,8 @@ enum LoadFailure {
     Unavailable(String),
     #[error("the stored release is not what it should be: {0}")]
     Rejected(String),
+    #[error("{0}")]
+    Revoked(String),
     #[error("it imports what was not granted: {0}")]
     Denied(String),
     #[error("ours: {0}")]
@@ -119,20 +126,21 @@ impl Loader {
         content_hash: Digest,
         grants: GrantSet,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
-        let key = (content_hash, grants);
+        let trusted = (self.parts.trust.generation(), content_hash);
+        let key = (trusted, grants);
         if let Some(ready) = self.prepared.get(&key).await {
             return Ok((ready, false));
         }
         let made = self
             .prepared
-            .try_get_with(key, Box::pin(self.make(content_hash, grants)))
+            .try_get_with(key, Box::pin(self.make(trusted, grants)))
             .await;
         made.map(|prepared| (prepared, true))
             .map_err(|failure| problem(&failure))
     }
 
-    async fn make(self: &Arc<Self>, content_hash: Digest, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
-        let loaded = self.loaded(content_hash).await?;
+    async fn make(self: &Arc<Self>, trusted: Trusted, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
+        let loaded = self.loaded(trusted).await?;
         let missing: Vec<_> = grants.missing(&loaded.proof).map(ToString::to_string).collect();
         if !missing.is_empty() {
             return Err(LoadFailure::Denied(missing.join(", ")));
@@ -148,24 +156,24 @@ impl Loader {
         }))
     }
 
-    async fn loaded(self: &Arc<Self>, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
-        if let Some(failure) = self.failures.get(&content_hash) {
+    async fn loaded(self: &Arc<Self>, trusted: Trusted) -> Result<Arc<Loaded>, LoadFailure> {
+        if let Some(failure) = self.failures.get(&trusted) {
             return Err(failure);
         }
         // A task of its own: a request whose time is over leaves, the work goes on and is kept for those who come after it.
         let loader = Arc::clone(self);
         let load = async move {
             let task = tokio::spawn(async move {
-                let loaded = loader.load(content_hash).await?;
-                loader.components.insert(content_hash, Arc::clone(&loaded)).await;
+                let loaded = loader.load(trusted.1).await?;
+                loader.components.insert(trusted, Arc::clone(&loaded)).await;
                 Ok(loaded)
             });
             task.await
                 .unwrap_or_else(|error| Err(LoadFailure::Internal(error.to_string())))
         };
-        let loaded = self.components.try_get_with(content_hash, load).await;
+        let loaded = self.components.try_get_with(trusted, load).await;
         loaded.map_err(|failure| {
-            self.failures.insert(content_hash, (*failure).clone());
+            self.failures.insert(trusted, (*failure).clone());
             (*failure).clone()
         })
     }
@@ -198,14 +206,17 @@ fn not_made(error: &CompileError) -> LoadFailure {
 }
 
 /// Hash, form, signature, proof: over the bytes that are then used.
-fn check(content_hash: Digest, release: &StoredRelease, trust: &TrustBundle) -> Result<Bundle, LoadFailure> {
+fn check(content_hash: Digest, release: &StoredRelease, trust: &TrustPolicy) -> Result<Bundle, LoadFailure> {
     if Digest::of(&release.bundle) != content_hash {
         return Err(LoadFailure::Rejected("its bytes have another hash".into()));
     }
     let rejected = |error: &(dyn Error + 'static)| LoadFailure::Rejected(chain(error).to_string());
     let bundle = Bundle::read(&release.bundle, known()).map_err(|error| rejected(&error))?;
-    verify(&release.signatures, &bundle, trust).map_err(|error| rejected(&error))?;
-    Ok(bundle)
+    match trust.verify_kept(&release.signatures, release.receipt.as_deref(), &bundle) {
+        Ok(_) => Ok(bundle),
+        Err(Rejected::Revoked(revoked)) => Err(LoadFailure::Revoked(revoked.to_string())),
+        Err(error) => Err(rejected(&error)),
+    }
 }
 
 fn problem(failure: &Arc<LoadFailure>) -> Problem {
@@ -216,6 +227,7 @@ fn problem(failure: &Arc<LoadFailure>) -> Problem {
             Problem::new(Code::BundleUnavailable, "the store of extensions does not answer").retry_after_seconds(5)
         }
         LoadFailure::Rejected(_) => Problem::new(Code::BundleRejected, "the stored extension failed its verification"),
+        LoadFailure::Revoked(_) => Problem::new(Code::VersionRevoked, "this extension was revoked"),
         LoadFailure::Denied(missing) => Problem::new(
             Code::CapabilityDenied,
             format!("the extension needs what this install was not granted: {missing}"),

@@ -15,6 +15,7 @@ impl BundleSource for StoredReleases {
             Ok(stored.map(|stored| StoredRelease {
                 bundle: stored.bundle,
                 signatures: stored.signatures,
+                receipt: stored.receipt,
             }))
         })
     }

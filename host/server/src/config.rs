@@ -45,6 +45,7 @@ settings! {
     data = "ALGA_DATA", "folder for database, bundles and keys (default ./alga-data)";
     database = "ALGA_DATABASE", "postgres://user@host/database; without it, an SQLite file in the data folder";
     trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
+    adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "true: after the database was restored, put this host's newer revocation list back into it (default false)";
     dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
     dev_tenant = "ALGA_DEV_TENANT", "tenant of requests without a token; only with --dev and on loopback";
     gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "time for a request at the gateway in milliseconds (default 5000)";
@@ -67,6 +68,8 @@ pub struct Config {
     pub database: Option<String>,
     /// Path or inline JSON.
     pub trust_bundle: Option<String>,
+    /// Put this host's newer revocation list back into a restored database.
+    pub adopt_revocations: bool,
     /// Start without a trust bundle.
     pub dev: bool,
     /// Whose user requests without a token are.
@@ -178,6 +181,7 @@ impl Config {
             listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
             database: sources.text("database").map(|(_, text)| text),
             trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
+            adopt_revocations: sources.parse("adopt_revocations")?.unwrap_or(false),
             dev: sources.parse("dev")?.unwrap_or(false),
             dev_tenant: sources.parse("dev_tenant")?,
             gateway_timeout: Duration::from_millis(sources.parse("gateway_timeout_ms")?.unwrap_or(5_000)),

@@ -6,12 +6,14 @@
 //! | `secrets` | keys of this host, made once, readable by its user alone |
 //! | `platform` | all parts put together |
 //! | `adapters` | the store as the backends that lower floors ask for |
+//! | `revocations` | which revocation list a process starts with |
 //! | `serve` | a socket, and an end that loses nothing |
 //! | `telemetry` | the log |
 
 mod adapters;
 mod config;
 mod platform;
+mod revocations;
 mod secrets;
 mod serve;
 mod telemetry;

@@ -1,4 +1,5 @@
 use crate::adapters::{StoredRecords, StoredReleases};
+use crate::revocations;
 use crate::{Config, SecretError, Secrets};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
 use alga_capabilities::{Services, StorageService};
@@ -9,8 +10,8 @@ use alga_engine::{
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
 use alga_registry_api::RegistryParts;
-use alga_signing::{TrustBundle, TrustError};
-use alga_store::{BlobStore, Database, StoreError};
+use alga_signing::{RevocationError, TrustBundle, TrustError, TrustPolicy};
+use alga_store::{BlobStore, Database, RevocationFile, StoreError};
 use axum::Router;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
@@ -25,6 +26,7 @@ pub struct Platform {
     pub execute: Arc<ExecuteService>,
     database: Database,
     factory: ComponentFactory,
+    trust: Arc<TrustPolicy>,
 }
 
 /// Why the platform did not start.
@@ -45,12 +47,20 @@ pub enum StartError {
     Trust(#[from] TrustError),
     #[error("the trust bundle `{}`", path.display())]
     TrustFile { path: PathBuf, source: std::io::Error },
+    #[error("the stored revocation list")]
+    Revocations(#[from] RevocationError),
+    #[error(
+        "the database knows revocation list {database}, this host has seen {host}: the database was put back to an older state\n\
+         hint: restore a newer backup, or start once with ALGA_ADOPT_REVOCATIONS=true to put this host's list back into it"
+    )]
+    RolledBack { database: u64, host: u64 },
 }
 
 /// What several parts share.
 struct Shared {
     secrets: Secrets,
-    trust: Arc<TrustBundle>,
+    trust: Arc<TrustPolicy>,
+    revocation_file: RevocationFile,
     database: Database,
     blobs: BlobStore,
     engine: Engine,
@@ -69,13 +79,25 @@ impl Platform {
         let installs = Installs::new(shared.database.clone());
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
         let registry = registry(&shared, installs);
-        let Shared { database, factory, .. } = shared;
+        let Shared {
+            database,
+            factory,
+            trust,
+            ..
+        } = shared;
         Ok(Self {
             router: with_fallbacks(runner.merge(gateway).merge(registry)),
             execute,
             database,
             factory,
+            trust,
         })
+    }
+
+    /// What releases are judged by.
+    #[must_use]
+    pub fn trust(&self) -> &TrustPolicy {
+        &self.trust
     }
 
     /// Whether components can be compiled here. Asked before the first client is served: an operator should not learn it from a publisher.
@@ -102,7 +124,7 @@ fn with_fallbacks(router: Router) -> Router {
 
 impl Shared {
     async fn open(config: &Config) -> Result<Self, StartError> {
-        let trust = Arc::new(trust(config)?);
+        let trust = trust(config)?;
         let secrets = Secrets::open(&config.data)?;
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
@@ -117,12 +139,17 @@ impl Shared {
                 ..CompilerLimits::default()
             },
         );
+        let database = match &config.database {
+            Some(url) => Database::open_postgres(url).await?,
+            None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
+        };
+        let trust = Arc::new(TrustPolicy::new(trust, secrets.registry.verifying_key()));
+        let revocation_file = RevocationFile::in_folder(&config.data);
+        revocations::restore(&trust, &database, &revocation_file, config.adopt_revocations).await?;
         Ok(Self {
             trust,
-            database: match &config.database {
-                Some(url) => Database::open_postgres(url).await?,
-                None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
-            },
+            revocation_file,
+            database,
             blobs: BlobStore::local(&config.data.join("bundles"))?,
             factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
             engine,
@@ -198,6 +225,8 @@ fn registry(shared: &Shared, installs: Installs) -> Router {
         database: shared.database.clone(),
         blobs: shared.blobs.clone(),
         trust: Arc::clone(&shared.trust),
+        registry_key: Arc::clone(&shared.secrets.registry),
+        revocation_file: shared.revocation_file.clone(),
         factory: shared.factory.clone(),
         administrator: AdministratorToken::new(&shared.secrets.administrator),
         on_install: Arc::new(move || installs.forget()),

@@ -1,11 +1,12 @@
 //! Keys of this host, in its data folder. Made once, with the system's randomness, readable by this user alone.
 
 use alga_engine::private_folder;
-use alga_signing::Ed25519Key;
+use alga_signing::{Ed25519Key, SigningKey};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A key file could not be read or made.
@@ -24,6 +25,8 @@ pub struct Secrets {
     pub cursors: [u8; 32],
     /// Signs service tokens and, for an embedded platform, callers' tokens.
     pub tokens: Ed25519Key,
+    /// Signs the registry's receipts.
+    pub registry: Arc<SigningKey>,
     /// The operator's token.
     pub administrator: Zeroizing<String>,
 }
@@ -42,6 +45,7 @@ impl Secrets {
             machine_code: key(&folder.join("machine-code.key"))?,
             cursors: key(&folder.join("cursors.key"))?,
             tokens: signing_key(&folder.join("tokens.key"))?,
+            registry: Arc::new(SigningKey::Ed25519(signing_key(&folder.join("registry.key"))?)),
             administrator: token(&folder.join("admin.token"))?,
         })
     }

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod installs;
 pub(crate) mod lifecycle;
 pub(crate) mod publish;
+pub(crate) mod revocations;
 pub(crate) mod states;
 pub(crate) mod versions;
 

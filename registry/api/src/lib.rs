@@ -11,6 +11,7 @@
 //! | `GET …/installs/{install}` | shows one |
 //! | `POST …/installs/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
 //! | `DELETE …/installs/{install}` | takes one away, with its configuration and records |
+//! | `POST`, `GET /v1/registry/revocations` | takes a signed list of what is no longer believed, shows the present one |
 //! | `GET /v1/registry/audit`, `GET /v1/registry/audit/verify` | every change, and whether the chain is whole |
 //!
 //! Lists come in pages: `?limit=…&after=<next of the page before>`. Answers to GET have an entity tag; `if-none-match` gets 304.
@@ -22,8 +23,8 @@ mod page;
 
 use alga_auth::AdministratorToken;
 use alga_engine::ComponentFactory;
-use alga_signing::TrustBundle;
-use alga_store::{BlobStore, Database};
+use alga_signing::{SigningKey, TrustPolicy};
+use alga_store::{BlobStore, Database, RevocationFile};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -41,7 +42,11 @@ pub struct RegistryParts {
     /// Bundles.
     pub blobs: BlobStore,
     /// Whose releases are believed.
-    pub trust: Arc<TrustBundle>,
+    pub trust: Arc<TrustPolicy>,
+    /// Signs receipts.
+    pub registry_key: Arc<SigningKey>,
+    /// This host's copy of the newest revocation list.
+    pub revocation_file: RevocationFile,
     /// Proves that a component compiles and fits before anybody installs it.
     pub factory: ComponentFactory,
     /// The operator's token.
@@ -66,6 +71,10 @@ pub fn router(parts: RegistryParts) -> Router {
         )
         .merge(version_states())
         .merge(installs())
+        .route(
+            "/v1/registry/revocations",
+            get(controllers::revocations::show).post(controllers::revocations::take),
+        )
         .route("/v1/registry/audit", get(controllers::audit::list))
         .route("/v1/registry/audit/verify", get(controllers::audit::verify))
         .layer(limit)

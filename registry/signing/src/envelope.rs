@@ -1,4 +1,5 @@
-//! DSSE, the Dead Simple Signing Envelope v1.0.2.
+//! DSSE, the Dead Simple Signing Envelope v1.0.2, with three kinds of signatures: by a key, by a certificate's key, by a keyless identity. All of
+//! them sign the same bytes.
 
 use crate::KeyId;
 use base64::Engine as _;
@@ -6,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of an envelope that are looked at.
-const ENVELOPE_BYTES: usize = 64 * 1024;
+const ENVELOPE_BYTES: usize = 256 * 1024;
 /// Signatures in one envelope.
 const SIGNATURES: usize = 8;
 
@@ -37,23 +38,52 @@ pub struct Envelope {
     signatures: Vec<EnvelopeSignature>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// As in the file. `certificates` and `sigstore` are ours; DSSE leaves room for such fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EnvelopeSignature {
+    #[serde(default)]
     keyid: KeyId,
+    #[serde(default)]
     sig: String,
+    /// Base64 of DER, the signer's own first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<String>,
+    /// A sigstore bundle as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sigstore: Option<String>,
+}
+
+/// A signature that somebody claims to have made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signature {
+    /// By a key that the trust bundle holds.
+    Key {
+        /// Which.
+        id: KeyId,
+        /// The signature.
+        signature: Vec<u8>,
+    },
+    /// By the key of a certificate.
+    Certificate {
+        /// DER, the signer's own first, without the root.
+        chain: Vec<Vec<u8>>,
+        /// The signature.
+        signature: Vec<u8>,
+    },
+    /// By a short-lived certificate that an identity got from a certificate authority of sigstore, and that a public log has seen.
+    Keyless {
+        /// The JSON of a sigstore bundle, v0.1 to v0.3.
+        bundle: String,
+    },
 }
 
 impl Envelope {
-    pub(crate) fn new(payload_type: &str, payload: &[u8], key: KeyId, signature: &[u8]) -> Self {
-        let signatures = vec![EnvelopeSignature {
-            keyid: key,
-            sig: STANDARD.encode(signature),
-        }];
+    pub(crate) fn new(payload_type: &str, payload: &[u8], signature: &Signature) -> Self {
         Self {
             payload_type: payload_type.to_owned(),
             payload: STANDARD.encode(payload),
-            signatures,
+            signatures: vec![signature.into()],
         }
     }
 
@@ -83,11 +113,51 @@ impl Envelope {
         STANDARD.decode(&self.payload).map_err(|_| EnvelopeError::Payload)
     }
 
-    /// Key ids with their signatures; one that is not base64 verifies nothing and is left out.
-    pub(crate) fn signatures(&self) -> impl Iterator<Item = (&KeyId, Vec<u8>)> {
-        self.signatures
-            .iter()
-            .filter_map(|signature| Some((&signature.keyid, STANDARD.decode(&signature.sig).ok()?)))
+    /// The signatures; one that cannot be read verifies nothing and is left out.
+    pub(crate) fn signatures(&self) -> impl Iterator<Item = Signature> {
+        self.signatures.iter().filter_map(EnvelopeSignature::read)
+    }
+}
+
+impl EnvelopeSignature {
+    fn read(&self) -> Option<Signature> {
+        let signature = STANDARD.decode(&self.sig).ok()?;
+        match (&self.sigstore, self.certificates.as_slice()) {
+            (Some(bundle), []) if signature.is_empty() => Some(Signature::Keyless { bundle: bundle.clone() }),
+            (None, []) => Some(Signature::Key {
+                id: self.keyid.clone(),
+                signature,
+            }),
+            (None, certificates) => {
+                let chain: Result<_, _> = certificates.iter().map(|text| STANDARD.decode(text)).collect();
+                Some(Signature::Certificate {
+                    chain: chain.ok()?,
+                    signature,
+                })
+            }
+            (Some(_), _) => None,
+        }
+    }
+}
+
+impl From<&Signature> for EnvelopeSignature {
+    fn from(signature: &Signature) -> Self {
+        match signature {
+            Signature::Key { id, signature } => Self {
+                keyid: id.clone(),
+                sig: STANDARD.encode(signature),
+                ..Self::default()
+            },
+            Signature::Certificate { chain, signature } => Self {
+                sig: STANDARD.encode(signature),
+                certificates: chain.iter().map(|der| STANDARD.encode(der)).collect(),
+                ..Self::default()
+            },
+            Signature::Keyless { bundle } => Self {
+                sigstore: Some(bundle.clone()),
+                ..Self::default()
+            },
+        }
     }
 }
 
@@ -96,4 +166,13 @@ pub(crate) fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) ->
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
+}
+
+/// The bytes of base64 text, which may end in a new line; none when it is anything else.
+#[must_use]
+pub fn base64_of(text: &[u8]) -> Option<Vec<u8>> {
+    STANDARD
+        .decode(text.trim_ascii())
+        .ok()
+        .filter(|bytes| !bytes.is_empty())
 }

@@ -25,7 +25,7 @@ pub enum KeyError {
 
 /// A short name of a key: the first 16 hexadecimal digits of the SHA-256 of an Ed25519 key's 32 bytes, or of a P-256 key's SPKI DER. A hint where
 /// to look, never a proof.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(pub(crate) String);
 
@@ -143,6 +143,19 @@ impl VerifyingKey {
         }
     }
 
+    /// Reads SPKI DER, as it is in a certificate.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(der) {
+            return Ok(Self::P256(key));
+        }
+        let key = ed25519_dalek::VerifyingKey::from_public_key_der(der).map_err(|_| KeyError::Public)?;
+        if key.is_weak() {
+            Err(KeyError::Public)
+        } else {
+            Ok(Self::Ed25519(key))
+        }
+    }
+
     /// Writes SPKI PEM.
     ///
     /// # Errors
@@ -166,6 +179,16 @@ impl VerifyingKey {
                     .unwrap_or_default()
                     .as_slice(),
             ),
+        }
+    }
+
+    /// The one spelling of a signature that other programs made: of the two that a P-256 signature has, the one with the smaller S.
+    #[must_use]
+    pub fn canonical(&self, signature: Vec<u8>) -> Vec<u8> {
+        let Self::P256(_) = self else { return signature };
+        match p256::ecdsa::Signature::from_der(&signature) {
+            Ok(parsed) => parsed.normalize_s().unwrap_or(parsed).to_der().as_bytes().to_vec(),
+            Err(_) => signature,
         }
     }
 

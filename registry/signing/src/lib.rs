@@ -6,13 +6,32 @@
 mod ed25519;
 mod envelope;
 mod key;
+mod keyless;
+mod policy;
+mod receipt;
+mod revocation;
+mod signer;
 mod statement;
 mod trust;
 mod verify;
+mod x509;
 
 pub use ed25519::Ed25519Key;
-pub use envelope::{Envelope, EnvelopeError};
+pub use envelope::{Envelope, EnvelopeError, Signature, base64_of};
 pub use key::{KeyError, KeyId, SigningKey, VerifyingKey};
+pub use keyless::{ArtifactSigner, KeylessError, KeylessIdentity, KeylessRoot, SignedArtifact, verify_artifact};
+pub use policy::TrustPolicy;
+pub use receipt::Receipt;
+pub use revocation::{
+    REVOCATION_GRACE, RevocationError, RevocationList, Revoked, RevokedBundle, RevokedSigner, sign_revocations,
+};
+pub use signer::Signer;
 pub use statement::Statement;
-pub use trust::{TrustBundle, TrustError, TrustedKey, TrustedPublisher};
-pub use verify::{Rejected, Verified, sign, verify};
+pub use trust::{
+    TrustBundle, TrustError, TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey,
+    TrustedPublisher,
+};
+pub use verify::{
+    Policy, Rejected, SignatureError, Verified, attach, detached, release_message, sign, sign_with_certificate, verify,
+};
+pub use x509::{CertificateError, certificates_of};

@@ -1,8 +1,15 @@
-//! Whom to believe, for which publisher.
+//! Whom to believe, for which publisher: keys, names in certificates of private authorities, keyless identities. Every name is exact.
 
-use crate::{KeyError, KeyId, SigningKey, VerifyingKey};
+use crate::keyless::{KeylessError, KeylessIdentity, KeylessRoot};
+use crate::x509::{Authority, CertificateError};
+use crate::{KeyError, KeyId, VerifyingKey};
 use alga_bundle::PublisherName;
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+mod file;
+
+pub use file::{TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey, TrustedPublisher};
 
 /// Not a trust bundle.
 #[derive(Debug, thiserror::Error)]
@@ -11,47 +18,55 @@ pub enum TrustError {
     #[error("the trust bundle is not `{{\"publishers\": [{{\"name\": …, \"keys\": [{{\"publicKey\": PEM}}]}}]}}`: {0}")]
     Form(#[from] serde_json::Error),
     /// A key in it is not one.
-    #[error("a key of publisher `{publisher}`: {source}")]
+    #[error("a key of `{owner}`: {source}")]
     Key {
         /// Whose.
-        publisher: PublisherName,
+        owner: String,
         /// Why.
         source: KeyError,
     },
+    /// An authority in it cannot be used.
+    #[error("authority `{name}`: {source}")]
+    Authority {
+        /// Which.
+        name: String,
+        /// Why.
+        source: CertificateError,
+    },
+    /// A name that is there twice, or that nothing explains.
+    #[error("{0}")]
+    Name(String),
+    /// A trusted root of sigstore cannot be used.
+    #[error(transparent)]
+    Root(#[from] KeylessError),
     /// Trusting nobody is a mistake, not a policy.
-    #[error("the trust bundle names no key; nothing could ever be published")]
+    #[error("the trust bundle names nobody; nothing could ever be published")]
     Empty,
 }
 
-/// Publishers and their keys. A key of one publisher is worth nothing for another.
+/// Publishers with who may sign for them. What one publisher is trusted by is worth nothing for another.
 #[derive(Debug, Clone, Default)]
 pub struct TrustBundle {
-    keys: Vec<(PublisherName, VerifyingKey)>,
+    publishers: BTreeMap<PublisherName, Signers>,
+    pub(crate) authorities: BTreeMap<String, Authority>,
+    pub(crate) roots: Vec<KeylessRoot>,
+    revocation_keys: Vec<VerifyingKey>,
 }
 
-/// The file: `{"publishers": [...]}`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    publishers: Vec<TrustedPublisher>,
+/// Who may sign for a publisher.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signers {
+    pub(crate) keys: Vec<PublisherKey>,
+    pub(crate) certificates: Vec<TrustedCertificate>,
+    pub(crate) keyless: Vec<TrustedIdentity>,
 }
 
-/// A publisher in the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrustedPublisher {
-    /// Exactly this name.
-    pub name: PublisherName,
-    /// Any of these keys.
-    pub keys: Vec<TrustedKey>,
-}
-
-/// A key in the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TrustedKey {
-    /// SPKI PEM.
-    pub public_key: String,
+/// A key and when it is believed.
+#[derive(Debug, Clone)]
+pub(crate) struct PublisherKey {
+    pub(crate) key: VerifyingKey,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
 }
 
 impl TrustBundle {
@@ -60,63 +75,131 @@ impl TrustBundle {
     /// # Errors
     /// When a part of it cannot be used: a bundle is believed whole or not at all.
     pub fn parse(json: &[u8]) -> Result<Self, TrustError> {
-        let file: File = serde_json::from_slice(json)?;
+        Self::from_file(&serde_json::from_slice(json)?)
+    }
+
+    /// A trust bundle of what a file says.
+    ///
+    /// # Errors
+    /// As [`TrustBundle::parse`].
+    pub fn from_file(file: &TrustFile) -> Result<Self, TrustError> {
         let mut trust = Self::default();
-        for publisher in file.publishers {
-            for key in publisher.keys {
-                let parsed = VerifyingKey::from_pem(&key.public_key);
-                let key = parsed.map_err(|source| TrustError::Key {
-                    publisher: publisher.name.clone(),
-                    source,
-                })?;
-                trust.keys.push((publisher.name.clone(), key));
+        for authority in &file.authorities {
+            let name = authority.name.clone();
+            let read = Authority::from_pem(&authority.roots, &authority.revocation_lists);
+            let read = read.map_err(|source| TrustError::Authority { name, source })?;
+            if trust.authorities.insert(authority.name.clone(), read).is_some() {
+                return Err(TrustError::Name(format!(
+                    "authority `{}` is there twice",
+                    authority.name
+                )));
             }
         }
-        if trust.keys.is_empty() {
+        for root in &file.sigstore_roots {
+            trust.roots.push(KeylessRoot::from_json(&root.to_string())?);
+        }
+        for pem in &file.revocation_keys {
+            trust.revocation_keys.push(key("the revocation list", pem)?);
+        }
+        for publisher in &file.publishers {
+            trust.add(publisher)?;
+        }
+        let nobody = |signers: &Signers| {
+            signers.keys.is_empty() && signers.certificates.is_empty() && signers.keyless.is_empty()
+        };
+        if trust.publishers.values().all(nobody) {
             Err(TrustError::Empty)
         } else {
             Ok(trust)
         }
     }
 
-    /// A trust bundle of one publisher with one key, as JSON.
-    ///
-    /// # Errors
-    /// Never for a key that exists.
-    pub fn json_for(publisher: &PublisherName, key: &SigningKey) -> Result<String, TrustError> {
-        let source = |source| TrustError::Key {
-            publisher: publisher.clone(),
-            source,
-        };
-        let key = TrustedKey {
-            public_key: key.verifying_key().to_pem().map_err(source)?,
-        };
-        let file = File {
-            publishers: vec![TrustedPublisher {
-                name: publisher.clone(),
-                keys: vec![key],
-            }],
-        };
-        Ok(serde_json::to_string_pretty(&file)?)
+    fn add(&mut self, publisher: &TrustedPublisher) -> Result<(), TrustError> {
+        let unknown = publisher
+            .certificates
+            .iter()
+            .find(|rule| !self.authorities.contains_key(&rule.authority));
+        if let Some(rule) = unknown {
+            let message = format!(
+                "`{}` trusts certificates of `{}`, which is not in `authorities`",
+                publisher.name, rule.authority
+            );
+            return Err(TrustError::Name(message));
+        }
+        if !publisher.keyless.is_empty() && self.roots.is_empty() {
+            let message = format!(
+                "`{}` trusts keyless identities, but `sigstoreRoots` is empty",
+                publisher.name
+            );
+            return Err(TrustError::Name(message));
+        }
+        let signers = self.publishers.entry(publisher.name.clone()).or_default();
+        for trusted in &publisher.keys {
+            signers.keys.push(PublisherKey {
+                key: key(publisher.name.as_str(), &trusted.public_key)?,
+                not_before: trusted.not_before,
+                not_after: trusted.not_after,
+            });
+        }
+        signers.certificates.extend(publisher.certificates.iter().cloned());
+        signers.keyless.extend(publisher.keyless.iter().cloned());
+        Ok(())
     }
 
     /// The same with one more key.
     #[must_use]
     pub fn with_key(mut self, publisher: PublisherName, key: VerifyingKey) -> Self {
-        self.keys.push((publisher, key));
+        let (not_before, not_after) = (None, None);
+        let signers = self.publishers.entry(publisher).or_default();
+        signers.keys.push(PublisherKey {
+            key,
+            not_before,
+            not_after,
+        });
         self
     }
 
-    /// Whether a publisher has any key.
+    /// Whether anybody may sign for a publisher.
     #[must_use]
     pub fn knows(&self, publisher: &PublisherName) -> bool {
-        self.keys.iter().any(|(name, _)| name == publisher)
+        self.publishers.contains_key(publisher)
     }
 
-    pub(crate) fn key(&self, publisher: &PublisherName, id: &KeyId) -> Option<&VerifyingKey> {
-        self.keys
-            .iter()
-            .find(|(name, key)| name == publisher && key.id() == *id)
-            .map(|(_, key)| key)
+    pub(crate) fn signers(&self, publisher: &PublisherName) -> Option<&Signers> {
+        self.publishers.get(publisher)
     }
+
+    /// The key of this id that may sign revocation lists.
+    pub(crate) fn revocation_key(&self, id: &KeyId) -> Option<&VerifyingKey> {
+        self.revocation_keys.iter().find(|key| key.id() == *id)
+    }
+}
+
+impl Signers {
+    pub(crate) fn key(&self, id: &KeyId) -> Option<&PublisherKey> {
+        self.keys.iter().find(|trusted| trusted.key.id() == *id)
+    }
+}
+
+impl PublisherKey {
+    /// Whether the key was believed at this time: `notBefore` is in, `notAfter` is out.
+    pub(crate) fn is_valid_at(&self, at: Timestamp) -> bool {
+        self.not_before.is_none_or(|start| start <= at) && self.not_after.is_none_or(|end| at < end)
+    }
+}
+
+impl TrustedIdentity {
+    pub(crate) fn as_keyless(&self) -> KeylessIdentity<'_> {
+        KeylessIdentity {
+            issuer: &self.issuer,
+            identity: &self.identity,
+        }
+    }
+}
+
+fn key(owner: &str, pem: &str) -> Result<VerifyingKey, TrustError> {
+    VerifyingKey::from_pem(pem).map_err(|source| TrustError::Key {
+        owner: owner.to_owned(),
+        source,
+    })
 }

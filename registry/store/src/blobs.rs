@@ -19,6 +19,8 @@ pub struct StoredBundle {
     pub bundle: Vec<u8>,
     /// `bundle.sigs.json`.
     pub signatures: Vec<u8>,
+    /// `bundle.receipt.json`: when the registry had it, signed by the registry.
+    pub receipt: Option<Vec<u8>>,
 }
 
 impl BlobStore {
@@ -41,7 +43,19 @@ impl BlobStore {
     /// When the object store does not take it.
     pub async fn put(&self, content_hash: Digest, stored: &StoredBundle) -> Result<(), StoreError> {
         self.create(&bundle_path(content_hash), &stored.bundle).await?;
-        self.create(&signatures_path(content_hash), &stored.signatures).await
+        self.create(&signatures_path(content_hash), &stored.signatures).await?;
+        match &stored.receipt {
+            Some(receipt) => self.create(&receipt_path(content_hash), receipt).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Fetches the receipt of a content hash alone.
+    ///
+    /// # Errors
+    /// When the object store does not answer.
+    pub async fn receipt(&self, content_hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(&receipt_path(content_hash)).await
     }
 
     /// Fetches what is stored for a content hash; none when nothing is.
@@ -53,7 +67,12 @@ impl BlobStore {
             return Ok(None);
         };
         let signatures = self.read(&signatures_path(content_hash)).await?.unwrap_or_default();
-        Ok(Some(StoredBundle { bundle, signatures }))
+        let receipt = self.receipt(content_hash).await?;
+        Ok(Some(StoredBundle {
+            bundle,
+            signatures,
+            receipt,
+        }))
     }
 
     async fn create(&self, path: &ObjectPath, bytes: &[u8]) -> Result<(), StoreError> {
@@ -88,6 +107,10 @@ impl BlobStore {
 
 fn bundle_path(content_hash: Digest) -> ObjectPath {
     ObjectPath::from(format!("sha256/{}/bundle.tar.zst", content_hash.to_hex()))
+}
+
+fn receipt_path(content_hash: Digest) -> ObjectPath {
+    ObjectPath::from(format!("sha256/{}/bundle.receipt.json", content_hash.to_hex()))
 }
 
 fn signatures_path(content_hash: Digest) -> ObjectPath {

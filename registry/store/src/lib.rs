@@ -6,6 +6,7 @@
 //! | `versions` | extensions and their published versions |
 //! | `installs` | which tenant has which version, with which grants and configuration |
 //! | `lifecycle` | what happens to an install later: upgrade, rollback, on and off, uninstall |
+//! | `revocations` | signed lists of what is no longer believed |
 //! | `audit` | every change, in a chain of hashes |
 //! | `records` | the key/value records of installs |
 //!
@@ -18,6 +19,7 @@ mod error;
 mod installs;
 mod lifecycle;
 mod records;
+mod revocations;
 mod versions;
 
 pub use audit::{AuditChain, AuditEntry};
@@ -26,4 +28,5 @@ pub use database::Database;
 pub use error::StoreError;
 pub use installs::{Install, InstallStatus, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordWrite, Records, StoredRecord};
+pub use revocations::{RevocationFile, StoredRevocations};
 pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionStatus, VersionSummary};

@@ -18,8 +18,10 @@ pub struct NewVersion<'a> {
     pub content_hash: Digest,
     /// The size of that content in bytes.
     pub size_bytes: usize,
-    /// The key that signed it.
+    /// Who signed it.
     pub signing_key: &'a str,
+    /// The registry's receipt for it.
+    pub receipt: &'a str,
 }
 
 /// A published version.
@@ -41,8 +43,11 @@ pub struct VersionRow {
     pub manifest: Manifest,
     /// What it can touch at the most.
     pub capability_proof: CapabilityProof,
-    /// The key that signed it.
+    /// Who signed it: a key's id, `certificate <authority> <identity>`, or `keyless <issuer> <identity>`.
     pub signing_key: String,
+    /// The registry's receipt: its signature over statement, capability proof and the time it had them (DSSE).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<serde_json::Value>,
     /// Whether it may be installed and run.
     pub status: VersionStatus,
     /// Why it should not be chosen any more.
@@ -77,7 +82,7 @@ pub enum PublishOutcome {
 macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
-            "SELECT v.id, v.extension_id, r.name, r.publisher, v.version, v.content_hash, v.manifest, v.capability_proof, v.signing_key, ",
+            "SELECT v.id, v.extension_id, r.name, r.publisher, v.version, v.content_hash, v.manifest, v.capability_proof, v.signing_key, v.receipt, ",
             "v.status, v.deprecation, v.published_at_ms FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id ",
             $($rest),*
         )
@@ -296,8 +301,8 @@ async fn insert_version(
     let id = new_id();
     sqlx::query(
         "INSERT INTO extension_version \
-         (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, status, published_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'published', $8) ON CONFLICT (extension_id, version) DO NOTHING",
+         (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, receipt, status, published_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'published', $9) ON CONFLICT (extension_id, version) DO NOTHING",
     )
     .bind(id.clone())
     .bind(extension_id)
@@ -306,6 +311,7 @@ async fn insert_version(
     .bind(serde_json::to_string(new.manifest).map_err(StoreError::row)?)
     .bind(serde_json::to_string(new.proof).map_err(StoreError::row)?)
     .bind(new.signing_key)
+    .bind(new.receipt)
     .bind(now_ms())
     .execute(&mut **transaction)
     .await?;
@@ -337,10 +343,17 @@ pub(crate) fn read(row: &AnyRow) -> Result<VersionRow, StoreError> {
         manifest: serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?,
         capability_proof: serde_json::from_str(&text("capability_proof")?).map_err(StoreError::row)?,
         signing_key: text("signing_key")?,
+        receipt: json(row, "receipt")?,
         status: VersionStatus::parse(&text("status")?)?,
         deprecation: row.try_get("deprecation")?,
         published_at_ms: row.try_get("published_at_ms")?,
     })
+}
+
+fn json(row: &AnyRow, column: &str) -> Result<Option<serde_json::Value>, StoreError> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(StoreError::row))
+        .transpose()
 }
 
 fn about_version<'a>(action: &'static str, id: &'a str, details: serde_json::Value) -> Change<'a> {

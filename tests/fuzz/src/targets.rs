@@ -1,7 +1,7 @@
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
 use alga_capabilities::known;
 use alga_engine::MachineCodeCache;
-use alga_signing::{SigningKey, Statement, TrustBundle, sign, verify};
+use alga_signing::{Policy, SigningKey, Statement, TrustBundle, sign, verify};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -118,7 +118,7 @@ fn envelopes() -> Vec<Vec<u8>> {
 /// Whatever verifies says exactly what was signed.
 fn signature_envelope(bytes: &[u8]) {
     let trust = TrustBundle::default().with_key("example".parse().unwrap(), KEY.verifying_key());
-    if let Ok(verified) = verify(bytes, &BUNDLE, &trust) {
+    if let Ok(verified) = verify(bytes, &BUNDLE, Policy::now(&trust)) {
         assert_eq!(verified.statement, Statement::about(&BUNDLE));
     }
 }

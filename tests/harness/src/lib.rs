@@ -5,15 +5,18 @@
 
 mod callers;
 mod database;
+pub mod pki;
 mod release;
 mod server;
+mod sigstore;
 mod world;
 
 pub use callers::{Answer, ExecuteRequest};
 pub use database::{fresh_database, query};
 pub use release::Release;
 pub use server::Server;
-pub use world::World;
+pub use sigstore::Sigstore;
+pub use world::{Stopped, World};
 
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@ use crate::{Answer, ExecuteRequest, Release, component, fresh_database, program}
 use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::TenantId;
 use alga_server::{Config, Platform, Secrets};
-use alga_signing::{SigningKey, TrustBundle};
+use alga_signing::{SigningKey, TrustFile};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
@@ -43,38 +43,22 @@ impl World {
 
     /// Another platform on the same folder, after this one is gone: what survives a restart.
     pub async fn restart(self) -> Self {
-        let Self {
-            folder,
-            key,
-            platform,
-            secrets,
-            settings,
-        } = self;
-        platform.close().await;
-        drop((platform, secrets));
-        Self::start(folder, key, settings).await
+        self.stop().await.start_with(&[]).await.unwrap()
+    }
+
+    /// Ends the platform; its folder and database stay.
+    pub async fn stop(self) -> Stopped {
+        self.platform.close().await;
+        Stopped {
+            folder: self.folder,
+            key: self.key,
+            settings: self.settings,
+        }
     }
 
     async fn start(folder: Arc<TempDir>, key: Arc<SigningKey>, settings: Vec<(String, String)>) -> Self {
-        let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
-        let mut flags = BTreeMap::from([
-            ("data".to_owned(), folder.path().display().to_string()),
-            ("trust_bundle".to_owned(), trust),
-            ("compiler".to_owned(), program("alga-compiler").display().to_string()),
-            ("pool".to_owned(), "32".to_owned()),
-            ("dev".to_owned(), "true".to_owned()),
-        ]);
-        flags.extend(settings.iter().cloned());
-        let config = Config::load(&flags, &|_| None, None).unwrap();
-        let platform = Platform::start(&config).await.unwrap();
-        let secrets = Secrets::open(folder.path()).unwrap();
-        Self {
-            folder,
-            key,
-            platform,
-            secrets,
-            settings,
-        }
+        let stopped = Stopped { folder, key, settings };
+        stopped.start_with(&[]).await.unwrap()
     }
 
     /// The platform's folder.
@@ -258,5 +242,48 @@ impl World {
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+/// What a platform leaves behind.
+pub struct Stopped {
+    folder: Arc<TempDir>,
+    key: Arc<SigningKey>,
+    settings: Vec<(String, String)>,
+}
+
+impl Stopped {
+    /// The platform's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A platform on what is here, with more settings; or why it does not start.
+    ///
+    /// # Errors
+    /// The whole chain of reasons.
+    pub async fn start_with(&self, more: &[(&str, &str)]) -> Result<World, String> {
+        let trust = TrustFile::of(&"example".parse().unwrap(), &self.key).unwrap();
+        let mut flags = BTreeMap::from([
+            ("data".to_owned(), self.folder.path().display().to_string()),
+            ("trust_bundle".to_owned(), trust.to_json().unwrap()),
+            ("compiler".to_owned(), program("alga-compiler").display().to_string()),
+            ("pool".to_owned(), "32".to_owned()),
+            ("dev".to_owned(), "true".to_owned()),
+        ]);
+        flags.extend(self.settings.iter().cloned());
+        flags.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let config = Config::load(&flags, &|_| None, None).unwrap();
+        let platform = Platform::start(&config)
+            .await
+            .map_err(|error| alga_errors::chain(&error).to_string())?;
+        Ok(World {
+            folder: Arc::clone(&self.folder),
+            key: Arc::clone(&self.key),
+            platform,
+            secrets: Secrets::open(self.folder.path()).unwrap(),
+            settings: self.settings.clone(),
+        })
     }
 }

@@ -2,7 +2,7 @@ use crate::files::{KEY, TRUST, write, write_secret};
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
 use alga_bundle::PublisherName;
-use alga_signing::{SigningKey, TrustBundle};
+use alga_signing::{SigningKey, TrustFile};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
@@ -42,7 +42,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     };
     let key = key.ours("making a key")?;
     let pem = key.to_pem().ours("making a key")?;
-    let trust = TrustBundle::json_for(&arguments.publisher, &key).ours("making a trust bundle")?;
+    let trust = TrustFile::of(&arguments.publisher, &key).and_then(|file| file.to_json());
+    let trust = trust.ours("making a trust bundle")?;
     write_secret(&arguments.out, &pem)?;
     write(&arguments.trust, format!("{trust}\n").as_bytes())?;
     let id = key.verifying_key().id();

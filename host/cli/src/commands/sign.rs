@@ -1,12 +1,23 @@
 use crate::files::{BUNDLE, KEY, read, read_bundle, signatures_path, write};
-use crate::outcome::{Outcome, Place};
+use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
-use alga_signing::{SigningKey, Statement, sign};
+use alga_bundle::Bundle;
+use alga_signing::{
+    Envelope, Signature, SigningKey, Statement, VerifyingKey, attach, certificates_of, detached, release_message, sign,
+    sign_with_certificate,
+};
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// Who signs: a key here, a certificate's key here, or another program, whose signature is attached.
+///
+/// Other programs sign the bytes that `--message` writes:
+///   alga sign --message release.bin
+///   cosign sign-blob --bundle release.sigstore.json release.bin     (without a key of your own)
+///   alga sign --sigstore-bundle release.sigstore.json
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// The bundle
     #[arg(default_value = BUNDLE)]
@@ -14,6 +25,21 @@ pub(crate) struct Arguments {
     /// The private key
     #[arg(long, default_value = KEY)]
     key: PathBuf,
+    /// The key's certificate and those above it without the root (PEM)
+    #[arg(long)]
+    certificates: Option<PathBuf>,
+    /// Write what another program must sign to this file, and sign nothing
+    #[arg(long, conflicts_with_all = ["certificates", "sigstore_bundle", "signature"])]
+    message: Option<PathBuf>,
+    /// Attach what `cosign sign-blob --bundle` wrote
+    #[arg(long, conflicts_with_all = ["certificates", "signature"])]
+    sigstore_bundle: Option<PathBuf>,
+    /// Attach a signature, DER or its base64, as `cosign sign-blob --key` writes it
+    #[arg(long, requires = "public_key", conflicts_with = "certificates")]
+    signature: Option<PathBuf>,
+    /// Whose signature that is (PEM)
+    #[arg(long)]
+    public_key: Option<PathBuf>,
     /// Where the signature goes (default: beside the bundle, as <name>.sigs.json)
     #[arg(long)]
     out: Option<PathBuf>,
@@ -21,19 +47,31 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (_, bundle) = read_bundle(&arguments.bundle)?;
-    let pem = read(&arguments.key, "make one with `alga keygen --publisher <name>`")?;
-    let key = SigningKey::from_pem(&String::from_utf8_lossy(&pem)).user(&arguments.key.display().to_string())?;
+    if let Some(path) = &arguments.message {
+        write(path, &release_message(&bundle))?;
+        printer.facts(
+            &json!({ "message": path, "statement": Statement::about(&bundle) }),
+            || {
+                format!(
+                    "what a signer of {} must sign is in `{}`",
+                    bundle.manifest().name,
+                    path.display()
+                )
+            },
+        );
+        return Ok(());
+    }
     let out = arguments
         .out
         .clone()
         .unwrap_or_else(|| signatures_path(&arguments.bundle));
-    write(&out, &sign(&bundle, &key).to_json())?;
-    let id = key.verifying_key().id();
-    let facts = json!({ "signatures": out, "keyId": id, "statement": Statement::about(&bundle) });
+    let (envelope, by) = signed(arguments, &bundle)?;
+    write(&out, &envelope.to_json())?;
+    let facts = json!({ "signatures": out, "signer": by, "statement": Statement::about(&bundle) });
     printer.facts(&facts, || {
         let manifest = bundle.manifest();
         format!(
-            "{} {} by {} signed with key {id}\n{}",
+            "{} {} by {} signed with {by}\n{}",
             manifest.name,
             manifest.version,
             manifest.publisher,
@@ -41,4 +79,40 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         )
     });
     Ok(())
+}
+
+fn signed(arguments: &Arguments, bundle: &Bundle) -> Outcome<(Envelope, String)> {
+    if let Some(path) = &arguments.sigstore_bundle {
+        let text = String::from_utf8_lossy(&read(path, "`cosign sign-blob --bundle` writes one")?).into_owned();
+        let envelope = attach(bundle, &Signature::Keyless { bundle: text });
+        return Ok((envelope, format!("the sigstore bundle `{}`", path.display())));
+    }
+    if let (Some(signature), Some(public_key)) = (&arguments.signature, &arguments.public_key) {
+        let pem = read(public_key, "`cosign generate-key-pair` writes cosign.pub")?;
+        let key = VerifyingKey::from_pem(&String::from_utf8_lossy(&pem)).user(&public_key.display().to_string())?;
+        let attached = detached(&key, signature_bytes(signature)?);
+        return Ok((attach(bundle, &attached), format!("key {}", key.id())));
+    }
+    let pem = read(&arguments.key, "make one with `alga keygen --publisher <name>`")?;
+    let key = SigningKey::from_pem(&String::from_utf8_lossy(&pem)).user(&arguments.key.display().to_string())?;
+    match &arguments.certificates {
+        None => Ok((sign(bundle, &key), format!("key {}", key.verifying_key().id()))),
+        Some(path) => {
+            let chain = certificates_of(&read(path, "")?).user(&path.display().to_string())?;
+            Ok((
+                sign_with_certificate(bundle, &key, chain),
+                format!("the certificate in `{}`", path.display()),
+            ))
+        }
+    }
+}
+
+/// Base64 where the file is text in it, else the file as it is.
+fn signature_bytes(path: &Path) -> Outcome<Vec<u8>> {
+    let bytes = read(path, "`cosign sign-blob --key` writes one")?;
+    match alga_signing::base64_of(&bytes) {
+        Some(decoded) => Ok(decoded),
+        None if !bytes.is_empty() => Ok(bytes),
+        None => Err(Failed::user(format!("`{}` is empty", path.display()))),
+    }
 }

@@ -1,7 +1,7 @@
 use crate::files::{BUNDLE, TRUST, read, read_bundle, signatures_path};
 use crate::outcome::{Outcome, Place};
 use crate::printer::Printer;
-use alga_signing::{TrustBundle, verify};
+use alga_signing::{Policy, RevocationList, TrustBundle, verify};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -17,17 +17,21 @@ pub(crate) struct Arguments {
     /// The trust bundle
     #[arg(long, env = "SIGNING_TRUST_BUNDLE", default_value = TRUST)]
     trust: PathBuf,
+    /// A signed revocation list to judge by
+    #[arg(long)]
+    revocations: Option<PathBuf>,
 }
 
 /// The checks of `alga_signing::verify`, in its order.
-const CHECKS: [&str; 7] = [
+const CHECKS: [&str; 8] = [
     "the signature file is a DSSE envelope",
     "its payload is a release statement",
     "the statement reads",
     "somebody is trusted for its publisher",
-    "a signature is by a key of that publisher",
-    "that signature verifies",
+    "a signature is by somebody who is trusted for that publisher",
+    "that signature verifies, with all that it stands on",
     "the statement is about this bundle: publisher, name, version, bundle, manifest, capability proof",
+    "neither bundle nor signer is revoked",
 ];
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
@@ -39,8 +43,16 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let envelope = read(&signatures, "sign the bundle with `alga sign`")?;
     let trust = read(&arguments.trust, "`alga keygen` writes one")?;
     let trust = TrustBundle::parse(&trust).user(&arguments.trust.display().to_string())?;
-    let verified = verify(&envelope, &bundle, &trust).user(&signatures.display().to_string())?;
-    let facts = json!({ "verified": true, "keyId": verified.key, "statement": verified.statement });
+    let revocations = match &arguments.revocations {
+        None => None,
+        Some(path) => Some(RevocationList::read(&read(path, "")?, &trust).user(&path.display().to_string())?),
+    };
+    let policy = Policy {
+        revocations: revocations.as_ref(),
+        ..Policy::now(&trust)
+    };
+    let verified = verify(&envelope, &bundle, policy).user(&signatures.display().to_string())?;
+    let facts = json!({ "verified": true, "signer": verified.signer, "statement": verified.statement });
     printer.facts(&facts, || {
         let checks: String = CHECKS
             .iter()
@@ -49,8 +61,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             .collect();
         let statement = &verified.statement;
         format!(
-            "{} {} by {} is verified (key {})\n{checks}",
-            statement.name, statement.version, statement.publisher, verified.key
+            "{} {} by {} is verified (signed by {})\n{checks}",
+            statement.name, statement.version, statement.publisher, verified.signer
         )
     });
     Ok(())

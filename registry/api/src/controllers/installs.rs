@@ -1,6 +1,7 @@
 //! Installing a version for a tenant. What the component needs and the tenant does not grant is refused here, by name, instead of
 //! failing at the first request.
 
+use super::revocations::not_overdue;
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
@@ -8,7 +9,7 @@ use crate::page::PageQuery;
 use alga_bundle::{Bundle, CapabilityName, InstallId, TenantId};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
-use alga_signing::verify;
+use alga_signing::Rejected;
 use alga_store::{Install, NewInstall, VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -168,6 +169,7 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
 
 /// What was believed at publish is verified again over what is stored now.
 pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<(), Failure> {
+    not_overdue(parts)?;
     let rejected = |reason: String| {
         Problem::new(Code::BundleRejected, "the stored extension failed its verification").caused_by(reason)
     };
@@ -182,9 +184,11 @@ pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionR
         if bundle.digest() != content_hash {
             return Err("its bytes have another hash".to_owned());
         }
-        verify(&stored.signatures, &bundle, &trust)
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+        Ok(trust.verify_kept(&stored.signatures, stored.receipt.as_deref(), &bundle))
     });
-    Ok(checked.await.map_err(Problem::internal)?.map_err(rejected)?)
+    match checked.await.map_err(Problem::internal)?.map_err(rejected)? {
+        Ok(_) => Ok(()),
+        Err(Rejected::Revoked(revoked)) => Err(Problem::new(Code::VersionRevoked, revoked.to_string()).into()),
+        Err(error) => Err(rejected(error.to_string()).into()),
+    }
 }

@@ -4,18 +4,20 @@
 //!    version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to; repeating the request
 //!    with the same bytes always ends well.
 
+use super::revocations::not_overdue;
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_bundle::{Bundle, BundleError};
 use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
-use alga_signing::{Verified, verify};
+use alga_signing::{Receipt, Rejected, Verified};
 use alga_store::{NewVersion, PublishOutcome, StoredBundle};
 use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,15 +42,18 @@ pub(crate) async fn publish(
     form: Multipart,
 ) -> Result<(StatusCode, Json<Published>), Failure> {
     // 1.
+    not_overdue(&parts)?;
     let stored = receive(form).await?;
     // 2. and 3.
-    let (stored, bundle, verified) = check(&parts, stored).await?;
+    let (mut stored, bundle, verified) = check(&parts, stored).await?;
     // 4.
     compile(&parts, &bundle).await?;
     // 5.
+    let receipt = receipt(&parts, &bundle, &verified).await?;
+    stored.receipt = Some(receipt.clone());
     parts.blobs.put(bundle.digest(), &stored).await?;
     // 6.
-    let signing_key = verified.key.to_string();
+    let signing_key = verified.signer.to_string();
     let outcome = parts
         .database
         .publish(&NewVersion {
@@ -57,6 +62,7 @@ pub(crate) async fn publish(
             content_hash: bundle.digest(),
             size_bytes: stored.bundle.len(),
             signing_key: &signing_key,
+            receipt: &String::from_utf8_lossy(&receipt),
         })
         .await?;
     // 7.
@@ -108,6 +114,7 @@ async fn receive(mut form: Multipart) -> Result<StoredBundle, Failure> {
     Ok(StoredBundle {
         bundle: bundle.ok_or_else(|| missing("bundle"))?,
         signatures: signatures.ok_or_else(unsigned)?,
+        receipt: None,
     })
 }
 
@@ -115,11 +122,27 @@ async fn check(parts: &Arc<RegistryParts>, stored: StoredBundle) -> Result<(Stor
     let trust = Arc::clone(&parts.trust);
     let checked = tokio::task::spawn_blocking(move || {
         let bundle = Bundle::read(&stored.bundle, known()).map_err(|error| invalid(&error))?;
-        let rejected = |error: alga_signing::Rejected| Problem::new(Code::SignatureRejected, error.to_string());
-        let verified = verify(&stored.signatures, &bundle, &trust).map_err(rejected)?;
+        let rejected = |error: Rejected| Problem::new(Code::SignatureRejected, error.to_string());
+        let verified = trust.verify_new(&stored.signatures, &bundle).map_err(rejected)?;
         Ok::<_, Problem>((stored, bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
+}
+
+/// The registry's word about this content: the one that it gave before, or a new one.
+async fn receipt(parts: &RegistryParts, bundle: &Bundle, verified: &Verified) -> Result<Vec<u8>, Failure> {
+    let kept = parts.blobs.receipt(bundle.digest()).await?;
+    let is_ours = |kept: &Vec<u8>| Receipt::read(kept, parts.trust.registry(), bundle.digest()).is_some();
+    if let Some(kept) = kept.filter(is_ours) {
+        return Ok(kept);
+    }
+    let receipt = Receipt {
+        statement: verified.statement.clone(),
+        signer: verified.signer.to_string(),
+        capability_proof: bundle.proof().clone(),
+        received_at: Timestamp::now(),
+    };
+    Ok(receipt.sign(&parts.registry_key).to_json())
 }
 
 /// The publisher may read everything about its own bundle.

@@ -20,8 +20,13 @@ fn trusting(publisher: &str, key: &SigningKey) -> TrustBundle {
 fn a_signed_release_verifies_and_names_its_key() {
     let key = SigningKey::generate().unwrap();
     let bundle = bundle("example", "com.example.a", "1.0.0");
-    let verified = verify(&sign(&bundle, &key).to_json(), &bundle, &trusting("example", &key)).unwrap();
-    assert_eq!(verified.key, key.verifying_key().id());
+    let verified = verify(
+        &sign(&bundle, &key).to_json(),
+        &bundle,
+        Policy::now(&trusting("example", &key)),
+    )
+    .unwrap();
+    assert_eq!(verified.signer, Signer::Key(key.verifying_key().id()));
     assert_eq!(verified.statement, Statement::about(&bundle));
 }
 
@@ -36,7 +41,7 @@ fn a_signature_cannot_be_moved_to_anything_else() {
         ("example", "com.example.a", "1.0.1"),
     ] {
         assert!(matches!(
-            verify(&envelope, &bundle(publisher, name, version), &trust),
+            verify(&envelope, &bundle(publisher, name, version), Policy::now(&trust)),
             Err(Rejected::Subject(_))
         ));
     }
@@ -48,17 +53,17 @@ fn a_stranger_an_unknown_publisher_and_a_key_of_another_publisher_are_rejected()
     let bundle = bundle("example", "com.example.a", "1.0.0");
     let envelope = sign(&bundle, &theirs).to_json();
     assert!(matches!(
-        verify(&envelope, &bundle, &trusting("example", &ours)),
-        Err(Rejected::Key(_))
+        verify(&envelope, &bundle, Policy::now(&trusting("example", &ours))),
+        Err(Rejected::Signer(_))
     ));
     assert!(matches!(
-        verify(&envelope, &bundle, &trusting("exampl", &theirs)),
+        verify(&envelope, &bundle, Policy::now(&trusting("exampl", &theirs))),
         Err(Rejected::Publisher(_))
     ));
     let theirs_elsewhere = trusting("example", &ours).with_key("other".parse().unwrap(), theirs.verifying_key());
     assert!(matches!(
-        verify(&envelope, &bundle, &theirs_elsewhere),
-        Err(Rejected::Key(_))
+        verify(&envelope, &bundle, Policy::now(&theirs_elsewhere)),
+        Err(Rejected::Signer(_))
     ));
 }
 
@@ -71,9 +76,9 @@ fn no_signature_an_empty_one_and_nonsense_are_rejected() {
     let stripped = r#"{"payloadType":"x","payload":"","signatures":[]}"#;
     let wrong_type = good.replace("vnd.alga.release", "vnd.alga.other");
     for bad in ["", "null", " ", "{}", stripped, &wrong_type] {
-        assert!(verify(bad.as_bytes(), &bundle, &trust).is_err(), "{bad}");
+        assert!(verify(bad.as_bytes(), &bundle, Policy::now(&trust)).is_err(), "{bad}");
     }
-    assert!(verify(&vec![b' '; 65 * 1024], &bundle, &trust).is_err());
+    assert!(verify(&vec![b' '; 257 * 1024], &bundle, Policy::now(&trust)).is_err());
 }
 
 #[test]
@@ -86,7 +91,7 @@ fn one_changed_bit_of_a_valid_envelope_never_verifies_as_something_else() {
         for bit in 0..8 {
             let mut bad = good.clone();
             bad[position] ^= 1 << bit;
-            if let Ok(verified) = verify(&bad, &bundle, &trust) {
+            if let Ok(verified) = verify(&bad, &bundle, Policy::now(&trust)) {
                 assert_eq!(verified.statement, Statement::about(&bundle), "byte {position}");
             }
         }
@@ -98,7 +103,10 @@ fn keys_survive_their_files() {
     let key = SigningKey::generate().unwrap();
     let again = SigningKey::from_pem(&key.to_pem().unwrap()).unwrap();
     assert_eq!(again.verifying_key(), key.verifying_key());
-    let trust = TrustBundle::json_for(&"example".parse().unwrap(), &key).unwrap();
+    let trust = crate::TrustFile::of(&"example".parse().unwrap(), &key)
+        .unwrap()
+        .to_json()
+        .unwrap();
     assert!(
         TrustBundle::parse(trust.as_bytes())
             .unwrap()
@@ -117,8 +125,8 @@ fn a_release_signed_with_p_256_verifies_and_survives_pem() {
     let public = crate::VerifyingKey::from_pem(&read.verifying_key().to_pem().unwrap()).unwrap();
     let trust = TrustBundle::default().with_key("example".parse().unwrap(), public);
     assert_eq!(
-        verify(&envelope, &bundle, &trust).unwrap().key,
-        key.verifying_key().id()
+        verify(&envelope, &bundle, Policy::now(&trust)).unwrap().signer,
+        Signer::Key(key.verifying_key().id())
     );
 }
 
@@ -161,7 +169,14 @@ fn one_changed_bit_anywhere_in_a_signed_release_is_rejected() {
             changed[bit / 8] ^= 1 << (bit % 8);
             assert!(!key.verifying_key().verifies(&message, &changed), "bit {bit}");
         }
-        assert!(verify(&sign(&bundle, &key).to_json(), &bundle, &trusting("example", &key)).is_ok());
+        assert!(
+            verify(
+                &sign(&bundle, &key).to_json(),
+                &bundle,
+                Policy::now(&trusting("example", &key))
+            )
+            .is_ok()
+        );
     }
 }
 

@@ -1,0 +1,89 @@
+//! `alga trust`: the trust bundle, and revocation lists.
+
+mod bundle;
+mod revoke;
+
+use crate::client::OperatorArguments;
+use crate::files::{TRUST, read};
+use crate::outcome::Outcome;
+use crate::printer::Printer;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    /// The trust bundle
+    #[arg(long, global = true, env = "SIGNING_TRUST_BUNDLE", default_value = TRUST)]
+    trust: PathBuf,
+    #[command(flatten)]
+    operator: OperatorArguments,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show who is trusted for which publisher
+    Show,
+    /// Trust a key for a publisher
+    Key(bundle::Key),
+    /// Trust a key no longer from a time on; releases received before stay good
+    Retire(bundle::Retirement),
+    /// Add a private certificate authority
+    Authority(bundle::AuthorityFiles),
+    /// Trust a name in certificates of an authority for a publisher
+    Certificate(bundle::CertificateRule),
+    /// Add a sigstore deployment: its trusted_root.json
+    SigstoreRoot {
+        /// The file
+        file: PathBuf,
+    },
+    /// Trust an identity without a key for a publisher
+    Identity(bundle::IdentityRule),
+    /// Let a key sign revocation lists
+    RevocationKey {
+        /// A public key, or a private one whose public half is taken (PEM)
+        file: PathBuf,
+    },
+    /// Sign the next revocation list: all that the previous one revoked, and more
+    Revoke(revoke::Revocation),
+    /// Send a signed revocation list to a server, which judges by it at once
+    Send {
+        /// The signed list
+        file: PathBuf,
+    },
+    /// Show the revocation list that a server judges by
+    Revocations,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let path = &arguments.trust;
+    match &arguments.action {
+        Action::Show => bundle::show(path, printer),
+        Action::Key(key) => bundle::change(path, printer, |file| key.apply(file)),
+        Action::Retire(retirement) => bundle::change(path, printer, |file| retirement.apply(file)),
+        Action::Authority(files) => bundle::change(path, printer, |file| files.apply(file)),
+        Action::Certificate(rule) => bundle::change(path, printer, |file| rule.apply(file)),
+        Action::SigstoreRoot { file } => bundle::change(path, printer, |trust| bundle::add_root(trust, file)),
+        Action::Identity(rule) => bundle::change(path, printer, |file| rule.apply(file)),
+        Action::RevocationKey { file } => {
+            bundle::change(path, printer, |trust| bundle::add_revocation_key(trust, file))
+        }
+        Action::Revoke(revocation) => revoke::sign(revocation, path, printer),
+        Action::Send { file } => {
+            let list = read(file, "`alga trust revoke` signs one")?;
+            let taken = arguments
+                .operator
+                .send("POST", "/v1/registry/revocations", "application/json", list)?;
+            printer.facts(&taken, || revoke::described(&taken));
+            Ok(())
+        }
+        Action::Revocations => {
+            let present = arguments
+                .operator
+                .send("GET", "/v1/registry/revocations", "", Vec::new())?;
+            printer.facts(&present, || revoke::described(&present));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Changes to the trust bundle. A change that makes a bundle which a server would not take is not written.
+
+use crate::files::{read, write};
+use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
+use alga_bundle::PublisherName;
+use alga_signing::{
+    KeylessRoot, SigningKey, TrustBundle, TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey,
+    VerifyingKey,
+};
+use clap::Args;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Key {
+    /// Whose releases it may sign
+    #[arg(long)]
+    publisher: PublisherName,
+    /// A public key, cosign's too, or a private one whose public half is taken (PEM)
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Retirement {
+    /// Whose key it is
+    #[arg(long)]
+    publisher: PublisherName,
+    /// The key's id, as `alga trust show` prints it
+    key: String,
+    /// From when on it is not trusted (default: now)
+    #[arg(long)]
+    at: Option<Timestamp>,
+}
+
+#[derive(Args)]
+pub(crate) struct AuthorityFiles {
+    /// How rules refer to it
+    #[arg(long)]
+    name: String,
+    /// Its root certificate (PEM); may be given several times
+    #[arg(long = "root", required = true)]
+    roots: Vec<PathBuf>,
+    /// A list of revoked certificates (PEM). With one, certificates that no current list clears are refused
+    #[arg(long = "revocation-list")]
+    revocation_lists: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct CertificateRule {
+    /// Whose releases may be signed so
+    #[arg(long)]
+    publisher: PublisherName,
+    /// The authority's name in the trust bundle
+    #[arg(long)]
+    authority: String,
+    /// The certificate's one name, exactly: mail address, DNS name or URI
+    #[arg(long)]
+    identity: String,
+}
+
+#[derive(Args)]
+pub(crate) struct IdentityRule {
+    /// Whose releases may be signed so
+    #[arg(long)]
+    publisher: PublisherName,
+    /// Who vouches for the identity, exactly: the issuer's URL
+    #[arg(long)]
+    issuer: String,
+    /// Mail address or URI of a workflow, exactly
+    #[arg(long)]
+    identity: String,
+}
+
+impl Key {
+    pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
+        trust
+            .add_key(&self.publisher, &public_key(&self.file)?)
+            .ours("adding a key")
+    }
+}
+
+impl Retirement {
+    pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
+        let keys = &mut trust.publisher(&self.publisher).keys;
+        let Some(key) = keys.iter_mut().find(|key| id_of(key) == self.key) else {
+            let failed = Failed::user(format!("`{}` has no key {}", self.publisher, self.key));
+            return Err(failed.with_hint("`alga trust show` lists the keys"));
+        };
+        key.not_after = Some(self.at.unwrap_or_else(Timestamp::now));
+        Ok(())
+    }
+}
+
+impl AuthorityFiles {
+    pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
+        let texts = |paths: &[PathBuf]| -> Outcome<Vec<String>> { paths.iter().map(|path| text(path)).collect() };
+        trust.authorities.push(TrustedAuthority {
+            name: self.name.clone(),
+            roots: texts(&self.roots)?,
+            revocation_lists: texts(&self.revocation_lists)?,
+        });
+        Ok(())
+    }
+}
+
+impl CertificateRule {
+    pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
+        trust.publisher(&self.publisher).certificates.push(TrustedCertificate {
+            authority: self.authority.clone(),
+            identity: self.identity.clone(),
+        });
+        Ok(())
+    }
+}
+
+impl IdentityRule {
+    pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
+        trust.publisher(&self.publisher).keyless.push(TrustedIdentity {
+            issuer: self.issuer.clone(),
+            identity: self.identity.clone(),
+        });
+        Ok(())
+    }
+}
+
+pub(crate) fn add_root(trust: &mut TrustFile, path: &Path) -> Outcome {
+    let text = text(path)?;
+    KeylessRoot::from_json(&text).user(&path.display().to_string())?;
+    trust
+        .sigstore_roots
+        .push(serde_json::from_str(&text).user(&path.display().to_string())?);
+    Ok(())
+}
+
+pub(crate) fn add_revocation_key(trust: &mut TrustFile, path: &Path) -> Outcome {
+    let pem = public_key(path)?.to_pem().ours("writing a key")?;
+    trust.revocation_keys.push(pem);
+    Ok(())
+}
+
+/// Reads the bundle, or begins one, applies the change, judges the result as a server would, and writes it.
+pub(crate) fn change(path: &Path, printer: &Printer, apply: impl FnOnce(&mut TrustFile) -> Outcome) -> Outcome {
+    let mut file = if path.exists() {
+        open(path)?
+    } else {
+        TrustFile::default()
+    };
+    apply(&mut file)?;
+    if !file.publishers.is_empty() {
+        TrustBundle::from_file(&file).user("the trust bundle would not be taken by a server")?;
+    }
+    let json = file.to_json().ours("writing a trust bundle")?;
+    write(path, format!("{json}\n").as_bytes())?;
+    print(&file, printer);
+    Ok(())
+}
+
+pub(crate) fn show(path: &Path, printer: &Printer) -> Outcome {
+    print(&open(path)?, printer);
+    Ok(())
+}
+
+fn open(path: &Path) -> Outcome<TrustFile> {
+    TrustFile::parse(&read(path, "`alga keygen` writes one")?).user(&path.display().to_string())
+}
+
+fn print(file: &TrustFile, printer: &Printer) {
+    let facts = serde_json::to_value(file).unwrap_or_default();
+    printer.facts(&facts, || {
+        let mut lines = Vec::new();
+        for publisher in &file.publishers {
+            lines.push(publisher.name.to_string());
+            lines.extend(
+                publisher
+                    .keys
+                    .iter()
+                    .map(|key| format!("  key {}{}", id_of(key), validity(key))),
+            );
+            let certificates = publisher.certificates.iter();
+            lines.extend(certificates.map(|rule| format!("  certificate {} {}", rule.authority, rule.identity)));
+            lines.extend(
+                publisher
+                    .keyless
+                    .iter()
+                    .map(|rule| format!("  keyless {} {}", rule.issuer, rule.identity)),
+            );
+        }
+        let authority = |authority: &TrustedAuthority| {
+            format!(
+                "authority {}, {} revocation lists",
+                authority.name,
+                authority.revocation_lists.len()
+            )
+        };
+        lines.extend(file.authorities.iter().map(authority));
+        lines.push(format!(
+            "{} sigstore deployments, {} revocation keys",
+            file.sigstore_roots.len(),
+            file.revocation_keys.len()
+        ));
+        lines.join("\n")
+    });
+}
+
+fn validity(key: &TrustedKey) -> String {
+    let from = key.not_before.map(|time| format!(" from {time}")).unwrap_or_default();
+    let until = key.not_after.map(|time| format!(" until {time}")).unwrap_or_default();
+    format!("{from}{until}")
+}
+
+fn id_of(key: &TrustedKey) -> String {
+    VerifyingKey::from_pem(&key.public_key).map_or_else(|_| "(unreadable)".to_owned(), |key| key.id().to_string())
+}
+
+pub(crate) fn text(path: &Path) -> Outcome<String> {
+    Ok(String::from_utf8_lossy(&read(path, "")?).into_owned())
+}
+
+fn public_key(path: &Path) -> Outcome<VerifyingKey> {
+    let pem = text(path)?;
+    match SigningKey::from_pem(&pem) {
+        Ok(private) => Ok(private.verifying_key()),
+        Err(_) => VerifyingKey::from_pem(&pem).user(&path.display().to_string()),
+    }
+}

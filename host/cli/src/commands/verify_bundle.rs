@@ -1,0 +1,70 @@
+use crate::files::read;
+use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
+use alga_bundle::Digest;
+use alga_signing::{ArtifactSigner, KeylessIdentity, KeylessRoot, SignedArtifact, verify_artifact};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Checks certificate chain, certificate log, transparency log, time, identity and signature. Nothing is fetched.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The sigstore bundle (v0.1 to v0.3)
+    #[arg(long)]
+    bundle: PathBuf,
+    /// Who must have signed, exactly: a mail address, or the URI of a workflow
+    #[arg(long, requires = "certificate_oidc_issuer")]
+    certificate_identity: Option<String>,
+    /// Who vouched for that identity, exactly: the issuer's URL
+    #[arg(long, requires = "certificate_identity")]
+    certificate_oidc_issuer: Option<String>,
+    /// Whose key must have signed (PEM), for bundles without a certificate
+    #[arg(long, conflicts_with = "certificate_identity")]
+    key: Option<PathBuf>,
+    /// The trusted root (`trusted_root.json`)
+    #[arg(long)]
+    trusted_root: PathBuf,
+    /// The file that was signed, or its digest as sha256:<64 hexadecimal digits>
+    file_or_digest: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let root = String::from_utf8_lossy(&read(&arguments.trusted_root, "")?).into_owned();
+    let root = KeylessRoot::from_json(&root).user(&arguments.trusted_root.display().to_string())?;
+    let bundle = String::from_utf8_lossy(&read(&arguments.bundle, "")?).into_owned();
+    let key = match &arguments.key {
+        Some(path) => Some(String::from_utf8_lossy(&read(path, "")?).into_owned()),
+        None => None,
+    };
+    let signer = match (
+        &key,
+        &arguments.certificate_identity,
+        &arguments.certificate_oidc_issuer,
+    ) {
+        (Some(pem), ..) => ArtifactSigner::Key(pem),
+        (None, Some(identity), Some(issuer)) => ArtifactSigner::Keyless(KeylessIdentity { issuer, identity }),
+        _ => {
+            let failed = Failed::user("who must have signed is not said");
+            return Err(failed.with_hint("pass --certificate-identity and --certificate-oidc-issuer, or --key"));
+        }
+    };
+    let bytes;
+    let artifact = if arguments.file_or_digest.starts_with("sha256:") {
+        SignedArtifact::Digest(
+            arguments
+                .file_or_digest
+                .parse::<Digest>()
+                .user(&arguments.file_or_digest)?,
+        )
+    } else {
+        bytes = read(&PathBuf::from(&arguments.file_or_digest), "")?;
+        SignedArtifact::Bytes(&bytes)
+    };
+    let time = verify_artifact(&root, &bundle, artifact, signer).user(&arguments.bundle.display().to_string())?;
+    printer.facts(&json!({ "verified": true, "signedAt": time }), || {
+        let time = time.map(|time| format!(", signed at {time}")).unwrap_or_default();
+        format!("verified{time}")
+    });
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Revocation lists. A list is kept in the database, then on this host's disk, then it is judged by, then it is acknowledged.
+
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_errors::{Code, Problem};
+use alga_signing::{RevocationError, RevocationList};
+use alga_store::StoredRevocations;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The list that is judged by.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Present {
+    /// 0 before the first list.
+    epoch: u64,
+    list: Option<RevocationList>,
+    /// The next list is late: nothing is published or installed until it comes.
+    is_overdue: bool,
+}
+
+pub(crate) async fn show(State(parts): State<Arc<RegistryParts>>) -> Json<Present> {
+    let list = parts.trust.revocations();
+    Json(Present {
+        epoch: list.as_ref().map_or(0, |list| list.epoch),
+        list: list.map(Arc::unwrap_or_clone),
+        is_overdue: parts.trust.is_overdue(),
+    })
+}
+
+pub(crate) async fn take(
+    State(parts): State<Arc<RegistryParts>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Present>), Failure> {
+    let refused = |error: RevocationError| {
+        let code = match error {
+            RevocationError::Signature => Code::SignatureRejected,
+            RevocationError::Epoch { .. } => Code::Conflict,
+            _ => Code::BadRequest,
+        };
+        Problem::new(code, error.to_string())
+    };
+    let list = parts.trust.read_revocations(&body).map_err(refused)?;
+    let newest = parts.database.newest_revocations().await?;
+    list.may_follow(newest.map_or(0, |newest| newest.epoch), Timestamp::now())
+        .map_err(refused)?;
+    let stored = StoredRevocations {
+        epoch: list.epoch,
+        envelope: String::from_utf8_lossy(&body).into_owned(),
+    };
+    parts.database.add_revocations(&stored).await?;
+    let file = parts.revocation_file.clone();
+    let written = tokio::task::spawn_blocking(move || file.write(&stored)).await;
+    written.map_err(Problem::internal)??;
+    tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "judging by a new revocation list");
+    parts.trust.take_revocations(list);
+    (parts.on_install)();
+    Ok((StatusCode::CREATED, show(State(parts)).await))
+}
+
+/// Nothing new is let in while it cannot be known what was revoked.
+pub(super) fn not_overdue(parts: &RegistryParts) -> Result<(), Problem> {
+    if !parts.trust.is_overdue() {
+        return Ok(());
+    }
+    let problem = Problem::new(
+        Code::RevocationsOverdue,
+        "the revocation list is out of date, so nothing new is taken",
+    );
+    Err(problem.with_hint("sign a newer list with `alga trust revoke` and send it with `alga trust send`"))
+}

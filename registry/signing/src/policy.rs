@@ -1,0 +1,102 @@
+//! What all parts of a process judge releases by, and the one place where it changes.
+
+use crate::{Policy, Receipt, Rejected, RevocationError, RevocationList, TrustBundle, Verified, VerifyingKey, verify};
+use alga_bundle::Bundle;
+use jiff::Timestamp;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Trust bundle, the registry's own key, and the newest revocation list.
+pub struct TrustPolicy {
+    trust: TrustBundle,
+    registry: VerifyingKey,
+    revocations: RwLock<Option<Arc<RevocationList>>>,
+    generation: AtomicU64,
+}
+
+impl TrustPolicy {
+    /// A policy without a revocation list yet. `registry` verifies receipts.
+    #[must_use]
+    pub fn new(trust: TrustBundle, registry: VerifyingKey) -> Self {
+        Self {
+            trust,
+            registry,
+            revocations: RwLock::new(None),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Verifies a release that comes now.
+    ///
+    /// # Errors
+    /// See [`verify`].
+    pub fn verify_new(&self, signatures: &[u8], bundle: &Bundle) -> Result<Verified, Rejected> {
+        self.verify_at(signatures, bundle, Timestamp::now())
+    }
+
+    /// Verifies a release that is kept, by the time on its receipt; one without a receipt is judged as if it came now.
+    ///
+    /// # Errors
+    /// See [`verify`].
+    pub fn verify_kept(
+        &self,
+        signatures: &[u8],
+        receipt: Option<&[u8]>,
+        bundle: &Bundle,
+    ) -> Result<Verified, Rejected> {
+        let receipt = receipt.and_then(|receipt| Receipt::read(receipt, &self.registry, bundle.digest()));
+        let at = receipt.map_or_else(Timestamp::now, |receipt| receipt.received_at);
+        self.verify_at(signatures, bundle, at)
+    }
+
+    fn verify_at(&self, signatures: &[u8], bundle: &Bundle, at: Timestamp) -> Result<Verified, Rejected> {
+        let revocations = self.revocations();
+        let policy = Policy {
+            trust: &self.trust,
+            revocations: revocations.as_deref(),
+            at,
+        };
+        verify(signatures, bundle, policy)
+    }
+
+    /// The registry's public key.
+    #[must_use]
+    pub fn registry(&self) -> &VerifyingKey {
+        &self.registry
+    }
+
+    /// Reads a signed list without taking it.
+    ///
+    /// # Errors
+    /// When nobody who may revoke signed it, or it is no list.
+    pub fn read_revocations(&self, envelope: &[u8]) -> Result<RevocationList, RevocationError> {
+        RevocationList::read(envelope, &self.trust)
+    }
+
+    /// Judges by this list from now on, if it is newer than the present one.
+    pub fn take_revocations(&self, list: RevocationList) {
+        let mut present = self.revocations.write().unwrap_or_else(PoisonError::into_inner);
+        if present.as_ref().is_none_or(|present| present.epoch < list.epoch) {
+            *present = Some(Arc::new(list));
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// The list that is judged by.
+    #[must_use]
+    pub fn revocations(&self) -> Option<Arc<RevocationList>> {
+        self.revocations.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes with every list: what was verified in an older generation is verified again.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether lists have stopped arriving: nothing new is let in then.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        self.revocations().is_some_and(|list| list.is_overdue(Timestamp::now()))
+    }
+}

@@ -1,0 +1,258 @@
+//! Signed lists of what is no longer believed.
+
+use alga_harness::{Answer, Release, World, component};
+use alga_signing::{RevocationList, RevokedBundle, RevokedSigner, SigningKey, sign_revocations};
+use axum::body::Body;
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const PATH: &str = "/v1/registry/revocations";
+
+/// A world that trusts the world's own key for publisher `example`, and one key for revocations.
+async fn world() -> (World, SigningKey, SigningKey) {
+    let (publisher, revoker) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let trust = trust(&publisher, &revoker);
+    (
+        World::with_settings(&[("trust_bundle", &trust.to_string())]).await,
+        publisher,
+        revoker,
+    )
+}
+
+fn trust(publisher: &SigningKey, revoker: &SigningKey) -> Value {
+    json!({
+        "publishers": [{ "name": "example", "keys": [{ "publicKey": publisher.verifying_key().to_pem().unwrap() }] }],
+        "revocationKeys": [revoker.verifying_key().to_pem().unwrap()],
+    })
+}
+
+fn list(epoch: u64) -> RevocationList {
+    let now = Timestamp::now();
+    RevocationList {
+        epoch,
+        issued_at: now,
+        expires_at: now + SignedDuration::from_hours(24 * 7),
+        bundles: vec![],
+        signers: vec![],
+    }
+}
+
+async fn take(world: &World, list: &RevocationList, key: &SigningKey) -> Answer {
+    let request = Request::post(PATH).header("authorization", format!("Bearer {}", world.administrator_token()));
+    world
+        .send(request.body(Body::from(sign_revocations(list, key).to_json())).unwrap())
+        .await
+}
+
+fn release(key: &SigningKey, version: &str) -> Release {
+    Release::new(
+        key,
+        &Release::manifest("com.example.listed", version, &[]),
+        &component("answers_ok"),
+    )
+}
+
+#[tokio::test]
+async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
+    let (world, publisher, revoker) = world().await;
+    let (bad, good) = (release(&publisher, "1.0.0"), {
+        let manifest = Release::manifest("com.example.other", "1.0.0", &[]);
+        Release::new(&publisher, &manifest, &component("answers_ok"))
+    });
+    let mut requests = Vec::new();
+    for release in [&bad, &good] {
+        world.publish(release).await;
+        let install = world.install("acme", release, &[]).await;
+        requests.push(world.request_for(&install.json()));
+    }
+    assert_eq!(world.execute(&requests[0]).await.status, 200);
+    let revoked = RevokedBundle {
+        content_hash: bad.content_hash(),
+        reason: "steals tea".into(),
+    };
+    let answer = take(
+        &world,
+        &RevocationList {
+            bundles: vec![revoked],
+            ..list(1)
+        },
+        &revoker,
+    )
+    .await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let answer = world.execute(&requests[0]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (410, "version_revoked")
+    );
+    assert_eq!(world.execute(&requests[1]).await.status, 200);
+    let again = world.publish_bytes(&bad.bundle, Some(&bad.signatures)).await;
+    assert_eq!(again.code(), "signature_rejected");
+    let installed = world.install("other", &bad, &[]).await;
+    assert_eq!(installed.code(), "version_revoked");
+}
+
+#[tokio::test]
+async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
+    let (world, publisher, revoker) = world().await;
+    let before = release(&publisher, "1.0.0");
+    world.publish(&before).await;
+    let since = Timestamp::now() + SignedDuration::from_millis(1);
+    while Timestamp::now() < since {
+        tokio::task::yield_now().await;
+    }
+    let signer = publisher.verifying_key().id().to_string();
+    let revoked = RevokedSigner {
+        signer,
+        since,
+        reason: "key was lost".into(),
+    };
+    let answer = take(
+        &world,
+        &RevocationList {
+            signers: vec![revoked],
+            ..list(1)
+        },
+        &revoker,
+    )
+    .await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let after = release(&publisher, "1.0.1");
+    assert_eq!(
+        world.publish_bytes(&after.bundle, Some(&after.signatures)).await.code(),
+        "signature_rejected"
+    );
+    assert_eq!(world.install("acme", &before, &[]).await.status, 201);
+}
+
+#[tokio::test]
+async fn old_lists_far_ones_and_those_of_strangers_are_not_taken() {
+    let (world, publisher, revoker) = world().await;
+    assert_eq!(take(&world, &list(5), &revoker).await.status, 201);
+    let over = RevocationList {
+        expires_at: Timestamp::now() - SignedDuration::from_secs(1),
+        ..list(6)
+    };
+    for (what, list, key, code) in [
+        ("played back", list(5), &revoker, "conflict"),
+        ("older", list(4), &revoker, "conflict"),
+        ("far ahead", list(5 + 1001), &revoker, "conflict"),
+        ("at the end of all numbers", list(u64::MAX), &revoker, "conflict"),
+        ("over", over, &revoker, "bad_request"),
+        ("by a publisher", list(6), &publisher, "signature_rejected"),
+        (
+            "by a stranger",
+            list(6),
+            &SigningKey::generate().unwrap(),
+            "signature_rejected",
+        ),
+    ] {
+        assert_eq!(take(&world, &list, key).await.code(), code, "{what}");
+    }
+    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 5);
+    assert_eq!(take(&world, &list(6), &revoker).await.status, 201);
+}
+
+#[tokio::test]
+async fn of_many_lists_at_once_the_epoch_only_grows() {
+    let (world, _, revoker) = world().await;
+    let (world, revoker) = (Arc::new(world), Arc::new(revoker));
+    let tasks: Vec<_> = (1..=20)
+        .map(|epoch| {
+            let (world, revoker) = (Arc::clone(&world), Arc::clone(&revoker));
+            tokio::spawn(async move {
+                let answer = take(&world, &list(epoch), &revoker).await;
+                (epoch, answer.status.as_u16(), answer.text())
+            })
+        })
+        .collect();
+    let mut taken = 0;
+    for task in tasks {
+        let (epoch, status, text) = task.await.unwrap();
+        assert!(status == 201 || status == 409, "{epoch}: {text}");
+        taken = taken.max(if status == 201 { epoch } else { 0 });
+    }
+    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], taken);
+}
+
+#[tokio::test]
+async fn a_list_survives_a_restart() {
+    let (world, publisher, revoker) = world().await;
+    let release = release(&publisher, "1.0.0");
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await.json();
+    let revoked = RevokedBundle {
+        content_hash: release.content_hash(),
+        reason: "bad".into(),
+    };
+    take(
+        &world,
+        &RevocationList {
+            bundles: vec![revoked],
+            ..list(3)
+        },
+        &revoker,
+    )
+    .await;
+    let world = world.restart().await;
+    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 3);
+    assert_eq!(
+        world.execute(&world.request_for(&install)).await.code(),
+        "version_revoked"
+    );
+}
+
+/// R12.
+#[tokio::test]
+async fn a_database_put_back_to_before_a_revocation_does_not_start_until_the_operator_says_so() {
+    let (world, _, revoker) = world().await;
+    take(&world, &list(1), &revoker).await;
+    // This host has seen epoch 2; the database it finds knows 1.
+    let newer = sign_revocations(&list(2), &revoker).to_json();
+    std::fs::write(world.folder().join("revocations.json"), newer).unwrap();
+    let stopped = world.stop().await;
+    let Err(error) = stopped.start_with(&[]).await else {
+        panic!("it started")
+    };
+    assert!(
+        error.contains("put back to an older state") && error.contains("ALGA_ADOPT_REVOCATIONS"),
+        "{error}"
+    );
+    let world = stopped.start_with(&[("adopt_revocations", "true")]).await.unwrap();
+    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 2);
+    assert_eq!(take(&world, &list(2), &revoker).await.code(), "conflict");
+}
+
+#[tokio::test]
+async fn a_host_that_starts_with_a_list_that_is_long_over_lets_nothing_new_in_and_runs_what_is_installed() {
+    let (world, publisher, revoker) = world().await;
+    let first = release(&publisher, "1.0.0");
+    world.publish(&first).await;
+    let install = world.install("acme", &first, &[]).await.json();
+    let over = RevocationList {
+        expires_at: Timestamp::now() - SignedDuration::from_hours(25),
+        ..list(1)
+    };
+    std::fs::write(
+        world.folder().join("revocations.json"),
+        sign_revocations(&over, &revoker).to_json(),
+    )
+    .unwrap();
+    let world = world
+        .stop()
+        .await
+        .start_with(&[("adopt_revocations", "true")])
+        .await
+        .unwrap();
+    assert_eq!(world.execute(&world.request_for(&install)).await.status, 200);
+    let next = release(&publisher, "1.0.1");
+    assert_eq!(
+        world.publish_bytes(&next.bundle, Some(&next.signatures)).await.code(),
+        "revocations_overdue"
+    );
+    assert_eq!(world.install("other", &first, &[]).await.code(), "revocations_overdue");
+    assert_eq!(take(&world, &list(2), &revoker).await.status, 201);
+    world.publish(&next).await;
+}
