@@ -8,6 +8,7 @@ mod execute_works;
 mod gateway;
 mod lifecycle;
 mod load;
+mod objects;
 mod postgres;
 mod registry;
 mod revocations;

@@ -2,6 +2,7 @@
 //! `alga serve`; flags win over the environment, the environment over the file, the file over the default.
 
 use alga_bundle::TenantId;
+use alga_store::S3Settings;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -44,6 +45,12 @@ settings! {
     port = "PORT", "port to listen on; 0 takes a free one (default 8700)";
     data = "ALGA_DATA", "folder for database, bundles and keys (default ./alga-data)";
     database = "ALGA_DATABASE", "postgres://user@host/database; without it, an SQLite file in the data folder";
+    s3_bucket = "STORAGE_S3_BUCKET", "bucket of an S3-compatible store for bundles; without it, the data folder";
+    s3_prefix = "STORAGE_S3_PREFIX", "folder in the bucket (default: its root)";
+    s3_endpoint = "STORAGE_S3_ENDPOINT", "URL of the store, for others than the cloud of that name";
+    s3_region = "STORAGE_S3_REGION", "region of the bucket (default us-east-1)";
+    s3_access_key = "STORAGE_S3_ACCESS_KEY", "key id; without it, what the machine's environment grants";
+    s3_secret_key = "STORAGE_S3_SECRET_KEY", "secret of that key";
     trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
     adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "true: after the database was restored, put this host's newer revocation list back into it (default false)";
     dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
@@ -66,6 +73,8 @@ pub struct Config {
     pub data: PathBuf,
     /// A Postgres URL; none for SQLite.
     pub database: Option<String>,
+    /// An S3-compatible store; none for the data folder.
+    pub s3: Option<S3Settings>,
     /// Path or inline JSON.
     pub trust_bundle: Option<String>,
     /// Put this host's newer revocation list back into a restored database.
@@ -180,6 +189,7 @@ impl Config {
         let config = Self {
             listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
             database: sources.text("database").map(|(_, text)| text),
+            s3: s3(&sources)?,
             trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
             adopt_revocations: sources.parse("adopt_revocations")?.unwrap_or(false),
             dev: sources.parse("dev")?.unwrap_or(false),
@@ -228,6 +238,29 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+fn s3(sources: &Sources<'_>) -> Result<Option<S3Settings>, ConfigError> {
+    let text = |key| sources.text(key).map(|(_, text)| text);
+    let Some(bucket) = text("s3_bucket") else {
+        return Ok(None);
+    };
+    let credentials = match (text("s3_access_key"), text("s3_secret_key")) {
+        (Some(id), Some(secret)) => Some((id, secret)),
+        (None, None) => None,
+        _ => {
+            return Err(ConfigError::Contradiction(
+                "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY are set together or not at all",
+            ));
+        }
+    };
+    Ok(Some(S3Settings {
+        bucket,
+        prefix: text("s3_prefix"),
+        endpoint: text("s3_endpoint"),
+        region: text("s3_region"),
+        credentials,
+    }))
 }
 
 fn compiler_beside_us() -> PathBuf {

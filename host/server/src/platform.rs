@@ -7,16 +7,21 @@ use alga_engine::{
     CacheError, CompileError, Compiler, CompilerLimits, ComponentFactory, Engine, EngineError, MachineCodeCache,
     PoolSettings,
 };
+use alga_errors::chain;
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
 use alga_registry_api::RegistryParts;
 use alga_signing::{RevocationError, TrustBundle, TrustError, TrustPolicy};
-use alga_store::{BlobStore, Database, RevocationFile, StoreError};
+use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often garbage is collected: it is a day old by then, so an hour more is nothing.
+const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 
 /// All parts in one process, on SQLite and a local folder.
 pub struct Platform {
@@ -25,6 +30,8 @@ pub struct Platform {
     /// The runner's service, for draining and figures.
     pub execute: Arc<ExecuteService>,
     database: Database,
+    blobs: BlobStore,
+    staging: Staging,
     factory: ComponentFactory,
     trust: Arc<TrustPolicy>,
 }
@@ -63,6 +70,7 @@ struct Shared {
     revocation_file: RevocationFile,
     database: Database,
     blobs: BlobStore,
+    staging: Staging,
     engine: Engine,
     factory: ComponentFactory,
 }
@@ -81,6 +89,8 @@ impl Platform {
         let registry = registry(&shared, installs);
         let Shared {
             database,
+            blobs,
+            staging,
             factory,
             trust,
             ..
@@ -89,6 +99,8 @@ impl Platform {
             router: with_fallbacks(runner.merge(gateway).merge(registry)),
             execute,
             database,
+            blobs,
+            staging,
             factory,
             trust,
         })
@@ -106,6 +118,24 @@ impl Platform {
     /// When the compiler does not run or is of another version.
     pub async fn check_compiler(&self) -> Result<(), CompileError> {
         self.factory.probe().await
+    }
+
+    /// Removes, every hour and for ever, what was put and never published and uploads that nobody continues.
+    pub async fn keep_tidy(&self) {
+        let mut hours = tokio::time::interval(TIDY_INTERVAL);
+        loop {
+            hours.tick().await;
+            match collect_garbage(&self.database, &self.blobs, CLAIM_GRACE).await {
+                Ok(bundles) => tracing::info!(bundles, "collected garbage"),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "could not collect garbage; the next hour tries again")
+                }
+            }
+            match self.staging.sweep(UPLOAD_LIFE) {
+                Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
+                Err(error) => tracing::warn!(error = %chain(&error), "could not sweep uploads"),
+            }
+        }
     }
 
     /// Ends connections to the database, finishing what is under way.
@@ -150,7 +180,11 @@ impl Shared {
             trust,
             revocation_file,
             database,
-            blobs: BlobStore::local(&config.data.join("bundles"))?,
+            blobs: match &config.s3 {
+                Some(settings) => BlobStore::s3(settings)?,
+                None => BlobStore::local(&config.data.join("bundles"))?,
+            },
+            staging: Staging::open(&config.data.join("staging"))?,
             factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
             engine,
             secrets,
@@ -224,6 +258,7 @@ fn registry(shared: &Shared, installs: Installs) -> Router {
     alga_registry_api::router(RegistryParts {
         database: shared.database.clone(),
         blobs: shared.blobs.clone(),
+        staging: shared.staging.clone(),
         trust: Arc::clone(&shared.trust),
         registry_key: Arc::clone(&shared.secrets.registry),
         revocation_file: shared.revocation_file.clone(),

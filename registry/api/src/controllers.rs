@@ -1,11 +1,13 @@
 //! One file for each resource.
 
 pub(crate) mod audit;
+pub(crate) mod garbage;
 pub(crate) mod installs;
 pub(crate) mod lifecycle;
 pub(crate) mod publish;
 pub(crate) mod revocations;
 pub(crate) mod states;
+pub(crate) mod uploads;
 pub(crate) mod versions;
 
 use crate::RegistryParts;

@@ -22,6 +22,9 @@ impl From<StoreError> for Failure {
             StoreError::VersionTaken { .. } => {
                 Problem::new(Code::Conflict, message).with_hint("publish the change under a new version")
             }
+            StoreError::BeingCollected | StoreError::Abandoned => {
+                Problem::new(Code::BundleUnavailable, message).retry_after_seconds(5)
+            }
             StoreError::Changed => Problem::new(Code::Conflict, message),
             StoreError::NameTaken { .. } => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),

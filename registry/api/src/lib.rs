@@ -3,6 +3,8 @@
 //! | route | does |
 //! |---|---|
 //! | `POST /v1/registry/extensions` | publishes a release: `multipart/form-data` with `bundle` and `signatures` |
+//! | `POST /v1/registry/uploads`, `GET`, `PATCH`, `DELETE …/{upload}` | sends a bundle in pieces; publish with `upload` in place of `bundle` |
+//! | `POST /v1/registry/garbage` | removes what was put and never published, and uploads that nobody continues |
 //! | `GET /v1/registry/extensions/{name}/versions` | lists versions, newest first |
 //! | `GET /v1/registry/extensions/{name}/versions/{version}` | shows one, with its capability proof |
 //! | `POST …/versions/{version}/yank`, `unyank`, `revoke`, `deprecate` | withdraws one, with a reason |
@@ -24,7 +26,7 @@ mod page;
 use alga_auth::AdministratorToken;
 use alga_engine::ComponentFactory;
 use alga_signing::{SigningKey, TrustPolicy};
-use alga_store::{BlobStore, Database, RevocationFile};
+use alga_store::{BlobStore, Database, RevocationFile, Staging};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -41,6 +43,8 @@ pub struct RegistryParts {
     pub database: Database,
     /// Bundles.
     pub blobs: BlobStore,
+    /// Uploads on their way.
+    pub staging: Staging,
     /// Whose releases are believed.
     pub trust: Arc<TrustPolicy>,
     /// Signs receipts.
@@ -69,6 +73,7 @@ pub fn router(parts: RegistryParts) -> Router {
             "/v1/registry/extensions/{name}/versions/{version}",
             get(controllers::versions::show),
         )
+        .merge(uploads())
         .merge(version_states())
         .merge(installs())
         .route(
@@ -81,6 +86,17 @@ pub fn router(parts: RegistryParts) -> Router {
         .layer(from_fn(page::tagged))
         .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
         .with_state(parts)
+}
+
+fn uploads() -> Router<Arc<RegistryParts>> {
+    use controllers::{garbage, uploads};
+    Router::new()
+        .route("/v1/registry/uploads", post(uploads::begin))
+        .route(
+            "/v1/registry/uploads/{upload}",
+            get(uploads::show).patch(uploads::append).delete(uploads::end),
+        )
+        .route("/v1/registry/garbage", post(garbage::collect))
 }
 
 fn version_states() -> Router<Arc<RegistryParts>> {

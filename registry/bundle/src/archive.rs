@@ -5,18 +5,19 @@
 //! extensions, owners, times, desynchronised sizes, unsorted or repeated paths, trailing data: none of it can be written, so none of
 //! it can be read.
 
+mod read;
+
+pub(crate) use read::{Files, read};
+
 use crate::EntryPath;
-use crate::limits::{BUNDLE_BYTES, CONTENT_BYTES, ENTRIES, EXPANSION_FREE_BYTES, EXPANSION_RATIO, ZSTD_WINDOW_LOG};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
-use std::ops::Range;
+use crate::limits::{BUNDLE_BYTES, CONTENT_BYTES, ENTRIES, ZSTD_WINDOW_LOG};
+use std::collections::BTreeMap;
+use std::io;
 use zstd::zstd_safe;
 
 const BLOCK_BYTES: usize = 512;
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// zstd's own highest without `ultra`: bundles are packed once and read for years.
 const ZSTD_LEVEL: i32 = 19;
-const READ_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Why an archive is not a bundle, or files cannot become one.
 #[derive(Debug, thiserror::Error)]
@@ -67,13 +68,6 @@ pub enum ArchiveError {
     End,
 }
 
-/// The files of an archive: where each is in `content`.
-#[derive(Debug)]
-pub(crate) struct Files {
-    pub(crate) content: Vec<u8>,
-    pub(crate) ranges: BTreeMap<EntryPath, Range<usize>>,
-}
-
 /// Packs files. The same files give the same bytes, on every machine and on every day.
 ///
 /// # Errors
@@ -94,95 +88,21 @@ pub fn pack(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveErro
     }
     let packed = compress(&archive).map_err(ArchiveError::Frame)?;
     // Pair assertion: what this writes, the reader takes.
-    unpack(&packed).map(|_| packed)
+    read::read(packed.as_slice(), packed.len(), |_| false).map(|_| packed)
+}
+
+/// The files of a bundle, whatever they are; a bundle need not be more than an archive for this.
+///
+/// # Errors
+/// When it is not a canonical archive within its limits.
+pub fn unpack(bundle: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
+    read::read(bundle, bundle.len(), |_| true).map(|files| files.kept)
 }
 
 fn compress(archive: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
     compressor.set_parameter(zstd_safe::CParameter::WindowLog(ZSTD_WINDOW_LOG))?;
     compressor.compress(archive)
-}
-
-/// Reads an archive whole or refuses it whole.
-///
-/// 1. size, 2. exactly one frame, 3. decoding under limits, 4. every header canonical, 5. order, 6. the end.
-pub(crate) fn unpack(bundle: &[u8]) -> Result<Files, ArchiveError> {
-    // 1.
-    if bundle.len() > BUNDLE_BYTES {
-        return Err(ArchiveError::TooLarge { actual: bundle.len() });
-    }
-    // 2. A skippable frame has another magic number; a second frame makes the first one shorter than the input.
-    if !bundle.starts_with(&ZSTD_MAGIC) || zstd_safe::find_frame_compressed_size(bundle) != Ok(bundle.len()) {
-        return Err(ArchiveError::NotOneFrame);
-    }
-    // 3.
-    let content = decompress(bundle)?;
-    // 4. to 6.
-    let ranges = index(&content)?;
-    Ok(Files { content, ranges })
-}
-
-fn decompress(bundle: &[u8]) -> Result<Vec<u8>, ArchiveError> {
-    let limit = CONTENT_BYTES.min(bundle.len().saturating_mul(EXPANSION_RATIO).max(EXPANSION_FREE_BYTES));
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bundle)
-        .map_err(ArchiveError::Frame)?
-        .single_frame();
-    decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(ArchiveError::Frame)?;
-    let mut content = Vec::new();
-    loop {
-        let mut chunk = decoder.by_ref().take(READ_CHUNK_BYTES as u64);
-        let read = chunk.read_to_end(&mut content).map_err(ArchiveError::Frame)?;
-        if content.len() > limit {
-            return Err(ArchiveError::Expands { limit });
-        }
-        if read == 0 {
-            return Ok(content);
-        }
-    }
-}
-
-fn index(content: &[u8]) -> Result<BTreeMap<EntryPath, Range<usize>>, ArchiveError> {
-    let mut ranges: BTreeMap<EntryPath, Range<usize>> = BTreeMap::new();
-    let mut folded = BTreeSet::new();
-    let mut position = 0;
-    loop {
-        let header = block(content, position)?;
-        if header.iter().all(|byte| *byte == 0) {
-            return end_is_exact(content, position).map(|()| ranges);
-        }
-        if ranges.len() == ENTRIES {
-            return Err(ArchiveError::TooManyEntries);
-        }
-        let (path, size) = canonical_entry(header, ranges.len())?;
-        let in_order = ranges.last_key_value().is_none_or(|(last, _)| *last < path);
-        if !in_order || !folded.insert(path.folded()) {
-            return Err(ArchiveError::Order { path: path.to_string() });
-        }
-        let start = position + BLOCK_BYTES;
-        let end = start
-            .checked_add(size)
-            .filter(|end| *end <= content.len())
-            .ok_or(ArchiveError::End)?;
-        position = end.next_multiple_of(BLOCK_BYTES);
-        let padding = content.get(end..position).ok_or(ArchiveError::End)?;
-        if padding.iter().any(|byte| *byte != 0) {
-            return Err(ArchiveError::NotCanonical { index: ranges.len() });
-        }
-        ranges.insert(path, start..end);
-    }
-}
-
-fn block(content: &[u8], position: usize) -> Result<&[u8; BLOCK_BYTES], ArchiveError> {
-    content
-        .get(position..)
-        .and_then(<[u8]>::first_chunk)
-        .ok_or(ArchiveError::End)
-}
-
-fn end_is_exact(content: &[u8], position: usize) -> Result<(), ArchiveError> {
-    let rest = content.get(position..).unwrap_or_default();
-    let exact = rest.len() == 2 * BLOCK_BYTES && rest.iter().all(|byte| *byte == 0);
-    exact.then_some(()).ok_or(ArchiveError::End)
 }
 
 /// The path and size of a header, if it is the header that packing writes for them.

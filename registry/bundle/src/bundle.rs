@@ -1,22 +1,25 @@
+use crate::archive::Files;
 use crate::{
     ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest,
     ManifestError, ManifestProblem, ProofError, archive,
 };
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::io::Read;
 
 const MANIFEST_PATH: &str = "manifest.json";
+/// What may be code; the rules of the manifest hold `entry` to it.
+pub(crate) const CODE_SUFFIX: &str = ".wasm";
 
-/// A bundle that has passed every check that its bytes alone allow.
+/// A bundle that has passed every check that its bytes alone allow. It holds the manifest and the code; other files passed by.
 #[derive(Debug)]
 pub struct Bundle {
     digest: Digest,
+    size_bytes: usize,
     manifest: Manifest,
     manifest_digest: Digest,
     proof: CapabilityProof,
-    content: Vec<u8>,
-    ranges: BTreeMap<EntryPath, Range<usize>>,
-    component: Range<usize>,
+    sizes: BTreeMap<EntryPath, usize>,
+    component: Vec<u8>,
 }
 
 /// Why a bundle is refused.
@@ -52,35 +55,45 @@ impl Bundle {
     /// # Errors
     /// The first step that fails, with everything that is wrong in it.
     pub fn read(bytes: &[u8], known: &[Capability]) -> Result<Self, BundleError> {
+        Self::read_from(bytes, bytes.len(), known)
+    }
+
+    /// The same for a bundle that is not in memory and need not be: what is held is the code and little more.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`]; a source that breaks off is an archive that does.
+    pub fn read_from(source: impl Read, size_bytes: usize, known: &[Capability]) -> Result<Self, BundleError> {
         // 1.
-        let files = archive::unpack(bytes)?;
+        let is_kept = |path: &EntryPath| path.as_str() == MANIFEST_PATH || path.as_str().ends_with(CODE_SUFFIX);
+        let Files {
+            digest,
+            sizes,
+            mut kept,
+        } = archive::read(source, size_bytes, is_kept)?;
         // 2.
-        let manifest_bytes = find(&files.content, &files.ranges, MANIFEST_PATH)?;
-        let manifest_bytes = files.content.get(manifest_bytes).unwrap_or_default();
-        let manifest = Manifest::parse(manifest_bytes, known)?;
-        let manifest_digest = Digest::of(manifest_bytes);
-        let absent = absent(&manifest, &files.ranges);
+        let manifest_bytes = take(&mut kept, MANIFEST_PATH)?;
+        let manifest = Manifest::parse(&manifest_bytes, known)?;
+        let manifest_digest = Digest::of(&manifest_bytes);
+        let absent = absent(&manifest, &sizes);
         if !absent.is_empty() {
             return Err(ManifestError::Problems(absent).into());
         }
         // 3.
-        let component = find(&files.content, &files.ranges, &manifest.entry)?;
-        let component_bytes = files.content.get(component.clone()).unwrap_or_default();
-        let facts = ComponentFacts::read(component_bytes)?;
+        let component = take(&mut kept, &manifest.entry)?;
+        let facts = ComponentFacts::read(&component)?;
         // 4.
-        let proof = CapabilityProof::compute(component_bytes, &facts, &manifest, known)?;
+        let proof = CapabilityProof::compute(&component, &facts, &manifest, known)?;
         // 5.
         if !facts.exports_handler() {
             return Err(BundleError::NoHandler);
         }
-        let digest = Digest::of(bytes);
         Ok(Self {
             digest,
+            size_bytes,
             manifest,
             manifest_digest,
             proof,
-            content: files.content,
-            ranges: files.ranges,
+            sizes,
             component,
         })
     }
@@ -112,44 +125,39 @@ impl Bundle {
     /// The component's bytes.
     #[must_use]
     pub fn component(&self) -> &[u8] {
-        self.content.get(self.component.clone()).unwrap_or_default()
+        &self.component
     }
 
-    /// A file's bytes.
+    /// The size of the compressed bytes.
     #[must_use]
-    pub fn file(&self, path: &EntryPath) -> Option<&[u8]> {
-        self.content.get(self.ranges.get(path)?.clone())
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
     }
 
     /// All paths with their sizes in bytes, ascending.
     pub fn entries(&self) -> impl Iterator<Item = (&EntryPath, usize)> {
-        self.ranges.iter().map(|(path, range)| (path, range.len()))
+        self.sizes.iter().map(|(path, size)| (path, *size))
     }
 }
 
-fn find(content: &[u8], ranges: &BTreeMap<EntryPath, Range<usize>>, path: &str) -> Result<Range<usize>, BundleError> {
-    let missing = || BundleError::Missing(path.to_owned());
-    let range = path
-        .parse()
-        .ok()
-        .and_then(|path: EntryPath| ranges.get(&path))
-        .ok_or_else(missing)?;
-    content.get(range.clone()).map(|_| range.clone()).ok_or_else(missing)
+fn take(kept: &mut BTreeMap<EntryPath, Vec<u8>>, path: &str) -> Result<Vec<u8>, BundleError> {
+    let bytes = path.parse().ok().and_then(|path: EntryPath| kept.remove(&path));
+    bytes.ok_or_else(|| BundleError::Missing(path.to_owned()))
 }
 
 /// Files that the manifest speaks of and the bundle does not have.
-fn absent(manifest: &Manifest, ranges: &BTreeMap<EntryPath, Range<usize>>) -> Vec<ManifestProblem> {
+fn absent(manifest: &Manifest, sizes: &BTreeMap<EntryPath, usize>) -> Vec<ManifestProblem> {
     let problem = |path: String, rule: String| ManifestProblem {
         path,
         rule,
         fix: "add the file, or correct the path".to_owned(),
     };
-    let has = |file: &str| file.parse().is_ok_and(|path: EntryPath| ranges.contains_key(&path));
+    let has = |file: &str| file.parse().is_ok_and(|path: EntryPath| sizes.contains_key(&path));
     let files = manifest.named_files().filter(|(_, file)| !has(file));
     let files = files.map(|(path, file)| problem(path.to_owned(), format!("`{file}` is not in the bundle")));
     let matches = |pattern: &str| {
         let pattern = glob::Pattern::new(pattern).ok();
-        pattern.is_some_and(|pattern| ranges.keys().any(|path| pattern.matches(path.as_str())))
+        pattern.is_some_and(|pattern| sizes.keys().any(|path| pattern.matches(path.as_str())))
     };
     let assets = manifest
         .assets

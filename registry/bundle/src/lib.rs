@@ -16,7 +16,7 @@ mod path;
 mod proof;
 mod strict_json;
 
-pub use archive::{ArchiveError, pack};
+pub use archive::{ArchiveError, pack, unpack};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};

@@ -1,15 +1,42 @@
 use crate::StoreError;
 use alga_bundle::Digest;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::prefix::PrefixStore;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 
-/// Bundles and their signatures under `sha256/<hash>/`. Nothing that is there is ever written again.
+/// Bytes of a bundle that are on their way at a time. S3 takes parts of 5 MiB and more; larger ones only cost memory.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of signatures or of a receipt.
+const DOCUMENT_BYTES: u64 = 1024 * 1024;
+
+/// Bundles, their signatures and receipts under `sha256/<hash>/`. What is there stays; only damage and replaced signatures are mended.
 #[derive(Clone)]
 pub struct BlobStore {
     objects: Arc<dyn ObjectStore>,
+}
+
+/// Where an S3-compatible store is. Objects are created with `If-None-Match: *`, which it must understand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Settings {
+    /// The bucket.
+    pub bucket: String,
+    /// A folder in it; none: its root.
+    pub prefix: Option<String>,
+    /// The endpoint; none: that of the cloud of the same name. Plain http only when it says so.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// Key id and secret; none: what the machine's environment grants.
+    pub credentials: Option<(String, String)>,
 }
 
 /// What is stored for a content hash. Nothing is believed of it: whoever loads it hashes and verifies it again.
@@ -21,6 +48,19 @@ pub struct StoredBundle {
     pub signatures: Vec<u8>,
     /// `bundle.receipt.json`: when the registry had it, signed by the registry.
     pub receipt: Option<Vec<u8>>,
+}
+
+/// A verified bundle on its way into the store.
+#[derive(Debug, Clone, Copy)]
+pub struct NewBundle<'a> {
+    /// Its content hash.
+    pub content_hash: Digest,
+    /// A file with exactly that content.
+    pub file: &'a Path,
+    /// Its verified signatures.
+    pub signatures: &'a [u8],
+    /// The registry's receipt.
+    pub receipt: &'a [u8],
 }
 
 impl BlobStore {
@@ -36,18 +76,46 @@ impl BlobStore {
         })
     }
 
-    /// Stores a bundle and its signatures, both verified by the caller. A bundle that is there stays, unless its bytes were damaged; signatures by
-    /// a key that was replaced since make room for these.
+    /// A store in an S3-compatible bucket; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When the settings are not enough.
+    pub fn s3(settings: &S3Settings) -> Result<Self, StoreError> {
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(&settings.bucket)
+            .with_conditional_put(S3ConditionalPut::ETagMatch);
+        if let Some(endpoint) = &settings.endpoint {
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_allow_http(endpoint.starts_with("http://"));
+        }
+        if let Some(region) = &settings.region {
+            builder = builder.with_region(region);
+        }
+        if let Some((id, secret)) = &settings.credentials {
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+        }
+        let bucket = builder.build()?;
+        Ok(Self {
+            objects: match &settings.prefix {
+                Some(prefix) => Arc::new(PrefixStore::new(bucket, ObjectPath::from(prefix.as_str()))),
+                None => Arc::new(bucket),
+            },
+        })
+    }
+
+    /// Stores a bundle with its signatures and receipt. A bundle that is there stays, unless its bytes were damaged; signatures by a key that was
+    /// replaced since make room for these.
     ///
     /// # Errors
     /// When the object store does not take it.
-    pub async fn put(&self, content_hash: Digest, stored: &StoredBundle) -> Result<(), StoreError> {
-        self.create(&bundle_path(content_hash), &stored.bundle).await?;
-        self.create(&signatures_path(content_hash), &stored.signatures).await?;
-        match &stored.receipt {
-            Some(receipt) => self.create(&receipt_path(content_hash), receipt).await,
-            None => Ok(()),
+    pub async fn put(&self, new: NewBundle<'_>) -> Result<(), StoreError> {
+        let path = bundle_path(new.content_hash);
+        if self.digest_of(&path).await? != Some(new.content_hash) {
+            self.upload(&path, new.file).await?;
         }
+        self.create(&signatures_path(new.content_hash), new.signatures).await?;
+        self.create(&receipt_path(new.content_hash), new.receipt).await
     }
 
     /// Fetches the receipt of a content hash alone.
@@ -55,7 +123,7 @@ impl BlobStore {
     /// # Errors
     /// When the object store does not answer.
     pub async fn receipt(&self, content_hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(&receipt_path(content_hash)).await
+        self.read(&receipt_path(content_hash), DOCUMENT_BYTES).await
     }
 
     /// Fetches what is stored for a content hash; none when nothing is.
@@ -63,16 +131,49 @@ impl BlobStore {
     /// # Errors
     /// When the object store does not answer.
     pub async fn get(&self, content_hash: Digest) -> Result<Option<StoredBundle>, StoreError> {
-        let Some(bundle) = self.read(&bundle_path(content_hash)).await? else {
+        let most = alga_bundle::limits::BUNDLE_BYTES as u64;
+        let Some(bundle) = self.read(&bundle_path(content_hash), most).await? else {
             return Ok(None);
         };
-        let signatures = self.read(&signatures_path(content_hash)).await?.unwrap_or_default();
-        let receipt = self.receipt(content_hash).await?;
+        let signatures = self.read(&signatures_path(content_hash), DOCUMENT_BYTES).await?;
         Ok(Some(StoredBundle {
             bundle,
-            signatures,
-            receipt,
+            signatures: signatures.unwrap_or_default(),
+            receipt: self.receipt(content_hash).await?,
         }))
+    }
+
+    /// Takes away what is stored for a content hash that no version has. The bundle goes last: what is left of a removal that broke off is still whole enough to
+    /// be found again.
+    ///
+    /// # Errors
+    /// When the object store does not do it; it can be repeated.
+    pub(crate) async fn remove(&self, content_hash: Digest) -> Result<(), StoreError> {
+        for path in [receipt_path, signatures_path, bundle_path].map(|path| path(content_hash)) {
+            match self.objects.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A file in parts. Its place appears whole or not at all.
+    async fn upload(&self, path: &ObjectPath, file: &Path) -> Result<(), StoreError> {
+        let mut file = File::open(file).await.map_err(StoreError::row)?;
+        let first = part(&mut file).await?;
+        if first.len() < PART_BYTES {
+            return self.create(path, &first).await;
+        }
+        let mut upload = self.objects.put_multipart(path).await?;
+        match put_parts(upload.as_mut(), first, &mut file).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // Best effort: what cannot be told to go now, the store's own rule for unfinished uploads removes.
+                upload.abort().await.ok();
+                Err(error)
+            }
+        }
     }
 
     async fn create(&self, path: &ObjectPath, bytes: &[u8]) -> Result<(), StoreError> {
@@ -83,8 +184,8 @@ impl BlobStore {
             .await
         {
             Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                if self.read(path).await?.as_deref() != Some(bytes) {
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                if self.read(path, u64::MAX).await?.as_deref() != Some(bytes) {
                     self.objects.put_opts(path, payload, PutMode::Overwrite.into()).await?;
                 }
                 Ok(())
@@ -93,16 +194,59 @@ impl BlobStore {
         }
     }
 
-    async fn read(&self, path: &ObjectPath) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.objects.get(path).await {
-            Ok(found) if found.meta.size > alga_bundle::limits::BUNDLE_BYTES as u64 => {
-                Err(StoreError::Row(format!("{path} is larger than a bundle may be")))
-            }
-            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+    /// The digest of what is there, which is not held for it.
+    async fn digest_of(&self, path: &ObjectPath) -> Result<Option<Digest>, StoreError> {
+        let found = match self.objects.get(path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut hasher = Sha256::new();
+        let mut stream = found.into_stream();
+        while let Some(chunk) = stream.next().await {
+            hasher.update(&chunk?);
         }
+        Ok(Some(Digest::from_hash(hasher.finalize().into())))
     }
+
+    async fn read(&self, path: &ObjectPath, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = match self.objects.get(path).await {
+            Ok(found) if found.meta.size > most => {
+                return Err(StoreError::Row(format!("{path} is larger than it may be")));
+            }
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // A store that says one size and sends another is not listened to for longer than that.
+        let mut bytes = Vec::new();
+        let mut stream = found.into_stream();
+        while let Some(chunk) = stream.try_next().await? {
+            if (bytes.len() + chunk.len()) as u64 > most {
+                return Err(StoreError::Row(format!("{path} is larger than it may be")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(bytes))
+    }
+}
+
+async fn put_parts(upload: &mut dyn MultipartUpload, first: Bytes, file: &mut File) -> Result<(), StoreError> {
+    let mut next = first;
+    while !next.is_empty() {
+        upload.put_part(PutPayload::from(next)).await?;
+        next = part(file).await?;
+    }
+    upload.complete().await?;
+    Ok(())
+}
+
+/// The next part; an empty one at the end.
+async fn part(file: &mut File) -> Result<Bytes, StoreError> {
+    let mut part = Vec::with_capacity(PART_BYTES);
+    let read = file.take(PART_BYTES as u64).read_to_end(&mut part).await;
+    read.map_err(StoreError::row)?;
+    Ok(part.into())
 }
 
 fn bundle_path(content_hash: Digest) -> ObjectPath {

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 
 /// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
 /// new programs work side by side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
     (4, "trust", include_str!("../migrations/0004_trust.sql")),
+    (5, "claims", include_str!("../migrations/0005_claims.sql")),
 ];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.

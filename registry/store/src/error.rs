@@ -28,6 +28,12 @@ pub enum StoreError {
         /// What is published.
         content_hash: String,
     },
+    /// What was put and never published is being removed at this moment.
+    #[error("an abandoned upload of the same content is being removed; try again in a moment")]
+    BeingCollected,
+    /// The publish took so long that its upload was taken for abandoned.
+    #[error("the upload was taken for abandoned meanwhile; publish again")]
+    Abandoned,
     /// Somebody else changed it meanwhile.
     #[error("it was changed meanwhile; look again")]
     Changed,

@@ -2,7 +2,9 @@
 //!
 //! | module | keeps |
 //! |---|---|
-//! | `blobs` | bundles and their signatures, create-only, under their content hash |
+//! | `blobs` | bundles, signatures and receipts under their content hash: in a folder or an S3-compatible store |
+//! | `staging` | uploads on their way |
+//! | `garbage` | what was put and never published, and its removal |
 //! | `versions` | extensions and their published versions |
 //! | `installs` | which tenant has which version, with which grants and configuration |
 //! | `lifecycle` | what happens to an install later: upgrade, rollback, on and off, uninstall |
@@ -16,17 +18,21 @@ mod audit;
 mod blobs;
 mod database;
 mod error;
+mod garbage;
 mod installs;
 mod lifecycle;
 mod records;
 mod revocations;
+mod staging;
 mod versions;
 
 pub use audit::{AuditChain, AuditEntry};
-pub use blobs::{BlobStore, StoredBundle};
+pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use database::Database;
 pub use error::StoreError;
+pub use garbage::{CLAIM_GRACE, Collected, collect_garbage};
 pub use installs::{Install, InstallStatus, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
+pub use staging::{Appending, StagedUpload, Staging, StagingError, UPLOAD_LIFE};
 pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionStatus, VersionSummary};

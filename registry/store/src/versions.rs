@@ -97,7 +97,7 @@ impl Database {
     pub async fn publish(&self, new: &NewVersion<'_>) -> Result<PublishOutcome, StoreError> {
         let mut transaction = self.pool.begin().await?;
         // A write comes first, so that two publishers of one version wait for each other instead of failing.
-        insert_bundle(&mut transaction, new).await?;
+        release_claim(&mut transaction, new).await?;
         let extension_id = ensure_extension(&mut transaction, new).await?;
         let version_id = insert_version(&mut transaction, new, &extension_id).await?;
         let (stored_id, stored_hash) = stored_version(&mut transaction, new, &extension_id).await?;
@@ -256,8 +256,22 @@ fn read_summary(row: &AnyRow) -> Result<VersionSummary, StoreError> {
     })
 }
 
-async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {
-    sqlx::query(
+/// The row takes the claim's place. Without a claim, only bytes that are referred to already can be relied on.
+async fn release_claim(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {
+    let is_new = insert_bundle(transaction, new).await?;
+    let released =
+        sqlx::query("DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND collecting_since_ms IS NULL")
+            .bind(new.content_hash.to_string())
+            .execute(&mut **transaction)
+            .await?;
+    if is_new && released.rows_affected() == 0 {
+        return Err(StoreError::Abandoned);
+    }
+    Ok(())
+}
+
+async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<bool, StoreError> {
+    let result = sqlx::query(
         "INSERT INTO extension_bundle (content_hash, size_bytes, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT (content_hash) DO NOTHING",
     )
     .bind(new.content_hash.to_string())
@@ -265,7 +279,7 @@ async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<
     .bind(now_ms())
     .execute(&mut **transaction)
     .await?;
-    Ok(())
+    Ok(result.rows_affected() == 1)
 }
 
 /// The extension's id; the first to publish a name keeps it.

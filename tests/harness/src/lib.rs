@@ -5,6 +5,7 @@
 
 mod callers;
 mod database;
+mod objects;
 pub mod pki;
 mod release;
 mod server;
@@ -13,6 +14,7 @@ mod world;
 
 pub use callers::{Answer, ExecuteRequest};
 pub use database::{fresh_database, query};
+pub use objects::S3;
 pub use release::Release;
 pub use server::Server;
 pub use sigstore::Sigstore;

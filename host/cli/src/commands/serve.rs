@@ -46,7 +46,12 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         }
         execute.drain();
     };
-    let served = serve(listener, platform.router.clone(), ServeLimits::default(), stop).await;
+    let served = serve(listener, platform.router.clone(), ServeLimits::default(), stop);
+    // Tidying never ends; serving does.
+    let served = tokio::select! {
+        served = served => served,
+        () = platform.keep_tidy() => Ok(()),
+    };
     platform.close().await;
     served.ours("")
 }

@@ -1,10 +1,11 @@
 //! Publishing a release.
 //!
-//! 1. receive, 2. read under limits and prove the capabilities, 3. verify the signature, 4. compile in a child, 5. put the bundle, 6. insert the
-//!    version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to; repeating the request
-//!    with the same bytes always ends well.
+//! 1. receive into a file, 2. read under limits and prove the capabilities, 3. verify the signature, 4. compile in a child, 5. claim the content hash, put the
+//!    bundle, 6. insert the version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to, and that are collected;
+//!    repeating the request with the same bytes always ends well.
 
 use super::revocations::not_overdue;
+use super::uploads::staging_failed;
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_bundle::{Bundle, BundleError};
@@ -12,15 +13,19 @@ use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
 use alga_signing::{Receipt, Rejected, Verified};
-use alga_store::{NewVersion, PublishOutcome, StoredBundle};
+use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
 use axum::extract::State;
-use axum::extract::multipart::{Multipart, MultipartError};
+use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::sync::Arc;
+
+/// Bytes of the field `signatures`.
+const SIGNATURE_BYTES: usize = 256 * 1024;
 
 /// What publishing answers.
 #[derive(Serialize)]
@@ -43,15 +48,21 @@ pub(crate) async fn publish(
 ) -> Result<(StatusCode, Json<Published>), Failure> {
     // 1.
     not_overdue(&parts)?;
-    let stored = receive(form).await?;
+    let mut received = receive(&parts, form).await?;
     // 2. and 3.
-    let (mut stored, bundle, verified) = check(&parts, stored).await?;
+    let (bundle, verified) = check(&parts, &received).await?;
     // 4.
     compile(&parts, &bundle).await?;
     // 5.
+    parts.database.claim_bundle(bundle.digest()).await?;
     let receipt = receipt(&parts, &bundle, &verified).await?;
-    stored.receipt = Some(receipt.clone());
-    parts.blobs.put(bundle.digest(), &stored).await?;
+    let new = NewBundle {
+        content_hash: bundle.digest(),
+        file: received.upload.path(),
+        signatures: &received.signatures,
+        receipt: &receipt,
+    };
+    parts.blobs.put(new).await?;
     // 6.
     let signing_key = verified.signer.to_string();
     let outcome = parts
@@ -60,71 +71,118 @@ pub(crate) async fn publish(
             manifest: bundle.manifest(),
             proof: bundle.proof(),
             content_hash: bundle.digest(),
-            size_bytes: stored.bundle.len(),
+            size_bytes: bundle.size_bytes(),
             signing_key: &signing_key,
             receipt: &String::from_utf8_lossy(&receipt),
         })
         .await?;
     // 7.
-    let (status, id) = match &outcome {
+    received.upload.end();
+    Ok(acknowledge(&bundle, signing_key, &outcome))
+}
+
+fn acknowledge(bundle: &Bundle, signing_key: String, outcome: &PublishOutcome) -> (StatusCode, Json<Published>) {
+    let (status, id) = match outcome {
         PublishOutcome::Created(id) => (StatusCode::CREATED, id),
         PublishOutcome::Unchanged(id) => (StatusCode::OK, id),
     };
-    tracing::info!(name = %bundle.manifest().name, version = %bundle.manifest().version, content_hash = %bundle.digest(), "published");
+    let (manifest, proof) = (bundle.manifest(), bundle.proof());
+    tracing::info!(name = %manifest.name, version = %manifest.version, content_hash = %bundle.digest(), "published");
     let published = Published {
         id: id.to_string(),
-        name: bundle.manifest().name.to_string(),
-        version: bundle.manifest().version.to_string(),
+        name: manifest.name.to_string(),
+        version: manifest.version.to_string(),
         content_hash: bundle.digest().to_string(),
-        capabilities: bundle.proof().capabilities.clone(),
-        unused_capabilities: bundle.proof().unused.clone(),
+        capabilities: proof.capabilities.clone(),
+        unused_capabilities: proof.unused.clone(),
         signing_key,
         created: matches!(outcome, PublishOutcome::Created(_)),
     };
-    Ok((status, Json(published)))
+    (status, Json(published))
 }
 
-async fn receive(mut form: Multipart) -> Result<StoredBundle, Failure> {
-    let broken = |error: MultipartError| {
-        let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Code::PayloadTooLarge
-        } else {
-            Code::BadRequest
-        };
-        Failure(Problem::new(code, "the form could not be read").caused_by(error))
-    };
-    let (mut bundle, mut signatures) = (None, None);
-    while let Some(field) = form.next_field().await.map_err(broken)? {
-        let slot = match field.name() {
-            Some("bundle") => &mut bundle,
-            Some("signatures") => &mut signatures,
+/// A release that came; nothing is believed of it.
+struct Received {
+    upload: StagedUpload,
+    signatures: Vec<u8>,
+}
+
+/// The form: `signatures`, and either `bundle` or the id of an `upload`.
+async fn receive(parts: &RegistryParts, mut form: Multipart) -> Result<Received, Failure> {
+    let (mut upload, mut signatures) = (None, None);
+    while let Some(mut field) = form.next_field().await.map_err(broken)? {
+        let is_repeated = match field.name() {
+            Some("bundle") => upload.replace(spool(parts, &mut field).await?).is_some(),
+            Some("upload") => {
+                let id = field.text().await.map_err(broken)?;
+                let staged = parts.staging.lock(&id).await.map_err(staging_failed)?;
+                upload.replace(staged).is_some()
+            }
+            Some("signatures") => {
+                let bytes = bounded(&mut field, SIGNATURE_BYTES).await?;
+                signatures.replace(bytes).is_some()
+            }
             _ => {
-                return Err(Problem::new(Code::BadRequest, "the form has the fields `bundle` and `signatures`").into());
+                let message = "the form has the fields `bundle` or `upload`, and `signatures`";
+                return Err(Problem::new(Code::BadRequest, message).into());
             }
         };
-        if slot.replace(field.bytes().await.map_err(broken)?.to_vec()).is_some() {
+        if is_repeated {
             return Err(Problem::new(Code::BadRequest, "a field of the form is there twice").into());
         }
     }
-    let missing = |name: &str| Problem::new(Code::BadRequest, format!("the form has no `{name}`"));
+    let missing = || Problem::new(Code::BadRequest, "the form has no `bundle`");
     let unsigned = || {
         Problem::new(Code::SignatureRejected, "the release is not signed")
             .with_hint("sign it: `alga sign <bundle> --key <key>`")
     };
-    Ok(StoredBundle {
-        bundle: bundle.ok_or_else(|| missing("bundle"))?,
+    Ok(Received {
+        upload: upload.ok_or_else(missing)?,
         signatures: signatures.ok_or_else(unsigned)?,
-        receipt: None,
     })
 }
 
-async fn check(parts: &Arc<RegistryParts>, stored: StoredBundle) -> Result<(StoredBundle, Bundle, Verified), Failure> {
+fn broken(error: MultipartError) -> Failure {
+    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Code::PayloadTooLarge
+    } else {
+        Code::BadRequest
+    };
+    Failure(Problem::new(code, "the form could not be read").caused_by(error))
+}
+
+async fn spool(parts: &RegistryParts, field: &mut Field<'_>) -> Result<StagedUpload, Failure> {
+    let mut upload = parts.staging.once().await.map_err(staging_failed)?;
+    let mut appending = upload.append(0).await.map_err(staging_failed)?;
+    while let Some(chunk) = field.chunk().await.map_err(broken)? {
+        appending.write(&chunk).await.map_err(staging_failed)?;
+    }
+    appending.finish().await.map_err(staging_failed)?;
+    Ok(upload)
+}
+
+async fn bounded(field: &mut Field<'_>, most: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(broken)? {
+        if bytes.len() + chunk.len() > most {
+            let message = format!("signatures have at most {most} bytes");
+            return Err(Problem::new(Code::PayloadTooLarge, message).into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+async fn check(parts: &Arc<RegistryParts>, received: &Received) -> Result<(Bundle, Verified), Failure> {
     let trust = Arc::clone(&parts.trust);
+    let (path, signatures) = (received.upload.path().to_path_buf(), received.signatures.clone());
+    let size = usize::try_from(received.upload.size()).map_err(Problem::internal)?;
     let checked = tokio::task::spawn_blocking(move || {
-        let bundle = Bundle::read(&stored.bundle, known()).map_err(|error| invalid(&error))?;
+        let file = File::open(path).map_err(Problem::internal)?;
+        let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
         let rejected = |error: Rejected| Problem::new(Code::SignatureRejected, error.to_string());
-        let verified = trust.verify_new(&stored.signatures, &bundle).map_err(rejected)?;
-        Ok::<_, Problem>((stored, bundle, verified))
+        let verified = trust.verify_new(&signatures, &bundle).map_err(rejected)?;
+        Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
 }

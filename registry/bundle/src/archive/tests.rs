@@ -1,5 +1,6 @@
 //! Hostile archives (each refused whole), and the property that makes the reader safe: accepted means canonical.
 
+use super::read::{Content, entries};
 use super::*;
 use proptest::prelude::*;
 
@@ -12,7 +13,16 @@ fn files(entries: &[(&str, &[u8])]) -> BTreeMap<EntryPath, Vec<u8>> {
 
 fn plain(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let packed = pack(&files(entries)).unwrap();
-    decompress(&packed).unwrap()
+    decompressed(&packed)
+}
+
+fn decompressed(packed: &[u8]) -> Vec<u8> {
+    zstd::stream::decode_all(packed).unwrap()
+}
+
+/// Reads an archive that is not compressed.
+fn plain_read(archive: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
+    entries(&mut Content::new(archive, usize::MAX), |_| true).map(|(_, kept)| kept)
 }
 
 /// An archive after some hostile change, compressed again.
@@ -36,12 +46,7 @@ fn packing_twice_gives_the_same_bytes_and_reads_back() {
     let input = files(&[("manifest.json", b"{}"), ("ui/index.html", b"<p>"), ("empty", b"")]);
     let packed = pack(&input).unwrap();
     assert_eq!(packed, pack(&input).unwrap());
-    let read = unpack(&packed).unwrap();
-    let back: BTreeMap<_, _> = read
-        .ranges
-        .iter()
-        .map(|(path, range)| (path.clone(), read.content[range.clone()].to_vec()))
-        .collect();
+    let back = unpack(&packed).unwrap();
     assert_eq!(back, input);
 }
 
@@ -164,7 +169,10 @@ fn two_frames_skippable_frames_and_trailing_bytes_are_refused() {
 
 #[test]
 fn a_decompression_bomb_stops_at_the_limit() {
-    let bomb = compress(&vec![0; 48 * 1024 * 1024]).unwrap();
+    let size = 48 * 1024 * 1024;
+    let mut archive = canonical_header(&"zeros".parse().unwrap(), size).unwrap().to_vec();
+    archive.resize(archive.len() + size + 2 * BLOCK_BYTES, 0);
+    let bomb = compress(&archive).unwrap();
     assert!(bomb.len() < 64 * 1024);
     assert!(matches!(unpack(&bomb), Err(ArchiveError::Expands { .. })));
 }
@@ -196,7 +204,7 @@ fn too_many_files_are_refused() {
         .flat_map(|number| canonical_header(&format!("{number:05}").parse().unwrap(), 0).unwrap())
         .chain([0; 2 * BLOCK_BYTES])
         .collect();
-    assert!(matches!(index(&archive), Err(ArchiveError::TooManyEntries)));
+    assert!(matches!(plain_read(&archive), Err(ArchiveError::TooManyEntries)));
 }
 
 proptest! {
@@ -211,9 +219,8 @@ proptest! {
                 *slot = byte;
             }
         }
-        if let Ok(ranges) = index(&archive) {
-            let files = ranges.into_iter().map(|(path, range)| (path, archive[range].to_vec())).collect();
-            prop_assert_eq!(decompress(&pack(&files).unwrap()).unwrap(), archive);
+        if let Ok(files) = plain_read(&archive) {
+            prop_assert_eq!(decompressed(&pack(&files).unwrap()), archive);
         }
     }
 }

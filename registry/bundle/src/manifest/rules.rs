@@ -1,6 +1,7 @@
 //! The rules of a manifest that types alone do not hold.
 
 use super::{Endpoint, Manifest, ManifestProblem, RUNTIMES};
+use crate::bundle::CODE_SUFFIX;
 use crate::limits::ENDPOINTS;
 use crate::{Capability, CapabilityName};
 use std::collections::BTreeSet;
@@ -43,6 +44,13 @@ fn check_basics(manifest: &Manifest, problems: &mut Problems) {
             "$.runtime",
             "this platform does not run it",
             format!("write `{}`", RUNTIMES[0]),
+        );
+    }
+    if !manifest.entry.ends_with(CODE_SUFFIX) {
+        problems.add(
+            "$.entry",
+            "a component is a `.wasm` file",
+            "name it so: `dist/main.wasm`",
         );
     }
     if !manifest.version.build.is_empty() {

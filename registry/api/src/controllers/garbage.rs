@@ -1,0 +1,25 @@
+use super::uploads::staging_failed;
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_store::{CLAIM_GRACE, UPLOAD_LIFE, collect_garbage};
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What was removed.
+#[derive(Serialize)]
+pub(crate) struct Removed {
+    /// Bundles that were put and never published.
+    bundles: usize,
+    /// Uploads that nobody continued.
+    uploads: usize,
+}
+
+/// Collects now what is collected every hour.
+pub(crate) async fn collect(State(parts): State<Arc<RegistryParts>>) -> Result<Json<Removed>, Failure> {
+    Ok(Json(Removed {
+        bundles: collect_garbage(&parts.database, &parts.blobs, CLAIM_GRACE).await?,
+        uploads: parts.staging.sweep(UPLOAD_LIFE).map_err(staging_failed)?,
+    }))
+}

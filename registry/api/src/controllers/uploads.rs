@@ -1,0 +1,89 @@
+//! Uploads that can be continued. `POST` begins one, `PATCH` with `upload-offset` sends the next bytes, `GET` tells how many are here; the publish form then has
+//! the upload's id in place of the bundle. An upload that nobody continues for a day goes away.
+
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_errors::{Code, Problem};
+use alga_store::{Appending, StagingError};
+use axum::Json;
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use futures_util::StreamExt;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Where the bytes of a request continue.
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
+/// An upload.
+#[derive(Serialize)]
+pub(crate) struct Upload {
+    id: String,
+    /// Bytes that are here and will be after a crash.
+    offset: u64,
+}
+
+pub(crate) async fn begin(State(parts): State<Arc<RegistryParts>>) -> Result<(StatusCode, Json<Upload>), Failure> {
+    let id = parts.staging.begin().await.map_err(staging_failed)?;
+    Ok((StatusCode::CREATED, Json(Upload { id, offset: 0 })))
+}
+
+pub(crate) async fn show(
+    State(parts): State<Arc<RegistryParts>>,
+    Path(id): Path<String>,
+) -> Result<Json<Upload>, Failure> {
+    let offset = parts.staging.size(&id).await.map_err(staging_failed)?;
+    Ok(Json(Upload { id, offset }))
+}
+
+pub(crate) async fn append(
+    State(parts): State<Arc<RegistryParts>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Upload>, Failure> {
+    let offset = headers.get(OFFSET).and_then(|value| value.to_str().ok()?.parse().ok());
+    let missing = || {
+        Problem::new(
+            Code::BadRequest,
+            "the header `upload-offset` says where the bytes continue",
+        )
+    };
+    let offset = offset.ok_or_else(missing)?;
+    let mut upload = parts.staging.lock(&id).await.map_err(staging_failed)?;
+    let mut appending = upload.append(offset).await.map_err(staging_failed)?;
+    let taken = take(&mut appending, body.into_data_stream()).await;
+    // What came stays, also when the sender broke off: that is what this is for.
+    let offset = appending.finish().await.map_err(staging_failed)?;
+    taken.map_err(staging_failed)?;
+    Ok(Json(Upload { id, offset }))
+}
+
+async fn take(appending: &mut Appending<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
+    while let Some(chunk) = body.next().await {
+        appending.write(&chunk.map_err(|_| StagingError::BrokenOff)?).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn end(
+    State(parts): State<Arc<RegistryParts>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Failure> {
+    parts.staging.lock(&id).await.map_err(staging_failed)?.end();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn staging_failed(error: StagingError) -> Failure {
+    let message = error.to_string();
+    let problem = match error {
+        StagingError::Unknown => Problem::new(Code::NotFound, message),
+        StagingError::Busy | StagingError::Offset(_) => Problem::new(Code::Conflict, message),
+        StagingError::TooLarge => Problem::new(Code::PayloadTooLarge, message),
+        StagingError::TooMany => Problem::new(Code::Overloaded, message).retry_after_seconds(60),
+        StagingError::BrokenOff => Problem::new(Code::BadRequest, message),
+        StagingError::Disk(error) => Problem::internal(error),
+    };
+    problem.into()
+}

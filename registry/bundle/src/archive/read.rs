@@ -1,0 +1,199 @@
+//! Reading a bundle as it streams by: what is held is what is kept, a block, and the decoder's window.
+
+use super::{ArchiveError, BLOCK_BYTES, canonical_entry};
+use crate::limits::{BUNDLE_BYTES, CONTENT_BYTES, ENTRIES, EXPANSION_FREE_BYTES, EXPANSION_RATIO, ZSTD_WINDOW_LOG};
+use crate::{Digest, EntryPath};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Result as IoResult};
+use zstd::stream::read::Decoder;
+
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What a bundle holds.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// SHA-256 of the compressed bytes.
+    pub(crate) digest: Digest,
+    /// Sizes in bytes.
+    pub(crate) sizes: BTreeMap<EntryPath, usize>,
+    /// The files that were asked for.
+    pub(crate) kept: BTreeMap<EntryPath, Vec<u8>>,
+}
+
+/// Reads an archive whole or refuses it whole.
+///
+/// 1. size, 2. it begins as a frame, 3. decoding under limits, every header canonical, order, the end, 4. nothing after the frame.
+pub(crate) fn read(
+    source: impl Read,
+    bundle_bytes: usize,
+    keep: impl Fn(&EntryPath) -> bool,
+) -> Result<Files, ArchiveError> {
+    // 1.
+    if bundle_bytes > BUNDLE_BYTES {
+        return Err(ArchiveError::TooLarge { actual: bundle_bytes });
+    }
+    // 2. A skippable frame has another magic number.
+    let mut source = Hashing::new(source.take(bundle_bytes as u64));
+    let mut magic = [0; ZSTD_MAGIC.len()];
+    if source.read_exact(&mut magic).is_err() || magic != ZSTD_MAGIC {
+        return Err(ArchiveError::NotOneFrame);
+    }
+    // 3.
+    let frame = BufReader::with_capacity(CHUNK_BYTES, (&magic[..]).chain(source));
+    let mut decoder = Decoder::with_buffer(frame).map_err(ArchiveError::Frame)?.single_frame();
+    decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(ArchiveError::Frame)?;
+    let limit = CONTENT_BYTES.min(bundle_bytes.saturating_mul(EXPANSION_RATIO).max(EXPANSION_FREE_BYTES));
+    let (sizes, kept) = entries(&mut Content::new(&mut decoder, limit), keep)?;
+    // 4.
+    let mut rest = decoder.finish();
+    if !rest.fill_buf().map_err(ArchiveError::Frame)?.is_empty() {
+        return Err(ArchiveError::NotOneFrame);
+    }
+    let (_, source) = rest.into_inner().into_inner();
+    let digest = source.digest();
+    Ok(Files { digest, sizes, kept })
+}
+
+type Entries = (BTreeMap<EntryPath, usize>, BTreeMap<EntryPath, Vec<u8>>);
+
+pub(super) fn entries<R: Read>(
+    content: &mut Content<R>,
+    keep: impl Fn(&EntryPath) -> bool,
+) -> Result<Entries, ArchiveError> {
+    let (mut sizes, mut kept, mut folded) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    loop {
+        let header = content.block()?;
+        if header.iter().all(|byte| *byte == 0) {
+            return content.end().map(|()| (sizes, kept));
+        }
+        let index = sizes.len();
+        if index == ENTRIES {
+            return Err(ArchiveError::TooManyEntries);
+        }
+        let (path, size) = canonical_entry(&header, index)?;
+        let in_order = sizes.last_key_value().is_none_or(|(last, _)| *last < path);
+        if !in_order || !folded.insert(path.folded()) {
+            return Err(ArchiveError::Order { path: path.to_string() });
+        }
+        let mut bytes = Vec::new();
+        content.file(size, keep(&path).then_some(&mut bytes))?;
+        if !content.padding(size)? {
+            return Err(ArchiveError::NotCanonical { index });
+        }
+        if keep(&path) {
+            kept.insert(path.clone(), bytes);
+        }
+        sizes.insert(path, size);
+    }
+}
+
+/// The archive as the decoder makes it, counted.
+pub(super) struct Content<R> {
+    source: R,
+    limit: usize,
+    taken: usize,
+}
+
+impl<R: Read> Content<R> {
+    pub(super) fn new(source: R, limit: usize) -> Self {
+        Self {
+            source,
+            limit,
+            taken: 0,
+        }
+    }
+
+    /// Fills as much of the buffer as there is.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.source.read(rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(ArchiveError::NotOneFrame),
+                Err(error) => return Err(ArchiveError::Frame(error)),
+            }
+        }
+        self.taken += filled;
+        if self.taken > self.limit {
+            return Err(ArchiveError::Expands { limit: self.limit });
+        }
+        Ok(filled)
+    }
+
+    fn block(&mut self) -> Result<[u8; BLOCK_BYTES], ArchiveError> {
+        let mut block = [0; BLOCK_BYTES];
+        match self.fill(&mut block)? {
+            BLOCK_BYTES => Ok(block),
+            _ => Err(ArchiveError::End),
+        }
+    }
+
+    /// A file's bytes, kept or not. What a header claims is never reserved before it has come.
+    fn file(&mut self, size: usize, mut kept: Option<&mut Vec<u8>>) -> Result<(), ArchiveError> {
+        let mut chunk = vec![0; CHUNK_BYTES.min(size)];
+        let mut left = size;
+        while left > 0 {
+            let part = chunk.get_mut(..left.min(CHUNK_BYTES)).unwrap_or_default();
+            if self.fill(part)? != part.len() {
+                return Err(ArchiveError::End);
+            }
+            left -= part.len();
+            if let Some(kept) = &mut kept {
+                kept.extend_from_slice(part);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the bytes from a file's end to the next block are zero.
+    fn padding(&mut self, size: usize) -> Result<bool, ArchiveError> {
+        let mut padding = [0; BLOCK_BYTES];
+        let length = size.next_multiple_of(BLOCK_BYTES) - size;
+        let padding = padding.get_mut(..length).unwrap_or_default();
+        if self.fill(padding)? != length {
+            return Err(ArchiveError::End);
+        }
+        Ok(padding.iter().all(|byte| *byte == 0))
+    }
+
+    /// After one empty block: one more, and nothing.
+    fn end(&mut self) -> Result<(), ArchiveError> {
+        let is_empty = self.block()?.iter().all(|byte| *byte == 0);
+        if is_empty && self.fill(&mut [0])? == 0 {
+            Ok(())
+        } else {
+            Err(ArchiveError::End)
+        }
+    }
+}
+
+/// Hashes what is read through it.
+struct Hashing<R> {
+    source: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Hashing<R> {
+    fn new(source: R) -> Self {
+        Self {
+            source,
+            hasher: Sha256::new(),
+        }
+    }
+
+    fn digest(self) -> Digest {
+        Digest::from_hash(self.hasher.finalize().into())
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+        let read = self.source.read(buffer)?;
+        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}

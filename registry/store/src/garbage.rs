@@ -1,0 +1,136 @@
+//! Bundles that were put and never published. A publish claims its content hash before it puts a byte, and the version takes the claim's place; so a claim
+//! that stays is garbage, and nothing else ever is. Collecting marks a claim, removes the objects, and forgets the claim. Claiming a marked
+//! hash is refused, so a publish never relies on objects that are about to go.
+
+use crate::database::now_ms;
+use crate::{BlobStore, Database, StoreError};
+use alga_bundle::Digest;
+use sqlx::Row;
+use std::time::{Duration, Instant};
+
+/// How long a publish may take, clock errors between hosts included. Orphans cost room; a live bundle would cost trust.
+pub const CLAIM_GRACE: Duration = Duration::from_hours(24);
+/// When a collection that broke off is taken up again.
+const COLLECTION_LIFE: Duration = Duration::from_hours(1);
+/// Time from marking to removing. One who was stopped for longer leaves the claim to the next collection.
+const REMOVAL_TIME: Duration = Duration::from_mins(5);
+/// Claims of one collection.
+const CLAIMS: i64 = 1_000;
+
+/// A claim that is marked.
+#[derive(Debug, Clone, Copy)]
+pub struct Collected {
+    content_hash: Digest,
+    marked_at_ms: i64,
+    marked: Instant,
+}
+
+impl Database {
+    /// Claims a content hash for a publish that is under way.
+    ///
+    /// # Errors
+    /// [`StoreError::BeingCollected`] when its objects are being removed at this moment.
+    pub async fn claim_bundle(&self, content_hash: Digest) -> Result<(), StoreError> {
+        let result = sqlx::query(
+            "INSERT INTO extension_bundle_claim (content_hash, claimed_at_ms) VALUES ($1, $2) \
+             ON CONFLICT (content_hash) DO UPDATE SET claimed_at_ms = excluded.claimed_at_ms \
+             WHERE extension_bundle_claim.collecting_since_ms IS NULL",
+        )
+        .bind(content_hash.to_string())
+        .bind(now_ms())
+        .execute(&self.pool)
+        .await?;
+        match result.rows_affected() {
+            1 => Ok(()),
+            _ => Err(StoreError::BeingCollected),
+        }
+    }
+
+    /// Marks claims older than `grace` that no version took the place of.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn mark_garbage(&self, grace: Duration) -> Result<Vec<Collected>, StoreError> {
+        let (now, marked) = (now_ms(), Instant::now());
+        let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let rows = sqlx::query(
+            "UPDATE extension_bundle_claim SET collecting_since_ms = $1 WHERE content_hash IN (\
+             SELECT c.content_hash FROM extension_bundle_claim c WHERE c.claimed_at_ms <= $2 \
+             AND (c.collecting_since_ms IS NULL OR c.collecting_since_ms <= $3) \
+             AND NOT EXISTS (SELECT 1 FROM extension_bundle b WHERE b.content_hash = c.content_hash) LIMIT $4) \
+             AND claimed_at_ms <= $2 AND (collecting_since_ms IS NULL OR collecting_since_ms <= $3) RETURNING content_hash",
+        )
+        .bind(now)
+        .bind(before(grace))
+        .bind(before(COLLECTION_LIFE))
+        .bind(CLAIMS)
+        .fetch_all(&self.pool)
+        .await?;
+        let collected = rows.iter().map(|row| {
+            let hash: String = row.try_get("content_hash")?;
+            Ok(Collected {
+                content_hash: hash.parse().map_err(StoreError::row)?,
+                marked_at_ms: now,
+                marked,
+            })
+        });
+        collected.collect()
+    }
+
+    /// Forgets claims of repeated publishes that broke off: a version refers to the content, so it is no garbage.
+    async fn forget_published_claims(&self, grace: Duration) -> Result<(), StoreError> {
+        let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
+        sqlx::query(
+            "DELETE FROM extension_bundle_claim WHERE claimed_at_ms <= $1 AND collecting_since_ms IS NULL AND EXISTS (\
+             SELECT 1 FROM extension_bundle b WHERE b.content_hash = extension_bundle_claim.content_hash)",
+        )
+        .bind(now_ms().saturating_sub(grace))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a claim whose objects are gone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_garbage(&self, collected: Collected) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND collecting_since_ms = $2")
+            .bind(collected.content_hash.to_string())
+            .bind(collected.marked_at_ms)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+impl BlobStore {
+    /// Removes the objects of a marked claim; one that was marked too long ago is left to the next collection.
+    ///
+    /// # Errors
+    /// When the object store does not do it.
+    pub async fn remove_garbage(&self, collected: Collected) -> Result<bool, StoreError> {
+        if collected.marked.elapsed() > REMOVAL_TIME {
+            return Ok(false);
+        }
+        self.remove(collected.content_hash).await?;
+        Ok(true)
+    }
+}
+
+/// Collects bundles that were put and never published; how many.
+///
+/// # Errors
+/// When a store does not answer; what was begun is taken up by a later collection.
+pub async fn collect_garbage(database: &Database, blobs: &BlobStore, grace: Duration) -> Result<usize, StoreError> {
+    database.forget_published_claims(grace).await?;
+    let marked = database.mark_garbage(grace).await?;
+    let mut removed = 0;
+    for collected in marked {
+        if blobs.remove_garbage(collected).await? {
+            database.forget_garbage(collected).await?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

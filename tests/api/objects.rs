@@ -1,0 +1,394 @@
+//! Where bundles are kept: a real S3 server, uploads that can be continued, and what is collected.
+
+use alga_bundle::{Bundle, Digest};
+use alga_capabilities::known;
+use alga_harness::{Answer, Release, S3, World, component};
+use alga_signing::sign;
+use alga_store::{BlobStore, Database, NewBundle, NewVersion, StoreError, collect_garbage};
+use axum::body::Body;
+use http::Request;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+async fn world_on(s3: &S3) -> World {
+    let settings = s3.settings();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    World::with_settings(&settings).await
+}
+
+/// Bytes that do not compress.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
+/// A release of about this many bytes.
+fn release(world: &World, version: &str, bytes: usize) -> Release {
+    let manifest = Release::manifest("com.example.stored", version, &[]);
+    let files = BTreeMap::from([
+        ("manifest.json".parse().unwrap(), manifest.to_string().into_bytes()),
+        ("dist/main.wasm".parse().unwrap(), component("answers_ok")),
+        ("ui/noise.bin".parse().unwrap(), noise(bytes)),
+    ]);
+    let bundle = alga_bundle::pack(&files).unwrap();
+    let signatures = sign(&Bundle::read(&bundle, known()).unwrap(), world.key()).to_json();
+    let (name, version) = ("com.example.stored".to_owned(), version.to_owned());
+    Release {
+        name,
+        version,
+        bundle,
+        signatures,
+    }
+}
+
+#[tokio::test]
+async fn bundles_in_an_s3_store_are_published_installed_and_run_whatever_their_size() {
+    let s3 = S3::start().await;
+    let world = world_on(&s3).await;
+    for (version, bytes) in [("1.0.0", 10), ("1.0.1", 20 * 1024 * 1024)] {
+        let release = release(&world, version, bytes);
+        world.publish(&release).await;
+        let stored = s3
+            .objects()
+            .join(release.content_hash().to_hex())
+            .join("bundle.tar.zst");
+        assert!(std::fs::read(stored).unwrap() == release.bundle);
+        let install = world.install("acme", &release, &[]).await;
+        assert_eq!(install.status, 201, "{}", install.text());
+        let request = world.request_for(&install.json());
+        assert_eq!(world.execute(&request).await.json()["status"], 200);
+        assert_eq!(world.publish(&release).await.status, 200, "the same again");
+    }
+}
+
+/// R7: what is loaded runs on; what is not is refused with a code that says so.
+#[tokio::test]
+async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
+    let s3 = S3::start().await;
+    let world = world_on(&s3).await;
+    let release = release(&world, "1.0.0", 10);
+    world.publish(&release).await;
+    let request = world.request_for(&world.install("acme", &release, &[]).await.json());
+    assert_eq!(world.execute(&request).await.status, 200);
+    s3.stop();
+    assert_eq!(world.execute(&request).await.status, 200);
+}
+
+/// B8: whatever of a stored bundle changes, it is not run.
+#[tokio::test]
+async fn forged_truncated_and_swapped_objects_in_an_s3_store_are_refused() {
+    let s3 = S3::start().await;
+    let world = world_on(&s3).await;
+    let (good, other) = (release(&world, "1.0.0", 10), release(&world, "1.0.1", 11));
+    world.publish(&good).await;
+    world.publish(&other).await;
+    let stored = s3.objects().join(good.content_hash().to_hex()).join("bundle.tar.zst");
+    let mut flipped = good.bundle.clone();
+    flipped[good.bundle.len() / 2] ^= 1;
+    let half = good.bundle[..good.bundle.len() / 2].to_vec();
+    for (what, bytes) in [
+        ("flipped", flipped),
+        ("half", half),
+        ("another", other.bundle.clone()),
+        ("HTML", b"<html>not found".to_vec()),
+        ("nothing", vec![]),
+    ] {
+        std::fs::write(&stored, bytes).unwrap();
+        let installed = world.install("acme", &good, &[]).await;
+        assert_eq!(installed.code(), "bundle_rejected", "{what}");
+    }
+    assert_eq!(world.publish(&good).await.status, 200, "publishing again mends it");
+    assert_eq!(world.install("acme", &good, &[]).await.status, 201);
+}
+
+async fn send(world: &World, method: &str, path: &str, offset: Option<u64>, body: Vec<u8>) -> Answer {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {}", world.administrator_token()));
+    if let Some(offset) = offset {
+        request = request.header("upload-offset", offset);
+    }
+    world.send(request.body(Body::from(body)).unwrap()).await
+}
+
+async fn publish_upload(world: &World, upload: &str, signatures: &[u8]) -> Answer {
+    let mut form =
+        format!("--frontier\r\ncontent-disposition: form-data; name=\"upload\"\r\n\r\n{upload}\r\n").into_bytes();
+    form.extend(b"--frontier\r\ncontent-disposition: form-data; name=\"signatures\"\r\n\r\n");
+    form.extend_from_slice(signatures);
+    form.extend_from_slice(b"\r\n--frontier--\r\n");
+    let request = Request::post("/v1/registry/extensions")
+        .header("authorization", format!("Bearer {}", world.administrator_token()))
+        .header("content-type", "multipart/form-data; boundary=frontier");
+    world.send(request.body(Body::from(form)).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_upload_is_continued_after_a_restart_where_it_ended_and_then_published() {
+    let world = World::new().await;
+    let release = release(&world, "1.0.0", 300_000);
+    let begun = send(&world, "POST", "/v1/registry/uploads", None, vec![]).await;
+    assert_eq!(begun.status, 201);
+    let id = begun.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/registry/uploads/{id}");
+    let (first, second) = release.bundle.split_at(100_000);
+    let sent = send(&world, "PATCH", &path, Some(0), first.to_vec()).await;
+    assert_eq!(sent.json()["offset"], 100_000, "{}", sent.text());
+    let world = world.restart().await;
+    assert_eq!(send(&world, "GET", &path, None, vec![]).await.json()["offset"], 100_000);
+    for wrong in [0, 99_999, 100_001] {
+        let answer = send(&world, "PATCH", &path, Some(wrong), second.to_vec()).await;
+        assert_eq!(answer.code(), "conflict");
+        assert!(answer.text().contains("100000"), "{}", answer.text());
+    }
+    assert_eq!(send(&world, "PATCH", &path, None, vec![]).await.code(), "bad_request");
+    assert_eq!(
+        publish_upload(&world, &id, &release.signatures).await.code(),
+        "bundle_invalid",
+        "half a bundle"
+    );
+    send(&world, "PATCH", &path, Some(100_000), second.to_vec()).await;
+    let published = publish_upload(&world, &id, &release.signatures).await;
+    assert_eq!(published.status, 201, "{}", published.text());
+    assert_eq!(published.json()["contentHash"], release.content_hash().to_string());
+    assert_eq!(
+        send(&world, "GET", &path, None, vec![]).await.code(),
+        "not_found",
+        "a published upload is over"
+    );
+}
+
+#[tokio::test]
+async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
+    let world = World::new().await;
+    let begin = || send(&world, "POST", "/v1/registry/uploads", None, vec![]);
+    let path = format!("/v1/registry/uploads/{}", begin().await.json()["id"].as_str().unwrap());
+    let too_much = vec![0; 64 * 1024 * 1024 + 1];
+    assert_eq!(
+        send(&world, "PATCH", &path, Some(0), too_much).await.code(),
+        "payload_too_large"
+    );
+    assert_eq!(send(&world, "DELETE", &path, None, vec![]).await.status, 204);
+    assert_eq!(send(&world, "GET", &path, None, vec![]).await.code(), "not_found");
+    for name in ["..", "..%2F..%2Fadmin.token", "admin.token", "%00", "0"] {
+        assert_eq!(
+            send(&world, "GET", &format!("/v1/registry/uploads/{name}"), None, vec![])
+                .await
+                .status,
+            404,
+            "{name}"
+        );
+    }
+    let mut refused = None;
+    for _ in 0..70 {
+        let answer = begin().await;
+        if answer.status != 201 {
+            refused = Some(answer.code());
+            break;
+        }
+    }
+    assert_eq!(refused.as_deref(), Some("overloaded"));
+}
+
+/// R4.
+#[tokio::test]
+async fn publishes_that_fail_leave_no_file_behind_and_abandoned_uploads_are_swept() {
+    let world = World::new().await;
+    let staging = world.folder().join("staging");
+    let release = release(&world, "1.0.0", 10);
+    for bundle in [&release.bundle[..release.bundle.len() / 2], b"", b"nonsense"] {
+        world.publish_bytes(bundle, Some(&release.signatures)).await;
+        world.publish_bytes(bundle, None).await;
+    }
+    world.publish(&release).await;
+    assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
+    for _ in 0..60 {
+        send(&world, "POST", "/v1/registry/uploads", None, vec![]).await;
+    }
+    let store = alga_store::Staging::open(&staging).unwrap();
+    assert_eq!(store.sweep(Duration::from_hours(1)).unwrap(), 0, "what is young stays");
+    assert_eq!(store.sweep(Duration::ZERO).unwrap(), 60);
+    assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
+    let collected = world.operate("POST", "/v1/registry/garbage", &Value::Null).await;
+    assert_eq!(collected.json(), json!({ "bundles": 0, "uploads": 0 }));
+}
+
+/// A database and a folder of bundles, without a platform around them.
+struct Stores {
+    folder: tempfile::TempDir,
+    database: Database,
+    blobs: BlobStore,
+    bundle: Bundle,
+    hash: Digest,
+}
+
+impl Stores {
+    async fn new() -> Self {
+        // The memory file system: what is tested is order, not disks.
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let bytes = Release::pack(
+            &Release::manifest("com.example.raced", "1.0.0", &[]),
+            &component("answers_ok"),
+        );
+        std::fs::write(folder.path().join("bundle"), &bytes).unwrap();
+        Self {
+            database: Database::open_sqlite(&folder.path().join("rows")).await.unwrap(),
+            blobs: BlobStore::local(&folder.path().join("objects")).unwrap(),
+            bundle: Bundle::read(&bytes, known()).unwrap(),
+            hash: Digest::of(&bytes),
+            folder,
+        }
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("bundle")
+    }
+
+    async fn put(&self, file: &Path) {
+        let new = NewBundle {
+            content_hash: self.hash,
+            file,
+            signatures: b"{}",
+            receipt: b"{}",
+        };
+        self.blobs.put(new).await.unwrap();
+    }
+
+    async fn publish(&self) -> Result<(), StoreError> {
+        let new = NewVersion {
+            manifest: self.bundle.manifest(),
+            proof: self.bundle.proof(),
+            content_hash: self.hash,
+            size_bytes: self.bundle.size_bytes(),
+            signing_key: "key",
+            receipt: "{}",
+        };
+        self.database.publish(&new).await.map(drop)
+    }
+
+    async fn is_there(&self) -> bool {
+        self.blobs.get(self.hash).await.unwrap().is_some()
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_and_never_published_is_collected_after_its_grace_and_not_before() {
+    let stores = Stores::new().await;
+    stores.database.claim_bundle(stores.hash).await.unwrap();
+    stores.put(&stores.file()).await;
+    let collect = |grace| collect_garbage(&stores.database, &stores.blobs, grace);
+    assert_eq!(collect(Duration::from_hours(24)).await.unwrap(), 0);
+    assert!(stores.is_there().await);
+    assert_eq!(collect(Duration::ZERO).await.unwrap(), 1);
+    assert!(!stores.is_there().await);
+    assert_eq!(collect(Duration::ZERO).await.unwrap(), 0);
+    stores.database.claim_bundle(stores.hash).await.unwrap();
+    stores.put(&stores.file()).await;
+    stores.publish().await.unwrap();
+    assert_eq!(collect(Duration::ZERO).await.unwrap(), 0, "published is never garbage");
+    assert!(stores.is_there().await);
+}
+
+/// One step of somebody.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Publisher(usize),
+    Collector(usize),
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Publisher {
+    #[default]
+    Begins,
+    Claimed,
+    Put,
+    Published,
+}
+
+/// Publishers of one content and collectors that take everything for old, their steps in any order. Whenever a version is there, so is its bundle.
+async fn no_live_bundle_is_removed(steps: &[Step]) {
+    let stores = Stores::new().await;
+    let mut publishers = [Publisher::Begins; 2];
+    let mut marked: [Vec<alga_store::Collected>; 2] = [Vec::new(), Vec::new()];
+    let mut removed: [Vec<alga_store::Collected>; 2] = [Vec::new(), Vec::new()];
+    for step in steps {
+        match *step {
+            Step::Publisher(who) => match publishers[who] {
+                Publisher::Begins | Publisher::Published => {
+                    if stores.database.claim_bundle(stores.hash).await.is_ok() {
+                        publishers[who] = Publisher::Claimed;
+                    }
+                }
+                Publisher::Claimed => {
+                    stores.put(&stores.file()).await;
+                    publishers[who] = Publisher::Put;
+                }
+                Publisher::Put => {
+                    publishers[who] = match stores.publish().await {
+                        Ok(()) => Publisher::Published,
+                        Err(_) => Publisher::Begins,
+                    };
+                }
+            },
+            Step::Collector(who) => {
+                if let Some(collected) = removed[who].pop() {
+                    stores.database.forget_garbage(collected).await.unwrap();
+                } else if let Some(collected) = marked[who].pop() {
+                    stores.blobs.remove_garbage(collected).await.unwrap();
+                    removed[who].push(collected);
+                } else {
+                    marked[who] = stores.database.mark_garbage(Duration::ZERO).await.unwrap();
+                }
+            }
+        }
+        let is_live = stores
+            .database
+            .version("com.example.raced", "1.0.0")
+            .await
+            .unwrap()
+            .is_some();
+        assert!(!is_live || stores.is_there().await, "{steps:?}");
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..2_usize).prop_map(Step::Publisher),
+        (0..2_usize).prop_map(Step::Collector)
+    ]
+}
+
+/// R5. `cargo xtask soak garbage` goes through many more.
+#[test]
+fn no_order_of_publishing_and_collecting_removes_a_live_bundle() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let cases = u32::try_from(alga_harness::rounds(60)).unwrap_or(u32::MAX);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let orders = proptest::collection::vec(step(), 4..24);
+    runner
+        .run(&orders, |steps| {
+            runtime.block_on(no_live_bundle_is_removed(&steps));
+            Ok(())
+        })
+        .unwrap();
+}

@@ -1,0 +1,76 @@
+//! A real S3 server, on a folder of its own.
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+const BUCKET: &str = "bundles";
+const KEY: &str = "test-key";
+const SECRET: &str = "test-secret";
+
+/// The server; it ends with this.
+pub struct S3 {
+    folder: TempDir,
+    endpoint: String,
+    task: JoinHandle<()>,
+}
+
+impl S3 {
+    /// Starts on a free port of loopback, with one bucket.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        service.set_auth(SimpleAuth::from_single(KEY, SECRET));
+        let service = service.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let builder = Builder::new(TokioExecutor::new());
+                    builder.serve_connection(TokioIo::new(stream), service).await.ok();
+                });
+            }
+        });
+        Self { folder, endpoint, task }
+    }
+
+    /// Settings of a platform that keeps its bundles here, in a folder of the bucket.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let settings = [
+            ("s3_bucket", BUCKET),
+            ("s3_prefix", "alga"),
+            ("s3_endpoint", &self.endpoint),
+            ("s3_access_key", KEY),
+            ("s3_secret_key", SECRET),
+        ];
+        settings.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
+    }
+
+    /// Where the objects are on disk.
+    #[must_use]
+    pub fn objects(&self) -> PathBuf {
+        self.folder.path().join(BUCKET).join("alga/sha256")
+    }
+
+    /// Answers nobody any more.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
