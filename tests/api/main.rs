@@ -6,6 +6,7 @@ mod execute_hostile_guests;
 mod execute_isolation;
 mod execute_works;
 mod gateway;
+mod installs;
 mod lifecycle;
 mod load;
 mod objects;

@@ -4,7 +4,7 @@ use crate::outcome::{Failed, Outcome, Place};
 use alga_bundle::{Bundle, Manifest};
 use alga_capabilities::known;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,21 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .user(&place)
+}
+
+/// A secret from a file, or from standard input as `-`, without the new line that editors put at the end.
+pub(crate) fn read_secret(path: &Path) -> Outcome<String> {
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .user("could not read standard input")?;
+        bytes
+    } else {
+        read(path, "")?
+    };
+    let text = String::from_utf8(bytes).user(&format!("`{}` is not text", path.display()))?;
+    Ok(text.strip_suffix('\n').map(ToOwned::to_owned).unwrap_or(text))
 }
 
 pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {

@@ -103,6 +103,8 @@ codes! {
     BundleUnavailable = "bundle_unavailable", 503, Operator;
     /// Revocation lists have stopped arriving; what is installed runs on.
     RevocationsOverdue = "revocations_overdue", 503, Operator;
+    /// The service that seals secrets does not answer.
+    SecretsUnavailable = "secrets_unavailable", 503, Operator;
     /// Every place to execute is taken.
     Overloaded = "overloaded", 503, Operator;
     /// This process is about to stop.

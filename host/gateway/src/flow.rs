@@ -154,14 +154,10 @@ impl Gateway {
         request_id: &RequestId,
     ) -> Result<Vec<u8>, Problem> {
         let gateway_ms = u64::try_from(self.parts.limits.timeout.as_millis()).unwrap_or(u64::MAX);
-        let manifest_ms = install.manifest.limits.and_then(|limits| limits.timeout_ms);
-        let declared_ms = endpoint.timeout_ms.into_iter().chain(manifest_ms).min();
+        let install_ms = install.limits.timeout_ms;
+        let declared_ms = endpoint.timeout_ms.into_iter().chain(install_ms).min();
         let timeout_ms = declared_ms.map_or(gateway_ms, |declared_ms| gateway_ms.min(u64::from(declared_ms)));
-        let memory_mb = install
-            .manifest
-            .limits
-            .and_then(|limits| limits.memory_mb)
-            .map(u64::from);
+        let memory_mb = install.limits.memory_mb.map(u64::from);
         let method = if head.method == Method::HEAD {
             "GET"
         } else {

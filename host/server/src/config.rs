@@ -51,6 +51,10 @@ settings! {
     s3_region = "STORAGE_S3_REGION", "region of the bucket (default us-east-1)";
     s3_access_key = "STORAGE_S3_ACCESS_KEY", "key id; without it, what the machine's environment grants";
     s3_secret_key = "STORAGE_S3_SECRET_KEY", "secret of that key";
+    vault_address = "ALGA_VAULT_ADDRESS", "URL of a Vault whose transit engine seals secrets; without it, a key in the data folder does";
+    vault_mount = "ALGA_VAULT_MOUNT", "mount of the transit engine (default transit)";
+    vault_key = "ALGA_VAULT_KEY", "name of the key there (default alga)";
+    vault_token_file = "ALGA_VAULT_TOKEN_FILE", "file with the token for it";
     trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
     adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "true: after the database was restored, put this host's newer revocation list back into it (default false)";
     dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
@@ -75,6 +79,8 @@ pub struct Config {
     pub database: Option<String>,
     /// An S3-compatible store; none for the data folder.
     pub s3: Option<S3Settings>,
+    /// A service that seals secrets; none for a key in the data folder.
+    pub vault: Option<VaultSettings>,
     /// Path or inline JSON.
     pub trust_bundle: Option<String>,
     /// Put this host's newer revocation list back into a restored database.
@@ -97,6 +103,19 @@ pub struct Config {
     pub compiler_seconds: u64,
     /// Components that may run at the same time.
     pub pool: u32,
+}
+
+/// Where Vault is.
+#[derive(Debug, Clone)]
+pub struct VaultSettings {
+    /// Its URL.
+    pub address: String,
+    /// Mount of the transit engine.
+    pub mount: String,
+    /// Name of the key.
+    pub key: String,
+    /// File with the token.
+    pub token_file: PathBuf,
 }
 
 /// A configuration that cannot be used.
@@ -190,6 +209,7 @@ impl Config {
             listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
             database: sources.text("database").map(|(_, text)| text),
             s3: s3(&sources)?,
+            vault: vault(&sources)?,
             trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
             adopt_revocations: sources.parse("adopt_revocations")?.unwrap_or(false),
             dev: sources.parse("dev")?.unwrap_or(false),
@@ -238,6 +258,24 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {
+    let text = |key| sources.text(key).map(|(_, text)| text);
+    let Some(address) = text("vault_address") else {
+        return Ok(None);
+    };
+    let Some(token_file) = text("vault_token_file") else {
+        return Err(ConfigError::Contradiction(
+            "ALGA_VAULT_ADDRESS needs ALGA_VAULT_TOKEN_FILE: the token itself is not taken from the environment, where every child process would see it",
+        ));
+    };
+    Ok(Some(VaultSettings {
+        address,
+        mount: text("vault_mount").unwrap_or_else(|| "transit".to_owned()),
+        key: text("vault_key").unwrap_or_else(|| "alga".to_owned()),
+        token_file: token_file.into(),
+    }))
 }
 
 fn s3(sources: &Sources<'_>) -> Result<Option<S3Settings>, ConfigError> {

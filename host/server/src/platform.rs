@@ -11,6 +11,7 @@ use alga_errors::chain;
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
 use alga_registry_api::RegistryParts;
+use alga_secrets::{LocalKeys, SealError, Sealer, VaultTransit};
 use alga_signing::{RevocationError, TrustBundle, TrustError, TrustPolicy};
 use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
@@ -19,6 +20,7 @@ use axum::http::{HeaderValue, StatusCode};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// How often garbage is collected: it is a day old by then, so an hour more is nothing.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
@@ -54,6 +56,10 @@ pub enum StartError {
     Trust(#[from] TrustError),
     #[error("the trust bundle `{}`", path.display())]
     TrustFile { path: PathBuf, source: std::io::Error },
+    #[error("sealing secrets")]
+    Sealing(#[from] SealError),
+    #[error("the token file `{}` of the secrets service", path.display())]
+    VaultToken { path: PathBuf, source: std::io::Error },
     #[error("the stored revocation list")]
     Revocations(#[from] RevocationError),
     #[error(
@@ -71,6 +77,7 @@ struct Shared {
     database: Database,
     blobs: BlobStore,
     staging: Staging,
+    sealer: Arc<Sealer>,
     engine: Engine,
     factory: ComponentFactory,
 }
@@ -106,6 +113,12 @@ impl Platform {
         })
     }
 
+    /// Rows.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// What releases are judged by.
     #[must_use]
     pub fn trust(&self) -> &TrustPolicy {
@@ -128,7 +141,7 @@ impl Platform {
             match collect_garbage(&self.database, &self.blobs, CLAIM_GRACE).await {
                 Ok(bundles) => tracing::info!(bundles, "collected garbage"),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "could not collect garbage; the next hour tries again")
+                    tracing::warn!(error = %chain(&error), "could not collect garbage; the next hour tries again");
                 }
             }
             match self.staging.sweep(UPLOAD_LIFE) {
@@ -184,12 +197,31 @@ impl Shared {
                 Some(settings) => BlobStore::s3(settings)?,
                 None => BlobStore::local(&config.data.join("bundles"))?,
             },
+            sealer: Arc::new(sealer(config, &secrets)?),
             staging: Staging::open(&config.data.join("staging"))?,
             factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
             engine,
             secrets,
         })
     }
+}
+
+fn sealer(config: &Config, secrets: &Secrets) -> Result<Sealer, StartError> {
+    let Some(vault) = &config.vault else {
+        return Ok(Sealer::Local(LocalKeys::from_text(&secrets.sealing)?));
+    };
+    let path = &vault.token_file;
+    let token = std::fs::read_to_string(path).map_err(|source| StartError::VaultToken {
+        path: path.clone(),
+        source,
+    })?;
+    let token = Zeroizing::new(token.trim().to_owned());
+    Ok(Sealer::Vault(VaultTransit::new(
+        &vault.address,
+        &vault.mount,
+        &vault.key,
+        token,
+    )?))
 }
 
 fn trust(config: &Config) -> Result<TrustBundle, StartError> {
@@ -258,6 +290,7 @@ fn registry(shared: &Shared, installs: Installs) -> Router {
     alga_registry_api::router(RegistryParts {
         database: shared.database.clone(),
         blobs: shared.blobs.clone(),
+        sealer: Arc::clone(&shared.sealer),
         staging: shared.staging.clone(),
         trust: Arc::clone(&shared.trust),
         registry_key: Arc::clone(&shared.secrets.registry),

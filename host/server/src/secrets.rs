@@ -25,6 +25,8 @@ pub struct Secrets {
     pub cursors: [u8; 32],
     /// Signs service tokens and, for an embedded platform, callers' tokens.
     pub tokens: Ed25519Key,
+    /// Seal secrets of installs where no service does.
+    pub sealing: Zeroizing<String>,
     /// Signs the registry's receipts.
     pub registry: Arc<SigningKey>,
     /// The operator's token.
@@ -44,6 +46,7 @@ impl Secrets {
         Ok(Self {
             machine_code: key(&folder.join("machine-code.key"))?,
             cursors: key(&folder.join("cursors.key"))?,
+            sealing: token(&folder.join("secrets.key"))?,
             tokens: signing_key(&folder.join("tokens.key"))?,
             registry: Arc::new(SigningKey::Ed25519(signing_key(&folder.join("registry.key"))?)),
             administrator: token(&folder.join("admin.token"))?,

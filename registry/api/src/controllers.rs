@@ -6,6 +6,7 @@ pub(crate) mod installs;
 pub(crate) mod lifecycle;
 pub(crate) mod publish;
 pub(crate) mod revocations;
+pub(crate) mod secrets;
 pub(crate) mod states;
 pub(crate) mod uploads;
 pub(crate) mod versions;

@@ -12,6 +12,8 @@
 //! | `GET /v1/registry/tenants/{tenant}/installs` | lists installs |
 //! | `GET …/installs/{install}` | shows one |
 //! | `POST …/installs/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
+//! | `PUT …/installs/{install}/terms` | replaces configuration, hosts and limits |
+//! | `PUT`, `DELETE …/installs/{install}/secrets/{secret}` | seals a secret, forgets one; none is ever shown |
 //! | `DELETE …/installs/{install}` | takes one away, with its configuration and records |
 //! | `POST`, `GET /v1/registry/revocations` | takes a signed list of what is no longer believed, shows the present one |
 //! | `GET /v1/registry/audit`, `GET /v1/registry/audit/verify` | every change, and whether the chain is whole |
@@ -25,12 +27,13 @@ mod page;
 
 use alga_auth::AdministratorToken;
 use alga_engine::ComponentFactory;
+use alga_secrets::Sealer;
 use alga_signing::{SigningKey, TrustPolicy};
 use alga_store::{BlobStore, Database, RevocationFile, Staging};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use std::sync::Arc;
 
 /// Bytes of a publish request beside the bundle: signatures and multipart's own text.
@@ -43,6 +46,8 @@ pub struct RegistryParts {
     pub database: Database,
     /// Bundles.
     pub blobs: BlobStore,
+    /// Seals secrets.
+    pub sealer: Arc<Sealer>,
     /// Uploads on their way.
     pub staging: Staging,
     /// Whose releases are believed.
@@ -110,11 +115,16 @@ fn version_states() -> Router<Arc<RegistryParts>> {
 }
 
 fn installs() -> Router<Arc<RegistryParts>> {
-    use controllers::{installs, lifecycle};
+    use controllers::{installs, lifecycle, secrets};
     let path = |action: &str| format!("/v1/registry/tenants/{{tenant}}/installs{action}");
     Router::new()
         .route(&path(""), post(installs::create).get(installs::list))
         .route(&path("/{install}"), get(lifecycle::show).delete(lifecycle::uninstall))
+        .route(&path("/{install}/terms"), put(lifecycle::set_terms))
+        .route(
+            &path("/{install}/secrets/{secret}"),
+            put(secrets::set).delete(secrets::delete),
+        )
         .route(&path("/{install}/upgrade"), post(lifecycle::upgrade))
         .route(&path("/{install}/consent"), post(lifecycle::consent))
         .route(&path("/{install}/rollback"), post(lifecycle::roll_back))

@@ -9,16 +9,17 @@ use std::time::{Duration, SystemTime};
 
 /// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
 /// new programs work side by side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
     (4, "trust", include_str!("../migrations/0004_trust.sql")),
     (5, "claims", include_str!("../migrations/0005_claims.sql")),
+    (6, "install terms", include_str!("../migrations/0006_install_terms.sql")),
 ];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 2] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         100_001,
         "row-level security",
@@ -28,6 +29,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 2] = [
         100_002,
         "append-only",
         include_str!("../migrations/postgres/100002_append_only.sql"),
+    ),
+    (
+        100_003,
+        "row-level security of secrets",
+        include_str!("../migrations/postgres/100003_secrets_row_level_security.sql"),
     ),
 ];
 

@@ -1,7 +1,12 @@
 use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
+use crate::secrets::put_secret;
 use crate::{Database, StoreError, VersionRow, VersionStatus};
-use alga_bundle::{CapabilityName, Digest, ExtensionId, ExtensionName, InstallId, Manifest, TenantId, VersionId};
+use alga_bundle::{
+    CapabilityName, Digest, EgressPattern, ExtensionId, ExtensionName, InstallId, Manifest, ManifestLimits, TenantId,
+    VersionId,
+};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -29,8 +34,23 @@ pub struct NewInstall<'a> {
     pub version: &'a VersionRow,
     /// What the tenant grants.
     pub grants: &'a BTreeSet<CapabilityName>,
-    /// Its configuration.
-    pub config: &'a BTreeMap<String, String>,
+    /// The id that it has already, or will have.
+    pub id: &'a InstallId,
+    /// Configuration, hosts and limits.
+    pub terms: &'a InstallTerms,
+    /// Sealed secrets by name; others that are set stay.
+    pub secrets: &'a BTreeMap<String, String>,
+}
+
+/// What a tenant sets for an install.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstallTerms {
+    /// Configuration.
+    pub config: BTreeMap<String, String>,
+    /// The hosts that it may call, of those in the manifest; none: all of those.
+    pub egress: Option<BTreeSet<EgressPattern>>,
+    /// Limits in place of the manifest's; none: the manifest's.
+    pub limits: Option<ManifestLimits>,
 }
 
 /// A tenant's install with what the request path needs of its version.
@@ -58,6 +78,15 @@ pub struct Install {
     pub grants: BTreeSet<CapabilityName>,
     /// Its configuration: what is set, and the manifest's defaults.
     pub config: BTreeMap<String, String>,
+    /// The hosts that it may call: what the manifest declares and the tenant allows.
+    pub egress: BTreeSet<EgressPattern>,
+    /// What the tenant set, as it was set.
+    #[serde(skip)]
+    pub own_egress: Option<BTreeSet<EgressPattern>>,
+    /// Its limits: the tenant's, else the manifest's; the platform's are above both.
+    pub limits: ManifestLimits,
+    /// The secrets that are set, by name.
+    pub secrets: BTreeSet<String>,
     /// The version that waits for consent.
     #[serde(rename = "pending_version_id", skip_serializing_if = "Option::is_none")]
     pub pending: Option<VersionId>,
@@ -70,7 +99,7 @@ macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
             "SELECT i.id, i.tenant_id, i.extension_id, r.name, i.version_id, v.content_hash, v.manifest, v.status AS version_status, ",
-            "i.status, i.grants, i.pending_version_id, i.previous_version_id FROM tenant_extension_install i ",
+            "i.status, i.grants, i.egress, i.limits, i.pending_version_id, i.previous_version_id FROM tenant_extension_install i ",
             "JOIN extension_version v ON v.id = i.version_id JOIN extension_registry r ON r.id = i.extension_id ",
             $($rest),*
         )
@@ -85,21 +114,14 @@ impl Database {
     pub async fn install(&self, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {
         let mut transaction = self.begin_as(new.tenant).await?;
         let id = upsert_install(&mut transaction, new).await?;
-        sqlx::query("DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
-            .bind(new.tenant.as_str())
-            .bind(id.as_str())
-            .execute(&mut *transaction)
-            .await?;
-        for (name, value) in new.config {
-            sqlx::query("INSERT INTO tenant_extension_install_config (tenant_id, install_id, name, value) VALUES ($1, $2, $3, $4)")
-                .bind(new.tenant.as_str())
-                .bind(id.as_str())
-                .bind(name.as_str())
-                .bind(value.as_str())
-                .execute(&mut *transaction)
-                .await?;
+        put_config(&mut transaction, new.tenant, &id, &new.terms.config).await?;
+        for (name, envelope) in new.secrets {
+            put_secret(&mut transaction, new.tenant, &id, name, envelope).await?;
         }
-        let details = json!({ "version_id": new.version.id, "content_hash": new.version.content_hash, "grants": new.grants, "config": new.config.keys().collect::<Vec<_>>() });
+        let details = json!({
+            "version_id": new.version.id, "content_hash": new.version.content_hash, "grants": new.grants, "egress": new.terms.egress,
+            "config": new.terms.config.keys().collect::<Vec<_>>(), "secrets": new.secrets.keys().collect::<Vec<_>>(),
+        });
         let change = Change {
             action: "install.install",
             tenant: new.tenant.as_str(),
@@ -109,6 +131,46 @@ impl Database {
         append(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(id)
+    }
+
+    /// An id for an install that is yet to be made: its secrets are sealed for it first.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn new_install_id() -> Result<InstallId, StoreError> {
+        new_id().parse().map_err(StoreError::row)
+    }
+
+    /// Replaces configuration, hosts and limits of an install.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when it is gone, or has another version than when it was looked at.
+    pub async fn set_terms(&self, install: &Install, terms: &InstallTerms) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        let result = sqlx::query(
+            "UPDATE tenant_extension_install SET egress = $1, limits = $2, updated_at_ms = $3 WHERE tenant_id = $4 AND id = $5 AND version_id = $6",
+        )
+        .bind(to_json(terms.egress.as_ref())?)
+        .bind(to_json(terms.limits.as_ref())?)
+        .bind(now_ms())
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .bind(install.version_id.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        if result.rows_affected() != 1 {
+            return Err(StoreError::Changed);
+        }
+        put_config(&mut transaction, &install.tenant_id, &install.id, &terms.config).await?;
+        let details = json!({ "config": terms.config.keys().collect::<Vec<_>>(), "egress": terms.egress, "limits": terms.limits });
+        let change = Change {
+            action: "install.terms",
+            tenant: install.tenant_id.as_str(),
+            subject: install.id.as_str(),
+            details,
+        };
+        append(&mut transaction, change).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// The install of a tenant that `extension` names: by install id, by registry id or by name.
@@ -155,13 +217,47 @@ impl Database {
     }
 }
 
+async fn put_config(
+    transaction: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    install: &InstallId,
+    config: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
+        .bind(tenant.as_str())
+        .bind(install.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    for (name, value) in config {
+        sqlx::query(
+            "INSERT INTO tenant_extension_install_config (tenant_id, install_id, name, value) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(tenant.as_str())
+        .bind(install.as_str())
+        .bind(name.as_str())
+        .bind(value.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn with_config(connection: &mut AnyConnection, mut install: Install) -> Result<Install, StoreError> {
     let rows =
         sqlx::query("SELECT name, value FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
             .bind(install.tenant_id.as_str())
             .bind(install.id.as_str())
+            .fetch_all(&mut *connection)
+            .await?;
+    let secrets =
+        sqlx::query("SELECT name FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2")
+            .bind(install.tenant_id.as_str())
+            .bind(install.id.as_str())
             .fetch_all(connection)
             .await?;
+    for row in secrets {
+        install.secrets.insert(row.try_get("name")?);
+    }
     let defaults = install
         .manifest
         .config
@@ -177,23 +273,43 @@ async fn with_config(connection: &mut AnyConnection, mut install: Install) -> Re
 async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {
     let row = sqlx::query(
         "INSERT INTO tenant_extension_install \
-         (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) \
-         VALUES ($1, $2, $3, $4, 'enabled', $5, $6, $6) \
+         (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms, egress, limits) \
+         VALUES ($1, $2, $3, $4, 'enabled', $5, $6, $6, $7, $8) \
          ON CONFLICT (tenant_id, extension_id) DO UPDATE SET \
          previous_version_id = tenant_extension_install.version_id, previous_grants = tenant_extension_install.grants, \
+         previous_egress = tenant_extension_install.egress, egress = excluded.egress, limits = excluded.limits, \
          version_id = excluded.version_id, grants = excluded.grants, status = 'enabled', pending_version_id = NULL, updated_at_ms = excluded.updated_at_ms \
          RETURNING id",
     )
-    .bind(new_id())
+    .bind(new.id.as_str())
     .bind(new.tenant.as_str())
     .bind(new.version.extension_id.as_str())
     .bind(new.version.id.as_str())
     .bind(serde_json::to_string(new.grants).map_err(StoreError::row)?)
     .bind(now_ms())
+    .bind(to_json(new.terms.egress.as_ref())?)
+    .bind(to_json(new.terms.limits.as_ref())?)
     .fetch_one(&mut **transaction)
     .await?;
     let id: String = row.try_get("id")?;
-    id.parse().map_err(StoreError::row)
+    // Somebody else installed it meanwhile: what was sealed for our id would not open for theirs.
+    if id != new.id.as_str() {
+        return Err(StoreError::Changed);
+    }
+    Ok(new.id.clone())
+}
+
+/// None stays none.
+pub(crate) fn to_json<T: Serialize>(value: Option<&T>) -> Result<Option<String>, StoreError> {
+    value
+        .map(|value| serde_json::to_string(value).map_err(StoreError::row))
+        .transpose()
+}
+
+fn from_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>, StoreError> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(StoreError::row))
+        .transpose()
 }
 
 fn version_id(row: &AnyRow, column: &str) -> Result<Option<VersionId>, StoreError> {
@@ -219,14 +335,22 @@ fn read(row: &AnyRow) -> Result<Install, StoreError> {
         "pending" => InstallStatus::Pending,
         other => return Err(StoreError::Row(format!("install status `{other}`"))),
     };
+    let manifest: Manifest = serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?;
+    let own_egress: Option<BTreeSet<EgressPattern>> = from_json(row, "egress")?;
+    let is_allowed = |host: &&EgressPattern| own_egress.as_ref().is_none_or(|own| own.contains(*host));
+    let own_limits: Option<ManifestLimits> = from_json(row, "limits")?;
     Ok(Install {
+        egress: manifest.egress.iter().filter(is_allowed).cloned().collect(),
+        limits: own_limits.or(manifest.limits).unwrap_or_default(),
+        own_egress,
+        secrets: BTreeSet::new(),
         id: text("id")?.parse().map_err(StoreError::row)?,
         tenant_id: text("tenant_id")?.parse().map_err(StoreError::row)?,
         extension_id: text("extension_id")?.parse().map_err(StoreError::row)?,
         name: text("name")?.parse().map_err(StoreError::row)?,
         version_id: text("version_id")?.parse().map_err(StoreError::row)?,
         content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
-        manifest: serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?,
+        manifest,
         version_status: VersionStatus::parse(&text("version_status")?)?,
         status,
         grants: serde_json::from_str(&text("grants")?).map_err(StoreError::row)?,

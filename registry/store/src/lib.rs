@@ -7,6 +7,7 @@
 //! | `garbage` | what was put and never published, and its removal |
 //! | `versions` | extensions and their published versions |
 //! | `installs` | which tenant has which version, with which grants and configuration |
+//! | `secrets` | the sealed secrets of installs |
 //! | `lifecycle` | what happens to an install later: upgrade, rollback, on and off, uninstall |
 //! | `revocations` | signed lists of what is no longer believed |
 //! | `audit` | every change, in a chain of hashes |
@@ -23,6 +24,7 @@ mod installs;
 mod lifecycle;
 mod records;
 mod revocations;
+mod secrets;
 mod staging;
 mod versions;
 
@@ -31,7 +33,7 @@ pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use database::Database;
 pub use error::StoreError;
 pub use garbage::{CLAIM_GRACE, Collected, collect_garbage};
-pub use installs::{Install, InstallStatus, NewInstall};
+pub use installs::{Install, InstallStatus, InstallTerms, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
 pub use staging::{Appending, StagedUpload, Staging, StagingError, UPLOAD_LIFE};

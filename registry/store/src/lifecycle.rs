@@ -2,8 +2,9 @@
 
 use crate::audit::{Change, append};
 use crate::database::now_ms;
+use crate::installs::to_json;
 use crate::{Database, Install, InstallStatus, StoreError, VersionRow};
-use alga_bundle::{CapabilityName, TenantId};
+use alga_bundle::{CapabilityName, EgressPattern, TenantId};
 use serde_json::json;
 use sqlx::any::AnyQueryResult;
 use std::collections::BTreeSet;
@@ -41,11 +42,12 @@ impl Database {
         install: &Install,
         to: &VersionRow,
         grants: &BTreeSet<CapabilityName>,
+        egress: Option<&BTreeSet<EgressPattern>>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
-            "UPDATE tenant_extension_install SET previous_version_id = version_id, previous_grants = grants, version_id = $1, grants = $2, \
-             pending_version_id = NULL, updated_at_ms = $3 WHERE tenant_id = $4 AND id = $5 AND version_id = $6",
+            "UPDATE tenant_extension_install SET previous_version_id = version_id, previous_grants = grants, previous_egress = egress, \
+             version_id = $1, grants = $2, egress = $7, pending_version_id = NULL, updated_at_ms = $3 WHERE tenant_id = $4 AND id = $5 AND version_id = $6",
         )
         .bind(to.id.as_str())
         .bind(serde_json::to_string(grants).map_err(StoreError::row)?)
@@ -53,10 +55,11 @@ impl Database {
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
         .bind(install.version_id.as_str())
+        .bind(to_json(egress)?)
         .execute(&mut *transaction)
         .await?;
         changed(&result)?;
-        let details = json!({ "to": to.version, "content_hash": to.content_hash, "grants": grants });
+        let details = json!({ "to": to.version, "content_hash": to.content_hash, "grants": grants, "egress": egress });
         append(&mut transaction, change("install.upgrade", install, details)).await?;
         Ok(transaction.commit().await?)
     }
@@ -69,7 +72,7 @@ impl Database {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET version_id = previous_version_id, grants = previous_grants, \
-             previous_version_id = version_id, previous_grants = grants, pending_version_id = NULL, updated_at_ms = $1 \
+             previous_version_id = version_id, previous_grants = grants, egress = previous_egress, previous_egress = egress, pending_version_id = NULL, updated_at_ms = $1 \
              WHERE tenant_id = $2 AND id = $3 AND version_id = $4 AND previous_version_id IS NOT NULL",
         )
         .bind(now_ms())
@@ -121,6 +124,7 @@ impl Database {
             "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
+            "DELETE FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2",
         ] {
             sqlx::query(statement)
                 .bind(install.tenant_id.as_str())

@@ -3,8 +3,8 @@
 use crate::figures::{Figures, Target};
 use alga_bundle::Bundle;
 use alga_capabilities::known;
-use alga_harness::{Release, World, component};
-use alga_signing::{Policy, SigningKey, TrustBundle, sign, verify};
+use alga_harness::{Release, Server, World, component};
+use alga_signing::{Policy, SigningKey, TrustBundle, TrustFile, sign, verify};
 use alga_store::{Database, NewVersion};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -12,6 +12,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const BUNDLE_BYTES: usize = 5 * 1024 * 1024;
+/// What leaves room for headers, manifest and component below the limit of 64 MiB.
+const LARGE_BUNDLE_BYTES: usize = 63 * 1024 * 1024;
 const SMALL_BUNDLE_BYTES: usize = 200 * 1024;
 const PUBLISHES: usize = 50;
 const VERSIONS: usize = 10_000;
@@ -26,6 +28,56 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     read_and_verify(figures, seconds);
     runtime.block_on(publish(figures));
     runtime.block_on(list(figures));
+    memory(figures);
+}
+
+/// A server of its own publishes the largest bundle there can be: how much memory it has at the most, above what it had when nothing happened.
+fn memory(figures: &mut Figures) {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate().unwrap();
+    let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();
+    std::fs::write(folder.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
+    let server = Server::start(folder.path());
+    let token = std::fs::read_to_string(folder.path().join("alga-data/admin.token")).unwrap();
+    publish_to(&server, &token, &release(&key, "1.0.0", SMALL_BUNDLE_BYTES));
+    let status = |line: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|text| text.strip_prefix(line))
+            .unwrap()
+            .to_owned();
+        line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
+    };
+    let large = release(&key, "1.0.1", LARGE_BUNDLE_BYTES);
+    let idle = status("VmRSS:");
+    std::fs::write(format!("/proc/{}/clear_refs", server.id()), "5").unwrap();
+    publish_to(&server, &token, &large);
+    figures.add(
+        "memory of a publish of 64 MiB, above idle",
+        status("VmHWM:") - idle,
+        "MiB",
+        Target::AtMost(64.0),
+    );
+}
+
+fn publish_to(server: &Server, token: &str, release: &Release) {
+    let mut form = Vec::new();
+    for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
+        form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
+        form.extend_from_slice(bytes);
+        form.extend_from_slice(b"\r\n");
+    }
+    form.extend_from_slice(b"--frontier--\r\n");
+    let (token, length) = (token.trim(), form.len());
+    let mut request = format!(
+        "POST /v1/registry/extensions HTTP/1.1\r\nhost: registry\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+         content-type: multipart/form-data; boundary=frontier\r\ncontent-length: {length}\r\n\r\n"
+    )
+    .into_bytes();
+    request.extend(form);
+    let answer = server.raw(&request);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
 /// A signed release of the hello component and `filler` bytes that do not compress.

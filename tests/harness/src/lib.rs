@@ -10,6 +10,7 @@ pub mod pki;
 mod release;
 mod server;
 mod sigstore;
+mod vault;
 mod world;
 
 pub use callers::{Answer, ExecuteRequest};
@@ -18,6 +19,7 @@ pub use objects::S3;
 pub use release::Release;
 pub use server::Server;
 pub use sigstore::Sigstore;
+pub use vault::Vault;
 pub use world::{Stopped, World};
 
 use std::path::PathBuf;

@@ -42,6 +42,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "--package",
         "alga-bench",
         "--package",
+        "alga",
+        "--package",
         "alga-compiler",
     ]))?;
     guests::build(&["example-hello"], Size::Smallest)?;

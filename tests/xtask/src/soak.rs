@@ -25,7 +25,7 @@ struct Campaign {
     test: &'static str,
 }
 
-const CAMPAIGNS: [Campaign; 5] = [
+const CAMPAIGNS: [Campaign; 6] = [
     Campaign {
         name: "fuzz",
         what: "mutated inputs against every parser; a round is one input for each",
@@ -46,6 +46,13 @@ const CAMPAIGNS: [Campaign; 5] = [
         rounds: 10_000,
         package: "alga-harness",
         test: "executions_cancelled_at_any_moment_give_their_place_back",
+    },
+    Campaign {
+        name: "garbage",
+        what: "publishers and collectors of one bundle take steps in any order; a round is one order",
+        rounds: 20_000,
+        package: "alga-harness",
+        test: "no_order_of_publishing_and_collecting_removes_a_live_bundle",
     },
     Campaign {
         name: "crash",

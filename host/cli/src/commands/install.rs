@@ -1,5 +1,5 @@
 use crate::client::OperatorArguments;
-use crate::files::read_manifest;
+use crate::files::{read_manifest, read_secret};
 use crate::outcome::{Failed, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{CapabilityName, TenantId};
@@ -24,6 +24,21 @@ pub(crate) struct Arguments {
     /// Set a configuration key; repeat for more
     #[arg(long = "config", value_name = "KEY=VALUE")]
     config: Vec<String>,
+    /// Set a secret from a file, or from standard input as `-`; repeat for more. Its value is never an argument: others could read it there
+    #[arg(long = "secret", value_name = "NAME=@FILE")]
+    secrets: Vec<String>,
+    /// Let it call this host only, of those that it declares; repeat for more
+    #[arg(long = "egress", value_name = "HOST", conflicts_with = "no_egress")]
+    egress: Vec<String>,
+    /// Let it call no host
+    #[arg(long)]
+    no_egress: bool,
+    /// Time for one execution in milliseconds, in place of what it declares
+    #[arg(long)]
+    timeout_ms: Option<u32>,
+    /// Memory for one execution in MiB, in place of what it declares
+    #[arg(long)]
+    memory_mb: Option<u32>,
     #[command(flatten)]
     operator: OperatorArguments,
 }
@@ -35,7 +50,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     } else {
         json!(arguments.grants)
     };
-    let body = json!({ "extension": name, "version": version, "grants": grants, "config": config(&arguments.config)? });
+    let mut body =
+        json!({ "extension": name, "version": version, "grants": grants, "config": config(&arguments.config)? });
+    if arguments.no_egress || !arguments.egress.is_empty() {
+        body["egress"] = json!(arguments.egress);
+    }
+    if arguments.timeout_ms.is_some() || arguments.memory_mb.is_some() {
+        body["limits"] = json!({ "timeoutMs": arguments.timeout_ms, "memoryMb": arguments.memory_mb });
+    }
+    if !arguments.secrets.is_empty() {
+        body["secrets"] = json!(secrets(&arguments.secrets)?);
+    }
     let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);
     let install = arguments
         .operator
@@ -77,11 +102,23 @@ fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<Value> 
         .unwrap_or_else(|| json!([])))
 }
 
-fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
+pub(super) fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
     let split = |pair: &'_ String| -> Outcome<(&str, &str)> { Err(Failed::user(format!("`{pair}` is not KEY=VALUE"))) };
     pairs
         .iter()
         .map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok))
+        .collect()
+}
+
+fn secrets(pairs: &[String]) -> Outcome<BTreeMap<&str, String>> {
+    let form = |pair: &str| Failed::user(format!("`{pair}` is not NAME=@FILE"));
+    let read = |pair: &'_ str| -> Outcome<(&str, String)> { Err(form(pair)) };
+    pairs
+        .iter()
+        .map(|pair| match pair.split_once("=@") {
+            Some((name, file)) => Ok((name, read_secret(Path::new(file))?)),
+            None => read(pair),
+        })
         .collect()
 }
 

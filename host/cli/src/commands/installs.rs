@@ -1,9 +1,11 @@
 use crate::client::OperatorArguments;
+use crate::files::read_secret;
 use crate::outcome::{Failed, Outcome};
 use crate::printer::Printer;
 use alga_bundle::TenantId;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -53,7 +55,41 @@ enum Action {
         /// Its name, registry id or install id
         extension: String,
     },
-    /// Take it away, with its configuration and records
+    /// Seal a secret that it declares; the one of this name before is gone
+    SetSecret {
+        /// Its name, registry id or install id
+        extension: String,
+        /// The secret's name
+        name: String,
+        /// File with the secret; `-` is standard input
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+    /// Forget a secret
+    DeleteSecret {
+        /// Its name, registry id or install id
+        extension: String,
+        /// The secret's name
+        name: String,
+    },
+    /// Replace configuration, hosts and limits; what is left out goes back to what it declares
+    SetTerms {
+        /// Its name, registry id or install id
+        extension: String,
+        /// Set a configuration key; repeat for more
+        #[arg(long = "config", value_name = "KEY=VALUE")]
+        config: Vec<String>,
+        /// Let it call this host only, of those that it declares; repeat for more
+        #[arg(long = "egress", value_name = "HOST")]
+        egress: Vec<String>,
+        /// Time for one execution in milliseconds
+        #[arg(long)]
+        timeout_ms: Option<u32>,
+        /// Memory for one execution in MiB
+        #[arg(long)]
+        memory_mb: Option<u32>,
+    },
+    /// Take it away, with its configuration, secrets and records
     Uninstall {
         /// Its name, registry id or install id
         extension: String,
@@ -98,6 +134,28 @@ fn request(action: &Action) -> Outcome<(&'static str, String, Vec<u8>)> {
         Action::Rollback { extension } => post(extension, "rollback", Value::Null),
         Action::Enable { extension } => post(extension, "enable", Value::Null),
         Action::Disable { extension } => post(extension, "disable", Value::Null),
+        Action::SetSecret { extension, name, file } => {
+            let body = json!({ "value": read_secret(file)? });
+            let path = format!("/{extension}/secrets/{name}");
+            ("PUT", path, body.to_string().into_bytes())
+        }
+        Action::DeleteSecret { extension, name } => ("DELETE", format!("/{extension}/secrets/{name}"), Vec::new()),
+        Action::SetTerms {
+            extension,
+            config,
+            egress,
+            timeout_ms,
+            memory_mb,
+        } => {
+            let mut body = json!({ "config": super::install::config(config)? });
+            if !egress.is_empty() {
+                body["egress"] = json!(egress);
+            }
+            if timeout_ms.is_some() || memory_mb.is_some() {
+                body["limits"] = json!({ "timeoutMs": timeout_ms, "memoryMb": memory_mb });
+            }
+            ("PUT", format!("/{extension}/terms"), body.to_string().into_bytes())
+        }
         Action::Uninstall { extension } => ("DELETE", format!("/{extension}"), Vec::new()),
     })
 }
@@ -110,7 +168,7 @@ pub(super) fn name_and_version(text: &str) -> Outcome<(&str, &str)> {
 
 fn shown(answer: &Value) -> String {
     if answer.is_null() {
-        return "uninstalled".to_owned();
+        return "done".to_owned();
     }
     if let Some(installs) = answer.get("installs").and_then(Value::as_array) {
         return installs.iter().map(line).collect::<Vec<_>>().join("\n");

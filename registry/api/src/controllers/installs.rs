@@ -2,15 +2,16 @@
 //! failing at the first request.
 
 use super::revocations::not_overdue;
+use super::secrets::SecretOwner;
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
 use crate::page::PageQuery;
-use alga_bundle::{Bundle, CapabilityName, InstallId, TenantId};
+use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
 use alga_signing::Rejected;
-use alga_store::{Install, NewInstall, VersionRow, VersionStatus};
+use alga_store::{Database, Install, InstallTerms, NewInstall, VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -18,6 +19,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// What to install.
 #[derive(Deserialize)]
@@ -32,6 +34,15 @@ pub(crate) struct InstallRequest {
     /// Configuration.
     #[serde(default)]
     config: BTreeMap<String, String>,
+    /// The hosts that it may call, of those that the manifest declares; without this, all of those.
+    #[serde(default)]
+    egress: Option<BTreeSet<EgressPattern>>,
+    /// Limits in place of the manifest's.
+    #[serde(default)]
+    limits: Option<ManifestLimits>,
+    /// Secrets, in the clear: they are sealed before anything else happens to them.
+    #[serde(default)]
+    secrets: BTreeMap<String, Zeroizing<String>>,
 }
 
 /// A page of installs, oldest first.
@@ -56,14 +67,37 @@ pub(crate) async fn create(
     }
     let grants = consented(&version, &request.grants)?;
     check_config(&version, &request.config)?;
+    let terms = InstallTerms {
+        config: request.config,
+        egress: request.egress,
+        limits: request.limits,
+    };
+    check_terms(&version, &terms)?;
     verify_stored(&parts, &version).await?;
+    let present = parts
+        .database
+        .find_install(&tenant, version.extension_id.as_str())
+        .await?;
+    let id = match &present {
+        Some(install) => install.id.clone(),
+        None => Database::new_install_id()?,
+    };
+    let kept = present.map(|install| install.secrets).unwrap_or_default();
+    let owner = SecretOwner {
+        version: &version,
+        tenant: &tenant,
+        install: &id,
+    };
+    let secrets = owner.seal(&parts, &request.secrets, &kept).await?;
     parts
         .database
         .install(&NewInstall {
+            id: &id,
             tenant: &tenant,
             version: &version,
             grants: &grants,
-            config: &request.config,
+            terms: &terms,
+            secrets: &secrets,
         })
         .await?;
     (parts.on_install)();
@@ -129,6 +163,31 @@ pub(super) fn consented(
         format!("{} needs what was not granted: {}", version.name, missing.join(", ")),
     );
     Err(problem.with_hint(format!("grant it: `alga install …{flags}`")).into())
+}
+
+/// Hosts ⊆ manifest; limits that let something run.
+pub(super) fn check_terms(version: &VersionRow, terms: &InstallTerms) -> Result<(), Failure> {
+    let declared = &version.manifest.egress;
+    let undeclared = terms.egress.iter().flatten().find(|host| !declared.contains(host));
+    if let Some(host) = undeclared {
+        let message = format!(
+            "`{host}` is not a host that {} {} declares",
+            version.name, version.version
+        );
+        let hosts: Vec<_> = declared.iter().map(EgressPattern::as_str).collect();
+        return Err(Problem::new(Code::BadRequest, message)
+            .with_hint(format!("its hosts: {}", hosts.join(", ")))
+            .into());
+    }
+    let lets_nothing_run = |limits: &ManifestLimits| limits.memory_mb == Some(0) || limits.timeout_ms == Some(0);
+    if terms.limits.as_ref().is_some_and(lets_nothing_run) {
+        return Err(Problem::new(
+            Code::BadRequest,
+            "a limit of 0 lets nothing run; disable the install instead",
+        )
+        .into());
+    }
+    Ok(())
 }
 
 pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {

@@ -3,20 +3,20 @@
 //! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
 //! version keeps running.
 
-use super::installs::{check_config, consented, tenant_of, verify_stored};
+use super::installs::{check_config, check_terms, consented, tenant_of, verify_stored};
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{CapabilityDiff, CapabilityName, Version};
+use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Version};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
-use alga_store::{Install, InstallStatus, VersionRow, VersionStatus};
+use alga_store::{Install, InstallStatus, InstallTerms, VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// To which version.
@@ -68,7 +68,7 @@ pub(crate) async fn upgrade(
     let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
     let (from, to) = (
-        current(&parts, &install).await?,
+        installed_version(&parts, &install).await?,
         installable(&parts, &install, &request.version).await?,
     );
     if to.version < from.version && !request.allow_downgrade {
@@ -83,7 +83,11 @@ pub(crate) async fn upgrade(
     );
     let (outcome, status) = if diff.is_empty() {
         let grants = kept(&install, &to);
-        parts.database.apply_upgrade(&install, &to, &grants).await?;
+        let egress = kept_egress(&install, &to);
+        parts
+            .database
+            .apply_upgrade(&install, &to, &grants, egress.as_ref())
+            .await?;
         (UpgradeOutcome::Upgraded, StatusCode::OK)
     } else {
         parts.database.stage_upgrade(&install, &to).await?;
@@ -92,6 +96,37 @@ pub(crate) async fn upgrade(
     (parts.on_install)();
     let install = find(&parts, install.tenant_id.as_str(), install.id.as_str()).await?;
     Ok((status, Json(Upgrade { outcome, diff, install })))
+}
+
+/// Configuration, hosts and limits; what is left out goes back to the manifest's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TermsRequest {
+    #[serde(default)]
+    config: BTreeMap<String, String>,
+    #[serde(default)]
+    egress: Option<BTreeSet<EgressPattern>>,
+    #[serde(default)]
+    limits: Option<ManifestLimits>,
+}
+
+pub(crate) async fn set_terms(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): InstallPath,
+    body: Result<Json<TermsRequest>, JsonRejection>,
+) -> Result<Json<Install>, Failure> {
+    let request = body_of(body)?;
+    let install = find(&parts, &tenant, &install).await?;
+    let version = installed_version(&parts, &install).await?;
+    let terms = InstallTerms {
+        config: request.config,
+        egress: request.egress,
+        limits: request.limits,
+    };
+    check_config(&version, &terms.config)?;
+    check_terms(&version, &terms)?;
+    parts.database.set_terms(&install, &terms).await?;
+    changed(&parts, &install).await
 }
 
 pub(crate) async fn consent(
@@ -113,7 +148,11 @@ pub(crate) async fn consent(
         .chain(to.manifest.capabilities.iter().cloned())
         .collect();
     let grants = consented(&to, &asked)?;
-    parts.database.apply_upgrade(&install, &to, &grants).await?;
+    let egress = kept_egress(&install, &to);
+    parts
+        .database
+        .apply_upgrade(&install, &to, &grants, egress.as_ref())
+        .await?;
     changed(&parts, &install).await
 }
 
@@ -175,12 +214,12 @@ async fn changed(parts: &RegistryParts, install: &Install) -> Result<Json<Instal
     Ok(Json(install))
 }
 
-async fn find(parts: &RegistryParts, tenant: &str, install: &str) -> Result<Install, Failure> {
+pub(super) async fn find(parts: &RegistryParts, tenant: &str, install: &str) -> Result<Install, Failure> {
     let install = parts.database.find_install(&tenant_of(tenant)?, install).await?;
     install.ok_or_else(|| not_found("such install"))
 }
 
-async fn current(parts: &RegistryParts, install: &Install) -> Result<VersionRow, Failure> {
+pub(super) async fn installed_version(parts: &RegistryParts, install: &Install) -> Result<VersionRow, Failure> {
     let version = parts.database.version_by_id(&install.version_id).await?;
     version.ok_or_else(|| not_found("installed version"))
 }
@@ -201,8 +240,31 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
         &version,
         &config.map(|(name, value)| (name.clone(), value.clone())).collect(),
     )?;
+    let is_missing = |name: &String| !install.secrets.contains(name);
+    if let Some(field) = version
+        .manifest
+        .secrets
+        .iter()
+        .find(|field| field.required && is_missing(&field.name))
+    {
+        let message = format!(
+            "{} needs the secret `{}`, which is not set",
+            version.version, field.name
+        );
+        return Err(Problem::new(Code::BadRequest, message)
+            .with_hint("a secret that the installed version does not declare comes with `alga install … --secret`")
+            .into());
+    }
     verify_stored(parts, &version).await?;
     Ok(version)
+}
+
+/// The tenant's own list of hosts after an upgrade: what it allowed and the version still declares, and what the version declares anew, which is what was consented
+/// to. A host that the tenant took away stays away.
+fn kept_egress(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
+    let own = install.own_egress.as_ref()?;
+    let is_kept = |host: &&EgressPattern| own.contains(*host) || !install.manifest.egress.contains(host);
+    Some(to.manifest.egress.iter().filter(is_kept).cloned().collect())
 }
 
 /// What was granted and is still declared.

@@ -203,7 +203,7 @@ pub struct MenuHook {
 }
 
 /// `limits`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManifestLimits {
     /// Memory that one execution may use, in MiB; clamped by the platform.

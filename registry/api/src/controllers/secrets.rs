@@ -1,0 +1,125 @@
+//! Secrets of installs. They come in the clear, are sealed at once, and never leave again: what is shown is names.
+
+use super::lifecycle::{find, installed_version};
+use super::{body_of, not_found};
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_bundle::{InstallId, TenantId};
+use alga_errors::{Code, Problem};
+use alga_secrets::{SealError, SecretBinding, SecretValue};
+use alga_store::VersionRow;
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// A secret to set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretRequest {
+    /// In the clear.
+    value: Zeroizing<String>,
+}
+
+/// Whose secrets are sealed.
+pub(super) struct SecretOwner<'a> {
+    pub(super) version: &'a VersionRow,
+    pub(super) tenant: &'a TenantId,
+    pub(super) install: &'a InstallId,
+}
+
+type SecretPath = Path<(String, String, String)>;
+
+pub(crate) async fn set(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install, name)): SecretPath,
+    body: Result<Json<SecretRequest>, JsonRejection>,
+) -> Result<StatusCode, Failure> {
+    let request = body_of(body)?;
+    let install = find(&parts, &tenant, &install).await?;
+    let version = installed_version(&parts, &install).await?;
+    let owner = SecretOwner {
+        version: &version,
+        tenant: &install.tenant_id,
+        install: &install.id,
+    };
+    let sealed = owner.seal_one(&parts, &name, &request.value).await?;
+    parts.database.set_secret(&install, &name, &sealed).await?;
+    (parts.on_install)();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn delete(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install, name)): SecretPath,
+) -> Result<StatusCode, Failure> {
+    let install = find(&parts, &tenant, &install).await?;
+    let field = install.manifest.secrets.iter().find(|field| field.name == name);
+    if field.is_some_and(|field| field.required) {
+        let message = format!("the secret `{name}` is required while {} is installed", install.name);
+        return Err(Problem::new(Code::Conflict, message).into());
+    }
+    if !parts.database.delete_secret(&install, &name).await? {
+        return Err(not_found("such secret"));
+    }
+    (parts.on_install)();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl SecretOwner<'_> {
+    /// Seals all, or none: every name is declared, and what the manifest requires is there or was set before.
+    pub(super) async fn seal(
+        &self,
+        parts: &RegistryParts,
+        secrets: &BTreeMap<String, Zeroizing<String>>,
+        kept: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let fields = &self.version.manifest.secrets;
+        let is_missing = |name: &String| !secrets.contains_key(name) && !kept.contains(name);
+        if let Some(field) = fields.iter().find(|field| field.required && is_missing(&field.name)) {
+            let problem = Problem::new(Code::BadRequest, format!("the secret `{}` is required", field.name));
+            let hint = format!("set it: `alga install … --secret {}=@<file>`", field.name);
+            return Err(problem.with_hint(hint).into());
+        }
+        let mut sealed = BTreeMap::new();
+        for (name, value) in secrets {
+            sealed.insert(name.clone(), self.seal_one(parts, name, value).await?);
+        }
+        Ok(sealed)
+    }
+
+    async fn seal_one(&self, parts: &RegistryParts, name: &str, value: &str) -> Result<String, Failure> {
+        let fields = &self.version.manifest.secrets;
+        if !fields.iter().any(|field| field.name == name) {
+            let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+            let message = format!("`{}` is not a secret of {}", name.escape_default(), self.version.name);
+            let problem = Problem::new(Code::BadRequest, message);
+            return Err(problem.with_hint(format!("its secrets: {}", names.join(", "))).into());
+        }
+        let binding = SecretBinding {
+            tenant: self.tenant,
+            extension: &self.version.extension_id,
+            install: self.install,
+            name,
+        };
+        let secret = SecretValue::new(Zeroizing::new(value.as_bytes().to_vec())).map_err(seal_failed)?;
+        let sealed = parts.sealer.seal(&secret, &binding).await.map_err(seal_failed)?;
+        Ok(sealed.to_json())
+    }
+}
+
+fn seal_failed(error: SealError) -> Failure {
+    let message = error.to_string();
+    let problem = match error {
+        SealError::Size(_) => Problem::new(Code::BadRequest, message.as_str()),
+        SealError::Service(_) => {
+            Problem::new(Code::SecretsUnavailable, "secrets cannot be sealed now").retry_after_seconds(5)
+        }
+        other => Problem::internal(other),
+    };
+    problem.caused_by(message).into()
+}

@@ -1,0 +1,113 @@
+//! Sealed secrets of installs. The store never sees one in the clear: it keeps envelopes.
+
+use crate::audit::{Change, append};
+use crate::database::now_ms;
+use crate::{Database, Install, StoreError};
+use alga_bundle::{InstallId, TenantId};
+use serde_json::json;
+use sqlx::{Any, Row, Transaction};
+
+impl Database {
+    /// Keeps a sealed secret, replacing the one of this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when the install is gone.
+    pub async fn set_secret(&self, install: &Install, name: &str, envelope: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        touch(&mut transaction, install).await?;
+        put_secret(&mut transaction, &install.tenant_id, &install.id, name, envelope).await?;
+        append(&mut transaction, change("install.secret.set", install, name)).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Forgets a secret; whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when the install is gone.
+    pub async fn delete_secret(&self, install: &Install, name: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        touch(&mut transaction, install).await?;
+        let result = sqlx::query(
+            "DELETE FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2 AND name = $3",
+        )
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .bind(name)
+        .execute(&mut *transaction)
+        .await?;
+        if result.rows_affected() == 0 {
+            return Ok(false);
+        }
+        append(&mut transaction, change("install.secret.delete", install, name)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The envelope of a secret; none when it is not set.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn secret(
+        &self,
+        tenant: &TenantId,
+        install: &InstallId,
+        name: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let mut reader = self.read_as(tenant).await?;
+        let row = sqlx::query(
+            "SELECT envelope FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2 AND name = $3",
+        )
+        .bind(tenant.as_str())
+        .bind(install.as_str())
+        .bind(name)
+        .fetch_optional(&mut *reader.connection())
+        .await?;
+        row.map(|row| Ok(row.try_get("envelope")?)).transpose()
+    }
+}
+
+/// A write to the install's own row comes first: an uninstall waits for it, or it for the uninstall.
+async fn touch(transaction: &mut Transaction<'_, Any>, install: &Install) -> Result<(), StoreError> {
+    let result = sqlx::query("UPDATE tenant_extension_install SET updated_at_ms = $1 WHERE tenant_id = $2 AND id = $3")
+        .bind(now_ms())
+        .bind(install.tenant_id.as_str())
+        .bind(install.id.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    if result.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Changed)
+    }
+}
+
+pub(crate) async fn put_secret(
+    transaction: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    install: &InstallId,
+    name: &str,
+    envelope: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO tenant_extension_install_secrets (tenant_id, install_id, name, envelope, set_at_ms) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (tenant_id, install_id, name) DO UPDATE SET envelope = excluded.envelope, set_at_ms = excluded.set_at_ms",
+    )
+    .bind(tenant.as_str())
+    .bind(install.as_str())
+    .bind(name)
+    .bind(envelope)
+    .bind(now_ms())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The name is in the log; no part of the secret is.
+fn change<'a>(action: &'static str, install: &'a Install, name: &str) -> Change<'a> {
+    Change {
+        action,
+        tenant: install.tenant_id.as_str(),
+        subject: install.id.as_str(),
+        details: json!({ "name": name }),
+    }
+}
