@@ -4,7 +4,7 @@ use crate::outcome::{Failed, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{CapabilityName, TenantId};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -50,17 +50,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     } else {
         json!(arguments.grants)
     };
-    let mut body =
-        json!({ "extension": name, "version": version, "grants": grants, "config": config(&arguments.config)? });
-    if arguments.no_egress || !arguments.egress.is_empty() {
-        body["egress"] = json!(arguments.egress);
-    }
-    if arguments.timeout_ms.is_some() || arguments.memory_mb.is_some() {
-        body["limits"] = json!({ "timeoutMs": arguments.timeout_ms, "memoryMb": arguments.memory_mb });
-    }
-    if !arguments.secrets.is_empty() {
-        body["secrets"] = json!(secrets(&arguments.secrets)?);
-    }
+    let egress = (arguments.no_egress || !arguments.egress.is_empty()).then_some(arguments.egress.as_slice());
+    let mut body = terms(egress, arguments.timeout_ms, arguments.memory_mb);
+    body.insert("extension".to_owned(), json!(name));
+    body.insert("version".to_owned(), json!(version));
+    body.insert("grants".to_owned(), grants);
+    body.insert("config".to_owned(), json!(config(&arguments.config)?));
+    body.insert("secrets".to_owned(), json!(secrets(&arguments.secrets)?));
+    let body = Value::Object(body);
     let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);
     let install = arguments
         .operator
@@ -108,6 +105,19 @@ pub(super) fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
         .iter()
         .map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok))
         .collect()
+}
+
+/// `egress` and `limits`, where they are said.
+pub(super) fn terms(egress: Option<&[String]>, timeout_ms: Option<u32>, memory_mb: Option<u32>) -> Map<String, Value> {
+    let mut terms = Map::new();
+    if let Some(egress) = egress {
+        terms.insert("egress".to_owned(), json!(egress));
+    }
+    if timeout_ms.is_some() || memory_mb.is_some() {
+        let limits = json!({ "timeoutMs": timeout_ms, "memoryMb": memory_mb });
+        terms.insert("limits".to_owned(), limits);
+    }
+    terms
 }
 
 fn secrets(pairs: &[String]) -> Outcome<BTreeMap<&str, String>> {

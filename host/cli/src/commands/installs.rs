@@ -147,13 +147,10 @@ fn request(action: &Action) -> Outcome<(&'static str, String, Vec<u8>)> {
             timeout_ms,
             memory_mb,
         } => {
-            let mut body = json!({ "config": super::install::config(config)? });
-            if !egress.is_empty() {
-                body["egress"] = json!(egress);
-            }
-            if timeout_ms.is_some() || memory_mb.is_some() {
-                body["limits"] = json!({ "timeoutMs": timeout_ms, "memoryMb": memory_mb });
-            }
+            let egress = (!egress.is_empty()).then_some(egress.as_slice());
+            let mut body = super::install::terms(egress, *timeout_ms, *memory_mb);
+            body.insert("config".to_owned(), json!(super::install::config(config)?));
+            let body = Value::Object(body);
             ("PUT", format!("/{extension}/terms"), body.to_string().into_bytes())
         }
         Action::Uninstall { extension } => ("DELETE", format!("/{extension}"), Vec::new()),
