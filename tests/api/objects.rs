@@ -200,7 +200,7 @@ async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
             break;
         }
     }
-    assert_eq!(refused.as_deref(), Some("overloaded"));
+    assert_eq!(refused.as_deref(), Some("rate_limited"));
 }
 
 /// R4.

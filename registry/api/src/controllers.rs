@@ -13,6 +13,7 @@ pub(crate) mod versions;
 
 use crate::RegistryParts;
 use crate::failure::Failure;
+use alga_bundle::Object;
 use alga_errors::{Code, Problem};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -42,8 +43,8 @@ pub(crate) async fn administrator_only(
 }
 
 /// A JSON body, or what is wrong with it.
-pub(crate) fn body_of<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Failure> {
-    let Json(body) = body.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
+pub(crate) fn body_of<T>(body: Result<Json<Object<T>>, JsonRejection>) -> Result<T, Failure> {
+    let Json(Object(body)) = body.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
     Ok(body)
 }
 

@@ -2,9 +2,15 @@ use alga_bundle::RequestId;
 use alga_errors::{Code, Problem, chain};
 use alga_store::StoreError;
 use axum::Json;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+/// Bytes of the framework's own explanations.
+const EXPLANATION_BYTES: usize = 4 * 1024;
 
 /// A [`Problem`] on its way to the client. Logged here, once, with its cause.
 pub(crate) struct Failure(pub(crate) Problem);
@@ -31,6 +37,26 @@ impl From<StoreError> for Failure {
         };
         Self(problem)
     }
+}
+
+/// What the framework refuses by itself, in plain words, becomes a problem like every other.
+pub(crate) async fn problems_only(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let is_plain = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind != "application/json");
+    if !is_plain || !response.status().is_client_error() {
+        return response;
+    }
+    let code = match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+        _ => Code::BadRequest,
+    };
+    let text = to_bytes(response.into_body(), EXPLANATION_BYTES)
+        .await
+        .unwrap_or_default();
+    Failure(Problem::new(code, String::from_utf8_lossy(&text).into_owned())).into_response()
 }
 
 impl IntoResponse for Failure {

@@ -17,13 +17,16 @@
 //! | `DELETE …/installs/{install}` | takes one away, with its configuration and records |
 //! | `POST`, `GET /v1/registry/revocations` | takes a signed list of what is no longer believed, shows the present one |
 //! | `GET /v1/registry/audit`, `GET /v1/registry/audit/verify` | every change, and whether the chain is whole |
+//! | `GET /v1/registry/openapi.json` | this table for programs |
 //!
 //! Lists come in pages: `?limit=…&after=<next of the page before>`. Answers to GET have an entity tag; `if-none-match` gets 304.
 //! Every route needs the operator's token. Errors are `{error, message, requestId, hint?}`.
 
 mod controllers;
 mod failure;
+mod openapi;
 mod page;
+mod routes;
 
 use alga_auth::AdministratorToken;
 use alga_engine::ComponentFactory;
@@ -33,7 +36,8 @@ use alga_store::{BlobStore, Database, RevocationFile, Staging};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::routing::get;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Bytes of a publish request beside the bundle: signatures and multipart's own text.
@@ -68,66 +72,20 @@ pub struct RegistryParts {
 pub fn router(parts: RegistryParts) -> Router {
     let limit = DefaultBodyLimit::max(alga_bundle::limits::BUNDLE_BYTES + FORM_BYTES);
     let parts = Arc::new(parts);
-    Router::new()
-        .route("/v1/registry/extensions", post(controllers::publish::publish))
-        .route(
-            "/v1/registry/extensions/{name}/versions",
-            get(controllers::versions::list),
-        )
-        .route(
-            "/v1/registry/extensions/{name}/versions/{version}",
-            get(controllers::versions::show),
-        )
-        .merge(uploads())
-        .merge(version_states())
-        .merge(installs())
-        .route(
-            "/v1/registry/revocations",
-            get(controllers::revocations::show).post(controllers::revocations::take),
-        )
-        .route("/v1/registry/audit", get(controllers::audit::list))
-        .route("/v1/registry/audit/verify", get(controllers::audit::verify))
+    let (router, document) = routes::all().finish();
+    let document = Arc::new(document);
+    let describe = move || async move { axum::Json(Value::clone(&document)) };
+    router
+        .route("/v1/registry/openapi.json", get(describe))
         .layer(limit)
+        .layer(from_fn(failure::problems_only))
         .layer(from_fn(page::tagged))
         .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
         .with_state(parts)
 }
 
-fn uploads() -> Router<Arc<RegistryParts>> {
-    use controllers::{garbage, uploads};
-    Router::new()
-        .route("/v1/registry/uploads", post(uploads::begin))
-        .route(
-            "/v1/registry/uploads/{upload}",
-            get(uploads::show).patch(uploads::append).delete(uploads::end),
-        )
-        .route("/v1/registry/garbage", post(garbage::collect))
-}
-
-fn version_states() -> Router<Arc<RegistryParts>> {
-    use controllers::states;
-    let path = |action: &str| format!("/v1/registry/extensions/{{name}}/versions/{{version}}/{action}");
-    Router::new()
-        .route(&path("yank"), post(states::yank))
-        .route(&path("unyank"), post(states::unyank))
-        .route(&path("revoke"), post(states::revoke))
-        .route(&path("deprecate"), post(states::deprecate))
-}
-
-fn installs() -> Router<Arc<RegistryParts>> {
-    use controllers::{installs, lifecycle, secrets};
-    let path = |action: &str| format!("/v1/registry/tenants/{{tenant}}/installs{action}");
-    Router::new()
-        .route(&path(""), post(installs::create).get(installs::list))
-        .route(&path("/{install}"), get(lifecycle::show).delete(lifecycle::uninstall))
-        .route(&path("/{install}/terms"), put(lifecycle::set_terms))
-        .route(
-            &path("/{install}/secrets/{secret}"),
-            put(secrets::set).delete(secrets::delete),
-        )
-        .route(&path("/{install}/upgrade"), post(lifecycle::upgrade))
-        .route(&path("/{install}/consent"), post(lifecycle::consent))
-        .route(&path("/{install}/rollback"), post(lifecycle::roll_back))
-        .route(&path("/{install}/enable"), post(lifecycle::enable))
-        .route(&path("/{install}/disable"), post(lifecycle::disable))
+/// The OpenAPI document of [`router`].
+#[must_use]
+pub fn openapi() -> Value {
+    routes::all().finish().1
 }

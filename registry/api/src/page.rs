@@ -20,11 +20,13 @@ const LARGEST_PAGE: u32 = 200;
 const TAGGED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Which page.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
     /// `next` of the page before.
     pub(crate) after: Option<String>,
+    /// Entries of the page.
+    #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
 }
 

@@ -3,6 +3,7 @@
 //! This crate knows how a name is written. Which capabilities exist is known to `host/capabilities` alone, and handed in as a slice of
 //! [`Capability`], so that adding one never touches the vocabulary.
 
+use crate::text_schema::text_schema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +21,8 @@ impl CapabilityName {
         &self.0
     }
 }
+
+text_schema!(CapabilityName, "^ *([Cc][Aa][Pp]:)?[A-Za-z0-9.]+ *$");
 
 impl FromStr for CapabilityName {
     type Err = String;

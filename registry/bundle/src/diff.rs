@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What is new in a version. Empty: whoever consented to the old one has consented to this one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CapabilityDiff {
     /// Imported interfaces.
     pub interfaces: BTreeSet<String>,

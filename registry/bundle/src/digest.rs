@@ -1,3 +1,4 @@
+use crate::text_schema::text_schema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -37,6 +38,8 @@ impl Digest {
         hex::encode(self.0)
     }
 }
+
+text_schema!(Digest, "^sha256:[0-9a-f]{64}$");
 
 impl FromStr for Digest {
     type Err = DigestError;

@@ -1,6 +1,7 @@
 //! Ids: newtypes that are checked once, at the edge, and trusted from there on.
 
 use crate::limits::ID_CHARACTERS;
+use crate::text_schema::text_schema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -82,6 +83,11 @@ id!(
     /// One request, from the client's side to the log.
     RequestId, "a request id", 64, "A-Z a-z 0-9 . _ -", b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
+
+text_schema!(TenantId, "^[a-z0-9._-]{1,128}$");
+text_schema!(ExtensionId, "^[a-z0-9._-]{1,128}$");
+text_schema!(VersionId, "^[a-z0-9._-]{1,128}$");
+text_schema!(InstallId, "^[a-z0-9._-]{1,128}$");
 
 impl RequestId {
     /// An id that nobody else has: eight random bytes of this process, then a number that counts up. No system call, once the process has

@@ -12,9 +12,11 @@ mod digest;
 mod id;
 pub mod limits;
 mod manifest;
+mod object;
 mod path;
 mod proof;
 mod strict_json;
+mod text_schema;
 
 pub use archive::{ArchiveError, pack, unpack};
 pub use bundle::{Bundle, BundleError};
@@ -28,6 +30,7 @@ pub use manifest::{
     ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,
     PublisherName, SecretField, Ui, UiType, manifest_schema,
 };
+pub use object::{Object, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
 pub use strict_json::JsonError;

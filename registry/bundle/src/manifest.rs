@@ -4,6 +4,7 @@
 //! fields, types) and its rules, where all problems are told at once, each with its JSON path and the fix.
 
 use crate::limits::MANIFEST_BYTES;
+use crate::object::{Object, object, objects, optional_object};
 use crate::{Capability, CapabilityName, EntryPath, JsonError, Version, strict_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,19 +72,23 @@ pub struct Manifest {
     #[schemars(with = "Vec<String>")]
     pub egress: Vec<EgressPattern>,
     /// Secrets that an install sets; the extension attaches them to its calls.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretField>,
     /// Configuration that an install may set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigField>,
     /// What the extension answers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub api: Api,
     /// What the extension wants to hear of.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventSubscription>,
     /// What it shows to people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ui: Option<Ui>,
     /// Files that its user interface needs, as globs over the bundle's paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,10 +100,14 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom: Option<String>,
     /// What it needs less or more of than the default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub limits: Option<ManifestLimits>,
     /// The metrics that it emits.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
 }
 
@@ -147,7 +156,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge(bytes.len()));
         }
         strict_json::check(bytes)?;
-        let Ok(manifest) = serde_json::from_slice(bytes) else {
+        let Ok(Object(manifest)) = serde_json::from_slice(bytes) else {
             return Err(ManifestError::Problems(diagnosis::problems(bytes, known)));
         };
         let problems = rules::check(&manifest, known);

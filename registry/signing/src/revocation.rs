@@ -13,14 +13,16 @@ const EPOCH_STEP: u64 = 1_000;
 pub const REVOCATION_GRACE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is no longer believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevocationList {
     /// Larger than that of every list before, by at most 1000.
     pub epoch: u64,
     /// When it was made.
+    #[schemars(with = "String")]
     pub issued_at: Timestamp,
     /// When the next list is due at the latest.
+    #[schemars(with = "String")]
     pub expires_at: Timestamp,
     /// Content that may not run.
     #[serde(default)]
@@ -31,7 +33,7 @@ pub struct RevocationList {
 }
 
 /// A bundle that may not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevokedBundle {
     /// Which.
@@ -41,12 +43,13 @@ pub struct RevokedBundle {
 }
 
 /// A signer who is not believed from a time on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokedSigner {
     /// As a version shows it: a key's id, `certificate <authority> <identity>`, or `keyless <issuer> <identity>`.
     pub signer: String,
     /// What the registry received before stays good.
+    #[schemars(with = "String")]
     pub since: Timestamp,
     /// For people.
     pub reason: String,

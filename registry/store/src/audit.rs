@@ -23,7 +23,7 @@ pub(crate) struct Change<'a> {
 }
 
 /// An entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuditEntry {
     /// 1, 2, 3, …: one that is missing is noticed.
     pub sequence: i64,
@@ -44,7 +44,7 @@ pub struct AuditEntry {
 }
 
 /// What a walk along the chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuditChain {
     /// Entries that follow from each other.
     pub entries: i64,

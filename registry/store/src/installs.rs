@@ -14,7 +14,7 @@ use sqlx::{Any, AnyConnection, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether an install takes requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InstallStatus {
     /// It does.
@@ -54,7 +54,7 @@ pub struct InstallTerms {
 }
 
 /// A tenant's install with what the request path needs of its version.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct Install {
     /// Its id.
     pub id: InstallId,

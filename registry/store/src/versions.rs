@@ -25,7 +25,7 @@ pub struct NewVersion<'a> {
 }
 
 /// A published version.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct VersionRow {
     /// Its id.
     pub id: VersionId,
@@ -36,6 +36,7 @@ pub struct VersionRow {
     /// Its publisher.
     pub publisher: PublisherName,
     /// The version.
+    #[schemars(with = "String")]
     pub version: Version,
     /// Its content.
     pub content_hash: Digest,
@@ -58,7 +59,7 @@ pub struct VersionRow {
 }
 
 /// Whether a version may be installed and run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VersionStatus {
     /// Both.
@@ -224,13 +225,14 @@ impl Database {
 const AFTER_EVERY_ID: &str = "~";
 
 /// A version in a list: without manifest and proof, which may be large.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct VersionSummary {
     /// Its id.
     pub id: VersionId,
     /// Its extension's name.
     pub name: ExtensionName,
     /// The version.
+    #[schemars(with = "String")]
     pub version: Version,
     /// Its content.
     pub content_hash: Digest,

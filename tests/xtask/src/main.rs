@@ -5,6 +5,7 @@ mod debian;
 mod demo;
 mod guests;
 mod postgres;
+mod python;
 mod shell;
 mod soak;
 mod suite;

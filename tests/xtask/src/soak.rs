@@ -3,6 +3,7 @@
 use crate::debian;
 use crate::guests;
 use crate::postgres::Postgres;
+use crate::python;
 use crate::shell::{Outcome, cargo, execute, say, step};
 
 #[derive(clap::Args)]
@@ -25,7 +26,7 @@ struct Campaign {
     test: &'static str,
 }
 
-const CAMPAIGNS: [Campaign; 6] = [
+const CAMPAIGNS: [Campaign; 7] = [
     Campaign {
         name: "fuzz",
         what: "mutated inputs against every parser; a round is one input for each",
@@ -46,6 +47,13 @@ const CAMPAIGNS: [Campaign; 6] = [
         rounds: 10_000,
         package: "alga-harness",
         test: "executions_cancelled_at_any_moment_give_their_place_back",
+    },
+    Campaign {
+        name: "openapi",
+        what: "schemathesis against the registry's document; a round is one example for each operation",
+        rounds: 200,
+        package: "alga-harness",
+        test: "schemathesis_finds_nothing_that_the_document_does_not_say",
     },
     Campaign {
         name: "garbage",
@@ -95,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     ]))?;
     guests::build_all()?;
     debian::ensure("strace", "strace")?;
+    python::ensure()?;
     step(&format!("{}: {rounds} rounds", campaign.what));
     let mut test = cargo(&[
         "test",

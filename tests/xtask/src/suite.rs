@@ -2,6 +2,7 @@
 
 use crate::debian;
 use crate::postgres::Postgres;
+use crate::python;
 use crate::shell::{Outcome, cargo, execute, step};
 use crate::vendor_wit;
 use crate::{guests, tidy};
@@ -35,6 +36,7 @@ pub(crate) fn run() -> Outcome {
         "warnings",
     ]))?;
     debian::ensure("strace", "strace")?;
+    python::ensure()?;
     step("tests, on SQLite");
     execute(cargo(&["test"]).args(NATIVE))?;
     step("the same journeys on Postgres");

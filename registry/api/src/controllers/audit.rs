@@ -1,8 +1,11 @@
 use crate::RegistryParts;
 use crate::failure::Failure;
+use alga_errors::{Code, Problem};
 use alga_store::{AuditChain, AuditEntry};
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -10,7 +13,7 @@ use std::sync::Arc;
 const PAGE: u32 = 100;
 
 /// After which entry to go on.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
     #[serde(default)]
@@ -18,15 +21,16 @@ pub(crate) struct AuditQuery {
 }
 
 /// A page of the log; the last sequence is where the next one begins.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AuditPage {
     entries: Vec<AuditEntry>,
 }
 
 pub(crate) async fn list(
     State(parts): State<Arc<RegistryParts>>,
-    Query(query): Query<AuditQuery>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Json<AuditPage>, Failure> {
+    let Query(query) = query.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
     let entries = parts.database.audit_after(query.after, PAGE).await?;
     Ok(Json(AuditPage { entries }))
 }

@@ -4,11 +4,12 @@ use crate::failure::Failure;
 use alga_store::{CLAIM_GRACE, UPLOAD_LIFE, collect_garbage};
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
 /// What was removed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Removed {
     /// Bundles that were put and never published.
     bundles: usize,

@@ -7,7 +7,9 @@ use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
 use crate::page::PageQuery;
-use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId};
+use alga_bundle::{
+    Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Object, TenantId, optional_object,
+};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
 use alga_signing::Rejected;
@@ -16,13 +18,14 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What to install.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstallRequest {
     /// The extension's name.
@@ -38,15 +41,16 @@ pub(crate) struct InstallRequest {
     #[serde(default)]
     egress: Option<BTreeSet<EgressPattern>>,
     /// Limits in place of the manifest's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     limits: Option<ManifestLimits>,
     /// Secrets, in the clear: they are sealed before anything else happens to them.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     secrets: BTreeMap<String, Zeroizing<String>>,
 }
 
 /// A page of installs, oldest first.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Installs {
     installs: Vec<Install>,
     /// Pass it as `after` for the next page; none after the last.
@@ -56,7 +60,7 @@ pub(crate) struct Installs {
 pub(crate) async fn create(
     State(parts): State<Arc<RegistryParts>>,
     Path(tenant): Path<String>,
-    body: Result<Json<InstallRequest>, JsonRejection>,
+    body: Result<Json<Object<InstallRequest>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Install>), Failure> {
     let tenant = tenant_of(&tenant)?;
     let request = body_of(body)?;

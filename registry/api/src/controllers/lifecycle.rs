@@ -7,7 +7,7 @@ use super::installs::{check_config, check_terms, consented, tenant_of, verify_st
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Version};
+use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Object, Version, optional_object};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
 use alga_store::{Install, InstallStatus, InstallTerms, VersionRow, VersionStatus};
@@ -15,14 +15,16 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// To which version.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpgradeRequest {
+    #[schemars(with = "String")]
     version: Version,
     /// An older version may have holes that the installed one has not: it must be meant.
     #[serde(default)]
@@ -30,21 +32,22 @@ pub(crate) struct UpgradeRequest {
 }
 
 /// To which version the administrator consents: one that came meanwhile is not meant.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConsentRequest {
+    #[schemars(with = "String")]
     version: Version,
 }
 
 /// What an upgrade did, and what the version can do that the one before could not.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Upgrade {
     outcome: UpgradeOutcome,
     diff: CapabilityDiff,
     install: Install,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum UpgradeOutcome {
     Upgraded,
@@ -63,7 +66,7 @@ pub(crate) async fn show(
 pub(crate) async fn upgrade(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install)): InstallPath,
-    body: Result<Json<UpgradeRequest>, JsonRejection>,
+    body: Result<Json<Object<UpgradeRequest>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Upgrade>), Failure> {
     let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
@@ -99,21 +102,21 @@ pub(crate) async fn upgrade(
 }
 
 /// Configuration, hosts and limits; what is left out goes back to the manifest's.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TermsRequest {
     #[serde(default)]
     config: BTreeMap<String, String>,
     #[serde(default)]
     egress: Option<BTreeSet<EgressPattern>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_object")]
     limits: Option<ManifestLimits>,
 }
 
 pub(crate) async fn set_terms(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install)): InstallPath,
-    body: Result<Json<TermsRequest>, JsonRejection>,
+    body: Result<Json<Object<TermsRequest>>, JsonRejection>,
 ) -> Result<Json<Install>, Failure> {
     let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
@@ -132,7 +135,7 @@ pub(crate) async fn set_terms(
 pub(crate) async fn consent(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install)): InstallPath,
-    body: Result<Json<ConsentRequest>, JsonRejection>,
+    body: Result<Json<Object<ConsentRequest>>, JsonRejection>,
 ) -> Result<Json<Install>, Failure> {
     let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;

@@ -19,6 +19,7 @@ use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 const SIGNATURE_BYTES: usize = 256 * 1024;
 
 /// What publishing answers.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Published {
     id: String,

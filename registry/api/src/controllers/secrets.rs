@@ -4,7 +4,7 @@ use super::lifecycle::{find, installed_version};
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{InstallId, TenantId};
+use alga_bundle::{InstallId, Object, TenantId};
 use alga_errors::{Code, Problem};
 use alga_secrets::{SealError, SecretBinding, SecretValue};
 use alga_store::VersionRow;
@@ -12,16 +12,18 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A secret to set.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretRequest {
     /// In the clear.
+    #[schemars(with = "String", length(min = 1, max = 65_536))]
     value: Zeroizing<String>,
 }
 
@@ -37,7 +39,7 @@ type SecretPath = Path<(String, String, String)>;
 pub(crate) async fn set(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install, name)): SecretPath,
-    body: Result<Json<SecretRequest>, JsonRejection>,
+    body: Result<Json<Object<SecretRequest>>, JsonRejection>,
 ) -> Result<StatusCode, Failure> {
     let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;

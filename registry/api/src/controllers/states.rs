@@ -4,11 +4,13 @@
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
+use alga_bundle::Object;
 use alga_errors::{Code, Problem};
 use alga_store::{VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -16,14 +18,14 @@ use std::sync::Arc;
 const REASON_CHARACTERS: usize = 500;
 
 /// Why.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reason {
     reason: String,
 }
 
 type VersionPath = Path<(String, String)>;
-type ReasonBody = Result<Json<Reason>, JsonRejection>;
+type ReasonBody = Result<Json<Object<Reason>>, JsonRejection>;
 
 pub(crate) async fn yank(
     state: State<Arc<RegistryParts>>,

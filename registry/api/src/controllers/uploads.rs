@@ -10,6 +10,7 @@ use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use futures_util::StreamExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
 /// An upload.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Upload {
     id: String,
     /// Bytes that are here and will be after a crash.
@@ -81,7 +82,7 @@ pub(super) fn staging_failed(error: StagingError) -> Failure {
         StagingError::Unknown => Problem::new(Code::NotFound, message),
         StagingError::Busy | StagingError::Offset(_) => Problem::new(Code::Conflict, message),
         StagingError::TooLarge => Problem::new(Code::PayloadTooLarge, message),
-        StagingError::TooMany => Problem::new(Code::Overloaded, message).retry_after_seconds(60),
+        StagingError::TooMany => Problem::new(Code::RateLimited, message).retry_after_seconds(60),
         StagingError::BrokenOff => Problem::new(Code::BadRequest, message),
         StagingError::Disk(error) => Problem::internal(error),
     };

@@ -6,11 +6,12 @@ use alga_bundle::VersionId;
 use alga_store::{VersionRow, VersionSummary};
 use axum::Json;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
 /// A page of versions, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Versions {
     versions: Vec<VersionSummary>,
     /// Pass it as `after` for the next page; none after the last.

@@ -4,6 +4,7 @@
 use super::rules::{self, PROBLEMS};
 use super::{Manifest, ManifestProblem};
 use crate::Capability;
+use crate::object::Object;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
@@ -16,8 +17,8 @@ pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProble
     let mut document: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let mut found: Vec<ManifestProblem> = Vec::new();
     while found.len() < PROBLEMS {
-        match serde_path_to_error::deserialize::<_, Manifest>(&document) {
-            Ok(manifest) => {
+        match serde_path_to_error::deserialize::<_, Object<Manifest>>(&document) {
+            Ok(Object(manifest)) => {
                 // What stands in a mended place is ours, and no problem of the author's.
                 let is_mended = |problem: &ManifestProblem| found.iter().any(|told| overlap(&told.path, &problem.path));
                 let rules = rules::check(&manifest, known).into_iter();

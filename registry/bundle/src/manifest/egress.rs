@@ -1,6 +1,7 @@
 //! Where an extension may connect to.
 
 use super::names::is_label;
+use crate::text_schema::text_schema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +22,8 @@ impl EgressPattern {
         &self.0
     }
 }
+
+text_schema!(EgressPattern, "^(https?://)?(\\*\\.)?[a-z0-9.-]+(:[0-9]{1,5})?$");
 
 impl FromStr for EgressPattern {
     type Err = &'static str;

@@ -1,6 +1,7 @@
 //! The parts of a manifest.
 
 use super::EgressPattern;
+use crate::object::{named_objects, objects};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::fmt;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Api {
     /// The endpoints; a request for anything else is 404 without running the extension.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -182,7 +183,11 @@ pub struct Ui {
     /// The page's path in the bundle.
     pub entry: String,
     /// Where the product shows it, by the product's names of places: `appMenu`, `clientPortalMenu`, …
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "named_objects",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub hooks: BTreeMap<String, MenuHook>,
 }
 

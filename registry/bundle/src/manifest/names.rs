@@ -1,5 +1,6 @@
 //! The names of extensions and publishers.
 
+use crate::text_schema::text_schema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -50,6 +51,9 @@ name!(
     /// A publisher's name: lower-case, such as `example` or `com.example`.
     PublisherName, "a publisher is named in lower case, such as `example`", 1
 );
+
+text_schema!(ExtensionName, "^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63})+$");
+text_schema!(PublisherName, "^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63})*$");
 
 /// A label of a host name (RFC 1123).
 pub(super) fn is_label(label: &str) -> bool {

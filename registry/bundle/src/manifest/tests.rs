@@ -259,3 +259,19 @@ proptest! {
         prop_assert_eq!(Manifest::parse(&written, KNOWN).unwrap(), manifest);
     }
 }
+
+/// serde reads `[64, 1000]` as `{"memoryMb": 64, "timeoutMs": 1000}`; the schema does not, and neither does anybody who reviews a manifest.
+#[test]
+fn a_list_in_the_place_of_an_object_is_refused() {
+    for (field, list) in [
+        ("limits", r"[64, 1000]"),
+        ("api", r"[[]]"),
+        ("ui", r#"["iframe", "ui/index.html", {}]"#),
+        ("config", r#"[["key"]]"#),
+    ] {
+        let text = format!(r#"{{"name":"com.example.a","publisher":"example","version":"1.0.0","{field}":{list}}}"#);
+        let error = Manifest::parse(text.as_bytes(), &[]).unwrap_err().to_string();
+        assert!(error.contains(&format!("$.{field}")), "{error}");
+    }
+    assert!(Manifest::parse(br#"[null,"com.example.a","example","1.0.0"]"#, &[]).is_err());
+}

@@ -1,0 +1,186 @@
+//! Routes and their description are one list: what is served is described, and what is described is served. Schemas come from the types that handlers take and answer.
+//!
+//! Own lines, and few: libraries that derive this from handlers want a trait on every extractor, and have none for bodies that may fail, for paths as
+//! tuples, or for streams.
+
+use crate::RegistryParts;
+use axum::Router;
+use axum::routing::MethodRouter;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The media type of a body that is no document.
+pub(crate) const BYTES: &str = "application/octet-stream";
+
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One method of one path.
+pub(crate) struct Operation {
+    method: &'static str,
+    path: String,
+    summary: &'static str,
+    body: Option<(&'static str, Value)>,
+    takes: Option<SchemaOf>,
+    query: Option<SchemaOf>,
+    headers: Vec<&'static str>,
+    answers: Vec<(u16, Option<SchemaOf>)>,
+}
+
+impl Operation {
+    pub(crate) fn new(method: &'static str, path: impl Into<String>, summary: &'static str) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            summary,
+            body: None,
+            takes: None,
+            query: None,
+            headers: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// A JSON body.
+    pub(crate) fn takes<T: JsonSchema>(mut self) -> Self {
+        self.takes = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// A body of another kind, as an OpenAPI media type object.
+    pub(crate) fn takes_media(mut self, kind: &'static str, media: Value) -> Self {
+        self.body = Some((kind, media));
+        self
+    }
+
+    /// Query parameters: the fields of a struct.
+    pub(crate) fn query<T: JsonSchema>(mut self) -> Self {
+        self.query = Some(T::json_schema);
+        self
+    }
+
+    /// A required header that holds a number.
+    pub(crate) fn number_header(mut self, name: &'static str) -> Self {
+        self.headers.push(name);
+        self
+    }
+
+    /// A JSON answer.
+    pub(crate) fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.answers.push((status, Some(SchemaGenerator::subschema_for::<T>)));
+        self
+    }
+
+    /// An answer without a body.
+    pub(crate) fn answers_nothing(mut self, status: u16) -> Self {
+        self.answers.push((status, None));
+        self
+    }
+
+    fn describe(&self, generator: &mut SchemaGenerator) -> Value {
+        let json_of = |schema: Schema| json!({ "application/json": { "schema": schema } });
+        let mut responses = Map::new();
+        for (status, schema) in &self.answers {
+            let mut answer = json!({ "description": "done" });
+            if let (Some(schema), Some(answer)) = (schema, answer.as_object_mut()) {
+                answer.insert("content".to_owned(), json_of(schema(generator)));
+            }
+            responses.insert(status.to_string(), answer);
+        }
+        responses.insert(
+            "default".to_owned(),
+            json!({ "$ref": "#/components/responses/Problem" }),
+        );
+        let mut described =
+            json!({ "summary": self.summary, "responses": responses, "parameters": self.parameters(generator) });
+        if let (Some(body), Some(described)) = (self.describe_body(generator), described.as_object_mut()) {
+            described.insert("requestBody".to_owned(), body);
+        }
+        described
+    }
+
+    fn describe_body(&self, generator: &mut SchemaGenerator) -> Option<Value> {
+        if let Some(schema) = self.takes {
+            let content = json!({ "application/json": { "schema": schema(generator) } });
+            return Some(json!({ "required": true, "content": content }));
+        }
+        let (kind, media) = self.body.as_ref()?;
+        // No bytes are bytes, too.
+        Some(json!({ "required": *kind != BYTES, "content": { *kind: media } }))
+    }
+
+    fn parameters(&self, generator: &mut SchemaGenerator) -> Vec<Value> {
+        let named = self
+            .path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let in_path = named.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }));
+        let in_header = self.headers.iter().map(|name| {
+            json!({ "name": name, "in": "header", "required": true, "schema": { "type": "integer", "minimum": 0 } })
+        });
+        let query = self.query.map(|schema| schema(generator).to_value());
+        let fields = query
+            .as_ref()
+            .and_then(|schema| schema.get("properties"))
+            .and_then(Value::as_object);
+        let in_query = fields
+            .into_iter()
+            .flatten()
+            .map(|(name, schema)| json!({ "name": name, "in": "query", "schema": schema }));
+        in_path.chain(in_header).chain(in_query).collect()
+    }
+}
+
+/// Routes under construction.
+pub(crate) struct Api {
+    router: Router<Arc<RegistryParts>>,
+    paths: Map<String, Value>,
+    generator: SchemaGenerator,
+}
+
+impl Api {
+    pub(crate) fn new() -> Self {
+        Self {
+            router: Router::new(),
+            paths: Map::new(),
+            generator: SchemaGenerator::new(SchemaSettings::openapi3()),
+        }
+    }
+
+    /// Serves and describes an operation.
+    pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryParts>>) -> Self {
+        let described = operation.describe(&mut self.generator);
+        let path = self.paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(operation.method.to_owned(), described);
+        }
+        self.router = self.router.route(&operation.path, handler);
+        self
+    }
+
+    /// The routes, and the OpenAPI 3.0 document that describes them.
+    pub(crate) fn finish(mut self) -> (Router<Arc<RegistryParts>>, Value) {
+        let problem = json!({
+            "type": "object", "required": ["error", "message", "requestId"],
+            "properties": {
+                "error": { "type": "string", "description": "a stable code; programs branch on it" }, "message": { "type": "string" },
+                "requestId": { "type": "string" }, "hint": { "type": "string" },
+            },
+        });
+        let document = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "alga registry", "version": env!("CARGO_PKG_VERSION"), "description": "Publishing, versions, installs, revocations, audit." },
+            "security": [{ "operator": [] }],
+            "paths": self.paths,
+            "components": {
+                "securitySchemes": { "operator": { "type": "http", "scheme": "bearer" } },
+                "responses": { "Problem": {
+                    "description": "why it was not done, and what helps", "content": { "application/json": { "schema": problem } },
+                } },
+                "schemas": self.generator.take_definitions(true),
+            },
+        });
+        (self.router, document)
+    }
+}

@@ -1,0 +1,68 @@
+//! The registry's OpenAPI document is true: schemathesis, which knows nothing else, sends what it allows and what it forbids, and finds no answer that it does not describe.
+
+use crate::crash::prepared;
+use crate::operator::Operator;
+use alga_harness::{Release, Server, component, root, rounds, target};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn the_shipped_document_is_the_one_that_the_code_makes() {
+    let document = format!("{:#}\n", alga_registry_api::openapi());
+    let path = root().join("registry/openapi.json");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &document).unwrap();
+    }
+    let shipped = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        shipped == document,
+        "run again with BLESS=1 to write registry/openapi.json anew"
+    );
+}
+
+#[test]
+fn schemathesis_finds_nothing_that_the_document_does_not_say() {
+    let (folder, key) = prepared();
+    let server = Server::start(&folder);
+    let operator = Operator::of(&folder, &server);
+    let manifest = Release::manifest("com.example.described", "1.0.0", &[]);
+    operator
+        .publish(&Release::new(&key, &manifest, &component("answers_ok")))
+        .unwrap();
+    let install = json!({ "extension": "com.example.described", "version": "1.0.0", "grants": [] });
+    operator
+        .ask("POST", "/v1/registry/tenants/acme/installs", &install)
+        .unwrap();
+    let (_, document) = operator.ask("GET", "/v1/registry/openapi.json", &Value::Null).unwrap();
+    fs::write(folder.join("openapi.json"), document.to_string()).unwrap();
+    let values = "[parameters]\ntenant = \"acme\"\nname = \"com.example.described\"\nversion = \"1.0.0\"\ninstall = \"com.example.described\"\n";
+    fs::write(folder.join("schemathesis.toml"), values).unwrap();
+    let token = fs::read_to_string(folder.join("alga-data/admin.token")).unwrap();
+    let examples = rounds(20).to_string();
+    let output = Command::new(target().join("python/bin/schemathesis"))
+        .args([
+            "run",
+            "openapi.json",
+            "--url",
+            server.address(),
+            "--no-color",
+            "--generation-deterministic",
+            "--phases",
+            "examples,coverage,fuzzing",
+        ])
+        // What the document cannot say (that a name must exist, that a version must parse) is refused with a code, and that is right.
+        .args([
+            "--exclude-checks",
+            "positive_data_acceptance",
+            "--max-examples",
+            &examples,
+            "--warnings",
+            "off",
+        ])
+        .args(["--header", &format!("Authorization: Bearer {}", token.trim())])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
