@@ -2,6 +2,7 @@
 
 mod crash;
 mod crash_points;
+mod oci;
 mod openapi;
 mod operator;
 mod upgrade;

@@ -11,6 +11,8 @@ mod keygen;
 mod new;
 mod pack;
 mod publish;
+mod pull;
+mod push;
 mod serve;
 mod sign;
 mod token;
@@ -45,6 +47,10 @@ pub(crate) enum Command {
     Trust(trust::Arguments),
     /// Publish a signed bundle to a registry
     Publish(publish::Arguments),
+    /// Push a signed bundle to an OCI registry
+    Push(push::Arguments),
+    /// Pull a bundle from an OCI registry, by digest
+    Pull(pull::Arguments),
     /// Install a published version for a tenant
     Install(install::Arguments),
     /// Upgrade, consent, roll back, switch off and on, uninstall
@@ -76,6 +82,8 @@ impl Command {
             Self::VerifyBundle(arguments) => verify_bundle::run(&arguments, printer),
             Self::Trust(arguments) => trust::run(&arguments, printer),
             Self::Publish(arguments) => publish::run(&arguments, printer),
+            Self::Push(arguments) => push::run(&arguments, printer),
+            Self::Pull(arguments) => pull::run(&arguments, printer),
             Self::Install(arguments) => install::run(&arguments, printer),
             Self::Installs(arguments) => installs::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),

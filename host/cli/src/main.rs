@@ -3,6 +3,7 @@
 mod client;
 mod commands;
 mod files;
+mod oci;
 mod outcome;
 mod printer;
 

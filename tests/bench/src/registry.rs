@@ -157,6 +157,7 @@ async fn list(figures: &mut Figures) {
     let bundle = release(&key, "1.0.0", 0).bundle;
     let bundle = Bundle::read(&bundle, known()).unwrap();
     let mut manifest = bundle.manifest().clone();
+    database.claim_bundle(bundle.digest()).await.unwrap();
     for number in 0..VERSIONS {
         manifest.version = format!("1.0.{number}").parse().unwrap();
         let new = NewVersion {

@@ -6,6 +6,7 @@
 mod callers;
 mod database;
 mod objects;
+mod oci;
 pub mod pki;
 mod release;
 mod server;
@@ -16,6 +17,7 @@ mod world;
 pub use callers::{Answer, ExecuteRequest};
 pub use database::{fresh_database, query};
 pub use objects::S3;
+pub use oci::OciRegistry;
 pub use release::Release;
 pub use server::Server;
 pub use sigstore::Sigstore;

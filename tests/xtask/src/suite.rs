@@ -36,6 +36,7 @@ pub(crate) fn run() -> Outcome {
         "warnings",
     ]))?;
     debian::ensure("strace", "strace")?;
+    debian::ensure("docker-registry", "docker-registry")?;
     python::ensure()?;
     step("tests, on SQLite");
     execute(cargo(&["test"]).args(NATIVE))?;

@@ -1,0 +1,47 @@
+use crate::files::{BUNDLE, signatures_path, write};
+use crate::oci::{RegistryArguments, Remote, reference, wait};
+use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
+use alga_bundle::Bundle;
+use alga_capabilities::known;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// What: `registry/repository@sha256:…`, as `alga push` printed it
+    reference: String,
+    /// Where the bundle goes; its signature goes beside it
+    #[arg(long, default_value = BUNDLE)]
+    out: PathBuf,
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let source = reference(&arguments.reference)?;
+    let remote = Remote::new(&arguments.registry, source.clone())?;
+    if source.digest().is_none() {
+        let now = wait(remote.resolve())?;
+        let failed = Failed::user(format!("`{source}` is a tag, and tags are moved"));
+        let pinned = format!("{}/{}@{now}", source.registry(), source.repository());
+        return Err(failed.with_hint(format!("name the digest; now it is: alga pull {pinned}")));
+    }
+    let artifact = wait(remote.pull())?;
+    let bundle = Bundle::read(&artifact.bundle, known()).user("what was pulled is not a bundle")?;
+    let signatures = signatures_path(&arguments.out);
+    write(&arguments.out, &artifact.bundle)?;
+    write(&signatures, &artifact.signatures)?;
+    let facts = json!({ "bundle": arguments.out, "signatures": signatures, "contentHash": bundle.digest() });
+    printer.facts(&facts, || {
+        let manifest = bundle.manifest();
+        format!(
+            "pulled {} {}\n{}\nnobody has verified its signature yet: `alga verify`",
+            manifest.name,
+            manifest.version,
+            bundle.digest()
+        )
+    });
+    Ok(())
+}

@@ -1,0 +1,48 @@
+use crate::files::{BUNDLE, read, read_bundle, signatures_path};
+use crate::oci::{Artifact, RegistryArguments, Remote, reference, wait};
+use crate::outcome::Outcome;
+use crate::printer::Printer;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where to: `registry/repository:tag`
+    reference: String,
+    /// The bundle
+    #[arg(default_value = BUNDLE)]
+    bundle: PathBuf,
+    /// The signature (default: beside the bundle, as <name>.sigs.json)
+    #[arg(long)]
+    signatures: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let (bytes, bundle) = read_bundle(&arguments.bundle)?;
+    let path = arguments
+        .signatures
+        .clone()
+        .unwrap_or_else(|| signatures_path(&arguments.bundle));
+    let artifact = Artifact {
+        bundle: bytes,
+        signatures: read(&path, "sign the bundle with `alga sign`")?,
+    };
+    let target = reference(&arguments.reference)?;
+    let remote = Remote::new(&arguments.registry, target.clone())?;
+    let digest = wait(remote.push(&artifact, bundle.manifest()))?;
+    let pinned = format!("{}/{}@{digest}", target.registry(), target.repository());
+    printer.facts(
+        &json!({ "reference": pinned, "digest": digest, "contentHash": bundle.digest() }),
+        || {
+            format!(
+                "pushed {} {}\npull it with `alga pull {pinned}`",
+                bundle.manifest().name,
+                bundle.manifest().version
+            )
+        },
+    );
+    Ok(())
+}

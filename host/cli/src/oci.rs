@@ -1,0 +1,241 @@
+//! A release as an OCI artifact: bundle and signatures are its layers, and its digest is the only name that is trusted.
+
+use crate::outcome::{Failed, Outcome, Place};
+use alga_bundle::{Digest, Manifest, limits};
+use clap::Args;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference, RegistryOperation};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tokio::runtime::Builder;
+
+/// What the artifact is (OCI image specification 1.1, guidelines for artifact usage).
+const ARTIFACT: &str = "application/vnd.alga.extension.v1";
+const BUNDLE: &str = "application/vnd.alga.bundle.v1.tar+zstd";
+const SIGNATURES: &str = "application/vnd.alga.signatures.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The config of an artifact that has none, and its bytes.
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+const EMPTY_BYTES: &[u8] = b"{}";
+/// Bytes of the signatures that are pulled.
+const SIGNATURE_BYTES: usize = 256 * 1024;
+
+/// Where, and who.
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArguments {
+    /// The OCI registry speaks plain HTTP
+    #[arg(long)]
+    plain_http: bool,
+    /// User of the OCI registry
+    #[arg(long, env = "ALGA_OCI_USERNAME", requires = "password_file")]
+    username: Option<String>,
+    /// File with the password or access token
+    #[arg(long, env = "ALGA_OCI_PASSWORD_FILE")]
+    password_file: Option<PathBuf>,
+}
+
+/// A release as it travels.
+pub(crate) struct Artifact {
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) signatures: Vec<u8>,
+}
+
+/// An OCI registry.
+pub(crate) struct Remote {
+    client: Client,
+    auth: RegistryAuth,
+    reference: Reference,
+}
+
+/// Reads a reference such as `ghcr.io/acme/hello:1.0.0`.
+pub(crate) fn reference(text: &str) -> Outcome<Reference> {
+    text.strip_prefix("oci://")
+        .unwrap_or(text)
+        .parse()
+        .user(&format!("`{text}` is not an OCI reference"))
+}
+
+/// Runs one exchange with a registry.
+pub(crate) fn wait<T>(exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    let runtime = Builder::new_current_thread().enable_all().build().ours("starting")?;
+    runtime.block_on(exchange)
+}
+
+impl Remote {
+    pub(crate) fn new(arguments: &RegistryArguments, reference: Reference) -> Outcome<Self> {
+        let auth = match (&arguments.username, &arguments.password_file) {
+            (Some(user), Some(file)) => RegistryAuth::Basic(user.clone(), crate::files::read_secret(file)?),
+            _ => RegistryAuth::Anonymous,
+        };
+        let protocol = if arguments.plain_http {
+            ClientProtocol::Http
+        } else {
+            ClientProtocol::Https
+        };
+        let config = ClientConfig {
+            protocol,
+            ..ClientConfig::default()
+        };
+        let client = Client::try_from(config).ours("an HTTP client")?;
+        Ok(Self {
+            client,
+            auth,
+            reference,
+        })
+    }
+
+    /// Pushes layers, then the manifest that names them; answers its digest.
+    pub(crate) async fn push(&self, artifact: &Artifact, about: &Manifest) -> Outcome<Digest> {
+        let place = format!("could not push to {}", self.reference);
+        let allowed = self
+            .client
+            .auth(&self.reference, &self.auth, RegistryOperation::Push)
+            .await;
+        allowed.user(&place)?;
+        for bytes in [EMPTY_BYTES, &artifact.bundle, &artifact.signatures] {
+            let digest = Digest::of(bytes).to_string();
+            let pushed = self.client.push_blob(&self.reference, bytes.to_vec(), &digest).await;
+            pushed.user(&place)?;
+        }
+        let manifest = serde_json::to_vec(&described(artifact, about)).ours("writing a manifest")?;
+        let kind = MANIFEST.parse().ours("a media type")?;
+        let digest = Digest::of(&manifest);
+        self.client
+            .push_manifest_raw(&self.reference, manifest, kind)
+            .await
+            .user(&place)?;
+        Ok(digest)
+    }
+
+    /// The digest that a tag names now.
+    pub(crate) async fn resolve(&self) -> Outcome<String> {
+        let digest = self.client.fetch_manifest_digest(&self.reference, &self.auth).await;
+        digest.user(&format!("could not ask for {}", self.reference))
+    }
+
+    /// Pulls what the reference's digest names, and nothing that has another digest or is larger than it may be.
+    pub(crate) async fn pull(&self) -> Outcome<Artifact> {
+        let place = format!("could not pull {}", self.reference);
+        let pulled = self
+            .client
+            .pull_manifest_raw(&self.reference, &self.auth, &[MANIFEST])
+            .await;
+        let (bytes, _) = pulled.user(&place)?;
+        if self.reference.digest() != Some(Digest::of(&bytes).to_string().as_str()) {
+            return Err(Failed::user(format!(
+                "{place}: the registry sent another manifest than the one of this digest"
+            )));
+        }
+        let manifest: OciManifest = serde_json::from_slice(&bytes).user(&place)?;
+        let OciManifest::Image(manifest) = manifest else {
+            return Err(Failed::user(format!("{place}: it is an index, not a release")));
+        };
+        Ok(Artifact {
+            bundle: self.layer(&manifest, BUNDLE, limits::BUNDLE_BYTES).await?,
+            signatures: self.layer(&manifest, SIGNATURES, SIGNATURE_BYTES).await?,
+        })
+    }
+
+    async fn layer(&self, manifest: &OciImageManifest, kind: &str, most: usize) -> Outcome<Vec<u8>> {
+        let place = format!("could not pull {}", self.reference);
+        let missing = || {
+            Failed::user(format!(
+                "{place}: it has no layer of the type `{kind}`; it is not a release of an extension"
+            ))
+        };
+        let layer = manifest
+            .layers
+            .iter()
+            .find(|layer| layer.media_type == kind)
+            .ok_or_else(missing)?;
+        let size = usize::try_from(layer.size).unwrap_or(usize::MAX);
+        if size > most {
+            return Err(Failed::user(format!(
+                "{place}: a layer has {} bytes, more than the {most} allowed",
+                layer.size
+            )));
+        }
+        let mut bytes = Vec::with_capacity(size);
+        let pulled = self
+            .client
+            .pull_blob(
+                &self.reference,
+                layer,
+                Capped {
+                    bytes: &mut bytes,
+                    most,
+                },
+            )
+            .await;
+        pulled.user(&place)?;
+        if Digest::of(&bytes).to_string() == layer.digest {
+            Ok(bytes)
+        } else {
+            Err(Failed::user(format!(
+                "{place}: a layer has other bytes than its digest says"
+            )))
+        }
+    }
+}
+
+/// The manifest: the same release always has the same one.
+fn described(artifact: &Artifact, about: &Manifest) -> OciManifest {
+    let layer = |kind: &str, bytes: &[u8]| OciDescriptor {
+        media_type: kind.to_owned(),
+        digest: Digest::of(bytes).to_string(),
+        size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        ..OciDescriptor::default()
+    };
+    let note = |name: &str, text: &str| (format!("org.opencontainers.image.{name}"), text.to_owned());
+    let annotations = [
+        note("title", about.name.as_str()),
+        note("version", &about.version.to_string()),
+        note("vendor", about.publisher.as_str()),
+    ];
+    OciManifest::Image(OciImageManifest {
+        media_type: Some(MANIFEST.to_owned()),
+        artifact_type: Some(ARTIFACT.to_owned()),
+        config: layer(EMPTY, EMPTY_BYTES),
+        layers: vec![layer(BUNDLE, &artifact.bundle), layer(SIGNATURES, &artifact.signatures)],
+        annotations: Some(BTreeMap::from(annotations)),
+        ..OciImageManifest::default()
+    })
+}
+
+/// Takes bytes up to a limit, whatever a registry sends.
+struct Capped<'a> {
+    bytes: &'a mut Vec<u8>,
+    most: usize,
+}
+
+impl tokio::io::AsyncWrite for Capped<'_> {
+    fn poll_write(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        chunk: &[u8],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        let this = self.get_mut();
+        if this.bytes.len() + chunk.len() > this.most {
+            let error = std::io::Error::other("the registry sends more than it said");
+            return std::task::Poll::Ready(Err(error));
+        }
+        this.bytes.extend_from_slice(chunk);
+        std::task::Poll::Ready(Ok(chunk.len()))
+    }
+
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+}
