@@ -2,6 +2,8 @@
 
 mod crash;
 mod crash_points;
+mod crash_postgres;
+mod crash_start;
 mod oci;
 mod openapi;
 mod operator;

@@ -151,11 +151,14 @@ impl Api {
     /// Serves and describes an operation.
     pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryParts>>) -> Self {
         let described = operation.describe(&mut self.generator);
-        let path = self.paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        let Operation {
+            path: place, method, ..
+        } = operation;
+        let path = self.paths.entry(place.clone()).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(operation.method.to_owned(), described);
+            path.insert(method.to_owned(), described);
         }
-        self.router = self.router.route(&operation.path, handler);
+        self.router = self.router.route(&place, handler);
         self
     }
 

@@ -17,10 +17,10 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) fn start() -> Outcome<Self> {
+    pub(crate) fn start(name: &str) -> Outcome<Self> {
         let programs = programs()?;
         // Socket paths have 107 characters at the most, so the folder is not below the target folder.
-        let folder = std::env::temp_dir().join(format!("alga-postgres-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("alga-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
         let server = Self { programs, folder };
@@ -69,6 +69,15 @@ impl Postgres {
     /// The URL of a database: `{}` stands for its name.
     pub(crate) fn url(&self) -> String {
         format!("postgres://alga@localhost/{{}}?host={}", self.folder.display())
+    }
+
+    /// What a test needs to kill it and to start it again.
+    pub(crate) fn as_victim(&self) -> [(&'static str, String); 3] {
+        [
+            ("ALGA_TEST_VICTIM", self.url()),
+            ("ALGA_TEST_VICTIM_PROGRAMS", self.programs.display().to_string()),
+            ("ALGA_TEST_VICTIM_DATA", self.data().display().to_string()),
+        ]
     }
 
     fn data(&self) -> PathBuf {

@@ -26,7 +26,7 @@ struct Campaign {
     test: &'static str,
 }
 
-const CAMPAIGNS: [Campaign; 7] = [
+const CAMPAIGNS: [Campaign; 9] = [
     Campaign {
         name: "fuzz",
         what: "mutated inputs against every parser; a round is one input for each",
@@ -68,6 +68,20 @@ const CAMPAIGNS: [Campaign; 7] = [
         rounds: 300,
         package: "alga-harness",
         test: "a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one",
+    },
+    Campaign {
+        name: "crash-start",
+        what: "the server is killed at every durable system call of its first start; one round is all",
+        rounds: 1,
+        package: "alga-harness",
+        test: "a_server_killed_at_any_step_of_its_first_start_starts_the_next_time",
+    },
+    Campaign {
+        name: "crash-postgres",
+        what: "Postgres is killed while releases are published (with --postgres); a round is one kill",
+        rounds: 30,
+        package: "alga-harness",
+        test: "a_postgres_that_is_killed_and_comes_back_has_every_acknowledged_publish_and_no_half_one",
     },
     Campaign {
         name: "crash-points",
@@ -114,9 +128,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "--nocapture",
     ]);
     test.env("ALGA_SOAK_ROUNDS", rounds);
-    let postgres = arguments.postgres.then(Postgres::start).transpose()?;
+    let start = |name| arguments.postgres.then(|| Postgres::start(name)).transpose();
+    let (postgres, victim) = (start("postgres")?, start("victim")?);
     if let Some(postgres) = &postgres {
         test.env("ALGA_TEST_POSTGRES", postgres.url());
+        test.envs(victim.iter().flat_map(Postgres::as_victim));
     }
     execute(&mut test)
 }

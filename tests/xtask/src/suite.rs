@@ -41,12 +41,13 @@ pub(crate) fn run() -> Outcome {
     step("tests, on SQLite");
     execute(cargo(&["test"]).args(NATIVE))?;
     step("the same journeys on Postgres");
-    let postgres = Postgres::start()?;
+    let (postgres, victim) = (Postgres::start("postgres")?, Postgres::start("victim")?);
     let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];
     execute(
         cargo(&["test"])
             .args(NATIVE)
             .args(journeys)
-            .env("ALGA_TEST_POSTGRES", postgres.url()),
+            .env("ALGA_TEST_POSTGRES", postgres.url())
+            .envs(victim.as_victim()),
     )
 }

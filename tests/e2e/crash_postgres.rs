@@ -1,0 +1,126 @@
+//! Postgres itself, killed while releases are published, and started again. The server lives through it.
+
+use crate::crash::{is_whole, prepared, release};
+use crate::operator::Operator;
+use alga_harness::{Server, query, rounds};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A Postgres that may be killed, as `cargo xtask test` tells of it.
+struct Victim {
+    url: String,
+    programs: PathBuf,
+    data: PathBuf,
+}
+
+impl Victim {
+    fn from_environment() -> Option<Self> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let name = format!("victim_{}", std::process::id());
+        let template = variable("ALGA_TEST_VICTIM")?;
+        query(&template.replace("{}", "postgres"), &format!("CREATE DATABASE {name}"));
+        Some(Self {
+            url: template.replace("{}", &name),
+            programs: variable("ALGA_TEST_VICTIM_PROGRAMS")?.into(),
+            data: variable("ALGA_TEST_VICTIM_DATA")?.into(),
+        })
+    }
+
+    /// Kills the postmaster and all its children at once: nothing is flushed, nobody is told.
+    fn kill(&self) {
+        let pid = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().to_owned();
+        // Stopped first, so that it does not begin to recover while its children die.
+        Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+        Command::new("pkill").args(["-KILL", "-P", &pid]).status().unwrap();
+        Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+    }
+
+    /// Starts it as it was; it refuses as long as a process of before is not quite gone.
+    fn start(&self) {
+        let begun = Instant::now();
+        while !self.starts() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "Postgres does not come back");
+        }
+    }
+
+    fn starts(&self) -> bool {
+        let mut start = Command::new("runuser");
+        start
+            .args(["--user", "postgres", "--"])
+            .arg(self.programs.join("pg_ctl"));
+        let options = fs::read_to_string(self.data.join("postmaster.opts")).unwrap();
+        // The program and the folder are said by pg_ctl itself.
+        let options = options.split_whitespace().skip(3);
+        let options: Vec<_> = options.map(|option| option.replace('"', "'")).collect();
+        let log = self.data.with_file_name("log");
+        let started = start
+            .args(["start", "--wait", "--silent", "--log"])
+            .arg(log)
+            .arg("--pgdata")
+            .arg(&self.data)
+            .args(["--options", &options.join(" ")])
+            .current_dir("/")
+            .output();
+        started.unwrap().status.success()
+    }
+}
+
+#[test]
+fn a_postgres_that_is_killed_and_comes_back_has_every_acknowledged_publish_and_no_half_one() {
+    // On the run with SQLite there is nothing to kill.
+    let Some(victim) = Victim::from_environment() else {
+        return;
+    };
+    let (folder, key) = prepared();
+    fs::write(folder.join("alga.toml"), format!("database = {:?}\n", victim.url)).unwrap();
+    let server = Server::start(&folder);
+    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
+    let mut number = 0;
+    for round in 0..rounds(3) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let publisher = {
+            let (operator, key, stop) = (Operator::of(&folder, &server), Arc::clone(&key), Arc::clone(&stop));
+            let acknowledged = Arc::clone(&acknowledged);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let (status, body) = operator.publish(&release(&key, number)).expect("the server lives");
+                    match status {
+                        200 | 201 => drop(acknowledged.lock().unwrap().insert(number)),
+                        _ => assert!(status >= 500 && body["error"].is_string(), "{status} {body}"),
+                    }
+                    number += 1;
+                }
+                number
+            })
+        };
+        let moment = Instant::now();
+        let enough = acknowledged.lock().unwrap().len() + 3;
+        while acknowledged.lock().unwrap().len() < enough && moment.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        victim.kill();
+        victim.start();
+        stop.store(true, Ordering::Relaxed);
+        number = publisher.join().unwrap();
+        let operator = Operator::of(&folder, &server);
+        for number in acknowledged.lock().unwrap().iter() {
+            let release = release(&key, *number);
+            let row = operator
+                .version(&release)
+                .unwrap_or_else(|| panic!("round {round}: publish {number} is gone"));
+            is_whole(&folder, &row, &release);
+        }
+        let (_, chain) = operator.ask("GET", "/v1/registry/audit/verify", &Value::Null).unwrap();
+        assert_eq!(chain["broken_at"], Value::Null, "{chain}");
+        let again = operator.publish(&release(&key, number)).unwrap();
+        assert!(again.0 < 300, "{}", again.1);
+        number += 1;
+    }
+}
