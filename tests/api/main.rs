@@ -1,5 +1,6 @@
 //! The platform's routes, called in process, with real guests.
 
+mod attacks;
 mod compiler;
 mod execute_bad_input;
 mod execute_hostile_guests;
