@@ -34,7 +34,11 @@ impl LocalKeys {
         }
     }
 
-    pub(crate) fn seal(&self, secret: &SecretValue, binding: &SecretBinding<'_>) -> Result<SecretEnvelope, SealError> {
+    /// Seals with the first key.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn seal(&self, secret: &SecretValue, binding: &SecretBinding<'_>) -> Result<SecretEnvelope, SealError> {
         let key = self.0.first().ok_or(SealError::KeyFile)?;
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(SealError::Randomness)?;
@@ -51,11 +55,11 @@ impl LocalKeys {
         })
     }
 
-    pub(crate) fn open(
-        &self,
-        envelope: &SecretEnvelope,
-        binding: &SecretBinding<'_>,
-    ) -> Result<SecretValue, SealError> {
+    /// Opens with the key that the envelope names.
+    ///
+    /// # Errors
+    /// When it is not one of these keys, or the envelope is not what was sealed for this binding.
+    pub fn open(&self, envelope: &SecretEnvelope, binding: &SecretBinding<'_>) -> Result<SecretValue, SealError> {
         if envelope.algorithm != Algorithm::XChaCha20Poly1305 {
             return Err(SealError::Algorithm(envelope.algorithm.name().to_owned()));
         }

@@ -1,9 +1,17 @@
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
 use alga_capabilities::known;
 use alga_engine::MachineCodeCache;
-use alga_signing::{Policy, SigningKey, Statement, TrustBundle, sign, verify};
+use alga_harness::Sigstore;
+use alga_harness::pki::{Authority, CertificateRequest};
+use alga_secrets::{LocalKeys, SecretBinding, SecretEnvelope, SecretValue};
+use alga_signing::{
+    Policy, Receipt, RevocationList, Signature, SigningKey, Statement, TrustBundle, attach, release_message, sign,
+    sign_revocations, sign_with_certificate, verify,
+};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use zeroize::Zeroizing;
 
 /// A parser under attack.
 pub struct Target {
@@ -36,6 +44,36 @@ pub const TARGETS: &[Target] = &[
         name: "signature_envelope",
         seeds: envelopes,
         run: signature_envelope,
+    },
+    Target {
+        name: "certificate_chain",
+        seeds: certificates,
+        run: certificate_chain,
+    },
+    Target {
+        name: "sigstore_bundle",
+        seeds: sigstore_bundles,
+        run: sigstore_bundle,
+    },
+    Target {
+        name: "trust_bundle",
+        seeds: trust_bundles,
+        run: trust_bundle,
+    },
+    Target {
+        name: "revocation_list",
+        seeds: revocation_lists,
+        run: revocation_list,
+    },
+    Target {
+        name: "receipt",
+        seeds: receipts,
+        run: receipt,
+    },
+    Target {
+        name: "secret_envelope",
+        seeds: secret_envelopes,
+        run: secret_envelope,
     },
     Target {
         name: "execute_request",
@@ -122,6 +160,142 @@ fn signature_envelope(bytes: &[u8]) {
     let trust = TrustBundle::default().with_key("example".parse().unwrap(), KEY.verifying_key());
     if let Ok(verified) = verify(bytes, &BUNDLE, Policy::now(&trust)) {
         assert_eq!(verified.statement, Statement::about(&BUNDLE));
+    }
+}
+
+fn certificates() -> Vec<Vec<u8>> {
+    vec![CERTIFICATE.clone()]
+}
+
+static CERTIFICATE: LazyLock<Vec<u8>> = LazyLock::new(|| AUTHORITY.issue(&KEY, &CertificateRequest::default()));
+
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::new("root"));
+static SIGSTORE: LazyLock<Sigstore> = LazyLock::new(Sigstore::new);
+const ISSUER: &str = "https://accounts.example.test";
+const IDENTITY: &str = "releases@example.com";
+
+static TRUST: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let file = json!({
+        "publishers": [{
+            "name": "example",
+            "keys": [{ "publicKey": KEY.verifying_key().to_pem().unwrap(), "notAfter": "2100-01-01T00:00:00Z" }],
+            "certificates": [{ "authority": "corp", "identity": IDENTITY }],
+            "keyless": [{ "issuer": ISSUER, "identity": IDENTITY }],
+        }],
+        "authorities": [{ "name": "corp", "roots": [AUTHORITY.pem()], "revocationLists": [] }],
+        "sigstoreRoots": [SIGSTORE.trusted_root()],
+        "revocationKeys": [KEY.verifying_key().to_pem().unwrap()],
+    });
+    file.to_string().into_bytes()
+});
+static POLICY: LazyLock<TrustBundle> = LazyLock::new(|| TrustBundle::parse(&TRUST).unwrap());
+
+/// A certificate that is not the one that was issued signs nothing.
+fn certificate_chain(bytes: &[u8]) {
+    let envelope = sign_with_certificate(&BUNDLE, &KEY, vec![bytes.to_vec()]).to_json();
+    if verify(&envelope, &BUNDLE, Policy::now(&POLICY)).is_ok() {
+        assert_eq!(bytes, CERTIFICATE.as_slice());
+    }
+}
+
+fn sigstore_bundles() -> Vec<Vec<u8>> {
+    let message = release_message(&BUNDLE);
+    ["0.1", "0.3"]
+        .map(|version| {
+            SIGSTORE
+                .sign_blob(ISSUER, IDENTITY, &message, version)
+                .to_string()
+                .into_bytes()
+        })
+        .to_vec()
+}
+
+/// Whatever verifies is about exactly this release.
+fn sigstore_bundle(bytes: &[u8]) {
+    let Ok(bundle) = String::from_utf8(bytes.to_vec()) else {
+        return;
+    };
+    let envelope = attach(&BUNDLE, &Signature::Keyless { bundle }).to_json();
+    if let Ok(verified) = verify(&envelope, &BUNDLE, Policy::now(&POLICY)) {
+        assert_eq!(verified.statement, Statement::about(&BUNDLE));
+    }
+}
+
+fn trust_bundles() -> Vec<Vec<u8>> {
+    vec![TRUST.clone()]
+}
+
+fn trust_bundle(bytes: &[u8]) {
+    let _ = TrustBundle::parse(bytes);
+}
+
+fn revocation_list_of_tests() -> RevocationList {
+    let time = "2030-01-01T00:00:00Z".parse().unwrap();
+    RevocationList {
+        epoch: 7,
+        issued_at: time,
+        expires_at: time,
+        bundles: vec![],
+        signers: vec![],
+    }
+}
+
+fn revocation_lists() -> Vec<Vec<u8>> {
+    vec![sign_revocations(&revocation_list_of_tests(), &KEY).to_json()]
+}
+
+/// A list that is read is the one that was signed.
+fn revocation_list(bytes: &[u8]) {
+    if let Ok(list) = RevocationList::read(bytes, &POLICY) {
+        assert_eq!(list, revocation_list_of_tests());
+    }
+}
+
+fn receipt_of_tests() -> Receipt {
+    Receipt {
+        statement: Statement::about(&BUNDLE),
+        signer: "key".to_owned(),
+        capability_proof: BUNDLE.proof().clone(),
+        received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+fn receipts() -> Vec<Vec<u8>> {
+    vec![receipt_of_tests().sign(&KEY).to_json()]
+}
+
+fn receipt(bytes: &[u8]) {
+    if let Some(receipt) = Receipt::read(bytes, &KEY.verifying_key(), BUNDLE.digest()) {
+        assert_eq!(receipt, receipt_of_tests());
+    }
+}
+
+static SEALER: LazyLock<LocalKeys> = LazyLock::new(|| LocalKeys::from_text(&"7".repeat(64)).unwrap());
+
+fn with_binding<T>(then: impl FnOnce(&SecretBinding<'_>) -> T) -> T {
+    then(&SecretBinding {
+        tenant: &"acme".parse().unwrap(),
+        extension: &"extension".parse().unwrap(),
+        install: &"install".parse().unwrap(),
+        name: "key",
+    })
+}
+
+fn secret_envelopes() -> Vec<Vec<u8>> {
+    let secret = SecretValue::new(Zeroizing::new(b"hunter2".to_vec())).unwrap();
+    vec![with_binding(|binding| {
+        SEALER.seal(&secret, binding).unwrap().to_json().into_bytes()
+    })]
+}
+
+/// What opens is what was sealed.
+fn secret_envelope(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(envelope) = SecretEnvelope::parse(&text) else {
+        return;
+    };
+    if let Ok(secret) = with_binding(|binding| SEALER.open(&envelope, binding)) {
+        assert_eq!(secret.expose(), b"hunter2");
     }
 }
 
