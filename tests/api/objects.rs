@@ -4,7 +4,7 @@ use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
 use alga_harness::{Answer, Release, S3, World, component};
 use alga_signing::sign;
-use alga_store::{BlobStore, Database, NewBundle, NewVersion, StoreError, collect_garbage};
+use alga_store::{BlobStore, BundleClaim, Database, NewBundle, NewVersion, StoreError, collect_garbage};
 use axum::body::Body;
 use http::Request;
 use proptest::prelude::*;
@@ -267,11 +267,12 @@ impl Stores {
         self.blobs.put(new).await.unwrap();
     }
 
-    async fn publish(&self) -> Result<(), StoreError> {
+    async fn publish(&self, claim: &BundleClaim) -> Result<(), StoreError> {
         let new = NewVersion {
             manifest: self.bundle.manifest(),
             proof: self.bundle.proof(),
             content_hash: self.hash,
+            claim,
             size_bytes: self.bundle.size_bytes(),
             signing_key: "key",
             receipt: "{}",
@@ -295,9 +296,9 @@ async fn what_was_put_and_never_published_is_collected_after_its_grace_and_not_b
     assert_eq!(collect(Duration::ZERO).await.unwrap(), 1);
     assert!(!stores.is_there().await);
     assert_eq!(collect(Duration::ZERO).await.unwrap(), 0);
-    stores.database.claim_bundle(stores.hash).await.unwrap();
+    let claim = stores.database.claim_bundle(stores.hash).await.unwrap();
     stores.put(&stores.file()).await;
-    stores.publish().await.unwrap();
+    stores.publish(&claim).await.unwrap();
     assert_eq!(collect(Duration::ZERO).await.unwrap(), 0, "published is never garbage");
     assert!(stores.is_there().await);
 }
@@ -309,40 +310,39 @@ enum Step {
     Collector(usize),
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone)]
 enum Publisher {
     #[default]
     Begins,
-    Claimed,
-    Put,
-    Published,
+    Claimed(BundleClaim),
+    Put(BundleClaim),
 }
 
 /// Publishers of one content and collectors that take everything for old, their steps in any order. Whenever a version is there, so is its bundle.
 async fn no_live_bundle_is_removed(steps: &[Step]) {
     let stores = Stores::new().await;
-    let mut publishers = [Publisher::Begins; 2];
+    let mut publishers = [Publisher::Begins, Publisher::Begins];
     let mut marked: [Vec<alga_store::Collected>; 2] = [Vec::new(), Vec::new()];
     let mut removed: [Vec<alga_store::Collected>; 2] = [Vec::new(), Vec::new()];
     for step in steps {
         match *step {
-            Step::Publisher(who) => match publishers[who] {
-                Publisher::Begins | Publisher::Published => {
-                    if stores.database.claim_bundle(stores.hash).await.is_ok() {
-                        publishers[who] = Publisher::Claimed;
-                    }
-                }
-                Publisher::Claimed => {
-                    stores.put(&stores.file()).await;
-                    publishers[who] = Publisher::Put;
-                }
-                Publisher::Put => {
-                    publishers[who] = match stores.publish().await {
-                        Ok(()) => Publisher::Published,
+            Step::Publisher(who) => {
+                publishers[who] = match std::mem::take(&mut publishers[who]) {
+                    Publisher::Begins => match stores.database.claim_bundle(stores.hash).await {
+                        Ok(claim) => Publisher::Claimed(claim),
                         Err(_) => Publisher::Begins,
-                    };
-                }
-            },
+                    },
+                    Publisher::Claimed(claim) => {
+                        stores.put(&stores.file()).await;
+                        Publisher::Put(claim)
+                    }
+                    // Published or told to begin again.
+                    Publisher::Put(claim) => {
+                        stores.publish(&claim).await.ok();
+                        Publisher::Begins
+                    }
+                };
+            }
             Step::Collector(who) => {
                 if let Some(collected) = removed[who].pop() {
                     stores.database.forget_garbage(collected).await.unwrap();
@@ -378,7 +378,7 @@ fn no_order_of_publishing_and_collecting_removes_a_live_bundle() {
         .enable_all()
         .build()
         .unwrap();
-    let cases = u32::try_from(alga_harness::rounds(60)).unwrap_or(u32::MAX);
+    let cases = u32::try_from(alga_harness::rounds(150)).unwrap_or(u32::MAX);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases,
         failure_persistence: None,

@@ -2,6 +2,8 @@
 -- first marked, then removed, then forgotten. While it is marked, nobody can claim it.
 CREATE TABLE extension_bundle_claim (
     content_hash TEXT PRIMARY KEY,
+    -- Another one each time that the claim is made anew: whoever claimed before a collection finds that it is not theirs any more.
+    claim_id TEXT NOT NULL,
     claimed_at_ms BIGINT NOT NULL,
     collecting_since_ms BIGINT
 );

@@ -2,7 +2,7 @@
 //! that stays is garbage, and nothing else ever is. Collecting marks a claim, removes the objects, and forgets the claim. Claiming a marked
 //! hash is refused, so a publish never relies on objects that are about to go.
 
-use crate::database::now_ms;
+use crate::database::{new_id, now_ms};
 use crate::{BlobStore, Database, StoreError};
 use alga_bundle::Digest;
 use sqlx::Row;
@@ -17,6 +17,10 @@ const REMOVAL_TIME: Duration = Duration::from_mins(5);
 /// Claims of one collection.
 const CLAIMS: i64 = 1_000;
 
+/// A claim on a content hash. All who publish the same content at the same time share it; one that was collected meanwhile is worth nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleClaim(pub(crate) String);
+
 /// A claim that is marked.
 #[derive(Debug, Clone, Copy)]
 pub struct Collected {
@@ -30,20 +34,19 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::BeingCollected`] when its objects are being removed at this moment.
-    pub async fn claim_bundle(&self, content_hash: Digest) -> Result<(), StoreError> {
-        let result = sqlx::query(
-            "INSERT INTO extension_bundle_claim (content_hash, claimed_at_ms) VALUES ($1, $2) \
+    pub async fn claim_bundle(&self, content_hash: Digest) -> Result<BundleClaim, StoreError> {
+        let row = sqlx::query(
+            "INSERT INTO extension_bundle_claim (content_hash, claim_id, claimed_at_ms) VALUES ($1, $2, $3) \
              ON CONFLICT (content_hash) DO UPDATE SET claimed_at_ms = excluded.claimed_at_ms \
-             WHERE extension_bundle_claim.collecting_since_ms IS NULL",
+             WHERE extension_bundle_claim.collecting_since_ms IS NULL RETURNING claim_id",
         )
         .bind(content_hash.to_string())
+        .bind(new_id())
         .bind(now_ms())
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        match result.rows_affected() {
-            1 => Ok(()),
-            _ => Err(StoreError::BeingCollected),
-        }
+        let row = row.ok_or(StoreError::BeingCollected)?;
+        Ok(BundleClaim(row.try_get("claim_id")?))
     }
 
     /// Marks claims older than `grace` that no version took the place of.

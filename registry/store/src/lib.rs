@@ -32,7 +32,7 @@ pub use audit::{AuditChain, AuditEntry};
 pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use database::Database;
 pub use error::StoreError;
-pub use garbage::{CLAIM_GRACE, Collected, collect_garbage};
+pub use garbage::{BundleClaim, CLAIM_GRACE, Collected, collect_garbage};
 pub use installs::{Install, InstallStatus, InstallTerms, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};

@@ -1,6 +1,6 @@
 use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
-use crate::{Database, StoreError};
+use crate::{BundleClaim, Database, StoreError};
 use alga_bundle::{CapabilityProof, Digest, ExtensionId, ExtensionName, Manifest, PublisherName, Version, VersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,6 +16,8 @@ pub struct NewVersion<'a> {
     pub proof: &'a CapabilityProof,
     /// Its content.
     pub content_hash: Digest,
+    /// The claim under which that content was put.
+    pub claim: &'a BundleClaim,
     /// The size of that content in bytes.
     pub size_bytes: usize,
     /// Who signed it.
@@ -261,11 +263,13 @@ fn read_summary(row: &AnyRow) -> Result<VersionSummary, StoreError> {
 /// The row takes the claim's place. Without a claim, only bytes that are referred to already can be relied on.
 async fn release_claim(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {
     let is_new = insert_bundle(transaction, new).await?;
-    let released =
-        sqlx::query("DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND collecting_since_ms IS NULL")
-            .bind(new.content_hash.to_string())
-            .execute(&mut **transaction)
-            .await?;
+    let released = sqlx::query(
+        "DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND claim_id = $2 AND collecting_since_ms IS NULL",
+    )
+    .bind(new.content_hash.to_string())
+    .bind(new.claim.0.as_str())
+    .execute(&mut **transaction)
+    .await?;
     if is_new && released.rows_affected() == 0 {
         return Err(StoreError::Abandoned);
     }

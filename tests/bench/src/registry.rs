@@ -157,13 +157,14 @@ async fn list(figures: &mut Figures) {
     let bundle = release(&key, "1.0.0", 0).bundle;
     let bundle = Bundle::read(&bundle, known()).unwrap();
     let mut manifest = bundle.manifest().clone();
-    database.claim_bundle(bundle.digest()).await.unwrap();
+    let claim = database.claim_bundle(bundle.digest()).await.unwrap();
     for number in 0..VERSIONS {
         manifest.version = format!("1.0.{number}").parse().unwrap();
         let new = NewVersion {
             manifest: &manifest,
             proof: bundle.proof(),
             content_hash: bundle.digest(),
+            claim: &claim,
             size_bytes: 0,
             signing_key: "bench",
             receipt: "{}",

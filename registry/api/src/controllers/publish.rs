@@ -55,7 +55,7 @@ pub(crate) async fn publish(
     // 4.
     compile(&parts, &bundle).await?;
     // 5.
-    parts.database.claim_bundle(bundle.digest()).await?;
+    let claim = parts.database.claim_bundle(bundle.digest()).await?;
     let receipt = receipt(&parts, &bundle, &verified).await?;
     let new = NewBundle {
         content_hash: bundle.digest(),
@@ -72,6 +72,7 @@ pub(crate) async fn publish(
             manifest: bundle.manifest(),
             proof: bundle.proof(),
             content_hash: bundle.digest(),
+            claim: &claim,
             size_bytes: bundle.size_bytes(),
             signing_key: &signing_key,
             receipt: &String::from_utf8_lossy(&receipt),
