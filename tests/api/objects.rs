@@ -84,6 +84,31 @@ async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
     assert_eq!(world.execute(&request).await.status, 200);
     s3.stop();
     assert_eq!(world.execute(&request).await.status, 200);
+    assert_eq!(world.install("other", &release, &[]).await.code(), "bundle_unavailable");
+    let world = world.restart().await;
+    let cold = world.execute(&request).await;
+    assert_eq!(
+        (cold.status.as_u16(), cold.code().as_str()),
+        (503, "bundle_unavailable"),
+        "{}",
+        cold.text()
+    );
+}
+
+#[tokio::test]
+async fn two_who_put_the_same_bundle_into_an_s3_store_at_once_both_succeed() {
+    let s3 = S3::start().await;
+    let world = std::sync::Arc::new(world_on(&s3).await);
+    let release = release(&world, "1.0.0", 9 * 1024 * 1024);
+    let publish = || {
+        let (world, release) = (std::sync::Arc::clone(&world), release.clone());
+        tokio::spawn(async move { world.publish(&release).await.status.as_u16() })
+    };
+    let (one, two) = (publish(), publish());
+    let mut statuses = [one.await.unwrap(), two.await.unwrap()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 201]);
+    assert_eq!(world.install("acme", &release, &[]).await.status, 201);
 }
 
 /// B8: whatever of a stored bundle changes, it is not run.

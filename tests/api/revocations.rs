@@ -99,6 +99,7 @@ async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
     let (world, publisher, revoker) = world().await;
     let before = release(&publisher, "1.0.0");
     world.publish(&before).await;
+    assert_eq!(world.install("early", &before, &[]).await.status, 201);
     let since = Timestamp::now() + SignedDuration::from_millis(1);
     while Timestamp::now() < since {
         tokio::task::yield_now().await;
@@ -125,6 +126,16 @@ async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
         "signature_rejected"
     );
     assert_eq!(world.install("acme", &before, &[]).await.status, 201);
+    // What is installed runs on, and says it.
+    let list = world
+        .operate("GET", "/v1/registry/tenants/early/installs", &Value::Null)
+        .await
+        .json();
+    let warning = list["installs"][0]["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("is revoked since") && warning.contains("key was lost"),
+        "{warning}"
+    );
 }
 
 #[tokio::test]

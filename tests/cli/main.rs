@@ -153,6 +153,43 @@ fn pack_refuses_what_a_registry_would_refuse_and_names_the_cure() {
     snapshot("pack_without_manifest", &author.run(&["pack"]));
 }
 
+/// GNU tar, unsorted, with folders, owners, times and long names.
+#[test]
+fn an_archive_that_another_program_made_is_packed_anew_and_a_link_in_it_is_refused() {
+    let author = Author::with_hello();
+    let long = format!("ui/{}/{}", "a".repeat(90), "b".repeat(90));
+    fs::create_dir_all(author.path().join(&long).parent().unwrap()).unwrap();
+    fs::write(author.path().join(&long), "x").unwrap();
+    let archive = |file: &str| {
+        let tar = Command::new("tar")
+            .args([
+                "--format=pax",
+                "-cf",
+                "foreign.tar",
+                "./ui",
+                "./manifest.json",
+                "./dist",
+            ])
+            .current_dir(author.path())
+            .status();
+        assert!(tar.unwrap().success());
+        let bytes = fs::read(author.path().join("foreign.tar")).unwrap();
+        fs::write(author.path().join(file), zstd::encode_all(bytes.as_slice(), 3).unwrap()).unwrap();
+    };
+    archive("foreign.tar.zst");
+    let packed = author.run(&["pack", "--from", "foreign.tar.zst", "--out", "again.tar.zst"]);
+    assert!(packed.starts_with("exit 0"), "{packed}");
+    assert!(author.run(&["inspect", "--json", "again.tar.zst"]).contains(&long));
+    author.run(&["pack", "--out", "direct.tar.zst"]);
+    assert_eq!(
+        fs::read(author.path().join("again.tar.zst")).unwrap(),
+        fs::read(author.path().join("direct.tar.zst")).unwrap()
+    );
+    std::os::unix::fs::symlink("/etc/passwd", author.path().join("ui/link")).unwrap();
+    archive("link.tar.zst");
+    assert!(author.run(&["pack", "--from", "link.tar.zst"]).starts_with("exit 1"));
+}
+
 #[test]
 fn a_declared_capability_that_is_not_used_is_a_warning() {
     let author = Author::with_hello();

@@ -133,6 +133,25 @@ fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("extension_not_available"));
 }
 
+/// B20: on every answer of every part, errors included.
+#[test]
+fn no_answer_is_ever_sniffed() {
+    let folder = TempDir::new().unwrap();
+    done(folder.path(), &["keygen", "--publisher", "example"]);
+    let server = Server::start(folder.path());
+    for target in [
+        "GET /healthz",
+        "GET /nowhere",
+        "DELETE /healthz",
+        "POST /v1/execute",
+        "GET /v1/registry/audit",
+        "GET /api/ext/com.example.hello/",
+    ] {
+        let answer = server.raw(format!("{target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes());
+        assert!(answer.contains("x-content-type-options: nosniff"), "{target}: {answer}");
+    }
+}
+
 #[test]
 fn requests_that_could_be_read_in_two_ways_end_at_the_socket() {
     let home = TempDir::new().unwrap();

@@ -31,6 +31,9 @@ impl From<StoreError> for Failure {
             StoreError::BeingCollected | StoreError::Abandoned => {
                 Problem::new(Code::BundleUnavailable, message).retry_after_seconds(5)
             }
+            StoreError::Objects(error) => Problem::new(Code::BundleUnavailable, "the store of bundles does not answer")
+                .retry_after_seconds(5)
+                .caused_by(error),
             StoreError::Changed => Problem::new(Code::Conflict, message),
             StoreError::NameTaken { .. } => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),

@@ -5,8 +5,10 @@
 //! extensions, owners, times, desynchronised sizes, unsorted or repeated paths, trailing data: none of it can be written, so none of
 //! it can be read.
 
+mod foreign;
 mod read;
 
+pub use foreign::unpack_foreign;
 pub(crate) use read::{Files, read};
 
 use crate::EntryPath;

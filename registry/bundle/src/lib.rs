@@ -18,7 +18,7 @@ mod proof;
 mod strict_json;
 mod text_schema;
 
-pub use archive::{ArchiveError, pack, unpack};
+pub use archive::{ArchiveError, pack, unpack, unpack_foreign};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};

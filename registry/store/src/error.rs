@@ -18,6 +18,9 @@ pub enum StoreError {
     /// A row that this program would not have written.
     #[error("a row cannot be read: {0}")]
     Row(String),
+    /// An object that no publish of ours would have made.
+    #[error("the object {0} is larger than it may be")]
+    TooLarge(String),
     /// Another content was published under this version before.
     #[error("version {version} of {name} is published already, with other content ({content_hash})")]
     VersionTaken {

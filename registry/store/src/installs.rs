@@ -87,6 +87,11 @@ pub struct Install {
     pub limits: ManifestLimits,
     /// The secrets that are set, by name.
     pub secrets: BTreeSet<String>,
+    /// Who signed the installed version.
+    pub signing_key: String,
+    /// What an administrator should know: that its signer or its bundle was revoked, that it was deprecated or withdrawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The version that waits for consent.
     #[serde(rename = "pending_version_id", skip_serializing_if = "Option::is_none")]
     pub pending: Option<VersionId>,
@@ -98,7 +103,7 @@ pub struct Install {
 macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
-            "SELECT i.id, i.tenant_id, i.extension_id, r.name, i.version_id, v.content_hash, v.manifest, v.status AS version_status, ",
+            "SELECT i.id, i.tenant_id, i.extension_id, r.name, i.version_id, v.content_hash, v.manifest, v.status AS version_status, v.signing_key, v.deprecation, ",
             "i.status, i.grants, i.egress, i.limits, i.pending_version_id, i.previous_version_id FROM tenant_extension_install i ",
             "JOIN extension_version v ON v.id = i.version_id JOIN extension_registry r ON r.id = i.extension_id ",
             $($rest),*
@@ -338,11 +343,15 @@ fn read(row: &AnyRow) -> Result<Install, StoreError> {
     let manifest: Manifest = serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?;
     let own_egress: Option<BTreeSet<EgressPattern>> = from_json(row, "egress")?;
     let is_allowed = |host: &&EgressPattern| own_egress.as_ref().is_none_or(|own| own.contains(*host));
+    let deprecation: Option<String> = row.try_get("deprecation")?;
+    let deprecation = deprecation.map(|reason| format!("the installed version is deprecated: {reason}"));
     let own_limits: Option<ManifestLimits> = from_json(row, "limits")?;
     Ok(Install {
         egress: manifest.egress.iter().filter(is_allowed).cloned().collect(),
         limits: own_limits.or(manifest.limits).unwrap_or_default(),
         own_egress,
+        signing_key: text("signing_key")?,
+        warnings: deprecation.into_iter().collect(),
         secrets: BTreeSet::new(),
         id: text("id")?.parse().map_err(StoreError::row)?,
         tenant_id: text("tenant_id")?.parse().map_err(StoreError::row)?,

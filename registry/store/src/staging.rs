@@ -18,6 +18,9 @@ const UPLOADS: usize = 64;
 /// How long an upload that nobody continues is kept: a publisher's lunch, not a publisher's holiday.
 pub const UPLOAD_LIFE: Duration = Duration::from_hours(24);
 
+/// What the files of one-shot uploads begin with: no id does.
+const ONCE: &str = "once-";
+
 /// Why bytes are not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
@@ -59,6 +62,12 @@ impl Staging {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(StoreError::row)?;
+        // What requests of a killed process left: nobody can name it, so nobody will continue it.
+        for entry in std::fs::read_dir(folder).map_err(StoreError::row)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(ONCE) {
+                std::fs::remove_file(entry.path()).map_err(StoreError::row)?;
+            }
+        }
         Ok(Self {
             folder: folder.to_path_buf(),
             busy: Arc::default(),
@@ -117,14 +126,23 @@ impl Staging {
         Ok(upload)
     }
 
-    /// Takes a new upload that ends with this request, whatever happens.
+    /// Takes a new upload that ends with this request, whatever happens; with the process, its file has no name any more.
     ///
     /// # Errors
     /// As [`Staging::begin`].
     pub async fn once(&self) -> Result<StagedUpload, StagingError> {
-        let mut upload = self.lock(&self.begin().await?).await?;
-        upload.ends = true;
-        Ok(upload)
+        let id = format!("{ONCE}{}", self.begin().await?);
+        let path = self.folder.join(&id);
+        let begun = self.folder.join(id.strip_prefix(ONCE).unwrap_or(&id));
+        tokio::fs::rename(begun, &path).await?;
+        self.busy().insert(id.clone());
+        Ok(StagedUpload {
+            id,
+            path,
+            size: 0,
+            staging: self.clone(),
+            ends: true,
+        })
     }
 
     /// Removes uploads that were not continued for a time; how many.
@@ -135,12 +153,14 @@ impl Staging {
         let mut swept = 0;
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
-            let touched = entry.metadata()?.modified()?;
+            // Published or ended meanwhile.
+            let Ok(touched) = entry.metadata().and_then(|metadata| metadata.modified()) else {
+                continue;
+            };
             let is_old = SystemTime::now().duration_since(touched).is_ok_and(|age| age >= life);
             let is_busy = self.busy().contains(&*entry.file_name().to_string_lossy());
             if is_old && !is_busy {
-                std::fs::remove_file(entry.path())?;
-                swept += 1;
+                swept += usize::from(std::fs::remove_file(entry.path()).is_ok());
             }
         }
         Ok(swept)
@@ -148,8 +168,12 @@ impl Staging {
 
     /// Ids are made here; one that is not of that form names no file.
     fn path(&self, id: &str) -> Result<PathBuf, StagingError> {
-        let id = uuid::Uuid::try_parse(id).map_err(|_| StagingError::Unknown)?;
-        Ok(self.folder.join(id.hyphenated().to_string()))
+        let parsed = uuid::Uuid::try_parse(id).map_err(|_| StagingError::Unknown)?;
+        // One spelling: an upload under two names could be had by two requests.
+        if parsed.hyphenated().to_string() != id {
+            return Err(StagingError::Unknown);
+        }
+        Ok(self.folder.join(id))
     }
 
     fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {

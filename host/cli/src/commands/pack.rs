@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Where the bundle goes (default: dist/bundle.tar.zst in the folder)
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Pack the files of another archive anew, such as AlgaPSA's own command makes: unsorted, with folders and extensions
+    #[arg(long, conflicts_with_all = ["folder", "component"])]
+    from: Option<PathBuf>,
     /// The component, if it is not where the manifest says
     #[arg(long)]
     component: Option<PathBuf>,
@@ -27,19 +30,11 @@ const ASSET_FOLDER: &str = "ui";
 const SBOM: &str = "sbom.spdx.json";
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let files = match &arguments.from {
+        Some(archive) => files_of(archive)?,
+        None => files_in(arguments)?,
+    };
     let folder = &arguments.folder;
-    let (manifest_bytes, manifest) = read_manifest(folder)?;
-    let component = arguments
-        .component
-        .clone()
-        .unwrap_or_else(|| folder.join(&manifest.entry));
-    let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
-    files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
-    let sbom = manifest.sbom.as_deref().unwrap_or(SBOM);
-    if folder.join(sbom).exists() {
-        files.insert(entry(sbom)?, read(&folder.join(sbom), "")?);
-    }
-    add_folder(&folder.join(ASSET_FOLDER), ASSET_FOLDER, &mut files)?;
     let packed = alga_bundle::pack(&files).user("packing")?;
     // What a registry would refuse is refused here.
     let bundle = Bundle::read(&packed, known()).user(&folder.display().to_string())?;
@@ -55,6 +50,30 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest())
     });
     Ok(())
+}
+
+/// The files of an archive that need not be canonical; what no bundle may have is refused here, too.
+fn files_of(archive: &Path) -> Outcome<BTreeMap<EntryPath, Vec<u8>>> {
+    let bytes = read(archive, "")?;
+    let place = archive.display().to_string();
+    alga_bundle::unpack_foreign(&bytes).user(&place)
+}
+
+fn files_in(arguments: &Arguments) -> Outcome<BTreeMap<EntryPath, Vec<u8>>> {
+    let folder = &arguments.folder;
+    let (manifest_bytes, manifest) = read_manifest(folder)?;
+    let component = arguments
+        .component
+        .clone()
+        .unwrap_or_else(|| folder.join(&manifest.entry));
+    let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
+    files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
+    let sbom = manifest.sbom.as_deref().unwrap_or(SBOM);
+    if folder.join(sbom).exists() {
+        files.insert(entry(sbom)?, read(&folder.join(sbom), "")?);
+    }
+    add_folder(&folder.join(ASSET_FOLDER), ASSET_FOLDER, &mut files)?;
+    Ok(files)
 }
 
 fn entry(path: &str) -> Outcome<EntryPath> {

@@ -1,6 +1,7 @@
 //! Installing a version for a tenant. What the component needs and the tenant does not grant is refused here, by name, instead of
 //! failing at the first request.
 
+use super::lifecycle::flag;
 use super::revocations::not_overdue;
 use super::secrets::SecretOwner;
 use super::{body_of, not_found};
@@ -120,10 +121,13 @@ pub(crate) async fn list(
     page: PageQuery,
 ) -> Result<Json<Installs>, Failure> {
     let (after, limit) = (page.id::<InstallId>()?, page.limit()?);
-    let installs = parts
+    let mut installs = parts
         .database
         .installs(&tenant_of(&tenant)?, after.as_ref(), limit)
         .await?;
+    for install in &mut installs {
+        flag(&parts, install);
+    }
     let is_full = u32::try_from(installs.len()).is_ok_and(|count| count == limit);
     let next = installs.last().filter(|_| is_full).map(|install| install.id.clone());
     Ok(Json(Installs { installs, next }))

@@ -219,7 +219,34 @@ async fn changed(parts: &RegistryParts, install: &Install) -> Result<Json<Instal
 
 pub(super) async fn find(parts: &RegistryParts, tenant: &str, install: &str) -> Result<Install, Failure> {
     let install = parts.database.find_install(&tenant_of(tenant)?, install).await?;
-    install.ok_or_else(|| not_found("such install"))
+    let mut install = install.ok_or_else(|| not_found("such install"))?;
+    flag(parts, &mut install);
+    Ok(install)
+}
+
+/// Tells what was revoked since it was installed: content that does not run any more, and signers who are not believed any more although what came from them before is.
+pub(super) fn flag(parts: &RegistryParts, install: &mut Install) {
+    let Some(list) = parts.trust.revocations() else { return };
+    if list
+        .bundles
+        .iter()
+        .any(|bundle| bundle.content_hash == install.content_hash)
+    {
+        install
+            .warnings
+            .push("the installed version is revoked and does not run".to_owned());
+    }
+    let signer = list
+        .signers
+        .iter()
+        .find(|revoked| revoked.signer == install.signing_key);
+    if let Some(revoked) = signer {
+        let warning = format!(
+            "its signer {} is revoked since {}: {}",
+            revoked.signer, revoked.since, revoked.reason
+        );
+        install.warnings.push(warning);
+    }
 }
 
 pub(super) async fn installed_version(parts: &RegistryParts, install: &Install) -> Result<VersionRow, Failure> {
