@@ -412,9 +412,9 @@ fn migrations_only_expand() {
             .collect::<Vec<_>>()
             .join(" ");
         for statement in sql.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
-            let adds_column = statement.starts_with("ALTER TABLE")
-                && statement.contains(" ADD COLUMN ")
-                && !statement.contains("NOT NULL");
+            let needs_value = statement.contains("NOT NULL") && !statement.contains("DEFAULT");
+            let adds_column =
+                statement.starts_with("ALTER TABLE") && statement.contains(" ADD COLUMN ") && !needs_value;
             let binds_rows = statement.starts_with("ALTER TABLE") && statement.ends_with(" ROW LEVEL SECURITY");
             let is_allowed = allowed.iter().any(|start| statement.starts_with(start)) || adds_column || binds_rows;
             assert!(is_allowed, "{}: {statement}", path.display());

@@ -1,13 +1,13 @@
-//! What a tenant sets for an install: secrets that nobody sees again, hosts, limits.
+//! Secrets of installs: nobody sees them again.
 
 use alga_harness::{Answer, Release, Vault, World, component, query};
 use alga_secrets::{SealError, Sealer, SecretBinding, SecretEnvelope, VaultTransit};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-const CANARY: &str = "canary-7d1f0c39a86e4b52";
+pub(crate) const CANARY: &str = "canary-7d1f0c39a86e4b52";
 
-fn manifest(version: &str) -> Value {
+pub(crate) fn manifest(version: &str) -> Value {
     let mut manifest = Release::manifest("com.example.terms", version, &[]);
     manifest["egress"] = json!(["api.example.com", "*.example.org:8443"]);
     manifest["secrets"] = json!([
@@ -18,13 +18,13 @@ fn manifest(version: &str) -> Value {
     manifest
 }
 
-async fn published(world: &World, manifest: &Value) -> Release {
+pub(crate) async fn published(world: &World, manifest: &Value) -> Release {
     let release = Release::new(world.key(), manifest, &component("answers_ok"));
     world.publish(&release).await;
     release
 }
 
-async fn install(world: &World, tenant: &str, version: &str, more: Value) -> Answer {
+pub(crate) async fn install(world: &World, tenant: &str, version: &str, more: Value) -> Answer {
     let mut body = json!({ "extension": "com.example.terms", "version": version, "grants": [] });
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
@@ -34,7 +34,7 @@ async fn install(world: &World, tenant: &str, version: &str, more: Value) -> Ans
         .await
 }
 
-fn with_key() -> Value {
+pub(crate) fn with_key() -> Value {
     json!({ "secrets": { "api-key": CANARY } })
 }
 
@@ -248,134 +248,6 @@ async fn a_secrets_service_that_is_down_or_says_no_stops_setting_secrets_and_say
             .await
             .json()["installs"],
         json!([])
-    );
-}
-
-#[tokio::test]
-async fn a_tenant_allows_fewer_hosts_and_other_limits_and_undeclared_ones_are_refused() {
-    let world = World::new().await;
-    published(&world, &manifest("1.0.0")).await;
-    let all = install(&world, "acme", "1.0.0", with_key()).await.json();
-    assert_eq!(all["egress"], json!(["*.example.org:8443", "api.example.com"]));
-    assert_eq!(all["limits"], json!({ "memoryMb": 32, "timeoutMs": 2000 }));
-    let path = format!(
-        "/v1/registry/tenants/acme/installs/{}/terms",
-        all["id"].as_str().unwrap()
-    );
-    let set = world
-        .operate(
-            "PUT",
-            &path,
-            &json!({ "egress": ["api.example.com"], "limits": { "timeoutMs": 100 } }),
-        )
-        .await;
-    assert_eq!(set.json()["egress"], json!(["api.example.com"]), "{}", set.text());
-    assert_eq!(set.json()["limits"], json!({ "timeoutMs": 100 }));
-    let none = world.operate("PUT", &path, &json!({ "egress": [] })).await;
-    assert_eq!(none.json()["egress"], json!([]));
-    for wrong in [
-        json!({ "egress": ["evil.example.com"] }),
-        json!({ "egress": ["*.example.com"] }),
-        json!({ "egress": ["127.0.0.1"] }),
-        json!({ "limits": { "timeoutMs": 0 } }),
-        json!({ "limits": { "cpu": 1 } }),
-        json!({ "config": { "x": "y" } }),
-    ] {
-        assert_eq!(
-            world.operate("PUT", &path, &wrong).await.code(),
-            "bad_request",
-            "{wrong}"
-        );
-    }
-    let refused = install(
-        &world,
-        "other",
-        "1.0.0",
-        json!({ "secrets": { "api-key": "x" }, "egress": ["evil.example.com"] }),
-    )
-    .await;
-    assert!(refused.text().contains("its hosts: "), "{}", refused.text());
-}
-
-#[tokio::test]
-async fn a_tenants_time_limit_is_the_one_that_counts() {
-    let world = World::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.slow", "1.0.0", &[]),
-        &component("sleeps_for_an_hour"),
-    );
-    world.publish(&release).await;
-    let body =
-        json!({ "extension": release.name, "version": release.version, "grants": [], "limits": { "timeoutMs": 30 } });
-    world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
-    let answer = world.call("acme", "GET", "com.example.slow/", "").await;
-    assert_eq!(answer.code(), "deadline_exceeded", "{}", answer.text());
-}
-
-/// What was taken away stays away; what is new was consented to.
-#[tokio::test]
-async fn consent_to_an_upgrade_adds_its_new_hosts_and_not_those_that_the_tenant_took_away() {
-    let world = World::new().await;
-    published(&world, &manifest("1.0.0")).await;
-    let mut next = manifest("1.1.0");
-    next["egress"] = json!(["api.example.com", "*.example.org:8443", "new.example.net"]);
-    published(&world, &next).await;
-    let mut more = with_key();
-    more["egress"] = json!(["api.example.com"]);
-    let id = install(&world, "acme", "1.0.0", more).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}");
-    let upgrade = world
-        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-        .await;
-    assert_eq!(
-        (upgrade.status.as_u16(), &upgrade.json()["diff"]["egress"]),
-        (202, &json!(["new.example.net"]))
-    );
-    let upgraded = world
-        .operate("POST", &format!("{path}/consent"), &json!({ "version": "1.1.0" }))
-        .await
-        .json();
-    assert_eq!(upgraded["egress"], json!(["api.example.com", "new.example.net"]));
-    let back = world
-        .operate("POST", &format!("{path}/rollback"), &Value::Null)
-        .await
-        .json();
-    assert_eq!(back["egress"], json!(["api.example.com"]));
-}
-
-#[tokio::test]
-async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
-    let world = World::new().await;
-    published(&world, &manifest("1.0.0")).await;
-    let mut next = manifest("1.1.0");
-    next["secrets"][1]["required"] = json!(true);
-    published(&world, &next).await;
-    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}");
-    let refused = world
-        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-        .await;
-    assert!(
-        refused.status == 400 && refused.text().contains("`spare`"),
-        "{}",
-        refused.text()
-    );
-    world
-        .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": "s" }))
-        .await;
-    assert_eq!(
-        world
-            .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-            .await
-            .status,
-        200
     );
 }
 

@@ -208,6 +208,23 @@ async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
     );
     assert_eq!(send(&world, "DELETE", &path, None, vec![]).await.status, 204);
     assert_eq!(send(&world, "GET", &path, None, vec![]).await.code(), "not_found");
+    let id = begin().await.json()["id"].as_str().unwrap().to_owned();
+    for alias in [
+        id.to_uppercase(),
+        id.replace('-', ""),
+        format!("urn:uuid:{id}"),
+        format!("%7B{id}%7D"),
+    ] {
+        let answer = send(
+            &world,
+            "PATCH",
+            &format!("/v1/registry/uploads/{alias}"),
+            Some(0),
+            vec![1],
+        )
+        .await;
+        assert_eq!(answer.code(), "not_found", "another name of the same upload: {alias}");
+    }
     for name in ["..", "..%2F..%2Fadmin.token", "admin.token", "%00", "0"] {
         assert_eq!(
             send(&world, "GET", &format!("/v1/registry/uploads/{name}"), None, vec![])

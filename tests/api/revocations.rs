@@ -267,3 +267,45 @@ async fn a_host_that_starts_with_a_list_that_is_long_over_lets_nothing_new_in_an
     assert_eq!(take(&world, &list(2), &revoker).await.status, 201);
     world.publish(&next).await;
 }
+
+/// The answer was lost, or the disk was full in the middle: sending the same list again ends well.
+#[tokio::test]
+async fn the_same_list_sent_again_is_taken_again() {
+    let (world, _, revoker) = world().await;
+    let envelope = sign_revocations(&list(1), &revoker).to_json();
+    for _ in 0..2 {
+        let request = Request::post(PATH).header("authorization", format!("Bearer {}", world.administrator_token()));
+        let answer = world.send(request.body(Body::from(envelope.clone())).unwrap()).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["epoch"]),
+            (201, &json!(1)),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+/// The key that signs lists is replaced, and no list of it can be read any more.
+#[tokio::test]
+async fn a_lost_revocation_key_is_replaced_with_a_newer_list_and_never_with_an_older_one() {
+    let (world, publisher, lost) = world().await;
+    take(&world, &list(5), &lost).await;
+    let next = SigningKey::generate().unwrap();
+    let trust = trust(&publisher, &next).to_string();
+    let stopped = world.stop().await;
+    let supplied = stopped.folder().join("next.json");
+    let settings = [
+        ("trust_bundle", trust.as_str()),
+        ("revocations", supplied.to_str().unwrap()),
+    ];
+    std::fs::write(&supplied, sign_revocations(&list(5), &next).to_json()).unwrap();
+    let Err(error) = stopped.start_with(&settings).await else {
+        panic!("an old list was taken")
+    };
+    assert!(error.contains("ALGA_REVOCATIONS"), "{error}");
+    std::fs::write(&supplied, sign_revocations(&list(6), &next).to_json()).unwrap();
+    let world = stopped.start_with(&settings).await.unwrap();
+    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 6);
+    assert_eq!(take(&world, &list(7), &lost).await.code(), "signature_rejected");
+    assert_eq!(take(&world, &list(7), &next).await.status, 201);
+}

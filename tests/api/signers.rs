@@ -1,24 +1,17 @@
-//! Who may sign a release, and everything that looks almost like it: certificates of private authorities, keyless identities, keys of cosign.
+//! Who may sign a release, and everything that looks almost like it: certificates of private authorities.
 
 use alga_bundle::Bundle;
 use alga_capabilities::known;
 use alga_harness::pki::{Authority, CertificateRequest, self_signed};
-use alga_harness::{Release, Sigstore, World, component};
-use alga_signing::{
-    Policy, Rejected, Signature, Signer, SigningKey, TrustBundle, attach, detached, release_message,
-    sign_with_certificate, verify,
-};
+use alga_harness::{Release, component};
+use alga_signing::{Policy, Rejected, Signer, SigningKey, TrustBundle, sign_with_certificate, verify};
 use jiff::Timestamp;
-use p256::ecdsa::signature::Signer as _;
-use p256::pkcs8::DecodePrivateKey;
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, NameConstraints, date_time_ymd};
-use serde_json::{Value, json};
+use serde_json::json;
 
-const IDENTITY: &str = "releases@example.com";
-const ISSUER: &str = "https://accounts.example.test";
-const WORKFLOW: &str = "https://code.example.test/acme/hello/.github/workflows/release.yml@refs/heads/main";
+pub(crate) const IDENTITY: &str = "releases@example.com";
 
-fn bundle() -> Bundle {
+pub(crate) fn bundle() -> Bundle {
     let manifest = Release::manifest("com.example.signed", "1.0.0", &[]);
     Bundle::read(&Release::pack(&manifest, &component("answers_ok")), known()).unwrap()
 }
@@ -32,7 +25,7 @@ fn trusting(authority: &Authority, revocation_lists: &[String]) -> TrustBundle {
     TrustBundle::parse(file.to_string().as_bytes()).unwrap()
 }
 
-fn at(year: i16) -> Timestamp {
+pub(crate) fn at(year: i16) -> Timestamp {
     format!("{year}-06-01T00:00:00Z").parse().unwrap()
 }
 
@@ -240,199 +233,4 @@ fn with_revocation_lists_only_certificates_that_a_current_list_clears_are_believ
             "{what}"
         );
     }
-}
-
-/// Trusting [`WORKFLOW`], which [`ISSUER`] vouches for.
-fn keyless_trust(sigstore: &Sigstore) -> Value {
-    json!({
-        "publishers": [{ "name": "example", "keyless": [{ "issuer": ISSUER, "identity": WORKFLOW }] }],
-        "sigstoreRoots": [sigstore.trusted_root()],
-    })
-}
-
-fn judge_keyless(signed: &Value, sigstore: &Sigstore) -> Result<Signer, Rejected> {
-    let trust = TrustBundle::parse(keyless_trust(sigstore).to_string().as_bytes()).unwrap();
-    let bundle = bundle();
-    let envelope = attach(
-        &bundle,
-        &Signature::Keyless {
-            bundle: signed.to_string(),
-        },
-    );
-    verify(&envelope.to_json(), &bundle, Policy::now(&trust)).map(|verified| verified.signer)
-}
-
-#[test]
-fn an_identity_signs_without_a_key_in_every_version_of_sigstore_bundles() {
-    let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
-    for version in ["0.1", "0.2", "0.3"] {
-        let signed = sigstore.sign_blob(ISSUER, WORKFLOW, &message, version);
-        let signer = judge_keyless(&signed, &sigstore).unwrap_or_else(|error| panic!("{version}: {error}"));
-        assert_eq!(signer.to_string(), format!("keyless {ISSUER} {WORKFLOW}"));
-    }
-}
-
-#[test]
-fn keyless_signatures_of_others_or_over_something_else_are_refused() {
-    let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
-    let sign = |issuer: &str, identity: &str, message: &[u8]| sigstore.sign_blob(issuer, identity, message, "0.3");
-    let shorter = WORKFLOW.strip_suffix("main").unwrap();
-    for (what, signed) in [
-        (
-            "another issuer",
-            sign("https://accounts.example.test.evil", WORKFLOW, &message),
-        ),
-        (
-            "an issuer with a slash more",
-            sign("https://accounts.example.test/", WORKFLOW, &message),
-        ),
-        ("another branch", sign(ISSUER, &format!("{shorter}dev"), &message)),
-        ("a prefix", sign(ISSUER, shorter, &message)),
-        ("a longer identity", sign(ISSUER, &format!("{WORKFLOW}2"), &message)),
-        ("another message", sign(ISSUER, WORKFLOW, b"another release")),
-        (
-            "another deployment",
-            Sigstore::new().sign_blob(ISSUER, WORKFLOW, &message, "0.3"),
-        ),
-        ("nothing", json!({})),
-    ] {
-        let judged = judge_keyless(&signed, &sigstore);
-        assert!(matches!(judged, Err(Rejected::Signature { .. })), "{what}: {judged:?}");
-    }
-}
-
-/// Every part that a verifier could forget to look at.
-#[test]
-fn a_keyless_signature_with_any_part_changed_or_missing_is_refused() {
-    let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
-    let good = sigstore.sign_blob(ISSUER, WORKFLOW, &message, "0.3");
-    let other = sigstore.sign_blob(ISSUER, WORKFLOW, b"another release", "0.3");
-    let entry = "/verificationMaterial/tlogEntries/0";
-    for part in [
-        "/messageSignature/signature",
-        "/messageSignature/messageDigest/digest",
-        "/verificationMaterial/certificate/rawBytes",
-        "/verificationMaterial/tlogEntries/0/canonicalizedBody",
-        "/verificationMaterial/tlogEntries/0/inclusionPromise/signedEntryTimestamp",
-        "/verificationMaterial/tlogEntries/0/inclusionProof/rootHash",
-        "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope",
-    ] {
-        let mut changed = good.clone();
-        *changed.pointer_mut(part).unwrap() = other.pointer(part).unwrap().clone();
-        assert!(judge_keyless(&changed, &sigstore).is_err(), "{part}");
-    }
-    let mut later = good.clone();
-    later.pointer_mut(entry).unwrap()["integratedTime"] = json!("1600000000");
-    assert!(judge_keyless(&later, &sigstore).is_err(), "another time");
-    for missing in ["inclusionPromise", "inclusionProof", "integratedTime"] {
-        let mut changed = good.clone();
-        changed
-            .pointer_mut(entry)
-            .unwrap()
-            .as_object_mut()
-            .unwrap()
-            .remove(missing);
-        assert!(judge_keyless(&changed, &sigstore).is_err(), "without {missing}");
-    }
-    let mut unlogged = good;
-    unlogged["verificationMaterial"]["tlogEntries"] = json!([]);
-    assert!(judge_keyless(&unlogged, &sigstore).is_err(), "not in the log");
-}
-
-/// cosign's keys are P-256, and half of its signatures have the larger S.
-#[test]
-fn a_detached_signature_of_cosign_counts_in_either_spelling() {
-    let (key, bundle) = (SigningKey::generate_p256().unwrap(), bundle());
-    let public = key.verifying_key();
-    let trust = TrustBundle::default().with_key("example".parse().unwrap(), public.clone());
-    let private = p256::ecdsa::SigningKey::from_pkcs8_pem(&key.to_pem().unwrap()).unwrap();
-    let signed: p256::ecdsa::Signature = private.sign(&release_message(&bundle));
-    let parsed = signed.normalize_s().unwrap_or(signed);
-    let low = parsed.to_der().as_bytes().to_vec();
-    let (r, s) = parsed.split_scalars();
-    let high = p256::ecdsa::Signature::from_scalars(r, -*s)
-        .unwrap()
-        .to_der()
-        .as_bytes()
-        .to_vec();
-    for signature in [low, high] {
-        let envelope = attach(&bundle, &detached(&public, signature)).to_json();
-        assert!(verify(&envelope, &bundle, Policy::now(&trust)).is_ok());
-    }
-}
-
-#[tokio::test]
-async fn a_keyless_release_is_published_installed_and_run_and_says_who_signed_it() {
-    let sigstore = Sigstore::new();
-    let world = World::with_settings(&[("trust_bundle", &keyless_trust(&sigstore).to_string())]).await;
-    let manifest = Release::manifest("com.example.keyless", "1.0.0", &[]);
-    let bytes = Release::pack(&manifest, &component("answers_ok"));
-    let bundle = Bundle::read(&bytes, known()).unwrap();
-    let signed = sigstore
-        .sign_blob(ISSUER, WORKFLOW, &release_message(&bundle), "0.3")
-        .to_string();
-    let release = Release {
-        name: "com.example.keyless".into(),
-        version: "1.0.0".into(),
-        bundle: bytes,
-        signatures: attach(&bundle, &Signature::Keyless { bundle: signed }).to_json(),
-    };
-    let published = world.publish(&release).await.json();
-    assert_eq!(published["signingKey"], format!("keyless {ISSUER} {WORKFLOW}"));
-    let install = world.install("acme", &release, &[]).await;
-    assert_eq!(install.status, 201, "{}", install.text());
-    assert_eq!(
-        world.execute(&world.request_for(&install.json())).await.json()["status"],
-        200
-    );
-}
-
-/// The certificate is over by the time it is loaded; the registry's receipt says that it was not when the release came.
-#[tokio::test]
-async fn a_release_stays_good_when_its_certificate_ends_and_a_forged_receipt_does_not_help() {
-    let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
-    let trust = json!({
-        "publishers": [{ "name": "example", "certificates": [{ "authority": "corp", "identity": IDENTITY }] }],
-        "authorities": [{ "name": "corp", "roots": [root.pem()], "revocationLists": [] }],
-    });
-    let world = World::with_settings(&[("trust_bundle", &trust.to_string())]).await;
-    let year = i32::from(Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year());
-    let bytes = Release::pack(
-        &Release::manifest("com.example.ending", "1.0.0", &[]),
-        &component("answers_ok"),
-    );
-    let bundle = Bundle::read(&bytes, known()).unwrap();
-    let request = CertificateRequest {
-        years: (year, year + 1),
-        ..CertificateRequest::default()
-    };
-    let signatures = sign_with_certificate(&bundle, &key, vec![root.issue(&key, &request)]).to_json();
-    let release = Release {
-        name: "com.example.ending".into(),
-        version: "1.0.0".into(),
-        bundle: bytes,
-        signatures,
-    };
-    world.publish(&release).await;
-    let receipt = world
-        .folder()
-        .join("bundles/sha256")
-        .join(release.content_hash().to_hex())
-        .join("bundle.receipt.json");
-    let receipt = std::fs::read(receipt).unwrap();
-    let policy = world.platform().trust();
-    assert!(policy.verify_kept(&release.signatures, Some(&receipt), &bundle).is_ok());
-
-    // The same release, signed with a certificate that is over: only a receipt of this registry for this content moves the time.
-    let over = CertificateRequest {
-        years: (2020, 2021),
-        ..CertificateRequest::default()
-    };
-    let late = sign_with_certificate(&bundle, &key, vec![root.issue(&key, &over)]).to_json();
-    assert!(policy.verify_kept(&late, Some(&receipt), &bundle).is_err());
-    assert!(policy.verify_kept(&late, None, &bundle).is_err());
-    let mut forged = alga_signing::Receipt::read(&receipt, policy.registry(), bundle.digest()).unwrap();
-    forged.received_at = at(2020);
-    let forged = forged.sign(&SigningKey::generate().unwrap()).to_json();
-    assert!(policy.verify_kept(&late, Some(&forged), &bundle).is_err());
 }

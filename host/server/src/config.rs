@@ -56,6 +56,7 @@ settings! {
     vault_key = "ALGA_VAULT_KEY", "name of the key there (default alga)";
     vault_token_file = "ALGA_VAULT_TOKEN_FILE", "file with the token for it";
     trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
+    revocations = "ALGA_REVOCATIONS", "path of a signed revocation list to take at the start, if it is newer than the one that is known";
     adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "true: after the database was restored, put this host's newer revocation list back into it (default false)";
     dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
     dev_tenant = "ALGA_DEV_TENANT", "tenant of requests without a token; only with --dev and on loopback";
@@ -83,6 +84,8 @@ pub struct Config {
     pub vault: Option<VaultSettings>,
     /// Path or inline JSON.
     pub trust_bundle: Option<String>,
+    /// A signed revocation list to take at the start.
+    pub revocations: Option<PathBuf>,
     /// Put this host's newer revocation list back into a restored database.
     pub adopt_revocations: bool,
     /// Start without a trust bundle.
@@ -211,6 +214,7 @@ impl Config {
             s3: s3(&sources)?,
             vault: vault(&sources)?,
             trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
+            revocations: sources.text("revocations").map(|(_, path)| path.into()),
             adopt_revocations: sources.parse("adopt_revocations")?.unwrap_or(false),
             dev: sources.parse("dev")?.unwrap_or(false),
             dev_tenant: sources.parse("dev_tenant")?,

@@ -1,5 +1,5 @@
 use crate::adapters::{StoredRecords, StoredReleases};
-use crate::revocations;
+use crate::revocations::{self, Restored};
 use crate::{Config, SecretError, Secrets};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
 use alga_capabilities::{Services, StorageService};
@@ -17,11 +17,14 @@ use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, Stor
 use axum::Router;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// How often to look for a newer revocation list of another process: how long revoked code may go on there.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
 /// How often garbage is collected: it is a day old by then, so an hour more is nothing.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -36,6 +39,8 @@ pub struct Platform {
     staging: Staging,
     factory: ComponentFactory,
     trust: Arc<TrustPolicy>,
+    revocation_file: RevocationFile,
+    installs: Installs,
 }
 
 /// Why the platform did not start.
@@ -60,8 +65,12 @@ pub enum StartError {
     Sealing(#[from] SealError),
     #[error("the token file `{}` of the secrets service", path.display())]
     VaultToken { path: PathBuf, source: std::io::Error },
-    #[error("the stored revocation list")]
+    #[error(
+        "the stored revocation list\nhint: when its key is not trusted any more, start with ALGA_REVOCATIONS=<a newer list, signed by one that is>"
+    )]
     Revocations(#[from] RevocationError),
+    #[error("the revocation list `{}`", path.display())]
+    RevocationsFile { path: PathBuf, source: std::io::Error },
     #[error(
         "the database knows revocation list {database}, this host has seen {host}: the database was put back to an older state\n\
          hint: restore a newer backup, or start once with ALGA_ADOPT_REVOCATIONS=true to put this host's list back into it"
@@ -93,13 +102,14 @@ impl Platform {
         let runner = alga_execute::router(Arc::clone(&execute));
         let installs = Installs::new(shared.database.clone());
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
-        let registry = registry(&shared, installs);
+        let registry = registry(&shared, installs.clone());
         let Shared {
             database,
             blobs,
             staging,
             factory,
             trust,
+            revocation_file,
             ..
         } = shared;
         Ok(Self {
@@ -110,6 +120,8 @@ impl Platform {
             staging,
             factory,
             trust,
+            revocation_file,
+            installs,
         })
     }
 
@@ -133,6 +145,19 @@ impl Platform {
         self.factory.probe().await
     }
 
+    /// Takes, for ever, revocation lists that other processes on this database took.
+    pub async fn follow_revocations(&self) {
+        let mut rounds = tokio::time::interval(FOLLOW_INTERVAL);
+        loop {
+            rounds.tick().await;
+            match revocations::follow(&self.trust, &self.database, &self.revocation_file).await {
+                Ok(true) => self.installs.forget(),
+                Ok(false) => {}
+                Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
+            }
+        }
+    }
+
     /// Removes, every hour and for ever, what was put and never published and uploads that nobody continues.
     pub async fn keep_tidy(&self) {
         let mut hours = tokio::time::interval(TIDY_INTERVAL);
@@ -144,7 +169,9 @@ impl Platform {
                     tracing::warn!(error = %chain(&error), "could not collect garbage; the next hour tries again");
                 }
             }
-            match self.staging.sweep(UPLOAD_LIFE) {
+            let staging = self.staging.clone();
+            let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
+            match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
                 Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
                 Err(error) => tracing::warn!(error = %chain(&error), "could not sweep uploads"),
             }
@@ -188,7 +215,21 @@ impl Shared {
         };
         let trust = Arc::new(TrustPolicy::new(trust, secrets.registry.verifying_key()));
         let revocation_file = RevocationFile::in_folder(&config.data);
-        revocations::restore(&trust, &database, &revocation_file, config.adopt_revocations).await?;
+        let supplied = config.revocations.as_ref().map(|path| {
+            std::fs::read_to_string(path).map_err(|source| StartError::RevocationsFile {
+                path: path.clone(),
+                source,
+            })
+        });
+        Restored {
+            trust: &trust,
+            database: &database,
+            file: &revocation_file,
+            supplied: supplied.transpose()?,
+            adopt: config.adopt_revocations,
+        }
+        .restore()
+        .await?;
         Ok(Self {
             trust,
             revocation_file,

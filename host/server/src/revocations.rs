@@ -1,44 +1,118 @@
-//! Which revocation list a process starts with. Three places may know one: the database, this host's disk, nobody. The newest counts, and a database that
-//! knows less than this host has seen was put back to an older state: then nothing starts until the operator has said what is true.
+//! Which revocation list a process judges by. Three places may know one: the database, this host's disk, and a file that the operator names at start. The newest
+//! counts, and a database that knows less than this host has seen was put back to an older state: then nothing starts until the operator has
+//! said what is true.
 
 use crate::StartError;
-use alga_signing::TrustPolicy;
-use alga_store::{Database, RevocationFile, StoredRevocations};
+use alga_signing::{RevocationList, TrustPolicy};
+use alga_store::{Database, RevocationFile, StoreError, StoredRevocations};
+use jiff::Timestamp;
 
-pub(crate) async fn restore(
+/// What a process starts with.
+pub(crate) struct Restored<'a> {
+    pub(crate) trust: &'a TrustPolicy,
+    pub(crate) database: &'a Database,
+    pub(crate) file: &'a RevocationFile,
+    /// A signed list of the operator: the way to change the key that signs lists.
+    pub(crate) supplied: Option<String>,
+    /// Put the host's newer list back into the database.
+    pub(crate) adopt: bool,
+}
+
+impl Restored<'_> {
+    pub(crate) async fn restore(self) -> Result<(), StartError> {
+        let (in_database, on_host) = (self.database.newest_revocations().await?, self.file.read()?);
+        let claimed = on_host
+            .as_ref()
+            .and_then(|envelope| RevocationList::claimed_epoch(envelope.as_bytes()));
+        let seen = in_database
+            .as_ref()
+            .map_or(0, |list| list.epoch)
+            .max(claimed.unwrap_or(0));
+        if self.is_supplied(seen).await? {
+            return Ok(());
+        }
+        let read = |envelope: &str| self.trust.read_revocations(envelope.as_bytes());
+        let on_host = on_host.map(|envelope| Ok::<_, StartError>((read(&envelope)?, envelope)));
+        let on_host = on_host.transpose()?;
+        let known = in_database.as_ref().map_or(0, |list| list.epoch);
+        match (in_database, on_host) {
+            (_, Some((list, envelope))) if list.epoch > known => self.adopt(list, envelope, known).await?,
+            (Some(stored), _) => {
+                let list = read(&stored.envelope)?;
+                // The column orders lists; only what is signed is believed.
+                if list.epoch != stored.epoch {
+                    return Err(StoreError::Row("a revocation list has another epoch than its row".to_owned()).into());
+                }
+                self.file.write(&stored)?;
+                self.trust.take_revocations(list);
+            }
+            (None, _) => {}
+        }
+        if self.trust.is_overdue() {
+            tracing::error!(
+                "the revocation list is out of date: nothing new is published or installed until a newer one comes"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the operator's list is newer than any that was seen, and was taken.
+    async fn is_supplied(&self, known: u64) -> Result<bool, StartError> {
+        let Some(envelope) = &self.supplied else {
+            return Ok(false);
+        };
+        let list = self.trust.read_revocations(envelope.as_bytes())?;
+        if list.epoch <= known {
+            return Ok(false);
+        }
+        list.may_follow(known, Timestamp::now())?;
+        let stored = StoredRevocations {
+            epoch: list.epoch,
+            envelope: envelope.clone(),
+        };
+        self.database.add_revocations(&stored).await?;
+        self.file.write(&stored)?;
+        self.trust.take_revocations(list);
+        Ok(true)
+    }
+
+    async fn adopt(&self, list: RevocationList, envelope: String, known: u64) -> Result<(), StartError> {
+        let epoch = list.epoch;
+        if !self.adopt {
+            tracing::error!(database = known, host = epoch, "the database was rolled back");
+            return Err(StartError::RolledBack {
+                database: known,
+                host: epoch,
+            });
+        }
+        self.database
+            .add_revocations(&StoredRevocations { epoch, envelope })
+            .await?;
+        self.trust.take_revocations(list);
+        Ok(())
+    }
+}
+
+/// Takes a list that another process of the fleet took; whether there was one.
+pub(crate) async fn follow(
     trust: &TrustPolicy,
     database: &Database,
     file: &RevocationFile,
-    adopt: bool,
-) -> Result<(), StartError> {
-    let in_database = database.newest_revocations().await?;
-    let on_host = match file.read()? {
-        Some(envelope) => Some((trust.read_revocations(envelope.as_bytes())?, envelope)),
-        None => None,
+) -> Result<bool, StartError> {
+    let present = trust.revocations().map_or(0, |list| list.epoch);
+    let Some(stored) = database
+        .newest_revocations()
+        .await?
+        .filter(|stored| stored.epoch > present)
+    else {
+        return Ok(false);
     };
-    let known = in_database.as_ref().map_or(0, |list| list.epoch);
-    match (in_database, on_host) {
-        (_, Some((list, envelope))) if list.epoch > known => {
-            if !adopt {
-                tracing::error!(database = known, host = list.epoch, "the database was rolled back");
-                let host = list.epoch;
-                return Err(StartError::RolledBack { database: known, host });
-            }
-            let epoch = list.epoch;
-            database.add_revocations(&StoredRevocations { epoch, envelope }).await?;
-            trust.take_revocations(list);
-        }
-        (Some(stored), _) => {
-            let list = trust.read_revocations(stored.envelope.as_bytes())?;
-            file.write(&stored)?;
-            trust.take_revocations(list);
-        }
-        (None, _) => {}
+    let list = trust.read_revocations(stored.envelope.as_bytes())?;
+    if list.epoch != stored.epoch {
+        return Err(StoreError::Row("a revocation list has another epoch than its row".to_owned()).into());
     }
-    if trust.is_overdue() {
-        tracing::error!(
-            "the revocation list is out of date: nothing new is published or installed until a newer one comes"
-        );
-    }
-    Ok(())
+    file.write(&stored)?;
+    tracing::warn!(epoch = list.epoch, "judging by a new revocation list");
+    trust.take_revocations(list);
+    Ok(true)
 }

@@ -41,7 +41,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// Bytes of a publish request beside the bundle: signatures and multipart's own text.
-const FORM_BYTES: usize = 128 * 1024;
+const FORM_BYTES: usize = 512 * 1024;
 
 /// What the registry works with.
 #[derive(Clone)]

@@ -29,7 +29,7 @@ pub use signer::Signer;
 pub use statement::Statement;
 pub use trust::{
     TrustBundle, TrustError, TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey,
-    TrustedPublisher,
+    TrustedPublisher, TrustedSigstore,
 };
 pub use verify::{
     Policy, Rejected, SignatureError, Verified, attach, detached, release_message, sign, sign_with_certificate, verify,

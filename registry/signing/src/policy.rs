@@ -26,12 +26,17 @@ impl TrustPolicy {
         }
     }
 
-    /// Verifies a release that comes now.
+    /// Verifies a release that was received at this moment.
     ///
     /// # Errors
     /// See [`verify`].
-    pub fn verify_new(&self, signatures: &[u8], bundle: &Bundle) -> Result<Verified, Rejected> {
-        self.verify_at(signatures, bundle, Timestamp::now())
+    pub fn verify_received(
+        &self,
+        signatures: &[u8],
+        bundle: &Bundle,
+        received_at: Timestamp,
+    ) -> Result<Verified, Rejected> {
+        self.verify_at(signatures, bundle, received_at)
     }
 
     /// Verifies a release that is kept, by the time on its receipt; one without a receipt is judged as if it came now.

@@ -46,7 +46,7 @@ pub struct RevokedBundle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokedSigner {
-    /// As a version shows it: a key's id, `certificate <authority> <identity>`, or `keyless <issuer> <identity>`.
+    /// As a version shows it: a key's id, `certificate <authority> <identity>`, or `keyless <deployment> <issuer> <identity>`.
     pub signer: String,
     /// What the registry received before stays good.
     #[schemars(with = "String")]
@@ -121,6 +121,13 @@ impl RevocationList {
             return Err(RevocationError::Signature);
         }
         serde_json::from_slice(&payload).map_err(|error| RevocationError::Form(error.to_string()))
+    }
+
+    /// The epoch that an envelope claims, whoever signed it: good for not going below it, and for nothing else.
+    #[must_use]
+    pub fn claimed_epoch(envelope: &[u8]) -> Option<u64> {
+        let payload = Envelope::parse(envelope).ok()?.payload().ok()?;
+        serde_json::from_slice(&payload).ok().map(|list: Self| list.epoch)
     }
 
     /// Whether this list may follow one of epoch `current` (0: none).

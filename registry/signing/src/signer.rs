@@ -14,8 +14,10 @@ pub enum Signer {
         /// The certificate's one name.
         identity: String,
     },
-    /// An identity that an issuer vouched for: `keyless <issuer> <identity>`.
+    /// An identity that an issuer vouched for: `keyless <deployment> <issuer> <identity>`.
     Keyless {
+        /// The deployment's name in the trust bundle.
+        sigstore: String,
         /// The issuer's URL.
         issuer: String,
         /// The identity.
@@ -28,7 +30,11 @@ impl fmt::Display for Signer {
         match self {
             Self::Key(id) => write!(formatter, "{id}"),
             Self::Certificate { authority, identity } => write!(formatter, "certificate {authority} {identity}"),
-            Self::Keyless { issuer, identity } => write!(formatter, "keyless {issuer} {identity}"),
+            Self::Keyless {
+                sigstore,
+                issuer,
+                identity,
+            } => write!(formatter, "keyless {sigstore} {issuer} {identity}"),
         }
     }
 }

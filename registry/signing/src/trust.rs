@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 mod file;
 
-pub use file::{TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey, TrustedPublisher};
+pub use file::{
+    TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey, TrustedPublisher, TrustedSigstore,
+};
 
 /// Not a trust bundle.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +51,7 @@ pub enum TrustError {
 pub struct TrustBundle {
     publishers: BTreeMap<PublisherName, Signers>,
     pub(crate) authorities: BTreeMap<String, Authority>,
-    pub(crate) roots: Vec<KeylessRoot>,
+    pub(crate) roots: BTreeMap<String, KeylessRoot>,
     revocation_keys: Vec<VerifyingKey>,
 }
 
@@ -96,7 +98,13 @@ impl TrustBundle {
             }
         }
         for root in &file.sigstore_roots {
-            trust.roots.push(KeylessRoot::from_json(&root.to_string())?);
+            let read = KeylessRoot::from_json(&root.trusted_root.to_string())?;
+            if trust.roots.insert(root.name.clone(), read).is_some() {
+                return Err(TrustError::Name(format!(
+                    "sigstore deployment `{}` is there twice",
+                    root.name
+                )));
+            }
         }
         for pem in &file.revocation_keys {
             trust.revocation_keys.push(key("the revocation list", pem)?);
@@ -126,10 +134,14 @@ impl TrustBundle {
             );
             return Err(TrustError::Name(message));
         }
-        if !publisher.keyless.is_empty() && self.roots.is_empty() {
+        let unknown = publisher
+            .keyless
+            .iter()
+            .find(|rule| !self.roots.contains_key(&rule.sigstore));
+        if let Some(rule) = unknown {
             let message = format!(
-                "`{}` trusts keyless identities, but `sigstoreRoots` is empty",
-                publisher.name
+                "`{}` trusts an identity of the sigstore deployment `{}`, which is not in `sigstoreRoots`",
+                publisher.name, rule.sigstore
             );
             return Err(TrustError::Name(message));
         }

@@ -69,7 +69,7 @@ pub enum Rejected {
         /// Whose it should be.
         signer: Signer,
         /// What is wrong with it.
-        reason: SignatureError,
+        reason: Box<SignatureError>,
     },
     /// Check 7.
     #[error("check 7, subject: the statement's `{0}` is not the bundle's")]
@@ -188,7 +188,12 @@ fn who_signed(
         for (signer, outcome) in attempts(&signature, signers, message, policy) {
             match outcome {
                 Ok(()) => return Ok(signer),
-                Err(reason) => first_failure = first_failure.or(Some(Rejected::Signature { signer, reason })),
+                Err(reason) => {
+                    first_failure = first_failure.or(Some(Rejected::Signature {
+                        signer,
+                        reason: Box::new(reason),
+                    }));
+                }
             }
         }
     }
@@ -232,14 +237,13 @@ fn attempts(
                 .collect()
         }
         Signature::Keyless { bundle } => {
-            let pairs = signers
-                .keyless
-                .iter()
-                .flat_map(|rule| policy.trust.roots.iter().map(move |root| (rule, root)));
-            pairs
+            let rules = signers.keyless.iter();
+            let rules = rules.filter_map(|rule| Some((rule, policy.trust.roots.get(&rule.sigstore)?)));
+            rules
                 .map(|(rule, root)| {
                     let outcome = root.verify(bundle, message, rule.as_keyless());
                     let signer = Signer::Keyless {
+                        sigstore: rule.sigstore.clone(),
                         issuer: rule.issuer.clone(),
                         identity: rule.identity.clone(),
                     };

@@ -2,6 +2,8 @@
 ALTER TABLE tenant_extension_install ADD COLUMN egress TEXT;
 ALTER TABLE tenant_extension_install ADD COLUMN previous_egress TEXT;
 ALTER TABLE tenant_extension_install ADD COLUMN limits TEXT;
+-- Counts every change: who decides by what was read writes only if nothing changed since.
+ALTER TABLE tenant_extension_install ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 
 CREATE TABLE tenant_extension_install_secrets (
     tenant_id TEXT NOT NULL,

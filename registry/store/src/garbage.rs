@@ -6,7 +6,7 @@ use crate::database::{new_id, now_ms};
 use crate::{BlobStore, Database, StoreError};
 use alga_bundle::Digest;
 use sqlx::Row;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a publish may take, clock errors between hosts included. Orphans cost room; a live bundle would cost trust.
 pub const CLAIM_GRACE: Duration = Duration::from_hours(24);
@@ -26,7 +26,6 @@ pub struct BundleClaim(pub(crate) String);
 pub struct Collected {
     content_hash: Digest,
     marked_at_ms: i64,
-    marked: Instant,
 }
 
 impl Database {
@@ -54,7 +53,7 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn mark_garbage(&self, grace: Duration) -> Result<Vec<Collected>, StoreError> {
-        let (now, marked) = (now_ms(), Instant::now());
+        let now = now_ms();
         let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let rows = sqlx::query(
             "UPDATE extension_bundle_claim SET collecting_since_ms = $1 WHERE content_hash IN (\
@@ -74,7 +73,6 @@ impl Database {
             Ok(Collected {
                 content_hash: hash.parse().map_err(StoreError::row)?,
                 marked_at_ms: now,
-                marked,
             })
         });
         collected.collect()
@@ -113,7 +111,9 @@ impl BlobStore {
     /// # Errors
     /// When the object store does not do it.
     pub async fn remove_garbage(&self, collected: Collected) -> Result<bool, StoreError> {
-        if collected.marked.elapsed() > REMOVAL_TIME {
+        // The wall clock: it counts while a host is suspended.
+        let age_ms = u128::try_from(now_ms().saturating_sub(collected.marked_at_ms)).unwrap_or(u128::MAX);
+        if age_ms > REMOVAL_TIME.as_millis() {
             return Ok(false);
         }
         self.remove(collected.content_hash).await?;
@@ -130,9 +130,16 @@ pub async fn collect_garbage(database: &Database, blobs: &BlobStore, grace: Dura
     let marked = database.mark_garbage(grace).await?;
     let mut removed = 0;
     for collected in marked {
-        if blobs.remove_garbage(collected).await? {
-            database.forget_garbage(collected).await?;
-            removed += 1;
+        // One that cannot be removed is taken up later, and keeps nobody else's from going.
+        match blobs.remove_garbage(collected).await {
+            Ok(true) => {
+                database.forget_garbage(collected).await?;
+                removed += 1;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(content_hash = %collected.content_hash, %error, "could not remove an abandoned bundle");
+            }
         }
     }
     Ok(removed)

@@ -83,6 +83,11 @@ pub struct Install {
     /// What the tenant set, as it was set.
     #[serde(skip)]
     pub own_egress: Option<BTreeSet<EgressPattern>>,
+    /// What the tenant had set for the version before.
+    #[serde(skip)]
+    pub previous_egress: Option<BTreeSet<EgressPattern>>,
+    /// Counts its changes.
+    pub revision: i64,
     /// Its limits: the tenant's, else the manifest's; the platform's are above both.
     pub limits: ManifestLimits,
     /// The secrets that are set, by name.
@@ -104,7 +109,7 @@ macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
             "SELECT i.id, i.tenant_id, i.extension_id, r.name, i.version_id, v.content_hash, v.manifest, v.status AS version_status, v.signing_key, v.deprecation, ",
-            "i.status, i.grants, i.egress, i.limits, i.pending_version_id, i.previous_version_id FROM tenant_extension_install i ",
+            "i.status, i.grants, i.egress, i.previous_egress, i.limits, i.revision, i.pending_version_id, i.previous_version_id FROM tenant_extension_install i ",
             "JOIN extension_version v ON v.id = i.version_id JOIN extension_registry r ON r.id = i.extension_id ",
             $($rest),*
         )
@@ -149,18 +154,19 @@ impl Database {
     /// Replaces configuration, hosts and limits of an install.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is gone, or has another version than when it was looked at.
+    /// [`StoreError::Changed`] when it is gone, or not what it was when it was looked at.
     pub async fn set_terms(&self, install: &Install, terms: &InstallTerms) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
-            "UPDATE tenant_extension_install SET egress = $1, limits = $2, updated_at_ms = $3 WHERE tenant_id = $4 AND id = $5 AND version_id = $6",
+            "UPDATE tenant_extension_install SET egress = $1, limits = $2, updated_at_ms = $3, revision = revision + 1 \
+             WHERE tenant_id = $4 AND id = $5 AND revision = $6",
         )
         .bind(to_json(terms.egress.as_ref())?)
         .bind(to_json(terms.limits.as_ref())?)
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
-        .bind(install.version_id.as_str())
+        .bind(install.revision)
         .execute(&mut *transaction)
         .await?;
         if result.rows_affected() != 1 {
@@ -283,7 +289,7 @@ async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall
          ON CONFLICT (tenant_id, extension_id) DO UPDATE SET \
          previous_version_id = tenant_extension_install.version_id, previous_grants = tenant_extension_install.grants, \
          previous_egress = tenant_extension_install.egress, egress = excluded.egress, limits = excluded.limits, \
-         version_id = excluded.version_id, grants = excluded.grants, status = 'enabled', pending_version_id = NULL, updated_at_ms = excluded.updated_at_ms \
+         version_id = excluded.version_id, grants = excluded.grants, revision = tenant_extension_install.revision + 1, pending_version_id = NULL, updated_at_ms = excluded.updated_at_ms \
          RETURNING id",
     )
     .bind(new.id.as_str())
@@ -317,6 +323,15 @@ fn from_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T
         .transpose()
 }
 
+/// The tenant's limits where it has set one, else the manifest's.
+fn merged(own: Option<ManifestLimits>, declared: Option<ManifestLimits>) -> ManifestLimits {
+    let (own, declared) = (own.unwrap_or_default(), declared.unwrap_or_default());
+    ManifestLimits {
+        memory_mb: own.memory_mb.or(declared.memory_mb),
+        timeout_ms: own.timeout_ms.or(declared.timeout_ms),
+    }
+}
+
 fn version_id(row: &AnyRow, column: &str) -> Result<Option<VersionId>, StoreError> {
     let id: Option<String> = row.try_get(column)?;
     id.map(|id| id.parse().map_err(StoreError::row)).transpose()
@@ -348,7 +363,9 @@ fn read(row: &AnyRow) -> Result<Install, StoreError> {
     let own_limits: Option<ManifestLimits> = from_json(row, "limits")?;
     Ok(Install {
         egress: manifest.egress.iter().filter(is_allowed).cloned().collect(),
-        limits: own_limits.or(manifest.limits).unwrap_or_default(),
+        limits: merged(own_limits, manifest.limits),
+        previous_egress: from_json(row, "previous_egress")?,
+        revision: row.try_get("revision")?,
         own_egress,
         signing_key: text("signing_key")?,
         warnings: deprecation.into_iter().collect(),

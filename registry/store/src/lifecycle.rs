@@ -3,6 +3,7 @@
 use crate::audit::{Change, append};
 use crate::database::now_ms;
 use crate::installs::to_json;
+use crate::secrets::touch;
 use crate::{Database, Install, InstallStatus, StoreError, VersionRow};
 use alga_bundle::{CapabilityName, EgressPattern, TenantId};
 use serde_json::json;
@@ -17,14 +18,14 @@ impl Database {
     pub async fn stage_upgrade(&self, install: &Install, to: &VersionRow) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
-            "UPDATE tenant_extension_install SET pending_version_id = $1, updated_at_ms = $2 \
-             WHERE tenant_id = $3 AND id = $4 AND version_id = $5",
+            "UPDATE tenant_extension_install SET pending_version_id = $1, updated_at_ms = $2, revision = revision + 1 \
+             WHERE tenant_id = $3 AND id = $4 AND revision = $5",
         )
         .bind(to.id.as_str())
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
-        .bind(install.version_id.as_str())
+        .bind(install.revision)
         .execute(&mut *transaction)
         .await?;
         changed(&result)?;
@@ -47,14 +48,15 @@ impl Database {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET previous_version_id = version_id, previous_grants = grants, previous_egress = egress, \
-             version_id = $1, grants = $2, egress = $7, pending_version_id = NULL, updated_at_ms = $3 WHERE tenant_id = $4 AND id = $5 AND version_id = $6",
+             version_id = $1, grants = $2, egress = $7, pending_version_id = NULL, updated_at_ms = $3, revision = revision + 1 \
+             WHERE tenant_id = $4 AND id = $5 AND revision = $6",
         )
         .bind(to.id.as_str())
         .bind(serde_json::to_string(grants).map_err(StoreError::row)?)
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
-        .bind(install.version_id.as_str())
+        .bind(install.revision)
         .bind(to_json(egress)?)
         .execute(&mut *transaction)
         .await?;
@@ -68,17 +70,22 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Changed`] when the install is not what it was when it was looked at, or there is no version before.
-    pub async fn roll_back(&self, install: &Install) -> Result<(), StoreError> {
+    pub async fn roll_back(
+        &self,
+        install: &Install,
+        egress: Option<&BTreeSet<EgressPattern>>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET version_id = previous_version_id, grants = previous_grants, \
-             previous_version_id = version_id, previous_grants = grants, egress = previous_egress, previous_egress = egress, pending_version_id = NULL, updated_at_ms = $1 \
-             WHERE tenant_id = $2 AND id = $3 AND version_id = $4 AND previous_version_id IS NOT NULL",
+             previous_version_id = version_id, previous_grants = grants, egress = $5, previous_egress = egress, pending_version_id = NULL, updated_at_ms = $1, \
+             revision = revision + 1 WHERE tenant_id = $2 AND id = $3 AND revision = $4 AND previous_version_id IS NOT NULL",
         )
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
-        .bind(install.version_id.as_str())
+        .bind(install.revision)
+        .bind(to_json(egress)?)
         .execute(&mut *transaction)
         .await?;
         changed(&result)?;
@@ -97,7 +104,7 @@ impl Database {
     pub async fn set_install_status(&self, install: &Install, status: InstallStatus) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
-            "UPDATE tenant_extension_install SET status = $1, updated_at_ms = $2 WHERE tenant_id = $3 AND id = $4",
+            "UPDATE tenant_extension_install SET status = $1, updated_at_ms = $2, revision = revision + 1 WHERE tenant_id = $3 AND id = $4",
         )
         .bind(status.as_str())
         .bind(now_ms())
@@ -120,6 +127,8 @@ impl Database {
     /// [`StoreError::Changed`] when it is gone already.
     pub async fn uninstall(&self, install: &Install) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
+        // The install's own row first: who sets a secret at this moment waits, or is waited for.
+        touch(&mut transaction, install).await?;
         for statement in [
             "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",

@@ -67,7 +67,7 @@ impl Database {
 }
 
 /// A write to the install's own row comes first: an uninstall waits for it, or it for the uninstall.
-async fn touch(transaction: &mut Transaction<'_, Any>, install: &Install) -> Result<(), StoreError> {
+pub(crate) async fn touch(transaction: &mut Transaction<'_, Any>, install: &Install) -> Result<(), StoreError> {
     let result = sqlx::query("UPDATE tenant_extension_install SET updated_at_ms = $1 WHERE tenant_id = $2 AND id = $3")
         .bind(now_ms())
         .bind(install.tenant_id.as_str())

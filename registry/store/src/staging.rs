@@ -126,7 +126,7 @@ impl Staging {
         Ok(upload)
     }
 
-    /// Takes a new upload that ends with this request, whatever happens; with the process, its file has no name any more.
+    /// Takes a new upload that ends with this request, whatever happens. What a killed process leaves goes at the next start.
     ///
     /// # Errors
     /// As [`Staging::begin`].

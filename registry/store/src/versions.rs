@@ -46,7 +46,7 @@ pub struct VersionRow {
     pub manifest: Manifest,
     /// What it can touch at the most.
     pub capability_proof: CapabilityProof,
-    /// Who signed it: a key's id, `certificate <authority> <identity>`, or `keyless <issuer> <identity>`.
+    /// Who signed it: a key's id, `certificate <authority> <identity>`, or `keyless <deployment> <issuer> <identity>`.
     pub signing_key: String,
     /// The registry's receipt: its signature over statement, capability proof and the time it had them (DSSE).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +116,9 @@ impl Database {
         if is_new {
             let details = json!({ "name": new.manifest.name, "version": new.manifest.version, "content_hash": new.content_hash, "signing_key": new.signing_key });
             append(&mut transaction, about_version("version.publish", &version_id, details)).await?;
+        }
+        if !is_new {
+            resign(&mut transaction, new, &stored_id).await?;
         }
         transaction.commit().await?;
         let id: VersionId = stored_id.parse().map_err(StoreError::row)?;
@@ -336,6 +339,23 @@ async fn insert_version(
     .execute(&mut **transaction)
     .await?;
     Ok(id)
+}
+
+/// Signatures and receipt were replaced, because those of before were not good any more: the row says who signs for it now.
+async fn resign(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>, id: &str) -> Result<(), StoreError> {
+    let result = sqlx::query(
+        "UPDATE extension_version SET signing_key = $1, receipt = $2 WHERE id = $3 AND (receipt IS NULL OR receipt <> $2)",
+    )
+    .bind(new.signing_key)
+    .bind(new.receipt)
+    .bind(id)
+    .execute(&mut **transaction)
+    .await?;
+    if result.rows_affected() == 1 {
+        let details = json!({ "signing_key": new.signing_key });
+        append(transaction, about_version("version.sign", id, details)).await?;
+    }
+    Ok(())
 }
 
 async fn stored_version(

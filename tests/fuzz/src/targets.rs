@@ -180,10 +180,10 @@ static TRUST: LazyLock<Vec<u8>> = LazyLock::new(|| {
             "name": "example",
             "keys": [{ "publicKey": KEY.verifying_key().to_pem().unwrap(), "notAfter": "2100-01-01T00:00:00Z" }],
             "certificates": [{ "authority": "corp", "identity": IDENTITY }],
-            "keyless": [{ "issuer": ISSUER, "identity": IDENTITY }],
+            "keyless": [{ "sigstore": "ours", "issuer": ISSUER, "identity": IDENTITY }],
         }],
         "authorities": [{ "name": "corp", "roots": [AUTHORITY.pem()], "revocationLists": [] }],
-        "sigstoreRoots": [SIGSTORE.trusted_root()],
+        "sigstoreRoots": [{ "name": "ours", "trustedRoot": SIGSTORE.trusted_root() }],
         "revocationKeys": [KEY.verifying_key().to_pem().unwrap()],
     });
     file.to_string().into_bytes()

@@ -8,7 +8,7 @@ use s3s_fs::FileSystem;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 const BUCKET: &str = "bundles";
 const KEY: &str = "test-key";
@@ -32,10 +32,12 @@ impl S3 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move {
+            // They end with the server.
+            let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let service = service.clone();
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
                     builder.serve_connection(TokioIo::new(stream), service).await.ok();
                 });

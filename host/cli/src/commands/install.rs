@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// Grant everything that the version declares
     #[arg(long, conflicts_with = "grants")]
     grant_declared: bool,
+    /// An older version than the one that is installed is meant
+    #[arg(long)]
+    allow_downgrade: bool,
     /// Set a configuration key; repeat for more
     #[arg(long = "config", value_name = "KEY=VALUE")]
     config: Vec<String>,
@@ -56,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     body.insert("version".to_owned(), json!(version));
     body.insert("grants".to_owned(), grants);
     body.insert("config".to_owned(), json!(config(&arguments.config)?));
+    body.insert("allow_downgrade".to_owned(), json!(arguments.allow_downgrade));
     body.insert("secrets".to_owned(), json!(secrets(&arguments.secrets)?));
     let body = Value::Object(body);
     let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);

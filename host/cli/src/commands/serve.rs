@@ -51,6 +51,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let served = tokio::select! {
         served = served => served,
         () = platform.keep_tidy() => Ok(()),
+        () = platform.follow_revocations() => Ok(()),
     };
     platform.close().await;
     served.ours("")

@@ -35,6 +35,9 @@ enum Action {
     Certificate(bundle::CertificateRule),
     /// Add a sigstore deployment: its trusted_root.json
     SigstoreRoot {
+        /// How rules refer to it
+        #[arg(long, default_value = "public")]
+        name: String,
         /// The file
         file: PathBuf,
     },
@@ -64,7 +67,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Action::Retire(retirement) => bundle::change(path, printer, |file| retirement.apply(file)),
         Action::Authority(files) => bundle::change(path, printer, |file| files.apply(file)),
         Action::Certificate(rule) => bundle::change(path, printer, |file| rule.apply(file)),
-        Action::SigstoreRoot { file } => bundle::change(path, printer, |trust| bundle::add_root(trust, file)),
+        Action::SigstoreRoot { name, file } => {
+            bundle::change(path, printer, |trust| bundle::add_root(trust, name, file))
+        }
         Action::Identity(rule) => bundle::change(path, printer, |file| rule.apply(file)),
         Action::RevocationKey { file } => {
             bundle::change(path, printer, |trust| bundle::add_revocation_key(trust, file))

@@ -1,6 +1,7 @@
 use super::uploads::staging_failed;
 use crate::RegistryParts;
 use crate::failure::Failure;
+use alga_errors::Problem;
 use alga_store::{CLAIM_GRACE, UPLOAD_LIFE, collect_garbage};
 use axum::Json;
 use axum::extract::State;
@@ -19,8 +20,10 @@ pub(crate) struct Removed {
 
 /// Collects now what is collected every hour.
 pub(crate) async fn collect(State(parts): State<Arc<RegistryParts>>) -> Result<Json<Removed>, Failure> {
+    let staging = parts.staging.clone();
+    let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
     Ok(Json(Removed {
         bundles: collect_garbage(&parts.database, &parts.blobs, CLAIM_GRACE).await?,
-        uploads: parts.staging.sweep(UPLOAD_LIFE).map_err(staging_failed)?,
+        uploads: swept.map_err(Problem::internal)?.map_err(staging_failed)?,
     }))
 }

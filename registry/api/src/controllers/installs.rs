@@ -9,7 +9,7 @@ use crate::RegistryParts;
 use crate::failure::Failure;
 use crate::page::PageQuery;
 use alga_bundle::{
-    Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Object, TenantId, optional_object,
+    Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Object, TenantId, Version, optional_object,
 };
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
@@ -35,6 +35,9 @@ pub(crate) struct InstallRequest {
     version: String,
     /// What is granted beside what every install has.
     grants: BTreeSet<CapabilityName>,
+    /// An older version than the one that is installed is meant.
+    #[serde(default)]
+    allow_downgrade: bool,
     /// Configuration.
     #[serde(default)]
     config: BTreeMap<String, String>,
@@ -83,6 +86,9 @@ pub(crate) async fn create(
         .database
         .find_install(&tenant, version.extension_id.as_str())
         .await?;
+    if let Some(install) = &present {
+        not_older(&version.version, &install.manifest.version, request.allow_downgrade)?;
+    }
     let id = match &present {
         Some(install) => install.id.clone(),
         None => Database::new_install_id()?,
@@ -131,6 +137,16 @@ pub(crate) async fn list(
     let is_full = u32::try_from(installs.len()).is_ok_and(|count| count == limit);
     let next = installs.last().filter(|_| is_full).map(|install| install.id.clone());
     Ok(Json(Installs { installs, next }))
+}
+
+/// An older version may have holes that the installed one has not: it must be meant.
+pub(super) fn not_older(to: &Version, from: &Version, is_meant: bool) -> Result<(), Failure> {
+    if to >= from || is_meant {
+        return Ok(());
+    }
+    let message = format!("{to} is older than {from}, which is installed");
+    let problem = Problem::new(Code::BadRequest, message);
+    Err(problem.with_hint("say that you mean it: --allow-downgrade").into())
 }
 
 pub(super) fn tenant_of(text: &str) -> Result<TenantId, Failure> {

@@ -3,7 +3,7 @@
 //! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
 //! version keeps running.
 
-use super::installs::{check_config, check_terms, consented, tenant_of, verify_stored};
+use super::installs::{check_config, check_terms, consented, not_older, tenant_of, verify_stored};
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
@@ -74,12 +74,7 @@ pub(crate) async fn upgrade(
         installed_version(&parts, &install).await?,
         installable(&parts, &install, &request.version).await?,
     );
-    if to.version < from.version && !request.allow_downgrade {
-        let message = format!("{} is older than {}, which is installed", to.version, from.version);
-        return Err(Problem::new(Code::BadRequest, message)
-            .with_hint("say that you mean it: `alga installs upgrade … --allow-downgrade`")
-            .into());
-    }
+    not_older(&to.version, &from.version, request.allow_downgrade)?;
     let diff = CapabilityDiff::between(
         (&from.manifest, &from.capability_proof),
         (&to.manifest, &to.capability_proof),
@@ -176,8 +171,10 @@ pub(crate) async fn roll_back(
     if to.status == VersionStatus::Revoked {
         return Err(Problem::new(Code::VersionRevoked, format!("{} was revoked", to.version)).into());
     }
+    fits(&install, &to)?;
     verify_stored(&parts, &to).await?;
-    parts.database.roll_back(&install).await?;
+    let egress = egress_of_before(&install, &to);
+    parts.database.roll_back(&install, egress.as_ref()).await?;
     changed(&parts, &install).await
 }
 
@@ -264,19 +261,22 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
     if version.status != VersionStatus::Published {
         return Err(Problem::new(Code::VersionRevoked, "this version is withdrawn").into());
     }
+    fits(install, &version)?;
+    verify_stored(parts, &version).await?;
+    Ok(version)
+}
+
+/// Whether the install's configuration and secrets are what a version needs.
+fn fits(install: &Install, version: &VersionRow) -> Result<(), Failure> {
     let is_known = |name: &String| version.manifest.config.iter().any(|field| field.name == *name);
     let config = install.config.iter().filter(|(name, _)| is_known(name));
     check_config(
-        &version,
+        version,
         &config.map(|(name, value)| (name.clone(), value.clone())).collect(),
     )?;
     let is_missing = |name: &String| !install.secrets.contains(name);
-    if let Some(field) = version
-        .manifest
-        .secrets
-        .iter()
-        .find(|field| field.required && is_missing(&field.name))
-    {
+    let mut needed = version.manifest.secrets.iter().filter(|field| field.required);
+    if let Some(field) = needed.find(|field| is_missing(&field.name)) {
         let message = format!(
             "{} needs the secret `{}`, which is not set",
             version.version, field.name
@@ -285,8 +285,26 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
             .with_hint("a secret that the installed version does not declare comes with `alga install … --secret`")
             .into());
     }
-    verify_stored(parts, &version).await?;
-    Ok(version)
+    Ok(())
+}
+
+/// The tenant's own list of hosts after a rollback: that of before, without what the tenant took away since.
+fn egress_of_before(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
+    if install.own_egress.is_none() && install.previous_egress.is_none() {
+        return None;
+    }
+    let was_allowed = |host: &EgressPattern| install.previous_egress.as_ref().is_none_or(|list| list.contains(host));
+    let is_taken_away = |host: &EgressPattern| {
+        let own = install.own_egress.as_ref();
+        install.manifest.egress.contains(host) && own.is_some_and(|own| !own.contains(host))
+    };
+    let hosts = to.manifest.egress.iter();
+    Some(
+        hosts
+            .filter(|host| was_allowed(host) && !is_taken_away(host))
+            .cloned()
+            .collect(),
+    )
 }
 
 /// The tenant's own list of hosts after an upgrade: what it allowed and the version still declares, and what the version declares anew, which is what was consented

@@ -51,21 +51,27 @@ pub(crate) async fn publish(
     not_overdue(&parts)?;
     let mut received = receive(&parts, form).await?;
     // 2. and 3.
-    let (bundle, verified) = check(&parts, &received).await?;
+    let received_at = Timestamp::now();
+    let (bundle, verified) = check(&parts, &received, received_at).await?;
     // 4.
     compile(&parts, &bundle).await?;
     // 5.
     let claim = parts.database.claim_bundle(bundle.digest()).await?;
-    let receipt = receipt(&parts, &bundle, &verified).await?;
+    let papers = match kept(&parts, &bundle).await? {
+        Some(kept) => kept,
+        None => Papers::new(&parts, &bundle, &verified, received.signatures, received_at),
+    };
+    // A revocation list that came while it was compiled holds for it, too.
+    papers.verify(&parts, &bundle)?;
     let new = NewBundle {
         content_hash: bundle.digest(),
         file: received.upload.path(),
-        signatures: &received.signatures,
-        receipt: &receipt,
+        signatures: &papers.signatures,
+        receipt: &papers.receipt,
     };
     parts.blobs.put(new).await?;
     // 6.
-    let signing_key = verified.signer.to_string();
+    let signing_key = papers.signer.clone();
     let outcome = parts
         .database
         .publish(&NewVersion {
@@ -75,7 +81,7 @@ pub(crate) async fn publish(
             claim: &claim,
             size_bytes: bundle.size_bytes(),
             signing_key: &signing_key,
-            receipt: &String::from_utf8_lossy(&receipt),
+            receipt: &String::from_utf8_lossy(&papers.receipt),
         })
         .await?;
     // 7.
@@ -175,34 +181,79 @@ async fn bounded(field: &mut Field<'_>, most: usize) -> Result<Vec<u8>, Failure>
     Ok(bytes)
 }
 
-async fn check(parts: &Arc<RegistryParts>, received: &Received) -> Result<(Bundle, Verified), Failure> {
+async fn check(
+    parts: &Arc<RegistryParts>,
+    received: &Received,
+    received_at: Timestamp,
+) -> Result<(Bundle, Verified), Failure> {
     let trust = Arc::clone(&parts.trust);
     let (path, signatures) = (received.upload.path().to_path_buf(), received.signatures.clone());
     let size = usize::try_from(received.upload.size()).map_err(Problem::internal)?;
     let checked = tokio::task::spawn_blocking(move || {
         let file = File::open(path).map_err(Problem::internal)?;
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
-        let rejected = |error: Rejected| Problem::new(Code::SignatureRejected, error.to_string());
-        let verified = trust.verify_new(&signatures, &bundle).map_err(rejected)?;
+        let verified = trust
+            .verify_received(&signatures, &bundle, received_at)
+            .map_err(rejected)?;
         Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
 }
 
-/// The registry's word about this content: the one that it gave before, or a new one.
-async fn receipt(parts: &RegistryParts, bundle: &Bundle, verified: &Verified) -> Result<Vec<u8>, Failure> {
-    let kept = parts.blobs.receipt(bundle.digest()).await?;
-    let is_ours = |kept: &Vec<u8>| Receipt::read(kept, parts.trust.registry(), bundle.digest()).is_some();
-    if let Some(kept) = kept.filter(is_ours) {
-        return Ok(kept);
+/// What lies beside a bundle: signatures, and the registry's word about who made them and when it had them. They belong together.
+struct Papers {
+    signatures: Vec<u8>,
+    receipt: Vec<u8>,
+    signer: String,
+}
+
+impl Papers {
+    fn new(
+        parts: &RegistryParts,
+        bundle: &Bundle,
+        verified: &Verified,
+        signatures: Vec<u8>,
+        received_at: Timestamp,
+    ) -> Self {
+        let signer = verified.signer.to_string();
+        let receipt = Receipt {
+            statement: verified.statement.clone(),
+            signer: signer.clone(),
+            capability_proof: bundle.proof().clone(),
+            received_at,
+        };
+        Self {
+            signatures,
+            receipt: receipt.sign(&parts.registry_key).to_json(),
+            signer,
+        }
     }
-    let receipt = Receipt {
-        statement: verified.statement.clone(),
-        signer: verified.signer.to_string(),
-        capability_proof: bundle.proof().clone(),
-        received_at: Timestamp::now(),
+
+    /// As every load will.
+    fn verify(&self, parts: &RegistryParts, bundle: &Bundle) -> Result<(), Problem> {
+        let verified = parts.trust.verify_kept(&self.signatures, Some(&self.receipt), bundle);
+        verified.map(drop).map_err(rejected)
+    }
+}
+
+/// The papers that are kept already, if they are still good. Others make room for new ones: of a key that was replaced, or damaged.
+async fn kept(parts: &RegistryParts, bundle: &Bundle) -> Result<Option<Papers>, Failure> {
+    let Some((signatures, receipt)) = parts.blobs.papers(bundle.digest()).await? else {
+        return Ok(None);
     };
-    Ok(receipt.sign(&parts.registry_key).to_json())
+    if Receipt::read(&receipt, parts.trust.registry(), bundle.digest()).is_none() {
+        return Ok(None);
+    }
+    let verified = parts.trust.verify_kept(&signatures, Some(&receipt), bundle);
+    Ok(verified.ok().map(|verified| Papers {
+        signatures,
+        receipt,
+        signer: verified.signer.to_string(),
+    }))
+}
+
+fn rejected(error: Rejected) -> Problem {
+    Problem::new(Code::SignatureRejected, error.to_string())
 }
 
 /// The publisher may read everything about its own bundle.

@@ -34,34 +34,46 @@ pub(crate) async fn show(State(parts): State<Arc<RegistryParts>>) -> Json<Presen
     })
 }
 
+/// A task of its own: a client that leaves does not leave a list that is kept and not judged by.
 pub(crate) async fn take(
     State(parts): State<Arc<RegistryParts>>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Present>), Failure> {
-    let refused = |error: RevocationError| {
-        let code = match error {
-            RevocationError::Signature => Code::SignatureRejected,
-            RevocationError::Epoch { .. } => Code::Conflict,
-            _ => Code::BadRequest,
-        };
-        Problem::new(code, error.to_string())
-    };
-    let list = parts.trust.read_revocations(&body).map_err(refused)?;
-    let newest = parts.database.newest_revocations().await?;
-    list.may_follow(newest.map_or(0, |newest| newest.epoch), Timestamp::now())
-        .map_err(refused)?;
+    let taking = Arc::clone(&parts);
+    let taken = tokio::spawn(async move { keep(&taking, &body).await }).await;
+    taken.map_err(Problem::internal)??;
+    Ok((StatusCode::CREATED, show(State(parts)).await))
+}
+
+async fn keep(parts: &RegistryParts, envelope: &[u8]) -> Result<(), Failure> {
+    let list = parts.trust.read_revocations(envelope).map_err(refused)?;
     let stored = StoredRevocations {
         epoch: list.epoch,
-        envelope: String::from_utf8_lossy(&body).into_owned(),
+        envelope: String::from_utf8_lossy(envelope).into_owned(),
     };
-    parts.database.add_revocations(&stored).await?;
+    let newest = parts.database.newest_revocations().await?;
+    // Sent again because its answer was lost, or because its first taking broke off: what is left to do is done.
+    if newest.as_ref() != Some(&stored) {
+        list.may_follow(newest.map_or(0, |newest| newest.epoch), Timestamp::now())
+            .map_err(refused)?;
+        parts.database.add_revocations(&stored).await?;
+    }
     let file = parts.revocation_file.clone();
     let written = tokio::task::spawn_blocking(move || file.write(&stored)).await;
     written.map_err(Problem::internal)??;
     tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "judging by a new revocation list");
     parts.trust.take_revocations(list);
     (parts.on_install)();
-    Ok((StatusCode::CREATED, show(State(parts)).await))
+    Ok(())
+}
+
+fn refused(error: RevocationError) -> Problem {
+    let code = match error {
+        RevocationError::Signature => Code::SignatureRejected,
+        RevocationError::Epoch { .. } => Code::Conflict,
+        _ => Code::BadRequest,
+    };
+    Problem::new(code, error.to_string())
 }
 
 /// Nothing new is let in while it cannot be known what was revoked.

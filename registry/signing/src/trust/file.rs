@@ -16,9 +16,9 @@ pub struct TrustFile {
     /// Private certificate authorities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,
-    /// `trusted_root.json` of sigstore deployments.
+    /// Sigstore deployments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sigstore_roots: Vec<serde_json::Value>,
+    pub sigstore_roots: Vec<TrustedSigstore>,
     /// Whose revocation lists are believed (SPKI PEM).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation_keys: Vec<String>,
@@ -65,10 +65,22 @@ pub struct TrustedCertificate {
     pub identity: String,
 }
 
+/// A sigstore deployment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustedSigstore {
+    /// How publishers refer to it. Whoever runs a deployment can make certificates for every identity, so each identity is trusted in one of them.
+    pub name: String,
+    /// Its `trusted_root.json`.
+    pub trusted_root: serde_json::Value,
+}
+
 /// Who signs without a key of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedIdentity {
+    /// The deployment's name in this file.
+    pub sigstore: String,
     /// The OIDC issuer's URL.
     pub issuer: String,
     /// Mail address, or URI of a workflow.

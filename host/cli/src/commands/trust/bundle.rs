@@ -6,7 +6,7 @@ use crate::printer::Printer;
 use alga_bundle::PublisherName;
 use alga_signing::{
     KeylessRoot, SigningKey, TrustBundle, TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey,
-    VerifyingKey,
+    TrustedSigstore, VerifyingKey,
 };
 use clap::Args;
 use jiff::Timestamp;
@@ -64,6 +64,9 @@ pub(crate) struct IdentityRule {
     /// Whose releases may be signed so
     #[arg(long)]
     publisher: PublisherName,
+    /// The sigstore deployment's name in the trust bundle
+    #[arg(long, default_value = "public")]
+    sigstore: String,
     /// Who vouches for the identity, exactly: the issuer's URL
     #[arg(long)]
     issuer: String,
@@ -117,6 +120,7 @@ impl CertificateRule {
 impl IdentityRule {
     pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
         trust.publisher(&self.publisher).keyless.push(TrustedIdentity {
+            sigstore: self.sigstore.clone(),
             issuer: self.issuer.clone(),
             identity: self.identity.clone(),
         });
@@ -124,12 +128,13 @@ impl IdentityRule {
     }
 }
 
-pub(crate) fn add_root(trust: &mut TrustFile, path: &Path) -> Outcome {
+pub(crate) fn add_root(trust: &mut TrustFile, name: &str, path: &Path) -> Outcome {
     let text = text(path)?;
     KeylessRoot::from_json(&text).user(&path.display().to_string())?;
-    trust
-        .sigstore_roots
-        .push(serde_json::from_str(&text).user(&path.display().to_string())?);
+    trust.sigstore_roots.push(TrustedSigstore {
+        name: name.to_owned(),
+        trusted_root: serde_json::from_str(&text).user(&path.display().to_string())?,
+    });
     Ok(())
 }
 
@@ -183,7 +188,7 @@ fn print(file: &TrustFile, printer: &Printer) {
                 publisher
                     .keyless
                     .iter()
-                    .map(|rule| format!("  keyless {} {}", rule.issuer, rule.identity)),
+                    .map(|rule| format!("  keyless {} {} {}", rule.sigstore, rule.issuer, rule.identity)),
             );
         }
         let authority = |authority: &TrustedAuthority| {

@@ -1,0 +1,290 @@
+//! What a tenant sets for an install beside capabilities: hosts and limits, and what becomes of them in upgrades.
+
+use crate::installs::{CANARY, install, manifest, published, with_key};
+use alga_harness::{Release, World, component};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_tenant_allows_fewer_hosts_and_other_limits_and_undeclared_ones_are_refused() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    let all = install(&world, "acme", "1.0.0", with_key()).await.json();
+    assert_eq!(all["egress"], json!(["*.example.org:8443", "api.example.com"]));
+    assert_eq!(all["limits"], json!({ "memoryMb": 32, "timeoutMs": 2000 }));
+    let path = format!(
+        "/v1/registry/tenants/acme/installs/{}/terms",
+        all["id"].as_str().unwrap()
+    );
+    let set = world
+        .operate(
+            "PUT",
+            &path,
+            &json!({ "egress": ["api.example.com"], "limits": { "timeoutMs": 100 } }),
+        )
+        .await;
+    assert_eq!(set.json()["egress"], json!(["api.example.com"]), "{}", set.text());
+    assert_eq!(set.json()["limits"], json!({ "memoryMb": 32, "timeoutMs": 100 }));
+    let none = world.operate("PUT", &path, &json!({ "egress": [] })).await;
+    assert_eq!(none.json()["egress"], json!([]));
+    for wrong in [
+        json!({ "egress": ["evil.example.com"] }),
+        json!({ "egress": ["*.example.com"] }),
+        json!({ "egress": ["127.0.0.1"] }),
+        json!({ "limits": { "timeoutMs": 0 } }),
+        json!({ "limits": { "cpu": 1 } }),
+        json!({ "config": { "x": "y" } }),
+    ] {
+        assert_eq!(
+            world.operate("PUT", &path, &wrong).await.code(),
+            "bad_request",
+            "{wrong}"
+        );
+    }
+    let refused = install(
+        &world,
+        "other",
+        "1.0.0",
+        json!({ "secrets": { "api-key": "x" }, "egress": ["evil.example.com"] }),
+    )
+    .await;
+    assert!(refused.text().contains("its hosts: "), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_tenants_time_limit_is_the_one_that_counts() {
+    let world = World::new().await;
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.slow", "1.0.0", &[]),
+        &component("sleeps_for_an_hour"),
+    );
+    world.publish(&release).await;
+    let body =
+        json!({ "extension": release.name, "version": release.version, "grants": [], "limits": { "timeoutMs": 30 } });
+    world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
+    let answer = world.call("acme", "GET", "com.example.slow/", "").await;
+    assert_eq!(answer.code(), "deadline_exceeded", "{}", answer.text());
+}
+
+/// What was taken away stays away; what is new was consented to.
+#[tokio::test]
+async fn consent_to_an_upgrade_adds_its_new_hosts_and_not_those_that_the_tenant_took_away() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    let mut next = manifest("1.1.0");
+    next["egress"] = json!(["api.example.com", "*.example.org:8443", "new.example.net"]);
+    published(&world, &next).await;
+    let mut more = with_key();
+    more["egress"] = json!(["api.example.com"]);
+    let id = install(&world, "acme", "1.0.0", more).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/v1/registry/tenants/acme/installs/{id}");
+    let upgrade = world
+        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+        .await;
+    assert_eq!(
+        (upgrade.status.as_u16(), &upgrade.json()["diff"]["egress"]),
+        (202, &json!(["new.example.net"]))
+    );
+    let upgraded = world
+        .operate("POST", &format!("{path}/consent"), &json!({ "version": "1.1.0" }))
+        .await
+        .json();
+    assert_eq!(upgraded["egress"], json!(["api.example.com", "new.example.net"]));
+    let back = world
+        .operate("POST", &format!("{path}/rollback"), &Value::Null)
+        .await
+        .json();
+    assert_eq!(back["egress"], json!(["api.example.com"]));
+}
+
+#[tokio::test]
+async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    let mut next = manifest("1.1.0");
+    next["secrets"][1]["required"] = json!(true);
+    published(&world, &next).await;
+    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/v1/registry/tenants/acme/installs/{id}");
+    let refused = world
+        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+        .await;
+    assert!(
+        refused.status == 400 && refused.text().contains("`spare`"),
+        "{}",
+        refused.text()
+    );
+    world
+        .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": "s" }))
+        .await;
+    assert_eq!(
+        world
+            .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+            .await
+            .status,
+        200
+    );
+}
+
+/// What was decided by an old look at an install is not written over what was set since.
+#[tokio::test]
+async fn an_upgrade_that_was_looked_at_before_the_terms_changed_does_not_undo_them() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    published(&world, &manifest("1.0.1")).await;
+    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let database = world.platform().database();
+    let (tenant, name) = ("acme".parse().unwrap(), "com.example.terms");
+    let stale = database.find_install(&tenant, name).await.unwrap().unwrap();
+    let path = format!("/v1/registry/tenants/acme/installs/{id}/terms");
+    assert_eq!(world.operate("PUT", &path, &json!({ "egress": [] })).await.status, 200);
+    let to = database.version(name, "1.0.1").await.unwrap().unwrap();
+    let changed = |result: Result<(), alga_store::StoreError>| matches!(result, Err(alga_store::StoreError::Changed));
+    assert!(changed(database.apply_upgrade(&stale, &to, &stale.grants, None).await));
+    assert!(changed(database.stage_upgrade(&stale, &to).await));
+    assert!(changed(
+        database.set_terms(&stale, &alga_store::InstallTerms::default()).await
+    ));
+    let now = database.find_install(&tenant, name).await.unwrap().unwrap();
+    assert!(now.egress.is_empty() && now.version_id == stale.version_id);
+}
+
+#[tokio::test]
+async fn a_rollback_gives_no_host_back_that_the_tenant_took_away_and_asks_for_the_secrets_of_before() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    let mut next = manifest("1.1.0");
+    next["secrets"] = json!([]);
+    published(&world, &next).await;
+    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/v1/registry/tenants/acme/installs/{id}");
+    assert_eq!(
+        world
+            .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+            .await
+            .status,
+        200
+    );
+    world
+        .operate(
+            "PUT",
+            &format!("{path}/terms"),
+            &json!({ "egress": ["api.example.com"] }),
+        )
+        .await;
+    assert_eq!(
+        world
+            .operate("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
+            .await
+            .status,
+        204
+    );
+    let refused = world.operate("POST", &format!("{path}/rollback"), &Value::Null).await;
+    assert!(
+        refused.text().contains("needs the secret `api-key`"),
+        "{}",
+        refused.text()
+    );
+    let again = json!({ "secrets": { "api-key": "k" }, "allow_downgrade": true });
+    let back = install(&world, "acme", "1.0.0", again).await;
+    assert_eq!(back.status, 201, "{}", back.text());
+    let rolled = world
+        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+        .await;
+    assert_eq!(rolled.status, 200, "{}", rolled.text());
+    world
+        .operate(
+            "PUT",
+            &format!("{path}/terms"),
+            &json!({ "egress": ["api.example.com"] }),
+        )
+        .await;
+    let back = world
+        .operate("POST", &format!("{path}/rollback"), &Value::Null)
+        .await
+        .json();
+    assert_eq!(back["egress"], json!(["api.example.com"]));
+}
+
+#[tokio::test]
+async fn installing_again_keeps_a_disabled_install_disabled_and_an_older_version_must_be_meant() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    published(&world, &manifest("1.1.0")).await;
+    let id = install(&world, "acme", "1.1.0", with_key()).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world
+        .operate(
+            "POST",
+            &format!("/v1/registry/tenants/acme/installs/{id}/disable"),
+            &Value::Null,
+        )
+        .await;
+    let again = install(&world, "acme", "1.1.0", json!({})).await;
+    assert_eq!(again.json()["status"], "disabled");
+    let older = install(&world, "acme", "1.0.0", json!({})).await;
+    assert!(
+        older.status == 400 && older.text().contains("--allow-downgrade"),
+        "{}",
+        older.text()
+    );
+    assert_eq!(
+        install(&world, "acme", "1.0.0", json!({ "allow_downgrade": true }))
+            .await
+            .status,
+        201
+    );
+}
+
+/// Whatever an administrator changes is in the log, and no secret is.
+#[tokio::test]
+async fn secrets_terms_and_revocations_are_in_the_audit_log() {
+    let world = World::new().await;
+    published(&world, &manifest("1.0.0")).await;
+    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/v1/registry/tenants/acme/installs/{id}");
+    world
+        .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
+        .await;
+    world
+        .operate("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
+        .await;
+    world
+        .operate("PUT", &format!("{path}/terms"), &json!({ "egress": [] }))
+        .await;
+    let log = world.operate("GET", "/v1/registry/audit", &Value::Null).await;
+    let actions: Vec<_> = log.json()["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "version.publish",
+            "install.install",
+            "install.secret.set",
+            "install.secret.delete",
+            "install.terms"
+        ]
+    );
+    assert!(!log.text().contains(CANARY));
+}

@@ -1,0 +1,314 @@
+//! Keyless identities, keys of cosign, and what the registry says about a release later.
+
+use crate::signers::{IDENTITY, at, bundle};
+use alga_bundle::Bundle;
+use alga_capabilities::known;
+use alga_harness::pki::{Authority, CertificateRequest};
+use alga_harness::{Release, Sigstore, World, component};
+use alga_signing::{
+    Policy, Rejected, Signature, Signer, SigningKey, TrustBundle, attach, detached, release_message,
+    sign_with_certificate, verify,
+};
+use jiff::Timestamp;
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::DecodePrivateKey;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://accounts.example.test";
+const WORKFLOW: &str = "https://code.example.test/acme/hello/.github/workflows/release.yml@refs/heads/main";
+
+/// Trusting [`WORKFLOW`], which [`ISSUER`] vouches for.
+fn keyless_trust(sigstore: &Sigstore) -> Value {
+    json!({
+        "publishers": [{ "name": "example", "keyless": [{ "sigstore": "ours", "issuer": ISSUER, "identity": WORKFLOW }] }],
+        "sigstoreRoots": [{ "name": "ours", "trustedRoot": sigstore.trusted_root() }],
+    })
+}
+
+fn judge_keyless(signed: &Value, sigstore: &Sigstore) -> Result<Signer, Rejected> {
+    let trust = TrustBundle::parse(keyless_trust(sigstore).to_string().as_bytes()).unwrap();
+    let bundle = bundle();
+    let envelope = attach(
+        &bundle,
+        &Signature::Keyless {
+            bundle: signed.to_string(),
+        },
+    );
+    verify(&envelope.to_json(), &bundle, Policy::now(&trust)).map(|verified| verified.signer)
+}
+
+#[test]
+fn an_identity_signs_without_a_key_in_every_version_of_sigstore_bundles() {
+    let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
+    for version in ["0.1", "0.2", "0.3"] {
+        let signed = sigstore.sign_blob(ISSUER, WORKFLOW, &message, version);
+        let signer = judge_keyless(&signed, &sigstore).unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!(signer.to_string(), format!("keyless ours {ISSUER} {WORKFLOW}"));
+    }
+}
+
+/// Who runs one deployment can call itself anybody there, and is nobody in another.
+#[test]
+fn an_identity_counts_in_the_deployment_that_it_is_trusted_in_and_in_no_other() {
+    let (ours, theirs, message) = (Sigstore::new(), Sigstore::new(), release_message(&bundle()));
+    let mut file = keyless_trust(&ours);
+    let other = json!({ "name": "theirs", "trustedRoot": theirs.trusted_root() });
+    file["sigstoreRoots"].as_array_mut().unwrap().push(other);
+    let trust = TrustBundle::parse(file.to_string().as_bytes()).unwrap();
+    let bundle = bundle();
+    for (deployment, is_believed) in [(&ours, true), (&theirs, false)] {
+        let signed = deployment.sign_blob(ISSUER, WORKFLOW, &message, "0.3");
+        let envelope = attach(
+            &bundle,
+            &Signature::Keyless {
+                bundle: signed.to_string(),
+            },
+        );
+        assert_eq!(
+            verify(&envelope.to_json(), &bundle, Policy::now(&trust)).is_ok(),
+            is_believed
+        );
+    }
+}
+
+#[test]
+fn keyless_signatures_of_others_or_over_something_else_are_refused() {
+    let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
+    let sign = |issuer: &str, identity: &str, message: &[u8]| sigstore.sign_blob(issuer, identity, message, "0.3");
+    let shorter = WORKFLOW.strip_suffix("main").unwrap();
+    for (what, signed) in [
+        (
+            "another issuer",
+            sign("https://accounts.example.test.evil", WORKFLOW, &message),
+        ),
+        (
+            "an issuer with a slash more",
+            sign("https://accounts.example.test/", WORKFLOW, &message),
+        ),
+        ("another branch", sign(ISSUER, &format!("{shorter}dev"), &message)),
+        ("a prefix", sign(ISSUER, shorter, &message)),
+        ("a longer identity", sign(ISSUER, &format!("{WORKFLOW}2"), &message)),
+        ("another message", sign(ISSUER, WORKFLOW, b"another release")),
+        (
+            "another deployment",
+            Sigstore::new().sign_blob(ISSUER, WORKFLOW, &message, "0.3"),
+        ),
+        ("nothing", json!({})),
+    ] {
+        let judged = judge_keyless(&signed, &sigstore);
+        assert!(matches!(judged, Err(Rejected::Signature { .. })), "{what}: {judged:?}");
+    }
+}
+
+/// Every part that a verifier could forget to look at.
+#[test]
+fn a_keyless_signature_with_any_part_changed_or_missing_is_refused() {
+    let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
+    let good = sigstore.sign_blob(ISSUER, WORKFLOW, &message, "0.3");
+    let other = sigstore.sign_blob(ISSUER, WORKFLOW, b"another release", "0.3");
+    let entry = "/verificationMaterial/tlogEntries/0";
+    for part in [
+        "/messageSignature/signature",
+        "/messageSignature/messageDigest/digest",
+        "/verificationMaterial/certificate/rawBytes",
+        "/verificationMaterial/tlogEntries/0/canonicalizedBody",
+        "/verificationMaterial/tlogEntries/0/inclusionPromise/signedEntryTimestamp",
+        "/verificationMaterial/tlogEntries/0/inclusionProof/rootHash",
+        "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope",
+    ] {
+        let mut changed = good.clone();
+        *changed.pointer_mut(part).unwrap() = other.pointer(part).unwrap().clone();
+        assert!(judge_keyless(&changed, &sigstore).is_err(), "{part}");
+    }
+    let mut later = good.clone();
+    later.pointer_mut(entry).unwrap()["integratedTime"] = json!("1600000000");
+    assert!(judge_keyless(&later, &sigstore).is_err(), "another time");
+    for missing in ["inclusionPromise", "inclusionProof", "integratedTime"] {
+        let mut changed = good.clone();
+        changed
+            .pointer_mut(entry)
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .remove(missing);
+        assert!(judge_keyless(&changed, &sigstore).is_err(), "without {missing}");
+    }
+    let mut unlogged = good;
+    unlogged["verificationMaterial"]["tlogEntries"] = json!([]);
+    assert!(judge_keyless(&unlogged, &sigstore).is_err(), "not in the log");
+}
+
+/// cosign's keys are P-256, and half of its signatures have the larger S.
+#[test]
+fn a_detached_signature_of_cosign_counts_in_either_spelling() {
+    let (key, bundle) = (SigningKey::generate_p256().unwrap(), bundle());
+    let public = key.verifying_key();
+    let trust = TrustBundle::default().with_key("example".parse().unwrap(), public.clone());
+    let private = p256::ecdsa::SigningKey::from_pkcs8_pem(&key.to_pem().unwrap()).unwrap();
+    let signed: p256::ecdsa::Signature = private.sign(&release_message(&bundle));
+    let parsed = signed.normalize_s().unwrap_or(signed);
+    let low = parsed.to_der().as_bytes().to_vec();
+    let (r, s) = parsed.split_scalars();
+    let high = p256::ecdsa::Signature::from_scalars(r, -*s)
+        .unwrap()
+        .to_der()
+        .as_bytes()
+        .to_vec();
+    for signature in [low, high] {
+        let envelope = attach(&bundle, &detached(&public, signature)).to_json();
+        assert!(verify(&envelope, &bundle, Policy::now(&trust)).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_keyless_release_is_published_installed_and_run_and_says_who_signed_it() {
+    let sigstore = Sigstore::new();
+    let world = World::with_settings(&[("trust_bundle", &keyless_trust(&sigstore).to_string())]).await;
+    let manifest = Release::manifest("com.example.keyless", "1.0.0", &[]);
+    let bytes = Release::pack(&manifest, &component("answers_ok"));
+    let bundle = Bundle::read(&bytes, known()).unwrap();
+    let signed = sigstore
+        .sign_blob(ISSUER, WORKFLOW, &release_message(&bundle), "0.3")
+        .to_string();
+    let release = Release {
+        name: "com.example.keyless".into(),
+        version: "1.0.0".into(),
+        bundle: bytes,
+        signatures: attach(&bundle, &Signature::Keyless { bundle: signed }).to_json(),
+    };
+    let published = world.publish(&release).await.json();
+    assert_eq!(published["signingKey"], format!("keyless ours {ISSUER} {WORKFLOW}"));
+    let install = world.install("acme", &release, &[]).await;
+    assert_eq!(install.status, 201, "{}", install.text());
+    assert_eq!(
+        world.execute(&world.request_for(&install.json())).await.json()["status"],
+        200
+    );
+}
+
+/// The certificate is over by the time it is loaded; the registry's receipt says that it was not when the release came.
+#[tokio::test]
+async fn a_release_stays_good_when_its_certificate_ends_and_a_forged_receipt_does_not_help() {
+    let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
+    let trust = json!({
+        "publishers": [{ "name": "example", "certificates": [{ "authority": "corp", "identity": IDENTITY }] }],
+        "authorities": [{ "name": "corp", "roots": [root.pem()], "revocationLists": [] }],
+    });
+    let world = World::with_settings(&[("trust_bundle", &trust.to_string())]).await;
+    let year = i32::from(Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year());
+    let bytes = Release::pack(
+        &Release::manifest("com.example.ending", "1.0.0", &[]),
+        &component("answers_ok"),
+    );
+    let bundle = Bundle::read(&bytes, known()).unwrap();
+    let request = CertificateRequest {
+        years: (year, year + 1),
+        ..CertificateRequest::default()
+    };
+    let signatures = sign_with_certificate(&bundle, &key, vec![root.issue(&key, &request)]).to_json();
+    let release = Release {
+        name: "com.example.ending".into(),
+        version: "1.0.0".into(),
+        bundle: bytes,
+        signatures,
+    };
+    world.publish(&release).await;
+    let receipt = world
+        .folder()
+        .join("bundles/sha256")
+        .join(release.content_hash().to_hex())
+        .join("bundle.receipt.json");
+    let receipt = std::fs::read(receipt).unwrap();
+    let policy = world.platform().trust();
+    assert!(policy.verify_kept(&release.signatures, Some(&receipt), &bundle).is_ok());
+
+    // The same release, signed with a certificate that is over: only a receipt of this registry for this content moves the time.
+    let over = CertificateRequest {
+        years: (2020, 2021),
+        ..CertificateRequest::default()
+    };
+    let late = sign_with_certificate(&bundle, &key, vec![root.issue(&key, &over)]).to_json();
+    assert!(policy.verify_kept(&late, Some(&receipt), &bundle).is_err());
+    assert!(policy.verify_kept(&late, None, &bundle).is_err());
+    let mut forged = alga_signing::Receipt::read(&receipt, policy.registry(), bundle.digest()).unwrap();
+    forged.received_at = at(2020);
+    let forged = forged.sign(&SigningKey::generate().unwrap()).to_json();
+    assert!(policy.verify_kept(&late, Some(&forged), &bundle).is_err());
+}
+
+/// Renewed papers do not replace good ones: those are judged by the time on the receipt, at which the new ones were not valid yet.
+#[tokio::test]
+async fn publishing_the_same_again_with_a_younger_key_leaves_the_version_as_good_as_it_was() {
+    let (old, young) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let soon = Timestamp::now() + jiff::SignedDuration::from_millis(1500);
+    let pem = |key: &SigningKey| key.verifying_key().to_pem().unwrap();
+    let trust = json!({ "publishers": [{ "name": "example", "keys": [
+        { "publicKey": pem(&old) }, { "publicKey": pem(&young), "notBefore": soon.to_string() },
+    ] }] });
+    let world = World::with_settings(&[("trust_bundle", &trust.to_string())]).await;
+    let manifest = Release::manifest("com.example.renewed", "1.0.0", &[]);
+    let first = Release::new(&old, &manifest, &component("answers_ok"));
+    let again = Release::new(&young, &manifest, &component("answers_ok"));
+    world.publish(&first).await;
+    while Timestamp::now() < soon {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.publish(&again).await.status, 200);
+    let row = world
+        .operate(
+            "GET",
+            "/v1/registry/extensions/com.example.renewed/versions/1.0.0",
+            &Value::Null,
+        )
+        .await
+        .json();
+    assert_eq!(row["signing_key"], old.verifying_key().id().to_string());
+    assert_eq!(world.install("acme", &first, &[]).await.status, 201);
+    let world = world.restart().await;
+    let install = world
+        .operate(
+            "GET",
+            "/v1/registry/tenants/acme/installs/com.example.renewed",
+            &Value::Null,
+        )
+        .await
+        .json();
+    assert_eq!(world.execute(&world.request_for(&install)).await.status, 200);
+}
+
+/// Declared and unused is a warning at publish; the proof is shown, and the registry's receipt signs it.
+#[tokio::test]
+async fn the_capability_proof_is_kept_shown_and_signed_by_the_registry() {
+    let world = World::new().await;
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.proved", "1.0.0", &["cap:log.emit", "cap:storage.kv"]),
+        &component("log_works"),
+    );
+    let published = world.publish(&release).await.json();
+    assert_eq!(published["unusedCapabilities"], json!(["cap:storage.kv"]));
+    let row = world
+        .operate(
+            "GET",
+            "/v1/registry/extensions/com.example.proved/versions/1.0.0",
+            &Value::Null,
+        )
+        .await
+        .json();
+    let receipt = serde_json::to_vec(&row["receipt"]).unwrap();
+    let registry = world.platform().trust().registry().clone();
+    let read = alga_signing::Receipt::read(&receipt, &registry, release.content_hash()).unwrap();
+    assert_eq!(
+        serde_json::to_value(&read.capability_proof).unwrap(),
+        row["capability_proof"]
+    );
+    assert!(
+        row["capability_proof"]["imports"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .any(|name| name.starts_with("alga:log/logger@"))
+    );
+    let stranger = SigningKey::generate().unwrap().verifying_key();
+    assert!(alga_signing::Receipt::read(&receipt, &stranger, release.content_hash()).is_none());
+}
