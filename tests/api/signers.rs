@@ -146,6 +146,36 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
         ("a hundred certificates", long),
         ("the wrong order", wrong_order),
         ("somebody else's certificate", vec![root.issue(&stranger, &good())]),
+        (
+            "an intermediate for servers",
+            middle(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
+        ),
+        (
+            "an intermediate of the future",
+            middle(|params| params.not_before = date_time_ymd(2035, 1, 1)),
+        ),
+        ("six certificates", {
+            let mut above = root.intermediate("0", |_| {});
+            let mut chain = vec![above.der()];
+            for level in 1..5 {
+                above = above.intermediate(&level.to_string(), |_| {});
+                chain.insert(0, above.der());
+            }
+            chain.insert(0, above.issue(key, &good()));
+            chain
+        }),
+        ("a changed certificate", {
+            let mut certificate = issue(good());
+            let middle = certificate.len() / 2;
+            certificate[middle] ^= 1;
+            vec![certificate]
+        }),
+        ("half a certificate", vec![issue(good())[..100].to_vec()]),
+        ("a root as signer", vec![root.der()]),
+        (
+            "the same certificate twice, of a stranger",
+            vec![root.issue(&stranger, &good()), issue(good())],
+        ),
         ("no name", vec![issue(CertificateRequest { names: &[], ..good() })]),
         (
             "two names",

@@ -148,9 +148,20 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
             < 300
     );
     assert_eq!(
+        operator.visit(&format!("/api/ext/{}/", release.name)),
+        Some(200),
+        "it executes"
+    );
+    assert_eq!(
         operator.ask("DELETE", &install_path(release), &Value::Null).unwrap().0,
         204
     );
+    // Nothing is left of requests that are over.
+    let staged: Vec<_> = fs::read_dir(folder.join("alga-data/staging"))
+        .unwrap()
+        .flatten()
+        .collect();
+    assert!(staged.is_empty(), "{staged:?}");
     let counts = ["install.install", "install.uninstall"]
         .map(|wanted| log(operator).iter().filter(|(action, _)| action == wanted).count());
     assert!(counts[0] >= counts[1], "more was taken away than was there: {counts:?}");

@@ -4,6 +4,7 @@ mod crash;
 mod crash_points;
 mod crash_postgres;
 mod crash_start;
+mod keyless;
 mod oci;
 mod openapi;
 mod operator;

@@ -51,6 +51,13 @@ impl Operator {
         self.send(method, path, "application/json", body)
     }
 
+    /// Asks as somebody of the development tenant; the status.
+    pub(crate) fn visit(&self, path: &str) -> Option<u16> {
+        let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+        let answer = agent.get(format!("{}{path}", self.address)).call().ok()?;
+        Some(answer.status().as_u16())
+    }
+
     pub(crate) fn publish(&self, release: &Release) -> Reply {
         let mut form = Vec::new();
         for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {

@@ -79,18 +79,8 @@ impl Staging {
     /// # Errors
     /// When too many are open, or the disk does not take it.
     pub async fn begin(&self) -> Result<String, StagingError> {
-        let mut open = 0;
-        let mut entries = tokio::fs::read_dir(&self.folder).await?;
-        while entries.next_entry().await?.is_some() {
-            open += 1;
-        }
-        if open >= UPLOADS {
-            return Err(StagingError::TooMany);
-        }
         let id = crate::database::new_id();
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        options.open(self.path(&id)?).await?.sync_all().await?;
+        self.create(&self.path(&id)?).await?;
         Ok(id)
     }
 
@@ -131,10 +121,9 @@ impl Staging {
     /// # Errors
     /// As [`Staging::begin`].
     pub async fn once(&self) -> Result<StagedUpload, StagingError> {
-        let id = format!("{ONCE}{}", self.begin().await?);
+        let id = format!("{ONCE}{}", crate::database::new_id());
         let path = self.folder.join(&id);
-        let begun = self.folder.join(id.strip_prefix(ONCE).unwrap_or(&id));
-        tokio::fs::rename(begun, &path).await?;
+        self.create(&path).await?;
         self.busy().insert(id.clone());
         Ok(StagedUpload {
             id,
@@ -164,6 +153,21 @@ impl Staging {
             }
         }
         Ok(swept)
+    }
+
+    async fn create(&self, path: &Path) -> Result<(), StagingError> {
+        let mut open = 0;
+        let mut entries = tokio::fs::read_dir(&self.folder).await?;
+        while entries.next_entry().await?.is_some() {
+            open += 1;
+        }
+        if open >= UPLOADS {
+            return Err(StagingError::TooMany);
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options.open(path).await?.sync_all().await?;
+        Ok(())
     }
 
     /// Ids are made here; one that is not of that form names no file.

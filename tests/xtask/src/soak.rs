@@ -26,7 +26,7 @@ struct Campaign {
     test: &'static str,
 }
 
-const CAMPAIGNS: [Campaign; 9] = [
+const CAMPAIGNS: [Campaign; 11] = [
     Campaign {
         name: "fuzz",
         what: "mutated inputs against every parser; a round is one input for each",
@@ -54,6 +54,20 @@ const CAMPAIGNS: [Campaign; 9] = [
         rounds: 200,
         package: "alga-harness",
         test: "schemathesis_finds_nothing_that_the_document_does_not_say",
+    },
+    Campaign {
+        name: "publish-race",
+        what: "64 publishers of one version, each with bytes of its own; a round is one version",
+        rounds: 1_000,
+        package: "alga-harness",
+        test: "of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay",
+    },
+    Campaign {
+        name: "swap",
+        what: "a stored bundle is swapped while it is loaded; a round is one load by a new process",
+        rounds: 1_000,
+        package: "alga-harness",
+        test: "a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another",
     },
     Campaign {
         name: "garbage",

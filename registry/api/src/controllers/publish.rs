@@ -194,7 +194,7 @@ async fn check(
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
         let verified = trust
             .verify_received(&signatures, &bundle, received_at)
-            .map_err(rejected)?;
+            .map_err(|error| rejected(&error))?;
         Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
@@ -232,7 +232,7 @@ impl Papers {
     /// As every load will.
     fn verify(&self, parts: &RegistryParts, bundle: &Bundle) -> Result<(), Problem> {
         let verified = parts.trust.verify_kept(&self.signatures, Some(&self.receipt), bundle);
-        verified.map(drop).map_err(rejected)
+        verified.map(drop).map_err(|error| rejected(&error))
     }
 }
 
@@ -252,7 +252,7 @@ async fn kept(parts: &RegistryParts, bundle: &Bundle) -> Result<Option<Papers>, 
     }))
 }
 
-fn rejected(error: Rejected) -> Problem {
+fn rejected(error: &Rejected) -> Problem {
     Problem::new(Code::SignatureRejected, error.to_string())
 }
 

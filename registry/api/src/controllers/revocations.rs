@@ -46,7 +46,10 @@ pub(crate) async fn take(
 }
 
 async fn keep(parts: &RegistryParts, envelope: &[u8]) -> Result<(), Failure> {
-    let list = parts.trust.read_revocations(envelope).map_err(refused)?;
+    let list = parts
+        .trust
+        .read_revocations(envelope)
+        .map_err(|error| refused(&error))?;
     let stored = StoredRevocations {
         epoch: list.epoch,
         envelope: String::from_utf8_lossy(envelope).into_owned(),
@@ -55,7 +58,7 @@ async fn keep(parts: &RegistryParts, envelope: &[u8]) -> Result<(), Failure> {
     // Sent again because its answer was lost, or because its first taking broke off: what is left to do is done.
     if newest.as_ref() != Some(&stored) {
         list.may_follow(newest.map_or(0, |newest| newest.epoch), Timestamp::now())
-            .map_err(refused)?;
+            .map_err(|error| refused(&error))?;
         parts.database.add_revocations(&stored).await?;
     }
     let file = parts.revocation_file.clone();
@@ -67,7 +70,7 @@ async fn keep(parts: &RegistryParts, envelope: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(error: RevocationError) -> Problem {
+fn refused(error: &RevocationError) -> Problem {
     let code = match error {
         RevocationError::Signature => Code::SignatureRejected,
         RevocationError::Epoch { .. } => Code::Conflict,

@@ -188,3 +188,90 @@ fn keys_that_are_no_keys_of_ours_are_refused() {
         assert!(crate::VerifyingKey::from_pem(pem).is_err(), "{pem}");
     }
 }
+
+/// B16: every field of the statement binds, one at a time.
+#[test]
+fn a_statement_with_any_field_changed_is_about_something_else() {
+    let key = SigningKey::generate().unwrap();
+    let bundle = bundle("example", "com.example.a", "1.0.0");
+    let trust = trusting("example", &key).with_key("other".parse().unwrap(), key.verifying_key());
+    let other = alga_bundle::Digest::of(b"other");
+    let right = Statement::about(&bundle);
+    let changed = [
+        Statement {
+            publisher: "other".parse().unwrap(),
+            ..right.clone()
+        },
+        Statement {
+            name: "com.example.b".parse().unwrap(),
+            ..right.clone()
+        },
+        Statement {
+            version: "1.0.1".parse().unwrap(),
+            ..right.clone()
+        },
+        Statement {
+            bundle: other,
+            ..right.clone()
+        },
+        Statement {
+            manifest: other,
+            ..right.clone()
+        },
+        Statement {
+            capability_proof: other,
+            ..right.clone()
+        },
+    ];
+    for statement in changed {
+        let payload = serde_json::to_vec(&statement).unwrap();
+        let signature = Signature::Key {
+            id: key.verifying_key().id(),
+            signature: key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload)),
+        };
+        let envelope = Envelope::new(PAYLOAD_TYPE, &payload, &signature).to_json();
+        let judged = verify(&envelope, &bundle, Policy::now(&trust));
+        assert!(matches!(judged, Err(Rejected::Subject(_))), "{statement:?}");
+    }
+}
+
+/// B13: RFC 8032, 5.1.7 and its errata. The group's order added to S gives the same point; a key or R of small order verifies what nobody signed.
+#[test]
+fn an_ed25519_signature_has_one_spelling_and_no_point_of_small_order() {
+    const ORDER: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let key = SigningKey::generate().unwrap();
+    let public = key.verifying_key();
+    let good = key.sign(b"message");
+    let mut shifted = good.clone();
+    let mut carry = 0;
+    for (byte, order) in shifted[32..].iter_mut().zip(ORDER) {
+        let sum = u16::from(*byte) + u16::from(order) + carry;
+        (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
+    }
+    let mut small = good.clone();
+    small[..32].fill(0);
+    small[0] = 1;
+    let mut none = small.clone();
+    none[32..].fill(0);
+    let longer = [&good[..], &[0]].concat();
+    for (what, signature) in [
+        ("S plus the order", shifted),
+        ("R of small order", small),
+        ("R of small order and S of zero", none),
+        ("a byte more", longer),
+        ("a byte less", good[..63].to_vec()),
+    ] {
+        assert!(!public.verifies(b"message", &signature), "{what}");
+    }
+    assert!(public.verifies(b"message", &good));
+}
+
+/// B13: what is no key of ours is no key: RSA of any length among them.
+#[test]
+fn a_key_of_another_algorithm_is_refused() {
+    let rsa = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvuNMoSfm76oqFvAp8Gy0iz5sxjZmSnXyCdPEovGhLa0VzMaQ8s+CLOyS56YyCFGeJZqgtzJ6GR3eqoYSW9b9UMvkBpZODSctWSNGj3P7jRFDO5VoTwCQAWbFnOjDfH5Ulgp2PKSQnSJP3AJLQNFNe7br1XbrhV\n-----END PUBLIC KEY-----\n";
+    assert!(crate::VerifyingKey::from_pem(rsa).is_err());
+}

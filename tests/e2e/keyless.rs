@@ -1,0 +1,49 @@
+//! From an empty folder to an answer without a key of one's own; the private sigstore does what `cosign sign-blob` does.
+
+use crate::done;
+use alga_harness::{Server, Sigstore, root, target};
+use std::fs;
+use tempfile::TempDir;
+
+const ISSUER: &str = "https://accounts.example.test";
+const IDENTITY: &str = "you@example.com";
+
+#[test]
+fn a_publisher_without_a_key_gets_from_a_folder_to_an_answer() {
+    let (folder, sigstore) = (TempDir::new().unwrap(), Sigstore::new());
+    let at = folder.path();
+    fs::create_dir(at.join("dist")).unwrap();
+    fs::copy(root().join("examples/hello/manifest.json"), at.join("manifest.json")).unwrap();
+    fs::copy(target().join("components/hello.wasm"), at.join("dist/main.wasm")).unwrap();
+    fs::write(at.join("trusted_root.json"), sigstore.trusted_root().to_string()).unwrap();
+    done(at, &["pack"]);
+    done(at, &["sign", "--message", "release.bin"]);
+    let message = fs::read(at.join("release.bin")).unwrap();
+    let signed = sigstore.sign_blob(ISSUER, IDENTITY, &message, "0.3");
+    fs::write(at.join("release.sigstore.json"), signed.to_string()).unwrap();
+    done(at, &["sign", "--sigstore-bundle", "release.sigstore.json"]);
+    done(at, &["trust", "sigstore-root", "trusted_root.json"]);
+    done(
+        at,
+        &[
+            "trust",
+            "identity",
+            "--publisher",
+            "example",
+            "--issuer",
+            ISSUER,
+            "--identity",
+            IDENTITY,
+        ],
+    );
+    assert!(done(at, &["verify"]).contains("signed by keyless public"));
+    let server = Server::start(at);
+    for command in [
+        &["publish"][..],
+        &["install", "--tenant", "demo"],
+        &["call", "com.example.hello/hello/you"],
+    ] {
+        let said = done(at, &[command, &["--server", server.address()]].concat());
+        assert!(command[0] != "call" || said.contains("Hello, you!"), "{said}");
+    }
+}
