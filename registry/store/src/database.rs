@@ -201,3 +201,6 @@ pub(crate) fn now_ms() -> i64 {
 pub(crate) fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What migrations do to a database that an older program filled, and to that program.
+
+use super::*;
+
+/// A database as the program of before left it: with the migrations up to `last`.
+async fn as_of(path: &Path, last: i64) -> AnyPool {
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let pool = AnyPoolOptions::new().connect(&url).await.unwrap();
+    let old: Vec<_> = MIGRATIONS
+        .iter()
+        .copied()
+        .filter(|(version, ..)| *version <= last)
+        .collect();
+    migrator(&old).run(&pool).await.unwrap();
+    pool
+}
+
+const OLD_ROWS: [&str; 4] = [
+    "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ('e', 'com.example.old', 'example', 1)",
+    "INSERT INTO extension_bundle (content_hash, size_bytes, created_at_ms) VALUES ('sha256:0000000000000000000000000000000000000000000000000000000000000000', 1, 1)",
+    "INSERT INTO extension_version (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, status, published_at_ms) VALUES ('v', 'e', '1.0.0', \
+     'sha256:0000000000000000000000000000000000000000000000000000000000000000', '{\"name\":\"com.example.old\",\"publisher\":\"example\",\"version\":\"1.0.0\"}', \
+     '{\"component\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\",\"imports\":{},\"capabilities\":[],\"unused\":[]}', 'key', 'published', 1)",
+    "INSERT INTO tenant_extension_install (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) VALUES ('i', 'acme', 'e', 'v', 'enabled', '[]', 1, 1)",
+];
+
+/// R11. From every older state: what was there is there, and the older program's own statements still work beside the new one.
+#[tokio::test]
+async fn rows_of_an_older_program_survive_every_migration_and_it_can_go_on_beside() {
+    for last in 1..=3 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows");
+        let old = as_of(&path, last).await;
+        for statement in OLD_ROWS {
+            sqlx::query(statement).execute(&old).await.unwrap();
+        }
+        let new = Database::open_sqlite(&path).await.unwrap();
+        let version = new.version("com.example.old", "1.0.0").await.unwrap().unwrap();
+        assert!(version.receipt.is_none() && version.signing_key == "key", "from {last}");
+        let install = new
+            .find_install(&"acme".parse().unwrap(), "com.example.old")
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(install.revision == 0 && install.secrets.is_empty() && install.egress.is_empty());
+        for statement in [
+            "INSERT INTO extension_version (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, status, published_at_ms) \
+             SELECT 'v2', extension_id, '1.0.1', content_hash, manifest, capability_proof, signing_key, status, published_at_ms FROM extension_version WHERE id = 'v'",
+            "UPDATE tenant_extension_install SET status = 'disabled' WHERE id = 'i'",
+            "INSERT INTO tenant_extension_install (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) VALUES ('j', 'other', 'e', 'v2', 'enabled', '[]', 1, 1)",
+        ] {
+            sqlx::query(statement).execute(&old).await.unwrap();
+        }
+        assert!(
+            new.find_install(&"other".parse().unwrap(), "j")
+                .await
+                .unwrap()
+                .is_some()
+        );
+        new.close().await;
+        old.close().await;
+        // The second start finds nothing to do.
+        Database::open_sqlite(&path).await.unwrap().close().await;
+    }
+}
+
+/// A migration that was released is never changed: a database that has it would refuse the next start.
+#[test]
+fn released_migrations_are_the_ones_that_were_released() {
+    use sha2::{Digest, Sha256};
+    let all = MIGRATIONS.iter().chain(&POSTGRES_MIGRATIONS).chain(&SQLITE_MIGRATIONS);
+    let digests: Vec<_> = all
+        .map(|(version, _, sql)| {
+            (
+                *version,
+                hex::encode(Sha256::digest(sql)).chars().take(16).collect::<String>(),
+            )
+        })
+        .collect();
+    let released = RELEASED.map(|(version, digest)| (version, digest.to_owned()));
+    assert_eq!(digests, released, "write a new migration instead");
+}
+
+/// The first 16 digits of the SHA-256 of each.
+const RELEASED: [(i64, &str); 10] = [
+    (1, "98b1eb4ff331233b"),
+    (2, "f225cfff3efd17b1"),
+    (3, "a8358399609255d7"),
+    (4, "1f32c5a8fbf97005"),
+    (5, "4a929df66be64f09"),
+    (6, "4bc60a15995fb08a"),
+    (100_001, "97b55d94c2082c28"),
+    (100_002, "586c4a95acf151cf"),
+    (100_003, "9ee82091d26ef4aa"),
+    (200_001, "5437c01f71efc9ac"),
+];
