@@ -209,6 +209,12 @@ fn new_makes_a_project_and_never_over_another() {
     snapshot("new_again", &author.run(&["new", "greeter"]));
     snapshot("new_wrong_name", &author.run(&["new", "Greeter!"]));
     assert!(author.path().join("greeter/src/lib.rs").exists());
+    // Editors find the schema by this.
+    let manifest = fs::read_to_string(author.path().join("greeter/manifest.json")).unwrap();
+    assert!(
+        manifest.contains("\"$schema\": \"./manifest.schema.json\"")
+            && author.path().join("greeter/manifest.schema.json").exists()
+    );
 }
 
 #[test]

@@ -14,10 +14,11 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// Every call by which something becomes durable: files of the object store and of SQLite, and what is sent to Postgres.
-const CALLS: [&str; 8] = [
+const CALLS: [&str; 9] = [
     "fsync",
     "fdatasync",
     "pwrite64",
+    "write,writev",
     "linkat,link",
     "renameat,rename,renameat2",
     "unlink,unlinkat",

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod garbage;
 pub(crate) mod installs;
 pub(crate) mod lifecycle;
+pub(crate) mod papers;
 pub(crate) mod publish;
 pub(crate) mod revocations;
 pub(crate) mod secrets;

@@ -3,6 +3,7 @@
 mod dependencies;
 mod files;
 mod floors;
+mod statements;
 
 use crate::shell::{Outcome, say, step};
 
@@ -12,6 +13,7 @@ pub(crate) fn run() -> Outcome {
     files::check(&mut problems)?;
     floors::check(&mut problems)?;
     dependencies::check(&mut problems)?;
+    statements::check(&mut problems)?;
     for problem in &problems {
         say(&format!("    {problem}"));
     }

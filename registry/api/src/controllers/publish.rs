@@ -4,6 +4,7 @@
 //!    bundle, 6. insert the version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to, and that are collected;
 //!    repeating the request with the same bytes always ends well.
 
+use super::papers::{self, Papers};
 use super::revocations::not_overdue;
 use super::uploads::staging_failed;
 use crate::RegistryParts;
@@ -12,7 +13,7 @@ use alga_bundle::{Bundle, BundleError};
 use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
-use alga_signing::{Receipt, Rejected, Verified};
+use alga_signing::{Rejected, Verified};
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
 use axum::extract::State;
@@ -53,16 +54,13 @@ pub(crate) async fn publish(
     // 2. and 3.
     let received_at = Timestamp::now();
     let (bundle, verified) = check(&parts, &received, received_at).await?;
+    let bundle = Arc::new(bundle);
     // 4.
     compile(&parts, &bundle).await?;
     // 5.
     let claim = parts.database.claim_bundle(bundle.digest()).await?;
-    let papers = match kept(&parts, &bundle).await? {
-        Some(kept) => kept,
-        None => Papers::new(&parts, &bundle, &verified, received.signatures, received_at),
-    };
-    // A revocation list that came while it was compiled holds for it, too.
-    papers.verify(&parts, &bundle)?;
+    let fresh = Papers::new(&parts, &bundle, &verified, received.signatures, received_at);
+    let papers = papers::settle(&parts, &bundle, fresh).await?;
     let new = NewBundle {
         content_hash: bundle.digest(),
         file: received.upload.path(),
@@ -200,59 +198,7 @@ async fn check(
     Ok(checked.await.map_err(Problem::internal)??)
 }
 
-/// What lies beside a bundle: signatures, and the registry's word about who made them and when it had them. They belong together.
-struct Papers {
-    signatures: Vec<u8>,
-    receipt: Vec<u8>,
-    signer: String,
-}
-
-impl Papers {
-    fn new(
-        parts: &RegistryParts,
-        bundle: &Bundle,
-        verified: &Verified,
-        signatures: Vec<u8>,
-        received_at: Timestamp,
-    ) -> Self {
-        let signer = verified.signer.to_string();
-        let receipt = Receipt {
-            statement: verified.statement.clone(),
-            signer: signer.clone(),
-            capability_proof: bundle.proof().clone(),
-            received_at,
-        };
-        Self {
-            signatures,
-            receipt: receipt.sign(&parts.registry_key).to_json(),
-            signer,
-        }
-    }
-
-    /// As every load will.
-    fn verify(&self, parts: &RegistryParts, bundle: &Bundle) -> Result<(), Problem> {
-        let verified = parts.trust.verify_kept(&self.signatures, Some(&self.receipt), bundle);
-        verified.map(drop).map_err(|error| rejected(&error))
-    }
-}
-
-/// The papers that are kept already, if they are still good. Others make room for new ones: of a key that was replaced, or damaged.
-async fn kept(parts: &RegistryParts, bundle: &Bundle) -> Result<Option<Papers>, Failure> {
-    let Some((signatures, receipt)) = parts.blobs.papers(bundle.digest()).await? else {
-        return Ok(None);
-    };
-    if Receipt::read(&receipt, parts.trust.registry(), bundle.digest()).is_none() {
-        return Ok(None);
-    }
-    let verified = parts.trust.verify_kept(&signatures, Some(&receipt), bundle);
-    Ok(verified.ok().map(|verified| Papers {
-        signatures,
-        receipt,
-        signer: verified.signer.to_string(),
-    }))
-}
-
-fn rejected(error: &Rejected) -> Problem {
+pub(super) fn rejected(error: &Rejected) -> Problem {
     Problem::new(Code::SignatureRejected, error.to_string())
 }
 

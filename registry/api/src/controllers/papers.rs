@@ -1,0 +1,67 @@
+//! What lies beside a bundle: signatures, and the registry's word about who made them and when it had them. They belong together.
+
+use super::publish::rejected;
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_bundle::Bundle;
+use alga_errors::Problem;
+use alga_signing::{Receipt, Verified};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+pub(super) struct Papers {
+    pub(super) signatures: Vec<u8>,
+    pub(super) receipt: Vec<u8>,
+    pub(super) signer: String,
+}
+
+impl Papers {
+    pub(super) fn new(
+        parts: &RegistryParts,
+        bundle: &Bundle,
+        verified: &Verified,
+        signatures: Vec<u8>,
+        received_at: Timestamp,
+    ) -> Self {
+        let signer = verified.signer.to_string();
+        let receipt = Receipt {
+            statement: verified.statement.clone(),
+            signer: signer.clone(),
+            capability_proof: bundle.proof().clone(),
+            received_at,
+        };
+        Self {
+            signatures,
+            receipt: receipt.sign(&parts.registry_key).to_json(),
+            signer,
+        }
+    }
+}
+
+/// The papers that are kept already, if they are still good: the same release published again leaves the version as good as it was. Others make room for the
+/// fresh ones: of a key that was replaced, or damaged. Either way they are verified as every load will, and by a revocation list that came meanwhile.
+pub(super) async fn settle(parts: &Arc<RegistryParts>, bundle: &Arc<Bundle>, fresh: Papers) -> Result<Papers, Failure> {
+    let stored = parts.blobs.papers(bundle.digest()).await?;
+    let (parts, bundle) = (Arc::clone(parts), Arc::clone(bundle));
+    let settled = tokio::task::spawn_blocking(move || {
+        if let Some(kept) = stored.and_then(|stored| kept(&parts, &bundle, stored)) {
+            return Ok(kept);
+        }
+        let verified = parts
+            .trust
+            .verify_kept(&fresh.signatures, Some(&fresh.receipt), &bundle);
+        verified.map(|_| fresh).map_err(|error| rejected(&error))
+    });
+    Ok(settled.await.map_err(Problem::internal)??)
+}
+
+fn kept(parts: &RegistryParts, bundle: &Bundle, (signatures, receipt): (Vec<u8>, Vec<u8>)) -> Option<Papers> {
+    // One that is not this registry's own says nothing about the time.
+    Receipt::read(&receipt, parts.trust.registry(), bundle.digest())?;
+    let verified = parts.trust.verify_kept(&signatures, Some(&receipt), bundle).ok()?;
+    Some(Papers {
+        signatures,
+        receipt,
+        signer: verified.signer.to_string(),
+    })
+}

@@ -1,0 +1,58 @@
+//! Every statement about a tenant's rows names the tenant. Row-level security holds it on Postgres; on SQLite, this does.
+
+use crate::shell::{Outcome, root};
+use std::fs;
+
+/// Tables whose rows are a tenant's.
+const TENANTS: [&str; 5] = [
+    "tenant_extension_install",
+    "tenant_extension_install_config",
+    "tenant_extension_install_secrets",
+    "ext_storage_records",
+    "ext_storage_usage",
+];
+const STARTS: [&str; 4] = ["SELECT ", "UPDATE ", "DELETE ", "INSERT "];
+
+pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
+    for entry in fs::read_dir(root().join("registry/store/src"))?.flatten() {
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path)?;
+        let forgetful = literals(&text).filter(|literal| is_forgetful(literal));
+        let place = path.display().to_string();
+        problems.extend(forgetful.map(|literal| format!("{place}: a statement forgets its tenant: {literal}")));
+    }
+    Ok(())
+}
+
+/// The texts between quotes. SQL here has no quotes of its own.
+fn literals(source: &str) -> impl Iterator<Item = &str> {
+    source.split('"').skip(1).step_by(2)
+}
+
+/// About a tenant's rows, whole or the rest of a query that begins elsewhere, and without the tenant.
+fn is_forgetful(literal: &str) -> bool {
+    let names = |table: &&str| {
+        literal
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .any(|word| word == *table)
+    };
+    let is_statement = STARTS.iter().any(|start| literal.starts_with(start)) && TENANTS.iter().any(names);
+    let is_rest = literal.starts_with("WHERE i.");
+    (is_statement || is_rest) && !literal.contains("tenant_id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_forgetful;
+
+    #[test]
+    fn a_statement_that_forgets_its_tenant_is_found() {
+        assert!(is_forgetful("DELETE FROM ext_storage_records WHERE install_id = $1"));
+        assert!(is_forgetful("WHERE i.id = $1"));
+        assert!(!is_forgetful("DELETE FROM ext_storage_records WHERE tenant_id = $1"));
+        assert!(!is_forgetful("SELECT 1 FROM extension_version"));
+    }
+}
