@@ -141,6 +141,38 @@ async fn hostile_archives_are_refused_whole_and_nothing_is_written_anywhere() {
     assert_eq!(missing.status, 404);
 }
 
+#[tokio::test]
+async fn signatures_that_are_larger_than_any_real_ones_are_refused_early() {
+    let world = World::new().await;
+    let bundle = Release::pack(
+        &Release::manifest("com.example.large", "1.0.0", &[]),
+        &component("answers_ok"),
+    );
+    let answer = world.publish_bytes(&bundle, Some(&vec![b' '; 256 * 1024 + 1])).await;
+    assert_eq!(answer.code(), "payload_too_large");
+}
+
+/// `alga pack --from` reads archives of strangers, too.
+#[test]
+fn a_foreign_archive_is_read_under_the_limits_of_bundles() {
+    for (what, bundle) in hostile_bundles() {
+        if [
+            "a bomb",
+            "a symbolic link",
+            "a hard link",
+            "a device",
+            "a pipe",
+            "a second manifest",
+            "a path upwards",
+            "an absolute path",
+        ]
+        .contains(&what)
+        {
+            assert!(alga_bundle::unpack_foreign(&bundle).is_err(), "{what}");
+        }
+    }
+}
+
 /// B4: what we accept, others read as the same files.
 #[test]
 fn the_tar_library_and_gnu_tar_read_what_we_accept_as_the_same_files() {

@@ -2,7 +2,7 @@
 
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
-use alga_harness::{Answer, Release, S3, World, component};
+use alga_harness::{Answer, Release, S3, World, component, fresh_database};
 use alga_signing::sign;
 use alga_store::{BlobStore, BundleClaim, Database, NewBundle, NewVersion, StoreError, collect_garbage};
 use axum::body::Body;
@@ -287,7 +287,10 @@ impl Stores {
         );
         std::fs::write(folder.path().join("bundle"), &bytes).unwrap();
         Self {
-            database: Database::open_sqlite(&folder.path().join("rows")).await.unwrap(),
+            database: match fresh_database() {
+                Some(url) => Database::open_postgres(&url).await.unwrap(),
+                None => Database::open_sqlite(&folder.path().join("rows")).await.unwrap(),
+            },
             blobs: BlobStore::local(&folder.path().join("objects")).unwrap(),
             bundle: Bundle::read(&bytes, known()).unwrap(),
             hash: Digest::of(&bytes),
@@ -404,6 +407,7 @@ async fn no_live_bundle_is_removed(steps: &[Step]) {
             .is_some();
         assert!(!is_live || stores.is_there().await, "{steps:?}");
     }
+    stores.database.close().await;
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -420,7 +424,13 @@ fn no_order_of_publishing_and_collecting_removes_a_live_bundle() {
         .enable_all()
         .build()
         .unwrap();
-    let cases = u32::try_from(alga_harness::rounds(150)).unwrap_or(u32::MAX);
+    // A database of its own for each order costs more on Postgres.
+    let short = if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
+        20
+    } else {
+        150
+    };
+    let cases = u32::try_from(alga_harness::rounds(short)).unwrap_or(u32::MAX);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases,
         failure_persistence: None,

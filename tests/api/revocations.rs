@@ -309,3 +309,36 @@ async fn a_lost_revocation_key_is_replaced_with_a_newer_list_and_never_with_an_o
     assert_eq!(take(&world, &list(7), &lost).await.code(), "signature_rejected");
     assert_eq!(take(&world, &list(7), &next).await.status, 201);
 }
+
+/// Another process of the fleet took a list: it is in the database, and this process has not heard of it yet.
+#[tokio::test]
+async fn a_list_that_another_process_took_is_followed() {
+    let (world, publisher, revoker) = world().await;
+    let release = release(&publisher, "1.0.0");
+    world.publish(&release).await;
+    let request = world.request_for(&world.install("acme", &release, &[]).await.json());
+    assert_eq!(world.execute(&request).await.status, 200);
+    let revoked = RevokedBundle {
+        content_hash: release.content_hash(),
+        reason: "bad".into(),
+    };
+    let list = RevocationList {
+        bundles: vec![revoked],
+        ..list(4)
+    };
+    let envelope = String::from_utf8(sign_revocations(&list, &revoker).to_json()).unwrap();
+    let taken = alga_store::StoredRevocations { epoch: 4, envelope };
+    world.platform().database().add_revocations(&taken).await.unwrap();
+    let is_followed = async {
+        while world.platform().trust().generation() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = is_followed => {}
+        () = world.platform().follow_revocations() => {}
+    }
+    assert_eq!(world.execute(&request).await.code(), "version_revoked");
+    let world = world.restart().await;
+    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 4);
+}

@@ -334,6 +334,18 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_store_or_of_a_secrets_service_is_refused() {
+        let base = "dev = true\ns3_bucket = \"b\"";
+        let whole = load(&[("s3_access_key", "k"), ("s3_secret_key", "s")], &[], base).unwrap();
+        assert_eq!(whole.s3.unwrap().credentials, Some(("k".to_owned(), "s".to_owned())));
+        assert!(load(&[], &[], base).unwrap().s3.unwrap().credentials.is_none());
+        let half = load(&[("s3_access_key", "k")], &[], base);
+        assert!(matches!(half, Err(ConfigError::Contradiction(_))));
+        let vault = load(&[("vault_address", "https://vault.example.com")], &[], "dev = true");
+        assert!(matches!(vault, Err(ConfigError::Contradiction(_))));
+    }
+
+    #[test]
     fn unknown_keys_wrong_values_and_contradictions_are_refused() {
         assert!(matches!(
             load(&[], &[], "dev = true\nprot = 1"),

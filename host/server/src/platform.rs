@@ -28,7 +28,7 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
 /// How often garbage is collected: it is a day old by then, so an hour more is nothing.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 
-/// All parts in one process, on SQLite and a local folder.
+/// All parts in one process.
 pub struct Platform {
     /// Every route of every part.
     pub router: Router,

@@ -1,3 +1,5 @@
+//! Structs that are read from JSON objects alone.
+
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};

@@ -1,3 +1,5 @@
+//! Whose a secret is, as bytes that no two bindings share.
+
 use alga_bundle::{ExtensionId, InstallId, TenantId};
 
 /// Whose secret it is.

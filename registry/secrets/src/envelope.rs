@@ -1,3 +1,5 @@
+//! A sealed secret as it is stored.
+
 use serde::{Deserialize, Serialize};
 
 /// How a secret was sealed. There is no default: an envelope that does not say is not one.

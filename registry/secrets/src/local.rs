@@ -1,3 +1,5 @@
+//! Sealing with keys of this host.
+
 use crate::{Algorithm, SealError, SecretBinding, SecretEnvelope, SecretValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

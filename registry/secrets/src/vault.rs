@@ -1,3 +1,5 @@
+//! Sealing by the transit engine of Vault and what is compatible with it.
+
 use crate::{Algorithm, SealError, SecretBinding, SecretEnvelope, SecretValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

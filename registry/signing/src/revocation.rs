@@ -70,7 +70,7 @@ pub enum RevocationError {
     )]
     Signature,
     /// Older than what is known, or too far ahead.
-    #[error("epoch {found} does not follow {current}: the next one is {} to {}", .current + 1, .current + EPOCH_STEP)]
+    #[error("epoch {found} does not follow {current}: the next one is {} to {}", .current.saturating_add(1), .current.saturating_add(EPOCH_STEP))]
     Epoch {
         /// What the list says.
         found: u64,

@@ -1,3 +1,5 @@
+//! Who signed, in the one form that is shown, stored and revoked.
+
 use crate::KeyId;
 use serde::{Serialize, Serializer};
 use std::fmt;

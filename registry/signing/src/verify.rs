@@ -1,3 +1,5 @@
+//! A release, signed and verified: the eight numbered checks, whoever signs and by whatever means.
+
 use crate::envelope::pre_authentication_encoding;
 use crate::keyless::KeylessError;
 use crate::trust::Signers;

@@ -1,3 +1,5 @@
+//! Bundles, signatures and receipts by content hash, in a folder or an S3-compatible store.
+
 use crate::StoreError;
 use alga_bundle::Digest;
 use bytes::Bytes;

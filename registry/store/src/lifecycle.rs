@@ -121,7 +121,7 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Takes an install away with its configuration and its records. The bundle stays: others may need it.
+    /// Takes an install away with its configuration, secrets and records. The bundle stays: others may need it.
     ///
     /// # Errors
     /// [`StoreError::Changed`] when it is gone already.

@@ -1,3 +1,5 @@
+//! `alga pull`: a release out of an OCI registry, by digest.
+
 use crate::files::{BUNDLE, signatures_path, write};
 use crate::oci::{RegistryArguments, Remote, reference, wait};
 use crate::outcome::{Failed, Outcome, Place};

@@ -1,3 +1,5 @@
+//! `alga push`: a release into an OCI registry.
+
 use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::oci::{Artifact, RegistryArguments, Remote, reference, wait};
 use crate::outcome::Outcome;

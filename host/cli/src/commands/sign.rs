@@ -1,3 +1,5 @@
+//! `alga sign`: by a key here, by a certificate, or what another program signed.
+
 use crate::files::{BUNDLE, KEY, read, read_bundle, signatures_path, write};
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;

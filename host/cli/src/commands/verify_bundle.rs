@@ -1,3 +1,5 @@
+//! `alga verify-bundle`: any sigstore bundle over any file.
+
 use crate::files::read;
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;

@@ -1,3 +1,5 @@
+//! Collecting by hand what is collected every hour.
+
 use super::uploads::staging_failed;
 use crate::RegistryParts;
 use crate::failure::Failure;
