@@ -145,6 +145,7 @@ fn parse<T: DeserializeOwned>(entry: Entry) -> Result<Record<T>> {
 impl From<Error> for crate::Error {
     fn from(error: Error) -> Self {
         match error {
+            Error::Denied(text) => Self::Denied(text),
             Error::InvalidInput(text) => Self::Invalid(text),
             Error::Conflict(revision) => Self::Conflict(format!("the record is at revision {revision}")),
             Error::QuotaExceeded(text) => Self::StorageFull(text),

@@ -21,6 +21,22 @@ impl EgressPattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it means this place. Label by label, never as text: `*.a.com` is not `evila.com`, not `a.com`, not `b.c.a.com`. Without a port it
+    /// means the scheme's own, 443 or 80; plain HTTP only when it says `http://`.
+    #[must_use]
+    pub fn allows(&self, is_tls: bool, host: &str, port: u16) -> bool {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("https", &self.0));
+        let (name, own_port) = match rest.split_once(':') {
+            Some((name, port)) => (name, port.parse().ok()),
+            None => (rest, Some(if scheme == "http" { 80 } else { 443 })),
+        };
+        let same_name = match name.strip_prefix("*.") {
+            Some(parent) => host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == parent),
+            None => host == name,
+        };
+        (scheme == "https") == is_tls && own_port == Some(port) && same_name
+    }
 }
 
 text_schema!(EgressPattern, "^(https?://)?(\\*\\.)?[a-z0-9.-]+(:[0-9]{1,5})?$");
@@ -71,6 +87,31 @@ impl<'de> Deserialize<'de> for EgressPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_means_its_own_host_port_and_scheme_and_nothing_that_only_looks_like_it() {
+        let allows = |pattern: &str, is_tls, host, port| pattern.parse::<EgressPattern>().unwrap().allows(is_tls, host, port);
+        assert!(allows("api.example.com", true, "api.example.com", 443));
+        assert!(allows("*.example.com", true, "api.example.com", 443));
+        assert!(allows("http://api.example.com", false, "api.example.com", 80));
+        assert!(allows("*.example.com:8443", true, "a.example.com", 8443));
+        for (pattern, is_tls, host, port) in [
+            ("api.example.com", true, "api.example.com", 8443),
+            ("api.example.com", false, "api.example.com", 443),
+            ("api.example.com", false, "api.example.com", 80),
+            ("http://api.example.com", true, "api.example.com", 443),
+            ("api.example.com", true, "api.example.com.evil", 443),
+            ("api.example.com", true, "evilapi.example.com", 443),
+            ("api.example.com", true, "a.api.example.com", 443),
+            ("api.example.com", true, "api.example.com.", 443),
+            ("*.example.com", true, "example.com", 443),
+            ("*.example.com", true, ".example.com", 443),
+            ("*.example.com", true, "a.b.example.com", 443),
+            ("*.example.com", true, "evilexample.com", 443),
+        ] {
+            assert!(!allows(pattern, is_tls, host, port), "{pattern} {host}:{port}");
+        }
+    }
 
     #[test]
     fn names_with_an_optional_port_scheme_and_first_wildcard_are_patterns_and_nothing_else_is() {

@@ -4,11 +4,13 @@ use crate::shell::{Outcome, cargo, output, root};
 use serde_json::Value;
 
 /// The floor of every crate. The guest side and the tools stand beside the house.
-const FLOORS: [(&str, u32); 15] = [
+const FLOORS: [(&str, u32); 17] = [
     ("alga-errors", 0),
     ("alga-bundle", 1),
     ("alga-engine", 2),
     ("alga-auth", 2),
+    ("alga-egress", 2),
+    ("alga-compose", 2),
     ("alga-secrets", 2),
     ("alga-signing", 2),
     ("alga-compiler", 3),

@@ -1,0 +1,157 @@
+//! Bodies with a limit, a deadline and an account. Nothing is collected: a frame comes in and goes on.
+
+use crate::metered::Idle;
+use crate::traffic::{REQUEST_BYTES, RESPONSE_BYTES};
+use crate::{Refused, Traffic};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Why a body broke off.
+pub type BodyError = Box<dyn Error + Send + Sync>;
+
+/// What is sent.
+pub struct RequestBody {
+    inner: UnsyncBoxBody<Bytes, BodyError>,
+    traffic: Traffic,
+    left_bytes: u64,
+    /// What its sender said of its length; hyper makes the header of it.
+    length: Option<u64>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(inner: UnsyncBoxBody<Bytes, BodyError>, traffic: Traffic, length: Option<u64>) -> Self {
+        Self {
+            inner,
+            traffic,
+            left_bytes: REQUEST_BYTES,
+            length,
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)?) else {
+            return Poll::Ready(None);
+        };
+        // Trailers are a guest's way to set headers after they were checked: they end here.
+        let Ok(data) = frame.into_data() else {
+            return Poll::Ready(None);
+        };
+        let bytes = data.len() as u64;
+        let Some(left) = self.left_bytes.checked_sub(bytes) else {
+            return Poll::Ready(Some(Err(Refused::TooLarge("a request's body has at most 10 MiB").into())));
+        };
+        self.left_bytes = left;
+        self.traffic.send(bytes).map_err(Refused::TooMany)?;
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.length {
+            Some(length) => SizeHint::with_exact(length),
+            None => self.inner.size_hint(),
+        }
+    }
+}
+
+/// What comes back.
+pub struct ResponseBody {
+    inner: Incoming,
+    traffic: Traffic,
+    idle: Option<Idle>,
+    left_bytes: u64,
+    between: Duration,
+    deadline: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// Room that the request took; given back with the body.
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+/// Time and room for a response's body.
+pub(crate) struct BodyTerms {
+    pub(crate) traffic: Traffic,
+    pub(crate) idle: Option<Idle>,
+    pub(crate) between: Duration,
+    pub(crate) deadline: Instant,
+    pub(crate) places: [OwnedSemaphorePermit; 2],
+}
+
+impl ResponseBody {
+    pub(crate) fn new(inner: Incoming, terms: BodyTerms) -> Self {
+        let first = terms.deadline.min(Instant::now() + terms.between);
+        Self {
+            inner,
+            traffic: terms.traffic,
+            idle: terms.idle,
+            left_bytes: RESPONSE_BYTES,
+            between: terms.between,
+            deadline: terms.deadline,
+            timer: Box::pin(sleep_until(first)),
+            _places: terms.places,
+        }
+    }
+
+    fn account(&mut self, bytes: u64) -> Result<(), Refused> {
+        if let Some(idle) = &self.idle {
+            idle.reset();
+        }
+        self.left_bytes = self
+            .left_bytes
+            .checked_sub(bytes)
+            .ok_or(Refused::TooLarge("a response's body has at most 32 MiB"))?;
+        let next = self.deadline.min(Instant::now() + self.between);
+        self.timer.as_mut().reset(next);
+        self.traffic.receive(bytes).map_err(Refused::TooMany)
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Refused;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
+                ready!(self.timer.as_mut().poll(context));
+                return Poll::Ready(Some(Err(Refused::AnswerTimeout)));
+            };
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let data = match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => data,
+                // Trailers are headers that nobody filtered: a guest has no use for them.
+                Ok(Err(_)) => return Poll::Ready(None),
+                Err(_) => return Poll::Ready(Some(Err(Refused::Protocol))),
+            };
+            let bytes = data.len() as u64;
+            if bytes == 0 {
+                continue;
+            }
+            self.account(bytes)?;
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,144 @@
+//! A request's target, read once. The name that was checked, the name that is resolved, the name in TLS and the name in `Host` are this one.
+
+use crate::Refused;
+use http::Uri;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use url::Host;
+
+/// Ports that belong to the schemes.
+const HTTPS_PORT: u16 = 443;
+const HTTP_PORT: u16 = 80;
+/// Bytes of a target: what servers usually take.
+const TARGET_BYTES: usize = 8 * 1024;
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// Whether over TLS.
+    pub is_tls: bool,
+    /// A name in lower case and in ASCII (UTS 46), without a trailing dot.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Destination {
+    /// Reads the target of a request: `https` or `http`, a name, perhaps a port.
+    ///
+    /// # Errors
+    /// [`Refused::Target`] for what is not a target, and for addresses in every spelling: whoever means an address means a machine inside.
+    pub fn of(uri: &Uri) -> Result<Self, Refused> {
+        let is_tls = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            _ => return Err(Refused::Target("the scheme is not https or http")),
+        };
+        let authority = uri.authority().ok_or(Refused::Target("there is no host"))?;
+        if authority.as_str().contains(['@', '\\', '%']) {
+            return Err(Refused::Target("the host has a user, a backslash or escapes in it"));
+        }
+        if uri.path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES) {
+            return Err(Refused::Target("path and query have more than 8192 bytes"));
+        }
+        let port = match explicit_port(authority)? {
+            Some(port) => port,
+            None if is_tls => HTTPS_PORT,
+            None => HTTP_PORT,
+        };
+        Ok(Self {
+            is_tls,
+            host: name(authority.host())?,
+            port,
+        })
+    }
+
+    /// The target with the host as it was read; what a connector resolves and a server is told.
+    pub(crate) fn uri(&self, target: Option<&PathAndQuery>) -> Result<Uri, Refused> {
+        let (scheme, own_port) = if self.is_tls {
+            (Scheme::HTTPS, HTTPS_PORT)
+        } else {
+            (Scheme::HTTP, HTTP_PORT)
+        };
+        let authority = if self.port == own_port {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        };
+        let target = target.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let built = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
+        built.map_err(|_| Refused::Target("path and query are not those of a request"))
+    }
+
+    /// The line of the manifest that would declare it.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        let scheme = if self.is_tls { "" } else { "http://" };
+        match (self.is_tls, self.port) {
+            (true, HTTPS_PORT) | (false, HTTP_PORT) => format!("{scheme}{}", self.host),
+            (_, port) => format!("{scheme}{}:{port}", self.host),
+        }
+    }
+}
+
+fn explicit_port(authority: &Authority) -> Result<Option<u16>, Refused> {
+    let refused = Refused::Target("the port is not a number from 1 to 65535");
+    // After the last `]`, if there is one, a colon begins the port, and an empty one is not one.
+    let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
+    match after_host.split_once(':') {
+        None => Ok(None),
+        Some((_, digits)) if digits.starts_with(|first: char| first.is_ascii_digit()) => match digits.parse() {
+            Ok(0) | Err(_) => Err(refused),
+            Ok(port) => Ok(Some(port)),
+        },
+        Some(_) => Err(refused),
+    }
+}
+
+fn name(host: &str) -> Result<String, Refused> {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) if name.ends_with('.') => Err(Refused::Target("the host ends with a dot")),
+        Ok(Host::Domain(name)) => Ok(name),
+        Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(Refused::Target("the host is an address, not a name")),
+        Err(_) => Err(Refused::Target("the host is not a name")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        let uri: Uri = text.parse().ok()?;
+        Destination::of(&uri).ok().map(|destination| destination.pattern())
+    }
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        assert_eq!(read("https://API.Example.com/a").as_deref(), Some("api.example.com"));
+        assert_eq!(read("https://api.example.com:443/").as_deref(), Some("api.example.com"));
+        assert_eq!(read("https://api.example.com:0443/").as_deref(), Some("api.example.com"));
+        assert_eq!(read("http://a.b:8080/").as_deref(), Some("http://a.b:8080"));
+        assert_eq!(read("https://xn--bcher-kva.example/").as_deref(), Some("xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn addresses_in_every_spelling_and_what_only_looks_like_a_host_are_refused() {
+        for text in [
+            "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0177.0.0.1/", "https://0x7f.1/", "https://0x7f000001/",
+            "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://0/", "https://127.0.0.1./", "https://a.b./", "https://allowed@evil.com/",
+            "https://a.b:0/", "https://a.b:65536/", "https://a.b:/", "https://a.b:+1/", "ftp://a.b/", "gopher://a.b/", "file:///etc/passwd",
+            "unix:/x", "data:,x", "dict://a.b/", "ws://a.b/", "https:///x", "https://%61.b/", "https://a%2eb/", "https://a\\b/", "https://a b/",
+            "https://[fe80::1%25eth0]/", "/relative", "a.b:443",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_of_other_scripts_are_digits() {
+        // `http::Uri` has ASCII hosts only; who builds a host from elsewhere meets the same rule.
+        for host in ["１２７.0.0.1", "①②⑦.0.0.1", "127。0。0。1", "0x7f.0.0.1", "017700000001"] {
+            assert!(name(host).is_err(), "{host}");
+        }
+    }
+}

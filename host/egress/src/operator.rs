@@ -1,0 +1,186 @@
+//! What the operator allows. Nobody else can: neither a guest nor a tenant reaches a setting of this file.
+
+use crate::{Destination, vet};
+use alga_bundle::EgressPattern;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// Names of metadata services and of networks that are never the internet. Their addresses are refused in any case; a name that an operator's
+/// own resolver answers differently is refused here.
+const INTERNAL_NAMES: [&str; 7] = ["internal", "local", "localhost", "localdomain", "arpa", "onion", "metadata.goog"];
+
+/// What extensions of this installation may reach at all.
+#[derive(Debug, Clone, Default)]
+pub struct OperatorPolicy {
+    allowlist: Allowlist,
+    exceptions: Vec<Exception>,
+}
+
+#[derive(Debug, Clone)]
+enum Allowlist {
+    /// Whatever manifest and tenant allow.
+    Everything,
+    /// These, of what manifest and tenant allow.
+    Only(Vec<EgressPattern>),
+}
+
+impl Default for Allowlist {
+    fn default() -> Self {
+        Self::Only(Vec::new())
+    }
+}
+
+/// A place with private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    host: String,
+    port: u16,
+    block: IpNet,
+}
+
+/// A setting that is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// In the allowlist.
+    #[error("`{0}` is not a host like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`; `*` alone allows what installs allow")]
+    Pattern(String),
+    /// In the exceptions.
+    #[error("`{0}` is not an exception like `crm.example.com:443=10.1.0.0/16`: name, port, and the addresses that are meant")]
+    Exception(String),
+}
+
+impl OperatorPolicy {
+    /// Reads the two settings, each a list with commas. An empty allowlist allows nothing; `*` allows what installs allow.
+    ///
+    /// # Errors
+    /// The first item that is not one.
+    pub fn parse(allowlist: &str, exceptions: &str) -> Result<Self, PolicyError> {
+        let items = |text: &str| -> Vec<String> {
+            let items = text.split(',').map(|item| item.trim().to_owned());
+            items.filter(|item| !item.is_empty()).collect()
+        };
+        let allowlist = match items(allowlist) {
+            only if only == ["*"] => Allowlist::Everything,
+            listed => {
+                let pattern = |item: String| item.parse().map_err(|_| PolicyError::Pattern(item));
+                Allowlist::Only(listed.into_iter().map(pattern).collect::<Result<_, _>>()?)
+            }
+        };
+        let exceptions = items(exceptions).iter().map(|item| item.parse()).collect::<Result<_, _>>()?;
+        Ok(Self { allowlist, exceptions })
+    }
+
+    /// For calls of the platform itself to a place in its configuration: that place, at whatever address.
+    #[must_use]
+    pub fn only(destination: &Destination) -> Self {
+        let any = [IpNet::from(ipnet::Ipv4Net::default()), IpNet::from(ipnet::Ipv6Net::default())];
+        let exceptions = any.map(|block| Exception {
+            host: destination.host.clone(),
+            port: destination.port,
+            block,
+        });
+        Self {
+            allowlist: Allowlist::Everything,
+            exceptions: exceptions.into(),
+        }
+    }
+
+    /// The exceptions, for the log at the start.
+    pub fn exceptions(&self) -> impl Iterator<Item = String> + '_ {
+        self.exceptions.iter().map(|exception| format!("{}:{}={}", exception.host, exception.port, exception.block))
+    }
+
+    pub(crate) fn allows(&self, destination: &Destination) -> bool {
+        let Destination { is_tls, host, port } = destination;
+        match &self.allowlist {
+            Allowlist::Everything => true,
+            Allowlist::Only(patterns) => patterns.iter().any(|pattern| pattern.allows(*is_tls, host, *port)),
+        }
+    }
+
+    /// Whether a name belongs to a network inside, and no exception says that it is meant.
+    pub(crate) fn is_internal_name(&self, host: &str, port: u16) -> bool {
+        let internal = INTERNAL_NAMES.iter().any(|name| {
+            host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        internal && !self.exceptions.iter().any(|exception| exception.host == host && exception.port == port)
+    }
+
+    /// Passes an address of the public internet, or one that is meant for this place.
+    pub(crate) fn vet(&self, host: &str, port: u16, address: IpAddr) -> Result<(), &'static str> {
+        let Err(special) = vet(address) else { return Ok(()) };
+        let meant = |exception: &&Exception| exception.host == host && exception.port == port && exception.block.contains(&address);
+        match self.exceptions.iter().find(meant) {
+            Some(exception) => {
+                tracing::info!(target: "alga::egress", host, port, %address, exception = %exception.block, "a private address is reached by the operator's exception");
+                Ok(())
+            }
+            None => Err(special.0),
+        }
+    }
+}
+
+impl FromStr for Exception {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        let refused = || PolicyError::Exception(text.to_owned());
+        let (place, block) = text.split_once('=').ok_or_else(refused)?;
+        let (host, port) = place.trim().rsplit_once(':').ok_or_else(refused)?;
+        let block = block.trim();
+        let block = block.parse().or_else(|_| block.parse::<IpAddr>().map(IpNet::from)).map_err(|_| refused())?;
+        let port: u16 = port.parse().map_err(|_| refused())?;
+        let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+        (is_name && port > 0)
+            .then(|| Self { host: host.to_owned(), port, block })
+            .ok_or_else(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str) -> Destination {
+        Destination::of(&text.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_empty_allowlist_allows_nothing_and_a_star_what_installs_allow() {
+        let somewhere = place("https://api.example.com/");
+        assert!(!OperatorPolicy::default().allows(&somewhere));
+        assert!(!OperatorPolicy::parse(" , ", "").unwrap().allows(&somewhere));
+        assert!(OperatorPolicy::parse("*", "").unwrap().allows(&somewhere));
+        let listed = OperatorPolicy::parse("*.example.com, b.example.org:8443", "").unwrap();
+        assert!(listed.allows(&somewhere) && !listed.allows(&place("https://example.com/")));
+        assert!(OperatorPolicy::parse("*,a.b", "").is_err() && OperatorPolicy::parse("10.0.0.1", "").is_err());
+    }
+
+    #[test]
+    fn an_exception_is_for_one_name_one_port_and_its_addresses() {
+        let policy = OperatorPolicy::parse("*", "crm.example.com:443=10.1.0.0/16, one.example.com:80=127.0.0.1").unwrap();
+        assert_eq!(policy.vet("crm.example.com", 443, "10.1.2.3".parse().unwrap()), Ok(()));
+        for (host, port, address) in [
+            ("crm.example.com", 443, "10.2.0.1"),
+            ("crm.example.com", 8443, "10.1.2.3"),
+            ("evil.example.com", 443, "10.1.2.3"),
+            ("one.example.com", 80, "127.0.0.2"),
+        ] {
+            assert!(policy.vet(host, port, address.parse().unwrap()).is_err(), "{host}:{port} {address}");
+        }
+        for bad in ["crm.example.com=10.0.0.0/8", "crm:443", "c:0=10.0.0.1", "C:1=10.0.0.1", "c:1=x", "=1.1.1.1", ":1=1.1.1.1"] {
+            assert!(OperatorPolicy::parse("*", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_networks_inside_are_refused_unless_they_are_meant() {
+        let policy = OperatorPolicy::parse("*", "crm.internal:443=10.1.0.0/16").unwrap();
+        for name in ["metadata.google.internal", "localhost", "a.localhost", "printer.local", "x.arpa", "metadata.goog", "x.onion"] {
+            assert!(policy.is_internal_name(name, 443), "{name}");
+        }
+        assert!(!policy.is_internal_name("crm.internal", 443) && policy.is_internal_name("crm.internal", 80));
+        assert!(!policy.is_internal_name("notlocal", 443) && !policy.is_internal_name("api.example.com", 443));
+    }
+}

@@ -1,0 +1,303 @@
+//! The order in which a request is sent.
+
+use crate::body::{BodyTerms, RequestBody, ResponseBody};
+use crate::dial::{CONNECT_TIMEOUT, Dial};
+use crate::headers::{HEADER_BYTES, HEADERS, head_bytes, inward, outward};
+use crate::metered::Idle;
+use crate::traffic::REQUEST_BYTES;
+use crate::{BodyError, Destination, OperatorPolicy, Refused, Resolve, Traffic};
+use alga_bundle::{EgressPattern, InstallId, TenantId};
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use moka::sync::Cache;
+use rustls::client::Resumption;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+/// How long a connection is kept for the next request.
+const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+/// Connections kept for one origin of one install.
+const IDLE_CONNECTIONS: usize = 4;
+/// Requests of one install at the same time, in this process.
+const REQUESTS_AT_ONCE: usize = 64;
+/// Installs whose connections are kept.
+const CALLERS: u64 = 10_000;
+/// How long the connections of an install that calls nobody are kept.
+const IDLE_CALLER: Duration = Duration::from_secs(120);
+/// Sessions of TLS that are remembered for one install: never for two of them.
+const TLS_SESSIONS: usize = 16;
+/// Bytes that hyper holds of a response's head.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Between the parts of an answer, unless the guest wants less.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whose request it is. Connections are never shared between two callers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// An extension.
+    Install(TenantId, InstallId),
+    /// The platform itself, for an extension.
+    Platform,
+}
+
+/// How long to wait; each is cut by the deadline.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the connection.
+    pub connect: Duration,
+    /// For the answer's head.
+    pub answer: Duration,
+    /// Between the parts of its body.
+    pub between: Duration,
+    /// When everything must be over.
+    pub deadline: Instant,
+}
+
+impl Patience {
+    /// As long as there is time.
+    #[must_use]
+    pub fn until(deadline: std::time::Instant) -> Self {
+        Self {
+            connect: CONNECT_TIMEOUT,
+            answer: ANSWER_TIMEOUT,
+            between: ANSWER_TIMEOUT,
+            deadline: deadline.into(),
+        }
+    }
+}
+
+/// What the way out is made of.
+pub struct EgressParts {
+    /// What the operator allows.
+    pub operator: OperatorPolicy,
+    /// Who knows addresses.
+    pub resolver: Arc<dyn Resolve>,
+    /// Authorities that are believed beside those that browsers believe, in DER.
+    pub authorities: Vec<Vec<u8>>,
+}
+
+/// The way out. One for a process.
+pub struct Egress {
+    operator: Arc<OperatorPolicy>,
+    resolver: Arc<dyn Resolve>,
+    tls: ClientConfig,
+    callers: Cache<Caller, Arc<Connections>>,
+}
+
+struct Connections {
+    client: Client<HttpsConnector<Dial>, RequestBody>,
+    places: Arc<Semaphore>,
+}
+
+/// A destination that somebody may reach. There is no other way to make one than to ask.
+#[derive(Debug, Clone)]
+pub struct Permitted {
+    caller: Caller,
+    destination: Destination,
+}
+
+impl Permitted {
+    /// Where.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+}
+
+impl Egress {
+    /// A way out that is not connected to anything yet.
+    ///
+    /// # Errors
+    /// When an authority is not a certificate, or TLS cannot be set up.
+    pub fn new(parts: EgressParts) -> Result<Self, rustls::Error> {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+        };
+        for authority in parts.authorities {
+            roots.add(CertificateDer::from(authority))?;
+        }
+        for exception in parts.operator.exceptions() {
+            tracing::warn!(target: "alga::egress", exception, "extensions may reach private addresses here");
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let callers = Cache::builder().max_capacity(CALLERS).time_to_idle(IDLE_CALLER).build();
+        Ok(Self {
+            operator: Arc::new(parts.operator),
+            resolver: parts.resolver,
+            tls,
+            callers,
+        })
+    }
+
+    /// Whether an extension may reach this: 1. a target, 2. the manifest declares it, 3. the tenant allows it, 4. the operator does.
+    ///
+    /// # Errors
+    /// Whose line to change.
+    pub fn permit(
+        &self,
+        caller: Caller,
+        uri: &Uri,
+        declared: &[EgressPattern],
+        allowed: &BTreeSet<EgressPattern>,
+    ) -> Result<Permitted, Refused> {
+        // 1.
+        let destination = Destination::of(uri)?;
+        let Destination { is_tls, host, port } = &destination;
+        let allows = |pattern: &EgressPattern| pattern.allows(*is_tls, host, *port);
+        // 2.
+        if !declared.iter().any(allows) {
+            return Err(Refused::Undeclared(destination.pattern()));
+        }
+        // 3.
+        if !allowed.iter().any(allows) {
+            return Err(Refused::NotAllowed(destination.pattern()));
+        }
+        // 4.
+        self.permit_operator(caller, destination)
+    }
+
+    /// Whether the platform itself may reach this. For destinations that only the operator chooses.
+    ///
+    /// # Errors
+    /// When it is no target, or the operator's policy does not have it.
+    pub fn permit_platform(&self, uri: &Uri) -> Result<Permitted, Refused> {
+        self.permit_operator(Caller::Platform, Destination::of(uri)?)
+    }
+
+    fn permit_operator(&self, caller: Caller, destination: Destination) -> Result<Permitted, Refused> {
+        if self.operator.is_internal_name(&destination.host, destination.port) {
+            return Err(Refused::InternalName(destination.host));
+        }
+        if !self.operator.allows(&destination) {
+            return Err(Refused::NotOperated(destination.pattern()));
+        }
+        Ok(Permitted { caller, destination })
+    }
+
+    /// Sends: 1. the request as it may be, 2. room, 3. connection and head in time, 4. the answer as it may be, its body under its limits.
+    ///
+    /// # Errors
+    /// Why nothing was sent, or no answer is taken.
+    pub async fn send(
+        &self,
+        permitted: &Permitted,
+        request: Request<UnsyncBoxBody<Bytes, BodyError>>,
+        traffic: &Traffic,
+        patience: Patience,
+    ) -> Result<Response<ResponseBody>, Refused> {
+        // 1.
+        let request = prepared(&permitted.destination, request, traffic)?;
+        // 2.
+        let connections = self.connections(&permitted.caller);
+        let place = Arc::clone(&connections.places).try_acquire_owned();
+        let place = place.map_err(|_| Refused::TooMany("an install has at most 64 requests under way"))?;
+        let places = [traffic.begin()?, place];
+        let sent = head_bytes(request.headers()) + request.uri().path_and_query().map_or(0, |target| target.as_str().len() as u64);
+        traffic.send(sent).map_err(Refused::TooMany)?;
+        // 3.
+        let patient = patience.connect.saturating_add(patience.answer);
+        let until = patience.deadline.min(Instant::now() + patient);
+        let answer = timeout(until.saturating_duration_since(Instant::now()), connections.client.request(request)).await;
+        let answer = answer.map_err(|_| Refused::AnswerTimeout)?.map_err(|error| failed(&error))?;
+        // 4.
+        let (mut head, body) = answer.into_parts();
+        traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;
+        inward(&mut head.headers)?;
+        let terms = BodyTerms {
+            traffic: traffic.clone(),
+            idle: head.extensions.remove::<Idle>(),
+            between: patience.between,
+            deadline: patience.deadline,
+            places,
+        };
+        Ok(Response::from_parts(head, ResponseBody::new(body, terms)))
+    }
+
+    fn connections(&self, caller: &Caller) -> Arc<Connections> {
+        self.callers.get_with_by_ref(caller, || {
+            let mut tls = self.tls.clone();
+            tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
+            let dial = Dial::new(Arc::clone(&self.operator), Arc::clone(&self.resolver));
+            let connector = HttpsConnectorBuilder::new()
+                .with_tls_config(tls)
+                .https_or_http()
+                .enable_http1()
+                .enable_http2()
+                .wrap_connector(dial);
+            Arc::new(Connections {
+                client: client(connector),
+                places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+            })
+        })
+    }
+}
+
+fn client(connector: HttpsConnector<Dial>) -> Client<HttpsConnector<Dial>, RequestBody> {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .http1_max_headers(HEADERS)
+        .http1_max_buf_size(READ_BUFFER_BYTES)
+        .http2_max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
+        .build(connector)
+}
+
+/// The request as it goes out: target, headers and length are ours, the rest is the guest's.
+fn prepared(
+    destination: &Destination,
+    request: Request<UnsyncBoxBody<Bytes, BodyError>>,
+    traffic: &Traffic,
+) -> Result<Request<RequestBody>, Refused> {
+    let (mut head, body) = request.into_parts();
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Refused::Target("CONNECT and TRACE are not sent"));
+    }
+    let length = outward(&mut head.headers)?;
+    if length.is_some_and(|length| length > REQUEST_BYTES) {
+        return Err(Refused::TooLarge("a request's body has at most 10 MiB"));
+    }
+    let body = RequestBody::new(body, traffic.clone(), length);
+    let mut request = Request::new(body);
+    *request.uri_mut() = destination.uri(head.uri.path_and_query())?;
+    *request.method_mut() = head.method;
+    *request.headers_mut() = head.headers;
+    Ok(request)
+}
+
+/// What went wrong, from the innermost error that says it.
+fn failed(error: &ClientError) -> Refused {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<Refused>() {
+            return refused.clone();
+        }
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Refused::Tls(tls.to_string());
+        }
+        // An `io::Error` hides what it was made of from `source`.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    if error.is_connect() {
+        return Refused::Connection("the other side refused".to_owned());
+    }
+    Refused::Protocol
+}

@@ -1,0 +1,76 @@
+//! What one execution has sent and received, and may.
+
+use crate::Refused;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes of one request's body: what a request to an extension may have.
+pub(crate) const REQUEST_BYTES: u64 = 10 * 1024 * 1024;
+/// Bytes of one response's body. It is streamed: the host holds a frame of it.
+pub(crate) const RESPONSE_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes in each direction in one execution.
+const EXECUTION_BYTES: u64 = 64 * 1024 * 1024;
+/// Requests of one execution.
+const REQUESTS: u64 = 64;
+/// Requests of one execution at the same time.
+const AT_ONCE: usize = 8;
+
+/// The account of one execution, shared by everything that sends for it.
+#[derive(Debug, Clone)]
+pub struct Traffic(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    sent_bytes: AtomicU64,
+    received_bytes: AtomicU64,
+    requests: AtomicU64,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self(Arc::new(Counts {
+            sent_bytes: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }))
+    }
+}
+
+impl Traffic {
+    /// Bytes of bodies and heads that were sent.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.0.sent_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of bodies and heads that were received.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.0.received_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Room for one more request, until what it answers is dropped.
+    pub(crate) fn begin(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        if self.0.requests.fetch_add(1, Ordering::Relaxed) >= REQUESTS {
+            return Err(Refused::TooMany("an execution sends at most 64 requests"));
+        }
+        let place = Arc::clone(&self.0.places).try_acquire_owned();
+        place.map_err(|_| Refused::TooMany("an execution has at most 8 requests under way"))
+    }
+
+    pub(crate) fn send(&self, bytes: u64) -> Result<(), &'static str> {
+        add(&self.0.sent_bytes, bytes, "an execution sends at most 64 MiB")
+    }
+
+    pub(crate) fn receive(&self, bytes: u64) -> Result<(), &'static str> {
+        add(&self.0.received_bytes, bytes, "an execution receives at most 64 MiB")
+    }
+}
+
+fn add(counter: &AtomicU64, bytes: u64, rule: &'static str) -> Result<(), &'static str> {
+    let total = counter.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+    if total > EXECUTION_BYTES { Err(rule) } else { Ok(()) }
+}

@@ -1,0 +1,263 @@
+//! Origins that answer, and origins that misbehave.
+
+use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
+use alga_egress::{Egress, Patience, Refused, Traffic};
+use http::{Method, Request, Version};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// A way out to one origin on loopback.
+struct Way {
+    egress: Egress,
+    pattern: String,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Way {
+    async fn to<F: Future<Output = ()> + Send + 'static>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
+        let (port, connections) = listen(serve).await;
+        let exceptions = format!("api.example.com:{port}=127.0.0.1");
+        Self {
+            egress: egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![]),
+            pattern: format!("http://api.example.com:{port}"),
+            connections,
+        }
+    }
+
+    /// An origin that answers every request with these bytes, whatever it is, once its head is there.
+    async fn saying(answer: impl Into<Vec<u8>>) -> Self {
+        let answer = Arc::new(answer.into());
+        Self::to(move |mut stream| {
+            let answer = Arc::clone(&answer);
+            async move {
+                let mut head = [0; 4096];
+                while stream.read(&mut head).await.is_ok_and(|read| read > 0) {
+                    if stream.write_all(&answer).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    async fn get(&self) -> Result<String, Refused> {
+        text(send(&self.egress, &[&self.pattern], &format!("{}/", self.pattern)).await?).await
+    }
+
+    async fn get_with(&self, patience: Patience, traffic: &Traffic) -> Result<String, Refused> {
+        let request = get(&format!("{}/", self.pattern));
+        text(send_as(&self.egress, install("acme"), &[&self.pattern], request, patience, traffic).await?).await
+    }
+}
+
+async fn echo(request: Request<Incoming>) -> Result<hyper::Response<String>, Infallible> {
+    let seen = format!("{:?} {} {:?}", request.version(), request.uri(), request.headers());
+    let body = request.into_body().collect().await.map(|body| body.to_bytes().len());
+    Ok(hyper::Response::new(format!("{seen} {body:?}")))
+}
+
+#[tokio::test]
+async fn an_origin_sees_one_host_one_length_and_a_path() {
+    let (sender, mut heads) = mpsc::unbounded_channel();
+    let way = Way::to(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            let mut bytes = vec![0; 16 * 1024];
+            let read = stream.read(&mut bytes).await.unwrap();
+            sender.send(String::from_utf8_lossy(&bytes[..read]).into_owned()).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nset-cookie: a=b\r\nconnection: x-y\r\nx-y: 1\r\nx-z: 2\r\n\r\n").await.unwrap();
+        }
+    })
+    .await;
+    let request = Request::post(format!("{}/a?b=c", way.pattern))
+        .header("host", "evil.example.com")
+        .header("expect", "100-continue")
+        .header("connection", "x-auth")
+        .header("x-auth", "smuggled")
+        .header("transfer-encoding", "chunked")
+        .header("content-length", "5")
+        .header("accept", "text/plain");
+    let request = request.body(full(b"hello".to_vec())).unwrap();
+    let response = send_as(&way.egress, install("acme"), &[&way.pattern], request, soon(), &Traffic::default()).await.unwrap();
+    let names: Vec<_> = response.headers().keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["content-length", "x-z"]);
+    let head = heads.recv().await.unwrap().to_lowercase();
+    assert!(head.starts_with("post /a?b=c http/1.1\r\n") && head.contains("accept: text/plain"), "{head}");
+    let host = way.pattern.strip_prefix("http://").unwrap();
+    assert!(head.contains(&format!("host: {host}\r\n")), "{head}");
+    assert_eq!((head.matches("host:").count(), head.matches("content-length:").count()), (1, 1), "{head}");
+    for forbidden in ["evil", "expect", "smuggled", "chunked", "connection:"] {
+        assert!(!head.contains(forbidden), "{forbidden}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_answers_and_nobody_follows_them() {
+    let (canary, reached) = listen(|stream| async move { drop(stream) }).await;
+    for status in [300, 301, 302, 303, 307, 308] {
+        let way = Way::saying(format!("HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{canary}/\r\ncontent-length: 0\r\n\r\n")).await;
+        let response = send(&way.egress, &[&way.pattern], &way.pattern).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+    assert_eq!(reached.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_by_its_install_and_by_nobody_else() {
+    let way = Way::to(|stream| async move {
+        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(echo)).await.ok();
+    })
+    .await;
+    for _ in 0..5 {
+        way.get().await.unwrap();
+    }
+    assert_eq!(way.connections.load(Ordering::SeqCst), 1);
+    let other = send_as(&way.egress, install("other"), &[&way.pattern], get(&way.pattern), soon(), &Traffic::default()).await;
+    text(other.unwrap()).await.unwrap();
+    assert_eq!(way.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_certificate = authority.self_signed(&key).unwrap();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let own_key = rcgen::KeyPair::generate().unwrap();
+    let own = rcgen::CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap().signed_by(&own_key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.der().clone()], rustls_pki_types::PrivatePkcs8KeyDer::from(own_key.serialize_der()).into())
+        .unwrap();
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let (port, _) = listen(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(echo)).await.ok();
+        }
+    })
+    .await;
+    let exceptions = format!("api.example.com:{port}=127.0.0.1,other.example.com:{port}=127.0.0.1");
+    let way = |authorities| egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, authorities);
+    let believed = way(vec![authority_certificate.der().to_vec()]);
+    let declared = [format!("api.example.com:{port}"), format!("other.example.com:{port}")];
+    let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
+    let response = send(&believed, &declared, &format!("https://api.example.com:{port}/x")).await.unwrap();
+    assert_eq!(response.version(), Version::HTTP_2);
+    let seen = text(response).await.unwrap();
+    assert!(seen.contains(&format!("https://api.example.com:{port}/x")), "{seen}");
+    let wrong_name = send(&believed, &declared, &format!("https://other.example.com:{port}/")).await.err();
+    assert!(matches!(wrong_name, Some(Refused::Tls(_))), "{wrong_name:?}");
+    let stranger = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/")).await.err();
+    assert!(matches!(stranger, Some(Refused::Tls(_))), "{stranger:?}");
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
+    let many: String = (0..1_000_000).map(|number| format!("x-{number}: 1\r\n")).collect();
+    for (what, answer) in [
+        ("a million headers", format!("HTTP/1.1 200 OK\r\n{many}\r\n")),
+        ("101 headers", format!("HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n", (0..100).map(|number| format!("x-{number}: 1\r\n")).collect::<String>())),
+        ("40 KiB of headers", format!("HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(40 * 1024))),
+        ("a header without end", format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(10 * 1024 * 1024))),
+        ("interim answers without end", "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000_000)),
+        ("no HTTP", "SSH-2.0-OpenSSH\r\n".into()),
+        ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into()),
+    ] {
+        let refused = Way::saying(answer).await.get().await.err();
+        assert!(matches!(refused, Some(Refused::Protocol | Refused::TooLarge(_))), "{what}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_without_end_end_at_their_limit() {
+    let endless = |head: &'static str, part: Vec<u8>| {
+        let part = Arc::new(part);
+        Way::to(move |mut stream: TcpStream| {
+            let part = Arc::clone(&part);
+            async move {
+                let mut request = [0; 4096];
+                stream.read(&mut request).await.ok();
+                stream.write_all(head.as_bytes()).await.ok();
+                while stream.write_all(&part).await.is_ok() {}
+            }
+        })
+    };
+    let mut chunk = b"10000\r\n".to_vec();
+    chunk.extend(vec![b'a'; 0x10000]);
+    chunk.extend(b"\r\n");
+    let traffic = Traffic::default();
+    let chunks = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", chunk).await;
+    let refused = chunks.get_with(soon(), &traffic).await.err();
+    assert!(matches!(refused, Some(Refused::TooLarge(_))), "{refused:?}");
+    assert!((32 * 1024 * 1024..33 * 1024 * 1024).contains(&traffic.received_bytes()), "{}", traffic.received_bytes());
+    let extensions = format!("1;{}\r\na\r\n", "x".repeat(60_000)).into_bytes();
+    let refused = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", extensions).await.get().await.err();
+    assert!(matches!(refused, Some(Refused::Protocol)), "{refused:?}");
+    let said = endless("HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n", vec![b'a'; 65536]).await.get().await.err();
+    assert!(matches!(said, Some(Refused::TooLarge(_))), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_deadline_cuts_heads_and_bodies_that_do_not_come() {
+    let in_a_moment = || Patience::until((Instant::now() + Duration::from_millis(50)).into_std());
+    let silent = Way::to(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
+    let refused = silent.await.get_with(in_a_moment(), &Traffic::default()).await.err();
+    assert!(matches!(refused, Some(Refused::AnswerTimeout)), "{refused:?}");
+    let stuck = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").await;
+    let refused = stuck.get_with(in_a_moment(), &Traffic::default()).await.err();
+    assert!(matches!(refused, Some(Refused::AnswerTimeout)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
+    let way = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let traffic = Traffic::default();
+    for _ in 0..64 {
+        way.get_with(soon(), &traffic).await.unwrap();
+    }
+    assert!(matches!(way.get_with(soon(), &traffic).await.err(), Some(Refused::TooMany(_))));
+    assert!(traffic.sent_bytes() > 0 && traffic.received_bytes() >= 128);
+    let large = Request::post(&way.pattern).body(full(vec![0; 10 * 1024 * 1024 + 1])).unwrap();
+    let refused = send_as(&way.egress, install("acme"), &[&way.pattern], large, soon(), &Traffic::default()).await.err();
+    assert!(matches!(refused, Some(Refused::TooLarge(_))), "{refused:?}");
+    // Held answers are requests under way.
+    let (busy, mut held) = (Traffic::default(), Vec::new());
+    for _ in 0..8 {
+        held.push(send_as(&way.egress, install("acme"), &[&way.pattern], get(&way.pattern), soon(), &busy).await.unwrap());
+    }
+    let refused = send_as(&way.egress, install("acme"), &[&way.pattern], get(&way.pattern), soon(), &busy).await.err();
+    assert!(matches!(refused, Some(Refused::TooMany(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn methods_that_make_tunnels_or_echo_headers_are_not_sent() {
+    let way = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    for method in [Method::CONNECT, Method::TRACE] {
+        let request = Request::builder().method(method).uri(&way.pattern).body(full(vec![])).unwrap();
+        let refused = send_as(&way.egress, install("acme"), &[&way.pattern], request, soon(), &Traffic::default()).await.err();
+        assert!(matches!(refused, Some(Refused::Target(_))), "{refused:?}");
+    }
+    assert_eq!(way.connections.load(Ordering::SeqCst), 0);
+}

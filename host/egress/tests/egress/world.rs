@@ -1,0 +1,101 @@
+//! A way out with a resolver whose answers are a test's, and origins on loopback.
+
+use alga_bundle::EgressPattern;
+use alga_egress::{Caller, Egress, EgressParts, OperatorPolicy, Patience, Refused, Resolve, ResolveFuture, ResponseBody, Traffic};
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Empty, Full};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+/// Answers with the next of its lists, the last one for ever, and counts the questions.
+pub(crate) struct Script {
+    answers: Mutex<Vec<Vec<IpAddr>>>,
+    pub(crate) questions: AtomicUsize,
+}
+
+impl Script {
+    pub(crate) fn new(answers: &[&[&str]]) -> Arc<Self> {
+        let addresses = |list: &&[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
+        Arc::new(Self {
+            answers: Mutex::new(answers.iter().rev().map(addresses).collect()),
+            questions: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Resolve for Script {
+    fn resolve<'a>(&'a self, _: &'a str) -> ResolveFuture<'a> {
+        self.questions.fetch_add(1, Ordering::SeqCst);
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() };
+        Box::pin(std::future::ready(Ok(answer)))
+    }
+}
+
+pub(crate) fn egress(resolver: Arc<Script>, allowlist: &str, exceptions: &str, authorities: Vec<Vec<u8>>) -> Egress {
+    Egress::new(EgressParts {
+        operator: OperatorPolicy::parse(allowlist, exceptions).unwrap(),
+        resolver,
+        authorities,
+    })
+    .unwrap()
+}
+
+pub(crate) fn install(name: &str) -> Caller {
+    Caller::Install(name.parse().unwrap(), format!("i-{name}").parse().unwrap())
+}
+
+pub(crate) fn soon() -> Patience {
+    Patience::until((Instant::now() + Duration::from_secs(20)).into_std())
+}
+
+pub(crate) fn get(uri: &str) -> Request<Empty<Bytes>> {
+    Request::get(uri).body(Empty::new()).unwrap()
+}
+
+/// Sends as an install that declares and allows these hosts.
+pub(crate) async fn send_as(egress: &Egress, caller: Caller, declared: &[&str], request: Request<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static>, patience: Patience, traffic: &Traffic) -> Result<Response<ResponseBody>, Refused> {
+    let declared: Vec<EgressPattern> = declared.iter().map(|text| text.parse().unwrap()).collect();
+    let allowed: BTreeSet<EgressPattern> = declared.iter().cloned().collect();
+    let uri: Uri = request.uri().clone();
+    let permitted = egress.permit(caller, &uri, &declared, &allowed)?;
+    let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+    egress.send(&permitted, request, traffic, patience).await
+}
+
+pub(crate) async fn send(egress: &Egress, declared: &[&str], uri: &str) -> Result<Response<ResponseBody>, Refused> {
+    send_as(egress, install("acme"), declared, get(uri), soon(), &Traffic::default()).await
+}
+
+pub(crate) fn full(bytes: Vec<u8>) -> Full<Bytes> {
+    Full::new(bytes.into())
+}
+
+pub(crate) async fn text(response: Response<ResponseBody>) -> Result<String, Refused> {
+    let bytes = response.into_body().collect().await?.to_bytes();
+    Ok(String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// A listener on loopback that counts who connects, and gives each to `serve`.
+pub(crate) async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (u16, Arc<AtomicUsize>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(serve(stream));
+        }
+    });
+    (port, connections)
+}
