@@ -26,9 +26,9 @@ const RANDOM_BYTES: u64 = 64 * 1024;
 /// Bytes of a set of headers in the host's memory.
 const FIELDS_BYTES: usize = 32 * 1024;
 /// Bytes that a guest may write to a body in one call.
-const BODY_CHUNK_BYTES: usize = 64 * 1024;
+pub(crate) const BODY_CHUNK_BYTES: usize = 64 * 1024;
 
-const fn interface(name: &'static str, promise: &'static str) -> Capability {
+pub(crate) const fn interface(name: &'static str, promise: &'static str) -> Capability {
     Capability {
         name: "",
         interface: name,
@@ -228,6 +228,11 @@ pub(crate) struct Hooks;
 /// Shared by all executions: nothing is allocated for the filter.
 static FORBIDDEN: LazyLock<ForbiddenHeaderFilter> = LazyLock::new(|| Arc::new(is_forbidden));
 
+/// The headers that no guest sets or sees.
+pub(crate) fn forbidden_header_filter() -> ForbiddenHeaderFilter {
+    Arc::clone(&FORBIDDEN)
+}
+
 fn is_forbidden(name: &HeaderName) -> bool {
     DEFAULT_FORBIDDEN_HEADERS.contains(name)
 }
@@ -241,10 +246,10 @@ impl WasiHttpHooks for Hooks {
     }
 
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        Arc::clone(&FORBIDDEN)
+        forbidden_header_filter()
     }
 
-    /// `wasi:http/outgoing-handler` is not linked, so no guest gets here; if one did, nothing is sent.
+    /// These hooks are those of `wasi:http/types`, which sends nothing; `fetch` has its own.
     fn send_request(
         &mut self,
         _: Request<WasiBody>,

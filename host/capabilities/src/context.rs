@@ -1,6 +1,6 @@
 //! `alga:context`: who and what an execution is for. Answers from the [`Permit`], so every answer is as true as the permit.
 
-use crate::{Host, Permit, Trigger};
+use crate::{Beginning, Host, Permit, Surroundings, Trigger};
 use alga_bundle::Capability;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,16 +19,23 @@ pub(crate) const CAPABILITY: Capability = Capability {
 };
 
 /// Nothing is needed from outside.
-pub(crate) type Service = ();
+#[derive(Clone)]
+pub(crate) struct Service;
+
+impl Service {
+    pub(crate) fn new(_: &Surroundings) -> Self {
+        Self
+    }
+}
 
 pub(crate) struct State {
     permit: Arc<Permit>,
 }
 
 impl State {
-    pub(crate) fn begin(permit: &Arc<Permit>, (): &Service) -> Self {
+    pub(crate) fn begin(beginning: &Beginning<'_>, _: &Service) -> Self {
         Self {
-            permit: Arc::clone(permit),
+            permit: Arc::clone(beginning.permit),
         }
     }
 }

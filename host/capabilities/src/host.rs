@@ -1,7 +1,11 @@
 //! What is in the store of an execution.
 
 use crate::ambient::Ambient;
-use crate::{GrantSet, LogRecord, Permit, Services, States, ambient, link_granted};
+use crate::attachments::Attachments;
+use crate::journal::Journal;
+use crate::surroundings::Beginning;
+use crate::{GrantSet, LogRecord, Permit, Release, Services, States, ambient, link_granted, stdio};
+use alga_egress::Traffic;
 use alga_engine::{Engine, Limited, StoreLimiter};
 use std::sync::Arc;
 use wasmtime::component::{Linker, ResourceTable};
@@ -19,6 +23,8 @@ pub struct Host {
     pub(crate) table: ResourceTable,
     pub(crate) ambient: Ambient,
     pub(crate) states: States,
+    pub(crate) journal: Journal,
+    traffic: Traffic,
     host_calls: u64,
 }
 
@@ -31,7 +37,11 @@ pub struct Accounting {
     pub host_calls: u64,
     /// Whether it was refused memory.
     pub refused_memory: bool,
-    /// What it logged.
+    /// Bytes sent to other hosts.
+    pub egress_bytes: u64,
+    /// Bytes received from other hosts.
+    pub ingress_bytes: u64,
+    /// What was written down of it.
     pub log: Vec<LogRecord>,
     /// Log records that were not kept.
     pub log_dropped: u64,
@@ -40,14 +50,25 @@ pub struct Accounting {
 impl Host {
     /// The data for one execution.
     #[must_use]
-    pub fn new(permit: &Arc<Permit>, services: &Services) -> Self {
+    pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services) -> Self {
+        let (journal, traffic) = (Journal::default(), Traffic::default());
+        let beginning = Beginning {
+            permit,
+            release,
+            journal: &journal,
+            traffic: &traffic,
+            attachments: &Attachments::default(),
+        };
+        let states = States::begin(&beginning, services);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_HANDLES);
         Self {
             limiter: StoreLimiter::new(permit.memory_bytes),
             table,
             ambient: Ambient::new(),
-            states: States::begin(permit, services),
+            states,
+            journal,
+            traffic,
             host_calls: 0,
         }
     }
@@ -78,11 +99,13 @@ impl Host {
     /// What was used. Takes the log with it.
     #[must_use]
     pub fn account(&mut self) -> Accounting {
-        let (log, log_dropped) = self.states.log.take();
+        let (log, log_dropped) = self.journal.take();
         Accounting {
             memory_peak_bytes: self.limiter.peak_bytes(),
             host_calls: self.host_calls,
             refused_memory: self.limiter.has_refused(),
+            egress_bytes: self.traffic.sent_bytes(),
+            ingress_bytes: self.traffic.received_bytes(),
             log,
             log_dropped,
         }
@@ -102,6 +125,7 @@ impl Limited for Host {
 pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine.wasmtime());
     ambient::link(&mut linker)?;
+    stdio::link(&mut linker)?;
     link_granted(&mut linker, grants)?;
     Ok(linker)
 }

@@ -7,30 +7,53 @@
 //! # The life of a capability
 //! | step | how often | what |
 //! |---|---|---|
-//! | `Service` | once for a process | what it needs from outside: a store, a sink. The composition root makes it |
+//! | `Service::new` | once for a process | takes what it needs of the [`Surroundings`] that the composition root gives |
 //! | `link` | once for a set of grants | puts its functions into a linker. Called for granted capabilities only: deny by absence |
-//! | `State::begin` | once for an execution | from the [`Permit`]; never blocks |
+//! | `State::begin` | once for an execution | from the [`Permit`] and the [`Release`]; never blocks |
 //!
 //! A capability that is linked has its state, because a store has the states of all and `link` is given the function that finds it. A state
 //! that is not linked cannot be reached by the guest: nothing in its component leads there.
 
 mod ambient;
+mod attachments;
+mod clients;
 mod context;
+mod fetch;
 mod grants;
 mod host;
+mod invoicing;
+mod journal;
 mod log;
+mod metrics;
 mod permit;
+mod platform;
+mod psa;
+mod release;
+mod reveal;
+mod secret_source;
+mod secrets;
+mod services;
+mod stdio;
 mod storage;
+mod surroundings;
+mod ui_proxy;
+mod user;
 
 pub use grants::{GrantSet, UnknownCapability};
 pub use host::{Accounting, Host, new_linker};
-pub use log::{Level, LogRecord};
-pub use permit::{Identity, Permit, Trigger};
-pub use storage::{
-    Backend, BackendError, BoxFuture, Page, PutRequest, Record, Scope, StorageService, limits as storage_limits,
-};
+pub use journal::{Level, LogRecord, Source};
+pub use metrics::MetricRegistry;
+pub use permit::{Identity, Permit, Trigger, User, UserKind};
+pub use platform::{Platform, PlatformError};
+pub use release::Release;
+pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
+pub use storage::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope, limits as storage_limits};
+pub use surroundings::Surroundings;
+
+pub(crate) use surroundings::Beginning;
 
 use alga_bundle::Capability;
+use std::sync::LazyLock;
 use wasmtime::component::Linker;
 
 /// Registers capabilities: everything that is known of them by name is made here.
@@ -39,26 +62,38 @@ macro_rules! capabilities {
         /// Every capability, in the order of the bits of a [`GrantSet`], then what is ambient.
         #[must_use]
         pub fn known() -> &'static [Capability] {
-            static KNOWN: &[Capability] = &[
-                $($module::CAPABILITY,)+
-                ambient::INTERFACES[0], ambient::INTERFACES[1], ambient::INTERFACES[2], ambient::INTERFACES[3],
-                ambient::INTERFACES[4], ambient::INTERFACES[5], ambient::INTERFACES[6], ambient::INTERFACES[7],
-                ambient::INTERFACES[8],
-            ];
-            KNOWN
+            static KNOWN: LazyLock<Vec<Capability>> = LazyLock::new(|| {
+                let granted = [$($module::CAPABILITY),+];
+                granted.into_iter().chain(ambient::INTERFACES).chain(stdio::INTERFACES).collect()
+            });
+            &KNOWN
         }
 
-        /// What the capabilities need from outside, made once by the composition root.
-        #[expect(missing_docs, reason = "each field is the service of the module of its name")]
+        /// Every capability with the name of its module, after which its guest and its cases are named.
+        #[must_use]
+        pub fn modules() -> &'static [(&'static str, Capability)] {
+            const MODULES: &[(&str, Capability)] = &[$((stringify!($module), $module::CAPABILITY)),+];
+            MODULES
+        }
+
+        /// What the capabilities took of their [`Surroundings`].
         #[derive(Clone)]
-        pub struct Services { $(pub $module: $module::Service,)+ }
+        pub struct Services { $($module: $module::Service,)+ }
+
+        impl Services {
+            /// Every capability takes what it needs.
+            #[must_use]
+            pub fn new(surroundings: &Surroundings) -> Self {
+                Self { $($module: $module::Service::new(surroundings),)+ }
+            }
+        }
 
         /// The state of every capability in one store.
         pub(crate) struct States { $(pub(crate) $module: $module::State,)+ }
 
         impl States {
-            fn begin(permit: &std::sync::Arc<Permit>, services: &Services) -> Self {
-                Self { $($module: $module::State::begin(permit, &services.$module),)+ }
+            fn begin(beginning: &Beginning<'_>, services: &Services) -> Self {
+                Self { $($module: $module::State::begin(beginning, &services.$module),)+ }
             }
         }
 
@@ -75,5 +110,14 @@ macro_rules! capabilities {
 capabilities! {
     context,
     log,
+    metrics,
+    user,
     storage,
+    fetch,
+    secrets,
+    reveal,
+    ui_proxy,
+    clients,
+    services,
+    invoicing,
 }

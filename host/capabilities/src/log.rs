@@ -1,9 +1,11 @@
-//! `alga:log`: records of an execution. Bounded here, kept in the store, and handed out with the outcome, so that a guest that logs
-//! without end costs what one that logs a little costs.
+//! `alga:log`: records of an execution, into its [`Journal`](crate::journal::Journal). An install that logs faster than its rate is told so,
+//! and its records are counted, not kept: a log is a shared disk.
 
-use crate::{Host, Permit};
-use alga_bundle::Capability;
-use serde::Serialize;
+use crate::journal::{Journal, Level, Source};
+use crate::{Beginning, Host, Surroundings};
+use alga_bundle::{Capability, InstallId};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -16,109 +18,50 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:log/logger",
     version: (1, 0, 0),
     granted_by_default: true,
-    promise: "level, message and fields into the execution's log; bounded in number and size",
+    promise: "level, message and fields into the execution's log; bounded in number, size and rate",
 };
 
-/// Records of one execution. wit/deps/alga-log promises these limits.
-const RECORDS: usize = 256;
-/// Bytes of text in one record.
-const RECORD_BYTES: usize = 8 * 1024;
-/// Bytes of text in one execution: what the host may have to hold for each that runs.
-const EXECUTION_BYTES: usize = 256 * 1024;
-/// Fields of one record.
-const FIELDS: usize = 32;
+/// Records of one install in a second, after a burst of twice as many. wit/deps/alga-log promises it.
+const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_999);
+/// Installs after which those that are quiet are forgotten.
+const REMEMBERED: usize = 10_000;
 
-/// How much a record matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
+#[derive(Clone)]
+pub(crate) struct Service {
+    rate: Arc<DefaultKeyedRateLimiter<InstallId>>,
 }
 
-/// A record as the host keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogRecord {
-    /// Its level.
-    pub level: Level,
-    /// Its message. Text of a stranger: escape it wherever it is shown.
-    pub message: String,
-    /// Its fields, likewise.
-    pub fields: Vec<(String, String)>,
-    /// Whether something was cut.
-    pub is_cut: bool,
+impl Service {
+    pub(crate) fn new(_: &Surroundings) -> Self {
+        let burst = RECORDS_PER_SECOND.saturating_add(RECORDS_PER_SECOND.get());
+        let quota = Quota::per_second(RECORDS_PER_SECOND).allow_burst(burst);
+        Self {
+            rate: Arc::new(DefaultKeyedRateLimiter::keyed(quota)),
+        }
+    }
 }
-
-/// Records leave with the outcome; nothing is needed from outside.
-pub(crate) type Service = ();
 
 pub(crate) struct State {
-    records: Vec<LogRecord>,
-    bytes: usize,
-    dropped: u64,
+    journal: Journal,
+    service: Service,
+    install: InstallId,
 }
 
 impl State {
-    pub(crate) fn begin(_: &Arc<Permit>, (): &Service) -> Self {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
         Self {
-            records: Vec::new(),
-            bytes: 0,
-            dropped: 0,
+            journal: beginning.journal.clone(),
+            service: service.clone(),
+            install: beginning.permit.identity.install.clone(),
         }
     }
 
-    /// The records and the number of those that were not kept.
-    pub(crate) fn take(&mut self) -> (Vec<LogRecord>, u64) {
-        (std::mem::take(&mut self.records), self.dropped)
-    }
-
-    fn accept(&mut self, level: Level, message: &str, fields: &[logger::Field]) -> Result<(), logger::Error> {
-        let left = EXECUTION_BYTES.saturating_sub(self.bytes);
-        if self.records.len() >= RECORDS || left == 0 {
-            self.dropped += 1;
-            return Err(logger::Error::BudgetExhausted);
+    fn is_too_fast(&self) -> bool {
+        let rate = &self.service.rate;
+        if rate.len() > REMEMBERED {
+            rate.retain_recent();
         }
-        let mut room = Room {
-            bytes: RECORD_BYTES.min(left),
-            was_short: fields.len() > FIELDS,
-        };
-        let message = room.fit(message);
-        let mut kept = Vec::with_capacity(fields.len().min(FIELDS));
-        kept.extend(
-            fields
-                .iter()
-                .take(FIELDS)
-                .map(|field| (room.fit(&field.name), room.fit(&field.value))),
-        );
-        self.bytes += RECORD_BYTES.min(left).saturating_sub(room.bytes);
-        self.records.push(LogRecord {
-            level,
-            message,
-            fields: kept,
-            is_cut: room.was_short,
-        });
-        Ok(())
-    }
-}
-
-/// Bytes that are left for text.
-struct Room {
-    bytes: usize,
-    was_short: bool,
-}
-
-impl Room {
-    /// A copy of what fits: the guest's own buffer may be far larger than what is kept of it.
-    fn fit(&mut self, text: &str) -> String {
-        let kept = text
-            .get(..text.floor_char_boundary(self.bytes.min(text.len())))
-            .unwrap_or_default();
-        self.was_short |= kept.len() < text.len();
-        self.bytes -= kept.len();
-        kept.to_owned()
+        rate.check_key(&self.install).is_err()
     }
 }
 
@@ -128,45 +71,47 @@ pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State
 
 impl logger::Host for State {
     fn emit(&mut self, level: logger::Level, message: String, fields: Vec<logger::Field>) -> Result<(), logger::Error> {
+        if self.is_too_fast() {
+            self.journal.drop_one();
+            return Err(logger::Error::RateLimited);
+        }
         let level = match level {
             logger::Level::Debug => Level::Debug,
             logger::Level::Info => Level::Info,
             logger::Level::Warn => Level::Warn,
             logger::Level::Error => Level::Error,
         };
-        self.accept(level, &message, &fields)
+        let fields = fields.iter().map(|field| (field.name.as_str(), field.value.as_str()));
+        let written = self.journal.write(Source::Log, level, &message, fields);
+        written.map_err(|_| logger::Error::BudgetExhausted)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn state() -> State {
-        State {
-            records: Vec::new(),
-            bytes: 0,
-            dropped: 0,
-        }
-    }
+    use logger::Host as _;
 
     #[test]
-    fn a_long_record_is_cut_at_a_character_and_says_so() {
-        let mut state = state();
-        state.accept(Level::Info, &"é".repeat(RECORD_BYTES), &[]).unwrap();
-        let (records, _) = state.take();
-        assert_eq!(records[0].message.len(), RECORD_BYTES);
-        assert!(records[0].is_cut);
-    }
-
-    #[test]
-    fn a_million_records_cost_no_more_than_the_budget() {
-        let mut state = state();
-        for _ in 0..1_000_000 {
-            state.accept(Level::Info, &"x".repeat(2_000), &[]).ok();
+    fn an_install_that_logs_in_every_execution_is_slowed_down_and_its_neighbour_is_not() {
+        let quota = Quota::per_second(RECORDS_PER_SECOND);
+        let service = Service {
+            rate: Arc::new(DefaultKeyedRateLimiter::keyed(quota)),
+        };
+        let state = |install: &str| State {
+            journal: Journal::default(),
+            service: service.clone(),
+            install: install.parse().unwrap(),
+        };
+        let mut refused = 0;
+        for _ in 0..100 {
+            let mut flood = state("i-1");
+            for _ in 0..100 {
+                let answer = flood.emit(logger::Level::Info, String::new(), Vec::new());
+                refused += usize::from(matches!(answer, Err(logger::Error::RateLimited)));
+            }
         }
-        let (records, dropped) = state.take();
-        assert!(records.iter().map(|record| record.message.len()).sum::<usize>() <= EXECUTION_BYTES);
-        assert_eq!(records.len() as u64 + dropped, 1_000_000);
+        assert!(refused > 0);
+        assert!(state("i-2").emit(logger::Level::Info, String::new(), Vec::new()).is_ok());
     }
 }

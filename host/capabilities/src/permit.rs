@@ -1,6 +1,6 @@
 use crate::GrantSet;
-use alga_bundle::{ExtensionId, InstallId, RequestId, TenantId, VersionId};
-use std::collections::BTreeMap;
+use alga_bundle::{EgressPattern, ExtensionId, InstallId, RequestId, TenantId, VersionId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +31,29 @@ pub enum Trigger {
     Event(String),
 }
 
+/// What kind of user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UserKind {
+    /// Works for the tenant.
+    #[default]
+    Internal,
+    /// Is a customer of the tenant.
+    Client,
+}
+
+/// The user whose request it is, as the gateway established it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "wit/deps/alga-user/user.wit documents them")]
+pub struct User {
+    pub id: String,
+    pub email: String,
+    pub name: String,
+    pub kind: UserKind,
+    pub client_id: Option<String>,
+    pub client_name: Option<String>,
+    pub additional_fields: BTreeMap<String, String>,
+}
+
 /// The permission to execute once. Whoever made one has checked token, install and limits; the layers below need nothing else.
 #[derive(Debug)]
 pub struct Permit {
@@ -40,8 +63,12 @@ pub struct Permit {
     pub trigger: Trigger,
     /// The install's configuration, without secrets.
     pub config: Arc<BTreeMap<String, String>>,
+    /// Whose request it is; none when a schedule or an event started it.
+    pub user: Option<User>,
     /// What is granted.
     pub grants: GrantSet,
+    /// The hosts that the tenant allows, of those that the manifest declares.
+    pub egress: Arc<BTreeSet<EgressPattern>>,
     /// Bytes of memory for the guest.
     pub memory_bytes: usize,
     /// When it must be over.

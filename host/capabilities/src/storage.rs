@@ -1,8 +1,8 @@
 //! `alga:storage`: keys and values of an install. This file checks what a guest says against the promises of
 //! `wit/deps/alga-storage/storage.wit`; a [`Backend`] keeps the records and counts them.
 
-use crate::{Host, Permit};
-use alga_bundle::{Capability, InstallId, TenantId};
+use crate::{Beginning, Host, Release, Surroundings};
+use alga_bundle::Capability;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -10,7 +10,7 @@ mod backend;
 mod cursor;
 pub mod limits;
 
-pub use backend::{Backend, BackendError, BoxFuture, Page, PutRequest, Record, Scope};
+pub use backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
 
 wasmtime::component::bindgen!({
     path: "../../wit",
@@ -25,33 +25,59 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:storage/kv",
     version: (1, 0, 0),
     granted_by_default: false,
-    promise: "key/value records of the install: get, put (if-revision, create-only, time to live), delete, list",
+    promise: "key/value records of the install: get, put (if-revision, create-only, time to live), delete, list, batches",
 };
 
-/// What storage needs from outside.
 #[derive(Clone)]
-pub struct StorageService {
-    /// Where records are kept.
-    pub backend: Arc<dyn Backend>,
-    /// Authenticates cursors; the same for all processes of a fleet.
-    pub cursor_key: [u8; 32],
+pub(crate) struct Service {
+    backend: Arc<dyn Backend>,
+    cursor_key: [u8; 32],
 }
 
-pub(crate) type Service = StorageService;
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            backend: Arc::clone(&surroundings.records),
+            cursor_key: surroundings.cursor_key,
+        }
+    }
+}
 
 pub(crate) struct State {
     scope: Scope,
-    service: StorageService,
+    release: Arc<Release>,
+    service: Service,
 }
 
 impl State {
-    pub(crate) fn begin(permit: &Arc<Permit>, service: &Service) -> Self {
-        let (tenant, install): (TenantId, InstallId) =
-            (permit.identity.tenant.clone(), permit.identity.install.clone());
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        let identity = &beginning.permit.identity;
         Self {
-            scope: Scope { tenant, install },
+            scope: Scope {
+                tenant: identity.tenant.clone(),
+                install: identity.install.clone(),
+            },
+            release: Arc::clone(beginning.release),
             service: service.clone(),
         }
+    }
+
+    /// A write that keeps every promise that can be checked without the store.
+    fn checked(&self, namespace: &str, key: String, value: Vec<u8>, options: kv::PutOptions) -> Result<PutRequest, kv::Error> {
+        limits::check_key(&key)?;
+        limits::check_value(&value, &options.metadata)?;
+        limits::check_ttl(options.ttl_seconds)?;
+        if let Some(schema) = self.release.schema(namespace) {
+            let misfit = |reason| kv::Error::InvalidInput(format!("the value does not fit the schema of its namespace: {reason}"));
+            schema.check(&value).map_err(misfit)?;
+        }
+        Ok(PutRequest {
+            key,
+            value,
+            metadata: options.metadata,
+            if_revision: options.if_revision,
+            ttl_seconds: options.ttl_seconds,
+        })
     }
 }
 
@@ -75,17 +101,39 @@ impl kv::Host for State {
         options: kv::PutOptions,
     ) -> Result<u64, kv::Error> {
         limits::check_namespace(&namespace)?;
-        limits::check_key(&key)?;
-        limits::check_value(&value, &options.metadata)?;
-        limits::check_ttl(options.ttl_seconds)?;
-        let request = PutRequest {
-            key,
-            value,
-            metadata: options.metadata,
-            if_revision: options.if_revision,
-            ttl_seconds: options.ttl_seconds,
-        };
+        let request = self.checked(&namespace, key, value, options)?;
         Ok(self.service.backend.put(&self.scope, &namespace, request).await?)
+    }
+
+    async fn get_many(&mut self, namespace: String, keys: Vec<String>) -> Result<Vec<Option<kv::Entry>>, kv::Error> {
+        limits::check_namespace(&namespace)?;
+        limits::check_batch(keys.len(), 0)?;
+        for key in &keys {
+            limits::check_key(key)?;
+        }
+        let records = self.service.backend.get_many(&self.scope, &namespace, &keys).await?;
+        Ok(records.into_iter().map(|record| record.map(kv::Entry::from)).collect())
+    }
+
+    async fn put_many(&mut self, namespace: String, items: Vec<kv::Item>) -> Result<Vec<u64>, kv::Error> {
+        limits::check_namespace(&namespace)?;
+        let bytes = items.iter().map(|item| item.key.len() + item.value.len() + item.options.metadata.len()).sum();
+        limits::check_batch(items.len(), bytes)?;
+        limits::check_different(items.iter().map(|item| item.key.as_str()))?;
+        let checked = |item: kv::Item| self.checked(&namespace, item.key, item.value, item.options);
+        let requests = items.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.service.backend.put_many(&self.scope, &namespace, requests).await?)
+    }
+
+    async fn usage_of(&mut self, namespace: String) -> Result<kv::Usage, kv::Error> {
+        limits::check_namespace(&namespace)?;
+        let used = self.service.backend.usage(&self.scope, &namespace).await?;
+        Ok(kv::Usage {
+            keys: used.keys,
+            keys_limit: limits::KEYS,
+            bytes: used.bytes,
+            bytes_limit: limits::NAMESPACE_BYTES,
+        })
     }
 
     async fn delete(&mut self, namespace: String, key: String, if_revision: Option<u64>) -> Result<bool, kv::Error> {

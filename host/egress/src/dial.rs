@@ -69,6 +69,10 @@ impl Dial {
     }
 
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Refused> {
+        let pinned = self.operator.pinned(host, port);
+        if !pinned.is_empty() {
+            return Ok(pinned);
+        }
         // 2.
         if self.questions.check().is_err() {
             return Err(Refused::TooMany("an install asks for at most 120 names in a minute"));

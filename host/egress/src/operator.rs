@@ -31,12 +31,14 @@ impl Default for Allowlist {
     }
 }
 
-/// A place with private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`.
+/// A place with private addresses that extensions may reach. `crm.example.com:443=10.1.0.0/16`: the name is resolved, and these addresses are meant.
+/// `crm.example.com:443=10.1.2.3`: this is its address, and nobody is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
     host: String,
     port: u16,
     block: IpNet,
+    is_pinned: bool,
 }
 
 /// A setting that is not one.
@@ -79,6 +81,7 @@ impl OperatorPolicy {
             host: destination.host.clone(),
             port: destination.port,
             block,
+            is_pinned: false,
         });
         Self {
             allowlist: Allowlist::Everything,
@@ -107,6 +110,12 @@ impl OperatorPolicy {
         internal && !self.exceptions.iter().any(|exception| exception.host == host && exception.port == port)
     }
 
+    /// The addresses that the operator says a place has, if it says any.
+    pub(crate) fn pinned(&self, host: &str, port: u16) -> Vec<IpAddr> {
+        let pins = self.exceptions.iter().filter(|exception| exception.is_pinned && exception.host == host && exception.port == port);
+        pins.map(|exception| exception.block.addr()).collect()
+    }
+
     /// Passes an address of the public internet, or one that is meant for this place.
     pub(crate) fn vet(&self, host: &str, port: u16, address: IpAddr) -> Result<(), &'static str> {
         let Err(special) = vet(address) else { return Ok(()) };
@@ -129,11 +138,13 @@ impl FromStr for Exception {
         let (place, block) = text.split_once('=').ok_or_else(refused)?;
         let (host, port) = place.trim().rsplit_once(':').ok_or_else(refused)?;
         let block = block.trim();
-        let block = block.parse().or_else(|_| block.parse::<IpAddr>().map(IpNet::from)).map_err(|_| refused())?;
+        let address = block.parse::<IpAddr>();
+        let is_pinned = address.is_ok();
+        let block = address.map(IpNet::from).or_else(|_| block.parse()).map_err(|_| refused())?;
         let port: u16 = port.parse().map_err(|_| refused())?;
         let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
         (is_name && port > 0)
-            .then(|| Self { host: host.to_owned(), port, block })
+            .then(|| Self { host: host.to_owned(), port, block, is_pinned })
             .ok_or_else(refused)
     }
 }

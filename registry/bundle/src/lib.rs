@@ -17,6 +17,7 @@ mod path;
 mod proof;
 mod strict_json;
 mod text_schema;
+mod value_schema;
 
 pub use archive::{ArchiveError, pack, unpack, unpack_foreign};
 pub use bundle::{Bundle, BundleError};
@@ -28,12 +29,13 @@ pub use id::{ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
 pub use manifest::{
     Api, ConfigField, ConfigType, ConfigValue, EgressPattern, Endpoint, EndpointAccess, EventSubscription,
     ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,
-    PublisherName, SecretField, Ui, UiType, manifest_schema,
+    NamespaceField, ProxyRoute, PublisherName, SecretField, Ui, UiType, manifest_schema,
 };
 pub use object::{Object, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
 pub use strict_json::JsonError;
+pub use value_schema::ValueSchema;
 
 /// The version of an extension: semantic versioning 2.0.0.
 pub type Version = semver::Version;

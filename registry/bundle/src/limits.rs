@@ -24,6 +24,10 @@ pub const PATH_SEGMENTS: usize = 16;
 pub const JSON_DEPTH: usize = 64;
 /// Initial bytes of one linear memory of a component; the same as the largest that the engine ever gives.
 pub const INITIAL_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of the JSON Schema of a namespace.
+pub const SCHEMA_BYTES: usize = 16 * 1024;
+/// Schemas inside of each other.
+pub const SCHEMA_DEPTH: usize = 12;
 /// Endpoints of an extension.
 pub const ENDPOINTS: usize = 256;
 /// Characters of ids.

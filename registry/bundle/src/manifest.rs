@@ -21,7 +21,7 @@ mod schema;
 pub use egress::EgressPattern;
 pub use fields::{
     Api, ConfigField, ConfigType, ConfigValue, Endpoint, EndpointAccess, EventSubscription, ManifestLimits, MenuHook,
-    Method, Metric, MetricType, SecretField, Ui, UiType,
+    Method, Metric, MetricType, NamespaceField, ProxyRoute, SecretField, Ui, UiType,
 };
 pub use names::{ExtensionName, PublisherName};
 pub use schema::manifest_schema;
@@ -74,6 +74,12 @@ pub struct Manifest {
     /// Secrets that an install sets; the extension attaches them to its calls.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretField>,
+    /// Namespaces whose values have a schema. Others need no declaration.
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<NamespaceField>,
+    /// Routes of the product that the extension calls.
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
+    pub ui_proxy: Vec<ProxyRoute>,
     /// Configuration that an install may set.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigField>,

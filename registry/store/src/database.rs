@@ -9,17 +9,18 @@ use std::time::{Duration, SystemTime};
 
 /// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
 /// new programs work side by side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
     (4, "trust", include_str!("../migrations/0004_trust.sql")),
     (5, "claims", include_str!("../migrations/0005_claims.sql")),
     (6, "install terms", include_str!("../migrations/0006_install_terms.sql")),
+    (7, "sweeping", include_str!("../migrations/0007_sweeping.sql")),
 ];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 3] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         100_001,
         "row-level security",
@@ -34,6 +35,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 3] = [
         100_003,
         "row-level security of secrets",
         include_str!("../migrations/postgres/100003_secrets_row_level_security.sql"),
+    ),
+    (
+        100_004,
+        "sweeping",
+        include_str!("../migrations/postgres/100004_sweeping.sql"),
     ),
 ];
 
@@ -148,6 +154,17 @@ impl Database {
             Kind::Sqlite => Ok(Reader::Connection(self.pool.acquire().await?)),
             Kind::Postgres => Ok(Reader::Transaction(self.begin_as(tenant).await?)),
         }
+    }
+
+    /// Every tenant that has an install: for the operator's own work across tenants, one after the other.
+    pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        if self.kind == Kind::Postgres {
+            sqlx::query("SELECT set_config('alga.tenant', '*', true)").execute(&mut *transaction).await?;
+        }
+        let rows = sqlx::query("SELECT DISTINCT tenant_id FROM tenant_extension_install ORDER BY tenant_id").fetch_all(&mut *transaction).await?;
+        let tenant = |row: &sqlx::any::AnyRow| row.try_get::<String, _>("tenant_id")?.parse().map_err(StoreError::row);
+        rows.iter().map(tenant).collect()
     }
 
     /// Whether the database answers.

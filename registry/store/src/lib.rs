@@ -34,7 +34,7 @@ pub use database::Database;
 pub use error::StoreError;
 pub use garbage::{BundleClaim, CLAIM_GRACE, Collected, collect_garbage};
 pub use installs::{Install, InstallStatus, InstallTerms, NewInstall};
-pub use records::{RecordError, RecordLimits, RecordPage, RecordWrite, Records, StoredRecord};
+pub use records::{RecordError, RecordLimits, RecordPage, RecordUsage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
 pub use staging::{Appending, StagedUpload, Staging, StagingError, UPLOAD_LIFE};
 pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionStatus, VersionSummary};

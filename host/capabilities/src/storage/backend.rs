@@ -45,6 +45,15 @@ pub struct Page {
     pub has_more: bool,
 }
 
+/// What a namespace holds: what has expired or was deleted counts as a key until it is swept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NamespaceUsage {
+    /// Keys.
+    pub keys: u64,
+    /// Bytes of keys, values and metadata.
+    pub bytes: u64,
+}
+
 /// Why a backend did not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
@@ -96,4 +105,23 @@ pub trait Backend: Send + Sync {
         after: Option<&'a str>,
         limit: u32,
     ) -> BoxFuture<'a, Result<Page, BackendError>>;
+
+    /// Reads several records, each as [`get`](Self::get) does, in the order of the keys.
+    fn get_many<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<Record>>, BackendError>>;
+
+    /// Writes several records of different keys, all or none, and answers their revisions in the same order.
+    fn put_many<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        requests: Vec<PutRequest>,
+    ) -> BoxFuture<'a, Result<Vec<u64>, BackendError>>;
+
+    /// What a namespace holds.
+    fn usage<'a>(&'a self, scope: &'a Scope, namespace: &'a str) -> BoxFuture<'a, Result<NamespaceUsage, BackendError>>;
 }

@@ -19,6 +19,10 @@ pub const KEYS: u64 = 5_120;
 pub const NAMESPACE_BYTES: u64 = 256 * 1024 * 1024;
 /// Seconds that a record with a time to live may live.
 pub const TTL_SECONDS: RangeInclusive<u32> = 60..=30 * 24 * 60 * 60;
+/// Items of a batch.
+const BATCH_ITEMS: usize = 20;
+/// Bytes of a batch: keys, values and metadata.
+const BATCH_BYTES: usize = 512 * 1024;
 /// Records of a page when the guest does not say.
 const LIST_DEFAULT: u32 = 25;
 /// Records of a page at the most.
@@ -62,4 +66,15 @@ pub(super) fn check_list_limit(limit: Option<u32>) -> Result<u32, Error> {
     let limit = limit.unwrap_or(LIST_DEFAULT);
     check((1..=LIST_MAXIMUM).contains(&limit), "a page has 1 to 100 records")?;
     Ok(limit)
+}
+
+pub(super) fn check_batch(items: usize, bytes: usize) -> Result<(), Error> {
+    check((1..=BATCH_ITEMS).contains(&items), "a batch has 1 to 20 items")?;
+    check(bytes <= BATCH_BYTES, "a batch has at most 524288 bytes")
+}
+
+pub(super) fn check_different<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut keys = keys;
+    check(keys.all(|key| seen.insert(key)), "the keys of a batch are different")
 }

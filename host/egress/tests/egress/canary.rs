@@ -44,7 +44,7 @@ async fn a_resolver_that_changes_its_mind_is_asked_once_and_what_it_said_is_what
     let (port, connections) = canary().await;
     let pattern = format!("http://canary.example.com:{port}");
     // The first answer is one that is allowed, an address of this machine that nobody listens on; the canary comes second.
-    let exceptions = format!("canary.example.com:{port}=127.9.9.9");
+    let exceptions = format!("canary.example.com:{port}=127.9.9.9/32");
     for round in 0..10_000_u32 {
         let script = Script::new(&[&["127.9.9.9"], &["127.0.0.1"]]);
         let egress = egress(std::sync::Arc::clone(&script), "*", &exceptions, vec![]);

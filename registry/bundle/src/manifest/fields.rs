@@ -160,6 +160,32 @@ pub struct SecretField {
     pub required: bool,
 }
 
+/// A namespace of the extension's records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamespaceField {
+    /// Its name.
+    pub namespace: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The JSON Schema (2020-12, without references and conditions) that its values have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
+}
+
+/// A route of the product. The extension names it; it never says a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxyRoute {
+    /// Its name.
+    pub name: String,
+    /// Its method.
+    pub method: Method,
+    /// Its path at the product; a segment `:name` takes a parameter.
+    pub path: String,
+}
+
 /// A topic that the extension listens to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

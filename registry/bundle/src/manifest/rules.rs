@@ -107,6 +107,13 @@ fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut 
         .iter()
         .enumerate()
         .map(|named| ("optionalCapabilities", named));
+    for (index, name) in manifest.optional_capabilities.iter().enumerate() {
+        let is_default = |capability: &&Capability| capability.granted_by_default && capability.name == name.as_str();
+        if known.iter().any(|capability| is_default(&capability)) {
+            let path = format!("$.optionalCapabilities[{index}]");
+            problems.add(path, format!("every install has `{name}`"), "move it to `capabilities`, or leave it out");
+        }
+    }
     let mut seen = BTreeSet::new();
     for (list, (index, name)) in required.chain(optional) {
         let path = format!("$.{list}[{index}]");
@@ -169,7 +176,7 @@ fn check_endpoints(endpoints: &[Endpoint], problems: &mut Problems) {
     }
 }
 
-fn path_is_a_route(path: &str) -> bool {
+pub(in crate::manifest) fn path_is_a_route(path: &str) -> bool {
     let Some(rest) = path.strip_prefix('/') else {
         return false;
     };

@@ -12,6 +12,13 @@ const KNOWN: &[Capability] = &[
         promise: "",
     },
     Capability {
+        name: "cap:http.fetch",
+        interface: "wasi:http/outgoing-handler",
+        version: (0, 2, 12),
+        granted_by_default: false,
+        promise: "",
+    },
+    Capability {
         name: "cap:log.emit",
         interface: "alga:log/logger",
         version: (1, 0, 0),

@@ -2,6 +2,7 @@
 
 use crate::shell::{Outcome, root};
 use std::fs;
+use std::path::Path;
 
 /// Tables whose rows are a tenant's.
 const TENANTS: [&str; 5] = [
@@ -14,8 +15,15 @@ const TENANTS: [&str; 5] = [
 const STARTS: [&str; 4] = ["SELECT ", "UPDATE ", "DELETE ", "INSERT "];
 
 pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
-    for entry in fs::read_dir(root().join("registry/store/src"))?.flatten() {
+    check_folder(&root().join("registry/store/src"), problems)
+}
+
+fn check_folder(folder: &Path, problems: &mut Vec<String>) -> Outcome {
+    for entry in fs::read_dir(folder)?.flatten() {
         let path = entry.path();
+        if path.is_dir() {
+            check_folder(&path, problems)?;
+        }
         if path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }

@@ -1,7 +1,8 @@
 //! Rules of the lists of named things: configuration, secrets, hosts, events, places in the user interface, assets, metrics.
 
 use super::Problems;
-use crate::EntryPath;
+use crate::manifest::rules::path_is_a_route;
+use crate::{EntryPath, ValueSchema};
 use crate::manifest::{Endpoint, EventSubscription, Manifest, SecretField};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -21,6 +22,8 @@ pub(super) fn check(manifest: &Manifest, problems: &mut Problems) {
     check_ui(manifest, problems);
     check_files(manifest, problems);
     check_labels(manifest, problems);
+    check_routes(manifest, problems);
+    check_namespaces(manifest, problems);
 }
 
 /// Every list is short, every name in it has the form of its list, and none is there twice.
@@ -48,6 +51,9 @@ fn check_names(manifest: &Manifest, problems: &mut Problems) {
         metric,
         problems,
     );
+    let namespaces = manifest.storage.iter().map(|field| &field.namespace);
+    names(namespaces, "storage", ".namespace", key, problems);
+    names(manifest.ui_proxy.iter().map(|route| &route.name), "uiProxy", ".name", key, problems);
     let pattern = |_: u8| true;
     names(
         manifest.egress.iter().map(super::super::EgressPattern::as_str),
@@ -106,6 +112,31 @@ fn check_config_defaults(manifest: &Manifest, problems: &mut Problems) {
                 format!("$.config[{index}].default"),
                 "the default is not of the key's type",
                 "correct the one or the other",
+            );
+        }
+    }
+}
+
+fn check_routes(manifest: &Manifest, problems: &mut Problems) {
+    for (index, route) in manifest.ui_proxy.iter().enumerate() {
+        if !path_is_a_route(&route.path) || route.path == "/" {
+            problems.add(
+                format!("$.uiProxy[{index}].path"),
+                format!("`{}` is not a route of the product", route.path.escape_default()),
+                "write it like `/api/tickets/:id`",
+            );
+        }
+    }
+}
+
+fn check_namespaces(manifest: &Manifest, problems: &mut Problems) {
+    for (index, field) in manifest.storage.iter().enumerate() {
+        let Some(schema) = &field.schema else { continue };
+        if let Some(problem) = ValueSchema::of(schema).problem() {
+            problems.add(
+                format!("$.storage[{index}].schema"),
+                problem.chars().take(500).collect::<String>(),
+                "correct the schema",
             );
         }
     }
@@ -190,6 +221,8 @@ fn check_labels(manifest: &Manifest, problems: &mut Problems) {
         let distinct: BTreeSet<_> = metric.labels.iter().collect();
         let is_label = |label: &String| {
             (1..=64).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                // `le` belongs to histograms, what begins with `alga_` or `__` to the host and the scraper.
+                && label != "le" && !label.starts_with("alga_") && !label.starts_with("__")
         };
         if metric.labels.len() > LABELS || distinct.len() < metric.labels.len() || !metric.labels.iter().all(is_label) {
             problems.add(

@@ -1,0 +1,175 @@
+//! Secrets that an execution has attached to its requests. The guest's request carries a mark; the secret takes its place on the way out, and
+//! only towards a host that the secret is bound to.
+//!
+//! A mark is a header's value with the flag `sensitive`, which nothing in a guest's reach sets: a value that a guest writes by itself is never one,
+//! whatever its text.
+
+use alga_bundle::EgressPattern;
+use alga_egress::Destination;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zeroize::Zeroizing;
+
+/// Attachments of one execution: each holds a copy of its secret.
+const ATTACHMENTS: usize = 64;
+/// Bytes of a secret that fits into a header.
+const VALUE_BYTES: usize = 8 * 1024;
+const MARK: &str = "alga-secret-";
+
+/// What stands before a secret in its header.
+pub(crate) enum Form<'a> {
+    Raw,
+    Bearer,
+    Basic(&'a str),
+}
+
+/// Why a secret was not attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unattachable(pub(crate) &'static str);
+
+/// The secrets that requests of one execution carry.
+#[derive(Clone, Default)]
+pub(crate) struct Attachments(Arc<Mutex<Vec<Attached>>>);
+
+struct Attached {
+    name: String,
+    value: HeaderValue,
+    hosts: Vec<EgressPattern>,
+}
+
+impl Attachments {
+    /// Keeps a secret for its header and answers the mark for it.
+    pub(crate) fn keep(&self, name: &str, secret: &[u8], form: &Form<'_>, hosts: &[EgressPattern]) -> Result<HeaderValue, Unattachable> {
+        let value = value_of(secret, form)?;
+        let mut kept = self.kept();
+        if kept.len() >= ATTACHMENTS {
+            return Err(Unattachable("an execution attaches at most 64 secrets"));
+        }
+        let mark = format!("{MARK}{}", kept.len());
+        kept.push(Attached {
+            name: name.to_owned(),
+            value,
+            hosts: hosts.to_vec(),
+        });
+        let mut mark = HeaderValue::from_str(&mark).map_err(|_| Unattachable("the mark is no header"))?;
+        mark.set_sensitive(true);
+        Ok(mark)
+    }
+
+    /// Puts secrets in the place of their marks.
+    ///
+    /// The error is the name of a secret that is not bound to this destination; then nothing may be sent.
+    pub(crate) fn reveal_to(&self, destination: &Destination, headers: &mut HeaderMap) -> Result<(), String> {
+        if headers.values().all(|value| !value.is_sensitive()) {
+            return Ok(());
+        }
+        let kept = self.kept();
+        let Destination { is_tls, host, port } = destination;
+        for value in headers.values_mut().filter(|value| value.is_sensitive()) {
+            let attached = index_of(value).and_then(|index| kept.get(index));
+            let attached = attached.ok_or("a mark without a secret")?;
+            if !attached.hosts.iter().any(|pattern| pattern.allows(*is_tls, host, *port)) {
+                return Err(attached.name.clone());
+            }
+            *value = attached.value.clone();
+        }
+        Ok(())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Attached>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn index_of(mark: &HeaderValue) -> Option<usize> {
+    mark.to_str().ok()?.strip_prefix(MARK)?.parse().ok()
+}
+
+/// The header's value, in memory that is wiped when the last copy of it goes.
+fn value_of(secret: &[u8], form: &Form<'_>) -> Result<HeaderValue, Unattachable> {
+    if secret.len() > VALUE_BYTES {
+        return Err(Unattachable("a secret in a header has at most 8192 bytes"));
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(VALUE_BYTES * 2));
+    match form {
+        Form::Raw => bytes.extend_from_slice(secret),
+        Form::Bearer => {
+            bytes.extend_from_slice(b"Bearer ");
+            bytes.extend_from_slice(secret);
+        }
+        Form::Basic(user) => {
+            if user.len() > 256 || user.contains(':') {
+                return Err(Unattachable("a user name has at most 256 bytes and no colon"));
+            }
+            let mut pair = Zeroizing::new(Vec::with_capacity(user.len() + 1 + secret.len()));
+            pair.extend_from_slice(user.as_bytes());
+            pair.push(b':');
+            pair.extend_from_slice(secret);
+            let encoded = Zeroizing::new(STANDARD.encode(pair.as_slice()));
+            bytes.extend_from_slice(b"Basic ");
+            bytes.extend_from_slice(encoded.as_bytes());
+        }
+    }
+    let value = HeaderValue::from_maybe_shared(Bytes::from_owner(Wiped(bytes)));
+    let mut value = value.map_err(|_| Unattachable("the secret has bytes that a header cannot carry"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::header::AUTHORIZATION;
+
+    fn destination(uri: &str) -> Destination {
+        Destination::of(&uri.parse().unwrap()).unwrap()
+    }
+
+    fn with(value: HeaderValue) -> HeaderMap {
+        HeaderMap::from_iter([(AUTHORIZATION, value)])
+    }
+
+    #[test]
+    fn a_secret_takes_the_place_of_its_mark_towards_its_hosts_and_no_others() {
+        let attachments = Attachments::default();
+        let hosts = ["api.example.com".parse().unwrap()];
+        let mark = attachments.keep("token", b"s3cret", &Form::Bearer, &hosts).unwrap();
+        assert!(!mark.as_bytes().windows(6).any(|part| part == b"s3cret"));
+        let mut headers = with(mark.clone());
+        attachments.reveal_to(&destination("https://api.example.com/"), &mut headers).unwrap();
+        assert_eq!(headers[AUTHORIZATION].as_bytes(), b"Bearer s3cret");
+        assert!(headers[AUTHORIZATION].is_sensitive() && !format!("{headers:?}").contains("s3cret"));
+        for elsewhere in ["https://evil.example.com/", "http://api.example.com/", "https://api.example.com:8443/"] {
+            assert_eq!(attachments.reveal_to(&destination(elsewhere), &mut with(mark.clone())), Err("token".to_owned()), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_mark_is_not_a_mark() {
+        let attachments = Attachments::default();
+        let hosts = ["api.example.com".parse().unwrap()];
+        let mark = attachments.keep("token", b"s3cret", &Form::Raw, &hosts).unwrap();
+        let mut forged = with(HeaderValue::from_bytes(mark.as_bytes()).unwrap());
+        attachments.reveal_to(&destination("https://api.example.com/"), &mut forged).unwrap();
+        assert_eq!(forged[AUTHORIZATION].as_bytes(), mark.as_bytes());
+    }
+
+    #[test]
+    fn what_a_header_cannot_carry_is_not_attached() {
+        let keep = |secret: &[u8], form: &Form<'_>| Attachments::default().keep("s", secret, form, &[]).map(|_| ());
+        assert!(keep(b"a\r\nb: c", &Form::Raw).is_err() && keep(&[0], &Form::Bearer).is_err());
+        assert!(keep(&vec![b'a'; VALUE_BYTES + 1], &Form::Raw).is_err());
+        assert!(keep(b"a", &Form::Basic("u:v")).is_err() && keep(b"a\r\n", &Form::Basic("u")).is_ok());
+    }
+}

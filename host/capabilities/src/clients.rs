@@ -1,0 +1,117 @@
+//! `alga:psa/clients`: the tenant's customers, as the product answers for them.
+
+use crate::psa::{Psa, check_id, check_page, check_search, interface_error};
+use crate::{Beginning, Host, Platform, Surroundings};
+use alga_bundle::Capability;
+use serde::Deserialize;
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "alga:psa/clients-imports@1.0.0",
+    imports: { default: async },
+});
+
+use alga::psa::clients;
+
+interface_error!(alga::psa::types::Error);
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:client.read",
+    interface: "alga:psa/clients",
+    version: (1, 0, 0),
+    granted_by_default: false,
+    promise: "the tenant's customers, read",
+};
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    platform: Option<Platform>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            platform: surroundings.platform.clone(),
+        }
+    }
+}
+
+pub(crate) struct State(Psa);
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self(Psa::begin(beginning, service.platform.as_ref()))
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    clients::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+/// A customer as the product says it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    client_id: String,
+    client_name: String,
+    client_type: Option<String>,
+    is_inactive: bool,
+    default_currency_code: Option<String>,
+    account_manager_id: Option<String>,
+    account_manager_name: Option<String>,
+    billing_email: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    items: Vec<Summary>,
+    total_count: u32,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    client: Option<Summary>,
+}
+
+impl From<Summary> for clients::Client {
+    fn from(summary: Summary) -> Self {
+        Self {
+            id: summary.client_id,
+            name: summary.client_name,
+            kind: summary.client_type,
+            is_inactive: summary.is_inactive,
+            default_currency_code: summary.default_currency_code,
+            account_manager_id: summary.account_manager_id,
+            account_manager_name: summary.account_manager_name,
+            billing_email: summary.billing_email,
+        }
+    }
+}
+
+
+impl clients::Host for State {
+    async fn list_clients(&mut self, filter: clients::Filter, page: clients::Page) -> Result<clients::Listing, clients::Error> {
+        check_search(filter.search.as_deref())?;
+        check_page(page.number, page.size)?;
+        let input = serde_json::json!({
+            "search": filter.search, "includeInactive": filter.include_inactive, "page": page.number, "pageSize": page.size,
+        });
+        let listed: Listed = self.0.operate("clients", "list", input, None).await?;
+        Ok(clients::Listing {
+            items: listed.items.into_iter().map(clients::Client::from).collect(),
+            total_count: listed.total_count,
+        })
+    }
+
+    async fn get_client(&mut self, id: String) -> Result<Option<clients::Client>, clients::Error> {
+        check_id(&id)?;
+        let found: Result<Found, _> = self.0.operate("clients", "get", serde_json::json!({ "clientId": id }), None).await;
+        match found {
+            Ok(found) => Ok(found.client.map(clients::Client::from)),
+            Err(crate::psa::PsaError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

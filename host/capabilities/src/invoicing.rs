@@ -1,0 +1,138 @@
+//! `alga:psa/invoicing`: drafts of invoices, made by the product. The only call of this family that changes something: it carries a key, so that
+//! a repetition makes nothing twice.
+
+use crate::psa::{Psa, PsaError, check, check_id, interface_error};
+use crate::{Beginning, Host, Platform, Surroundings};
+use alga_bundle::Capability;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "alga:psa/invoicing-imports@1.0.0",
+    imports: { default: async },
+});
+
+use alga::psa::invoicing;
+
+interface_error!(alga::psa::types::Error);
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:invoice.manual.create",
+    interface: "alga:psa/invoicing",
+    version: (1, 0, 0),
+    granted_by_default: false,
+    promise: "drafts of invoices",
+};
+
+/// Lines of an invoice.
+const ITEMS: usize = 200;
+/// Characters of a line's description.
+const DESCRIPTION_CHARACTERS: usize = 500;
+/// Characters of a customer's reference, and of a key.
+const REFERENCE_CHARACTERS: usize = 128;
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    platform: Option<Platform>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            platform: surroundings.platform.clone(),
+        }
+    }
+}
+
+pub(crate) struct State(Psa);
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self(Psa::begin(beginning, service.platform.as_ref()))
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    invoicing::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+/// The product's answer.
+#[derive(Deserialize)]
+struct Made {
+    invoice: Invoice,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Invoice {
+    invoice_id: String,
+    invoice_number: String,
+    status: String,
+    subtotal: f64,
+    tax: f64,
+    total: f64,
+}
+
+impl invoicing::Host for State {
+    async fn create_manual_invoice(&mut self, draft: invoicing::Draft) -> Result<invoicing::Invoice, invoicing::Error> {
+        check_draft(&draft)?;
+        let key = Some(draft.idempotency_key.as_str());
+        let made: Made = self.0.operate("invoicing", "createManualInvoice", input(&draft), key).await?;
+        Ok(invoicing::Invoice {
+            id: made.invoice.invoice_id,
+            number: made.invoice.invoice_number,
+            status: made.invoice.status,
+            subtotal: made.invoice.subtotal,
+            tax: made.invoice.tax,
+            total: made.invoice.total,
+        })
+    }
+}
+
+fn check_draft(draft: &invoicing::Draft) -> Result<(), PsaError> {
+    check_id(&draft.client_id)?;
+    check((1..=ITEMS).contains(&draft.items.len()), "an invoice has 1 to 200 lines")?;
+    for item in &draft.items {
+        check_id(&item.service_id)?;
+        check(item.quantity.is_finite() && item.quantity > 0.0, "a quantity is a number above 0")?;
+        check(item.rate.is_finite(), "a rate is a number")?;
+        check(item.description.chars().count() <= DESCRIPTION_CHARACTERS, "a description has at most 500 characters")?;
+    }
+    let dates = [&draft.invoice_date, &draft.due_date];
+    check(dates.into_iter().flatten().all(|date| is_date(date)), "a date is written YYYY-MM-DD")?;
+    let reference = draft.po_number.as_deref().unwrap_or_default();
+    check(reference.chars().count() <= REFERENCE_CHARACTERS, "a reference has at most 128 characters")?;
+    let key = &draft.idempotency_key;
+    let is_key = (1..=REFERENCE_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    check(is_key, "an idempotency key has 1 to 128 printable ASCII characters")
+}
+
+/// The form; whether there is such a day is the product's to say.
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+fn input(draft: &invoicing::Draft) -> Value {
+    let items: Vec<Value> = draft.items.iter().map(line).collect();
+    json!({
+        "clientId": draft.client_id, "items": items, "invoiceDate": draft.invoice_date, "dueDate": draft.due_date, "poNumber": draft.po_number,
+    })
+}
+
+fn line(item: &invoicing::Item) -> Value {
+    let discount = item.discount.map(|kind| match kind {
+        invoicing::DiscountKind::Percentage => "percentage",
+        invoicing::DiscountKind::Fixed => "fixed",
+    });
+    json!({
+        "serviceId": item.service_id, "quantity": item.quantity, "description": item.description, "rate": item.rate,
+        "isDiscount": discount.is_some(), "discountType": discount, "appliesToItemId": item.applies_to_item_id,
+        "appliesToServiceId": item.applies_to_service_id,
+    })
+}

@@ -1,0 +1,105 @@
+//! `alga:metrics`: values of metrics that the manifest declares, counted in the process for whoever scrapes it.
+
+use crate::{Beginning, Host, Permit, Release, Surroundings};
+use alga_bundle::{Capability, Metric, MetricType};
+use std::sync::Arc;
+use wasmtime::component::{HasSelf, Linker};
+
+mod registry;
+
+pub use registry::MetricRegistry;
+
+wasmtime::component::bindgen!({ path: "../../wit", world: "alga:metrics/imports@1.0.0" });
+
+use alga::metrics::meter;
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:metrics.emit",
+    interface: "alga:metrics/meter",
+    version: (1, 0, 0),
+    granted_by_default: true,
+    promise: "counters, gauges and histograms that the manifest declares; bounded in series",
+};
+
+/// Bytes of a label's value.
+const LABEL_BYTES: usize = 128;
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    registry: Arc<MetricRegistry>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            registry: Arc::clone(&surroundings.metrics),
+        }
+    }
+}
+
+pub(crate) struct State {
+    permit: Arc<Permit>,
+    release: Arc<Release>,
+    service: Service,
+}
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self {
+            permit: Arc::clone(beginning.permit),
+            release: Arc::clone(beginning.release),
+            service: service.clone(),
+        }
+    }
+
+    fn take(&self, kind: MetricType, name: &str, value: f64, labels: &[meter::Label]) -> Result<(), meter::Error> {
+        let declared = self.release.manifest().metrics.iter().find(|metric| metric.name == name && metric.kind == kind);
+        let metric = declared.filter(|metric| has_keys(metric, labels));
+        let metric = metric.ok_or_else(|| undeclared(kind, name, labels))?;
+        if !value.is_finite() || (kind == MetricType::Counter && value < 0.0) {
+            return Err(invalid("a value is finite, and what is added to a counter is not negative"));
+        }
+        if labels.iter().any(|label| label.value.len() > LABEL_BYTES) {
+            return Err(invalid("a label's value has at most 128 bytes"));
+        }
+        let value_of = |key: &String| labels.iter().find(|label| label.key == *key).map_or("", |label| label.value.as_str());
+        let values = metric.labels.iter().map(value_of);
+        self.service.registry.count(&self.permit.identity, metric, values, value);
+        Ok(())
+    }
+}
+
+fn has_keys(metric: &Metric, labels: &[meter::Label]) -> bool {
+    let given = |key: &String| labels.iter().filter(|label| label.key == *key).count() == 1;
+    metric.labels.len() == labels.len() && metric.labels.iter().all(given)
+}
+
+fn invalid(rule: &str) -> meter::Error {
+    meter::Error::InvalidInput(rule.to_owned())
+}
+
+/// The line to add. Its texts are the guest's own, cut: an answer is no place to store things in.
+fn undeclared(kind: MetricType, name: &str, labels: &[meter::Label]) -> meter::Error {
+    let cut = |text: &str| -> String { text.chars().take(64).collect() };
+    let keys: Vec<String> = labels.iter().take(8).map(|label| cut(&label.key)).collect();
+    let line = serde_json::json!({ "name": cut(name), "type": kind, "labels": keys });
+    meter::Error::Undeclared(format!("add {line} to \"metrics\" in manifest.json"))
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    meter::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+impl meter::Host for State {
+    fn add(&mut self, name: String, amount: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
+        self.take(MetricType::Counter, &name, amount, &labels)
+    }
+
+    fn set(&mut self, name: String, value: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
+        self.take(MetricType::Gauge, &name, value, &labels)
+    }
+
+    fn observe(&mut self, name: String, value: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
+        self.take(MetricType::Histogram, &name, value, &labels)
+    }
+}

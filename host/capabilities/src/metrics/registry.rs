@@ -1,0 +1,241 @@
+//! The series of all installs, and their text for a scraper (Prometheus text format 0.0.4).
+
+use crate::Identity;
+use alga_bundle::{InstallId, Metric, MetricType};
+use moka::sync::Cache;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Series of one install. wit/deps/alga-metrics promises it.
+const SERIES: usize = 100;
+/// The value of every label in the series of a metric that counts what is beyond.
+const OTHER: &str = "_other_";
+/// Installs whose series are kept. The one that has been quiet longest goes first; its counters begin anew.
+const INSTALLS: u64 = 2_000;
+/// Upper bounds of a histogram's buckets: what client libraries of Prometheus use.
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Bytes of a scrape. What is beyond is left out, and a line says so.
+const SCRAPE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Counts what extensions measure.
+pub struct MetricRegistry {
+    installs: Cache<InstallId, Arc<Mutex<Series>>>,
+}
+
+/// The series of one install.
+struct Series {
+    owner: Identity,
+    values: BTreeMap<Key, Value>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    metric: String,
+    labels: Vec<(String, String)>,
+}
+
+enum Value {
+    Counter(f64),
+    Gauge(f64),
+    Histogram(Box<Histogram>),
+}
+
+#[derive(Default)]
+struct Histogram {
+    buckets: [u64; BUCKETS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Default for MetricRegistry {
+    fn default() -> Self {
+        Self {
+            installs: Cache::new(INSTALLS),
+        }
+    }
+}
+
+impl MetricRegistry {
+    /// Counts a value of a metric; `labels` has the values in the order of the metric's keys.
+    pub(super) fn count<'a>(&self, owner: &Identity, metric: &Metric, labels: impl Iterator<Item = &'a str>, value: f64) {
+        let series = self.installs.get_with_by_ref(&owner.install, || {
+            Arc::new(Mutex::new(Series {
+                owner: owner.clone(),
+                values: BTreeMap::new(),
+            }))
+        });
+        let key = Key {
+            metric: metric.name.clone(),
+            labels: metric.labels.iter().cloned().zip(labels.map(ToOwned::to_owned)).collect(),
+        };
+        let mut series = series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.count(key, metric, value);
+    }
+
+    /// All series as text. Metrics of extensions begin with `alga_extension_`.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut by_metric: BTreeMap<String, String> = BTreeMap::new();
+        let mut bytes = 0;
+        let mut is_cut = false;
+        for (_, series) in &self.installs {
+            let series = series.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, value) in &series.values {
+                if bytes > SCRAPE_BYTES {
+                    is_cut = true;
+                    break;
+                }
+                let lines = by_metric.entry(key.metric.clone()).or_default();
+                let before = lines.len();
+                value.write(lines, &key.metric, &labels_of(&series.owner, key));
+                bytes += lines.len() - before;
+            }
+        }
+        let mut text: String = by_metric.into_values().collect();
+        writeln!(text, "alga_metrics_are_cut {}", u8::from(is_cut)).ok();
+        text
+    }
+}
+
+impl Series {
+    fn count(&mut self, key: Key, metric: &Metric, value: f64) {
+        // Beyond the limit there is one more series for each metric, and a manifest has few of those.
+        let key = if self.values.contains_key(&key) || self.values.len() < SERIES {
+            key
+        } else {
+            let labels = key.labels.into_iter().map(|(name, _)| (name, OTHER.to_owned())).collect();
+            Key { labels, ..key }
+        };
+        let slot = self.values.entry(key).or_insert_with(|| match metric.kind {
+            MetricType::Counter => Value::Counter(0.0),
+            MetricType::Gauge => Value::Gauge(0.0),
+            MetricType::Histogram => Value::Histogram(Box::default()),
+        });
+        slot.take(metric.kind, value);
+    }
+}
+
+impl Value {
+    /// An upgrade may have given a name to a metric of another type: it begins anew.
+    fn take(&mut self, kind: MetricType, value: f64) {
+        match (&mut *self, kind) {
+            (Self::Counter(sum), MetricType::Counter) => *sum += value,
+            (_, MetricType::Counter) => *self = Self::Counter(value),
+            (_, MetricType::Gauge) => *self = Self::Gauge(value),
+            (Self::Histogram(histogram), MetricType::Histogram) => histogram.take(value),
+            (_, MetricType::Histogram) => {
+                let mut histogram = Box::<Histogram>::default();
+                histogram.take(value);
+                *self = Self::Histogram(histogram);
+            }
+        }
+    }
+
+    fn write(&self, into: &mut String, metric: &str, labels: &str) {
+        // Writing into a string does not fail.
+        match self {
+            Self::Counter(value) | Self::Gauge(value) => writeln!(into, "alga_extension_{metric}{{{labels}}} {value}").ok(),
+            Self::Histogram(histogram) => {
+                for (bound, count) in BUCKETS.iter().zip(histogram.buckets) {
+                    writeln!(into, "alga_extension_{metric}_bucket{{{labels},le=\"{bound}\"}} {count}").ok();
+                }
+                let Histogram { count, sum, .. } = **histogram;
+                writeln!(into, "alga_extension_{metric}_bucket{{{labels},le=\"+Inf\"}} {count}").ok();
+                writeln!(into, "alga_extension_{metric}_sum{{{labels}}} {sum}").ok();
+                writeln!(into, "alga_extension_{metric}_count{{{labels}}} {count}").ok()
+            }
+        };
+    }
+}
+
+impl Histogram {
+    fn take(&mut self, value: f64) {
+        for (bound, count) in BUCKETS.iter().zip(&mut self.buckets) {
+            *count += u64::from(value <= *bound);
+        }
+        self.count += 1;
+        self.sum += value;
+    }
+}
+
+/// The host's labels first: their names begin with `alga_`, which no declared key does.
+fn labels_of(owner: &Identity, key: &Key) -> String {
+    let mut text = format!(
+        "alga_tenant=\"{}\",alga_extension=\"{}\",alga_install=\"{}\"",
+        owner.tenant, owner.extension, owner.install
+    );
+    for (name, value) in &key.labels {
+        write!(text, ",{name}=\"{}\"", escaped(value)).ok();
+    }
+    text
+}
+
+/// A label's value (Prometheus text format 0.0.4); control characters, which some readers take for the end of a line, are replaced.
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other if other.is_control() => text.push('\u{fffd}'),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(install: &str) -> Identity {
+        Identity {
+            request: alga_bundle::RequestId::unique(),
+            tenant: "acme".parse().unwrap(),
+            extension: "e-1".parse().unwrap(),
+            install: install.parse().unwrap(),
+            version: None,
+        }
+    }
+
+    fn metric(name: &str, kind: &str) -> Metric {
+        serde_json::from_value(serde_json::json!({ "name": name, "type": kind, "labels": ["k"] })).unwrap()
+    }
+
+    #[test]
+    fn a_million_labels_make_a_hundred_series_and_a_scrape_below_a_mebibyte() {
+        let registry = MetricRegistry::default();
+        for number in 0..1_000_000_u32 {
+            registry.count(&owner("i-1"), &metric("calls", "histogram"), std::iter::once(number.to_string().as_str()), 1.0);
+        }
+        let text = registry.render();
+        assert_eq!(text.matches("_count{").count(), SERIES + 1);
+        assert!(text.contains("k=\"_other_\"} 999900"), "{}", text.lines().last().unwrap());
+        assert!(text.len() <= 1024 * 1024, "{}", text.len());
+    }
+
+    #[test]
+    fn a_label_cannot_write_a_line_of_its_own() {
+        let registry = MetricRegistry::default();
+        registry.count(&owner("i-1"), &metric("calls", "counter"), std::iter::once("a\"} 1\nforged{x=\"\\\r\u{85}"), 2.0);
+        let text = registry.render();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains(r#"k="a\"} 1\nforged{x=\"\\"#), "{text}");
+    }
+
+    #[test]
+    fn values_add_up_as_their_type_says() {
+        let registry = MetricRegistry::default();
+        for (name, kind) in [("c", "counter"), ("g", "gauge"), ("h", "histogram")] {
+            for value in [0.02, 3.0] {
+                registry.count(&owner("i-1"), &metric(name, kind), std::iter::once("x"), value);
+            }
+        }
+        let text = registry.render();
+        for line in ["_c{", "} 3.02", "_g{", "} 3\n", "le=\"0.025\"} 1", "le=\"5\"} 2", "h_sum{"] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What `clients`, `services` and `invoicing` share: the shape of a call to the product's internal API (`POST {base}/api/internal/ext-…`),
+//! and what its answers mean.
+
+use crate::platform::{Call, user_type};
+use crate::{Beginning, Permit, Platform};
+use alga_egress::Traffic;
+use http::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Characters of a search.
+const SEARCH_CHARACTERS: usize = 200;
+/// Characters of an id.
+const ID_CHARACTERS: usize = 128;
+const PAGES: u32 = 10_000;
+const PAGE_SIZE: u32 = 100;
+/// Characters of the product's own words in an error.
+const REASON_CHARACTERS: usize = 2_000;
+
+/// Why there is no answer; each interface has its own type of it.
+#[derive(Debug)]
+pub(crate) enum PsaError {
+    Denied(String),
+    NotFound(String),
+    InvalidInput(String),
+    Unavailable,
+    Other(String),
+}
+
+/// What each of the three states is.
+pub(crate) struct Psa {
+    permit: Arc<Permit>,
+    traffic: Traffic,
+    platform: Option<Platform>,
+}
+
+impl Psa {
+    pub(crate) fn begin(beginning: &Beginning<'_>, platform: Option<&Platform>) -> Self {
+        Self {
+            permit: Arc::clone(beginning.permit),
+            traffic: beginning.traffic.clone(),
+            platform: platform.cloned(),
+        }
+    }
+
+    /// `POST {base}/api/internal/ext-{api}/install/{install}` with `{operation, input, user?}`.
+    pub(crate) async fn operate<T: DeserializeOwned>(
+        &self,
+        api: &str,
+        operation: &str,
+        input: Value,
+        idempotency_key: Option<&str>,
+    ) -> Result<T, PsaError> {
+        let platform = self.platform.as_ref().ok_or(PsaError::Unavailable)?;
+        let mut body = json!({ "operation": operation, "input": input });
+        if let (Some(user), Some(fields)) = (&self.permit.user, body.as_object_mut()) {
+            fields.insert("user".to_owned(), json!({ "userId": user.id, "userType": user_type(user.kind) }));
+        }
+        let target = format!("/api/internal/ext-{api}/install/{}", self.permit.identity.install);
+        let call = Call {
+            method: Method::POST,
+            target: &target,
+            body: Some(body.to_string().into_bytes()),
+            idempotency_key,
+        };
+        let answer = platform.call(&self.permit, &self.traffic, call).await.map_err(|_| PsaError::Unavailable)?;
+        match answer.status.as_u16() {
+            200..=299 => serde_json::from_slice(&answer.body).map_err(|error| {
+                tracing::warn!(target: "alga::platform", request = %self.permit.identity.request, %error, api, "the product's answer has another shape");
+                PsaError::Other("the product's answer has another shape than expected".to_owned())
+            }),
+            401 | 403 => Err(PsaError::Denied("the product refused this user".to_owned())),
+            404 => Err(PsaError::NotFound("the product does not know it".to_owned())),
+            400 | 409 | 422 => Err(PsaError::InvalidInput(reason(&answer.body))),
+            _ => Err(PsaError::Unavailable),
+        }
+    }
+}
+
+/// The product's `error`, and its `fieldErrors` as JSON.
+fn reason(body: &[u8]) -> String {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = said.get("error").and_then(Value::as_str).unwrap_or("the product refused the input");
+    let text = match said.get("fieldErrors") {
+        Some(fields) if !fields.is_null() => format!("{error} {fields}"),
+        _ => error.to_owned(),
+    };
+    text.chars().take(REASON_CHARACTERS).collect()
+}
+
+pub(crate) fn check(holds: bool, rule: &str) -> Result<(), PsaError> {
+    if holds { Ok(()) } else { Err(PsaError::InvalidInput(rule.to_owned())) }
+}
+
+pub(crate) fn check_search(search: Option<&str>) -> Result<(), PsaError> {
+    check(search.is_none_or(|text| text.chars().count() <= SEARCH_CHARACTERS), "a search has at most 200 characters")
+}
+
+pub(crate) fn check_id(id: &str) -> Result<(), PsaError> {
+    check((1..=ID_CHARACTERS).contains(&id.chars().count()), "an id has 1 to 128 characters")
+}
+
+pub(crate) fn check_page(number: u32, size: u32) -> Result<(), PsaError> {
+    check((1..=PAGES).contains(&number), "pages are 1 to 10000")?;
+    check((1..=PAGE_SIZE).contains(&size), "a page has 1 to 100 items")
+}
+
+/// The same error, in the type that an interface has for it.
+macro_rules! interface_error {
+    ($error:path) => {
+        impl From<$crate::psa::PsaError> for $error {
+            fn from(error: $crate::psa::PsaError) -> Self {
+                match error {
+                    $crate::psa::PsaError::Denied(text) => Self::Denied(text),
+                    $crate::psa::PsaError::NotFound(text) => Self::NotFound(text),
+                    $crate::psa::PsaError::InvalidInput(text) => Self::InvalidInput(text),
+                    $crate::psa::PsaError::Unavailable => Self::Unavailable,
+                    $crate::psa::PsaError::Other(text) => Self::Other(text),
+                }
+            }
+        }
+    };
+}
+pub(crate) use interface_error;

@@ -1,0 +1,69 @@
+//! `alga:secrets/reveal`: secrets in the clear, for extensions that a tenant trusts to see them.
+
+use crate::release::not_set;
+use crate::secret_source::{SecretSource, SecretUnavailable};
+use crate::{Beginning, Host, Permit, Release, Surroundings};
+use alga_bundle::Capability;
+use std::sync::Arc;
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "alga:secrets/reveal-imports@1.0.0",
+    imports: { default: async },
+});
+
+use alga::secrets::reveal;
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:secrets.reveal",
+    interface: "alga:secrets/reveal",
+    version: (1, 0, 0),
+    granted_by_default: false,
+    promise: "secrets of the install in the clear: the extension sees them",
+};
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    source: Arc<dyn SecretSource>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            source: Arc::clone(&surroundings.secrets),
+        }
+    }
+}
+
+pub(crate) struct State {
+    permit: Arc<Permit>,
+    release: Arc<Release>,
+    service: Service,
+}
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self {
+            permit: Arc::clone(beginning.permit),
+            release: Arc::clone(beginning.release),
+            service: service.clone(),
+        }
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    reveal::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+impl reveal::Host for State {
+    async fn reveal(&mut self, name: String) -> Result<Vec<u8>, reveal::Error> {
+        self.release.secret(&name).map_err(reveal::Error::Denied)?;
+        match self.service.source.open(&self.permit.identity, &name).await {
+            // The copy goes into the guest's memory, which is wiped with the execution; ours is wiped here.
+            Ok(Some(plaintext)) => Ok(plaintext.to_vec()),
+            Ok(None) => Err(reveal::Error::Missing(not_set(&name))),
+            Err(SecretUnavailable) => Err(reveal::Error::Unavailable),
+        }
+    }
+}

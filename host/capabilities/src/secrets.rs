@@ -1,0 +1,167 @@
+//! `alga:secrets/store`: secrets that requests carry and guests do not see. A secret is opened here, attached to a request as a mark, and
+//! written by the [way out](crate::attachments); its plaintext is in the host's memory from `open` to the end of the execution, and wiped then.
+
+use crate::attachments::{Attachments, Form};
+use crate::release::not_set;
+use crate::secret_source::{SecretSource, SecretUnavailable};
+use crate::{Beginning, Host, Permit, Release, Surroundings};
+use alga_bundle::Capability;
+use http::HeaderName;
+use std::sync::Arc;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi_http::FieldMap;
+use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
+
+/// An open secret.
+pub(crate) struct OpenSecret {
+    name: String,
+    plaintext: zeroize::Zeroizing<Vec<u8>>,
+}
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "alga:secrets/imports@1.0.0",
+    imports: { "alga:secrets/store.open": async | trappable, default: trappable },
+    with: {
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+        "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+        "alga:secrets/store.secret": OpenSecret,
+    },
+});
+
+use alga::secrets::store;
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:secrets.get",
+    interface: "alga:secrets/store",
+    version: (1, 0, 0),
+    granted_by_default: false,
+    promise: "secrets of the install on requests to the hosts that they are bound to; the extension does not see them",
+};
+
+/// Secrets that are open in one execution.
+const OPEN: usize = 8;
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    source: Arc<dyn SecretSource>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            source: Arc::clone(&surroundings.secrets),
+        }
+    }
+}
+
+pub(crate) struct State {
+    permit: Arc<Permit>,
+    release: Arc<Release>,
+    attachments: Attachments,
+    service: Service,
+    opened: usize,
+}
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self {
+            permit: Arc::clone(beginning.permit),
+            release: Arc::clone(beginning.release),
+            attachments: beginning.attachments.clone(),
+            service: service.clone(),
+            opened: 0,
+        }
+    }
+}
+
+/// The state, and the tables that requests are in.
+pub(crate) struct View<'a> {
+    state: &'a mut State,
+    table: &'a mut ResourceTable,
+    hooks: &'a mut crate::ambient::Hooks,
+}
+
+struct HasView;
+
+impl HasData for HasView {
+    type Data<'a> = View<'a>;
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, _: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    store::add_to_linker::<Host, HasView>(linker, |host| View {
+        state: &mut host.states.secrets,
+        table: &mut host.table,
+        hooks: &mut host.ambient.hooks,
+    })
+}
+
+impl store::Host for View<'_> {
+    fn names(&mut self) -> wasmtime::Result<Result<Vec<store::Declared>, store::Error>> {
+        let fields = self.state.release.manifest().secrets.iter();
+        let declared = fields.map(|field| store::Declared {
+            name: field.name.clone(),
+            hosts: field.hosts.iter().map(ToString::to_string).collect(),
+        });
+        Ok(Ok(declared.collect()))
+    }
+
+    async fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<OpenSecret>, store::Error>> {
+        if let Err(line) = self.state.release.secret(&name) {
+            return Ok(Err(store::Error::Denied(line)));
+        }
+        if self.state.opened >= OPEN {
+            return Ok(Err(store::Error::InvalidInput("an execution opens at most 8 secrets".to_owned())));
+        }
+        let plaintext = match self.state.service.source.open(&self.state.permit.identity, &name).await {
+            Ok(Some(plaintext)) => plaintext,
+            Ok(None) => return Ok(Err(store::Error::Missing(not_set(&name)))),
+            Err(SecretUnavailable) => return Ok(Err(store::Error::Unavailable)),
+        };
+        self.state.opened += 1;
+        Ok(Ok(self.table.push(OpenSecret { name, plaintext })?))
+    }
+}
+
+impl store::HostSecret for View<'_> {
+    fn attach(
+        &mut self,
+        secret: Resource<OpenSecret>,
+        request: Resource<HostOutgoingRequest>,
+        placement: store::Placement,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let secret = self.table.get(&secret)?;
+        let (name, form) = match &placement {
+            store::Placement::Header(name) => (name.as_str(), Form::Raw),
+            store::Placement::Bearer => ("authorization", Form::Bearer),
+            store::Placement::Basic(user) => ("authorization", Form::Basic(user)),
+        };
+        let invalid = |rule: &str| Ok(Err(store::Error::InvalidInput(rule.to_owned())));
+        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+            return invalid("the header's name is not one");
+        };
+        if crate::ambient::forbidden_header_filter()(&header) || header == http::header::CONTENT_LENGTH {
+            return invalid("this header is not one that an extension sets");
+        }
+        let field = match self.state.release.secret(&secret.name) {
+            Ok(field) => field,
+            Err(line) => return Ok(Err(store::Error::Denied(line))),
+        };
+        let mark = match self.state.attachments.keep(&secret.name, &secret.plaintext, &form, &field.hosts) {
+            Ok(mark) => mark,
+            Err(unattachable) => return invalid(unattachable.0),
+        };
+        let request = self.table.get_mut(&request)?;
+        let mut headers = (*request.headers).clone();
+        headers.insert(header, mark);
+        request.headers = FieldMap::new_immutable(self.hooks, headers);
+        Ok(Ok(()))
+    }
+
+    fn drop(&mut self, secret: Resource<OpenSecret>) -> wasmtime::Result<()> {
+        self.table.delete(secret)?;
+        self.state.opened = self.state.opened.saturating_sub(1);
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! `alga:psa/services`: what the tenant sells, as the product answers for it.
+
+use crate::psa::{Psa, check_id, check_page, check_search, interface_error};
+use crate::{Beginning, Host, Platform, Surroundings};
+use alga_bundle::Capability;
+use serde::{Deserialize, Serialize};
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "alga:psa/services-imports@1.0.0",
+    imports: { default: async },
+});
+
+use alga::psa::services;
+
+interface_error!(alga::psa::types::Error);
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:service.read",
+    interface: "alga:psa/services",
+    version: (1, 0, 0),
+    granted_by_default: false,
+    promise: "what the tenant sells, read",
+};
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    platform: Option<Platform>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            platform: surroundings.platform.clone(),
+        }
+    }
+}
+
+pub(crate) struct State(Psa);
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self(Psa::begin(beginning, service.platform.as_ref()))
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    services::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ItemKind {
+    Service,
+    Product,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BillingMethod {
+    Fixed,
+    Hourly,
+    Usage,
+}
+
+/// A service as the product says it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    service_id: String,
+    service_name: String,
+    item_kind: ItemKind,
+    billing_method: BillingMethod,
+    service_type_id: Option<String>,
+    service_type_name: Option<String>,
+    default_rate: f64,
+    unit_of_measure: String,
+    is_active: bool,
+    sku: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    items: Vec<Summary>,
+    total_count: u32,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    service: Option<Summary>,
+}
+
+impl From<services::ItemKind> for ItemKind {
+    fn from(kind: services::ItemKind) -> Self {
+        match kind {
+            services::ItemKind::Service => Self::Service,
+            services::ItemKind::Product => Self::Product,
+        }
+    }
+}
+
+impl From<services::BillingMethod> for BillingMethod {
+    fn from(method: services::BillingMethod) -> Self {
+        match method {
+            services::BillingMethod::Fixed => Self::Fixed,
+            services::BillingMethod::Hourly => Self::Hourly,
+            services::BillingMethod::Usage => Self::Usage,
+        }
+    }
+}
+
+impl From<Summary> for services::Service {
+    fn from(summary: Summary) -> Self {
+        Self {
+            id: summary.service_id,
+            name: summary.service_name,
+            kind: match summary.item_kind {
+                ItemKind::Service => services::ItemKind::Service,
+                ItemKind::Product => services::ItemKind::Product,
+            },
+            billing_method: match summary.billing_method {
+                BillingMethod::Fixed => services::BillingMethod::Fixed,
+                BillingMethod::Hourly => services::BillingMethod::Hourly,
+                BillingMethod::Usage => services::BillingMethod::Usage,
+            },
+            service_type_id: summary.service_type_id,
+            service_type_name: summary.service_type_name,
+            default_rate: summary.default_rate,
+            unit_of_measure: summary.unit_of_measure,
+            is_active: summary.is_active,
+            sku: summary.sku,
+        }
+    }
+}
+
+impl services::Host for State {
+    async fn list_services(&mut self, filter: services::Filter, page: services::Page) -> Result<services::Listing, services::Error> {
+        check_search(filter.search.as_deref())?;
+        check_page(page.number, page.size)?;
+        let input = serde_json::json!({
+            "search": filter.search, "itemKind": filter.kind.map(ItemKind::from), "isActive": filter.is_active,
+            "billingMethod": filter.billing_method.map(BillingMethod::from), "page": page.number, "pageSize": page.size,
+        });
+        let listed: Listed = self.0.operate("services", "list", input, None).await?;
+        Ok(services::Listing {
+            items: listed.items.into_iter().map(services::Service::from).collect(),
+            total_count: listed.total_count,
+        })
+    }
+
+    async fn get_service(&mut self, id: String) -> Result<Option<services::Service>, services::Error> {
+        check_id(&id)?;
+        let found: Result<Found, _> = self.0.operate("services", "get", serde_json::json!({ "serviceId": id }), None).await;
+        match found {
+            Ok(found) => Ok(found.service.map(services::Service::from)),
+            Err(crate::psa::PsaError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `alga:ui-proxy`: routes of the product, as the manifest names them. A guest chooses a name and fills in parameters; each becomes one encoded
+//! segment or one value of the query, so that no text of a guest can be a path.
+
+use crate::platform::{Answer, BODY_BYTES, Call, percent_encoded};
+use crate::{Beginning, Host, Permit, Platform, Release, Surroundings};
+use alga_bundle::{Capability, ProxyRoute};
+use alga_egress::Traffic;
+use http::Method;
+use std::sync::Arc;
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "alga:ui-proxy/imports@1.0.0",
+    imports: { default: async },
+});
+
+use alga::ui_proxy::routes;
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:ui.proxy",
+    interface: "alga:ui-proxy/routes",
+    version: (1, 0, 0),
+    granted_by_default: false,
+    promise: "routes of the product that the manifest names",
+};
+
+/// Parameters of a call.
+const PARAMETERS: usize = 16;
+/// Bytes of a parameter's name or value.
+const PARAMETER_BYTES: usize = 1024;
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    platform: Option<Platform>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            platform: surroundings.ui_proxy.clone().or_else(|| surroundings.platform.clone()),
+        }
+    }
+}
+
+pub(crate) struct State {
+    permit: Arc<Permit>,
+    release: Arc<Release>,
+    traffic: Traffic,
+    service: Service,
+}
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+        Self {
+            permit: Arc::clone(beginning.permit),
+            release: Arc::clone(beginning.release),
+            traffic: beginning.traffic.clone(),
+            service: service.clone(),
+        }
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    routes::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+impl routes::Host for State {
+    async fn call(
+        &mut self,
+        route: String,
+        parameters: Vec<(String, String)>,
+        body: Option<Vec<u8>>,
+    ) -> Result<routes::Answer, routes::Error> {
+        let declared = self.release.manifest().ui_proxy.iter().find(|declared| declared.name == route);
+        let declared = declared.ok_or_else(|| undeclared(&route))?;
+        let target = target(declared, &parameters)?;
+        let method = Method::from_bytes(declared.method.as_str().as_bytes()).map_err(|_| invalid("the route's method is not one"))?;
+        if body.is_some() && method == Method::GET {
+            return Err(invalid("a route with GET takes no body"));
+        }
+        if body.as_ref().is_some_and(|body| body.len() > BODY_BYTES) {
+            return Err(invalid("a body has at most 1 MiB"));
+        }
+        let platform = self.service.platform.as_ref().ok_or(routes::Error::Unavailable)?;
+        let call = Call {
+            method,
+            target: &target,
+            body,
+            idempotency_key: None,
+        };
+        let answer = platform.call(&self.permit, &self.traffic, call).await.map_err(|_| routes::Error::Unavailable)?;
+        answered(answer)
+    }
+}
+
+fn answered(answer: Answer) -> Result<routes::Answer, routes::Error> {
+    let said = || String::from_utf8_lossy(answer.body.get(..answer.body.len().min(1024)).unwrap_or_default()).into_owned();
+    match answer.status.as_u16() {
+        status @ 200..=299 => Ok(routes::Answer {
+            status,
+            content_type: answer.content_type,
+            body: answer.body.to_vec(),
+        }),
+        401 | 403 => Err(routes::Error::Denied("the product refused it".to_owned())),
+        404 => Err(routes::Error::NotFound(said())),
+        400..=499 => Err(routes::Error::InvalidInput(said())),
+        _ => Err(routes::Error::Unavailable),
+    }
+}
+
+fn undeclared(route: &str) -> routes::Error {
+    let name: String = route.chars().take(64).collect();
+    let line = serde_json::json!({ "name": name, "method": "GET", "path": "/api/…" });
+    routes::Error::Denied(format!("add {line} to \"uiProxy\" in manifest.json"))
+}
+
+fn invalid(rule: &str) -> routes::Error {
+    routes::Error::InvalidInput(rule.to_owned())
+}
+
+/// Path and query: every `:name` takes its parameter, what is left becomes the query.
+fn target(route: &ProxyRoute, parameters: &[(String, String)]) -> Result<String, routes::Error> {
+    let fits = |text: &String| text.len() <= PARAMETER_BYTES;
+    if parameters.len() > PARAMETERS || !parameters.iter().all(|(name, value)| fits(name) && fits(value)) {
+        return Err(invalid("a call has at most 16 parameters of 1024 bytes"));
+    }
+    let mut path = String::new();
+    let mut in_path = Vec::new();
+    for segment in route.path.split('/').skip(1) {
+        path.push('/');
+        let Some(name) = segment.strip_prefix(':') else {
+            path.push_str(segment);
+            continue;
+        };
+        let value = parameters.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        match value {
+            // Some servers take these for other places, encoded or not.
+            None | Some("" | "." | "..") => return Err(invalid("a parameter of the path is missing, empty, or dots")),
+            Some(value) if value.contains(['/', '\\', '\0']) => return Err(invalid("a parameter of the path has no slashes")),
+            Some(value) => path.push_str(&percent_encoded(value)),
+        }
+        in_path.push(name);
+    }
+    let rest = parameters.iter().filter(|(name, _)| !in_path.contains(&name.as_str()));
+    let query: Vec<String> = rest.map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value))).collect();
+    if !query.is_empty() {
+        path.push('?');
+        path.push_str(&query.join("&"));
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str, parameters: &[(&str, &str)]) -> Option<String> {
+        let route = serde_json::from_value(serde_json::json!({ "name": "r", "method": "GET", "path": path })).unwrap();
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        target(&route, &parameters).ok()
+    }
+
+    #[test]
+    fn a_parameter_is_one_segment_or_one_value_whatever_is_in_it() {
+        assert_eq!(of("/api/tickets/:id", &[("id", "7")]).as_deref(), Some("/api/tickets/7"));
+        assert_eq!(of("/api/tickets/:id", &[("id", "a b?c#d&e%2f")]).as_deref(), Some("/api/tickets/a%20b%3Fc%23d%26e%252f"));
+        assert_eq!(of("/api/t", &[("q", "a&b=c"), ("é", "")]).as_deref(), Some("/api/t?q=a%26b%3Dc&%C3%A9="));
+        for bad in ["", ".", "..", "../admin", "a/b", "a\\b", "a\0"] {
+            assert_eq!(of("/api/tickets/:id", &[("id", bad)]), None, "{bad}");
+        }
+        assert_eq!(of("/api/tickets/:id", &[]), None);
+    }
+}

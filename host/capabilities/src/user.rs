@@ -1,0 +1,67 @@
+//! `alga:user`: the user whose request this is, as the gateway established it. Answers from the permit.
+
+use crate::permit::UserKind;
+use crate::{Beginning, Host, Permit, Surroundings};
+use alga_bundle::Capability;
+use std::sync::Arc;
+use wasmtime::component::{HasSelf, Linker};
+
+wasmtime::component::bindgen!({ path: "../../wit", world: "alga:user/imports@1.0.0" });
+
+use alga::user::identity;
+
+pub(crate) const CAPABILITY: Capability = Capability {
+    name: "cap:user.read",
+    interface: "alga:user/identity",
+    version: (1, 0, 0),
+    granted_by_default: true,
+    promise: "the calling user, if there is one",
+};
+
+/// Nothing is needed from outside.
+#[derive(Clone)]
+pub(crate) struct Service;
+
+impl Service {
+    pub(crate) fn new(_: &Surroundings) -> Self {
+        Self
+    }
+}
+
+pub(crate) struct State {
+    permit: Arc<Permit>,
+}
+
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, _: &Service) -> Self {
+        Self {
+            permit: Arc::clone(beginning.permit),
+        }
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
+    identity::add_to_linker::<Host, HasSelf<State>>(linker, state)
+}
+
+impl identity::Host for State {
+    fn current(&mut self) -> Option<identity::User> {
+        let user = self.permit.user.as_ref()?;
+        Some(identity::User {
+            id: user.id.clone(),
+            email: user.email.clone(),
+            name: user.name.clone(),
+            kind: match user.kind {
+                UserKind::Internal => identity::Kind::Internal,
+                UserKind::Client => identity::Kind::Client,
+            },
+            client_id: user.client_id.clone(),
+            client_name: user.client_name.clone(),
+            additional_fields: user
+                .additional_fields
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        })
+    }
+}

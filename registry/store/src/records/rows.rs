@@ -1,0 +1,289 @@
+//! The statements of a write, under the lock of its namespace.
+
+use super::{RecordError, RecordLimits, RecordWrite, StoredRecord};
+use crate::StoreError;
+use crate::database::now_ms;
+use alga_bundle::{InstallId, TenantId};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
+
+/// Expiry of a record that stays.
+pub(super) const NEVER_MS: i64 = i64::MAX;
+/// How long a deleted record's row remembers its revision.
+const TOMBSTONE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A record's place.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) install: &'a str,
+    pub(super) namespace: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(tenant: &'a TenantId, install: &'a InstallId, namespace: &'a str) -> Self {
+        Self {
+            tenant: tenant.as_str(),
+            install: install.as_str(),
+            namespace,
+        }
+    }
+}
+
+/// What is in a record's slot now.
+#[derive(Default)]
+struct Slot {
+    /// 0: never written.
+    last_revision: i64,
+    is_live: bool,
+    /// Whether there is a row.
+    is_counted: bool,
+    size_bytes: i64,
+}
+
+impl Slot {
+    fn visible_revision(&self) -> u64 {
+        if self.is_live {
+            u64::try_from(self.last_revision).unwrap_or_default()
+        } else {
+            0
+        }
+    }
+}
+
+/// A namespace that is being written to: its row of usage is locked, and what changes is added up until the end.
+pub(super) struct Writing<'a> {
+    pub(super) transaction: Transaction<'static, Any>,
+    pub(super) place: Place<'a>,
+    pub(super) keys: i64,
+    pub(super) bytes: i64,
+    /// Revisions of keys that nobody remembers are at most this.
+    pub(super) revision_floor: i64,
+    /// When the first row of the namespace expires, at the earliest.
+    pub(super) next_expiry_ms: i64,
+    before: (i64, i64, i64, i64),
+}
+
+impl<'a> Writing<'a> {
+    /// Locks the namespace, making it if it is new and there is room for one more.
+    pub(super) async fn begin(
+        mut transaction: Transaction<'static, Any>,
+        place: Place<'a>,
+        limits: &RecordLimits,
+    ) -> Result<Self, RecordError> {
+        let row = sqlx::query(
+            "INSERT INTO ext_storage_usage (tenant_id, install_id, namespace, key_count, size_bytes, next_expiry_ms) VALUES ($1, $2, $3, 0, 0, $4) \
+             ON CONFLICT (tenant_id, install_id, namespace) DO UPDATE SET key_count = ext_storage_usage.key_count \
+             RETURNING key_count, size_bytes, revision_floor, next_expiry_ms",
+        )
+        .bind(place.tenant)
+        .bind(place.install)
+        .bind(place.namespace)
+        .bind(NEVER_MS)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let mut writing = Self::locked(transaction, place, &row)?;
+        // A namespace without keys may be new: only then are namespaces counted.
+        if writing.keys == 0 {
+            writing.check_namespaces(limits).await?;
+        }
+        writing.sweep_if_due().await?;
+        Ok(writing)
+    }
+
+    /// Locks the namespace, if there is one.
+    pub(super) async fn begin_present(
+        mut transaction: Transaction<'static, Any>,
+        place: Place<'a>,
+    ) -> Result<Option<Self>, RecordError> {
+        let row = sqlx::query(
+            "UPDATE ext_storage_usage SET key_count = key_count WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 \
+             RETURNING key_count, size_bytes, revision_floor, next_expiry_ms",
+        )
+        .bind(place.tenant)
+        .bind(place.install)
+        .bind(place.namespace)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        row.map(|row| Self::locked(transaction, place, &row)).transpose()
+    }
+
+    fn locked(transaction: Transaction<'static, Any>, place: Place<'a>, row: &AnyRow) -> Result<Self, RecordError> {
+        let (keys, bytes): (i64, i64) = (row.try_get("key_count")?, row.try_get("size_bytes")?);
+        let (revision_floor, next_expiry_ms): (i64, i64) = (row.try_get("revision_floor")?, row.try_get("next_expiry_ms")?);
+        Ok(Self {
+            transaction,
+            place,
+            keys,
+            bytes,
+            revision_floor,
+            next_expiry_ms,
+            before: (keys, bytes, revision_floor, next_expiry_ms),
+        })
+    }
+
+    async fn check_namespaces(&mut self, limits: &RecordLimits) -> Result<(), RecordError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS namespaces FROM ext_storage_usage \
+             WHERE tenant_id = $1 AND install_id = $2 AND namespace <> $3 AND key_count > 0",
+        )
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        let others: i64 = row.try_get("namespaces")?;
+        if u64::try_from(others).unwrap_or_default() >= limits.namespaces {
+            return Err(RecordError::Full("the install has as many namespaces as it may have"));
+        }
+        Ok(())
+    }
+
+    /// Writes a record and answers its revision.
+    pub(super) async fn put(&mut self, write: &RecordWrite) -> Result<u64, RecordError> {
+        let slot = self.slot(&write.key).await?;
+        expect(write.if_revision, &slot)?;
+        let size = i64::try_from(write.key.len() + write.value.len() + write.metadata.len()).unwrap_or(i64::MAX);
+        self.keys += i64::from(!slot.is_counted);
+        self.bytes += size - slot.size_bytes;
+        let last = if slot.is_counted { slot.last_revision } else { self.revision_floor };
+        let revision = last + 1;
+        let expires = write.ttl_seconds.map_or(NEVER_MS, |seconds| now_ms().saturating_add(i64::from(seconds) * 1000));
+        self.upsert(write, revision, expires).await?;
+        self.next_expiry_ms = self.next_expiry_ms.min(expires);
+        Ok(u64::try_from(revision).unwrap_or_default())
+    }
+
+    /// Deletes a record and answers whether there was one.
+    pub(super) async fn delete(&mut self, key: &str, if_revision: Option<u64>) -> Result<bool, RecordError> {
+        let slot = self.slot(key).await?;
+        expect(if_revision, &slot)?;
+        if !slot.is_live {
+            return Ok(false);
+        }
+        let forgotten_at = now_ms().saturating_add(TOMBSTONE_MS);
+        sqlx::query(
+            "UPDATE ext_storage_records SET value = $1, metadata = $1, is_deleted = 1, expires_at_ms = $2 \
+             WHERE tenant_id = $3 AND install_id = $4 AND namespace = $5 AND record_key = $6",
+        )
+        .bind(&b""[..])
+        .bind(forgotten_at)
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .bind(key.as_bytes())
+        .execute(&mut *self.transaction)
+        .await?;
+        self.bytes -= slot.size_bytes - i64::try_from(key.len()).unwrap_or_default();
+        self.next_expiry_ms = self.next_expiry_ms.min(forgotten_at);
+        Ok(true)
+    }
+
+    /// Writes down what changed, if it stays within the limits, and makes all of it durable.
+    pub(super) async fn commit(mut self, limits: &RecordLimits) -> Result<(), RecordError> {
+        let (keys, bytes, ..) = self.before;
+        let number = |count: i64| u64::try_from(count).unwrap_or_default();
+        if number(self.keys) > limits.keys || number(self.bytes) > limits.namespace_bytes {
+            self.forget_deleted().await?;
+        }
+        if self.keys > keys && number(self.keys) > limits.keys {
+            return Err(RecordError::Full("the namespace has as many keys as it may have"));
+        }
+        if self.bytes > bytes && number(self.bytes) > limits.namespace_bytes {
+            return Err(RecordError::Full("the namespace has as many bytes as it may have"));
+        }
+        if self.before != (self.keys, self.bytes, self.revision_floor, self.next_expiry_ms) {
+            self.write_usage().await?;
+        }
+        Ok(self.transaction.commit().await?)
+    }
+
+    async fn write_usage(&mut self) -> Result<(), RecordError> {
+        sqlx::query(
+            "UPDATE ext_storage_usage SET key_count = $1, size_bytes = $2, revision_floor = $3, next_expiry_ms = $4 \
+             WHERE tenant_id = $5 AND install_id = $6 AND namespace = $7",
+        )
+        .bind(self.keys)
+        .bind(self.bytes)
+        .bind(self.revision_floor)
+        .bind(self.next_expiry_ms)
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    async fn slot(&mut self, key: &str) -> Result<Slot, RecordError> {
+        let row = sqlx::query(
+            "SELECT revision, expires_at_ms, is_deleted, LENGTH(record_key) + LENGTH(value) + LENGTH(metadata) AS size_bytes \
+             FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND record_key = $4",
+        )
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .bind(key.as_bytes())
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        let Some(row) = row else { return Ok(Slot::default()) };
+        let is_deleted: i64 = row.try_get("is_deleted")?;
+        let expires_at_ms: i64 = row.try_get("expires_at_ms")?;
+        Ok(Slot {
+            last_revision: row.try_get("revision")?,
+            is_live: is_deleted == 0 && expires_at_ms > now_ms(),
+            is_counted: true,
+            size_bytes: row.try_get("size_bytes")?,
+        })
+    }
+
+    async fn upsert(&mut self, write: &RecordWrite, revision: i64, expires_at_ms: i64) -> Result<(), RecordError> {
+        sqlx::query(
+            "INSERT INTO ext_storage_records \
+             (tenant_id, install_id, namespace, record_key, value, metadata, revision, expires_at_ms, is_deleted) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) \
+             ON CONFLICT (tenant_id, install_id, namespace, record_key) DO UPDATE SET value = excluded.value, metadata = excluded.metadata, \
+             revision = excluded.revision, expires_at_ms = excluded.expires_at_ms, is_deleted = 0",
+        )
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .bind(write.key.as_bytes())
+        .bind(write.value.as_slice())
+        .bind(write.metadata.as_slice())
+        .bind(revision)
+        .bind(expires_at_ms)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+}
+
+fn expect(if_revision: Option<u64>, slot: &Slot) -> Result<(), RecordError> {
+    let current = slot.visible_revision();
+    match if_revision {
+        Some(expected) if expected != current => Err(RecordError::Conflict(current)),
+        _ => Ok(()),
+    }
+}
+
+/// The first bytes that sort after every key with this prefix. UTF-8 never has a byte 0xff, so the prefix with one is after all of them.
+pub(super) fn after_all_with(prefix: &str) -> Vec<u8> {
+    let mut bytes = prefix.as_bytes().to_vec();
+    bytes.push(0xff);
+    bytes
+}
+
+pub(super) fn read(row: &AnyRow) -> Result<StoredRecord, RecordError> {
+    let key: Vec<u8> = row.try_get("record_key")?;
+    let revision: i64 = row.try_get("revision")?;
+    let expires_at_ms: i64 = row.try_get("expires_at_ms")?;
+    let left_seconds = (expires_at_ms.saturating_sub(now_ms()) / 1000).max(0);
+    Ok(StoredRecord {
+        key: String::from_utf8(key).map_err(StoreError::row)?,
+        value: row.try_get("value")?,
+        metadata: row.try_get("metadata")?,
+        revision: u64::try_from(revision).map_err(StoreError::row)?,
+        expires_in_seconds: (expires_at_ms != NEVER_MS).then(|| u32::try_from(left_seconds).unwrap_or(u32::MAX)),
+    })
+}

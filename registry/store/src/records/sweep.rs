@@ -1,0 +1,109 @@
+//! What expired goes: rows of records whose time is over, and of deleted ones that were remembered long enough.
+//!
+//! A write to a namespace sweeps it first when something in it is due; the hourly round does it for namespaces that nobody writes to.
+
+use super::rows::{Place, Writing, NEVER_MS};
+use super::{RecordError, Records};
+use crate::database::now_ms;
+use alga_bundle::{InstallId, TenantId};
+use sqlx::Row;
+
+impl Writing<'_> {
+    pub(super) async fn sweep_if_due(&mut self) -> Result<(), RecordError> {
+        let now = now_ms();
+        if self.next_expiry_ms > now {
+            return Ok(());
+        }
+        self.forget(now, false).await
+    }
+
+    /// Makes room: deleted records that would be remembered for longer are forgotten now.
+    pub(super) async fn forget_deleted(&mut self) -> Result<(), RecordError> {
+        self.forget(now_ms(), true).await
+    }
+
+    async fn forget(&mut self, now: i64, also_deleted: bool) -> Result<(), RecordError> {
+        self.remove(now, also_deleted).await?;
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS left_keys, COALESCE(SUM(LENGTH(record_key) + LENGTH(value) + LENGTH(metadata)), 0) AS left_bytes, \
+             COALESCE(MIN(expires_at_ms), $1) AS next_ms \
+             FROM ext_storage_records WHERE tenant_id = $2 AND install_id = $3 AND namespace = $4",
+        )
+        .bind(NEVER_MS)
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        self.keys = row.try_get("left_keys")?;
+        self.bytes = row.try_get("left_bytes")?;
+        self.next_expiry_ms = row.try_get("next_ms")?;
+        Ok(())
+    }
+
+    async fn remove(&mut self, now: i64, also_deleted: bool) -> Result<(), RecordError> {
+        // No row has 2 there.
+        let deleted: i64 = if also_deleted { 1 } else { 2 };
+        let row = sqlx::query(
+            "SELECT COALESCE(MAX(revision), 0) AS highest FROM ext_storage_records \
+             WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR is_deleted = $5)",
+        )
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .bind(now)
+        .bind(deleted)
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        let highest: i64 = row.try_get("highest")?;
+        sqlx::query(
+            "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR is_deleted = $5)",
+        )
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(self.place.namespace)
+        .bind(now)
+        .bind(deleted)
+        .execute(&mut *self.transaction)
+        .await?;
+        self.revision_floor = self.revision_floor.max(highest);
+        Ok(())
+    }
+}
+
+impl Records {
+    /// Sweeps every namespace in which something is due; how many there were.
+    ///
+    /// # Errors
+    /// When the database does not answer; the next round goes on.
+    pub async fn sweep(&self) -> Result<u64, RecordError> {
+        let mut swept = 0;
+        for tenant in self.database.tenants().await? {
+            for (install, namespace) in self.due(&tenant).await? {
+                let place = Place::new(&tenant, &install, &namespace);
+                let transaction = self.database.begin_as(&tenant).await?;
+                if let Some(mut writing) = Writing::begin_present(transaction, place).await? {
+                    writing.sweep_if_due().await?;
+                    writing.commit(&self.limits).await?;
+                    swept += 1;
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn due(&self, tenant: &TenantId) -> Result<Vec<(InstallId, String)>, RecordError> {
+        let mut reader = self.database.read_as(tenant).await?;
+        let rows = sqlx::query("SELECT install_id, namespace FROM ext_storage_usage WHERE tenant_id = $1 AND next_expiry_ms <= $2")
+            .bind(tenant.as_str())
+            .bind(now_ms())
+            .fetch_all(reader.connection())
+            .await?;
+        let place = |row: &sqlx::any::AnyRow| {
+            let install: String = row.try_get("install_id")?;
+            let install = install.parse().map_err(crate::StoreError::row)?;
+            Ok((install, row.try_get("namespace")?))
+        };
+        rows.iter().map(place).collect()
+    }
+}
