@@ -10,6 +10,8 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 pub enum Error {
     /// 400: the request is not one this endpoint understands.
     BadRequest(String),
+    /// 403: the extension, its install or the user may not do this. The text says which line to add; it goes into the log, not to the client.
+    Denied(String),
     /// 404: there is no such thing.
     NotFound(String),
     /// 409: the thing changed meanwhile, or exists already.
@@ -31,6 +33,7 @@ impl Error {
     fn parts(&self) -> (u16, &'static str, &str) {
         match self {
             Self::BadRequest(text) => (400, "bad_request", text),
+            Self::Denied(_) => (403, "denied", "this is not permitted; the extension's log says why"),
             Self::NotFound(text) => (404, "not_found", text),
             Self::Conflict(text) => (409, "conflict", text),
             Self::Invalid(text) => (422, "invalid", text),
@@ -52,7 +55,7 @@ impl Error {
     /// The text for the log, where it is one that the client must not see.
     pub(crate) fn secret_text(&self) -> Option<&str> {
         match self {
-            Self::Internal(text) => Some(text),
+            Self::Internal(text) | Self::Denied(text) => Some(text),
             _ => None,
         }
     }

@@ -44,7 +44,7 @@ fn send(response: &Response, out: wasi::ResponseOutparam) {
 }
 
 /// Writes as the host makes room, without a flush between chunks.
-fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
+pub(crate) fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
     while !bytes.is_empty() {
         let room = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
         if room == 0 {

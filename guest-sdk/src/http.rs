@@ -1,217 +1,353 @@
-//! Requests and responses. Nothing is read from the host before the extension asks for it.
+//! Requests to other hosts (`wasi:http/outgoing-handler`, granted by `cap:http.fetch`).
+//!
+//! Every host is declared in the manifest, `"egress": ["api.example.com"]`, and allowed by the tenant. Redirects are answers: follow one by asking again.
+//!
+//! ```no_run
+//! # #[derive(serde::Deserialize)] struct Rate { cents: u64 }
+//! # fn example() -> alga::Result<()> {
+//! let client = alga::http::Client::new();
+//! let rate: Rate = client
+//!     .get("https://api.example.com/rates")
+//!     .query("currency", "EUR")
+//!     .timeout(std::time::Duration::from_secs(2))
+//!     .send()?
+//!     .error_for_status()?
+//!     .json()?;
+//! # Ok(()) }
+//! ```
+//!
+//! A secret goes along without the extension seeing it:
+//!
+//! ```no_run
+//! # fn example() -> alga::Result<()> {
+//! let key = alga::secrets::open("api-key")?;
+//! alga::http::Client::new()
+//!     .post("https://api.example.com/tickets")
+//!     .bearer_secret(key)
+//!     .json(&serde_json::json!({ "title": "Printer" }))
+//!     .send()?
+//!     .error_for_status()?;
+//! # Ok(()) }
+//! ```
 
+use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types as wasi;
-use crate::{Error, Result};
+use crate::bindings::wasi::io::streams::StreamError;
+use crate::export::write_all;
+use crate::message::{encode, read_all};
+use crate::secrets::Secret;
+use crate::{Error, Method, Result};
 use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
 
-pub use wasi::Method;
-
-/// How many bytes are asked of the host in one read.
-const READ_CHUNK_BYTES: u64 = 64 * 1024;
-
-/// The request that started this execution.
-#[derive(Debug)]
-pub struct Request {
-    raw: wasi::IncomingRequest,
-    method: Method,
-    path: String,
-    query: String,
-    params: Vec<(String, String)>,
+/// Sends requests. Costs nothing to make; connections are the host's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Client {
+    timeout: Option<Duration>,
 }
 
-impl Request {
-    pub(crate) fn new(raw: wasi::IncomingRequest) -> Self {
-        let target = raw.path_with_query().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        Self {
-            method: raw.method(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            params: Vec::new(),
-            raw,
+impl Client {
+    /// A client without limits of its own: the execution's deadline holds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long each request may take to connect, and to begin to answer.
+    #[must_use]
+    pub fn with_timeout(timeout: Duration) -> Self {
+        Self { timeout: Some(timeout) }
+    }
+
+    /// Begins a request.
+    #[must_use]
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        RequestBuilder {
+            method,
+            url: url.to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: self.timeout,
+            attachments: Vec::new(),
+            failure: None,
         }
     }
 
-    /// The method.
+    /// Begins a GET.
     #[must_use]
-    pub fn method(&self) -> &Method {
-        &self.method
+    pub fn get(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Get, url)
     }
 
-    /// The path below the extension's root, starting with `/`, without the query.
+    /// Begins a POST.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn post(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Post, url)
     }
 
-    /// The query as it came, without `?`.
+    /// Begins a PUT.
     #[must_use]
-    pub fn raw_query(&self) -> &str {
-        &self.query
+    pub fn put(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Put, url)
     }
 
-    /// The first value of a query key, with `%` and `+` decoded.
+    /// Begins a PATCH.
     #[must_use]
-    pub fn query(&self, name: &str) -> Option<String> {
-        self.query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key) == name).then(|| decode(value))
+    pub fn patch(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Patch, url)
+    }
+
+    /// Begins a DELETE.
+    #[must_use]
+    pub fn delete(&self, url: &str) -> RequestBuilder {
+        self.request(Method::Delete, url)
+    }
+}
+
+/// Attaches a secret to the finished request. A function of its own, so that an extension without secrets does not import them.
+type Attachment = Box<dyn FnOnce(&wasi::OutgoingRequest) -> Result<()>>;
+
+/// A request that is being put together. What is wrong with it is told by [`send`](Self::send).
+#[must_use = "a request is sent with `send`"]
+pub struct RequestBuilder {
+    method: Method,
+    url: String,
+    query: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+    timeout: Option<Duration>,
+    attachments: Vec<Attachment>,
+    failure: Option<Error>,
+}
+
+impl RequestBuilder {
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self
+    }
+
+    /// Adds a key and a value to the query, encoded.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let separator = if self.query.is_empty() { "" } else { "&" };
+        self.query.push_str(&format!("{separator}{}={}", encode(name), encode(value)));
+        self
+    }
+
+    /// Sends bytes.
+    pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = bytes.into();
+        self
+    }
+
+    /// Sends a value as JSON.
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => self.header("content-type", "application/json").body(bytes),
+            Err(error) => {
+                self.failure = Some(error.into());
+                self
+            }
+        }
+    }
+
+    /// Sends fields as an HTML form does.
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        self.header("content-type", "application/x-www-form-urlencoded").body(pairs.join("&"))
+    }
+
+    /// How long this request may take to connect, and to begin to answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// `authorization: Bearer <secret>`; the host writes the secret.
+    pub fn bearer_secret(mut self, secret: Secret) -> Self {
+        self.attachments.push(Box::new(move |request| secret.attach_bearer(request)));
+        self
+    }
+
+    /// `authorization: Basic …` with this user and the secret as password; the host writes the secret.
+    pub fn basic_secret(mut self, user: &str, secret: Secret) -> Self {
+        let user = user.to_owned();
+        self.attachments.push(Box::new(move |request| secret.attach_basic(request, &user)));
+        self
+    }
+
+    /// A header whose value is the secret; the host writes it.
+    pub fn header_secret(mut self, name: &str, secret: Secret) -> Self {
+        let name = name.to_owned();
+        self.attachments.push(Box::new(move |request| secret.attach_header(request, &name)));
+        self
+    }
+
+    /// Sends the request and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] with the line to add where the destination is not declared or allowed, [`Error::Unavailable`] when nobody answered,
+    /// [`Error::BadRequest`] when it is no request.
+    pub fn send(self) -> Result<Response> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let target = Target::of(&self.url, &self.query)?;
+        let refused = |error: &wasi::ErrorCode| failed(error, &target);
+        let headers = wasi::Fields::from_list(&self.headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
+        let request = wasi::OutgoingRequest::new(headers);
+        let set = request.set_method(&self.method).and_then(|()| request.set_scheme(Some(&target.scheme)));
+        let set = set.and_then(|()| request.set_authority(Some(&target.authority)));
+        let set = set.and_then(|()| request.set_path_with_query(Some(&target.path_with_query)));
+        set.map_err(|()| Error::BadRequest(format!("`{}` is not the URL of a request", self.url)))?;
+        for attachment in self.attachments {
+            attachment(&request)?;
+        }
+        let body = request.body().map_err(|()| Error::BadRequest("content-length is not one".into()))?;
+        let answer = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
+        if !self.body.is_empty() {
+            let stream = body.write().map_err(|()| Error::Internal("a body is written once".into()))?;
+            // One that broke off is told by the answer.
+            write_all(&stream, &self.body).ok();
+        }
+        wasi::OutgoingBody::finish(body, None).ok();
+        answer.subscribe().block();
+        match answer.get() {
+            Some(Ok(Ok(raw))) => Ok(Response { raw, target }),
+            Some(Ok(Err(error))) => Err(failed(&error, &target)),
+            _ => Err(Error::Internal("an answer is taken once".into())),
+        }
+    }
+}
+
+fn options(timeout: Option<Duration>) -> Option<wasi::RequestOptions> {
+    let nanoseconds = u64::try_from(timeout?.as_nanos()).unwrap_or(u64::MAX);
+    let options = wasi::RequestOptions::new();
+    options.set_connect_timeout(Some(nanoseconds)).ok();
+    options.set_first_byte_timeout(Some(nanoseconds)).ok();
+    Some(options)
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+struct Target {
+    scheme: wasi::Scheme,
+    authority: String,
+    path_with_query: String,
+}
+
+impl Target {
+    fn of(url: &str, query: &str) -> Result<Self> {
+        let not_a_url = || Error::BadRequest(format!("`{url}` is not an http or https URL"));
+        let (scheme, rest) = url.split_once("://").ok_or_else(not_a_url)?;
+        let scheme = match scheme {
+            "https" => wasi::Scheme::Https,
+            "http" => wasi::Scheme::Http,
+            _ => return Err(not_a_url()),
+        };
+        let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let mut path_with_query = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        if !query.is_empty() {
+            path_with_query.push(if path_with_query.contains('?') { '&' } else { '?' });
+            path_with_query.push_str(query);
+        }
+        Ok(Self {
+            scheme,
+            authority: authority.to_owned(),
+            path_with_query,
         })
     }
 
-    /// The value of a `:name` segment of the route that matched.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the route has no such segment: a slip of the extension, not of its client.
-    pub fn param(&self, name: &str) -> Result<&str> {
-        let found = self.params.iter().find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .ok_or_else(|| Error::Internal(format!("the route has no segment `:{name}`")))
+    /// The line of the manifest that declares it.
+    fn line(&self) -> String {
+        match self.scheme {
+            wasi::Scheme::Http => format!("http://{}", self.authority),
+            _ => self.authority.clone(),
+        }
     }
+}
 
-    pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {
-        self.params = params;
+fn failed(error: &wasi::ErrorCode, target: &Target) -> Error {
+    let line = target.line();
+    match error {
+        wasi::ErrorCode::HttpRequestDenied => Error::Denied(format!(
+            "the request to {line} was not sent; declare it in manifest.json: \"capabilities\": [\"cap:http.fetch\"] and \"egress\": [\"{line}\"], and have the \
+             tenant and the operator allow it; the execution's log says which of them does not"
+        )),
+        wasi::ErrorCode::DestinationIpProhibited => {
+            Error::Denied(format!("{line} is not in the public internet; only the operator can make an exception"))
+        }
+        wasi::ErrorCode::HttpRequestUriInvalid => Error::BadRequest(format!("{line} is not a destination: names only, https or http")),
+        wasi::ErrorCode::HttpRequestBodySize(_) => Error::TooLarge("the request's body is larger than the host sends".into()),
+        other => Error::Unavailable(format!("{line} did not answer: {other:?}")),
+    }
+}
+
+/// An answer whose head is there.
+#[derive(Debug)]
+pub struct Response {
+    raw: wasi::IncomingResponse,
+    target: Target,
+}
+
+impl Response {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.raw.status()
     }
 
     /// The first value of a header, if it is text. Names are compared without case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.raw.headers().get(name);
-        values
-            .into_iter()
-            .next()
-            .and_then(|value| String::from_utf8(value).ok())
+        values.into_iter().next().and_then(|value| String::from_utf8(value).ok())
     }
 
-    /// The whole body. The host has checked its size.
+    /// The answer itself, if its status is below 400.
     ///
     /// # Errors
-    /// [`Error::BadRequest`] when the body was taken before or broke off.
-    pub fn body(&self) -> Result<Vec<u8>> {
-        let broken = |()| Error::BadRequest("the body can be read once".into());
-        let body = self.raw.consume().map_err(broken)?;
-        let stream = body.stream().map_err(broken)?;
-        let mut bytes = Vec::new();
-        loop {
-            match stream.blocking_read(READ_CHUNK_BYTES) {
-                Ok(chunk) => bytes.extend_from_slice(&chunk),
-                Err(crate::bindings::wasi::io::streams::StreamError::Closed) => return Ok(bytes),
-                Err(error) => return Err(Error::BadRequest(format!("the body broke off: {error}"))),
-            }
+    /// [`Error::Unavailable`] with the status.
+    pub fn error_for_status(self) -> Result<Self> {
+        match self.status() {
+            status @ 400.. => Err(Error::Unavailable(format!("{} answered {status}", self.target.line()))),
+            _ => Ok(self),
         }
     }
 
-    /// The body as JSON.
+    /// The whole body.
     ///
     /// # Errors
-    /// [`Error::BadRequest`], saying where the JSON does not fit, for the client to read.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        let bytes = self.body()?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::BadRequest(format!("the body is not the JSON expected here: {error}")))
-    }
-}
-
-/// What the client gets.
-#[derive(Debug, Default)]
-pub struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Response {
-    /// A response without a body.
-    #[must_use]
-    pub fn status(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+    /// [`Error::Unavailable`] when it broke off or is larger than the host takes.
+    pub fn bytes(self) -> Result<Vec<u8>> {
+        let line = self.target.line();
+        let broken = |reason: String| Error::Unavailable(format!("the answer of {line} broke off: {reason}"));
+        let body = self.raw.consume().map_err(|()| broken("it was taken before".into()))?;
+        read_all(&body).map_err(|error| match error {
+            StreamError::Closed => broken("it is closed".into()),
+            StreamError::LastOperationFailed(error) => broken(error.to_debug_string()),
+        })
     }
 
-    /// 200 with text.
-    #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::status(200).with_body("text/plain; charset=utf-8", text.into())
-    }
-
-    /// 200 with JSON.
+    /// The whole body as text.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the value has no JSON form, such as a map whose keys are not text.
-    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        Ok(Self::status(200).with_body("application/json", serde_json::to_vec(value)?))
+    /// As [`bytes`](Self::bytes), or when it is not UTF-8.
+    pub fn text(self) -> Result<String> {
+        let line = self.target.line();
+        String::from_utf8(self.bytes()?).map_err(|_| Error::Unavailable(format!("the answer of {line} is not text")))
     }
 
-    /// The same with another status.
-    #[must_use]
-    pub fn with_status(mut self, status: u16) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// The same with one more header.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
-        self
-    }
-
-    /// The same with this body.
-    #[must_use]
-    pub fn with_body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        self.with_header("content-type", content_type)
-    }
-}
-
-/// Percent-decoding of a query component (WHATWG URL, application/x-www-form-urlencoded). A broken escape stays as it is.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => match escape(rest.as_slice_of_two()) {
-                Some(decoded) => {
-                    bytes.push(decoded);
-                    rest.nth(1);
-                }
-                None => bytes.push(b'%'),
-            },
-            other => bytes.push(other),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// The next two bytes, without taking them.
-trait Lookahead {
-    fn as_slice_of_two(&self) -> [Option<u8>; 2];
-}
-
-impl Lookahead for std::str::Bytes<'_> {
-    fn as_slice_of_two(&self) -> [Option<u8>; 2] {
-        let mut ahead = self.clone();
-        [ahead.next(), ahead.next()]
-    }
-}
-
-fn escape([high, low]: [Option<u8>; 2]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high?)? * 16 + digit(low?)?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decode;
-
-    #[test]
-    fn query_values_are_decoded_and_broken_escapes_stay() {
-        assert_eq!(decode("a+b%20c%C3%A9"), "a b cé");
-        assert_eq!(decode("100%"), "100%");
-        assert_eq!(decode("%zz%4"), "%zz%4");
+    /// The whole body as JSON.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes), or when it is not the JSON of a `T`.
+    pub fn json<T: DeserializeOwned>(self) -> Result<T> {
+        let line = self.target.line();
+        let bytes = self.bytes()?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::Unavailable(format!("the answer of {line} is not the JSON expected: {error}")))
     }
 }

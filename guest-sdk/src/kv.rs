@@ -15,7 +15,9 @@ use crate::Result;
 use crate::bindings::alga::storage::kv;
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use kv::{Entry, Error, ListOptions, PutOptions};
+pub use kv::{Entry, Error, Item, ListOptions, PutOptions, Usage};
+
+use std::time::Duration;
 
 /// A namespace of the install's records. Values are JSON; for raw bytes see [`Namespace::get_bytes`].
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +82,52 @@ impl<'a> Namespace<'a> {
     /// [`crate::Error::Conflict`] if it is not.
     pub fn replace<T: Serialize>(&self, key: &str, value: &T, revision: u64) -> Result<u64> {
         self.put_bytes(key, &serde_json::to_vec(value)?, &options(Some(revision)))
+    }
+
+    /// Writes a record that disappears after a while: 60 seconds to 30 days.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub fn put_for<T: Serialize>(&self, key: &str, value: &T, life: Duration) -> Result<u64> {
+        let options = PutOptions {
+            ttl_seconds: Some(u32::try_from(life.as_secs()).unwrap_or(u32::MAX)),
+            ..options(None)
+        };
+        self.put_bytes(key, &serde_json::to_vec(value)?, &options)
+    }
+
+    /// Reads up to 20 records, in the order of the keys.
+    ///
+    /// # Errors
+    /// As the store says, or when a value is not the JSON of a `T`.
+    pub fn get_many<T: DeserializeOwned>(&self, keys: &[&str]) -> Result<Vec<Option<Record<T>>>> {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let entries = kv::get_many(self.name, &keys)?;
+        entries.into_iter().map(|entry| entry.map(parse).transpose()).collect()
+    }
+
+    /// Writes up to 20 records of different keys, all or none. Answers their revisions.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub fn put_many<T: Serialize>(&self, records: &[(&str, T)]) -> Result<Vec<u64>> {
+        let item = |(key, value): &(&str, T)| {
+            Ok(Item {
+                key: (*key).to_owned(),
+                value: serde_json::to_vec(value)?,
+                options: options(None),
+            })
+        };
+        let items: Vec<Item> = records.iter().map(item).collect::<Result<_>>()?;
+        Ok(kv::put_many(self.name, &items)?)
+    }
+
+    /// What the namespace holds, and may hold.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub fn usage(&self) -> Result<Usage> {
+        Ok(kv::usage_of(self.name)?)
     }
 
     /// Deletes a record. Answers whether there was one.

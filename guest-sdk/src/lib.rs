@@ -4,22 +4,28 @@ mod bindings;
 pub mod context;
 mod error;
 mod export;
-mod http;
+pub mod http;
 pub mod kv;
 pub mod log;
 #[cfg(target_family = "wasm")]
 mod memory;
+mod message;
+pub mod metrics;
+pub mod psa;
 mod router;
+pub mod secrets;
 pub mod time;
+pub mod ui_proxy;
+pub mod user;
 
 pub use alga_sdk_macros::handler;
 pub use error::{Error, Result};
-pub use http::{Method, Request, Response};
+pub use message::{Method, Request, Response};
 pub use router::Router;
 
 /// What nearly every extension needs: `use alga::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Error, Method, Request, Response, Result, Router, context, kv, log};
+    pub use crate::{Error, Method, Request, Response, Result, Router, context, http, kv, log, metrics, psa, secrets, ui_proxy, user};
 }
 
 /// What the code that [`macro@handler`] generates needs. Not for people.

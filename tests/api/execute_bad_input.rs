@@ -219,6 +219,7 @@ async fn a_content_hash_that_nobody_published_is_not_available() {
         version_id: text("version_id").parse().unwrap(),
         content_hash: hash.parse().unwrap(),
         grants: Vec::new(),
+        egress: std::collections::BTreeSet::new(),
     };
     let request = ExecuteRequest {
         token: Some(world.service_token(&grant)),

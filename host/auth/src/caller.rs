@@ -23,6 +23,12 @@ pub struct Caller {
     /// What it may do with extensions.
     #[serde(default)]
     pub access: Access,
+    /// The customer that a client user belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// That customer's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
     /// Anything else that the product wants extensions to know.
     #[serde(default)]
     pub additional_fields: BTreeMap<String, String>,
@@ -68,6 +74,8 @@ impl Caller {
             user_name: "Developer".into(),
             user_type: UserType::Internal,
             access: Access::Write,
+            client_id: None,
+            client_name: None,
             additional_fields: BTreeMap::new(),
         }
     }

@@ -1,5 +1,6 @@
-use alga_bundle::{CapabilityName, Digest, ExtensionId, InstallId, TenantId, VersionId};
+use alga_bundle::{CapabilityName, Digest, EgressPattern, ExtensionId, InstallId, TenantId, VersionId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a service token says: the one context in which the runner may execute for its bearer.
@@ -18,6 +19,9 @@ pub struct ServiceGrant {
     pub content_hash: Digest,
     /// What the install granted.
     pub grants: Vec<CapabilityName>,
+    /// The hosts that the install allows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub egress: BTreeSet<EgressPattern>,
 }
 
 impl ServiceGrant {

@@ -13,7 +13,8 @@ use wasmtime_wasi_http::FieldMap;
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 
 /// An open secret.
-pub(crate) struct OpenSecret {
+#[expect(unreachable_pub, reason = "the generated bindings export the types of their resources again")]
+pub struct OpenSecret {
     name: String,
     plaintext: zeroize::Zeroizing<Vec<u8>>,
 }

@@ -1,10 +1,11 @@
 //! From a wire request to a permit and a request for the guest. Everything is checked once, here.
 
-use crate::limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES};
-use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest};
+use crate::limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES, USER_BYTES};
+use crate::service::Session;
+use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser};
 use alga_auth::ServiceGrant;
 use alga_bundle::{CapabilityName, Digest, RequestId};
-use alga_capabilities::{GrantSet, Identity, Permit, Trigger};
+use alga_capabilities::{GrantSet, Identity, Permit, Trigger, User, UserKind};
 use alga_errors::{Code, Problem};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,13 +32,14 @@ pub(crate) struct CallerHeaders<'a> {
 pub(crate) fn permit(
     wire: &WireRequest<'_>,
     headers: &CallerHeaders<'_>,
-    grant: &ServiceGrant,
+    session: &Session,
     request: RequestId,
     started: Instant,
     defaults: &ExecutionDefaults,
 ) -> Result<(Arc<Permit>, Digest), Problem> {
+    let grant = &session.grant;
     same_context(&wire.context, headers, grant)?;
-    let grants = granted(wire, grant)?;
+    let grants = granted(wire, session)?;
     let identity = Identity {
         request,
         tenant: grant.tenant_id.clone(),
@@ -49,7 +51,9 @@ pub(crate) fn permit(
         identity,
         trigger: trigger(&wire.context)?,
         config: Arc::new(config(wire)?),
+        user: wire.user.as_ref().map(user).transpose()?,
         grants,
+        egress: Arc::clone(&session.egress),
         memory_bytes: defaults.memory_bytes(wire.limits.memory_mb),
         deadline: started + defaults.timeout(wire.limits.timeout_ms),
     };
@@ -90,20 +94,42 @@ fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &
 }
 
 /// What the token grants; or less, if the caller names less; never more.
-fn granted(wire: &WireRequest<'_>, grant: &ServiceGrant) -> Result<GrantSet, Problem> {
+fn granted(wire: &WireRequest<'_>, session: &Session) -> Result<GrantSet, Problem> {
     let denied = |error: String| Problem::new(Code::CapabilityDenied, error);
     let Some(providers) = &wire.providers else {
-        return GrantSet::of(&grant.grants).map_err(|error| denied(error.to_string()));
+        return Ok(session.grants);
     };
     let mut names = Vec::with_capacity(providers.len());
     for provider in providers {
         let name: CapabilityName = provider.parse().map_err(denied)?;
-        if !grant.grants.contains(&name) {
+        if !session.grants.holds(&name) {
             return Err(denied(format!("`{name}` is not granted by the service token")));
         }
         names.push(name);
     }
     GrantSet::of(&names).map_err(|error| denied(error.to_string()))
+}
+
+fn user(wire: &WireUser<'_>) -> Result<User, Problem> {
+    let fields = &wire.additional_fields;
+    let texts = [&wire.user_id, &wire.user_email, &wire.user_name].into_iter().chain(&wire.client_id).chain(&wire.client_name);
+    let bytes: usize = texts.map(|text| text.len()).sum::<usize>() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if bytes > USER_BYTES {
+        return Err(bad_request(format!("user has more than {USER_BYTES} bytes")));
+    }
+    Ok(User {
+        id: wire.user_id.to_string(),
+        email: wire.user_email.to_string(),
+        name: wire.user_name.to_string(),
+        kind: match &*wire.user_type {
+            "" | "internal" => UserKind::Internal,
+            "client" => UserKind::Client,
+            _ => return Err(bad_request("user.user_type is internal or client")),
+        },
+        client_id: wire.client_id.as_deref().map(ToOwned::to_owned),
+        client_name: wire.client_name.as_deref().map(ToOwned::to_owned),
+        additional_fields: fields.clone(),
+    })
 }
 
 fn trigger(context: &WireContext<'_>) -> Result<Trigger, Problem> {

@@ -52,7 +52,7 @@ pub(crate) async fn invoke(
     let limits = ExecutionLimits {
         deadline: permit.deadline,
     };
-    let mut store = new_store(engine, Host::new(permit, services), limits);
+    let mut store = new_store(engine, Host::new(permit, &prepared.release, services), limits);
     Host::count_calls(&mut store);
     let mut cpu = Duration::ZERO;
     let call = AssertUnwindSafe(call(&mut store, prepared, request)).catch_unwind();

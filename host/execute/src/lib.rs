@@ -26,7 +26,7 @@ pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderParts, SourceError, SourceFuture, StoredRelease};
 pub use router::router;
 pub use service::{ExecuteService, ExecuteServiceParts};
-pub use wire::{OneOrMany, Usage, WireContext, WireError, WireHttp, WireLimits, WireReply, WireRequest};
+pub use wire::{OneOrMany, Usage, WireContext, WireError, WireHttp, WireLimits, WireReply, WireRequest, WireUser};
 
 /// `cargo xtask bench execute` reaches in here to measure an execution without HTTP; nobody else should.
 #[doc(hidden)]

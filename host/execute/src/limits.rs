@@ -14,6 +14,8 @@ pub const HEADERS: usize = 100;
 pub const HEADER_BYTES: usize = 32 * 1024;
 /// Bytes of path and query.
 pub const TARGET_BYTES: usize = 8 * 1024;
+/// Bytes of what is said of a user.
+pub const USER_BYTES: usize = 16 * 1024;
 /// Bytes of an install's configuration: keys and values.
 pub const CONFIG_BYTES: usize = 64 * 1024;
 

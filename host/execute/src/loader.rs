@@ -5,7 +5,7 @@
 //!    in a child, 8. loaded. Steps 3 to 8 happen once for many that wait.
 
 use alga_bundle::{Bundle, CapabilityProof, Digest};
-use alga_capabilities::{GrantSet, Host, known, new_linker};
+use alga_capabilities::{GrantSet, Host, Release, known, new_linker};
 use alga_engine::{CompileError, ComponentFactory, Engine};
 use alga_errors::{Code, Problem, chain};
 use alga_signing::{Rejected, TrustPolicy};
@@ -73,11 +73,14 @@ type Trusted = (u64, Digest);
 struct Loaded {
     component: Component,
     proof: CapabilityProof,
+    release: Arc<Release>,
 }
 
 /// A component with everything linked that it was granted, ready to be instantiated.
 pub(crate) struct Prepared {
     pub(crate) pre: ProxyPre<Host>,
+    /// What executions need to know of it.
+    pub(crate) release: Arc<Release>,
     /// Places of the pool that one execution takes.
     pub(crate) places: u32,
 }
@@ -152,6 +155,7 @@ impl Loader {
         let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
         Ok(Arc::new(Prepared {
             pre,
+            release: Arc::clone(&loaded.release),
             places: alga_engine::settings::places_taken(&loaded.component),
         }))
     }
@@ -194,6 +198,7 @@ impl Loader {
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,
             proof: bundle.proof().clone(),
+            release: Arc::new(Release::new(bundle.manifest().clone())),
         }))
     }
 }

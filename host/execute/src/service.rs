@@ -3,14 +3,15 @@ use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS, body_digest};
 use crate::invoke::invoke;
 use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
-use alga_auth::{Remembered, ServiceGrant, TokenVerifier};
-use alga_bundle::{Digest, RequestId};
-use alga_capabilities::{Accounting, LogRecord, Permit, Services};
+use alga_auth::{Remembered, ServiceGrant, TokenError, TokenVerifier};
+use alga_bundle::{Digest, EgressPattern, RequestId};
+use alga_capabilities::{Accounting, GrantSet, LogRecord, Permit, Services};
 use alga_engine::Engine;
 use alga_errors::{Code, Problem, chain};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -48,6 +49,8 @@ pub struct ExecuteService {
 /// What a token stands for, found out once.
 pub(crate) struct Session {
     pub(crate) grant: ServiceGrant,
+    pub(crate) grants: GrantSet,
+    pub(crate) egress: Arc<BTreeSet<EgressPattern>>,
     counters: Counters,
 }
 
@@ -110,7 +113,7 @@ impl ExecuteService {
         let (permit, content_hash) = permit(
             wire,
             &incoming.headers,
-            &incoming.session.grant,
+            &incoming.session,
             incoming.request_id.clone(),
             incoming.started,
             defaults,
@@ -175,7 +178,18 @@ impl ExecuteService {
         let verify = |token: &str| {
             let (grant, expires) = self.parts.tokens.verify::<ServiceGrant>(token)?;
             let counters = self.admission.counters(&grant.tenant_id, &grant.install_id);
-            Ok((Arc::new(Session { grant, counters }), expires))
+            // A grant that this platform does not know is a promise that nobody keeps.
+            let grants = GrantSet::of(&grant.grants).map_err(|error| TokenError::Claims(error.to_string()))?;
+            let egress = Arc::new(grant.egress.clone());
+            Ok((
+                Arc::new(Session {
+                    grant,
+                    grants,
+                    egress,
+                    counters,
+                }),
+                expires,
+            ))
         };
         let unauthenticated =
             |error| Problem::new(Code::Unauthenticated, "a valid service token is required").caused_by(error);
@@ -238,6 +252,8 @@ impl ExecuteService {
         usage.cpu_us = microseconds(invocation.cpu);
         usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
         usage.host_calls = accounting.host_calls;
+        usage.egress_bytes = accounting.egress_bytes;
+        usage.ingress_bytes = accounting.ingress_bytes;
         publish_log(permit, &accounting);
         invocation.result
     }
@@ -272,6 +288,7 @@ fn record(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, 
 fn publish_log(permit: &Permit, accounting: &Accounting) {
     let identity = &permit.identity;
     for LogRecord {
+        source,
         level,
         message,
         fields,
@@ -280,7 +297,7 @@ fn publish_log(permit: &Permit, accounting: &Accounting) {
     {
         tracing::info!(
             target: "alga::extension", request = %identity.request, tenant = %identity.tenant, extension = %identity.extension,
-            install = %identity.install, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut
+            install = %identity.install, extension_source = ?source, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut
         );
     }
     if accounting.log_dropped > 0 {

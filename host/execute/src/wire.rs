@@ -26,6 +26,9 @@ pub struct WireRequest<'a> {
     /// Granted capabilities, if the caller wants to use fewer than its token has.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub providers: Option<Vec<Cow<'a, str>>>,
+    /// Whose request it is.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<WireUser<'a>>,
 }
 
 /// `context`.
@@ -70,6 +73,26 @@ pub struct WireHttp<'a> {
     pub headers: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub body_b64: Option<Cow<'a, str>>,
+}
+
+/// `user`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the contract's names")]
+pub struct WireUser<'a> {
+    #[serde(borrow)]
+    pub user_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub user_email: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub user_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub user_type: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub additional_fields: BTreeMap<String, String>,
 }
 
 /// `limits`.

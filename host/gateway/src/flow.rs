@@ -8,7 +8,7 @@ use alga_auth::{Access, Caller, UserType};
 use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId, TenantId};
 use alga_errors::{Code, Problem, chain};
 use alga_execute::limits::{BODY_BYTES, BODY_TIMEOUT};
-use alga_execute::{Usage, WireContext, WireHttp, WireLimits, WireReply, WireRequest};
+use alga_execute::{Usage, WireContext, WireHttp, WireLimits, WireReply, WireRequest, WireUser};
 use alga_store::Install;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -124,7 +124,7 @@ impl Gateway {
         // 7.
         let body = read_body(&head.headers, body).await?;
         // 8.
-        let json = self.wire_request(&install, endpoint, &head, path, &body, request_id)?;
+        let json = self.wire_request(&caller, &install, endpoint, &head, path, &body, request_id)?;
         let idempotency_key = head.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
         let call = RunnerRequest {
             install: &install,
@@ -144,8 +144,10 @@ impl Gateway {
         })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is one part of the request that is written")]
     fn wire_request(
         &self,
+        caller: &Caller,
         install: &Install,
         endpoint: &Endpoint,
         head: &http::request::Parts,
@@ -188,8 +190,24 @@ impl Gateway {
             },
             config: None,
             providers: None,
+            user: Some(user(caller)),
         };
         serde_json::to_vec(&wire).map_err(Problem::internal)
+    }
+}
+
+fn user(caller: &Caller) -> WireUser<'_> {
+    WireUser {
+        user_id: caller.user_id.as_str().into(),
+        user_email: caller.user_email.as_str().into(),
+        user_name: caller.user_name.as_str().into(),
+        user_type: match caller.user_type {
+            UserType::Internal => "internal".into(),
+            UserType::Client => "client".into(),
+        },
+        client_id: caller.client_id.as_deref().map(Cow::Borrowed),
+        client_name: caller.client_name.as_deref().map(Cow::Borrowed),
+        additional_fields: caller.additional_fields.clone(),
     }
 }
 

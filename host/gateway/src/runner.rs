@@ -75,12 +75,13 @@ impl RunnerLink {
         builder.body(Body::from(call.json)).map_err(Problem::internal)
     }
 
-    /// A token for exactly this install as it is now: another version or other grants make another token.
+    /// A token for exactly this install as it is now: another version, other grants or other hosts make another token.
     fn token(&self, install: &Install) -> Result<Arc<str>, TokenError> {
         let grants: Vec<_> = install.grants.iter().cloned().collect();
         let state: String = grants
             .iter()
             .map(|name| format!("{name} "))
+            .chain(install.egress.iter().map(|host| format!("{host} ")))
             .chain([install.content_hash.to_string()])
             .collect();
         let key = (install.id.clone(), Arc::from(state));
@@ -94,6 +95,7 @@ impl RunnerLink {
             version_id: install.version_id.clone(),
             content_hash: install.content_hash,
             grants,
+            egress: install.egress.clone(),
         };
         let token: Arc<str> = self.issuer.issue(&grant, ServiceGrant::LONGEST)?.into();
         self.tokens.insert(key, Arc::clone(&token));

@@ -1,9 +1,17 @@
 //! The store, in the shapes that lower floors ask for.
 
 use alga_bundle::Digest;
-use alga_capabilities::{Backend, BackendError, BoxFuture, Page, PutRequest, Record, Scope, storage_limits};
+use alga_capabilities::{
+    Backend, BackendError, BoxFuture, Identity, NamespaceUsage, Page, PutRequest, Record, Scope, SecretFuture, SecretSource, SecretUnavailable,
+    storage_limits,
+};
 use alga_execute::{BundleSource, SourceFuture, StoredRelease};
+use alga_errors::chain;
+use alga_secrets::{Sealer, SecretBinding, SecretEnvelope};
 use alga_store::{BlobStore, Database, RecordError, RecordLimits, RecordWrite, Records, StoredRecord};
+use std::error::Error;
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Releases from the blob store.
 pub(crate) struct StoredReleases(pub(crate) BlobStore);
@@ -24,14 +32,19 @@ impl BundleSource for StoredReleases {
 /// Records from the database, under the limits that the WIT interface promises.
 pub(crate) struct StoredRecords(Records);
 
-impl StoredRecords {
-    pub(crate) fn new(database: Database) -> Self {
+/// Records under the limits that the WIT interface promises.
+pub(crate) fn limited_records(database: Database) -> Records {
         let limits = RecordLimits {
             namespaces: storage_limits::NAMESPACES,
             keys: storage_limits::KEYS,
             namespace_bytes: storage_limits::NAMESPACE_BYTES,
         };
-        Self(Records::new(database, limits))
+        Records::new(database, limits)
+}
+
+impl StoredRecords {
+    pub(crate) fn new(database: Database) -> Self {
+        Self(limited_records(database))
     }
 }
 
@@ -55,20 +68,7 @@ impl Backend for StoredRecords {
         request: PutRequest,
     ) -> BoxFuture<'a, Result<u64, BackendError>> {
         Box::pin(async move {
-            let PutRequest {
-                key,
-                value,
-                metadata,
-                if_revision,
-                ttl_seconds,
-            } = request;
-            let write = RecordWrite {
-                key,
-                value,
-                metadata,
-                if_revision,
-                ttl_seconds,
-            };
+            let write = to_store(request);
             self.0
                 .put(&scope.tenant, &scope.install, namespace, &write)
                 .await
@@ -111,6 +111,57 @@ impl Backend for StoredRecords {
             })
         })
     }
+
+    fn get_many<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<Record>>, BackendError>> {
+        Box::pin(async move {
+            let found = self.0.get_many(&scope.tenant, &scope.install, namespace, keys).await.map_err(error)?;
+            Ok(found.into_iter().map(|record| record.map(from_store)).collect())
+        })
+    }
+
+    fn put_many<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+        requests: Vec<PutRequest>,
+    ) -> BoxFuture<'a, Result<Vec<u64>, BackendError>> {
+        Box::pin(async move {
+            let writes: Vec<_> = requests.into_iter().map(to_store).collect();
+            self.0.put_many(&scope.tenant, &scope.install, namespace, &writes).await.map_err(error)
+        })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Scope, namespace: &'a str) -> BoxFuture<'a, Result<NamespaceUsage, BackendError>> {
+        Box::pin(async move {
+            let usage = self.0.usage(&scope.tenant, &scope.install, namespace).await.map_err(error)?;
+            Ok(NamespaceUsage {
+                keys: usage.keys,
+                bytes: usage.bytes,
+            })
+        })
+    }
+}
+
+fn to_store(request: PutRequest) -> RecordWrite {
+    let PutRequest {
+        key,
+        value,
+        metadata,
+        if_revision,
+        ttl_seconds,
+    } = request;
+    RecordWrite {
+        key,
+        value,
+        metadata,
+        if_revision,
+        ttl_seconds,
+    }
 }
 
 fn from_store(record: StoredRecord) -> Record {
@@ -135,5 +186,42 @@ fn error(error: RecordError) -> BackendError {
         RecordError::Conflict(revision) => BackendError::Conflict(revision),
         RecordError::Full(limit) => BackendError::QuotaExceeded(limit),
         RecordError::Store(error) => BackendError::Unavailable(error.into()),
+    }
+}
+
+/// Secrets from the database, opened for whom they were sealed. Nothing is kept: what a tenant withdraws is gone with its next request.
+pub(crate) struct SealedSecrets {
+    database: Database,
+    sealer: Arc<Sealer>,
+}
+
+impl SealedSecrets {
+    pub(crate) fn new(database: Database, sealer: Arc<Sealer>) -> Self {
+        Self { database, sealer }
+    }
+
+    async fn find(&self, owner: &Identity, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Box<dyn Error + Send + Sync>> {
+        let Some(envelope) = self.database.secret(&owner.tenant, &owner.install, name).await? else {
+            return Ok(None);
+        };
+        let binding = SecretBinding {
+            tenant: &owner.tenant,
+            extension: &owner.extension,
+            install: &owner.install,
+            name,
+        };
+        let opened = self.sealer.open(&SecretEnvelope::parse(&envelope)?, &binding).await?;
+        Ok(Some(Zeroizing::new(opened.expose().to_vec())))
+    }
+}
+
+impl SecretSource for SealedSecrets {
+    fn open<'a>(&'a self, owner: &'a Identity, name: &'a str) -> SecretFuture<'a> {
+        Box::pin(async move {
+            self.find(owner, name).await.map_err(|error| {
+                tracing::error!(tenant = %owner.tenant, install = %owner.install, name, error = %chain(&*error), "a secret could not be opened");
+                SecretUnavailable
+            })
+        })
     }
 }

@@ -66,6 +66,13 @@ settings! {
     cache_max_bytes = "EXT_CACHE_MAX_BYTES", "bytes of machine code to keep (default 10 GiB)";
     compiler = "ALGA_COMPILER", "path of alga-compiler (default: beside this program)";
     compiler_seconds = "ALGA_COMPILER_SECONDS", "processor time for compiling one component in seconds (default 45)";
+    egress_allowlist = "EXT_EGRESS_ALLOWLIST", "hosts that extensions may call at all, with commas; `*`: what each install allows; empty: none (default)";
+    egress_exceptions = "ALGA_EGRESS_EXCEPTIONS", "private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`, or `…=10.1.2.3` to say the name's address; with commas";
+    egress_authorities = "ALGA_EGRESS_AUTHORITIES", "file with certificates (PEM) of authorities that are believed beside the public ones";
+    platform_base = "ALGA_PLATFORM_BASE_URL", "URL of the product whose customers, services and invoices extensions use; without it they are unavailable";
+    platform_token_file = "ALGA_PLATFORM_TOKEN_FILE", "file with the credential that the product knows this platform by";
+    ui_proxy_base = "UI_PROXY_BASE_URL", "URL of the product's routes for alga:ui-proxy (default: ALGA_PLATFORM_BASE_URL)";
+    ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "time for a call of such a route in milliseconds (default 5000)";
     pool = "ALGA_POOL", "components that may run at the same time (default 256)";
 }
 
@@ -104,8 +111,36 @@ pub struct Config {
     pub compiler: PathBuf,
     /// Processor time for compiling one component in seconds.
     pub compiler_seconds: u64,
+    /// Where extensions may connect to.
+    pub egress: EgressSettings,
+    /// The product.
+    pub platform: PlatformSettings,
     /// Components that may run at the same time.
     pub pool: u32,
+}
+
+/// Where extensions may connect to.
+#[derive(Debug, Clone, Default)]
+pub struct EgressSettings {
+    /// Hosts with commas.
+    pub allowlist: String,
+    /// Places with private addresses, with commas.
+    pub exceptions: String,
+    /// A PEM file.
+    pub authorities: Option<PathBuf>,
+}
+
+/// The product that extensions run in.
+#[derive(Debug, Clone)]
+pub struct PlatformSettings {
+    /// Its URL.
+    pub base: Option<String>,
+    /// File with our credential.
+    pub token_file: Option<PathBuf>,
+    /// The URL of its routes, if it is another one.
+    pub ui_proxy_base: Option<String>,
+    /// Time for a route.
+    pub ui_proxy_timeout: Duration,
 }
 
 /// Where Vault is.
@@ -228,6 +263,17 @@ impl Config {
                 .text("compiler")
                 .map_or_else(compiler_beside_us, |(_, path)| path.into()),
             compiler_seconds: sources.parse("compiler_seconds")?.unwrap_or(45),
+            egress: EgressSettings {
+                allowlist: sources.text("egress_allowlist").map(|(_, text)| text).unwrap_or_default(),
+                exceptions: sources.text("egress_exceptions").map(|(_, text)| text).unwrap_or_default(),
+                authorities: sources.text("egress_authorities").map(|(_, path)| path.into()),
+            },
+            platform: PlatformSettings {
+                base: sources.text("platform_base").map(|(_, text)| text),
+                token_file: sources.text("platform_token_file").map(|(_, path)| path.into()),
+                ui_proxy_base: sources.text("ui_proxy_base").map(|(_, text)| text),
+                ui_proxy_timeout: Duration::from_millis(sources.parse("ui_proxy_timeout_ms")?.unwrap_or(5_000)),
+            },
             pool: sources.parse("pool")?.unwrap_or(256),
             data,
         };

@@ -6,12 +6,16 @@
 //! | `secrets` | keys of this host, made once, readable by its user alone |
 //! | `platform` | all parts put together |
 //! | `adapters` | the store as the backends that lower floors ask for |
+//! | `outside` | what capabilities have around them: the way out, the product, secrets, records |
+//! | `metrics` | what extensions measure, for the operator |
 //! | `revocations` | which revocation list a process starts with |
 //! | `serve` | a socket, and an end that loses nothing |
 //! | `telemetry` | the log |
 
 mod adapters;
 mod config;
+mod metrics;
+mod outside;
 mod platform;
 mod revocations;
 mod secrets;

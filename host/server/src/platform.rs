@@ -1,8 +1,9 @@
-use crate::adapters::{StoredRecords, StoredReleases};
+use crate::adapters::{StoredReleases, limited_records};
+use crate::{metrics, outside};
 use crate::revocations::{self, Restored};
 use crate::{Config, SecretError, Secrets};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
-use alga_capabilities::{Services, StorageService};
+use alga_capabilities::{MetricRegistry, Services};
 use alga_engine::{
     CacheError, CompileError, Compiler, CompilerLimits, ComponentFactory, Engine, EngineError, MachineCodeCache,
     PoolSettings,
@@ -61,6 +62,16 @@ pub enum StartError {
     Trust(#[from] TrustError),
     #[error("the trust bundle `{}`", path.display())]
     TrustFile { path: PathBuf, source: std::io::Error },
+    #[error("egress")]
+    Egress(#[source] alga_egress::PolicyError),
+    #[error("TLS for egress: {0}")]
+    Tls(String),
+    #[error("the authorities in `{}`: {reason}", path.display())]
+    Authorities { path: PathBuf, reason: String },
+    #[error("the product at `{0}`: {1}")]
+    Platform(String, String),
+    #[error("the credential `{}` for the product", path.display())]
+    PlatformToken { path: PathBuf, source: std::io::Error },
     #[error("sealing secrets")]
     Sealing(#[from] SealError),
     #[error("the token file `{}` of the secrets service", path.display())]
@@ -89,6 +100,7 @@ struct Shared {
     sealer: Arc<Sealer>,
     engine: Engine,
     factory: ComponentFactory,
+    metrics: Arc<MetricRegistry>,
 }
 
 impl Platform {
@@ -103,6 +115,8 @@ impl Platform {
         let installs = Installs::new(shared.database.clone());
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
         let registry = registry(&shared, installs.clone());
+        let administrator = AdministratorToken::new(&shared.secrets.administrator);
+        let metrics = metrics::router(Arc::clone(&shared.metrics), administrator);
         let Shared {
             database,
             blobs,
@@ -113,7 +127,7 @@ impl Platform {
             ..
         } = shared;
         Ok(Self {
-            router: with_fallbacks(runner.merge(gateway).merge(registry)),
+            router: with_fallbacks(runner.merge(gateway).merge(registry).merge(metrics)),
             execute,
             database,
             blobs,
@@ -168,6 +182,10 @@ impl Platform {
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "could not collect garbage; the next hour tries again");
                 }
+            }
+            match limited_records(self.database.clone()).sweep().await {
+                Ok(namespaces) => tracing::info!(namespaces, "swept expired records"),
+                Err(error) => tracing::warn!(error = %chain(&error), "could not sweep expired records"),
             }
             let staging = self.staging.clone();
             let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
@@ -243,6 +261,7 @@ impl Shared {
             factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
             engine,
             secrets,
+            metrics: Arc::default(),
         })
     }
 }
@@ -286,10 +305,7 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         source: Arc::new(StoredReleases(shared.blobs.clone())),
         trust: Arc::clone(&shared.trust),
     });
-    let storage = StorageService {
-        backend: Arc::new(StoredRecords::new(shared.database.clone())),
-        cursor_key: shared.secrets.cursors,
-    };
+    let surroundings = outside::surroundings(config, &shared.database, &shared.sealer, shared.secrets.cursors, &shared.metrics)?;
     let key = shared.secrets.tokens.public_bytes();
     let tokens = TokenVerifier::new(&key, ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
     let process = config.pool as usize;
@@ -301,11 +317,7 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
     Ok(Arc::new(ExecuteService::new(ExecuteServiceParts {
         engine,
         loader: Arc::new(loader),
-        services: Services {
-            context: (),
-            log: (),
-            storage,
-        },
+        services: Services::new(&surroundings),
         tokens,
         defaults: ExecutionDefaults::default(),
         admission,

@@ -224,7 +224,9 @@ async fn invoke_without_http(world: &World, request: &ExecuteRequest) -> (f64, f
             },
             trigger: Trigger::Http,
             config: Arc::new(BTreeMap::new()),
+            user: None,
             grants: GrantSet::defaults(),
+            egress: Arc::default(),
             memory_bytes: 64 * 1024 * 1024,
             deadline: Instant::now() + Duration::from_secs(5),
         })

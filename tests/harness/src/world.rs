@@ -174,6 +174,7 @@ impl World {
             version_id: text("version_id").parse().unwrap(),
             content_hash: text("content_hash").parse().unwrap(),
             grants: serde_json::from_value(install["grants"].clone()).unwrap(),
+            egress: serde_json::from_value(install["egress"].clone()).unwrap(),
         };
         ExecuteRequest {
             token: Some(self.service_token(&grant)),

@@ -1,0 +1,87 @@
+//! What capabilities have around them, made of the configuration: the way out, the product, secrets, records.
+
+use crate::adapters::{SealedSecrets, StoredRecords};
+use crate::config::{EgressSettings, PlatformSettings};
+use crate::{Config, StartError};
+use alga_capabilities::{MetricRegistry, Platform, Surroundings};
+use alga_egress::{Destination, Egress, EgressParts, OperatorPolicy, SystemResolver};
+use alga_secrets::Sealer;
+use alga_store::Database;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Everything that is outside, for one process.
+pub(crate) fn surroundings(
+    config: &Config,
+    database: &Database,
+    sealer: &Arc<Sealer>,
+    cursor_key: [u8; 32],
+    metrics: &Arc<MetricRegistry>,
+) -> Result<Surroundings, StartError> {
+    let authorities = config.egress.authorities.as_deref().map(authorities).transpose()?.unwrap_or_default();
+    let platform = &config.platform;
+    let whole = platform.base.as_deref().map(|base| product(platform, base, Duration::from_secs(30), &authorities));
+    let ui_proxy = platform.ui_proxy_base.as_deref().or(platform.base.as_deref());
+    let ui_proxy = ui_proxy.map(|base| product(platform, base, platform.ui_proxy_timeout, &authorities));
+    Ok(Surroundings {
+        records: Arc::new(StoredRecords::new(database.clone())),
+        cursor_key,
+        egress: Arc::new(way_out(&config.egress, authorities)?),
+        secrets: Arc::new(SealedSecrets::new(database.clone(), Arc::clone(sealer))),
+        platform: whole.transpose()?,
+        ui_proxy: ui_proxy.transpose()?,
+        metrics: Arc::clone(metrics),
+    })
+}
+
+fn way_out(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result<Egress, StartError> {
+    let operator = OperatorPolicy::parse(&settings.allowlist, &settings.exceptions).map_err(StartError::Egress)?;
+    let parts = EgressParts {
+        operator,
+        resolver: Arc::new(SystemResolver::default()),
+        authorities,
+    };
+    Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))
+}
+
+/// The product has a way of its own: only to its place, at whatever address that is.
+fn product(settings: &PlatformSettings, base: &str, timeout: Duration, authorities: &[Vec<u8>]) -> Result<Platform, StartError> {
+    let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
+    let uri = base.parse().map_err(|error: axum::http::uri::InvalidUri| refused(error.to_string()))?;
+    let destination = Destination::of(&uri).map_err(|error| refused(error.to_string()))?;
+    let parts = EgressParts {
+        operator: OperatorPolicy::only(&destination),
+        resolver: Arc::new(SystemResolver::default()),
+        authorities: authorities.to_vec(),
+    };
+    let egress = Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))?;
+    let credential = settings.token_file.as_deref().map(credential).transpose()?;
+    Platform::new(Arc::new(egress), base, credential.as_ref(), timeout).map_err(|error| refused(error.to_string()))
+}
+
+fn credential(path: &Path) -> Result<Zeroizing<String>, StartError> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.map_err(|source| StartError::PlatformToken {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, StartError> {
+    let refused = |reason: String| StartError::Authorities {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = certificates.map_err(|error| refused(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(refused("there is no certificate in it".to_owned()));
+    }
+    Ok(certificates.into_iter().map(|certificate| certificate.to_vec()).collect())
+}
