@@ -1,25 +1,24 @@
-//! One folder for each capability: `granted.json` and `denied.json`.
+//! One folder for each capability, of the name of its module: `granted.json` and `denied.json`.
 //!
-//! The case of a capability uses the guest `<module>_works`, which calls every function of its interface. `granted.json` is what the guest must
-//! answer when the capability is granted. `denied.json` is what installing without the grant must be answered with: the guest cannot even be
-//! installed, and the answer shows the cure. For a capability that every install has, `denied.json` is what publishing without
-//! declaring it would be; there is nothing to deny, so the file says `null`.
+//! The cases use the guest `<module>_works`, which calls every function of the interface. `granted.json` is what it answers when the capability is
+//! granted. `denied.json` has both ways of not being granted: what installing is answered with when the manifest requires it, and what the guest is told by the
+//! calls themselves when the manifest calls it optional. A capability that every install has cannot be denied: the file says `null`.
+//!
+//! `setup.json`, where there is one, has what the case needs beside the capability: fields of the manifest, other capabilities, secrets.
 //!
 //! `BLESS=1 cargo xtask test` writes the files anew.
 
-use alga_capabilities::known;
-use alga_harness::{Release, World, component, root};
+mod places;
+
+use alga_bundle::ComponentFacts;
+use alga_capabilities::{known, modules, without};
+use alga_harness::{Outside, Release, World, component, root};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-/// `alga:storage/kv` → `storage`.
-fn module(interface: &str) -> &str {
-    interface.strip_prefix("alga:").unwrap().split('/').next().unwrap()
-}
-
-fn folder(capability: &str) -> PathBuf {
-    root().join("tests/conformance").join(capability)
+fn folder(module: &str) -> PathBuf {
+    root().join("tests/conformance").join(module)
 }
 
 fn expect(path: PathBuf, actual: &Value) {
@@ -34,44 +33,123 @@ fn expect(path: PathBuf, actual: &Value) {
     assert_eq!(text, expected, "{}", path.display());
 }
 
-#[tokio::test]
-async fn every_capability_works_when_granted_and_cannot_be_installed_when_not() {
-    let capabilities: Vec<_> = known()
-        .iter()
-        .filter(|capability| !capability.name.is_empty())
-        .collect();
-    assert!(!capabilities.is_empty());
-    for capability in capabilities {
-        let module = module(capability.interface);
-        let guest = format!("{module}_works");
-        let world = World::new().await;
-        let manifest = Release::manifest(&format!("com.example.{module}"), "1.0.0", &[capability.name]);
-        let release = Release::new(world.key(), &manifest, &component(&guest));
-        world.publish(&release).await;
-        let denied = match capability.granted_by_default {
-            true => Value::Null,
-            false => {
-                let answer = world.install("acme", &release, &[]).await;
-                let body = answer.json();
-                json!({ "status": answer.status.as_u16(), "error": body["error"], "message": body["message"], "hint": body["hint"] })
-            }
-        };
-        expect(folder(module).join("denied.json"), &denied);
+/// A platform with an outside, and the case of one capability in it.
+struct Case {
+    world: World,
+    outside: Outside,
+    module: &'static str,
+    capability: &'static str,
+    setup: Value,
+}
+
+impl Case {
+    async fn of(module: &'static str, capability: &'static str) -> Self {
+        let outside = Outside::start().await;
+        let settings = outside.settings();
+        let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let setup = fs::read_to_string(folder(module).join("setup.json")).unwrap_or_else(|_| "{}".to_owned());
+        let setup = setup.replace("{port}", &outside.port().to_string());
+        Self {
+            world: World::with_settings(&settings).await,
+            outside,
+            module,
+            capability,
+            setup: serde_json::from_str(&setup).unwrap(),
+        }
+    }
+
+    fn others(&self) -> Vec<String> {
+        serde_json::from_value(self.setup["capabilities"].clone()).unwrap_or_default()
+    }
+
+    /// The guest's release, with the capability in this list of the manifest.
+    fn release(&self, version: &str, list: &str) -> Release {
+        let others = self.others();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let name = format!("com.example.{}", self.module.replace('_', "-"));
+        let mut manifest = Release::manifest(&name, version, &others);
+        for (field, value) in self.setup["manifest"].as_object().into_iter().flatten() {
+            manifest[field] = value.clone();
+        }
+        let mut names: Vec<String> = serde_json::from_value(manifest[list].clone()).unwrap_or_default();
+        names.push(self.capability.to_owned());
+        manifest[list] = json!(names);
+        Release::new(self.world.key(), &manifest, &component(&format!("{}_works", self.module)))
+    }
+
+    async fn install(&self, tenant: &str, release: &Release, grants: &[String]) -> alga_harness::Answer {
         let body = json!({
-            "extension": release.name, "version": release.version, "grants": [capability.name], "config": { "greeting": "Moin" },
+            "extension": release.name, "version": release.version, "grants": grants, "config": { "greeting": self.config() },
+            "secrets": self.setup.get("secrets").unwrap_or(&json!({})),
         });
-        let install = world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
-        assert!(install.status.is_success(), "{}", install.text());
-        let answer = world.call("acme", "GET", &format!("com.example.{module}/"), "").await;
-        let answer_body = if answer.json().is_null() {
-            json!(answer.text())
+        self.world.operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body).await
+    }
+
+    /// Guests that call outside find where in their configuration.
+    fn config(&self) -> String {
+        if self.setup.is_object() && !self.setup["manifest"]["egress"].is_null() {
+            self.outside.origin()
         } else {
-            answer.json()
-        };
-        expect(
-            folder(module).join("granted.json"),
-            &json!({ "status": answer.status.as_u16(), "body": answer_body }),
-        );
+            "Moin".to_owned()
+        }
+    }
+
+    /// What the guest answers, without what differs from run to run.
+    async fn answer(&self, tenant: &str, release: &Release) -> Value {
+        let answer = self.world.call(tenant, "GET", &format!("{}/", release.name), "").await;
+        let body = if answer.json().is_null() { json!(answer.text()) } else { answer.json() };
+        let case = json!({ "status": answer.status.as_u16(), "body": body });
+        serde_json::from_str(&case.to_string().replace(&self.outside.port().to_string(), "{port}")).unwrap()
+    }
+
+    async fn granted(&self) -> Value {
+        let release = self.release("1.0.0", "capabilities");
+        self.world.publish(&release).await;
+        let mut grants = self.others();
+        grants.push(self.capability.to_owned());
+        let install = self.install("acme", &release, &grants).await;
+        assert!(install.status.is_success(), "{}", install.text());
+        self.answer("acme", &release).await
+    }
+
+    /// Required: it is not installed. Optional: it is, and every call is told so.
+    async fn denied(&self) -> Value {
+        let required = self.install("other", &self.release("1.0.0", "capabilities"), &self.others()).await;
+        let body = required.json();
+        let release = self.release("2.0.0", "optionalCapabilities");
+        self.world.publish(&release).await;
+        let optional = self.install("other", &release, &self.others()).await;
+        assert!(optional.status.is_success(), "{}", optional.text());
+        json!({
+            "required": { "status": required.status.as_u16(), "error": body["error"], "message": body["message"], "hint": body["hint"] },
+            "optional": self.answer("other", &release).await,
+        })
+    }
+}
+
+#[tokio::test]
+async fn every_capability_works_when_granted_and_is_denied_by_name_when_not() {
+    for (module, capability) in modules() {
+        let case = Case::of(module, capability.name).await;
+        expect(folder(module).join("granted.json"), &case.granted().await);
+        let denied = if capability.granted_by_default { Value::Null } else { case.denied().await };
+        expect(folder(module).join("denied.json"), &denied);
+    }
+}
+
+/// What a reviewer sees with `wasm-tools component wit`: the component that runs does not import what it was not granted.
+#[test]
+fn a_component_without_its_optional_capability_does_not_import_it_any_more() {
+    for (module, capability) in modules() {
+        let guest = component(&format!("{module}_works"));
+        let name = capability.name.parse().unwrap();
+        let before = ComponentFacts::read(&guest).unwrap();
+        assert!(before.needs(known()).any(|needed| needed == name), "{module} does not use what it is for");
+        let composed = without(&guest, &[&name].into()).unwrap();
+        let after = ComponentFacts::read(&composed).unwrap();
+        assert!(after.needs(known()).all(|needed| needed != name) && after.exports_handler(), "{module}");
+        let left: Vec<_> = before.imports.keys().filter(|import| !import.starts_with(capability.interface)).collect();
+        assert!(after.imports.keys().all(|import| left.contains(&import)), "{module}: {:?}", after.imports.keys());
     }
 }
 
@@ -80,13 +158,7 @@ fn every_folder_belongs_to_a_capability() {
     for entry in fs::read_dir(root().join("tests/conformance")).unwrap().flatten() {
         if entry.path().is_dir() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let interface = format!("alga:{name}/");
-            assert!(
-                known()
-                    .iter()
-                    .any(|capability| capability.interface.starts_with(&interface)),
-                "{name} is no capability"
-            );
+            assert!(modules().iter().any(|(module, _)| *module == name), "{name} is no capability");
         }
     }
 }

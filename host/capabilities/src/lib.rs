@@ -18,6 +18,7 @@ mod ambient;
 mod attachments;
 mod clients;
 mod context;
+mod denial;
 mod fetch;
 mod grants;
 mod host;
@@ -39,6 +40,7 @@ mod surroundings;
 mod ui_proxy;
 mod user;
 
+pub use denial::{optional_and_denied, without};
 pub use grants::{GrantSet, UnknownCapability};
 pub use host::{Accounting, Host, new_linker};
 pub use journal::{Level, LogRecord, Source};

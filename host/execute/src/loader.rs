@@ -4,8 +4,9 @@
 //!    signature verified, 6. its real imports compared with manifest and grants, 7. its machine code taken from this host's cache or compiled
 //!    in a child, 8. loaded. Steps 3 to 8 happen once for many that wait.
 
-use alga_bundle::{Bundle, CapabilityProof, Digest};
-use alga_capabilities::{GrantSet, Host, Release, known, new_linker};
+use alga_bundle::{Bundle, CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
+use bytes::Bytes;
+use alga_capabilities::{GrantSet, Host, Release, known, new_linker, optional_and_denied, without};
 use alga_engine::{CompileError, ComponentFactory, Engine};
 use alga_errors::{Code, Problem, chain};
 use alga_signing::{Rejected, TrustPolicy};
@@ -74,6 +75,8 @@ struct Loaded {
     component: Component,
     proof: CapabilityProof,
     release: Arc<Release>,
+    /// The component's own bytes, where a tenant may leave out what is optional; another component is composed of them then.
+    optional: Option<(Manifest, Bytes)>,
 }
 
 /// A component with everything linked that it was granted, ready to be instantiated.
@@ -144,20 +147,44 @@ impl Loader {
 
     async fn make(self: &Arc<Self>, trusted: Trusted, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
         let loaded = self.loaded(trusted).await?;
-        let missing: Vec<_> = grants.missing(&loaded.proof).map(ToString::to_string).collect();
-        if !missing.is_empty() {
-            return Err(LoadFailure::Denied(missing.join(", ")));
-        }
+        let component = self.granted_part(&loaded, grants).await?;
         let link = || {
             let linker = new_linker(&self.parts.engine, grants)?;
-            ProxyPre::new(linker.instantiate_pre(&loaded.component)?)
+            ProxyPre::new(linker.instantiate_pre(&component)?)
         };
         let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
         Ok(Arc::new(Prepared {
             pre,
             release: Arc::clone(&loaded.release),
-            places: alga_engine::settings::places_taken(&loaded.component),
+            places: alga_engine::settings::places_taken(&component),
         }))
+    }
+
+    /// The component as it is, or, where something optional is not granted, one that does not import it.
+    async fn granted_part(&self, loaded: &Arc<Loaded>, grants: GrantSet) -> Result<Component, LoadFailure> {
+        let missing: Vec<CapabilityName> = grants.missing(&loaded.proof).cloned().collect();
+        let denied = || LoadFailure::Denied(missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        let (manifest, bytes) = match &loaded.optional {
+            _ if missing.is_empty() => return Ok(loaded.component.clone()),
+            None => return Err(denied()),
+            Some(optional) => optional.clone(),
+        };
+        let proof = loaded.proof.clone();
+        let compose = move || {
+            let left_out = optional_and_denied(&manifest, &proof, |name| grants.holds(name)).ok()?;
+            Some(without(&bytes, &left_out).and_then(|composed| {
+                // What it has become is read from its own bytes, as everything that is linked.
+                let facts = ComponentFacts::read(&composed).map_err(alga_compose::ComposeError::of)?;
+                Ok((composed, facts))
+            }))
+        };
+        let composed = tokio::task::spawn_blocking(compose).await.map_err(|error| LoadFailure::Internal(error.to_string()))?;
+        let (composed, facts) = composed.ok_or_else(denied)?.map_err(|error| LoadFailure::Rejected(error.to_string()))?;
+        if facts.needs(known()).any(|name| !grants.holds(&name)) {
+            return Err(denied());
+        }
+        let key = *Digest::of(&composed).as_bytes();
+        self.parts.factory.make(key, &composed).await.map_err(|error| not_made(&error))
     }
 
     async fn loaded(self: &Arc<Self>, trusted: Trusted) -> Result<Arc<Loaded>, LoadFailure> {
@@ -199,6 +226,8 @@ impl Loader {
             component: made.map_err(|error| not_made(&error))?,
             proof: bundle.proof().clone(),
             release: Arc::new(Release::new(bundle.manifest().clone())),
+            optional: (!bundle.manifest().optional_capabilities.is_empty())
+                .then(|| (bundle.manifest().clone(), Bytes::copy_from_slice(bundle.component()))),
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! What a component really imports and exports, read from its bytes.
 
 use crate::limits::{COMPONENT_BYTES, INITIAL_MEMORY_BYTES};
+use crate::{Capability, CapabilityName, InterfaceName};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
@@ -50,6 +51,15 @@ impl ComponentFacts {
     #[must_use]
     pub fn exports_handler(&self) -> bool {
         self.exports.iter().any(|export| export.starts_with(HANDLER))
+    }
+
+    /// The capabilities that its imports need. What no capability grants is left out: an import that nothing answers does not link.
+    pub fn needs<'a>(&'a self, known: &'a [Capability]) -> impl Iterator<Item = CapabilityName> + 'a {
+        let answering = |import: &'a String| {
+            let import = InterfaceName::parse(import);
+            known.iter().find(|capability| capability.answers(&import))
+        };
+        self.imports.keys().filter_map(answering).filter_map(|capability| capability.name.parse().ok())
     }
 
     /// Validates a component and reads what it asks for.

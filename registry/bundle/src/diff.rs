@@ -17,6 +17,9 @@ pub struct CapabilityDiff {
     pub egress: BTreeSet<EgressPattern>,
     /// Secrets, and hosts that they may be sent to: `name` or `name → host`.
     pub secrets: BTreeSet<String>,
+    /// Routes of the product that it calls: `GET /api/tickets/:id`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub routes: BTreeSet<String>,
     /// Places in the product's user interface.
     pub ui_hooks: BTreeSet<String>,
     /// Topics that it hears of.
@@ -51,6 +54,7 @@ impl CapabilityDiff {
                 .cloned()
                 .collect(),
             secrets: added(secrets),
+            routes: added(|manifest| manifest.ui_proxy.iter().map(|route| format!("{} {}", route.method.as_str(), route.path)).collect()),
             ui_hooks: added(|manifest| manifest.ui.iter().flat_map(|ui| ui.hooks.keys().cloned()).collect()),
             events: added(|manifest| manifest.events.iter().map(|event| event.topic.clone()).collect()),
             open_endpoints: added(open_endpoints),

@@ -29,3 +29,14 @@ pub fn respond(out: ResponseOutparam, status: u16, headers: &[(String, Vec<u8>)]
     ResponseOutparam::set(out, Ok(response));
     body
 }
+
+/// Answers what a guest found, or, when a call was refused, the whole of what the author is told.
+///
+/// # Errors
+/// None of its own.
+pub fn told(found: alga::Result<serde_json::Value>) -> alga::Result<alga::Response> {
+    match found {
+        Ok(found) => alga::Response::json(&found),
+        Err(error) => alga::Response::json(&serde_json::json!({ "refused": error.to_string() })),
+    }
+}

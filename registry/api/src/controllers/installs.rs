@@ -2,6 +2,7 @@
 //! failing at the first request.
 
 use super::lifecycle::flag;
+use super::optional::compile_granted;
 use super::revocations::not_overdue;
 use super::secrets::SecretOwner;
 use super::{body_of, not_found};
@@ -11,7 +12,7 @@ use crate::page::PageQuery;
 use alga_bundle::{
     Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Object, TenantId, Version, optional_object,
 };
-use alga_capabilities::known;
+use alga_capabilities::{known, optional_and_denied};
 use alga_errors::{Code, Problem};
 use alga_signing::Rejected;
 use alga_store::{Database, Install, InstallTerms, NewInstall, VersionRow, VersionStatus};
@@ -81,7 +82,8 @@ pub(crate) async fn create(
         limits: request.limits,
     };
     check_terms(&version, &terms)?;
-    verify_stored(&parts, &version).await?;
+    let bundle = verify_stored(&parts, &version).await?;
+    compile_granted(&parts, bundle, &grants).await?;
     let present = parts
         .database
         .find_install(&tenant, version.extension_id.as_str())
@@ -171,16 +173,11 @@ pub(super) fn consented(
         .filter(|capability| capability.granted_by_default)
         .filter_map(|capability| capability.name.parse().ok());
     let grants: BTreeSet<CapabilityName> = granted.iter().cloned().chain(defaults).collect();
-    // Optional or not: what is imported and not granted could not be linked, and the install would fail at its first request.
-    let missing: Vec<&str> = version
-        .capability_proof
-        .capabilities
-        .difference(&grants)
-        .map(CapabilityName::as_str)
-        .collect();
-    if missing.is_empty() {
+    // What is imported, not optional and not granted could not be linked, and the install would fail at its first request.
+    let Err(missing) = optional_and_denied(&version.manifest, &version.capability_proof, |name| grants.contains(name)) else {
         return Ok(grants);
-    }
+    };
+    let missing: Vec<&str> = missing.into_iter().map(CapabilityName::as_str).collect();
     let flags: String = missing.iter().map(|name| format!(" --grant {name}")).collect();
     let problem = Problem::new(
         Code::CapabilityDenied,
@@ -251,7 +248,7 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
 }
 
 /// What was believed at publish is verified again over what is stored now.
-pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<(), Failure> {
+pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<Bundle, Failure> {
     not_overdue(parts)?;
     let rejected = |reason: String| {
         Problem::new(Code::BundleRejected, "the stored extension failed its verification").caused_by(reason)
@@ -267,10 +264,11 @@ pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionR
         if bundle.digest() != content_hash {
             return Err("its bytes have another hash".to_owned());
         }
-        Ok(trust.verify_kept(&stored.signatures, stored.receipt.as_deref(), &bundle))
+        let verdict = trust.verify_kept(&stored.signatures, stored.receipt.as_deref(), &bundle);
+        Ok(verdict.map(|_| bundle))
     });
     match checked.await.map_err(Problem::internal)?.map_err(rejected)? {
-        Ok(_) => Ok(()),
+        Ok(bundle) => Ok(bundle),
         Err(Rejected::Revoked(revoked)) => Err(Problem::new(Code::VersionRevoked, revoked.to_string()).into()),
         Err(error) => Err(rejected(error.to_string()).into()),
     }

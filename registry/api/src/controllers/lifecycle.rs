@@ -3,6 +3,7 @@
 //! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
 //! version keeps running.
 
+use super::optional::compile_granted;
 use super::installs::{check_config, check_terms, consented, not_older, tenant_of, verify_stored};
 use super::{body_of, not_found};
 use crate::RegistryParts;
@@ -146,6 +147,8 @@ pub(crate) async fn consent(
         .chain(to.manifest.capabilities.iter().cloned())
         .collect();
     let grants = consented(&to, &asked)?;
+    let bundle = verify_stored(&parts, &to).await?;
+    compile_granted(&parts, bundle, &grants).await?;
     let egress = kept_egress(&install, &to);
     parts
         .database

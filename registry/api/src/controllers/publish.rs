@@ -4,6 +4,7 @@
 //!    bundle, 6. insert the version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to, and that are collected;
 //!    repeating the request with the same bytes always ends well.
 
+use super::optional::compile_alone;
 use super::papers::{self, Papers};
 use super::revocations::not_overdue;
 use super::uploads::staging_failed;
@@ -57,6 +58,7 @@ pub(crate) async fn publish(
     let bundle = Arc::new(bundle);
     // 4.
     compile(&parts, &bundle).await?;
+    compile_alone(&parts, &bundle).await?;
     // 5.
     let claim = parts.database.claim_bundle(bundle.digest()).await?;
     let fresh = Papers::new(&parts, &bundle, &verified, received.signatures, received_at);

@@ -7,6 +7,10 @@ use alga_test_guests::platform::storage::kv;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
+    alga_test_guests::told(store())
+}
+
+fn store() -> Result<serde_json::Value> {
     let notes = Namespace::new("notes");
     let first = notes.create("a", &"one")?;
     let again = notes
@@ -41,9 +45,16 @@ fn handle(_: Request) -> Result<Response> {
             cursor: page.next_cursor.clone(),
         },
     )?;
+    let batch = notes.put_many(&[("d", "four"), ("e", "five")])?;
+    let many: Vec<Option<String>> = notes.get_many::<String>(&["e", "nothing", "d"])?.into_iter().map(|record| Some(record?.value)).collect();
+    let usage = notes.usage()?;
+    let brief = notes.put_for("brief", &"soon gone", std::time::Duration::from_secs(60))?;
+    let typed = Namespace::new("typed");
+    let fits = typed.put("k", &serde_json::json!({ "cents": 5 }))?;
+    let misfit = typed.put("k", &serde_json::json!({ "cents": "five" })).map_err(|error| error.to_string()).unwrap_err();
     let deleted = (notes.delete("a")?, notes.delete("a")?);
     let recreated = notes.create("a", &"four")?;
-    Response::json(&serde_json::json!({
+    Ok(serde_json::json!({
         "revisions": [first, second, recreated],
         "conflict": again,
         "value": notes.get::<String>("a")?.map(|record| record.value),
@@ -53,8 +64,35 @@ fn handle(_: Request) -> Result<Response> {
         "has_cursor": page.next_cursor.is_some(),
         "second_page": rest.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(),
         "deleted": deleted,
+        "batch": batch,
+        "many": many,
+        "usage": [usage.keys, usage.keys_limit, usage.bytes, usage.bytes_limit],
+        "brief": brief,
+        "schema": [fits.to_string(), misfit],
+        "batches_refused": batches_refused(),
         "refused": refusals(),
     }))
+}
+
+/// Batches beyond each limit.
+fn batches_refused() -> Vec<String> {
+    let item = |key: usize, value: usize| kv::Item {
+        key: format!("k{key}"),
+        value: vec![0; value],
+        options: PutOptions {
+            if_revision: None,
+            ttl_seconds: None,
+            metadata: Vec::new(),
+        },
+    };
+    let put = |items: Vec<kv::Item>| told(kv::put_many("notes", &items).map(|_| ()));
+    vec![
+        put(vec![]),
+        put((0..21).map(|key| item(key, 0)).collect()),
+        put((0..9).map(|key| item(key, 64 * 1024)).collect()),
+        put(vec![item(1, 0), item(1, 0)]),
+        told(kv::get_many("notes", &vec!["k".to_owned(); 21]).map(|_| ())),
+    ]
 }
 
 /// One call beyond each limit.

@@ -1,0 +1,99 @@
+//! The bytes of an answer, by the layout of the canonical ABI (Component Model, `CanonicalABI.md`, "Storing").
+
+use wit_parser::{Resolve, SizeAlign, Type, TypeDefKind};
+
+/// Cases of errors that say "you may not", best first.
+const REFUSALS: [&str; 6] = ["denied", "access-denied", "access", "HTTP-request-denied", "not-permitted", "not-supported"];
+
+/// An answer laid out: its bytes, and the place in them that points to the reason, if it carries one.
+pub(crate) struct Constant {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) align: usize,
+    pub(crate) reason_at: Option<usize>,
+}
+
+/// What a function of this result answers; none when there is no value to give: it would have to make a resource.
+pub(crate) fn answer(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Option<Constant> {
+    let mut constant = Constant {
+        bytes: vec![0; sizes.size(result).size_wasm32()],
+        align: sizes.align(result).align_wasm32(),
+        reason_at: None,
+    };
+    if let Some(TypeDefKind::Result(types)) = kind(resolve, result)
+        && let Some(error) = &types.err
+    {
+        // `err` is the second case; where its payload begins depends on both.
+        let at = sizes.payload_offset(wit_parser::Int::U8, [types.ok.as_ref(), Some(error)]).size_wasm32();
+        if refuse(resolve, sizes, error, at, &mut constant) {
+            *constant.bytes.first_mut()? = 1;
+            return Some(constant);
+        }
+        return None;
+    }
+    // Numbers are 0, lists and texts empty, options none, variants their first case, if that has nothing in it.
+    has_empty(resolve, result).then_some(constant)
+}
+
+/// Writes the refusal of an error type at this place; whether it has one.
+fn refuse(resolve: &Resolve, sizes: &SizeAlign, error: &Type, at: usize, constant: &mut Constant) -> bool {
+    match kind(resolve, error) {
+        Some(TypeDefKind::Enum(cases)) => {
+            let names = cases.cases.iter().map(|case| case.name.as_str());
+            best(names).is_some_and(|index| put_tag(constant, at, index))
+        }
+        Some(TypeDefKind::Variant(cases)) => {
+            let names = cases.cases.iter().map(|case| case.name.as_str());
+            let Some(index) = best(names) else { return false };
+            let payload = cases.cases.get(index).and_then(|case| case.ty);
+            if payload.is_some_and(|payload| !matches!(payload, Type::String) && !has_empty(resolve, &payload)) {
+                return false;
+            }
+            if payload == Some(Type::String) {
+                let types = cases.cases.iter().map(|case| case.ty.as_ref());
+                constant.reason_at = Some(at + sizes.payload_offset(cases.tag(), types).size_wasm32());
+            }
+            put_tag(constant, at, index)
+        }
+        _ => false,
+    }
+}
+
+fn best<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<usize> {
+    REFUSALS.iter().find_map(|refusal| names.clone().position(|name| name == *refusal))
+}
+
+/// Discriminants of our interfaces and of WASI's have fewer than 256 cases: one byte, the others are 0.
+fn put_tag(constant: &mut Constant, at: usize, index: usize) -> bool {
+    match (constant.bytes.get_mut(at), u8::try_from(index)) {
+        (Some(byte), Ok(tag)) => {
+            *byte = tag;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Whether all zeros are a value of the type.
+fn has_empty(resolve: &Resolve, of: &Type) -> bool {
+    match kind(resolve, of) {
+        None => !matches!(of, Type::ErrorContext),
+        Some(TypeDefKind::Record(record)) => record.fields.iter().all(|field| has_empty(resolve, &field.ty)),
+        Some(TypeDefKind::Tuple(tuple)) => tuple.types.iter().all(|item| has_empty(resolve, item)),
+        Some(TypeDefKind::Variant(variant)) => {
+            let first = variant.cases.first().and_then(|case| case.ty);
+            first.is_none_or(|payload| has_empty(resolve, &payload))
+        }
+        Some(TypeDefKind::Flags(_) | TypeDefKind::Enum(_) | TypeDefKind::Option(_) | TypeDefKind::List(_)) => true,
+        Some(_) => false,
+    }
+}
+
+/// What a type is behind its names; none for the primitive ones.
+fn kind<'a>(resolve: &'a Resolve, of: &Type) -> Option<&'a TypeDefKind> {
+    let Type::Id(id) = of else { return None };
+    match &resolve.types.get(*id)?.kind {
+        TypeDefKind::Type(inner @ Type::Id(_)) => kind(resolve, inner),
+        TypeDefKind::Type(_) => None,
+        other => Some(other),
+    }
+}

@@ -1,0 +1,45 @@
+//! Components without what is optional: that they can be composed is found out at publish, and those that an install needs are compiled when it is made,
+//! so that no request waits for it.
+
+use crate::RegistryParts;
+use crate::failure::Failure;
+use alga_bundle::{Bundle, CapabilityName, Digest};
+use alga_capabilities::{optional_and_denied, without};
+use alga_compose::ComposeError;
+use alga_engine::CompileError;
+use alga_errors::{Code, Problem};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The component with nothing optional granted.
+pub(super) async fn compile_alone(parts: &RegistryParts, bundle: &Arc<Bundle>) -> Result<(), Failure> {
+    let optional = &bundle.manifest().optional_capabilities;
+    let granted = bundle.proof().capabilities.iter().filter(|name| !optional.contains(name)).cloned().collect();
+    compile(parts, Arc::clone(bundle), granted).await
+}
+
+/// The component as an install with these grants runs it.
+pub(super) async fn compile_granted(parts: &RegistryParts, bundle: Bundle, grants: &BTreeSet<CapabilityName>) -> Result<(), Failure> {
+    compile(parts, Arc::new(bundle), grants.clone()).await
+}
+
+async fn compile(parts: &RegistryParts, bundle: Arc<Bundle>, granted: BTreeSet<CapabilityName>) -> Result<(), Failure> {
+    let compose = move || -> Result<Option<Vec<u8>>, ComposeError> {
+        match optional_and_denied(bundle.manifest(), bundle.proof(), |name| granted.contains(name)) {
+            Ok(denied) if !denied.is_empty() => without(bundle.component(), &denied).map(Some),
+            // Everything is granted, or something is missing that whoever asks for this has told already.
+            _ => Ok(None),
+        }
+    };
+    let composed = tokio::task::spawn_blocking(compose).await.map_err(Problem::internal)?;
+    let refused = |reason: String| Problem::new(Code::ComponentInvalid, format!("without its optional capabilities: {reason}"));
+    let Some(composed) = composed.map_err(|error| refused(error.to_string()))? else {
+        return Ok(());
+    };
+    let key = *Digest::of(&composed).as_bytes();
+    match parts.factory.make(key, &composed).await {
+        Ok(_) => Ok(()),
+        Err(error @ (CompileError::Refused(_) | CompileError::TooCostly(_))) => Err(refused(error.to_string()).into()),
+        Err(error) => Err(Problem::internal(error).into()),
+    }
+}

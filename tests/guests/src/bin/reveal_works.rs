@@ -1,0 +1,20 @@
+//! Uses every function of `alga:secrets/reveal`.
+#![no_main]
+
+use alga::prelude::*;
+use alga_test_guests::told;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    told(reveal())
+}
+
+fn reveal() -> Result<serde_json::Value> {
+    let secret = secrets::reveal("api-key")?;
+    let refused: Vec<String> = [secrets::reveal("undeclared"), secrets::reveal("not-set")]
+        .into_iter()
+        .map(|revealed| revealed.err().map_or_else(|| "revealed".to_owned(), |error| error.to_string()))
+        .collect();
+    // Its length and its ends: the answer of a test is no place for a secret either.
+    Ok(serde_json::json!({ "bytes": secret.len(), "first": secret.first(), "last": secret.last(), "refused_calls": refused }))
+}
