@@ -131,7 +131,8 @@ impl RequestBuilder {
     /// Adds a key and a value to the query, encoded.
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let separator = if self.query.is_empty() { "" } else { "&" };
-        self.query.push_str(&format!("{separator}{}={}", encode(name), encode(value)));
+        self.query
+            .push_str(&format!("{separator}{}={}", encode(name), encode(value)));
         self
     }
 
@@ -154,8 +155,12 @@ impl RequestBuilder {
 
     /// Sends fields as an HTML form does.
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
-        let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        self.header("content-type", "application/x-www-form-urlencoded").body(pairs.join("&"))
+        let pairs: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .body(pairs.join("&"))
     }
 
     /// How long this request may take to connect, and to begin to answer.
@@ -166,21 +171,24 @@ impl RequestBuilder {
 
     /// `authorization: Bearer <secret>`; the host writes the secret.
     pub fn bearer_secret(mut self, secret: Secret) -> Self {
-        self.attachments.push(Box::new(move |request| secret.attach_bearer(request)));
+        self.attachments
+            .push(Box::new(move |request| secret.attach_bearer(request)));
         self
     }
 
     /// `authorization: Basic …` with this user and the secret as password; the host writes the secret.
     pub fn basic_secret(mut self, user: &str, secret: Secret) -> Self {
         let user = user.to_owned();
-        self.attachments.push(Box::new(move |request| secret.attach_basic(request, &user)));
+        self.attachments
+            .push(Box::new(move |request| secret.attach_basic(request, &user)));
         self
     }
 
     /// A header whose value is the secret; the host writes it.
     pub fn header_secret(mut self, name: &str, secret: Secret) -> Self {
         let name = name.to_owned();
-        self.attachments.push(Box::new(move |request| secret.attach_header(request, &name)));
+        self.attachments
+            .push(Box::new(move |request| secret.attach_header(request, &name)));
         self
     }
 
@@ -195,19 +203,26 @@ impl RequestBuilder {
         }
         let target = Target::of(&self.url, &self.query)?;
         let refused = |error: &wasi::ErrorCode| failed(error, &target);
-        let headers = wasi::Fields::from_list(&self.headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
+        let headers =
+            wasi::Fields::from_list(&self.headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
         let request = wasi::OutgoingRequest::new(headers);
-        let set = request.set_method(&self.method).and_then(|()| request.set_scheme(Some(&target.scheme)));
+        let set = request
+            .set_method(&self.method)
+            .and_then(|()| request.set_scheme(Some(&target.scheme)));
         let set = set.and_then(|()| request.set_authority(Some(&target.authority)));
         let set = set.and_then(|()| request.set_path_with_query(Some(&target.path_with_query)));
         set.map_err(|()| Error::BadRequest(format!("`{}` is not the URL of a request", self.url)))?;
         for attachment in self.attachments {
             attachment(&request)?;
         }
-        let body = request.body().map_err(|()| Error::BadRequest("content-length is not one".into()))?;
+        let body = request
+            .body()
+            .map_err(|()| Error::BadRequest("content-length is not one".into()))?;
         let answer = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
         if !self.body.is_empty() {
-            let stream = body.write().map_err(|()| Error::Internal("a body is written once".into()))?;
+            let stream = body
+                .write()
+                .map_err(|()| Error::Internal("a body is written once".into()))?;
             // One that broke off is told by the answer.
             write_all(&stream, &self.body).ok();
         }
@@ -249,7 +264,11 @@ impl Target {
         let rest = rest.split('#').next().unwrap_or_default();
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let mut path_with_query = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let mut path_with_query = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
         if !query.is_empty() {
             path_with_query.push(if path_with_query.contains('?') { '&' } else { '?' });
             path_with_query.push_str(query);
@@ -277,11 +296,15 @@ fn failed(error: &wasi::ErrorCode, target: &Target) -> Error {
             "the request to {line} was not sent; declare it in manifest.json: \"capabilities\": [\"cap:http.fetch\"] and \"egress\": [\"{line}\"], and have the \
              tenant and the operator allow it; the execution's log says which of them does not"
         )),
-        wasi::ErrorCode::DestinationIpProhibited => {
-            Error::Denied(format!("{line} is not in the public internet; only the operator can make an exception"))
+        wasi::ErrorCode::DestinationIpProhibited => Error::Denied(format!(
+            "{line} is not in the public internet; only the operator can make an exception"
+        )),
+        wasi::ErrorCode::HttpRequestUriInvalid => {
+            Error::BadRequest(format!("{line} is not a destination: names only, https or http"))
         }
-        wasi::ErrorCode::HttpRequestUriInvalid => Error::BadRequest(format!("{line} is not a destination: names only, https or http")),
-        wasi::ErrorCode::HttpRequestBodySize(_) => Error::TooLarge("the request's body is larger than the host sends".into()),
+        wasi::ErrorCode::HttpRequestBodySize(_) => {
+            Error::TooLarge("the request's body is larger than the host sends".into())
+        }
         other => Error::Unavailable(format!("{line} did not answer: {other:?}")),
     }
 }
@@ -304,7 +327,10 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.raw.headers().get(name);
-        values.into_iter().next().and_then(|value| String::from_utf8(value).ok())
+        values
+            .into_iter()
+            .next()
+            .and_then(|value| String::from_utf8(value).ok())
     }
 
     /// The answer itself, if its status is below 400.
@@ -348,6 +374,7 @@ impl Response {
     pub fn json<T: DeserializeOwned>(self) -> Result<T> {
         let line = self.target.line();
         let bytes = self.bytes()?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::Unavailable(format!("the answer of {line} is not the JSON expected: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Unavailable(format!("the answer of {line} is not the JSON expected: {error}")))
     }
 }

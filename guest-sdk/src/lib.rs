@@ -25,7 +25,9 @@ pub use router::Router;
 
 /// What nearly every extension needs: `use alga::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Error, Method, Request, Response, Result, Router, context, http, kv, log, metrics, psa, secrets, ui_proxy, user};
+    pub use crate::{
+        Error, Method, Request, Response, Result, Router, context, http, kv, log, metrics, psa, secrets, ui_proxy, user,
+    };
 }
 
 /// What the code that [`macro@handler`] generates needs. Not for people.

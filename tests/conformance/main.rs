@@ -46,7 +46,10 @@ impl Case {
     async fn of(module: &'static str, capability: &'static str) -> Self {
         let outside = Outside::start().await;
         let settings = outside.settings();
-        let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
         let setup = fs::read_to_string(folder(module).join("setup.json")).unwrap_or_else(|_| "{}".to_owned());
         let setup = setup.replace("{port}", &outside.port().to_string());
         Self {
@@ -74,7 +77,11 @@ impl Case {
         let mut names: Vec<String> = serde_json::from_value(manifest[list].clone()).unwrap_or_default();
         names.push(self.capability.to_owned());
         manifest[list] = json!(names);
-        Release::new(self.world.key(), &manifest, &component(&format!("{}_works", self.module)))
+        Release::new(
+            self.world.key(),
+            &manifest,
+            &component(&format!("{}_works", self.module)),
+        )
     }
 
     async fn install(&self, tenant: &str, release: &Release, grants: &[String]) -> alga_harness::Answer {
@@ -82,7 +89,9 @@ impl Case {
             "extension": release.name, "version": release.version, "grants": grants, "config": { "greeting": self.config() },
             "secrets": self.setup.get("secrets").unwrap_or(&json!({})),
         });
-        self.world.operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body).await
+        self.world
+            .operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+            .await
     }
 
     /// Guests that call outside find where in their configuration.
@@ -97,7 +106,11 @@ impl Case {
     /// What the guest answers, without what differs from run to run.
     async fn answer(&self, tenant: &str, release: &Release) -> Value {
         let answer = self.world.call(tenant, "GET", &format!("{}/", release.name), "").await;
-        let body = if answer.json().is_null() { json!(answer.text()) } else { answer.json() };
+        let body = if answer.json().is_null() {
+            json!(answer.text())
+        } else {
+            answer.json()
+        };
         let case = json!({ "status": answer.status.as_u16(), "body": body });
         serde_json::from_str(&case.to_string().replace(&self.outside.port().to_string(), "{port}")).unwrap()
     }
@@ -114,7 +127,9 @@ impl Case {
 
     /// Required: it is not installed. Optional: it is, and every call is told so.
     async fn denied(&self) -> Value {
-        let required = self.install("other", &self.release("1.0.0", "capabilities"), &self.others()).await;
+        let required = self
+            .install("other", &self.release("1.0.0", "capabilities"), &self.others())
+            .await;
         let body = required.json();
         let release = self.release("2.0.0", "optionalCapabilities");
         self.world.publish(&release).await;
@@ -132,7 +147,11 @@ async fn every_capability_works_when_granted_and_is_denied_by_name_when_not() {
     for (module, capability) in modules() {
         let case = Case::of(module, capability.name).await;
         expect(folder(module).join("granted.json"), &case.granted().await);
-        let denied = if capability.granted_by_default { Value::Null } else { case.denied().await };
+        let denied = if capability.granted_by_default {
+            Value::Null
+        } else {
+            case.denied().await
+        };
         expect(folder(module).join("denied.json"), &denied);
     }
 }
@@ -144,12 +163,26 @@ fn a_component_without_its_optional_capability_does_not_import_it_any_more() {
         let guest = component(&format!("{module}_works"));
         let name = capability.name.parse().unwrap();
         let before = ComponentFacts::read(&guest).unwrap();
-        assert!(before.needs(known()).any(|needed| needed == name), "{module} does not use what it is for");
+        assert!(
+            before.needs(known()).any(|needed| needed == name),
+            "{module} does not use what it is for"
+        );
         let composed = without(&guest, &[&name].into()).unwrap();
         let after = ComponentFacts::read(&composed).unwrap();
-        assert!(after.needs(known()).all(|needed| needed != name) && after.exports_handler(), "{module}");
-        let left: Vec<_> = before.imports.keys().filter(|import| !import.starts_with(capability.interface)).collect();
-        assert!(after.imports.keys().all(|import| left.contains(&import)), "{module}: {:?}", after.imports.keys());
+        assert!(
+            after.needs(known()).all(|needed| needed != name) && after.exports_handler(),
+            "{module}"
+        );
+        let left: Vec<_> = before
+            .imports
+            .keys()
+            .filter(|import| !import.starts_with(capability.interface))
+            .collect();
+        assert!(
+            after.imports.keys().all(|import| left.contains(&import)),
+            "{module}: {:?}",
+            after.imports.keys()
+        );
     }
 }
 
@@ -158,7 +191,10 @@ fn every_folder_belongs_to_a_capability() {
     for entry in fs::read_dir(root().join("tests/conformance")).unwrap().flatten() {
         if entry.path().is_dir() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            assert!(modules().iter().any(|(module, _)| *module == name), "{name} is no capability");
+            assert!(
+                modules().iter().any(|(module, _)| *module == name),
+                "{name} is no capability"
+            );
         }
     }
 }

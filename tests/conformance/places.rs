@@ -23,7 +23,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -38,22 +41,40 @@ fn a_capability_has_its_six_places_and_is_named_nowhere_else() {
         // 1. and 2.
         let package = capability.interface.split('/').next().unwrap().replace(':', "-");
         assert!(root().join("wit/deps").join(&package).is_dir(), "{package}");
-        assert!(world.contains(&format!("import {}@", capability.interface)), "{}", capability.interface);
+        assert!(
+            world.contains(&format!("import {}@", capability.interface)),
+            "{}",
+            capability.interface
+        );
         // 3. and 4.: its module (with its own folder) is the only source that names it; the list names the module.
         let own = [capabilities.join(format!("{module}.rs")), capabilities.join(module)];
         assert!(own[0].is_file(), "{module}");
         for path in all.iter().filter(|path| !own.iter().any(|own| path.starts_with(own))) {
             let code = code(path);
             for name in [capability.interface, capability.name] {
-                assert!(!code.contains(name), "{}: names {name}; a new capability would have to be added there", path.display());
+                assert!(
+                    !code.contains(name),
+                    "{}: names {name}; a new capability would have to be added there",
+                    path.display()
+                );
             }
             let is_list = *path == capabilities.join("lib.rs");
-            assert!(is_list || !code.contains(&format!("{module}::State")), "{}: reaches into {module}", path.display());
+            assert!(
+                is_list || !code.contains(&format!("{module}::State")),
+                "{}: reaches into {module}",
+                path.display()
+            );
         }
         // 5. and 6.
-        assert!(root().join(format!("tests/guests/src/bin/{module}_works.rs")).is_file(), "{module}");
+        assert!(
+            root().join(format!("tests/guests/src/bin/{module}_works.rs")).is_file(),
+            "{module}"
+        );
         for file in ["granted.json", "denied.json"] {
-            assert!(root().join("tests/conformance").join(module).join(file).is_file(), "{module}/{file}");
+            assert!(
+                root().join("tests/conformance").join(module).join(file).is_file(),
+                "{module}/{file}"
+            );
         }
     }
 }

@@ -22,14 +22,26 @@ pub(crate) fn denying(guest: &[u8], denied: &[Denied<'_>]) -> Result<Option<Vec<
     let mut sizes = SizeAlign::default();
     sizes.fill(&resolve);
     let mut functions = Functions::new(&resolve, &sizes);
-    for (key, item) in &resolve.worlds.get(world).context("the world that was just made")?.exports {
-        let WorldItem::Interface { id, .. } = item else { continue };
-        let reason = imported.iter().find(|(_, imported, _)| imported == id).map_or("not granted", |(_, _, reason)| reason);
+    for (key, item) in &resolve
+        .worlds
+        .get(world)
+        .context("the world that was just made")?
+        .exports
+    {
+        let WorldItem::Interface { id, .. } = item else {
+            continue;
+        };
+        let reason = imported
+            .iter()
+            .find(|(_, imported, _)| imported == id)
+            .map_or("not granted", |(_, _, reason)| reason);
         add_interface(&mut functions, &resolve, key, *id, reason)?;
     }
     let mut module = functions.finish()?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    Ok(Some(ComponentEncoder::default().validate(true).module(&module)?.encode()?))
+    Ok(Some(
+        ComponentEncoder::default().validate(true).module(&module)?.encode()?,
+    ))
 }
 
 /// What a guest imports of these interfaces: the full name, the interface, and the reason.
@@ -37,7 +49,9 @@ fn imported<'a>(resolve: &Resolve, world: WorldId, denied: &[Denied<'a>]) -> Vec
     let mut found = Vec::new();
     let imports = resolve.worlds.get(world).into_iter().flat_map(|world| &world.imports);
     for (key, item) in imports {
-        let WorldItem::Interface { id, .. } = item else { continue };
+        let WorldItem::Interface { id, .. } = item else {
+            continue;
+        };
         let name = resolve.name_world_key(key);
         let bare = name.split('@').next().unwrap_or_default();
         if let Some(denied) = denied.iter().find(|denied| denied.interface == bare) {
@@ -47,7 +61,13 @@ fn imported<'a>(resolve: &Resolve, world: WorldId, denied: &[Denied<'a>]) -> Vec
     found
 }
 
-fn add_interface(functions: &mut Functions<'_>, resolve: &Resolve, key: &WorldKey, id: InterfaceId, reason: &str) -> Result<()> {
+fn add_interface(
+    functions: &mut Functions<'_>,
+    resolve: &Resolve,
+    key: &WorldKey,
+    id: InterfaceId,
+    reason: &str,
+) -> Result<()> {
     let name = resolve.name_world_key(key);
     let interface = resolve.interfaces.get(id).context("an interface of the guest")?;
     for function in interface.functions.values() {

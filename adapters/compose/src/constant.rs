@@ -3,7 +3,14 @@
 use wit_parser::{Resolve, SizeAlign, Type, TypeDefKind};
 
 /// Cases of errors that say "you may not", best first.
-const REFUSALS: [&str; 6] = ["denied", "access-denied", "access", "HTTP-request-denied", "not-permitted", "not-supported"];
+const REFUSALS: [&str; 6] = [
+    "denied",
+    "access-denied",
+    "access",
+    "HTTP-request-denied",
+    "not-permitted",
+    "not-supported",
+];
 
 /// An answer laid out: its bytes, and the place in them that points to the reason, if it carries one.
 pub(crate) struct Constant {
@@ -23,7 +30,9 @@ pub(crate) fn answer(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Opt
         && let Some(error) = &types.err
     {
         // `err` is the second case; where its payload begins depends on both.
-        let at = sizes.payload_offset(wit_parser::Int::U8, [types.ok.as_ref(), Some(error)]).size_wasm32();
+        let at = sizes
+            .payload_offset(wit_parser::Int::U8, [types.ok.as_ref(), Some(error)])
+            .size_wasm32();
         if refuse(resolve, sizes, error, at, &mut constant) {
             *constant.bytes.first_mut()? = 1;
             return Some(constant);
@@ -59,7 +68,9 @@ fn refuse(resolve: &Resolve, sizes: &SizeAlign, error: &Type, at: usize, constan
 }
 
 fn best<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<usize> {
-    REFUSALS.iter().find_map(|refusal| names.clone().position(|name| name == *refusal))
+    REFUSALS
+        .iter()
+        .find_map(|refusal| names.clone().position(|name| name == *refusal))
 }
 
 /// Discriminants of our interfaces and of WASI's have fewer than 256 cases: one byte, the others are 0.

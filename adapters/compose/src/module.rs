@@ -8,8 +8,8 @@
 use crate::constant::{Constant, answer};
 use anyhow::{Result, bail};
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, Instruction,
-    MemorySection, MemoryType, Module, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, Instruction, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 use wit_parser::abi::{AbiVariant, WasmSignature, WasmType};
 use wit_parser::{Resolve, SizeAlign};
@@ -86,7 +86,8 @@ impl<'a> Functions<'a> {
             };
             place.copy_from_slice(&pair);
         }
-        self.memory.resize(self.memory.len().next_multiple_of(constant.align.max(8)), 0);
+        self.memory
+            .resize(self.memory.len().next_multiple_of(constant.align.max(8)), 0);
         let address = i32::try_from(self.memory.len())?;
         self.memory.append(&mut constant.bytes);
         Ok(address)
@@ -95,8 +96,12 @@ impl<'a> Functions<'a> {
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
         self.memory.resize(self.memory.len().next_multiple_of(16), 0);
         let free = i32::try_from(self.memory.len())?;
-        let (mut types, mut functions, mut exports, mut code) =
-            (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
+        let (mut types, mut functions, mut exports, mut code) = (
+            TypeSection::new(),
+            FunctionSection::new(),
+            ExportSection::new(),
+            CodeSection::new(),
+        );
         types.ty().function([ValType::I32; 4], [ValType::I32]);
         functions.function(0);
         exports.export("memory", ExportKind::Memory, 0);
@@ -104,7 +109,9 @@ impl<'a> Functions<'a> {
         code.function(&reallocate());
         for (index, function) in (1_u32..).zip(&self.functions) {
             let WasmSignature { params, results, .. } = &function.signature;
-            types.ty().function(params.iter().map(value_type), results.iter().map(value_type));
+            types
+                .ty()
+                .function(params.iter().map(value_type), results.iter().map(value_type));
             functions.function(index);
             exports.export(&function.name, ExportKind::Func, index);
             code.function(&function.body.code(free));
@@ -128,7 +135,14 @@ impl<'a> Functions<'a> {
         );
         data.active(0, &ConstExpr::i32_const(0), self.memory);
         let mut module = Module::new();
-        module.section(&types).section(&functions).section(&memories).section(&globals).section(&exports).section(&code).section(&data);
+        module
+            .section(&types)
+            .section(&functions)
+            .section(&memories)
+            .section(&globals)
+            .section(&exports)
+            .section(&code)
+            .section(&data);
         Ok(module.finish())
     }
 }
@@ -137,7 +151,9 @@ impl Body {
     fn code(&self, free: i32) -> Function {
         let mut function = Function::new([]);
         // What the caller handed in is not looked at: its memory is free again.
-        function.instruction(&Instruction::I32Const(free)).instruction(&Instruction::GlobalSet(FREE));
+        function
+            .instruction(&Instruction::I32Const(free))
+            .instruction(&Instruction::GlobalSet(FREE));
         match self {
             Self::Nothing => &mut function,
             Self::Constant(number) => function.instruction(&Instruction::I32Const(*number)),
@@ -212,6 +228,8 @@ fn reallocate() -> Function {
         .instruction(&Instruction::Unreachable)
         .instruction(&Instruction::End)
         .instruction(&Instruction::End);
-    function.instruction(&Instruction::LocalGet(ADDRESS)).instruction(&Instruction::End);
+    function
+        .instruction(&Instruction::LocalGet(ADDRESS))
+        .instruction(&Instruction::End);
     function
 }

@@ -42,7 +42,13 @@ struct Attached {
 
 impl Attachments {
     /// Keeps a secret for its header and answers the mark for it.
-    pub(crate) fn keep(&self, name: &str, secret: &[u8], form: &Form<'_>, hosts: &[EgressPattern]) -> Result<HeaderValue, Unattachable> {
+    pub(crate) fn keep(
+        &self,
+        name: &str,
+        secret: &[u8],
+        form: &Form<'_>,
+        hosts: &[EgressPattern],
+    ) -> Result<HeaderValue, Unattachable> {
         let value = value_of(secret, form)?;
         let mut kept = self.kept();
         if kept.len() >= ATTACHMENTS {
@@ -71,7 +77,11 @@ impl Attachments {
         for value in headers.values_mut().filter(|value| value.is_sensitive()) {
             let attached = index_of(value).and_then(|index| kept.get(index));
             let attached = attached.ok_or("a mark without a secret")?;
-            if !attached.hosts.iter().any(|pattern| pattern.allows(*is_tls, host, *port)) {
+            if !attached
+                .hosts
+                .iter()
+                .any(|pattern| pattern.allows(*is_tls, host, *port))
+            {
                 return Err(attached.name.clone());
             }
             *value = attached.value.clone();
@@ -147,11 +157,21 @@ mod tests {
         let mark = attachments.keep("token", b"s3cret", &Form::Bearer, &hosts).unwrap();
         assert!(!mark.as_bytes().windows(6).any(|part| part == b"s3cret"));
         let mut headers = with(mark.clone());
-        attachments.reveal_to(&destination("https://api.example.com/"), &mut headers).unwrap();
+        attachments
+            .reveal_to(&destination("https://api.example.com/"), &mut headers)
+            .unwrap();
         assert_eq!(headers[AUTHORIZATION].as_bytes(), b"Bearer s3cret");
         assert!(headers[AUTHORIZATION].is_sensitive() && !format!("{headers:?}").contains("s3cret"));
-        for elsewhere in ["https://evil.example.com/", "http://api.example.com/", "https://api.example.com:8443/"] {
-            assert_eq!(attachments.reveal_to(&destination(elsewhere), &mut with(mark.clone())), Err("token".to_owned()), "{elsewhere}");
+        for elsewhere in [
+            "https://evil.example.com/",
+            "http://api.example.com/",
+            "https://api.example.com:8443/",
+        ] {
+            assert_eq!(
+                attachments.reveal_to(&destination(elsewhere), &mut with(mark.clone())),
+                Err("token".to_owned()),
+                "{elsewhere}"
+            );
         }
     }
 
@@ -161,7 +181,9 @@ mod tests {
         let hosts = ["api.example.com".parse().unwrap()];
         let mark = attachments.keep("token", b"s3cret", &Form::Raw, &hosts).unwrap();
         let mut forged = with(HeaderValue::from_bytes(mark.as_bytes()).unwrap());
-        attachments.reveal_to(&destination("https://api.example.com/"), &mut forged).unwrap();
+        attachments
+            .reveal_to(&destination("https://api.example.com/"), &mut forged)
+            .unwrap();
         assert_eq!(forged[AUTHORIZATION].as_bytes(), mark.as_bytes());
     }
 

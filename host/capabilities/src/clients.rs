@@ -90,9 +90,12 @@ impl From<Summary> for clients::Client {
     }
 }
 
-
 impl clients::Host for State {
-    async fn list_clients(&mut self, filter: clients::Filter, page: clients::Page) -> Result<clients::Listing, clients::Error> {
+    async fn list_clients(
+        &mut self,
+        filter: clients::Filter,
+        page: clients::Page,
+    ) -> Result<clients::Listing, clients::Error> {
         check_search(filter.search.as_deref())?;
         check_page(page.number, page.size)?;
         let input = serde_json::json!({
@@ -107,7 +110,10 @@ impl clients::Host for State {
 
     async fn get_client(&mut self, id: String) -> Result<Option<clients::Client>, clients::Error> {
         check_id(&id)?;
-        let found: Result<Found, _> = self.0.operate("clients", "get", serde_json::json!({ "clientId": id }), None).await;
+        let found: Result<Found, _> = self
+            .0
+            .operate("clients", "get", serde_json::json!({ "clientId": id }), None)
+            .await;
         match found {
             Ok(found) => Ok(found.client.map(clients::Client::from)),
             Err(crate::psa::PsaError::NotFound(_)) => Ok(None),

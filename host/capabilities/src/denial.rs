@@ -15,7 +15,11 @@ pub fn optional_and_denied<'a>(
     is_granted: impl Fn(&CapabilityName) -> bool,
 ) -> Result<BTreeSet<&'a CapabilityName>, BTreeSet<&'a CapabilityName>> {
     let missing: BTreeSet<_> = proof.capabilities.iter().filter(|name| !is_granted(name)).collect();
-    let needed: BTreeSet<_> = missing.iter().copied().filter(|name| !manifest.optional_capabilities.contains(name)).collect();
+    let needed: BTreeSet<_> = missing
+        .iter()
+        .copied()
+        .filter(|name| !manifest.optional_capabilities.contains(name))
+        .collect();
     if needed.is_empty() { Ok(missing) } else { Err(needed) }
 }
 
@@ -30,7 +34,10 @@ pub fn without(component: &[u8], denied: &BTreeSet<&CapabilityName>) -> Result<V
         .filter(|capability| denied.iter().any(|name| name.as_str() == capability.name))
         .map(|capability| (capability.interface, reason(capability.name)))
         .collect();
-    let denied: Vec<Denied<'_>> = reasons.iter().map(|(interface, reason)| Denied { interface, reason }).collect();
+    let denied: Vec<Denied<'_>> = reasons
+        .iter()
+        .map(|(interface, reason)| Denied { interface, reason })
+        .collect();
     deny(component, &denied)
 }
 

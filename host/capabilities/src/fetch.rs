@@ -65,17 +65,26 @@ impl State {
         let identity = &self.permit.identity;
         let caller = Caller::Install(identity.tenant.clone(), identity.install.clone());
         let declared = &self.release.manifest().egress;
-        let permitted = self.service.egress.permit(caller, request.uri(), declared, &self.permit.egress);
+        let permitted = self
+            .service
+            .egress
+            .permit(caller, request.uri(), declared, &self.permit.egress);
         let permitted = permitted.map_err(|refused| {
-            self.journal.tell(Level::Warn, &format!("a request was not sent: {refused}"));
+            self.journal
+                .tell(Level::Warn, &format!("a request was not sent: {refused}"));
             to_guest(&refused)
         })?;
         // 2.
-        let revealed = self.attachments.reveal_to(permitted.destination(), request.headers_mut());
+        let revealed = self
+            .attachments
+            .reveal_to(permitted.destination(), request.headers_mut());
         revealed.map_err(|secret| {
             let pattern = permitted.destination().pattern();
             let cure = format!("add \"{pattern}\" to the \"hosts\" of the secret \"{secret}\" in manifest.json");
-            self.journal.tell(Level::Warn, &format!("a request was not sent: its secret is not for this host; {cure}"));
+            self.journal.tell(
+                Level::Warn,
+                &format!("a request was not sent: its secret is not for this host; {cure}"),
+            );
             HttpError::HttpRequestDenied
         })?;
         Ok(permitted)
@@ -85,7 +94,9 @@ impl State {
         let most = Patience::until(self.permit.deadline);
         let asked = options.unwrap_or_default();
         // 0 would be "at once", which no network can do: the least that means something is a millisecond.
-        let at_most = |asked: Option<Duration>, most: Duration| asked.map_or(most, |asked| asked.max(Duration::from_millis(1)).min(most));
+        let at_most = |asked: Option<Duration>, most: Duration| {
+            asked.map_or(most, |asked| asked.max(Duration::from_millis(1)).min(most))
+        };
         Patience {
             connect: at_most(asked.connect_timeout, most.connect),
             answer: at_most(asked.first_byte_timeout, most.answer),
@@ -126,14 +137,21 @@ impl WasiHttpHooks for State {
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
         let patience = self.patience(options);
-        let (egress, traffic, journal) = (Arc::clone(&self.service.egress), self.traffic.clone(), self.journal.clone());
+        let (egress, traffic, journal) = (
+            Arc::clone(&self.service.egress),
+            self.traffic.clone(),
+            self.journal.clone(),
+        );
         let request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
         Box::new(async move {
-            let answer = egress.send(&permitted, request, &traffic, patience).await.map_err(|refused| {
-                let host = &permitted.destination().host;
-                journal.tell(Level::Warn, &format!("a request to {host} got no answer: {refused}"));
-                to_guest(&refused)
-            })?;
+            let answer = egress
+                .send(&permitted, request, &traffic, patience)
+                .await
+                .map_err(|refused| {
+                    let host = &permitted.destination().host;
+                    journal.tell(Level::Warn, &format!("a request to {host} got no answer: {refused}"));
+                    to_guest(&refused)
+                })?;
             let answer = answer.map(|body| body.map_err(|refused| to_guest(&refused)).boxed_unsync());
             Ok((answer, Box::new(std::future::ready(Ok(()))) as Box<Transmission>))
         })
@@ -148,7 +166,9 @@ impl WasiHttpHooks for State {
 fn to_guest(refused: &Refused) -> HttpError {
     match refused {
         Refused::Target(_) => HttpError::HttpRequestUriInvalid,
-        Refused::Undeclared(_) | Refused::NotAllowed(_) | Refused::NotOperated(_) | Refused::InternalName(_) => HttpError::HttpRequestDenied,
+        Refused::Undeclared(_) | Refused::NotAllowed(_) | Refused::NotOperated(_) | Refused::InternalName(_) => {
+            HttpError::HttpRequestDenied
+        }
         Refused::Address { .. } => HttpError::DestinationIpProhibited,
         Refused::Header(_) => HttpError::HttpRequestHeaderSectionSize(None),
         Refused::TooLarge(_) => HttpError::HttpResponseBodySize(None),

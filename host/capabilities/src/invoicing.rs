@@ -79,7 +79,10 @@ impl invoicing::Host for State {
     async fn create_manual_invoice(&mut self, draft: invoicing::Draft) -> Result<invoicing::Invoice, invoicing::Error> {
         check_draft(&draft)?;
         let key = Some(draft.idempotency_key.as_str());
-        let made: Made = self.0.operate("invoicing", "createManualInvoice", input(&draft), key).await?;
+        let made: Made = self
+            .0
+            .operate("invoicing", "createManualInvoice", input(&draft), key)
+            .await?;
         Ok(invoicing::Invoice {
             id: made.invoice.invoice_id,
             number: made.invoice.invoice_number,
@@ -93,17 +96,32 @@ impl invoicing::Host for State {
 
 fn check_draft(draft: &invoicing::Draft) -> Result<(), PsaError> {
     check_id(&draft.client_id)?;
-    check((1..=ITEMS).contains(&draft.items.len()), "an invoice has 1 to 200 lines")?;
+    check(
+        (1..=ITEMS).contains(&draft.items.len()),
+        "an invoice has 1 to 200 lines",
+    )?;
     for item in &draft.items {
         check_id(&item.service_id)?;
-        check(item.quantity.is_finite() && item.quantity > 0.0, "a quantity is a number above 0")?;
+        check(
+            item.quantity.is_finite() && item.quantity > 0.0,
+            "a quantity is a number above 0",
+        )?;
         check(item.rate.is_finite(), "a rate is a number")?;
-        check(item.description.chars().count() <= DESCRIPTION_CHARACTERS, "a description has at most 500 characters")?;
+        check(
+            item.description.chars().count() <= DESCRIPTION_CHARACTERS,
+            "a description has at most 500 characters",
+        )?;
     }
     let dates = [&draft.invoice_date, &draft.due_date];
-    check(dates.into_iter().flatten().all(|date| is_date(date)), "a date is written YYYY-MM-DD")?;
+    check(
+        dates.into_iter().flatten().all(|date| is_date(date)),
+        "a date is written YYYY-MM-DD",
+    )?;
     let reference = draft.po_number.as_deref().unwrap_or_default();
-    check(reference.chars().count() <= REFERENCE_CHARACTERS, "a reference has at most 128 characters")?;
+    check(
+        reference.chars().count() <= REFERENCE_CHARACTERS,
+        "a reference has at most 128 characters",
+    )?;
     let key = &draft.idempotency_key;
     let is_key = (1..=REFERENCE_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
     check(is_key, "an idempotency key has 1 to 128 printable ASCII characters")

@@ -90,7 +90,11 @@ impl Journal {
         };
         let message = room.fit(message);
         let mut taken = Vec::with_capacity(fields.len().min(FIELDS));
-        taken.extend(fields.take(FIELDS).map(|(name, value)| (room.fit(name), room.fit(value))));
+        taken.extend(
+            fields
+                .take(FIELDS)
+                .map(|(name, value)| (room.fit(name), room.fit(value))),
+        );
         kept.bytes += RECORD_BYTES.min(left).saturating_sub(room.bytes);
         kept.records.push(LogRecord {
             source,
@@ -150,7 +154,9 @@ mod tests {
     fn a_long_record_is_cut_at_a_character_and_says_so() {
         let journal = Journal::default();
         let message = "é".repeat(RECORD_BYTES);
-        journal.write(Source::Log, Level::Info, &message, std::iter::empty()).unwrap();
+        journal
+            .write(Source::Log, Level::Info, &message, std::iter::empty())
+            .unwrap();
         let (records, _) = journal.take();
         assert_eq!(records[0].message.len(), RECORD_BYTES);
         assert!(records[0].is_cut);
@@ -161,7 +167,9 @@ mod tests {
         let journal = Journal::default();
         let message = "x".repeat(2_000);
         for _ in 0..1_000_000 {
-            journal.write(Source::Log, Level::Info, &message, std::iter::empty()).ok();
+            journal
+                .write(Source::Log, Level::Info, &message, std::iter::empty())
+                .ok();
         }
         let (records, dropped) = journal.take();
         assert!(records.iter().map(|record| record.message.len()).sum::<usize>() <= EXECUTION_BYTES);

@@ -49,7 +49,9 @@ pub use permit::{Identity, Permit, Trigger, User, UserKind};
 pub use platform::{Platform, PlatformError};
 pub use release::Release;
 pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
-pub use storage::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope, limits as storage_limits};
+pub use storage::{
+    Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope, limits as storage_limits,
+};
 pub use surroundings::Surroundings;
 
 pub(crate) use surroundings::Beginning;

@@ -112,6 +112,10 @@ mod tests {
             }
         }
         assert!(refused > 0);
-        assert!(state("i-2").emit(logger::Level::Info, String::new(), Vec::new()).is_ok());
+        assert!(
+            state("i-2")
+                .emit(logger::Level::Info, String::new(), Vec::new())
+                .is_ok()
+        );
     }
 }

@@ -53,18 +53,32 @@ impl State {
     }
 
     fn take(&self, kind: MetricType, name: &str, value: f64, labels: &[meter::Label]) -> Result<(), meter::Error> {
-        let declared = self.release.manifest().metrics.iter().find(|metric| metric.name == name && metric.kind == kind);
+        let declared = self
+            .release
+            .manifest()
+            .metrics
+            .iter()
+            .find(|metric| metric.name == name && metric.kind == kind);
         let metric = declared.filter(|metric| has_keys(metric, labels));
         let metric = metric.ok_or_else(|| undeclared(kind, name, labels))?;
         if !value.is_finite() || (kind == MetricType::Counter && value < 0.0) {
-            return Err(invalid("a value is finite, and what is added to a counter is not negative"));
+            return Err(invalid(
+                "a value is finite, and what is added to a counter is not negative",
+            ));
         }
         if labels.iter().any(|label| label.value.len() > LABEL_BYTES) {
             return Err(invalid("a label's value has at most 128 bytes"));
         }
-        let value_of = |key: &String| labels.iter().find(|label| label.key == *key).map_or("", |label| label.value.as_str());
+        let value_of = |key: &String| {
+            labels
+                .iter()
+                .find(|label| label.key == *key)
+                .map_or("", |label| label.value.as_str())
+        };
         let values = metric.labels.iter().map(value_of);
-        self.service.registry.count(&self.permit.identity, metric, values, value);
+        self.service
+            .registry
+            .count(&self.permit.identity, metric, values, value);
         Ok(())
     }
 }

@@ -62,10 +62,17 @@ impl Platform {
     ///
     /// # Errors
     /// When the base or the credential is not one.
-    pub fn new(egress: Arc<Egress>, base: &str, credential: Option<&Zeroizing<String>>, timeout: Duration) -> Result<Self, PlatformError> {
+    pub fn new(
+        egress: Arc<Egress>,
+        base: &str,
+        credential: Option<&Zeroizing<String>>,
+        timeout: Duration,
+    ) -> Result<Self, PlatformError> {
         let base = base.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| PlatformError::Base(base.to_owned()))?;
-        let permitted = egress.permit_platform(&uri).map_err(|refused| PlatformError::Base(refused.to_string()))?;
+        let permitted = egress
+            .permit_platform(&uri)
+            .map_err(|refused| PlatformError::Base(refused.to_string()))?;
         let credential = credential.map(|text| {
             let mut value = HeaderValue::from_str(text).map_err(|_| PlatformError::Credential)?;
             value.set_sensitive(true);
@@ -88,7 +95,11 @@ impl Platform {
             tracing::warn!(target: "alga::platform", request = %permit.identity.request, error = %refused, "the product did not answer");
             NoAnswer
         };
-        let answer = self.egress.send(&self.permitted, request, traffic, Patience::until(deadline)).await.map_err(told)?;
+        let answer = self
+            .egress
+            .send(&self.permitted, request, traffic, Patience::until(deadline))
+            .await
+            .map_err(told)?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
             tracing::warn!(target: "alga::platform", request = %permit.identity.request, %error, "the product's answer is not taken");
@@ -102,7 +113,11 @@ impl Platform {
         })
     }
 
-    fn request(&self, permit: &Permit, call: Call<'_>) -> Option<Request<http_body_util::combinators::UnsyncBoxBody<Bytes, BodyError>>> {
+    fn request(
+        &self,
+        permit: &Permit,
+        call: Call<'_>,
+    ) -> Option<Request<http_body_util::combinators::UnsyncBoxBody<Bytes, BodyError>>> {
         let has_body = call.body.is_some();
         let body = Full::new(Bytes::from(call.body.unwrap_or_default()));
         let mut request = Request::new(body.map_err(|never| match never {}).boxed_unsync());
@@ -115,7 +130,10 @@ impl Platform {
             headers.insert(CONTENT_TYPE, JSON);
         }
         if let Some(key) = call.idempotency_key {
-            headers.insert(HeaderName::from_static("x-idempotency-key"), HeaderValue::from_str(key).ok()?);
+            headers.insert(
+                HeaderName::from_static("x-idempotency-key"),
+                HeaderValue::from_str(key).ok()?,
+            );
         }
         if let Some(credential) = &self.credential {
             headers.insert(HeaderName::from_static("x-runner-auth"), credential.clone());

@@ -55,7 +55,10 @@ impl Psa {
         let platform = self.platform.as_ref().ok_or(PsaError::Unavailable)?;
         let mut body = json!({ "operation": operation, "input": input });
         if let (Some(user), Some(fields)) = (&self.permit.user, body.as_object_mut()) {
-            fields.insert("user".to_owned(), json!({ "userId": user.id, "userType": user_type(user.kind) }));
+            fields.insert(
+                "user".to_owned(),
+                json!({ "userId": user.id, "userType": user_type(user.kind) }),
+            );
         }
         let target = format!("/api/internal/ext-{api}/install/{}", self.permit.identity.install);
         let call = Call {
@@ -64,7 +67,10 @@ impl Psa {
             body: Some(body.to_string().into_bytes()),
             idempotency_key,
         };
-        let answer = platform.call(&self.permit, &self.traffic, call).await.map_err(|_| PsaError::Unavailable)?;
+        let answer = platform
+            .call(&self.permit, &self.traffic, call)
+            .await
+            .map_err(|_| PsaError::Unavailable)?;
         match answer.status.as_u16() {
             200..=299 => serde_json::from_slice(&answer.body).map_err(|error| {
                 tracing::warn!(target: "alga::platform", request = %self.permit.identity.request, %error, api, "the product's answer has another shape");
@@ -81,7 +87,10 @@ impl Psa {
 /// The product's `error`, and its `fieldErrors` as JSON.
 fn reason(body: &[u8]) -> String {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = said.get("error").and_then(Value::as_str).unwrap_or("the product refused the input");
+    let error = said
+        .get("error")
+        .and_then(Value::as_str)
+        .unwrap_or("the product refused the input");
     let text = match said.get("fieldErrors") {
         Some(fields) if !fields.is_null() => format!("{error} {fields}"),
         _ => error.to_owned(),
@@ -90,15 +99,25 @@ fn reason(body: &[u8]) -> String {
 }
 
 pub(crate) fn check(holds: bool, rule: &str) -> Result<(), PsaError> {
-    if holds { Ok(()) } else { Err(PsaError::InvalidInput(rule.to_owned())) }
+    if holds {
+        Ok(())
+    } else {
+        Err(PsaError::InvalidInput(rule.to_owned()))
+    }
 }
 
 pub(crate) fn check_search(search: Option<&str>) -> Result<(), PsaError> {
-    check(search.is_none_or(|text| text.chars().count() <= SEARCH_CHARACTERS), "a search has at most 200 characters")
+    check(
+        search.is_none_or(|text| text.chars().count() <= SEARCH_CHARACTERS),
+        "a search has at most 200 characters",
+    )
 }
 
 pub(crate) fn check_id(id: &str) -> Result<(), PsaError> {
-    check((1..=ID_CHARACTERS).contains(&id.chars().count()), "an id has 1 to 128 characters")
+    check(
+        (1..=ID_CHARACTERS).contains(&id.chars().count()),
+        "an id has 1 to 128 characters",
+    )
 }
 
 pub(crate) fn check_page(number: u32, size: u32) -> Result<(), PsaError> {

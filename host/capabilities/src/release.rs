@@ -16,7 +16,8 @@ impl Release {
     #[must_use]
     pub fn new(manifest: Manifest) -> Self {
         let declared = manifest.storage.iter();
-        let schemas = declared.filter_map(|space| Some((space.namespace.clone(), ValueSchema::of(space.schema.as_ref()?))));
+        let schemas =
+            declared.filter_map(|space| Some((space.namespace.clone(), ValueSchema::of(space.schema.as_ref()?))));
         Self {
             schemas: schemas.collect(),
             manifest,

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 pub struct SecretUnavailable;
 
 /// A secret under way; none when it is not set.
-pub type SecretFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Zeroizing<Vec<u8>>>, SecretUnavailable>> + Send + 'a>>;
+pub type SecretFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Zeroizing<Vec<u8>>>, SecretUnavailable>> + Send + 'a>>;
 
 /// Opens secrets of installs.
 pub trait SecretSource: Send + Sync {

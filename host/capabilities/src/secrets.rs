@@ -13,7 +13,10 @@ use wasmtime_wasi_http::FieldMap;
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 
 /// An open secret.
-#[expect(unreachable_pub, reason = "the generated bindings export the types of their resources again")]
+#[expect(
+    unreachable_pub,
+    reason = "the generated bindings export the types of their resources again"
+)]
 pub struct OpenSecret {
     name: String,
     plaintext: zeroize::Zeroizing<Vec<u8>>,
@@ -113,7 +116,9 @@ impl store::Host for View<'_> {
             return Ok(Err(store::Error::Denied(line)));
         }
         if self.state.opened >= OPEN {
-            return Ok(Err(store::Error::InvalidInput("an execution opens at most 8 secrets".to_owned())));
+            return Ok(Err(store::Error::InvalidInput(
+                "an execution opens at most 8 secrets".to_owned(),
+            )));
         }
         let plaintext = match self.state.service.source.open(&self.state.permit.identity, &name).await {
             Ok(Some(plaintext)) => plaintext,
@@ -149,7 +154,11 @@ impl store::HostSecret for View<'_> {
             Ok(field) => field,
             Err(line) => return Ok(Err(store::Error::Denied(line))),
         };
-        let mark = match self.state.attachments.keep(&secret.name, &secret.plaintext, &form, &field.hosts) {
+        let mark = match self
+            .state
+            .attachments
+            .keep(&secret.name, &secret.plaintext, &form, &field.hosts)
+        {
             Ok(mark) => mark,
             Err(unattachable) => return invalid(unattachable.0),
         };

@@ -136,7 +136,11 @@ impl From<Summary> for services::Service {
 }
 
 impl services::Host for State {
-    async fn list_services(&mut self, filter: services::Filter, page: services::Page) -> Result<services::Listing, services::Error> {
+    async fn list_services(
+        &mut self,
+        filter: services::Filter,
+        page: services::Page,
+    ) -> Result<services::Listing, services::Error> {
         check_search(filter.search.as_deref())?;
         check_page(page.number, page.size)?;
         let input = serde_json::json!({
@@ -152,7 +156,10 @@ impl services::Host for State {
 
     async fn get_service(&mut self, id: String) -> Result<Option<services::Service>, services::Error> {
         check_id(&id)?;
-        let found: Result<Found, _> = self.0.operate("services", "get", serde_json::json!({ "serviceId": id }), None).await;
+        let found: Result<Found, _> = self
+            .0
+            .operate("services", "get", serde_json::json!({ "serviceId": id }), None)
+            .await;
         match found {
             Ok(found) => Ok(found.service.map(services::Service::from)),
             Err(crate::psa::PsaError::NotFound(_)) => Ok(None),

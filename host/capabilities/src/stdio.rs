@@ -79,7 +79,14 @@ impl cli::environment::Host for View<'_> {
 
 impl cli::exit::Host for View<'_> {
     fn exit(&mut self, status: Result<(), ()>) -> Result<()> {
-        bail!("the extension ended itself {}", if status.is_ok() { "without an answer" } else { "with an error" })
+        bail!(
+            "the extension ended itself {}",
+            if status.is_ok() {
+                "without an answer"
+            } else {
+                "with an error"
+            }
+        )
     }
 
     fn exit_with_code(&mut self, status_code: u8) -> Result<()> {
@@ -164,7 +171,9 @@ impl Lines {
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.begun);
         // A full journal counts what it does not keep.
-        self.journal.write(self.source, Level::Info, &line, std::iter::empty()).ok();
+        self.journal
+            .write(self.source, Level::Info, &line, std::iter::empty())
+            .ok();
         self.begun.clear();
     }
 }

@@ -63,12 +63,20 @@ impl State {
     }
 
     /// A write that keeps every promise that can be checked without the store.
-    fn checked(&self, namespace: &str, key: String, value: Vec<u8>, options: kv::PutOptions) -> Result<PutRequest, kv::Error> {
+    fn checked(
+        &self,
+        namespace: &str,
+        key: String,
+        value: Vec<u8>,
+        options: kv::PutOptions,
+    ) -> Result<PutRequest, kv::Error> {
         limits::check_key(&key)?;
         limits::check_value(&value, &options.metadata)?;
         limits::check_ttl(options.ttl_seconds)?;
         if let Some(schema) = self.release.schema(namespace) {
-            let misfit = |reason| kv::Error::InvalidInput(format!("the value does not fit the schema of its namespace: {reason}"));
+            let misfit = |reason| {
+                kv::Error::InvalidInput(format!("the value does not fit the schema of its namespace: {reason}"))
+            };
             schema.check(&value).map_err(misfit)?;
         }
         Ok(PutRequest {
@@ -117,7 +125,10 @@ impl kv::Host for State {
 
     async fn put_many(&mut self, namespace: String, items: Vec<kv::Item>) -> Result<Vec<u64>, kv::Error> {
         limits::check_namespace(&namespace)?;
-        let bytes = items.iter().map(|item| item.key.len() + item.value.len() + item.options.metadata.len()).sum();
+        let bytes = items
+            .iter()
+            .map(|item| item.key.len() + item.value.len() + item.options.metadata.len())
+            .sum();
         limits::check_batch(items.len(), bytes)?;
         limits::check_different(items.iter().map(|item| item.key.as_str()))?;
         let checked = |item: kv::Item| self.checked(&namespace, item.key, item.value, item.options);

@@ -72,10 +72,16 @@ impl routes::Host for State {
         parameters: Vec<(String, String)>,
         body: Option<Vec<u8>>,
     ) -> Result<routes::Answer, routes::Error> {
-        let declared = self.release.manifest().ui_proxy.iter().find(|declared| declared.name == route);
+        let declared = self
+            .release
+            .manifest()
+            .ui_proxy
+            .iter()
+            .find(|declared| declared.name == route);
         let declared = declared.ok_or_else(|| undeclared(&route))?;
         let target = target(declared, &parameters)?;
-        let method = Method::from_bytes(declared.method.as_str().as_bytes()).map_err(|_| invalid("the route's method is not one"))?;
+        let method = Method::from_bytes(declared.method.as_str().as_bytes())
+            .map_err(|_| invalid("the route's method is not one"))?;
         if body.is_some() && method == Method::GET {
             return Err(invalid("a route with GET takes no body"));
         }
@@ -89,13 +95,17 @@ impl routes::Host for State {
             body,
             idempotency_key: None,
         };
-        let answer = platform.call(&self.permit, &self.traffic, call).await.map_err(|_| routes::Error::Unavailable)?;
+        let answer = platform
+            .call(&self.permit, &self.traffic, call)
+            .await
+            .map_err(|_| routes::Error::Unavailable)?;
         answered(answer)
     }
 }
 
 fn answered(answer: Answer) -> Result<routes::Answer, routes::Error> {
-    let said = || String::from_utf8_lossy(answer.body.get(..answer.body.len().min(1024)).unwrap_or_default()).into_owned();
+    let said =
+        || String::from_utf8_lossy(answer.body.get(..answer.body.len().min(1024)).unwrap_or_default()).into_owned();
     match answer.status.as_u16() {
         status @ 200..=299 => Ok(routes::Answer {
             status,
@@ -133,17 +143,24 @@ fn target(route: &ProxyRoute, parameters: &[(String, String)]) -> Result<String,
             path.push_str(segment);
             continue;
         };
-        let value = parameters.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        let value = parameters
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.as_str());
         match value {
             // Some servers take these for other places, encoded or not.
             None | Some("" | "." | "..") => return Err(invalid("a parameter of the path is missing, empty, or dots")),
-            Some(value) if value.contains(['/', '\\', '\0']) => return Err(invalid("a parameter of the path has no slashes")),
+            Some(value) if value.contains(['/', '\\', '\0']) => {
+                return Err(invalid("a parameter of the path has no slashes"));
+            }
             Some(value) => path.push_str(&percent_encoded(value)),
         }
         in_path.push(name);
     }
     let rest = parameters.iter().filter(|(name, _)| !in_path.contains(&name.as_str()));
-    let query: Vec<String> = rest.map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value))).collect();
+    let query: Vec<String> = rest
+        .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
+        .collect();
     if !query.is_empty() {
         path.push('?');
         path.push_str(&query.join("&"));
@@ -157,15 +174,27 @@ mod tests {
 
     fn of(path: &str, parameters: &[(&str, &str)]) -> Option<String> {
         let route = serde_json::from_value(serde_json::json!({ "name": "r", "method": "GET", "path": path })).unwrap();
-        let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         target(&route, &parameters).ok()
     }
 
     #[test]
     fn a_parameter_is_one_segment_or_one_value_whatever_is_in_it() {
-        assert_eq!(of("/api/tickets/:id", &[("id", "7")]).as_deref(), Some("/api/tickets/7"));
-        assert_eq!(of("/api/tickets/:id", &[("id", "a b?c#d&e%2f")]).as_deref(), Some("/api/tickets/a%20b%3Fc%23d%26e%252f"));
-        assert_eq!(of("/api/t", &[("q", "a&b=c"), ("é", "")]).as_deref(), Some("/api/t?q=a%26b%3Dc&%C3%A9="));
+        assert_eq!(
+            of("/api/tickets/:id", &[("id", "7")]).as_deref(),
+            Some("/api/tickets/7")
+        );
+        assert_eq!(
+            of("/api/tickets/:id", &[("id", "a b?c#d&e%2f")]).as_deref(),
+            Some("/api/tickets/a%20b%3Fc%23d%26e%252f")
+        );
+        assert_eq!(
+            of("/api/t", &[("q", "a&b=c"), ("é", "")]).as_deref(),
+            Some("/api/t?q=a%26b%3Dc&%C3%A9=")
+        );
         for bad in ["", ".", "..", "../admin", "a/b", "a\\b", "a\0"] {
             assert_eq!(of("/api/tickets/:id", &[("id", bad)]), None, "{bad}");
         }

@@ -45,7 +45,10 @@ const SPECIAL_V4: [(Ipv4Net, &str); 19] = [
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
 /// IANA IPv6 Special-Purpose Address Registry, as far as it is inside of [`GLOBAL_V6`].
 const SPECIAL_V6: [(Ipv6Net, &str); 5] = [
-    (v6(0x2001, 0, 0, 23), "protocol assignments, Teredo, benchmarking, ORCHID"),
+    (
+        v6(0x2001, 0, 0, 23),
+        "protocol assignments, Teredo, benchmarking, ORCHID",
+    ),
     (v6(0x2001, 0xdb8, 0, 32), "documentation"),
     (v6(0x2002, 0, 0, 16), "6to4"),
     (v6(0x2620, 0x4f, 0x8000, 48), "AS112"),
@@ -90,18 +93,46 @@ mod tests {
     #[test]
     fn the_first_and_the_last_of_every_special_block_are_refused_and_their_neighbours_are_judged_by_themselves() {
         for (block, name) in SPECIAL_V4 {
-            assert!(vet(block.network().into()).is_err() && vet(block.broadcast().into()).is_err(), "{name}");
+            assert!(
+                vet(block.network().into()).is_err() && vet(block.broadcast().into()).is_err(),
+                "{name}"
+            );
         }
         for (block, name) in SPECIAL_V6 {
-            assert!(vet(block.network().into()).is_err() && vet(block.broadcast().into()).is_err(), "{name}");
+            assert!(
+                vet(block.network().into()).is_err() && vet(block.broadcast().into()).is_err(),
+                "{name}"
+            );
         }
-        for public in ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0"] {
+        for public in [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+        ] {
             assert_eq!(vet(public.parse().unwrap()), Ok(()), "{public}");
         }
-        for public in ["169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.167.0.1", "223.255.255.255", "198.17.0.1"] {
+        for public in [
+            "169.253.255.255",
+            "169.255.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.167.0.1",
+            "223.255.255.255",
+            "198.17.0.1",
+        ] {
             assert_eq!(vet(public.parse().unwrap()), Ok(()), "{public}");
         }
-        for public in ["2606:4700::1111", "2a00:1450::1", "2001:200::1", "2003::1", "2001:4860:4860::8888"] {
+        for public in [
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "2001:200::1",
+            "2003::1",
+            "2001:4860:4860::8888",
+        ] {
             assert_eq!(vet(public.parse().unwrap()), Ok(()), "{public}");
         }
     }
@@ -109,10 +140,31 @@ mod tests {
     #[test]
     fn an_address_inside_of_an_address_is_refused_whatever_is_inside() {
         for address in [
-            "::", "::1", "::ffff:127.0.0.1", "::ffff:1.1.1.1", "::ffff:a9fe:a9fe", "::127.0.0.1", "::1.1.1.1", "64:ff9b::7f00:1",
-            "64:ff9b::101:101", "64:ff9b:1::7f00:1", "2002:7f00:1::", "2002:101:101::1", "2001:0:4136:e378::1", "2001:10::1",
-            "2001:20::1", "100::1", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1", "5f00::1", "4000::1",
-            "2606:4700::5efe:7f00:1", "2606:4700::200:5efe:7f00:1",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:1.1.1.1",
+            "::ffff:a9fe:a9fe",
+            "::127.0.0.1",
+            "::1.1.1.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::101:101",
+            "64:ff9b:1::7f00:1",
+            "2002:7f00:1::",
+            "2002:101:101::1",
+            "2001:0:4136:e378::1",
+            "2001:10::1",
+            "2001:20::1",
+            "100::1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "fec0::1",
+            "5f00::1",
+            "4000::1",
+            "2606:4700::5efe:7f00:1",
+            "2606:4700::200:5efe:7f00:1",
         ] {
             assert!(vet(address.parse().unwrap()).is_err(), "{address}");
         }

@@ -41,7 +41,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)?) else {
             return Poll::Ready(None);
         };
@@ -51,7 +54,9 @@ impl Body for RequestBody {
         };
         let bytes = data.len() as u64;
         let Some(left) = self.left_bytes.checked_sub(bytes) else {
-            return Poll::Ready(Some(Err(Refused::TooLarge("a request's body has at most 10 MiB").into())));
+            return Poll::Ready(Some(Err(
+                Refused::TooLarge("a request's body has at most 10 MiB").into()
+            )));
         };
         self.left_bytes = left;
         self.traffic.send(bytes).map_err(Refused::TooMany)?;

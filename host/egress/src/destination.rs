@@ -37,7 +37,10 @@ impl Destination {
         if authority.as_str().contains(['@', '\\', '%']) {
             return Err(Refused::Target("the host has a user, a backslash or escapes in it"));
         }
-        if uri.path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES) {
+        if uri
+            .path_and_query()
+            .is_some_and(|target| target.as_str().len() > TARGET_BYTES)
+        {
             return Err(Refused::Target("path and query have more than 8192 bytes"));
         }
         let port = match explicit_port(authority)? {
@@ -65,7 +68,11 @@ impl Destination {
             format!("{}:{}", self.host, self.port)
         };
         let target = target.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let built = Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build();
+        let built = Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(target)
+            .build();
         built.map_err(|_| Refused::Target("path and query are not those of a request"))
     }
 
@@ -116,19 +123,51 @@ mod tests {
     fn a_name_has_one_spelling() {
         assert_eq!(read("https://API.Example.com/a").as_deref(), Some("api.example.com"));
         assert_eq!(read("https://api.example.com:443/").as_deref(), Some("api.example.com"));
-        assert_eq!(read("https://api.example.com:0443/").as_deref(), Some("api.example.com"));
+        assert_eq!(
+            read("https://api.example.com:0443/").as_deref(),
+            Some("api.example.com")
+        );
         assert_eq!(read("http://a.b:8080/").as_deref(), Some("http://a.b:8080"));
-        assert_eq!(read("https://xn--bcher-kva.example/").as_deref(), Some("xn--bcher-kva.example"));
+        assert_eq!(
+            read("https://xn--bcher-kva.example/").as_deref(),
+            Some("xn--bcher-kva.example")
+        );
     }
 
     #[test]
     fn addresses_in_every_spelling_and_what_only_looks_like_a_host_are_refused() {
         for text in [
-            "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0177.0.0.1/", "https://0x7f.1/", "https://0x7f000001/",
-            "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://0/", "https://127.0.0.1./", "https://a.b./", "https://allowed@evil.com/",
-            "https://a.b:0/", "https://a.b:65536/", "https://a.b:/", "https://a.b:+1/", "ftp://a.b/", "gopher://a.b/", "file:///etc/passwd",
-            "unix:/x", "data:,x", "dict://a.b/", "ws://a.b/", "https:///x", "https://%61.b/", "https://a%2eb/", "https://a\\b/", "https://a b/",
-            "https://[fe80::1%25eth0]/", "/relative", "a.b:443",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0177.0.0.1/",
+            "https://0x7f.1/",
+            "https://0x7f000001/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://0/",
+            "https://127.0.0.1./",
+            "https://a.b./",
+            "https://allowed@evil.com/",
+            "https://a.b:0/",
+            "https://a.b:65536/",
+            "https://a.b:/",
+            "https://a.b:+1/",
+            "ftp://a.b/",
+            "gopher://a.b/",
+            "file:///etc/passwd",
+            "unix:/x",
+            "data:,x",
+            "dict://a.b/",
+            "ws://a.b/",
+            "https:///x",
+            "https://%61.b/",
+            "https://a%2eb/",
+            "https://a\\b/",
+            "https://a b/",
+            "https://[fe80::1%25eth0]/",
+            "/relative",
+            "a.b:443",
         ] {
             assert_eq!(read(text), None, "{text}");
         }
@@ -137,7 +176,13 @@ mod tests {
     #[test]
     fn digits_of_other_scripts_are_digits() {
         // `http::Uri` has ASCII hosts only; who builds a host from elsewhere meets the same rule.
-        for host in ["１２７.0.0.1", "①②⑦.0.0.1", "127。0。0。1", "0x7f.0.0.1", "017700000001"] {
+        for host in [
+            "１２７.0.0.1",
+            "①②⑦.0.0.1",
+            "127。0。0。1",
+            "0x7f.0.0.1",
+            "017700000001",
+        ] {
             assert!(name(host).is_err(), "{host}");
         }
     }

@@ -40,7 +40,9 @@ impl Dial {
         Self {
             operator,
             resolver,
-            questions: Arc::new(DefaultDirectRateLimiter::direct(Quota::per_minute(QUESTIONS_PER_MINUTE))),
+            questions: Arc::new(DefaultDirectRateLimiter::direct(Quota::per_minute(
+                QUESTIONS_PER_MINUTE,
+            ))),
         }
     }
 
@@ -65,7 +67,9 @@ impl Dial {
             }
             Err(failure)
         };
-        timeout(CONNECT_TIMEOUT, connect).await.unwrap_or(Err(Refused::ConnectTimeout))
+        timeout(CONNECT_TIMEOUT, connect)
+            .await
+            .unwrap_or(Err(Refused::ConnectTimeout))
     }
 
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Refused> {
@@ -84,10 +88,12 @@ impl Dial {
         }
         // 4.
         for address in &addresses {
-            self.operator.vet(host, port, *address).map_err(|what| Refused::Address {
-                host: host.to_owned(),
-                what,
-            })?;
+            self.operator
+                .vet(host, port, *address)
+                .map_err(|what| Refused::Address {
+                    host: host.to_owned(),
+                    what,
+                })?;
         }
         Ok(addresses)
     }

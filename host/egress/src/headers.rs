@@ -2,8 +2,8 @@
 
 use crate::Refused;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName};
 
@@ -57,7 +57,10 @@ pub(crate) fn inward(headers: &mut HeaderMap) -> Result<(), Refused> {
 
 /// Bytes of a head, for the account.
 pub(crate) fn head_bytes(headers: &HeaderMap) -> u64 {
-    headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) as u64).sum()
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().len() + value.len()) as u64)
+        .sum()
 }
 
 fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
@@ -87,10 +90,12 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Refused> {
     if values.next().is_some() {
         return Err(refused);
     }
-    let digits = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let digits = value
+        .to_str()
+        .ok()
+        .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
     digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(refused)
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -107,8 +112,17 @@ mod tests {
     #[test]
     fn hop_by_hop_headers_and_what_connection_names_are_removed() {
         let mut map = headers(&[
-            ("connection", "x-auth, keep-alive"), ("x-auth", "1"), ("keep-alive", "2"), ("te", "trailers"), ("host", "evil"), ("expect", "100-continue"),
-            ("transfer-encoding", "chunked"), ("content-length", "5"), ("upgrade", "h2c"), ("accept", "a/b"), ("trailer", "x"),
+            ("connection", "x-auth, keep-alive"),
+            ("x-auth", "1"),
+            ("keep-alive", "2"),
+            ("te", "trailers"),
+            ("host", "evil"),
+            ("expect", "100-continue"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "5"),
+            ("upgrade", "h2c"),
+            ("accept", "a/b"),
+            ("trailer", "x"),
         ]);
         assert_eq!(outward(&mut map).unwrap(), Some(5));
         assert_eq!(map, headers(&[("accept", "a/b")]));
@@ -116,14 +130,28 @@ mod tests {
 
     #[test]
     fn a_length_is_one_number() {
-        for bad in [&[("content-length", "+5")][..], &[("content-length", "5"), ("content-length", "5")], &[("content-length", "5, 5")], &[("content-length", "")], &[("content-length", "-1")], &[("content-length", "99999999999999999999")]] {
+        for bad in [
+            &[("content-length", "+5")][..],
+            &[("content-length", "5"), ("content-length", "5")],
+            &[("content-length", "5, 5")],
+            &[("content-length", "")],
+            &[("content-length", "-1")],
+            &[("content-length", "99999999999999999999")],
+        ] {
             assert!(outward(&mut headers(bad)).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn cookies_and_credentials_of_an_upstream_do_not_reach_a_guest() {
-        let mut map = headers(&[("set-cookie", "a=b"), ("set-cookie2", "a"), ("authorization", "x"), ("connection", "x-a"), ("x-a", "b"), ("etag", "\"1\"")]);
+        let mut map = headers(&[
+            ("set-cookie", "a=b"),
+            ("set-cookie2", "a"),
+            ("authorization", "x"),
+            ("connection", "x-a"),
+            ("x-a", "b"),
+            ("etag", "\"1\""),
+        ]);
         inward(&mut map).unwrap();
         assert_eq!(map, headers(&[("etag", "\"1\"")]));
     }

@@ -26,7 +26,10 @@ impl Idle {
     fn add(&self, bytes: usize) -> io::Result<()> {
         let idle = self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if idle > IDLE_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "too many bytes that are no answer"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "too many bytes that are no answer",
+            ));
         }
         Ok(())
     }
@@ -53,7 +56,11 @@ impl Connection for Metered {
 }
 
 impl AsyncRead for Metered {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         Poll::Ready(self.idle.add(buffer.filled().len().saturating_sub(before)))

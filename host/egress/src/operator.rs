@@ -8,7 +8,15 @@ use std::str::FromStr;
 
 /// Names of metadata services and of networks that are never the internet. Their addresses are refused in any case; a name that an operator's
 /// own resolver answers differently is refused here.
-const INTERNAL_NAMES: [&str; 7] = ["internal", "local", "localhost", "localdomain", "arpa", "onion", "metadata.goog"];
+const INTERNAL_NAMES: [&str; 7] = [
+    "internal",
+    "local",
+    "localhost",
+    "localdomain",
+    "arpa",
+    "onion",
+    "metadata.goog",
+];
 
 /// What extensions of this installation may reach at all.
 #[derive(Debug, Clone, Default)]
@@ -45,10 +53,14 @@ pub struct Exception {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// In the allowlist.
-    #[error("`{0}` is not a host like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`; `*` alone allows what installs allow")]
+    #[error(
+        "`{0}` is not a host like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`; `*` alone allows what installs allow"
+    )]
     Pattern(String),
     /// In the exceptions.
-    #[error("`{0}` is not an exception like `crm.example.com:443=10.1.0.0/16`: name, port, and the addresses that are meant")]
+    #[error(
+        "`{0}` is not an exception like `crm.example.com:443=10.1.0.0/16`: name, port, and the addresses that are meant"
+    )]
     Exception(String),
 }
 
@@ -69,14 +81,20 @@ impl OperatorPolicy {
                 Allowlist::Only(listed.into_iter().map(pattern).collect::<Result<_, _>>()?)
             }
         };
-        let exceptions = items(exceptions).iter().map(|item| item.parse()).collect::<Result<_, _>>()?;
+        let exceptions = items(exceptions)
+            .iter()
+            .map(|item| item.parse())
+            .collect::<Result<_, _>>()?;
         Ok(Self { allowlist, exceptions })
     }
 
     /// For calls of the platform itself to a place in its configuration: that place, at whatever address.
     #[must_use]
     pub fn only(destination: &Destination) -> Self {
-        let any = [IpNet::from(ipnet::Ipv4Net::default()), IpNet::from(ipnet::Ipv6Net::default())];
+        let any = [
+            IpNet::from(ipnet::Ipv4Net::default()),
+            IpNet::from(ipnet::Ipv6Net::default()),
+        ];
         let exceptions = any.map(|block| Exception {
             host: destination.host.clone(),
             port: destination.port,
@@ -91,7 +109,9 @@ impl OperatorPolicy {
 
     /// The exceptions, for the log at the start.
     pub fn exceptions(&self) -> impl Iterator<Item = String> + '_ {
-        self.exceptions.iter().map(|exception| format!("{}:{}={}", exception.host, exception.port, exception.block))
+        self.exceptions
+            .iter()
+            .map(|exception| format!("{}:{}={}", exception.host, exception.port, exception.block))
     }
 
     pub(crate) fn allows(&self, destination: &Destination) -> bool {
@@ -105,21 +125,31 @@ impl OperatorPolicy {
     /// Whether a name belongs to a network inside, and no exception says that it is meant.
     pub(crate) fn is_internal_name(&self, host: &str, port: u16) -> bool {
         let internal = INTERNAL_NAMES.iter().any(|name| {
-            host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            host.strip_suffix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         });
-        internal && !self.exceptions.iter().any(|exception| exception.host == host && exception.port == port)
+        internal
+            && !self
+                .exceptions
+                .iter()
+                .any(|exception| exception.host == host && exception.port == port)
     }
 
     /// The addresses that the operator says a place has, if it says any.
     pub(crate) fn pinned(&self, host: &str, port: u16) -> Vec<IpAddr> {
-        let pins = self.exceptions.iter().filter(|exception| exception.is_pinned && exception.host == host && exception.port == port);
+        let pins = self
+            .exceptions
+            .iter()
+            .filter(|exception| exception.is_pinned && exception.host == host && exception.port == port);
         pins.map(|exception| exception.block.addr()).collect()
     }
 
     /// Passes an address of the public internet, or one that is meant for this place.
     pub(crate) fn vet(&self, host: &str, port: u16, address: IpAddr) -> Result<(), &'static str> {
         let Err(special) = vet(address) else { return Ok(()) };
-        let meant = |exception: &&Exception| exception.host == host && exception.port == port && exception.block.contains(&address);
+        let meant = |exception: &&Exception| {
+            exception.host == host && exception.port == port && exception.block.contains(&address)
+        };
         match self.exceptions.iter().find(meant) {
             Some(exception) => {
                 tracing::info!(target: "alga::egress", host, port, %address, exception = %exception.block, "a private address is reached by the operator's exception");
@@ -140,11 +170,22 @@ impl FromStr for Exception {
         let block = block.trim();
         let address = block.parse::<IpAddr>();
         let is_pinned = address.is_ok();
-        let block = address.map(IpNet::from).or_else(|_| block.parse()).map_err(|_| refused())?;
+        let block = address
+            .map(IpNet::from)
+            .or_else(|_| block.parse())
+            .map_err(|_| refused())?;
         let port: u16 = port.parse().map_err(|_| refused())?;
-        let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+        let is_name = !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
         (is_name && port > 0)
-            .then(|| Self { host: host.to_owned(), port, block, is_pinned })
+            .then(|| Self {
+                host: host.to_owned(),
+                port,
+                block,
+                is_pinned,
+            })
             .ok_or_else(refused)
     }
 }
@@ -170,7 +211,8 @@ mod tests {
 
     #[test]
     fn an_exception_is_for_one_name_one_port_and_its_addresses() {
-        let policy = OperatorPolicy::parse("*", "crm.example.com:443=10.1.0.0/16, one.example.com:80=127.0.0.1").unwrap();
+        let policy =
+            OperatorPolicy::parse("*", "crm.example.com:443=10.1.0.0/16, one.example.com:80=127.0.0.1").unwrap();
         assert_eq!(policy.vet("crm.example.com", 443, "10.1.2.3".parse().unwrap()), Ok(()));
         for (host, port, address) in [
             ("crm.example.com", 443, "10.2.0.1"),
@@ -178,9 +220,20 @@ mod tests {
             ("evil.example.com", 443, "10.1.2.3"),
             ("one.example.com", 80, "127.0.0.2"),
         ] {
-            assert!(policy.vet(host, port, address.parse().unwrap()).is_err(), "{host}:{port} {address}");
+            assert!(
+                policy.vet(host, port, address.parse().unwrap()).is_err(),
+                "{host}:{port} {address}"
+            );
         }
-        for bad in ["crm.example.com=10.0.0.0/8", "crm:443", "c:0=10.0.0.1", "C:1=10.0.0.1", "c:1=x", "=1.1.1.1", ":1=1.1.1.1"] {
+        for bad in [
+            "crm.example.com=10.0.0.0/8",
+            "crm:443",
+            "c:0=10.0.0.1",
+            "C:1=10.0.0.1",
+            "c:1=x",
+            "=1.1.1.1",
+            ":1=1.1.1.1",
+        ] {
             assert!(OperatorPolicy::parse("*", bad).is_err(), "{bad}");
         }
     }
@@ -188,7 +241,15 @@ mod tests {
     #[test]
     fn names_of_networks_inside_are_refused_unless_they_are_meant() {
         let policy = OperatorPolicy::parse("*", "crm.internal:443=10.1.0.0/16").unwrap();
-        for name in ["metadata.google.internal", "localhost", "a.localhost", "printer.local", "x.arpa", "metadata.goog", "x.onion"] {
+        for name in [
+            "metadata.google.internal",
+            "localhost",
+            "a.localhost",
+            "printer.local",
+            "x.arpa",
+            "metadata.goog",
+            "x.onion",
+        ] {
             assert!(policy.is_internal_name(name, 443), "{name}");
         }
         assert!(!policy.is_internal_name("crm.internal", 443) && policy.is_internal_name("crm.internal", 80));

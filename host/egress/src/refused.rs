@@ -61,7 +61,11 @@ impl Refused {
     pub fn is_denied(&self) -> bool {
         matches!(
             self,
-            Self::Undeclared(_) | Self::NotAllowed(_) | Self::NotOperated(_) | Self::InternalName(_) | Self::Address { .. }
+            Self::Undeclared(_)
+                | Self::NotAllowed(_)
+                | Self::NotOperated(_)
+                | Self::InternalName(_)
+                | Self::Address { .. }
         )
     }
 }

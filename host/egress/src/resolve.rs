@@ -34,7 +34,10 @@ impl Default for SystemResolver {
 impl Resolve for SystemResolver {
     fn resolve<'a>(&'a self, name: &'a str) -> ResolveFuture<'a> {
         Box::pin(async move {
-            let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
+            let place = Arc::clone(&self.places)
+                .acquire_owned()
+                .await
+                .map_err(io::Error::other)?;
             let name = name.to_owned();
             // A task of its own keeps its place until the thread is free, even if nobody waits for the answer any more.
             let asked = tokio::spawn(async move {

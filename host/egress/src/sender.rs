@@ -206,13 +206,23 @@ impl Egress {
         let place = Arc::clone(&connections.places).try_acquire_owned();
         let place = place.map_err(|_| Refused::TooMany("an install has at most 64 requests under way"))?;
         let places = [traffic.begin()?, place];
-        let sent = head_bytes(request.headers()) + request.uri().path_and_query().map_or(0, |target| target.as_str().len() as u64);
+        let sent = head_bytes(request.headers())
+            + request
+                .uri()
+                .path_and_query()
+                .map_or(0, |target| target.as_str().len() as u64);
         traffic.send(sent).map_err(Refused::TooMany)?;
         // 3.
         let patient = patience.connect.saturating_add(patience.answer);
         let until = patience.deadline.min(Instant::now() + patient);
-        let answer = timeout(until.saturating_duration_since(Instant::now()), connections.client.request(request)).await;
-        let answer = answer.map_err(|_| Refused::AnswerTimeout)?.map_err(|error| failed(&error))?;
+        let answer = timeout(
+            until.saturating_duration_since(Instant::now()),
+            connections.client.request(request),
+        )
+        .await;
+        let answer = answer
+            .map_err(|_| Refused::AnswerTimeout)?
+            .map_err(|error| failed(&error))?;
         // 4.
         let (mut head, body) = answer.into_parts();
         traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;

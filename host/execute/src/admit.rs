@@ -112,8 +112,15 @@ fn granted(wire: &WireRequest<'_>, session: &Session) -> Result<GrantSet, Proble
 
 fn user(wire: &WireUser<'_>) -> Result<User, Problem> {
     let fields = &wire.additional_fields;
-    let texts = [&wire.user_id, &wire.user_email, &wire.user_name].into_iter().chain(&wire.client_id).chain(&wire.client_name);
-    let bytes: usize = texts.map(|text| text.len()).sum::<usize>() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let texts = [&wire.user_id, &wire.user_email, &wire.user_name]
+        .into_iter()
+        .chain(&wire.client_id)
+        .chain(&wire.client_name);
+    let bytes: usize = texts.map(|text| text.len()).sum::<usize>()
+        + fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>();
     if bytes > USER_BYTES {
         return Err(bad_request(format!("user has more than {USER_BYTES} bytes")));
     }

@@ -5,11 +5,11 @@
 //!    in a child, 8. loaded. Steps 3 to 8 happen once for many that wait.
 
 use alga_bundle::{Bundle, CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
-use bytes::Bytes;
 use alga_capabilities::{GrantSet, Host, Release, known, new_linker, optional_and_denied, without};
 use alga_engine::{CompileError, ComponentFactory, Engine};
 use alga_errors::{Code, Problem, chain};
 use alga_signing::{Rejected, TrustPolicy};
+use bytes::Bytes;
 use moka::future::Cache;
 use std::error::Error;
 use std::pin::Pin;
@@ -178,13 +178,21 @@ impl Loader {
                 Ok((composed, facts))
             }))
         };
-        let composed = tokio::task::spawn_blocking(compose).await.map_err(|error| LoadFailure::Internal(error.to_string()))?;
-        let (composed, facts) = composed.ok_or_else(denied)?.map_err(|error| LoadFailure::Rejected(error.to_string()))?;
+        let composed = tokio::task::spawn_blocking(compose)
+            .await
+            .map_err(|error| LoadFailure::Internal(error.to_string()))?;
+        let (composed, facts) = composed
+            .ok_or_else(denied)?
+            .map_err(|error| LoadFailure::Rejected(error.to_string()))?;
         if facts.needs(known()).any(|name| !grants.holds(&name)) {
             return Err(denied());
         }
         let key = *Digest::of(&composed).as_bytes();
-        self.parts.factory.make(key, &composed).await.map_err(|error| not_made(&error))
+        self.parts
+            .factory
+            .make(key, &composed)
+            .await
+            .map_err(|error| not_made(&error))
     }
 
     async fn loaded(self: &Arc<Self>, trusted: Trusted) -> Result<Arc<Loaded>, LoadFailure> {

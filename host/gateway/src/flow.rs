@@ -144,7 +144,10 @@ impl Gateway {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one part of the request that is written")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one part of the request that is written"
+    )]
     fn wire_request(
         &self,
         caller: &Caller,

@@ -2,11 +2,11 @@
 
 use alga_bundle::Digest;
 use alga_capabilities::{
-    Backend, BackendError, BoxFuture, Identity, NamespaceUsage, Page, PutRequest, Record, Scope, SecretFuture, SecretSource, SecretUnavailable,
-    storage_limits,
+    Backend, BackendError, BoxFuture, Identity, NamespaceUsage, Page, PutRequest, Record, Scope, SecretFuture,
+    SecretSource, SecretUnavailable, storage_limits,
 };
-use alga_execute::{BundleSource, SourceFuture, StoredRelease};
 use alga_errors::chain;
+use alga_execute::{BundleSource, SourceFuture, StoredRelease};
 use alga_secrets::{Sealer, SecretBinding, SecretEnvelope};
 use alga_store::{BlobStore, Database, RecordError, RecordLimits, RecordWrite, Records, StoredRecord};
 use std::error::Error;
@@ -34,12 +34,12 @@ pub(crate) struct StoredRecords(Records);
 
 /// Records under the limits that the WIT interface promises.
 pub(crate) fn limited_records(database: Database) -> Records {
-        let limits = RecordLimits {
-            namespaces: storage_limits::NAMESPACES,
-            keys: storage_limits::KEYS,
-            namespace_bytes: storage_limits::NAMESPACE_BYTES,
-        };
-        Records::new(database, limits)
+    let limits = RecordLimits {
+        namespaces: storage_limits::NAMESPACES,
+        keys: storage_limits::KEYS,
+        namespace_bytes: storage_limits::NAMESPACE_BYTES,
+    };
+    Records::new(database, limits)
 }
 
 impl StoredRecords {
@@ -119,7 +119,11 @@ impl Backend for StoredRecords {
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<Record>>, BackendError>> {
         Box::pin(async move {
-            let found = self.0.get_many(&scope.tenant, &scope.install, namespace, keys).await.map_err(error)?;
+            let found = self
+                .0
+                .get_many(&scope.tenant, &scope.install, namespace, keys)
+                .await
+                .map_err(error)?;
             Ok(found.into_iter().map(|record| record.map(from_store)).collect())
         })
     }
@@ -132,13 +136,24 @@ impl Backend for StoredRecords {
     ) -> BoxFuture<'a, Result<Vec<u64>, BackendError>> {
         Box::pin(async move {
             let writes: Vec<_> = requests.into_iter().map(to_store).collect();
-            self.0.put_many(&scope.tenant, &scope.install, namespace, &writes).await.map_err(error)
+            self.0
+                .put_many(&scope.tenant, &scope.install, namespace, &writes)
+                .await
+                .map_err(error)
         })
     }
 
-    fn usage<'a>(&'a self, scope: &'a Scope, namespace: &'a str) -> BoxFuture<'a, Result<NamespaceUsage, BackendError>> {
+    fn usage<'a>(
+        &'a self,
+        scope: &'a Scope,
+        namespace: &'a str,
+    ) -> BoxFuture<'a, Result<NamespaceUsage, BackendError>> {
         Box::pin(async move {
-            let usage = self.0.usage(&scope.tenant, &scope.install, namespace).await.map_err(error)?;
+            let usage = self
+                .0
+                .usage(&scope.tenant, &scope.install, namespace)
+                .await
+                .map_err(error)?;
             Ok(NamespaceUsage {
                 keys: usage.keys,
                 bytes: usage.bytes,
@@ -200,7 +215,11 @@ impl SealedSecrets {
         Self { database, sealer }
     }
 
-    async fn find(&self, owner: &Identity, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Box<dyn Error + Send + Sync>> {
+    async fn find(
+        &self,
+        owner: &Identity,
+        name: &str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Box<dyn Error + Send + Sync>> {
         let Some(envelope) = self.database.secret(&owner.tenant, &owner.install, name).await? else {
             return Ok(None);
         };

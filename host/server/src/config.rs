@@ -264,8 +264,14 @@ impl Config {
                 .map_or_else(compiler_beside_us, |(_, path)| path.into()),
             compiler_seconds: sources.parse("compiler_seconds")?.unwrap_or(45),
             egress: EgressSettings {
-                allowlist: sources.text("egress_allowlist").map(|(_, text)| text).unwrap_or_default(),
-                exceptions: sources.text("egress_exceptions").map(|(_, text)| text).unwrap_or_default(),
+                allowlist: sources
+                    .text("egress_allowlist")
+                    .map(|(_, text)| text)
+                    .unwrap_or_default(),
+                exceptions: sources
+                    .text("egress_exceptions")
+                    .map(|(_, text)| text)
+                    .unwrap_or_default(),
                 authorities: sources.text("egress_authorities").map(|(_, path)| path.into()),
             },
             platform: PlatformSettings {

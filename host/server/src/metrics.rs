@@ -20,14 +20,31 @@ struct Scraped {
 }
 
 pub(crate) fn router(metrics: Arc<MetricRegistry>, administrator: AdministratorToken) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state(Arc::new(Scraped { metrics, administrator }))
+    Router::new()
+        .route("/metrics", get(scrape))
+        .with_state(Arc::new(Scraped { metrics, administrator }))
 }
 
 async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Response {
-    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
+    let token = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.strip_prefix("Bearer "));
     if !token.is_some_and(|token| scraped.administrator.matches(token)) {
-        let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")), (CACHE_CONTROL, NO_STORE)];
-        return (StatusCode::UNAUTHORIZED, challenge, "the operator's token is required\n").into_response();
+        let challenge = [
+            (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            (CACHE_CONTROL, NO_STORE),
+        ];
+        return (
+            StatusCode::UNAUTHORIZED,
+            challenge,
+            "the operator's token is required\n",
+        )
+            .into_response();
     }
-    ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], scraped.metrics.render()).into_response()
+    (
+        [(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)],
+        scraped.metrics.render(),
+    )
+        .into_response()
 }

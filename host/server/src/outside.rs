@@ -22,9 +22,18 @@ pub(crate) fn surroundings(
     cursor_key: [u8; 32],
     metrics: &Arc<MetricRegistry>,
 ) -> Result<Surroundings, StartError> {
-    let authorities = config.egress.authorities.as_deref().map(authorities).transpose()?.unwrap_or_default();
+    let authorities = config
+        .egress
+        .authorities
+        .as_deref()
+        .map(authorities)
+        .transpose()?
+        .unwrap_or_default();
     let platform = &config.platform;
-    let whole = platform.base.as_deref().map(|base| product(platform, base, Duration::from_secs(30), &authorities));
+    let whole = platform
+        .base
+        .as_deref()
+        .map(|base| product(platform, base, Duration::from_secs(30), &authorities));
     let ui_proxy = platform.ui_proxy_base.as_deref().or(platform.base.as_deref());
     let ui_proxy = ui_proxy.map(|base| product(platform, base, platform.ui_proxy_timeout, &authorities));
     Ok(Surroundings {
@@ -49,9 +58,16 @@ fn way_out(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result<Egres
 }
 
 /// The product has a way of its own: only to its place, at whatever address that is.
-fn product(settings: &PlatformSettings, base: &str, timeout: Duration, authorities: &[Vec<u8>]) -> Result<Platform, StartError> {
+fn product(
+    settings: &PlatformSettings,
+    base: &str,
+    timeout: Duration,
+    authorities: &[Vec<u8>],
+) -> Result<Platform, StartError> {
     let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
-    let uri = base.parse().map_err(|error: axum::http::uri::InvalidUri| refused(error.to_string()))?;
+    let uri = base
+        .parse()
+        .map_err(|error: axum::http::uri::InvalidUri| refused(error.to_string()))?;
     let destination = Destination::of(&uri).map_err(|error| refused(error.to_string()))?;
     let parts = EgressParts {
         operator: OperatorPolicy::only(&destination),
@@ -83,5 +99,8 @@ fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, StartError> {
     if certificates.is_empty() {
         return Err(refused("there is no certificate in it".to_owned()));
     }
-    Ok(certificates.into_iter().map(|certificate| certificate.to_vec()).collect())
+    Ok(certificates
+        .into_iter()
+        .map(|certificate| certificate.to_vec())
+        .collect())
 }

@@ -1,7 +1,7 @@
 use crate::adapters::{StoredReleases, limited_records};
-use crate::{metrics, outside};
 use crate::revocations::{self, Restored};
 use crate::{Config, SecretError, Secrets};
+use crate::{metrics, outside};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
 use alga_capabilities::{MetricRegistry, Services};
 use alga_engine::{
@@ -305,7 +305,13 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         source: Arc::new(StoredReleases(shared.blobs.clone())),
         trust: Arc::clone(&shared.trust),
     });
-    let surroundings = outside::surroundings(config, &shared.database, &shared.sealer, shared.secrets.cursors, &shared.metrics)?;
+    let surroundings = outside::surroundings(
+        config,
+        &shared.database,
+        &shared.sealer,
+        shared.secrets.cursors,
+        &shared.metrics,
+    )?;
     let key = shared.secrets.tokens.public_bytes();
     let tokens = TokenVerifier::new(&key, ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
     let process = config.pool as usize;

@@ -59,7 +59,10 @@ impl ComponentFacts {
             let import = InterfaceName::parse(import);
             known.iter().find(|capability| capability.answers(&import))
         };
-        self.imports.keys().filter_map(answering).filter_map(|capability| capability.name.parse().ok())
+        self.imports
+            .keys()
+            .filter_map(answering)
+            .filter_map(|capability| capability.name.parse().ok())
     }
 
     /// Validates a component and reads what it asks for.

@@ -54,7 +54,13 @@ impl CapabilityDiff {
                 .cloned()
                 .collect(),
             secrets: added(secrets),
-            routes: added(|manifest| manifest.ui_proxy.iter().map(|route| format!("{} {}", route.method.as_str(), route.path)).collect()),
+            routes: added(|manifest| {
+                manifest
+                    .ui_proxy
+                    .iter()
+                    .map(|route| format!("{} {}", route.method.as_str(), route.path))
+                    .collect()
+            }),
             ui_hooks: added(|manifest| manifest.ui.iter().flat_map(|ui| ui.hooks.keys().cloned()).collect()),
             events: added(|manifest| manifest.events.iter().map(|event| event.topic.clone()).collect()),
             open_endpoints: added(open_endpoints),

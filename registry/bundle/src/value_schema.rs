@@ -10,9 +10,38 @@ use std::fmt;
 
 /// Keywords that are taken.
 const KEYWORDS: [&str; 32] = [
-    "$comment", "$schema", "additionalProperties", "allOf", "anyOf", "const", "default", "deprecated", "description", "enum", "examples",
-    "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
-    "minProperties", "minimum", "multipleOf", "not", "oneOf", "pattern", "prefixItems", "properties", "required", "title", "type",
+    "$comment",
+    "$schema",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "const",
+    "default",
+    "deprecated",
+    "description",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "prefixItems",
+    "properties",
+    "required",
+    "title",
+    "type",
 ];
 /// Keywords whose value is a schema, a list of schemas, or schemas by name.
 const HOLDS_SCHEMA: [&str; 3] = ["additionalProperties", "items", "not"];
@@ -73,22 +102,37 @@ fn compile(schema: &Value) -> Result<Validator, String> {
 
 fn check_keywords(schema: &Value, depth: usize) -> Result<(), String> {
     let Value::Object(keywords) = schema else {
-        return if schema.is_boolean() { Ok(()) } else { Err("a schema is an object or a boolean".to_owned()) };
+        return if schema.is_boolean() {
+            Ok(())
+        } else {
+            Err("a schema is an object or a boolean".to_owned())
+        };
     };
-    let depth = depth.checked_sub(1).ok_or_else(|| format!("a schema is at most {SCHEMA_DEPTH} schemas deep"))?;
+    let depth = depth
+        .checked_sub(1)
+        .ok_or_else(|| format!("a schema is at most {SCHEMA_DEPTH} schemas deep"))?;
     for (keyword, value) in keywords {
         if !KEYWORDS.contains(&keyword.as_str()) {
-            return Err(format!("`{}` is not taken; write without references and conditions", keyword.escape_default()));
+            return Err(format!(
+                "`{}` is not taken; write without references and conditions",
+                keyword.escape_default()
+            ));
         }
         if HOLDS_SCHEMA.contains(&keyword.as_str()) {
             check_keywords(value, depth)?;
         }
         if HOLDS_SCHEMAS.contains(&keyword.as_str()) {
-            value.as_array().into_iter().flatten().try_for_each(|schema| check_keywords(schema, depth))?;
+            value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .try_for_each(|schema| check_keywords(schema, depth))?;
         }
         if keyword == "properties" {
             let schemas = value.as_object().into_iter().flat_map(serde_json::Map::values);
-            schemas.into_iter().try_for_each(|schema| check_keywords(schema, depth))?;
+            schemas
+                .into_iter()
+                .try_for_each(|schema| check_keywords(schema, depth))?;
         }
     }
     Ok(())
@@ -115,10 +159,20 @@ mod tests {
     fn what_could_cost_more_than_a_walk_is_no_schema_and_takes_nothing() {
         let deep = (0..SCHEMA_DEPTH + 1).fold(json!(true), |inner, _| json!({ "items": inner }));
         for bad in [
-            json!({ "$ref": "#" }), json!({ "$defs": {} }), json!({ "properties": { "a": { "$ref": "https://example.com/" } } }), json!(5),
-            json!({ "anyOf": [{ "$dynamicRef": "#a" }] }), json!({ "if": true }), json!({ "pattern": "(a" }), json!({ "pattern": "(?=a)" }),
-            json!({ "pattern": "(((a{1000}){1000}){1000})" }), json!({ "description": "x".repeat(SCHEMA_BYTES) }), json!({ "type": "no" }), deep,
-            json!({ "unevaluatedProperties": false }), json!({ "uniqueItems": true }),
+            json!({ "$ref": "#" }),
+            json!({ "$defs": {} }),
+            json!({ "properties": { "a": { "$ref": "https://example.com/" } } }),
+            json!(5),
+            json!({ "anyOf": [{ "$dynamicRef": "#a" }] }),
+            json!({ "if": true }),
+            json!({ "pattern": "(a" }),
+            json!({ "pattern": "(?=a)" }),
+            json!({ "pattern": "(((a{1000}){1000}){1000})" }),
+            json!({ "description": "x".repeat(SCHEMA_BYTES) }),
+            json!({ "type": "no" }),
+            deep,
+            json!({ "unevaluatedProperties": false }),
+            json!({ "uniqueItems": true }),
         ] {
             let schema = ValueSchema::of(&bad);
             assert!(schema.problem().is_some(), "{bad}");

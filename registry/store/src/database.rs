@@ -160,9 +160,13 @@ impl Database {
     pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         if self.kind == Kind::Postgres {
-            sqlx::query("SELECT set_config('alga.tenant', '*', true)").execute(&mut *transaction).await?;
+            sqlx::query("SELECT set_config('alga.tenant', '*', true)")
+                .execute(&mut *transaction)
+                .await?;
         }
-        let rows = sqlx::query("SELECT DISTINCT tenant_id FROM tenant_extension_install ORDER BY tenant_id").fetch_all(&mut *transaction).await?;
+        let rows = sqlx::query("SELECT DISTINCT tenant_id FROM tenant_extension_install ORDER BY tenant_id")
+            .fetch_all(&mut *transaction)
+            .await?;
         let tenant = |row: &sqlx::any::AnyRow| row.try_get::<String, _>("tenant_id")?.parse().map_err(StoreError::row);
         rows.iter().map(tenant).collect()
     }

@@ -155,7 +155,9 @@ impl Records {
         namespace: &str,
         write: &RecordWrite,
     ) -> Result<u64, RecordError> {
-        let revisions = self.put_many(tenant, install, namespace, std::slice::from_ref(write)).await?;
+        let revisions = self
+            .put_many(tenant, install, namespace, std::slice::from_ref(write))
+            .await?;
         Ok(revisions.first().copied().unwrap_or_default())
     }
 
@@ -225,7 +227,9 @@ impl Records {
         .bind(namespace)
         .fetch_optional(reader.connection())
         .await?;
-        let Some(row) = row else { return Ok(RecordUsage::default()) };
+        let Some(row) = row else {
+            return Ok(RecordUsage::default());
+        };
         let (keys, bytes): (i64, i64) = (row.try_get("key_count")?, row.try_get("size_bytes")?);
         Ok(RecordUsage {
             keys: u64::try_from(keys).unwrap_or_default(),

@@ -38,8 +38,14 @@ impl Outside {
         let router = Router::new()
             .route("/echo", any(echo))
             .route("/digest", any(digest))
-            .route("/redirect", get(|| async { (StatusCode::FOUND, [("location", "http://127.0.0.1/")]) }))
-            .route("/cookies", get(|| async { [("set-cookie", "session=1"), ("x-kept", "yes")] }))
+            .route(
+                "/redirect",
+                get(|| async { (StatusCode::FOUND, [("location", "http://127.0.0.1/")]) }),
+            )
+            .route(
+                "/cookies",
+                get(|| async { [("set-cookie", "session=1"), ("x-kept", "yes")] }),
+            )
             .route("/endless", get(endless))
             .route("/", any(|| async { "ok" }))
             .merge(product())
@@ -50,7 +56,12 @@ impl Outside {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("credential"), CREDENTIAL).unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { port, folder, state, task }
+        Self {
+            port,
+            folder,
+            state,
+            task,
+        }
     }
 
     /// Its port.
@@ -71,9 +82,15 @@ impl Outside {
         let port = self.port;
         [
             ("egress_allowlist", "*".to_owned()),
-            ("egress_exceptions", format!("api.example.com:{port}=127.0.0.1, other.example.com:{port}=127.0.0.1")),
+            (
+                "egress_exceptions",
+                format!("api.example.com:{port}=127.0.0.1, other.example.com:{port}=127.0.0.1"),
+            ),
             ("platform_base", format!("http://localhost:{port}")),
-            ("platform_token_file", self.folder.path().join("credential").display().to_string()),
+            (
+                "platform_token_file",
+                self.folder.path().join("credential").display().to_string(),
+            ),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into()
@@ -101,9 +118,14 @@ async fn remember(State(seen): State<Arc<Seen>>, request: Request, next: axum::m
 async fn echo(request: Request) -> Json<Value> {
     let (head, body) = request.into_parts();
     let shown = ["accept", "content-type", "content-length", "host", "x-custom"];
-    let headers: HashMap<_, _> = shown.iter().map(|name| (*name, head.headers.get(*name).map(|value| value.to_str().unwrap()))).collect();
+    let headers: HashMap<_, _> = shown
+        .iter()
+        .map(|name| (*name, head.headers.get(*name).map(|value| value.to_str().unwrap())))
+        .collect();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    Json(json!({ "method": head.method.as_str(), "target": head.uri.to_string(), "headers": headers, "body_bytes": bytes.len() }))
+    Json(
+        json!({ "method": head.method.as_str(), "target": head.uri.to_string(), "headers": headers, "body_bytes": bytes.len() }),
+    )
 }
 
 /// What was said in headers, as digests: what is secret stays it.
@@ -130,10 +152,19 @@ fn product() -> Router<Arc<Seen>> {
         .route("/api/tickets/{id}", get(ticket))
         .route("/api/tickets/{id}/comments", post(comment))
         .route("/api/forbidden", get(|| async { StatusCode::FORBIDDEN }))
-        .route("/api/nothing", get(|| async { (StatusCode::NOT_FOUND, "no such thing") }))
-        .route("/api/wrong", get(|| async { (StatusCode::UNPROCESSABLE_ENTITY, "wrong") }))
+        .route(
+            "/api/nothing",
+            get(|| async { (StatusCode::NOT_FOUND, "no such thing") }),
+        )
+        .route(
+            "/api/wrong",
+            get(|| async { (StatusCode::UNPROCESSABLE_ENTITY, "wrong") }),
+        )
         .route("/api/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
-        .route("/api/redirect", get(|| async { (StatusCode::FOUND, [("location", "/api/tickets/1")]) }))
+        .route(
+            "/api/redirect",
+            get(|| async { (StatusCode::FOUND, [("location", "/api/tickets/1")]) }),
+        )
         .route("/api/internal/ext-clients/install/{install}", post(clients))
         .route("/api/internal/ext-services/install/{install}", post(services))
         .route("/api/internal/ext-invoicing/install/{install}", post(invoicing))
@@ -141,7 +172,10 @@ fn product() -> Router<Arc<Seen>> {
 }
 
 async fn known_platform(request: Request, next: axum::middleware::Next) -> Response {
-    let said = request.headers().get("x-runner-auth").map(axum::http::HeaderValue::as_bytes);
+    let said = request
+        .headers()
+        .get("x-runner-auth")
+        .map(axum::http::HeaderValue::as_bytes);
     if said != Some(CREDENTIAL.as_bytes()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
@@ -173,7 +207,11 @@ async fn clients(Json(call): Json<Value>) -> Response {
         (Some("list"), Some("forbidden")) => StatusCode::FORBIDDEN.into_response(),
         (Some("list"), Some("another shape")) => Json(json!({ "items": 5 })).into_response(),
         (Some("list"), _) => {
-            let page = (&call["input"]["page"], &call["input"]["pageSize"], &call["user"]["userId"]);
+            let page = (
+                &call["input"]["page"],
+                &call["input"]["pageSize"],
+                &call["user"]["userId"],
+            );
             assert!(page.0.is_u64() && page.1.is_u64() && page.2.is_string(), "{call}");
             Json(json!({ "items": [acme], "totalCount": 1, "page": 1, "pageSize": 25 })).into_response()
         }
@@ -190,7 +228,10 @@ async fn services(Json(call): Json<Value>) -> Response {
     match call["operation"].as_str() {
         Some("list") => {
             let input = &call["input"];
-            assert_eq!((&input["itemKind"], &input["billingMethod"], &input["isActive"]), (&json!("service"), &json!("hourly"), &json!(true)));
+            assert_eq!(
+                (&input["itemKind"], &input["billingMethod"], &input["isActive"]),
+                (&json!("service"), &json!("hourly"), &json!(true))
+            );
             Json(json!({ "items": [support], "totalCount": 1, "page": 1, "pageSize": 25 })).into_response()
         }
         _ if call["input"]["serviceId"] == "s-1" => Json(json!({ "service": support })).into_response(),
@@ -201,15 +242,25 @@ async fn services(Json(call): Json<Value>) -> Response {
 async fn invoicing(State(seen): State<Arc<Seen>>, headers: HeaderMap, Json(call): Json<Value>) -> Response {
     let input = &call["input"];
     if input["clientId"] != "c-1" {
-        let refused = json!({ "success": false, "error": "validation failed", "fieldErrors": { "clientId": "unknown" } });
+        let refused =
+            json!({ "success": false, "error": "validation failed", "fieldErrors": { "clientId": "unknown" } });
         return (StatusCode::BAD_REQUEST, Json(refused)).into_response();
     }
     let key = headers["x-idempotency-key"].to_str().unwrap().to_owned();
     let mut invoices = seen.invoices.lock().unwrap();
     let number = format!("INV-{}", invoices.len() + 1);
-    let subtotal: f64 = input["items"].as_array().unwrap().iter().map(|item| item["quantity"].as_f64().unwrap() * item["rate"].as_f64().unwrap()).sum();
+    let subtotal: f64 = input["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["quantity"].as_f64().unwrap() * item["rate"].as_f64().unwrap())
+        .sum();
     let invoice = invoices.entry(key).or_insert_with(|| {
         json!({ "invoiceId": "i-1", "invoiceNumber": number, "status": "draft", "subtotal": subtotal, "tax": subtotal * 0.19, "total": subtotal * 1.19 })
     });
-    (StatusCode::CREATED, Json(json!({ "success": true, "invoice": invoice }))).into_response()
+    (
+        StatusCode::CREATED,
+        Json(json!({ "success": true, "invoice": invoice })),
+    )
+        .into_response()
 }

@@ -58,7 +58,13 @@ impl Default for MetricRegistry {
 
 impl MetricRegistry {
     /// Counts a value of a metric; `labels` has the values in the order of the metric's keys.
-    pub(super) fn count<'a>(&self, owner: &Identity, metric: &Metric, labels: impl Iterator<Item = &'a str>, value: f64) {
+    pub(super) fn count<'a>(
+        &self,
+        owner: &Identity,
+        metric: &Metric,
+        labels: impl Iterator<Item = &'a str>,
+        value: f64,
+    ) {
         let series = self.installs.get_with_by_ref(&owner.install, || {
             Arc::new(Mutex::new(Series {
                 owner: owner.clone(),
@@ -67,7 +73,12 @@ impl MetricRegistry {
         });
         let key = Key {
             metric: metric.name.clone(),
-            labels: metric.labels.iter().cloned().zip(labels.map(ToOwned::to_owned)).collect(),
+            labels: metric
+                .labels
+                .iter()
+                .cloned()
+                .zip(labels.map(ToOwned::to_owned))
+                .collect(),
         };
         let mut series = series.lock().unwrap_or_else(PoisonError::into_inner);
         series.count(key, metric, value);
@@ -104,7 +115,11 @@ impl Series {
         let key = if self.values.contains_key(&key) || self.values.len() < SERIES {
             key
         } else {
-            let labels = key.labels.into_iter().map(|(name, _)| (name, OTHER.to_owned())).collect();
+            let labels = key
+                .labels
+                .into_iter()
+                .map(|(name, _)| (name, OTHER.to_owned()))
+                .collect();
             Key { labels, ..key }
         };
         let slot = self.values.entry(key).or_insert_with(|| match metric.kind {
@@ -135,10 +150,16 @@ impl Value {
     fn write(&self, into: &mut String, metric: &str, labels: &str) {
         // Writing into a string does not fail.
         match self {
-            Self::Counter(value) | Self::Gauge(value) => writeln!(into, "alga_extension_{metric}{{{labels}}} {value}").ok(),
+            Self::Counter(value) | Self::Gauge(value) => {
+                writeln!(into, "alga_extension_{metric}{{{labels}}} {value}").ok()
+            }
             Self::Histogram(histogram) => {
                 for (bound, count) in BUCKETS.iter().zip(histogram.buckets) {
-                    writeln!(into, "alga_extension_{metric}_bucket{{{labels},le=\"{bound}\"}} {count}").ok();
+                    writeln!(
+                        into,
+                        "alga_extension_{metric}_bucket{{{labels},le=\"{bound}\"}} {count}"
+                    )
+                    .ok();
                 }
                 let Histogram { count, sum, .. } = **histogram;
                 writeln!(into, "alga_extension_{metric}_bucket{{{labels},le=\"+Inf\"}} {count}").ok();
@@ -208,18 +229,32 @@ mod tests {
     fn a_million_labels_make_a_hundred_series_and_a_scrape_below_a_mebibyte() {
         let registry = MetricRegistry::default();
         for number in 0..1_000_000_u32 {
-            registry.count(&owner("i-1"), &metric("calls", "histogram"), std::iter::once(number.to_string().as_str()), 1.0);
+            registry.count(
+                &owner("i-1"),
+                &metric("calls", "histogram"),
+                std::iter::once(number.to_string().as_str()),
+                1.0,
+            );
         }
         let text = registry.render();
         assert_eq!(text.matches("_count{").count(), SERIES + 1);
-        assert!(text.contains("k=\"_other_\"} 999900"), "{}", text.lines().last().unwrap());
+        assert!(
+            text.contains("k=\"_other_\"} 999900"),
+            "{}",
+            text.lines().last().unwrap()
+        );
         assert!(text.len() <= 1024 * 1024, "{}", text.len());
     }
 
     #[test]
     fn a_label_cannot_write_a_line_of_its_own() {
         let registry = MetricRegistry::default();
-        registry.count(&owner("i-1"), &metric("calls", "counter"), std::iter::once("a\"} 1\nforged{x=\"\\\r\u{85}"), 2.0);
+        registry.count(
+            &owner("i-1"),
+            &metric("calls", "counter"),
+            std::iter::once("a\"} 1\nforged{x=\"\\\r\u{85}"),
+            2.0,
+        );
         let text = registry.render();
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.contains(r#"k="a\"} 1\nforged{x=\"\\"#), "{text}");
@@ -234,7 +269,15 @@ mod tests {
             }
         }
         let text = registry.render();
-        for line in ["_c{", "} 3.02", "_g{", "} 3\n", "le=\"0.025\"} 1", "le=\"5\"} 2", "h_sum{"] {
+        for line in [
+            "_c{",
+            "} 3.02",
+            "_g{",
+            "} 3\n",
+            "le=\"0.025\"} 1",
+            "le=\"5\"} 2",
+            "h_sum{",
+        ] {
             assert!(text.contains(line), "{line}: {text}");
         }
     }

@@ -123,5 +123,6 @@ pub trait Backend: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<u64>, BackendError>>;
 
     /// What a namespace holds.
-    fn usage<'a>(&'a self, scope: &'a Scope, namespace: &'a str) -> BoxFuture<'a, Result<NamespaceUsage, BackendError>>;
+    fn usage<'a>(&'a self, scope: &'a Scope, namespace: &'a str)
+    -> BoxFuture<'a, Result<NamespaceUsage, BackendError>>;
 }

@@ -13,15 +13,39 @@ async fn canary() -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
 async fn no_private_address_is_connected_to_in_whatever_form_a_resolver_says_it() {
     let (port, connections) = canary().await;
     for address in [
-        "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "100.100.100.200",
-        "168.63.129.16", "224.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1",
-        "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:80ff:fffe", "fe80::1", "fc00::1", "fd00:ec2::254", "::ffff:a9fe:a9fe",
+        "127.0.0.1",
+        "127.1.2.3",
+        "0.0.0.0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "100.100.100.200",
+        "168.63.129.16",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "fe80::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "::ffff:a9fe:a9fe",
     ] {
         let egress = egress(Script::new(&[&[address]]), "*", "", vec![]);
         for scheme in ["https", "http"] {
             let pattern = format!("{scheme}://canary.example.com:{port}");
             let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
-            assert!(matches!(refused, Some(Refused::Address { .. })), "{address}: {refused:?}");
+            assert!(
+                matches!(refused, Some(Refused::Address { .. })),
+                "{address}: {refused:?}"
+            );
         }
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
@@ -31,7 +55,11 @@ async fn no_private_address_is_connected_to_in_whatever_form_a_resolver_says_it(
 async fn one_private_address_among_public_ones_refuses_the_name() {
     let (port, connections) = canary().await;
     let pattern = format!("http://canary.example.com:{port}");
-    for answer in [&["1.1.1.1", "127.0.0.1"][..], &["127.0.0.1", "1.1.1.1"], &["2606:4700::1111", "::1"]] {
+    for answer in [
+        &["1.1.1.1", "127.0.0.1"][..],
+        &["127.0.0.1", "1.1.1.1"],
+        &["2606:4700::1111", "::1"],
+    ] {
         let egress = egress(Script::new(&[answer]), "*", "", vec![]);
         let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
         assert!(matches!(refused, Some(Refused::Address { .. })), "{refused:?}");
@@ -49,10 +77,16 @@ async fn a_resolver_that_changes_its_mind_is_asked_once_and_what_it_said_is_what
         let script = Script::new(&[&["127.9.9.9"], &["127.0.0.1"]]);
         let egress = egress(std::sync::Arc::clone(&script), "*", &exceptions, vec![]);
         let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
-        assert!(matches!(refused, Some(Refused::Connection(_))), "round {round}: {refused:?}");
+        assert!(
+            matches!(refused, Some(Refused::Connection(_))),
+            "round {round}: {refused:?}"
+        );
         assert_eq!(script.questions.load(Ordering::SeqCst), 1);
         let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
-        assert!(matches!(refused, Some(Refused::Address { .. })), "round {round}: {refused:?}");
+        assert!(
+            matches!(refused, Some(Refused::Address { .. })),
+            "round {round}: {refused:?}"
+        );
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
@@ -65,25 +99,59 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
     let closed = egress(std::sync::Arc::clone(&script), "", &exceptions, vec![]);
     let open = egress(std::sync::Arc::clone(&script), "*", &exceptions, vec![]);
     let pattern = format!("http://api.example.com:{port}");
-    assert!(matches!(send(&closed, &[&pattern], &pattern).await.err(), Some(Refused::NotOperated(_))));
+    assert!(matches!(
+        send(&closed, &[&pattern], &pattern).await.err(),
+        Some(Refused::NotOperated(_))
+    ));
     for uri in [
-        format!("http://api.example.com.evil:{port}/"), format!("http://evilapi.example.com:{port}/"), format!("http://a.api.example.com:{port}/"),
-        format!("https://api.example.com:{port}/"), "http://api.example.com/".into(), "http://api.example.com:22/".into(), "http://api.example.com:6379/".into(),
+        format!("http://api.example.com.evil:{port}/"),
+        format!("http://evilapi.example.com:{port}/"),
+        format!("http://a.api.example.com:{port}/"),
+        format!("https://api.example.com:{port}/"),
+        "http://api.example.com/".into(),
+        "http://api.example.com:22/".into(),
+        "http://api.example.com:6379/".into(),
     ] {
-        assert!(matches!(send(&open, &[&pattern], &uri).await.err(), Some(Refused::Undeclared(_))), "{uri}");
+        assert!(
+            matches!(send(&open, &[&pattern], &uri).await.err(), Some(Refused::Undeclared(_))),
+            "{uri}"
+        );
     }
     for uri in [
-        format!("http://127.0.0.1:{port}/"), format!("http://127.1:{port}/"), format!("http://2130706433:{port}/"), format!("http://0177.0.0.1:{port}/"),
-        format!("http://0x7f.1:{port}/"), format!("http://[::1]:{port}/"), format!("http://[::ffff:7f00:1]:{port}/"), format!("http://api.example.com.:{port}/"),
-        format!("http://api.example.com@127.0.0.1:{port}/"), format!("ftp://api.example.com:{port}/"), format!("gopher://api.example.com:{port}/"),
+        format!("http://127.0.0.1:{port}/"),
+        format!("http://127.1:{port}/"),
+        format!("http://2130706433:{port}/"),
+        format!("http://0177.0.0.1:{port}/"),
+        format!("http://0x7f.1:{port}/"),
+        format!("http://[::1]:{port}/"),
+        format!("http://[::ffff:7f00:1]:{port}/"),
+        format!("http://api.example.com.:{port}/"),
+        format!("http://api.example.com@127.0.0.1:{port}/"),
+        format!("ftp://api.example.com:{port}/"),
+        format!("gopher://api.example.com:{port}/"),
     ] {
-        assert!(matches!(send(&open, &[&pattern], &uri).await.err(), Some(Refused::Target(_))), "{uri}");
+        assert!(
+            matches!(send(&open, &[&pattern], &uri).await.err(), Some(Refused::Target(_))),
+            "{uri}"
+        );
     }
     for name in ["metadata.google.internal", "a.localhost", "printer.local"] {
         let pattern = format!("http://{name}:{port}");
-        assert!(matches!(send(&open, &[&pattern], &pattern).await.err(), Some(Refused::InternalName(_))), "{name}");
+        assert!(
+            matches!(
+                send(&open, &[&pattern], &pattern).await.err(),
+                Some(Refused::InternalName(_))
+            ),
+            "{name}"
+        );
     }
-    assert_eq!((script.questions.load(Ordering::SeqCst), connections.load(Ordering::SeqCst)), (0, 0));
+    assert_eq!(
+        (
+            script.questions.load(Ordering::SeqCst),
+            connections.load(Ordering::SeqCst)
+        ),
+        (0, 0)
+    );
 }
 
 #[tokio::test]
@@ -99,6 +167,14 @@ async fn a_guest_that_talks_through_names_is_heard_120_times_a_minute() {
     assert_eq!(script.questions.load(Ordering::SeqCst) + refused, 200);
     assert!((79..=80).contains(&refused), "{refused}");
     // Another install has its own.
-    let other = send_as(&egress, install("other"), &["*.evil.example.com"], get("https://m.evil.example.com/"), soon(), &Traffic::default()).await;
+    let other = send_as(
+        &egress,
+        install("other"),
+        &["*.evil.example.com"],
+        get("https://m.evil.example.com/"),
+        soon(),
+        &Traffic::default(),
+    )
+    .await;
     assert!(matches!(other.err(), Some(Refused::Address { .. })));
 }

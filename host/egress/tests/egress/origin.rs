@@ -58,7 +58,18 @@ impl Way {
 
     async fn get_with(&self, patience: Patience, traffic: &Traffic) -> Result<String, Refused> {
         let request = get(&format!("{}/", self.pattern));
-        text(send_as(&self.egress, install("acme"), &[&self.pattern], request, patience, traffic).await?).await
+        text(
+            send_as(
+                &self.egress,
+                install("acme"),
+                &[&self.pattern],
+                request,
+                patience,
+                traffic,
+            )
+            .await?,
+        )
+        .await
     }
 }
 
@@ -90,14 +101,30 @@ async fn an_origin_sees_one_host_one_length_and_a_path() {
         .header("content-length", "5")
         .header("accept", "text/plain");
     let request = request.body(full(b"hello".to_vec())).unwrap();
-    let response = send_as(&way.egress, install("acme"), &[&way.pattern], request, soon(), &Traffic::default()).await.unwrap();
+    let response = send_as(
+        &way.egress,
+        install("acme"),
+        &[&way.pattern],
+        request,
+        soon(),
+        &Traffic::default(),
+    )
+    .await
+    .unwrap();
     let names: Vec<_> = response.headers().keys().map(ToString::to_string).collect();
     assert_eq!(names, ["content-length", "x-z"]);
     let head = heads.recv().await.unwrap().to_lowercase();
-    assert!(head.starts_with("post /a?b=c http/1.1\r\n") && head.contains("accept: text/plain"), "{head}");
+    assert!(
+        head.starts_with("post /a?b=c http/1.1\r\n") && head.contains("accept: text/plain"),
+        "{head}"
+    );
     let host = way.pattern.strip_prefix("http://").unwrap();
     assert!(head.contains(&format!("host: {host}\r\n")), "{head}");
-    assert_eq!((head.matches("host:").count(), head.matches("content-length:").count()), (1, 1), "{head}");
+    assert_eq!(
+        (head.matches("host:").count(), head.matches("content-length:").count()),
+        (1, 1),
+        "{head}"
+    );
     for forbidden in ["evil", "expect", "smuggled", "chunked", "connection:"] {
         assert!(!head.contains(forbidden), "{forbidden}: {head}");
     }
@@ -107,7 +134,10 @@ async fn an_origin_sees_one_host_one_length_and_a_path() {
 async fn redirects_are_answers_and_nobody_follows_them() {
     let (canary, reached) = listen(|stream| async move { drop(stream) }).await;
     for status in [300, 301, 302, 303, 307, 308] {
-        let way = Way::saying(format!("HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{canary}/\r\ncontent-length: 0\r\n\r\n")).await;
+        let way = Way::saying(format!(
+            "HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{canary}/\r\ncontent-length: 0\r\n\r\n"
+        ))
+        .await;
         let response = send(&way.egress, &[&way.pattern], &way.pattern).await.unwrap();
         assert_eq!(response.status(), status);
     }
@@ -117,14 +147,25 @@ async fn redirects_are_answers_and_nobody_follows_them() {
 #[tokio::test]
 async fn a_connection_is_used_again_by_its_install_and_by_nobody_else() {
     let way = Way::to(|stream| async move {
-        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(echo)).await.ok();
+        auto::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service_fn(echo))
+            .await
+            .ok();
     })
     .await;
     for _ in 0..5 {
         way.get().await.unwrap();
     }
     assert_eq!(way.connections.load(Ordering::SeqCst), 1);
-    let other = send_as(&way.egress, install("other"), &[&way.pattern], get(&way.pattern), soon(), &Traffic::default()).await;
+    let other = send_as(
+        &way.egress,
+        install("other"),
+        &[&way.pattern],
+        get(&way.pattern),
+        soon(),
+        &Traffic::default(),
+    )
+    .await;
     text(other.unwrap()).await.unwrap();
     assert_eq!(way.connections.load(Ordering::SeqCst), 2);
 }
@@ -137,21 +178,32 @@ async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered(
     let authority_certificate = authority.self_signed(&key).unwrap();
     let issuer = rcgen::Issuer::new(authority, key);
     let own_key = rcgen::KeyPair::generate().unwrap();
-    let own = rcgen::CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap().signed_by(&own_key, &issuer).unwrap();
+    let own = rcgen::CertificateParams::new(vec!["api.example.com".to_owned()])
+        .unwrap()
+        .signed_by(&own_key, &issuer)
+        .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut server = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![own.der().clone()], rustls_pki_types::PrivatePkcs8KeyDer::from(own_key.serialize_der()).into())
+        .with_single_cert(
+            vec![own.der().clone()],
+            rustls_pki_types::PrivatePkcs8KeyDer::from(own_key.serialize_der()).into(),
+        )
         .unwrap();
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
     let (port, _) = listen(move |stream| {
         let acceptor = acceptor.clone();
         async move {
-            let Ok(stream) = acceptor.accept(stream).await else { return };
-            auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(echo)).await.ok();
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            auto::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service_fn(echo))
+                .await
+                .ok();
         }
     })
     .await;
@@ -160,13 +212,19 @@ async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered(
     let believed = way(vec![authority_certificate.der().to_vec()]);
     let declared = [format!("api.example.com:{port}"), format!("other.example.com:{port}")];
     let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-    let response = send(&believed, &declared, &format!("https://api.example.com:{port}/x")).await.unwrap();
+    let response = send(&believed, &declared, &format!("https://api.example.com:{port}/x"))
+        .await
+        .unwrap();
     assert_eq!(response.version(), Version::HTTP_2);
     let seen = text(response).await.unwrap();
     assert!(seen.contains(&format!("https://api.example.com:{port}/x")), "{seen}");
-    let wrong_name = send(&believed, &declared, &format!("https://other.example.com:{port}/")).await.err();
+    let wrong_name = send(&believed, &declared, &format!("https://other.example.com:{port}/"))
+        .await
+        .err();
     assert!(matches!(wrong_name, Some(Refused::Tls(_))), "{wrong_name:?}");
-    let stranger = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/")).await.err();
+    let stranger = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/"))
+        .await
+        .err();
     assert!(matches!(stranger, Some(Refused::Tls(_))), "{stranger:?}");
 }
 
@@ -175,15 +233,39 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
     let many: String = (0..1_000_000).map(|number| format!("x-{number}: 1\r\n")).collect();
     for (what, answer) in [
         ("a million headers", format!("HTTP/1.1 200 OK\r\n{many}\r\n")),
-        ("101 headers", format!("HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n", (0..100).map(|number| format!("x-{number}: 1\r\n")).collect::<String>())),
-        ("40 KiB of headers", format!("HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(40 * 1024))),
-        ("a header without end", format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(10 * 1024 * 1024))),
-        ("interim answers without end", "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000_000)),
+        (
+            "101 headers",
+            format!(
+                "HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n",
+                (0..100).map(|number| format!("x-{number}: 1\r\n")).collect::<String>()
+            ),
+        ),
+        (
+            "40 KiB of headers",
+            format!(
+                "HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 0\r\n\r\n",
+                "a".repeat(40 * 1024)
+            ),
+        ),
+        (
+            "a header without end",
+            format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(10 * 1024 * 1024)),
+        ),
+        (
+            "interim answers without end",
+            "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000_000),
+        ),
         ("no HTTP", "SSH-2.0-OpenSSH\r\n".into()),
-        ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into()),
+        (
+            "two lengths",
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into(),
+        ),
     ] {
         let refused = Way::saying(answer).await.get().await.err();
-        assert!(matches!(refused, Some(Refused::Protocol | Refused::TooLarge(_))), "{what}: {refused:?}");
+        assert!(
+            matches!(refused, Some(Refused::Protocol | Refused::TooLarge(_))),
+            "{what}: {refused:?}"
+        );
     }
 }
 
@@ -208,11 +290,26 @@ async fn bodies_without_end_end_at_their_limit() {
     let chunks = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", chunk).await;
     let refused = chunks.get_with(soon(), &traffic).await.err();
     assert!(matches!(refused, Some(Refused::TooLarge(_))), "{refused:?}");
-    assert!((32 * 1024 * 1024..33 * 1024 * 1024).contains(&traffic.received_bytes()), "{}", traffic.received_bytes());
+    assert!(
+        (32 * 1024 * 1024..33 * 1024 * 1024).contains(&traffic.received_bytes()),
+        "{}",
+        traffic.received_bytes()
+    );
     let extensions = format!("1;{}\r\na\r\n", "x".repeat(60_000)).into_bytes();
-    let refused = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", extensions).await.get().await.err();
+    let refused = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", extensions)
+        .await
+        .get()
+        .await
+        .err();
     assert!(matches!(refused, Some(Refused::Protocol)), "{refused:?}");
-    let said = endless("HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n", vec![b'a'; 65536]).await.get().await.err();
+    let said = endless(
+        "HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n",
+        vec![b'a'; 65536],
+    )
+    .await
+    .get()
+    .await
+    .err();
     assert!(matches!(said, Some(Refused::TooLarge(_))), "{said:?}");
 }
 
@@ -237,17 +334,51 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
     for _ in 0..64 {
         way.get_with(soon(), &traffic).await.unwrap();
     }
-    assert!(matches!(way.get_with(soon(), &traffic).await.err(), Some(Refused::TooMany(_))));
+    assert!(matches!(
+        way.get_with(soon(), &traffic).await.err(),
+        Some(Refused::TooMany(_))
+    ));
     assert!(traffic.sent_bytes() > 0 && traffic.received_bytes() >= 128);
-    let large = Request::post(&way.pattern).body(full(vec![0; 10 * 1024 * 1024 + 1])).unwrap();
-    let refused = send_as(&way.egress, install("acme"), &[&way.pattern], large, soon(), &Traffic::default()).await.err();
+    let large = Request::post(&way.pattern)
+        .body(full(vec![0; 10 * 1024 * 1024 + 1]))
+        .unwrap();
+    let refused = send_as(
+        &way.egress,
+        install("acme"),
+        &[&way.pattern],
+        large,
+        soon(),
+        &Traffic::default(),
+    )
+    .await
+    .err();
     assert!(matches!(refused, Some(Refused::TooLarge(_))), "{refused:?}");
     // Held answers are requests under way.
     let (busy, mut held) = (Traffic::default(), Vec::new());
     for _ in 0..8 {
-        held.push(send_as(&way.egress, install("acme"), &[&way.pattern], get(&way.pattern), soon(), &busy).await.unwrap());
+        held.push(
+            send_as(
+                &way.egress,
+                install("acme"),
+                &[&way.pattern],
+                get(&way.pattern),
+                soon(),
+                &busy,
+            )
+            .await
+            .unwrap(),
+        );
     }
-    let refused = send_as(&way.egress, install("acme"), &[&way.pattern], get(&way.pattern), soon(), &busy).await.err();
+    let refused = send_as(
+        &way.egress,
+        install("acme"),
+        &[&way.pattern],
+        get(&way.pattern),
+        soon(),
+        &busy,
+    )
+    .await
+    .err();
     assert!(matches!(refused, Some(Refused::TooMany(_))), "{refused:?}");
 }
 
@@ -255,8 +386,21 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
 async fn methods_that_make_tunnels_or_echo_headers_are_not_sent() {
     let way = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     for method in [Method::CONNECT, Method::TRACE] {
-        let request = Request::builder().method(method).uri(&way.pattern).body(full(vec![])).unwrap();
-        let refused = send_as(&way.egress, install("acme"), &[&way.pattern], request, soon(), &Traffic::default()).await.err();
+        let request = Request::builder()
+            .method(method)
+            .uri(&way.pattern)
+            .body(full(vec![]))
+            .unwrap();
+        let refused = send_as(
+            &way.egress,
+            install("acme"),
+            &[&way.pattern],
+            request,
+            soon(),
+            &Traffic::default(),
+        )
+        .await
+        .err();
         assert!(matches!(refused, Some(Refused::Target(_))), "{refused:?}");
     }
     assert_eq!(way.connections.load(Ordering::SeqCst), 0);

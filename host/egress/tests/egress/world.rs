@@ -1,7 +1,9 @@
 //! A way out with a resolver whose answers are a test's, and origins on loopback.
 
 use alga_bundle::EgressPattern;
-use alga_egress::{Caller, Egress, EgressParts, OperatorPolicy, Patience, Refused, Resolve, ResolveFuture, ResponseBody, Traffic};
+use alga_egress::{
+    Caller, Egress, EgressParts, OperatorPolicy, Patience, Refused, Resolve, ResolveFuture, ResponseBody, Traffic,
+};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Empty, Full};
@@ -33,7 +35,11 @@ impl Resolve for Script {
     fn resolve<'a>(&'a self, _: &'a str) -> ResolveFuture<'a> {
         self.questions.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.answers.lock().unwrap();
-        let answer = if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() };
+        let answer = if answers.len() > 1 {
+            answers.pop().unwrap()
+        } else {
+            answers[0].clone()
+        };
         Box::pin(std::future::ready(Ok(answer)))
     }
 }
@@ -60,7 +66,14 @@ pub(crate) fn get(uri: &str) -> Request<Empty<Bytes>> {
 }
 
 /// Sends as an install that declares and allows these hosts.
-pub(crate) async fn send_as(egress: &Egress, caller: Caller, declared: &[&str], request: Request<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static>, patience: Patience, traffic: &Traffic) -> Result<Response<ResponseBody>, Refused> {
+pub(crate) async fn send_as(
+    egress: &Egress,
+    caller: Caller,
+    declared: &[&str],
+    request: Request<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static>,
+    patience: Patience,
+    traffic: &Traffic,
+) -> Result<Response<ResponseBody>, Refused> {
     let declared: Vec<EgressPattern> = declared.iter().map(|text| text.parse().unwrap()).collect();
     let allowed: BTreeSet<EgressPattern> = declared.iter().cloned().collect();
     let uri: Uri = request.uri().clone();

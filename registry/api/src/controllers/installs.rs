@@ -174,7 +174,9 @@ pub(super) fn consented(
         .filter_map(|capability| capability.name.parse().ok());
     let grants: BTreeSet<CapabilityName> = granted.iter().cloned().chain(defaults).collect();
     // What is imported, not optional and not granted could not be linked, and the install would fail at its first request.
-    let Err(missing) = optional_and_denied(&version.manifest, &version.capability_proof, |name| grants.contains(name)) else {
+    let Err(missing) = optional_and_denied(&version.manifest, &version.capability_proof, |name| {
+        grants.contains(name)
+    }) else {
         return Ok(grants);
     };
     let missing: Vec<&str> = missing.into_iter().map(CapabilityName::as_str).collect();

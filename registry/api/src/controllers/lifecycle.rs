@@ -3,8 +3,8 @@
 //! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
 //! version keeps running.
 
-use super::optional::compile_granted;
 use super::installs::{check_config, check_terms, consented, not_older, tenant_of, verify_stored};
+use super::optional::compile_granted;
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;

@@ -14,12 +14,22 @@ use std::sync::Arc;
 /// The component with nothing optional granted.
 pub(super) async fn compile_alone(parts: &RegistryParts, bundle: &Arc<Bundle>) -> Result<(), Failure> {
     let optional = &bundle.manifest().optional_capabilities;
-    let granted = bundle.proof().capabilities.iter().filter(|name| !optional.contains(name)).cloned().collect();
+    let granted = bundle
+        .proof()
+        .capabilities
+        .iter()
+        .filter(|name| !optional.contains(name))
+        .cloned()
+        .collect();
     compile(parts, Arc::clone(bundle), granted).await
 }
 
 /// The component as an install with these grants runs it.
-pub(super) async fn compile_granted(parts: &RegistryParts, bundle: Bundle, grants: &BTreeSet<CapabilityName>) -> Result<(), Failure> {
+pub(super) async fn compile_granted(
+    parts: &RegistryParts,
+    bundle: Bundle,
+    grants: &BTreeSet<CapabilityName>,
+) -> Result<(), Failure> {
     compile(parts, Arc::new(bundle), grants.clone()).await
 }
 
@@ -32,7 +42,12 @@ async fn compile(parts: &RegistryParts, bundle: Arc<Bundle>, granted: BTreeSet<C
         }
     };
     let composed = tokio::task::spawn_blocking(compose).await.map_err(Problem::internal)?;
-    let refused = |reason: String| Problem::new(Code::ComponentInvalid, format!("without its optional capabilities: {reason}"));
+    let refused = |reason: String| {
+        Problem::new(
+            Code::ComponentInvalid,
+            format!("without its optional capabilities: {reason}"),
+        )
+    };
     let Some(composed) = composed.map_err(|error| refused(error.to_string()))? else {
         return Ok(());
     };

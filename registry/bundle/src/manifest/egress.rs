@@ -32,7 +32,9 @@ impl EgressPattern {
             None => (rest, Some(if scheme == "http" { 80 } else { 443 })),
         };
         let same_name = match name.strip_prefix("*.") {
-            Some(parent) => host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == parent),
+            Some(parent) => host
+                .split_once('.')
+                .is_some_and(|(first, rest)| !first.is_empty() && rest == parent),
             None => host == name,
         };
         (scheme == "https") == is_tls && own_port == Some(port) && same_name
@@ -90,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_pattern_means_its_own_host_port_and_scheme_and_nothing_that_only_looks_like_it() {
-        let allows = |pattern: &str, is_tls, host, port| pattern.parse::<EgressPattern>().unwrap().allows(is_tls, host, port);
+        let allows =
+            |pattern: &str, is_tls, host, port| pattern.parse::<EgressPattern>().unwrap().allows(is_tls, host, port);
         assert!(allows("api.example.com", true, "api.example.com", 443));
         assert!(allows("*.example.com", true, "api.example.com", 443));
         assert!(allows("http://api.example.com", false, "api.example.com", 80));

@@ -111,7 +111,11 @@ fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut 
         let is_default = |capability: &&Capability| capability.granted_by_default && capability.name == name.as_str();
         if known.iter().any(|capability| is_default(&capability)) {
             let path = format!("$.optionalCapabilities[{index}]");
-            problems.add(path, format!("every install has `{name}`"), "move it to `capabilities`, or leave it out");
+            problems.add(
+                path,
+                format!("every install has `{name}`"),
+                "move it to `capabilities`, or leave it out",
+            );
         }
     }
     let mut seen = BTreeSet::new();

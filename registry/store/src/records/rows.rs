@@ -110,7 +110,8 @@ impl<'a> Writing<'a> {
 
     fn locked(transaction: Transaction<'static, Any>, place: Place<'a>, row: &AnyRow) -> Result<Self, RecordError> {
         let (keys, bytes): (i64, i64) = (row.try_get("key_count")?, row.try_get("size_bytes")?);
-        let (revision_floor, next_expiry_ms): (i64, i64) = (row.try_get("revision_floor")?, row.try_get("next_expiry_ms")?);
+        let (revision_floor, next_expiry_ms): (i64, i64) =
+            (row.try_get("revision_floor")?, row.try_get("next_expiry_ms")?);
         Ok(Self {
             transaction,
             place,
@@ -146,9 +147,15 @@ impl<'a> Writing<'a> {
         let size = i64::try_from(write.key.len() + write.value.len() + write.metadata.len()).unwrap_or(i64::MAX);
         self.keys += i64::from(!slot.is_counted);
         self.bytes += size - slot.size_bytes;
-        let last = if slot.is_counted { slot.last_revision } else { self.revision_floor };
+        let last = if slot.is_counted {
+            slot.last_revision
+        } else {
+            self.revision_floor
+        };
         let revision = last + 1;
-        let expires = write.ttl_seconds.map_or(NEVER_MS, |seconds| now_ms().saturating_add(i64::from(seconds) * 1000));
+        let expires = write
+            .ttl_seconds
+            .map_or(NEVER_MS, |seconds| now_ms().saturating_add(i64::from(seconds) * 1000));
         self.upsert(write, revision, expires).await?;
         self.next_expiry_ms = self.next_expiry_ms.min(expires);
         Ok(u64::try_from(revision).unwrap_or_default())

@@ -2,7 +2,7 @@
 //!
 //! A write to a namespace sweeps it first when something in it is due; the hourly round does it for namespaces that nobody writes to.
 
-use super::rows::{Place, Writing, NEVER_MS};
+use super::rows::{NEVER_MS, Place, Writing};
 use super::{RecordError, Records};
 use crate::database::now_ms;
 use alga_bundle::{InstallId, TenantId};
@@ -94,11 +94,13 @@ impl Records {
 
     async fn due(&self, tenant: &TenantId) -> Result<Vec<(InstallId, String)>, RecordError> {
         let mut reader = self.database.read_as(tenant).await?;
-        let rows = sqlx::query("SELECT install_id, namespace FROM ext_storage_usage WHERE tenant_id = $1 AND next_expiry_ms <= $2")
-            .bind(tenant.as_str())
-            .bind(now_ms())
-            .fetch_all(reader.connection())
-            .await?;
+        let rows = sqlx::query(
+            "SELECT install_id, namespace FROM ext_storage_usage WHERE tenant_id = $1 AND next_expiry_ms <= $2",
+        )
+        .bind(tenant.as_str())
+        .bind(now_ms())
+        .fetch_all(reader.connection())
+        .await?;
         let place = |row: &sqlx::any::AnyRow| {
             let install: String = row.try_get("install_id")?;
             let install = install.parse().map_err(crate::StoreError::row)?;

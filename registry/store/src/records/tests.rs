@@ -185,14 +185,32 @@ async fn a_batch_is_written_whole_or_not_at_all() {
     };
     let put = |writes: Vec<RecordWrite>| {
         let world = &world;
-        async move { world.records.put_many(&world.tenant, &world.install, "n", &writes).await }
+        async move {
+            world
+                .records
+                .put_many(&world.tenant, &world.install, "n", &writes)
+                .await
+        }
     };
     assert_eq!(put(vec![write("a", None), write("b", Some(0))]).await.unwrap(), [1, 1]);
-    assert!(matches!(put(vec![write("a", None), write("b", Some(7))]).await, Err(RecordError::Conflict(1))));
-    assert!(matches!(put(vec![write("c", None), write("d", None)]).await, Err(RecordError::Full(_))));
+    assert!(matches!(
+        put(vec![write("a", None), write("b", Some(7))]).await,
+        Err(RecordError::Conflict(1))
+    ));
+    assert!(matches!(
+        put(vec![write("c", None), write("d", None)]).await,
+        Err(RecordError::Full(_))
+    ));
     let keys = ["a", "b", "c"].map(String::from);
-    let found = world.records.get_many(&world.tenant, &world.install, "n", &keys).await.unwrap();
-    let revisions: Vec<_> = found.iter().map(|record| record.as_ref().map(|record| record.revision)).collect();
+    let found = world
+        .records
+        .get_many(&world.tenant, &world.install, "n", &keys)
+        .await
+        .unwrap();
+    let revisions: Vec<_> = found
+        .iter()
+        .map(|record| record.as_ref().map(|record| record.revision))
+        .collect();
     assert_eq!(revisions, [Some(1), Some(1), None]);
     let usage = world.records.usage(&world.tenant, &world.install, "n").await.unwrap();
     assert_eq!(usage, RecordUsage { keys: 2, bytes: 4 });
@@ -210,10 +228,18 @@ async fn what_expired_is_swept_and_its_revisions_are_not_used_again() {
     };
     for revision in 1..=3 {
         let put = world.records.put(&world.tenant, &world.install, "n", &brief).await;
-        assert_eq!(put.unwrap(), revision, "an expired record is swept at the next write, and its revision is remembered");
+        assert_eq!(
+            put.unwrap(),
+            revision,
+            "an expired record is swept at the next write, and its revision is remembered"
+        );
     }
     assert!(world.get("a").await.is_none());
-    assert_eq!(world.put("n", "b", b"1", Some(0)).await.unwrap(), 4, "a new key begins above what was forgotten");
+    assert_eq!(
+        world.put("n", "b", b"1", Some(0)).await.unwrap(),
+        4,
+        "a new key begins above what was forgotten"
+    );
     let usage = || world.records.usage(&world.tenant, &world.install, "n");
     assert_eq!(usage().await.unwrap().keys, 1);
 }
@@ -228,14 +254,25 @@ async fn deleted_records_give_way_when_there_is_no_room_and_their_revisions_are_
     }
     let before = world.put("n", "k10", b"x", Some(0)).await.unwrap();
     assert!(before > 1);
-    assert!(world.records.usage(&world.tenant, &world.install, "n").await.unwrap().keys <= 3);
+    assert!(
+        world
+            .records
+            .usage(&world.tenant, &world.install, "n")
+            .await
+            .unwrap()
+            .keys
+            <= 3
+    );
 }
 
 #[tokio::test]
 async fn a_delete_where_nothing_was_ever_written_leaves_nothing() {
     let world = world().await;
     assert!(!world.delete("k", None).await.unwrap());
-    assert!(matches!(world.delete("k", Some(3)).await, Err(RecordError::Conflict(0))));
+    assert!(matches!(
+        world.delete("k", Some(3)).await,
+        Err(RecordError::Conflict(0))
+    ));
     world.put("n2", "a", b"x", None).await.unwrap();
     world.put("n3", "a", b"x", None).await.unwrap();
 }

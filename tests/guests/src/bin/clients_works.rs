@@ -11,11 +11,23 @@ fn handle(_: Request) -> Result<Response> {
 }
 
 fn shown(client: &Client) -> serde_json::Value {
-    serde_json::json!([client.id, client.name, client.kind, client.is_inactive, client.default_currency_code, client.account_manager_id, client.account_manager_name, client.billing_email])
+    serde_json::json!([
+        client.id,
+        client.name,
+        client.kind,
+        client.is_inactive,
+        client.default_currency_code,
+        client.account_manager_id,
+        client.account_manager_name,
+        client.billing_email
+    ])
 }
 
 fn read() -> Result<serde_json::Value> {
-    let filter = |search: Option<String>| Filter { search, include_inactive: true };
+    let filter = |search: Option<String>| Filter {
+        search,
+        include_inactive: true,
+    };
     let listed = clients::list(&filter(Some("Ac".into())), 1, 25)?;
     let one = clients::get("c-1")?;
     let refused: Vec<String> = [
@@ -26,7 +38,11 @@ fn read() -> Result<serde_json::Value> {
         clients::list(&filter(Some("another shape".into())), 1, 25),
     ]
     .into_iter()
-    .map(|listing| listing.err().map_or_else(|| "listed".to_owned(), |error| error.to_string()))
+    .map(|listing| {
+        listing
+            .err()
+            .map_or_else(|| "listed".to_owned(), |error| error.to_string())
+    })
     .collect();
     Ok(serde_json::json!({
         "listed": listed.items.iter().map(shown).collect::<Vec<_>>(), "total": listed.total_count, "one": one.as_ref().map(shown),

@@ -23,18 +23,38 @@ fn fetch() -> Result<serde_json::Value> {
         .send()?
         .error_for_status()?
         .json()?;
-    let methods: Vec<u16> = [client.get(&origin), client.put(&origin), client.patch(&origin), client.delete(&origin)]
-        .into_iter()
-        .map(|request| request.send().map(|answer| answer.status()))
-        .collect::<Result<_>>()?;
-    let large = client.post(&format!("{origin}/echo")).body(vec![b'a'; 300_000]).send()?.json::<serde_json::Value>()?;
+    let methods: Vec<u16> = [
+        client.get(&origin),
+        client.put(&origin),
+        client.patch(&origin),
+        client.delete(&origin),
+    ]
+    .into_iter()
+    .map(|request| request.send().map(|answer| answer.status()))
+    .collect::<Result<_>>()?;
+    let large = client
+        .post(&format!("{origin}/echo"))
+        .body(vec![b'a'; 300_000])
+        .send()?
+        .json::<serde_json::Value>()?;
     let redirect = client.get(&format!("{origin}/redirect")).send()?;
     let cookies = client.get(&format!("{origin}/cookies")).send()?;
     let refused: Vec<String> = [
-        "https://evil.example.com/", "https://api.example.com/", "http://api.example.com.evil/", "http://127.0.0.1/", "http://user@api.example.com/", "ftp://api.example.com/",
+        "https://evil.example.com/",
+        "https://api.example.com/",
+        "http://api.example.com.evil/",
+        "http://127.0.0.1/",
+        "http://user@api.example.com/",
+        "ftp://api.example.com/",
     ]
     .iter()
-    .map(|url| client.get(url).send().err().map_or_else(|| "sent".to_owned(), |error| error.to_string()))
+    .map(|url| {
+        client
+            .get(url)
+            .send()
+            .err()
+            .map_or_else(|| "sent".to_owned(), |error| error.to_string())
+    })
     .collect();
     Ok(serde_json::json!({
         "seen": seen,

@@ -37,7 +37,11 @@ fn make() -> Result<serde_json::Value> {
     ];
     let refused: Vec<String> = wrong
         .iter()
-        .map(|draft| invoicing::create(draft).err().map_or_else(|| "made".to_owned(), |error| error.to_string()))
+        .map(|draft| {
+            invoicing::create(draft)
+                .err()
+                .map_or_else(|| "made".to_owned(), |error| error.to_string())
+        })
         .collect();
     Ok(serde_json::json!({
         "invoice": [first.id, first.number, first.status], "amounts": [first.subtotal, first.tax, first.total], "one_invoice_for_one_key": first.number == again.number,

@@ -24,7 +24,11 @@ fn measure() -> Result<serde_json::Value> {
         metrics::add("calls", 1.0, &[("kind", &"v".repeat(129))]),
     ]
     .into_iter()
-    .map(|result| result.err().map_or_else(|| "taken".to_owned(), |error| error.to_string()))
+    .map(|result| {
+        result
+            .err()
+            .map_or_else(|| "taken".to_owned(), |error| error.to_string())
+    })
     .collect();
     Ok(serde_json::json!({ "refused_calls": refused }))
 }

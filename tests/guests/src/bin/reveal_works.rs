@@ -13,8 +13,14 @@ fn reveal() -> Result<serde_json::Value> {
     let secret = secrets::reveal("api-key")?;
     let refused: Vec<String> = [secrets::reveal("undeclared"), secrets::reveal("not-set")]
         .into_iter()
-        .map(|revealed| revealed.err().map_or_else(|| "revealed".to_owned(), |error| error.to_string()))
+        .map(|revealed| {
+            revealed
+                .err()
+                .map_or_else(|| "revealed".to_owned(), |error| error.to_string())
+        })
         .collect();
     // Its length and its ends: the answer of a test is no place for a secret either.
-    Ok(serde_json::json!({ "bytes": secret.len(), "first": secret.first(), "last": secret.last(), "refused_calls": refused }))
+    Ok(
+        serde_json::json!({ "bytes": secret.len(), "first": secret.first(), "last": secret.last(), "refused_calls": refused }),
+    )
 }

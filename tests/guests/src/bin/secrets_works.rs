@@ -18,14 +18,28 @@ fn attach() -> Result<serde_json::Value> {
     let authorization = |request: http::RequestBuilder| -> Result<serde_json::Value> {
         Ok(request.send()?.json::<serde_json::Value>()?["headers"]["authorization"].clone())
     };
-    let bearer = authorization(client.get(&format!("{origin}/digest")).bearer_secret(secrets::open("api-key")?))?;
-    let basic = authorization(client.get(&format!("{origin}/digest")).basic_secret("alga", secrets::open("api-key")?))?;
-    let header = client.get(&format!("{origin}/digest")).header_secret("x-api-key", secrets::open("api-key")?);
+    let bearer = authorization(
+        client
+            .get(&format!("{origin}/digest"))
+            .bearer_secret(secrets::open("api-key")?),
+    )?;
+    let basic = authorization(
+        client
+            .get(&format!("{origin}/digest"))
+            .basic_secret("alga", secrets::open("api-key")?),
+    )?;
+    let header = client
+        .get(&format!("{origin}/digest"))
+        .header_secret("x-api-key", secrets::open("api-key")?);
     let header = header.send()?.json::<serde_json::Value>()?["headers"]["x-api-key"].clone();
     let elsewhere = client.get(&origin).bearer_secret(secrets::open("elsewhere")?).send();
     let refused: Vec<String> = [secrets::open("undeclared"), secrets::open("not-set")]
         .into_iter()
-        .map(|opened| opened.err().map_or_else(|| "opened".to_owned(), |error| error.to_string()))
+        .map(|opened| {
+            opened
+                .err()
+                .map_or_else(|| "opened".to_owned(), |error| error.to_string())
+        })
         .collect();
     let not_a_header = ["host", "content-length", "a b"].map(is_refused);
     Ok(serde_json::json!({
@@ -47,10 +61,17 @@ fn mark() -> Option<String> {
     let secret = store::open("api-key").ok()?;
     secret.attach(&request, &store::Placement::Bearer).ok()?;
     let values = request.headers().get("authorization");
-    values.into_iter().next().and_then(|value| String::from_utf8(value).ok())
+    values
+        .into_iter()
+        .next()
+        .and_then(|value| String::from_utf8(value).ok())
 }
 
 fn is_refused(header: &str) -> bool {
     let request = OutgoingRequest::new(Fields::new());
-    store::open("api-key").is_ok_and(|secret| secret.attach(&request, &store::Placement::Header(header.to_owned())).is_err())
+    store::open("api-key").is_ok_and(|secret| {
+        secret
+            .attach(&request, &store::Placement::Header(header.to_owned()))
+            .is_err()
+    })
 }

@@ -46,12 +46,19 @@ fn store() -> Result<serde_json::Value> {
         },
     )?;
     let batch = notes.put_many(&[("d", "four"), ("e", "five")])?;
-    let many: Vec<Option<String>> = notes.get_many::<String>(&["e", "nothing", "d"])?.into_iter().map(|record| Some(record?.value)).collect();
+    let many: Vec<Option<String>> = notes
+        .get_many::<String>(&["e", "nothing", "d"])?
+        .into_iter()
+        .map(|record| Some(record?.value))
+        .collect();
     let usage = notes.usage()?;
     let brief = notes.put_for("brief", &"soon gone", std::time::Duration::from_secs(60))?;
     let typed = Namespace::new("typed");
     let fits = typed.put("k", &serde_json::json!({ "cents": 5 }))?;
-    let misfit = typed.put("k", &serde_json::json!({ "cents": "five" })).map_err(|error| error.to_string()).unwrap_err();
+    let misfit = typed
+        .put("k", &serde_json::json!({ "cents": "five" }))
+        .map_err(|error| error.to_string())
+        .unwrap_err();
     let deleted = (notes.delete("a")?, notes.delete("a")?);
     let recreated = notes.create("a", &"four")?;
     Ok(serde_json::json!({

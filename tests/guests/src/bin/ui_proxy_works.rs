@@ -10,8 +10,13 @@ fn handle(_: Request) -> Result<Response> {
 }
 
 fn call() -> Result<serde_json::Value> {
-    let read = ui_proxy::route("ticket").parameter("id", "17 b").parameter("view", "full&all").call()?;
-    let written = ui_proxy::route("comment").parameter("id", "17").call_with(&serde_json::json!({ "text": "hello" }))?;
+    let read = ui_proxy::route("ticket")
+        .parameter("id", "17 b")
+        .parameter("view", "full&all")
+        .call()?;
+    let written = ui_proxy::route("comment")
+        .parameter("id", "17")
+        .call_with(&serde_json::json!({ "text": "hello" }))?;
     let attempts = [
         ui_proxy::route("/api/admin").call(),
         ui_proxy::route("ticket").parameter("id", "../admin").call(),
@@ -26,7 +31,11 @@ fn call() -> Result<serde_json::Value> {
     ];
     let refused: Vec<String> = attempts
         .into_iter()
-        .map(|answer| answer.err().map_or_else(|| "called".to_owned(), |error| error.to_string()))
+        .map(|answer| {
+            answer
+                .err()
+                .map_or_else(|| "called".to_owned(), |error| error.to_string())
+        })
         .collect();
     Ok(serde_json::json!({
         "read": read.json::<serde_json::Value>()?, "status": read.status(), "type": read.content_type(), "written": written.json::<serde_json::Value>()?,

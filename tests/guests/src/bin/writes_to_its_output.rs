@@ -17,7 +17,11 @@ mod cli {
 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let output = stdout::get_stdout();
-    output.blocking_write_and_flush(b"first line\nforged\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}\nno end \xff\x1b[31m").unwrap();
+    output
+        .blocking_write_and_flush(
+            b"first line\nforged\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}\nno end \xff\x1b[31m",
+        )
+        .unwrap();
     drop(output);
     let errors = stderr::get_stderr();
     errors.blocking_write_and_flush(b"to standard error\n").unwrap();
@@ -27,7 +31,11 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         environment::get_arguments().len(),
         usize::from(environment::initial_cwd().is_some()),
         usize::from(terminal_stdout::get_terminal_stdout().is_some()),
-        usize::from(stdin::get_stdin().blocking_read(10).is_ok_and(|bytes| !bytes.is_empty())),
+        usize::from(
+            stdin::get_stdin()
+                .blocking_read(10)
+                .is_ok_and(|bytes| !bytes.is_empty()),
+        ),
     ];
     if request.path_with_query().is_some_and(|path| path.starts_with("/exit")) {
         cli::wasi::cli::exit::exit(Err(()));

@@ -2,8 +2,8 @@
 
 use super::Problems;
 use crate::manifest::rules::path_is_a_route;
-use crate::{EntryPath, ValueSchema};
 use crate::manifest::{Endpoint, EventSubscription, Manifest, SecretField};
+use crate::{EntryPath, ValueSchema};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
@@ -53,7 +53,13 @@ fn check_names(manifest: &Manifest, problems: &mut Problems) {
     );
     let namespaces = manifest.storage.iter().map(|field| &field.namespace);
     names(namespaces, "storage", ".namespace", key, problems);
-    names(manifest.ui_proxy.iter().map(|route| &route.name), "uiProxy", ".name", key, problems);
+    names(
+        manifest.ui_proxy.iter().map(|route| &route.name),
+        "uiProxy",
+        ".name",
+        key,
+        problems,
+    );
     let pattern = |_: u8| true;
     names(
         manifest.egress.iter().map(super::super::EgressPattern::as_str),
