@@ -32,13 +32,16 @@
 
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types as wasi;
-use crate::bindings::wasi::io::streams::StreamError;
+use crate::bindings::wasi::io::streams::{InputStream, StreamError};
 use crate::export::write_all;
 use crate::message::{encode, read_all};
 use crate::secrets::Secret;
 use crate::{Error, Method, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+
+/// Bytes of one part of a body.
+const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// Sends requests. Costs nothing to make; connections are the host's.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,7 +63,6 @@ impl Client {
     }
 
     /// Begins a request.
-    #[must_use]
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         RequestBuilder {
             method,
@@ -75,31 +77,26 @@ impl Client {
     }
 
     /// Begins a GET.
-    #[must_use]
     pub fn get(&self, url: &str) -> RequestBuilder {
         self.request(Method::Get, url)
     }
 
     /// Begins a POST.
-    #[must_use]
     pub fn post(&self, url: &str) -> RequestBuilder {
         self.request(Method::Post, url)
     }
 
     /// Begins a PUT.
-    #[must_use]
     pub fn put(&self, url: &str) -> RequestBuilder {
         self.request(Method::Put, url)
     }
 
     /// Begins a PATCH.
-    #[must_use]
     pub fn patch(&self, url: &str) -> RequestBuilder {
         self.request(Method::Patch, url)
     }
 
     /// Begins a DELETE.
-    #[must_use]
     pub fn delete(&self, url: &str) -> RequestBuilder {
         self.request(Method::Delete, url)
     }
@@ -229,7 +226,12 @@ impl RequestBuilder {
         wasi::OutgoingBody::finish(body, None).ok();
         answer.subscribe().block();
         match answer.get() {
-            Some(Ok(Ok(raw))) => Ok(Response { raw, target }),
+            Some(Ok(Ok(raw))) => Ok(Response {
+                stream: None,
+                body: None,
+                raw,
+                target,
+            }),
             Some(Ok(Err(error))) => Err(failed(&error, &target)),
             _ => Err(Error::Internal("an answer is taken once".into())),
         }
@@ -312,6 +314,9 @@ fn failed(error: &wasi::ErrorCode, target: &Target) -> Error {
 /// An answer whose head is there.
 #[derive(Debug)]
 pub struct Response {
+    /// The stream before the body that it belongs to: a child is dropped first.
+    stream: Option<InputStream>,
+    body: Option<wasi::IncomingBody>,
     raw: wasi::IncomingResponse,
     target: Target,
 }
@@ -341,6 +346,28 @@ impl Response {
         match self.status() {
             status @ 400.. => Err(Error::Unavailable(format!("{} answered {status}", self.target.line()))),
             _ => Ok(self),
+        }
+    }
+
+    /// The next part of the body as it comes; none at its end. What is read so is not held by anybody else.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        let line = self.target.line();
+        let broken = |reason: String| Error::Unavailable(format!("the answer of {line} broke off: {reason}"));
+        if self.stream.is_none() {
+            let body = self.raw.consume().map_err(|()| broken("it was taken before".into()))?;
+            self.stream = body.stream().ok();
+            self.body = Some(body);
+        }
+        let Some(stream) = &self.stream else {
+            return Err(broken("it was taken before".into()));
+        };
+        match stream.blocking_read(CHUNK_BYTES) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StreamError::Closed) => Ok(None),
+            Err(StreamError::LastOperationFailed(error)) => Err(broken(error.to_debug_string())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The platform's routes, called in process, with real guests.
 
 mod attacks;
+mod capabilities;
 mod compiler;
 mod execute_bad_input;
 mod execute_hostile_guests;
@@ -11,6 +12,7 @@ mod install_terms;
 mod installs;
 mod keyless;
 mod lifecycle;
+mod linearizable;
 mod load;
 mod objects;
 mod postgres;

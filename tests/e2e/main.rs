@@ -1,13 +1,16 @@
 //! Journeys over real sockets, with the programs that people use.
 
+mod canary;
 mod crash;
 mod crash_points;
 mod crash_postgres;
 mod crash_start;
 mod keyless;
+mod memory;
 mod oci;
 mod openapi;
 mod operator;
+mod platform;
 mod upgrade;
 
 use alga_harness::{Server, program, root, target};

@@ -67,10 +67,11 @@ fn refuse(resolve: &Resolve, sizes: &SizeAlign, error: &Type, at: usize, constan
     }
 }
 
-fn best<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<usize> {
+fn best<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<usize> {
+    let names: Vec<&str> = names.into_iter().collect();
     REFUSALS
         .iter()
-        .find_map(|refusal| names.clone().position(|name| name == *refusal))
+        .find_map(|refusal| names.iter().position(|name| name == refusal))
 }
 
 /// Discriminants of our interfaces and of WASI's have fewer than 256 cases: one byte, the others are 0.

@@ -1,5 +1,5 @@
-//! 1. the name, 2. not too many questions, 3. its addresses, once, 4. every one of them vetted, 5. a connection to one of those. Between the
-//! check and the connection there is nothing that could answer differently.
+//! Connecting: the name, not too many questions, its addresses, once, every one of them vetted, a connection to one of those. Between the check and the
+//! connection there is nothing that could answer differently. The numbers are in the code.
 
 use crate::metered::Metered;
 use crate::{OperatorPolicy, Refused, Resolve};

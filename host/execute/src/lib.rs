@@ -28,15 +28,78 @@ pub use router::router;
 pub use service::{ExecuteService, ExecuteServiceParts};
 pub use wire::{OneOrMany, Usage, WireContext, WireError, WireHttp, WireLimits, WireReply, WireRequest, WireUser};
 
-/// `cargo xtask bench execute` reaches in here to measure an execution without HTTP; nobody else should.
+/// `cargo xtask bench` reaches in here to measure parts of an execution by themselves; nobody else should.
 #[doc(hidden)]
 pub mod measuring {
-    use crate::service::ExecuteService;
-    use alga_capabilities::Permit;
+    use crate::invoke::invoke;
+    use crate::loader::Prepared;
+    use crate::service::{ExecuteService, Session};
+    use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
+    use alga_engine::Engine;
     use bytes::Bytes;
     use http::Request;
     use http_body_util::Full;
     use std::sync::Arc;
+    use wasmtime::component::Component;
+    use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+    /// What a remembered token stands for.
+    pub struct Decision(Arc<Session>);
+
+    impl Decision {
+        /// Authenticates once.
+        #[must_use]
+        pub fn of(service: &ExecuteService, token: &str) -> Option<Self> {
+            service.authenticate(token).ok().map(Self)
+        }
+
+        /// The grants of a request, and the lookup of what is linked for them.
+        pub async fn once(&self, service: &ExecuteService) -> bool {
+            service.ready(&self.0, self.0.grants).await.is_some()
+        }
+    }
+
+    /// A component that is linked with services of the measurement's own.
+    pub struct Ready {
+        engine: Engine,
+        prepared: Prepared,
+        services: Services,
+    }
+
+    impl Ready {
+        /// Links it.
+        #[must_use]
+        pub fn new(
+            engine: &Engine,
+            component: &Component,
+            release: Release,
+            grants: GrantSet,
+            services: Services,
+        ) -> Option<Self> {
+            let linker = new_linker(engine, grants).ok()?;
+            let prepared = Prepared {
+                pre: ProxyPre::new(linker.instantiate_pre(component).ok()?).ok()?,
+                release: Arc::new(release),
+                places: 1,
+            };
+            Some(Self {
+                engine: engine.clone(),
+                prepared,
+                services,
+            })
+        }
+
+        /// One call; its status.
+        pub async fn call(&self, permit: &Arc<Permit>, path: &'static str) -> Option<u16> {
+            let mut request = Request::new(Full::new(Bytes::new()));
+            *request.uri_mut() = http::Uri::from_static(path);
+            request
+                .headers_mut()
+                .insert(http::header::HOST, http::HeaderValue::from_static("extension.invalid"));
+            let invocation = invoke(&self.engine, &self.prepared, permit, &self.services, request).await;
+            invocation.result.ok().map(|response| response.status)
+        }
+    }
 
     /// One call of what is ready already: store, instantiation, call, response.
     pub async fn invoke_once(

@@ -158,6 +158,12 @@ impl ExecuteService {
         ended.map_err(too_late)?.map_err(Problem::internal)?
     }
 
+    /// What is linked for a session, if it is in memory.
+    pub(crate) async fn ready(&self, session: &Session, grants: GrantSet) -> Option<Arc<crate::loader::Prepared>> {
+        let prepared = self.parts.loader.prepare(session.grant.content_hash, grants).await;
+        prepared.ok().map(|(prepared, _)| prepared)
+    }
+
     /// The status of one call without admission, tokens and JSON.
     pub(crate) async fn invoke_ready(
         &self,

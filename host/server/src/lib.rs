@@ -7,6 +7,7 @@
 //! | `platform` | all parts put together |
 //! | `adapters` | the store as the backends that lower floors ask for |
 //! | `outside` | what capabilities have around them: the way out, the product, secrets, records |
+//! | `memory` | no core file, no debugger |
 //! | `metrics` | what extensions measure, for the operator |
 //! | `revocations` | which revocation list a process starts with |
 //! | `serve` | a socket, and an end that loses nothing |
@@ -14,6 +15,7 @@
 
 mod adapters;
 mod config;
+mod memory;
 mod metrics;
 mod outside;
 mod platform;
@@ -23,6 +25,7 @@ mod serve;
 mod telemetry;
 
 pub use config::{Config, ConfigError, Setting};
+pub use memory::keep_memory_private;
 pub use platform::{Platform, StartError};
 pub use secrets::{SecretError, Secrets};
 pub use serve::{ServeError, ServeLimits, serve};

@@ -2,5 +2,3 @@
 -- more; new keys begin above it. `next_expiry_ms`: when something is due, at the earliest; 0, which is due at once, counts a namespace anew.
 ALTER TABLE ext_storage_usage ADD COLUMN revision_floor BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE ext_storage_usage ADD COLUMN next_expiry_ms BIGINT NOT NULL DEFAULT 0;
--- Deleted records of before had no end.
-UPDATE ext_storage_records SET expires_at_ms = 0 WHERE is_deleted = 1;

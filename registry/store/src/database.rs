@@ -20,7 +20,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
 ];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         100_001,
         "row-level security",
@@ -35,11 +35,6 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
         100_003,
         "row-level security of secrets",
         include_str!("../migrations/postgres/100003_secrets_row_level_security.sql"),
-    ),
-    (
-        100_004,
-        "sweeping",
-        include_str!("../migrations/postgres/100004_sweeping.sql"),
     ),
 ];
 

@@ -1,5 +1,7 @@
 //! Benchmarks. Each prints figures beside what they are compared with, measured in the same run, on cores that are pinned apart.
 
+mod allocations;
+mod capabilities;
 mod execute;
 mod figures;
 mod load;
@@ -13,6 +15,8 @@ use figures::Figures;
 enum Name {
     /// POST /v1/execute of a warm runner beside a bare handler and beside the call alone
     Execute,
+    /// Grants, host calls, egress and storage
+    Capabilities,
     /// Reading, verifying, publishing and listing
     Registry,
     /// The load of a benchmark, in a process of its own: its threads must not share memory mappings with the server
@@ -35,6 +39,7 @@ fn main() {
     let mut figures = Figures::default();
     match arguments.name {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
+        Name::Capabilities => capabilities::run(&mut figures, arguments.seconds),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Load => return load::serve_parent(arguments.seconds),
     }

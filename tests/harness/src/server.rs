@@ -15,6 +15,12 @@ impl Server {
     /// Starts `alga serve` in this folder, which holds `trust.json`; its log goes to `server.log`. With an `alga.toml` there, that holds, too.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
+        Self::start_logging(folder, "info")
+    }
+
+    /// The same, logging this, in the form of `RUST_LOG`.
+    #[must_use]
+    pub fn start_logging(folder: &Path, log: &str) -> Self {
         let config = folder.join("alga.toml");
         if !config.exists() {
             let database = fresh_database().map(|url| format!("database = {url:?}\n"));
@@ -30,7 +36,7 @@ impl Server {
                 "--port",
                 "0",
                 "--log",
-                "info",
+                log,
             ])
             .args(["--trust-bundle", "trust.json", "--config", "alga.toml"])
             .current_dir(folder)

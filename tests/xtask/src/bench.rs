@@ -17,7 +17,11 @@ pub(crate) struct Arguments {
     seconds: u64,
 }
 
-const BENCHES: [(&str, &str); 2] = [
+const BENCHES: [(&str, &str); 3] = [
+    (
+        "capabilities",
+        "what a grant, a host call, egress and storage cost, beside what they stand on",
+    ),
     (
         "execute",
         "POST /v1/execute of a warm runner, beside a bare handler and beside the call alone",
@@ -47,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "alga-compiler",
     ]))?;
     guests::build(&["example-hello"], Size::Smallest)?;
+    guests::build(&["alga-test-guests"], Size::Smallest)?;
     step("measuring");
     let mut bench = Command::new(target().join("release/alga-bench"));
     bench.arg(name).args(["--seconds", &arguments.seconds.to_string()]);

@@ -1,7 +1,7 @@
 use super::config::ConfigArguments;
 use crate::outcome::{Outcome, Place};
 use crate::printer::Printer;
-use alga_server::{Config, LogFormat, Platform, ServeLimits, serve, start_log};
+use alga_server::{Config, LogFormat, Platform, ServeLimits, keep_memory_private, serve, start_log};
 use clap::Args;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    keep_memory_private().ours("keeping memory private")?;
     let config = arguments.config.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -42,28 +42,27 @@ impl Writing<'_> {
     }
 
     async fn remove(&mut self, now: i64, also_deleted: bool) -> Result<(), RecordError> {
-        // No row has 2 there.
-        let deleted: i64 = if also_deleted { 1 } else { 2 };
+        let deleted_until_ms = if also_deleted { NEVER_MS } else { now };
         let row = sqlx::query(
             "SELECT COALESCE(MAX(revision), 0) AS highest FROM ext_storage_records \
-             WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR is_deleted = $5)",
+             WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR (is_deleted = 1 AND expires_at_ms <= $5))",
         )
         .bind(self.place.tenant)
         .bind(self.place.install)
         .bind(self.place.namespace)
         .bind(now)
-        .bind(deleted)
+        .bind(deleted_until_ms)
         .fetch_one(&mut *self.transaction)
         .await?;
         let highest: i64 = row.try_get("highest")?;
         sqlx::query(
-            "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR is_deleted = $5)",
+            "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR (is_deleted = 1 AND expires_at_ms <= $5))",
         )
         .bind(self.place.tenant)
         .bind(self.place.install)
         .bind(self.place.namespace)
         .bind(now)
-        .bind(deleted)
+        .bind(deleted_until_ms)
         .execute(&mut *self.transaction)
         .await?;
         self.revision_floor = self.revision_floor.max(highest);

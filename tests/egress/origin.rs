@@ -277,7 +277,7 @@ async fn bodies_without_end_end_at_their_limit() {
             let part = Arc::clone(&part);
             async move {
                 let mut request = [0; 4096];
-                stream.read(&mut request).await.ok();
+                assert!(stream.read(&mut request).await.is_ok());
                 stream.write_all(head.as_bytes()).await.ok();
                 while stream.write_all(&part).await.is_ok() {}
             }

@@ -1,0 +1,230 @@
+//! Capabilities in a platform: what conformance cases do not show, because it needs two of something, a moment, or a look behind.
+
+use alga_harness::{Answer, ExecuteRequest, Outside, Release, World, component};
+use serde_json::{Value, json};
+
+/// A platform with an outside, and a guest that reaches it.
+struct Reaching {
+    world: World,
+    outside: Outside,
+}
+
+impl Reaching {
+    async fn new(more: &[(&str, &str)]) -> Self {
+        let outside = Outside::start().await;
+        let settings = outside.settings();
+        let mut settings: Vec<_> = settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        settings.retain(|(key, _)| !more.iter().any(|(other, _)| other == key));
+        settings.extend(more);
+        Self {
+            world: World::with_settings(&settings).await,
+            outside,
+        }
+    }
+
+    /// The guest for this tenant, its origin in its configuration.
+    async fn guest(&self, tenant: &str, guest: &str, change: impl Fn(&mut Value)) -> (ExecuteRequest, Answer) {
+        let mut manifest = Release::manifest(
+            &format!("com.example.{}", guest.replace('_', "-")),
+            "1.0.0",
+            &["cap:http.fetch"],
+        );
+        manifest["egress"] = json!([self.outside.origin()]);
+        change(&mut manifest);
+        let release = Release::new(self.world.key(), &manifest, &component(guest));
+        self.world.publish(&release).await;
+        let body = json!({ "extension": release.name, "version": "1.0.0", "grants": ["cap:http.fetch"], "config": { "greeting": self.outside.origin() } });
+        let install = self
+            .world
+            .operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+            .await;
+        assert!(install.status.is_success(), "{}", install.text());
+        (self.with_origin(&install.json()), install)
+    }
+
+    fn with_origin(&self, install: &Value) -> ExecuteRequest {
+        let mut request = self.world.request_for(install);
+        request.body["context"]["config"] = json!({ "greeting": self.outside.origin() });
+        request
+    }
+}
+
+fn json_of(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.guest_body()).unwrap_or_else(|_| panic!("{}", answer.text()))
+}
+
+#[tokio::test]
+async fn an_operator_who_says_nothing_lets_nothing_out() {
+    let reaching = Reaching::new(&[("egress_allowlist", "")]).await;
+    let (request, _) = reaching.guest("acme", "fetch_works", |_| {}).await;
+    let refused = json_of(&reaching.world.execute(&request).await)["refused"].to_string();
+    assert!(refused.contains("403 denied"), "{refused}");
+    assert_eq!(reaching.outside.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_tenant_that_takes_a_host_away_takes_it_from_the_next_request() {
+    let reaching = Reaching::new(&[]).await;
+    let (request, install) = reaching.guest("acme", "fetch_works", |_| {}).await;
+    assert!(json_of(&reaching.world.execute(&request).await)["seen"].is_object());
+    let before = reaching.outside.requests().len();
+    let path = format!(
+        "/v1/registry/tenants/acme/installs/{}/terms",
+        install.json()["id"].as_str().unwrap()
+    );
+    let changed = reaching
+        .world
+        .operate(
+            "PUT",
+            &path,
+            &json!({ "egress": [], "config": { "greeting": reaching.outside.origin() } }),
+        )
+        .await;
+    assert!(changed.status.is_success(), "{}", changed.text());
+    let answer = reaching.world.call("acme", "GET", "com.example.fetch-works/", "").await;
+    assert!(answer.text().contains("403 denied"), "{}", answer.text());
+    assert_eq!(reaching.outside.requests().len(), before);
+}
+
+#[tokio::test]
+async fn what_is_sent_and_received_is_on_the_account() {
+    let reaching = Reaching::new(&[]).await;
+    let (request, _) = reaching.guest("acme", "fetch_works", |_| {}).await;
+    let answer = reaching.world.execute(&request).await;
+    assert!(answer.usage("egress_bytes") > 300_000, "{}", answer.text());
+    assert!(answer.usage("ingress_bytes") > 100, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn bodies_and_requests_without_end_are_errors_of_the_guest() {
+    let reaching = Reaching::new(&[]).await;
+    let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
+    let at = |path: &str| request.clone().on("GET", path).within_ms(20_000);
+    let told = json_of(&reaching.world.execute(&at("/requests")).await);
+    assert!(
+        told[0].as_str().unwrap().contains("HttpRequestHeaderSectionSize"),
+        "{told}"
+    );
+    assert!(
+        told[1].as_str().unwrap().starts_with("413") || told[1].as_str().unwrap().contains("BodySize"),
+        "{told}"
+    );
+    assert_eq!(told[2], "8", "{told}");
+    let answer = reaching.world.execute(&at("/endless")).await;
+    let told = json_of(&answer);
+    assert!(
+        told["bytes"].as_u64().unwrap() <= 32 * 1024 * 1024 && told["error"].as_str().unwrap().contains("broke off"),
+        "{told}"
+    );
+    assert!(answer.usage("ingress_bytes") <= 33 * 1024 * 1024, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn lists_calls_and_headers_without_end_end_the_guest_and_nobody_else() {
+    let reaching = Reaching::new(&[]).await;
+    let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
+    let world = &reaching.world;
+    for path in [
+        "/aliased",
+        "/aliased-small",
+        "/beyond-memory",
+        "/not-text",
+        "/misaligned",
+        "/log",
+        "/headers",
+    ] {
+        let answer = world.execute(&request.clone().on("GET", path).within_ms(20_000)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (502, "guest_trapped"),
+            "{path}: {}",
+            answer.text()
+        );
+    }
+    assert_eq!(world.execute(&request).await.guest_body(), "still here");
+    assert!(world.platform().execute.is_ready());
+}
+
+#[tokio::test]
+async fn what_a_guest_writes_to_its_output_is_lines_of_its_log_and_its_surroundings_are_empty() {
+    let world = World::new().await;
+    let request = world.with_guest("writes_to_its_output", &[]).await;
+    let answer = world.execute(&request).await;
+    assert_eq!(answer.json()["status"], 200, "{}", answer.text());
+    assert_eq!(
+        world.execute(&request.clone().on("GET", "/exit")).await.code(),
+        "guest_trapped"
+    );
+}
+
+#[tokio::test]
+async fn metrics_are_the_operators_to_read_and_a_series_says_whose_it_is() {
+    let world = World::new().await;
+    let mut manifest = Release::manifest("com.example.metrics-works", "1.0.0", &[]);
+    manifest["metrics"] = json!([
+        { "name": "calls", "type": "counter", "labels": ["kind"] }, { "name": "depth", "type": "gauge" }, { "name": "seconds", "type": "histogram" },
+    ]);
+    let release = Release::new(world.key(), &manifest, &component("metrics_works"));
+    world.publish(&release).await;
+    for tenant in ["acme", "other"] {
+        assert!(world.install(tenant, &release, &[]).await.status.is_success());
+        assert_eq!(
+            world.call(tenant, "GET", "com.example.metrics-works/", "").await.status,
+            200
+        );
+    }
+    let stranger = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
+    assert_eq!(world.send(stranger).await.status, 401);
+    let text = world.operate("GET", "/metrics", &Value::Null).await.text();
+    for tenant in ["acme", "other"] {
+        let line = text.lines().find(|line| {
+            line.starts_with("alga_extension_calls{") && line.contains(&format!("alga_tenant=\"{tenant}\""))
+        });
+        assert!(
+            line.is_some_and(|line| line.contains("kind=\"a\"") && line.ends_with("} 3")),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
+    let world = World::new().await;
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.user-works", "1.0.0", &[]),
+        &component("user_works"),
+    );
+    world.publish(&release).await;
+    world.install("acme", &release, &[]).await;
+    let caller = alga_auth::Caller {
+        user_id: "u-7".into(),
+        user_email: "ada@example.com".into(),
+        client_id: Some("c-1".into()),
+        additional_fields: [("department".to_owned(), "sales".to_owned())].into(),
+        ..alga_auth::Caller::developer("acme".parse().unwrap())
+    };
+    let request = http::Request::get("/api/ext/com.example.user-works/")
+        .header("authorization", format!("Bearer {}", world.token_of(&caller)))
+        .header("x-user-id", "forged");
+    let seen = world
+        .send(request.body(axum::body::Body::empty()).unwrap())
+        .await
+        .json();
+    assert_eq!(
+        (&seen["id"], &seen["email"], &seen["client_id"]),
+        (&json!("u-7"), &json!("ada@example.com"), &json!("c-1"))
+    );
+    assert_eq!(seen["additional_fields"], json!([["department", "sales"]]));
+    // A schedule has no user; a user that is more than one may be is refused.
+    let execute = world.request_for(&world.install("other", &release, &[]).await.json());
+    assert_eq!(world.execute(&execute).await.guest_body(), "null");
+    let large = execute.with(
+        "/user",
+        json!({ "user_id": "u", "additional_fields": { "a": "x".repeat(20_000) } }),
+    );
+    assert_eq!(world.execute(&large).await.code(), "bad_request");
+}

@@ -1,0 +1,114 @@
+//! A secret goes through a whole platform, and is looked for everywhere afterwards: in what was logged at the most talkative level, in metrics, in answers, in
+//! the database and every other file, in the memory of the process, and in what it leaves when it is killed by an abort.
+
+use crate::platform::Platform;
+use alga_harness::Outside;
+use serde_json::json;
+use std::path::Path;
+
+/// 32 bytes that are nowhere else.
+const CANARY: &str = "canary-7f3a9c51e8d24b06a1c7-of-acme";
+
+fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => files(&entry.path(), found),
+            false => found.push(entry.path()),
+        }
+    }
+}
+
+fn holds(bytes: &[u8]) -> bool {
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("alga:{CANARY}"));
+    let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    contains(CANARY.as_bytes()) || contains(base64.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_where_it_is_used_and_nowhere_else() {
+    let outside = Outside::start().await;
+    let platform = Platform::start(&outside, "trace");
+    let hosts = json!([outside.origin()]);
+    let manifest = json!({
+        "egress": hosts, "metrics": [{ "name": "calls", "type": "counter", "labels": ["kind"] }],
+        "secrets": [{ "name": "api-key", "hosts": hosts }, { "name": "elsewhere" }, { "name": "not-set" }],
+    });
+    let secrets = json!({ "api-key": CANARY, "elsewhere": CANARY });
+    let mut answers = Vec::new();
+    for (guest, capabilities) in [
+        ("secrets_works", &["cap:secrets.get", "cap:http.fetch"][..]),
+        ("reveal_works", &["cap:secrets.reveal"]),
+    ] {
+        let name = platform.install(
+            guest,
+            capabilities,
+            &manifest,
+            &json!({ "greeting": outside.origin() }),
+            &secrets,
+        );
+        answers.push(platform.call(&name, "/"));
+        // What goes wrong must not tell more: a request that is broken, one that is not answered.
+        answers.push(platform.call(&name, "/%00"));
+        answers.push(platform.operate("GET", &format!("/v1/registry/tenants/demo/installs/{name}"), None));
+    }
+    assert!(
+        answers[0].contains("what_the_guest_sees") && answers[3].contains("\"bytes\":35"),
+        "{answers:?}"
+    );
+    answers.push(platform.operate("GET", "/metrics", None));
+    answers.push(platform.operate("GET", "/v1/registry/audit", None));
+    for answer in &answers {
+        assert!(!holds(answer.as_bytes()), "{answer}");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/limits", platform.id())).unwrap();
+    let core = status
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap()
+        .to_owned();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let folder = platform.abort();
+    let mut found = Vec::new();
+    files(folder.path(), &mut found);
+    assert!(
+        found.iter().any(|path| path.ends_with("server.log")) && found.len() > 10,
+        "{found:?}"
+    );
+    let log = std::fs::read_to_string(folder.path().join("server.log")).unwrap();
+    assert!(log.contains("TRACE"), "the log was not at its most talkative");
+    for path in found {
+        assert!(!holds(&std::fs::read(&path).unwrap()), "{}", path.display());
+    }
+}
+
+/// Nobody of the same user can look into the process, and no core is left of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_of_a_platform_is_its_own() {
+    let outside = Outside::start().await;
+    let platform = Platform::start(&outside, "info");
+    let environment = std::process::Command::new("setpriv")
+        .args([
+            "--reuid=65534",
+            "--clear-groups",
+            "cat",
+            &format!("/proc/{}/environ", platform.id()),
+        ])
+        .output()
+        .unwrap();
+    assert!(!environment.status.success(), "another user reads the environment");
+    let owner = std::fs::metadata(format!("/proc/{}/mem", platform.id())).unwrap();
+    assert_eq!(
+        std::os::unix::fs::MetadataExt::uid(&owner),
+        0,
+        "a process that may not be dumped belongs to root in /proc"
+    );
+    let folder = platform.abort();
+    let mut found = Vec::new();
+    files(folder.path(), &mut found);
+    assert!(
+        found
+            .iter()
+            .all(|path| !path.file_name().unwrap().to_string_lossy().starts_with("core")),
+        "{found:?}"
+    );
+}

@@ -1,0 +1,46 @@
+//! What hostile guests cost the process: never more than what they were given, and a tenth.
+
+use crate::platform::Platform;
+use alga_harness::Outside;
+use serde_json::json;
+
+/// The memory of a guest (64 MiB by default), and what one call may move between guest and host (8 MiB).
+const BUDGET_KB: u64 = (64 + 8) * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_guest_costs_its_budget_and_not_more() {
+    let outside = Outside::start().await;
+    let platform = Platform::start(&outside, "warn");
+    let fields = json!({ "egress": [outside.origin()] });
+    let config = json!({ "greeting": outside.origin() });
+    let worst = platform.install("does_its_worst", &["cap:http.fetch"], &fields, &config, &json!({}));
+    let memory = platform.install("allocates_without_end", &[], &json!({}), &json!({}), &json!({}));
+    let handles = platform.install("opens_handles_without_end", &[], &json!({}), &json!({}), &json!({}));
+    assert_eq!(platform.call(&worst, "/"), "still here");
+    platform.call(&memory, "/");
+    let idle = platform.memory_kb("VmRSS:");
+    let attacks = [
+        (&worst, "/aliased"),
+        (&worst, "/aliased-small"),
+        (&worst, "/beyond-memory"),
+        (&worst, "/not-text"),
+        (&worst, "/log"),
+        (&worst, "/headers"),
+        (&worst, "/requests"),
+        (&worst, "/endless"),
+        (&memory, "/"),
+        (&handles, "/"),
+    ];
+    for (name, path) in attacks {
+        platform.forget_peak();
+        for _ in 0..3 {
+            platform.call(name, path);
+        }
+        let cost = platform.memory_kb("VmHWM:").saturating_sub(idle);
+        assert!(
+            cost <= BUDGET_KB + BUDGET_KB / 10,
+            "{path} cost {cost} kB of {BUDGET_KB}"
+        );
+    }
+    assert_eq!(platform.call(&worst, "/"), "still here");
+}

@@ -1,0 +1,133 @@
+//! A platform as a process of its own, with an outside that its extensions reach.
+
+use alga_harness::{Outside, Release, Server, component};
+use alga_signing::{SigningKey, TrustFile};
+use serde_json::{Value, json};
+use std::fs;
+use tempfile::TempDir;
+
+pub(crate) struct Platform {
+    server: Server,
+    folder: TempDir,
+    key: SigningKey,
+    token: String,
+    agent: ureq::Agent,
+}
+
+impl Platform {
+    pub(crate) fn start(outside: &Outside, log: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();
+        fs::write(folder.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
+        let settings: String = outside
+            .settings()
+            .iter()
+            .map(|(key, value)| format!("{key} = {value:?}\n"))
+            .collect();
+        fs::write(folder.path().join("alga.toml"), settings).unwrap();
+        let server = Server::start_logging(folder.path(), log);
+        let token = fs::read_to_string(folder.path().join("alga-data/admin.token"))
+            .unwrap()
+            .trim()
+            .to_owned();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
+        Self {
+            server,
+            folder,
+            key,
+            token,
+            agent,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// Publishes a guest with these fields in its manifest and installs it for `demo`; its name.
+    pub(crate) fn install(
+        &self,
+        guest: &str,
+        capabilities: &[&str],
+        fields: &Value,
+        config: &Value,
+        secrets: &Value,
+    ) -> String {
+        let name = format!("com.example.{}", guest.replace('_', "-"));
+        let mut manifest = Release::manifest(&name, "1.0.0", capabilities);
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            manifest[field] = value.clone();
+        }
+        let release = Release::new(&self.key, &manifest, &component(guest));
+        let mut form = Vec::new();
+        for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
+            form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
+            form.extend_from_slice(bytes);
+            form.extend_from_slice(b"\r\n");
+        }
+        form.extend_from_slice(b"--frontier--\r\n");
+        let request = self
+            .agent
+            .post(format!("{}/v1/registry/extensions", self.server.address()));
+        let request = request
+            .header("authorization", format!("Bearer {}", self.token))
+            .content_type("multipart/form-data; boundary=frontier");
+        let published = request.send(&form).unwrap();
+        assert!(
+            published.status().is_success(),
+            "{:?}",
+            published.into_body().read_to_string()
+        );
+        let body = json!({ "extension": name, "version": "1.0.0", "grants": capabilities, "config": config, "secrets": secrets });
+        let installed = self.operate("POST", "/v1/registry/tenants/demo/installs", Some(&body));
+        assert!(installed.contains("\"enabled\""), "{installed}");
+        name
+    }
+
+    /// A request to the registry as the operator.
+    pub(crate) fn operate(&self, method: &str, path: &str, body: Option<&Value>) -> String {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.server.address()))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        let request = request.body(body.map(ToString::to_string).unwrap_or_default()).unwrap();
+        self.agent.run(request).unwrap().into_body().read_to_string().unwrap()
+    }
+
+    /// A request to an extension as a user of `demo`.
+    pub(crate) fn call(&self, name: &str, path: &str) -> String {
+        let answer = self
+            .agent
+            .get(format!("{}/api/ext/{name}{path}", self.server.address()))
+            .call();
+        answer.unwrap().into_body().read_to_string().unwrap()
+    }
+
+    /// Kilobytes of memory that the process has, or had at the most, by the name of the line in `/proc/…/status`.
+    pub(crate) fn memory_kb(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+        found.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// From now on the most is counted anew.
+    pub(crate) fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.id()), "5").unwrap();
+    }
+
+    /// Kills it as a fault of its own would, and leaves its folder.
+    pub(crate) fn abort(self) -> TempDir {
+        let Self { server, folder, .. } = self;
+        std::process::Command::new("kill")
+            .args(["-ABRT", &server.id().to_string()])
+            .status()
+            .unwrap();
+        drop(server);
+        folder
+    }
+}

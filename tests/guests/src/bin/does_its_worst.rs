@@ -1,0 +1,105 @@
+//! Attacks the host through its own interfaces; the path says how. What it gets is an error of its own, or its end; never the host's memory or time.
+#![no_main]
+
+use alga::prelude::*;
+use alga_test_guests::wasi::http::types::{Fields, OutgoingRequest};
+
+/// The imported function as it is below the bindings: pointers and lengths.
+#[link(wasm_import_module = "alga:log/logger@1.0.0")]
+unsafe extern "C" {
+    #[link_name = "emit"]
+    fn emit(
+        level: i32,
+        message: *const u8,
+        message_bytes: usize,
+        fields: *const [usize; 4],
+        count: usize,
+        answer: *mut u8,
+    );
+}
+
+#[alga::handler]
+fn handle(request: Request) -> Result<Response> {
+    match request.path() {
+        "/aliased" => aliased(1024 * 1024, 100_000),
+        "/aliased-small" => aliased(64, 400_000),
+        "/beyond-memory" => raw(core::ptr::without_provenance(0), usize::MAX, &[]),
+        "/not-text" => raw([0xff_u8; 4].as_ptr(), 4, &[]),
+        "/misaligned" => misaligned(),
+        "/log" => (0..1_000_000).for_each(|_| log::info("again")),
+        "/headers" => headers(),
+        "/requests" => return requests(),
+        "/endless" => return endless(),
+        _ => {}
+    }
+    Ok(Response::text("still here"))
+}
+
+/// One text of `bytes`, as name and value of each of `count` fields.
+fn aliased(bytes: usize, count: usize) {
+    let text = vec![b'a'; bytes];
+    let field = [text.as_ptr() as usize, bytes, text.as_ptr() as usize, bytes];
+    raw(text.as_ptr(), bytes, &vec![field; count]);
+}
+
+fn raw(message: *const u8, bytes: usize, fields: &[[usize; 4]]) {
+    let mut answer = [0_u8; 16];
+    // SAFETY: whatever is handed over is the host's to check; that is what this is about.
+    unsafe { emit(1, message, bytes, fields.as_ptr(), fields.len(), answer.as_mut_ptr()) }
+}
+
+fn misaligned() {
+    let bytes = vec![0_u8; 64];
+    let mut answer = [0_u8; 16];
+    // SAFETY: as above.
+    unsafe {
+        emit(
+            1,
+            bytes.as_ptr(),
+            1,
+            bytes.as_ptr().wrapping_add(1).cast(),
+            1,
+            answer.as_mut_ptr(),
+        )
+    }
+}
+
+/// Headers until the host has enough of them.
+fn headers() {
+    let fields = Fields::new();
+    for number in 0..1_000_000 {
+        fields.append(&format!("x-{number}"), b"1").unwrap();
+    }
+}
+
+/// A hundred and one headers, and a body larger than may be sent.
+fn requests() -> Result<Response> {
+    let origin = context::config("greeting").unwrap_or_default();
+    let many = (0..101).fold(http::Client::new().get(&origin), |request, number| {
+        request.header(&format!("x-{number}"), "1")
+    });
+    let large = http::Client::new().post(&origin).body(vec![b'a'; 11 * 1024 * 1024]);
+    let mut told: Vec<String> = [many.send(), large.send()]
+        .into_iter()
+        .map(|sent| sent.err().map_or_else(|| "sent".to_owned(), |error| error.to_string()))
+        .collect();
+    let held: Vec<_> = (0..10).map(|_| http::Client::new().get(&origin).send()).collect();
+    told.push(held.iter().filter(|sent| sent.is_ok()).count().to_string());
+    Response::json(&told)
+}
+
+/// An answer without end.
+fn endless() -> Result<Response> {
+    let origin = context::config("greeting").unwrap_or_default();
+    let mut answer = http::Client::new().get(&format!("{origin}/endless")).send()?;
+    let mut bytes = 0;
+    let error = loop {
+        match answer.chunk() {
+            Ok(Some(chunk)) => bytes += chunk.len(),
+            Ok(None) => break "it ended".to_owned(),
+            Err(error) => break error.to_string(),
+        }
+    };
+    drop(OutgoingRequest::new(Fields::new()));
+    Response::json(&serde_json::json!({ "bytes": bytes, "error": error }))
+}
