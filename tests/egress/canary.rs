@@ -155,7 +155,7 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
 }
 
 #[tokio::test]
-async fn a_guest_that_talks_through_names_is_heard_120_times_a_minute() {
+async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_second() {
     let script = Script::new(&[&["127.0.0.1"]]);
     let egress = egress(std::sync::Arc::clone(&script), "*", "", vec![]);
     let mut refused = 0;
@@ -165,7 +165,13 @@ async fn a_guest_that_talks_through_names_is_heard_120_times_a_minute() {
         refused += usize::from(matches!(answer, Some(Refused::TooMany(_))));
     }
     assert_eq!(script.questions.load(Ordering::SeqCst) + refused, 200);
-    assert!((79..=80).contains(&refused), "{refused}");
+    // The 200 take less than a second; a machine that takes ten for them hears 20 more.
+    assert!((160..=180).contains(&refused), "{refused}");
+    // A name that was asked for is no message any more.
+    for _ in 0..50 {
+        let again = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
+        assert!(matches!(again.err(), Some(Refused::Address { .. })));
+    }
     // Another install has its own.
     let other = send_as(
         &egress,

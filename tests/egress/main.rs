@@ -3,5 +3,6 @@
 //! Names are answered by a resolver of the tests; addresses are loopback, which only the operator's exceptions let through.
 
 mod canary;
+mod hold;
 mod origin;
 mod world;

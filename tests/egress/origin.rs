@@ -263,7 +263,7 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
     ] {
         let refused = Way::saying(answer).await.get().await.err();
         assert!(
-            matches!(refused, Some(Refused::Protocol | Refused::TooLarge(_))),
+            matches!(refused, Some(Refused::Protocol | Refused::AnswerHeader(_))),
             "{what}: {refused:?}"
         );
     }
@@ -289,7 +289,7 @@ async fn bodies_without_end_end_at_their_limit() {
     let traffic = Traffic::default();
     let chunks = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", chunk).await;
     let refused = chunks.get_with(soon(), &traffic).await.err();
-    assert!(matches!(refused, Some(Refused::TooLarge(_))), "{refused:?}");
+    assert!(matches!(refused, Some(Refused::AnswerTooLarge(_))), "{refused:?}");
     assert!(
         (32 * 1024 * 1024..33 * 1024 * 1024).contains(&traffic.received_bytes()),
         "{}",
@@ -310,7 +310,7 @@ async fn bodies_without_end_end_at_their_limit() {
     .get()
     .await
     .err();
-    assert!(matches!(said, Some(Refused::TooLarge(_))), "{said:?}");
+    assert!(matches!(said, Some(Refused::AnswerTooLarge(_))), "{said:?}");
 }
 
 #[tokio::test]

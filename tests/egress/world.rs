@@ -46,7 +46,7 @@ impl Resolve for Script {
 
 pub(crate) fn egress(resolver: Arc<Script>, allowlist: &str, exceptions: &str, authorities: Vec<Vec<u8>>) -> Egress {
     Egress::new(EgressParts {
-        operator: OperatorPolicy::parse(allowlist, exceptions).unwrap(),
+        operator: OperatorPolicy::parse(allowlist, exceptions, "").unwrap(),
         resolver,
         authorities,
     })

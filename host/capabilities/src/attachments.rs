@@ -9,7 +9,7 @@ use alga_egress::Destination;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 const ATTACHMENTS: usize = 64;
 /// Bytes of a secret that fits into a header.
 const VALUE_BYTES: usize = 8 * 1024;
+/// Bytes of a secret that is looked for in an answer's headers: a shorter one is found where it is not.
+const FINDABLE_BYTES: usize = 8;
 const MARK: &str = "alga-secret-";
 
 /// What stands before a secret in its header.
@@ -37,6 +39,7 @@ pub(crate) struct Attachments(Arc<Mutex<Vec<Attached>>>);
 struct Attached {
     name: String,
     value: HeaderValue,
+    plaintext: Zeroizing<Vec<u8>>,
     hosts: Vec<EgressPattern>,
 }
 
@@ -58,6 +61,7 @@ impl Attachments {
         kept.push(Attached {
             name: name.to_owned(),
             value,
+            plaintext: Zeroizing::new(secret.to_vec()),
             hosts: hosts.to_vec(),
         });
         let mut mark = HeaderValue::from_str(&mark).map_err(|_| Unattachable("the mark is no header"))?;
@@ -89,8 +93,34 @@ impl Attachments {
         Ok(())
     }
 
+    /// Leaves out the headers of an answer that hold a secret: a server that says again what it was told tells the host, not the guest.
+    pub(crate) fn conceal(&self, headers: &mut HeaderMap) {
+        let kept = self.kept();
+        if kept.is_empty() {
+            return;
+        }
+        let telling: Vec<HeaderName> = headers
+            .iter()
+            .filter(|(_, value)| kept.iter().any(|attached| attached.is_in(value.as_bytes())))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in telling {
+            headers.remove(name);
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Vec<Attached>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attached {
+    /// Whether a text holds the secret, or what was written of it after the scheme.
+    fn is_in(&self, text: &[u8]) -> bool {
+        let written = self.value.as_bytes();
+        let written = written.rsplit(|byte| *byte == b' ').next().unwrap_or(written);
+        let holds = |part: &[u8]| part.len() >= FINDABLE_BYTES && text.windows(part.len()).any(|window| window == part);
+        holds(&self.plaintext) || holds(written)
     }
 }
 
@@ -185,6 +215,22 @@ mod tests {
             .reveal_to(&destination("https://api.example.com/"), &mut forged)
             .unwrap();
         assert_eq!(forged[AUTHORIZATION].as_bytes(), mark.as_bytes());
+    }
+
+    #[test]
+    fn an_answers_header_that_holds_a_secret_is_left_out() {
+        let attachments = Attachments::default();
+        attachments
+            .keep("t", b"s3cret-value", &Form::Basic("user"), &[])
+            .unwrap();
+        attachments.keep("short", b"a", &Form::Raw, &[]).unwrap();
+        let pair = STANDARD.encode("user:s3cret-value");
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("x-said", "you said s3cret-value!"), ("x-pair", &pair), ("etag", "a")] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        attachments.conceal(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["etag"]);
     }
 
     #[test]

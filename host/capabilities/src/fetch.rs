@@ -137,14 +137,11 @@ impl WasiHttpHooks for State {
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
         let patience = self.patience(options);
-        let (egress, traffic, journal) = (
-            Arc::clone(&self.service.egress),
-            self.traffic.clone(),
-            self.journal.clone(),
-        );
+        let egress = Arc::clone(&self.service.egress);
+        let (traffic, journal, attachments) = (self.traffic.clone(), self.journal.clone(), self.attachments.clone());
         let request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
         Box::new(async move {
-            let answer = egress
+            let mut answer = egress
                 .send(&permitted, request, &traffic, patience)
                 .await
                 .map_err(|refused| {
@@ -152,6 +149,7 @@ impl WasiHttpHooks for State {
                     journal.tell(Level::Warn, &format!("a request to {host} got no answer: {refused}"));
                     to_guest(&refused)
                 })?;
+            attachments.conceal(answer.headers_mut());
             let answer = answer.map(|body| body.map_err(|refused| to_guest(&refused)).boxed_unsync());
             Ok((answer, Box::new(std::future::ready(Ok(()))) as Box<Transmission>))
         })
@@ -171,7 +169,9 @@ fn to_guest(refused: &Refused) -> HttpError {
         }
         Refused::Address { .. } => HttpError::DestinationIpProhibited,
         Refused::Header(_) => HttpError::HttpRequestHeaderSectionSize(None),
-        Refused::TooLarge(_) => HttpError::HttpResponseBodySize(None),
+        Refused::AnswerHeader(_) => HttpError::HttpResponseHeaderSectionSize(None),
+        Refused::TooLarge(_) => HttpError::HttpRequestBodySize(None),
+        Refused::AnswerTooLarge(_) => HttpError::HttpResponseBodySize(None),
         Refused::TooMany(_) => HttpError::ConnectionLimitReached,
         Refused::Unresolved => HttpError::DnsError {
             rcode: None,

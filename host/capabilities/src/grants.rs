@@ -50,6 +50,19 @@ impl GrantSet {
         bit(name).is_some_and(|bit| self.0 & bit != 0)
     }
 
+    /// What a component needs, of what this platform has.
+    #[must_use]
+    pub fn needed_by(proof: &CapabilityProof) -> Self {
+        let needed = proof.capabilities.iter().filter_map(|name| bit(name.as_str()));
+        Self(needed.fold(0, |set, bit| set | bit))
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// What a component needs and this set does not have.
     pub fn missing(self, proof: &CapabilityProof) -> impl Iterator<Item = &CapabilityName> {
         proof.capabilities.iter().filter(move |name| !self.holds(name))

@@ -102,6 +102,9 @@ fn check_draft(draft: &invoicing::Draft) -> Result<(), PsaError> {
     )?;
     for item in &draft.items {
         check_id(&item.service_id)?;
+        for applied in [&item.applies_to_item_id, &item.applies_to_service_id] {
+            applied.as_deref().map_or(Ok(()), check_id)?;
+        }
         check(
             item.quantity.is_finite() && item.quantity > 0.0,
             "a quantity is a number above 0",

@@ -32,7 +32,7 @@ pub enum Trigger {
 }
 
 /// What kind of user.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum UserKind {
     /// Works for the tenant.
     #[default]

@@ -3,7 +3,7 @@
 
 use crate::Permit;
 use crate::permit::UserKind;
-use alga_egress::{BodyError, Egress, Patience, Permitted, Refused, Traffic};
+use alga_egress::{BodyError, Destination, Egress, Patience, Refused, Traffic};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
@@ -20,7 +20,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Clone)]
 pub struct Platform {
     egress: Arc<Egress>,
-    permitted: Permitted,
+    place: Destination,
     base: Arc<str>,
     credential: Option<HeaderValue>,
     timeout: Duration,
@@ -53,9 +53,14 @@ pub(crate) struct Call<'a> {
     pub(crate) idempotency_key: Option<&'a str>,
 }
 
-/// The product did not answer, or not as it should.
+/// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoAnswer;
+pub(crate) enum NoAnswer {
+    /// The product did not answer, or not as it should. Trying again may help.
+    Unavailable,
+    /// The execution has used up what it may ask, or asks for too much. Trying again does not help.
+    TooMuch(&'static str),
+}
 
 impl Platform {
     /// A product at this base. `egress` is the platform's own: extensions' requests go another way.
@@ -70,9 +75,7 @@ impl Platform {
     ) -> Result<Self, PlatformError> {
         let base = base.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| PlatformError::Base(base.to_owned()))?;
-        let permitted = egress
-            .permit_platform(&uri)
-            .map_err(|refused| PlatformError::Base(refused.to_string()))?;
+        let place = Destination::of(&uri).map_err(|refused| PlatformError::Base(refused.to_string()))?;
         let credential = credential.map(|text| {
             let mut value = HeaderValue::from_str(text).map_err(|_| PlatformError::Credential)?;
             value.set_sensitive(true);
@@ -80,7 +83,7 @@ impl Platform {
         });
         Ok(Self {
             egress,
-            permitted,
+            place,
             base: base.into(),
             credential: credential.transpose()?,
             timeout,
@@ -89,21 +92,22 @@ impl Platform {
 
     /// Calls the product on behalf of an execution. Redirects are answers.
     pub(crate) async fn call(&self, permit: &Permit, traffic: &Traffic, call: Call<'_>) -> Result<Answer, NoAnswer> {
-        let request = self.request(permit, call).ok_or(NoAnswer)?;
+        if call.body.as_ref().is_some_and(|body| body.len() > BODY_BYTES) {
+            return Err(NoAnswer::TooMuch("a call of the product carries at most 1 MiB"));
+        }
+        let request = self.request(permit, call).ok_or(NoAnswer::Unavailable)?;
         let deadline = permit.deadline.min(std::time::Instant::now() + self.timeout);
-        let told = |refused: Refused| {
-            tracing::warn!(target: "alga::platform", request = %permit.identity.request, error = %refused, "the product did not answer");
-            NoAnswer
-        };
-        let answer = self
+        let tenant = permit.identity.tenant.clone();
+        let permitted = self.egress.permit_platform(tenant, &self.place);
+        let permitted = permitted.map_err(|refused| told(permit, &refused))?;
+        let sent = self
             .egress
-            .send(&self.permitted, request, traffic, Patience::until(deadline))
-            .await
-            .map_err(told)?;
+            .send(&permitted, request, traffic, Patience::until(deadline));
+        let answer = sent.await.map_err(|refused| told(permit, &refused))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
             tracing::warn!(target: "alga::platform", request = %permit.identity.request, %error, "the product's answer is not taken");
-            NoAnswer
+            NoAnswer::Unavailable
         })?;
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         Ok(Answer {
@@ -140,6 +144,15 @@ impl Platform {
         }
         Some(request)
     }
+}
+
+/// What a guest has used up is its own business; everything else is the operator's, at most once for each request that an execution may send.
+fn told(permit: &Permit, refused: &Refused) -> NoAnswer {
+    if let Refused::TooMany(rule) | Refused::TooLarge(rule) = refused {
+        return NoAnswer::TooMuch(rule);
+    }
+    tracing::warn!(target: "alga::platform", request = %permit.identity.request, error = %refused, "the product did not answer");
+    NoAnswer::Unavailable
 }
 
 /// Names as AlgaPSA's product reads them.

@@ -1,7 +1,7 @@
 //! What `clients`, `services` and `invoicing` share: the shape of a call to the product's internal API (`POST {base}/api/internal/ext-…`),
 //! and what its answers mean.
 
-use crate::platform::{Call, user_type};
+use crate::platform::{Call, NoAnswer, user_type};
 use crate::{Beginning, Permit, Platform};
 use alga_egress::Traffic;
 use http::Method;
@@ -26,6 +26,15 @@ pub(crate) enum PsaError {
     InvalidInput(String),
     Unavailable,
     Other(String),
+}
+
+impl From<NoAnswer> for PsaError {
+    fn from(no_answer: NoAnswer) -> Self {
+        match no_answer {
+            NoAnswer::Unavailable => Self::Unavailable,
+            NoAnswer::TooMuch(rule) => Self::InvalidInput(rule.to_owned()),
+        }
+    }
 }
 
 /// What each of the three states is.
@@ -70,7 +79,7 @@ impl Psa {
         let answer = platform
             .call(&self.permit, &self.traffic, call)
             .await
-            .map_err(|_| PsaError::Unavailable)?;
+            .map_err(PsaError::from)?;
         match answer.status.as_u16() {
             200..=299 => serde_json::from_slice(&answer.body).map_err(|error| {
                 tracing::warn!(target: "alga::platform", request = %self.permit.identity.request, %error, api, "the product's answer has another shape");

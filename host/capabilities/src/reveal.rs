@@ -2,6 +2,7 @@
 
 use crate::release::not_set;
 use crate::secret_source::{SecretSource, SecretUnavailable};
+use crate::secrets::FETCHES;
 use crate::{Beginning, Host, Permit, Release, Surroundings};
 use alga_bundle::Capability;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) struct State {
     permit: Arc<Permit>,
     release: Arc<Release>,
     service: Service,
+    fetched: usize,
 }
 
 impl State {
@@ -48,6 +50,7 @@ impl State {
             permit: Arc::clone(beginning.permit),
             release: Arc::clone(beginning.release),
             service: service.clone(),
+            fetched: 0,
         }
     }
 }
@@ -59,8 +62,14 @@ pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State
 impl reveal::Host for State {
     async fn reveal(&mut self, name: String) -> Result<Vec<u8>, reveal::Error> {
         self.release.secret(&name).map_err(reveal::Error::Denied)?;
+        if self.fetched >= FETCHES {
+            return Err(reveal::Error::Other(
+                "an execution fetches at most 32 secrets".to_owned(),
+            ));
+        }
+        self.fetched += 1;
         match self.service.source.open(&self.permit.identity, &name).await {
-            // The copy goes into the guest's memory, which is wiped with the execution; ours is wiped here.
+            // The guest's memory is wiped with the execution and ours here; the copy on its way between them is freed as it is.
             Ok(Some(plaintext)) => Ok(plaintext.to_vec()),
             Ok(None) => Err(reveal::Error::Missing(not_set(&name))),
             Err(SecretUnavailable) => Err(reveal::Error::Unavailable),

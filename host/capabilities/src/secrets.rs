@@ -46,6 +46,23 @@ pub(crate) const CAPABILITY: Capability = Capability {
 
 /// Secrets that are open in one execution.
 const OPEN: usize = 8;
+/// Secrets that are fetched in one execution: each is a question to the database, and one to whatever seals.
+pub(crate) const FETCHES: usize = 32;
+/// Headers that many servers answer with what they were sent: a secret there would come back into the guest.
+const REFLECTED: [&str; 12] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "content-type",
+    "idempotency-key",
+    "origin",
+    "range",
+    "referer",
+    "traceparent",
+    "tracestate",
+];
 
 #[derive(Clone)]
 pub(crate) struct Service {
@@ -66,6 +83,7 @@ pub(crate) struct State {
     attachments: Attachments,
     service: Service,
     opened: usize,
+    fetched: usize,
 }
 
 impl State {
@@ -76,6 +94,7 @@ impl State {
             attachments: beginning.attachments.clone(),
             service: service.clone(),
             opened: 0,
+            fetched: 0,
         }
     }
 }
@@ -120,6 +139,12 @@ impl store::Host for View<'_> {
                 "an execution opens at most 8 secrets".to_owned(),
             )));
         }
+        if self.state.fetched >= FETCHES {
+            return Ok(Err(store::Error::InvalidInput(
+                "an execution fetches at most 32 secrets".to_owned(),
+            )));
+        }
+        self.state.fetched += 1;
         let plaintext = match self.state.service.source.open(&self.state.permit.identity, &name).await {
             Ok(Some(plaintext)) => plaintext,
             Ok(None) => return Ok(Err(store::Error::Missing(not_set(&name)))),
@@ -150,6 +175,9 @@ impl store::HostSecret for View<'_> {
         if crate::ambient::forbidden_header_filter()(&header) || header == http::header::CONTENT_LENGTH {
             return invalid("this header is not one that an extension sets");
         }
+        if is_reflected(&header) {
+            return invalid("servers answer with this header: a secret in it would come back");
+        }
         let field = match self.state.release.secret(&secret.name) {
             Ok(field) => field,
             Err(line) => return Ok(Err(store::Error::Denied(line))),
@@ -174,4 +202,13 @@ impl store::HostSecret for View<'_> {
         self.state.opened = self.state.opened.saturating_sub(1);
         Ok(())
     }
+}
+
+/// By name, or a request's or correlation's id under whatever name.
+fn is_reflected(header: &HeaderName) -> bool {
+    let name = header.as_str();
+    REFLECTED.contains(&name)
+        || name.ends_with("request-id")
+        || name.ends_with("correlation-id")
+        || name.ends_with("trace-id")
 }

@@ -1,7 +1,7 @@
 //! `alga:ui-proxy`: routes of the product, as the manifest names them. A guest chooses a name and fills in parameters; each becomes one encoded
 //! segment or one value of the query, so that no text of a guest can be a path.
 
-use crate::platform::{Answer, BODY_BYTES, Call, percent_encoded};
+use crate::platform::{Answer, Call, NoAnswer, percent_encoded};
 use crate::{Beginning, Host, Permit, Platform, Release, Surroundings};
 use alga_bundle::{Capability, ProxyRoute};
 use alga_egress::Traffic;
@@ -38,7 +38,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(surroundings: &Surroundings) -> Self {
         Self {
-            platform: surroundings.ui_proxy.clone().or_else(|| surroundings.platform.clone()),
+            platform: surroundings.ui_proxy.clone(),
         }
     }
 }
@@ -85,9 +85,6 @@ impl routes::Host for State {
         if body.is_some() && method == Method::GET {
             return Err(invalid("a route with GET takes no body"));
         }
-        if body.as_ref().is_some_and(|body| body.len() > BODY_BYTES) {
-            return Err(invalid("a body has at most 1 MiB"));
-        }
         let platform = self.service.platform.as_ref().ok_or(routes::Error::Unavailable)?;
         let call = Call {
             method,
@@ -98,7 +95,10 @@ impl routes::Host for State {
         let answer = platform
             .call(&self.permit, &self.traffic, call)
             .await
-            .map_err(|_| routes::Error::Unavailable)?;
+            .map_err(|no_answer| match no_answer {
+                NoAnswer::Unavailable => routes::Error::Unavailable,
+                NoAnswer::TooMuch(rule) => invalid(rule),
+            })?;
         answered(answer)
     }
 }
@@ -134,6 +134,12 @@ fn target(route: &ProxyRoute, parameters: &[(String, String)]) -> Result<String,
     let fits = |text: &String| text.len() <= PARAMETER_BYTES;
     if parameters.len() > PARAMETERS || !parameters.iter().all(|(name, value)| fits(name) && fits(value)) {
         return Err(invalid("a call has at most 16 parameters of 1024 bytes"));
+    }
+    // The manifest's rules say the same; what is stored may be older than they are.
+    if !route.is_of_the_product() {
+        return Err(routes::Error::Denied(
+            "this route is not one that extensions have".to_owned(),
+        ));
     }
     let mut path = String::new();
     let mut in_path = Vec::new();
@@ -199,5 +205,20 @@ mod tests {
             assert_eq!(of("/api/tickets/:id", &[("id", bad)]), None, "{bad}");
         }
         assert_eq!(of("/api/tickets/:id", &[]), None);
+    }
+
+    #[test]
+    fn no_parameter_leads_to_the_products_internal_api() {
+        for (path, value) in [
+            ("/api/internal/x", "x"),
+            ("/API/Internal/:id", "x"),
+            ("/api/:area/x", "internal"),
+            ("/:api/internal/x", "api"),
+            ("/:id", "x"),
+        ] {
+            let given = [("area", value), ("api", value), ("id", value)];
+            assert_eq!(of(path, &given), None, "{path}");
+        }
+        assert!(of("/api/internals/:id", &[("id", "1")]).is_some());
     }
 }

@@ -9,6 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -17,6 +18,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Why a body broke off.
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
+/// Room that a request took; given back when both of its bodies are over.
+pub(crate) type Places = Arc<[OwnedSemaphorePermit; 2]>;
+
 /// What is sent.
 pub struct RequestBody {
     inner: UnsyncBoxBody<Bytes, BodyError>,
@@ -24,15 +28,24 @@ pub struct RequestBody {
     left_bytes: u64,
     /// What its sender said of its length; hyper makes the header of it.
     length: Option<u64>,
+    length_left: Option<u64>,
+    _places: Places,
 }
 
 impl RequestBody {
-    pub(crate) fn new(inner: UnsyncBoxBody<Bytes, BodyError>, traffic: Traffic, length: Option<u64>) -> Self {
+    pub(crate) fn new(
+        inner: UnsyncBoxBody<Bytes, BodyError>,
+        traffic: Traffic,
+        length: Option<u64>,
+        places: Places,
+    ) -> Self {
         Self {
             inner,
             traffic,
             left_bytes: REQUEST_BYTES,
             length,
+            length_left: length,
+            _places: places,
         }
     }
 }
@@ -59,6 +72,12 @@ impl Body for RequestBody {
             )));
         };
         self.left_bytes = left;
+        // What is longer than was said would be the beginning of another request to some servers.
+        if let Some(length) = &mut self.length_left {
+            *length = length
+                .checked_sub(bytes)
+                .ok_or(Refused::Header("the body is longer than its content-length"))?;
+        }
         self.traffic.send(bytes).map_err(Refused::TooMany)?;
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
@@ -84,8 +103,7 @@ pub struct ResponseBody {
     between: Duration,
     deadline: Instant,
     timer: Pin<Box<Sleep>>,
-    /// Room that the request took; given back with the body.
-    _places: [OwnedSemaphorePermit; 2],
+    _places: Places,
 }
 
 /// Time and room for a response's body.
@@ -94,7 +112,7 @@ pub(crate) struct BodyTerms {
     pub(crate) idle: Option<Idle>,
     pub(crate) between: Duration,
     pub(crate) deadline: Instant,
-    pub(crate) places: [OwnedSemaphorePermit; 2],
+    pub(crate) places: Places,
 }
 
 impl ResponseBody {
@@ -119,7 +137,7 @@ impl ResponseBody {
         self.left_bytes = self
             .left_bytes
             .checked_sub(bytes)
-            .ok_or(Refused::TooLarge("a response's body has at most 32 MiB"))?;
+            .ok_or(Refused::AnswerTooLarge("a response's body has at most 32 MiB"))?;
         let next = self.deadline.min(Instant::now() + self.between);
         self.timer.as_mut().reset(next);
         self.traffic.receive(bytes).map_err(Refused::TooMany)

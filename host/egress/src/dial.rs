@@ -6,6 +6,8 @@ use crate::{OperatorPolicy, Refused, Resolve};
 use governor::{DefaultDirectRateLimiter, Quota};
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use moka::sync::Cache;
+use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -24,25 +27,75 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 const ADDRESSES: usize = 32;
 /// Addresses that are tried.
 const TRIES: usize = 4;
-/// Questions about names in a minute, of one install: a name under a wildcard is a message to whoever answers for it.
-const QUESTIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+/// New names in a minute, of one install: a name under a wildcard is a message to whoever answers for it.
+const NAMES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+/// New names at once.
+const NAMES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+/// How long a name is not new any more after it was asked for.
+const NAME_MEMORY: Duration = Duration::from_secs(60);
+/// Names that are remembered for it.
+const NAMES: u64 = 100;
+/// Questions under way, of one install: the system's resolver has few places, and an answer may take half a minute.
+const QUESTIONS_AT_ONCE: usize = 4;
+/// Connections of one install, in use, idle, and on their way out.
+const CONNECTIONS: usize = 96;
 
 /// Connects for one install.
 #[derive(Clone)]
 pub(crate) struct Dial {
     operator: Arc<OperatorPolicy>,
     resolver: Arc<dyn Resolve>,
-    questions: Arc<DefaultDirectRateLimiter>,
+    /// None where the operator alone chooses the destinations.
+    names: Option<Arc<Names>>,
+    places: Arc<Semaphore>,
+}
+
+/// What an install asks of the resolver.
+struct Names {
+    known: Cache<String, ()>,
+    new: DefaultDirectRateLimiter,
+    questions: Semaphore,
+}
+
+impl Names {
+    fn new() -> Self {
+        let quota = Quota::per_minute(NAMES_PER_MINUTE).allow_burst(NAMES_AT_ONCE);
+        Self {
+            known: Cache::builder().max_capacity(NAMES).time_to_live(NAME_MEMORY).build(),
+            new: DefaultDirectRateLimiter::direct(quota),
+            questions: Semaphore::new(QUESTIONS_AT_ONCE),
+        }
+    }
+
+    /// Room to ask for a name. Requests to one host at once wait for each other here.
+    async fn ask(&self, name: &str) -> Result<SemaphorePermit<'_>, Refused> {
+        if !self.known.contains_key(name) {
+            self.new
+                .check()
+                .map_err(|_| Refused::TooMany("an install asks for at most 120 new names in a minute"))?;
+            self.known.insert(name.to_owned(), ());
+        }
+        let place = self.questions.acquire().await;
+        place.map_err(|_| Refused::Unresolved)
+    }
 }
 
 impl Dial {
+    /// For destinations that an extension chooses.
     pub(crate) fn new(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>) -> Self {
+        Self {
+            names: Some(Arc::new(Names::new())),
+            ..Self::for_platform(operator, resolver)
+        }
+    }
+
+    /// For destinations that the operator has chosen.
+    pub(crate) fn for_platform(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>) -> Self {
         Self {
             operator,
             resolver,
-            questions: Arc::new(DefaultDirectRateLimiter::direct(Quota::per_minute(
-                QUESTIONS_PER_MINUTE,
-            ))),
+            names: None,
+            places: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
 
@@ -51,6 +104,8 @@ impl Dial {
         let host = uri.host().ok_or(Refused::Target("there is no host"))?;
         let own_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(own_port);
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| Refused::TooMany("an install has at most 96 connections"))?;
         let connect = async {
             let addresses = self.addresses(host, port).await?;
             // 5.
@@ -59,7 +114,7 @@ impl Dial {
                 match timeout(ADDRESS_TIMEOUT, TcpStream::connect(SocketAddr::new(address, port))).await {
                     Ok(Ok(stream)) => {
                         stream.set_nodelay(true).ok();
-                        return Ok(Metered::new(stream));
+                        return Ok(Metered::new(stream, place));
                     }
                     Ok(Err(error)) => failure = Refused::Connection(error.kind().to_string()),
                     Err(_) => failure = Refused::ConnectTimeout,
@@ -78,14 +133,16 @@ impl Dial {
             return Ok(pinned);
         }
         // 2.
-        if self.questions.check().is_err() {
-            return Err(Refused::TooMany("an install asks for at most 120 names in a minute"));
-        }
+        let question = match &self.names {
+            Some(names) => Some(names.ask(host).await?),
+            None => None,
+        };
         // 3.
         let addresses = self.resolver.resolve(host).await.map_err(|_| Refused::Unresolved)?;
         if addresses.len() > ADDRESSES {
             return Err(Refused::TooMany("a name has at most 32 addresses"));
         }
+        drop(question);
         // 4.
         for address in &addresses {
             self.operator
@@ -111,5 +168,34 @@ impl Service<Uri> for Dial {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let dial = self.clone();
         Box::pin(async move { dial.connect(uri).await.map(TokioIo::new) })
+    }
+}
+
+/// A connector whose whole work, the handshake of TLS included, ends in time, even where nobody waits for it any more.
+#[derive(Clone)]
+pub(crate) struct InTime<C>(pub(crate) C);
+
+impl<C> Service<Uri> for InTime<C>
+where
+    C: Service<Uri>,
+    C::Future: Send + 'static,
+    C::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = C::Response;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.0.call(uri);
+        Box::pin(async move {
+            match timeout(CONNECT_TIMEOUT, connecting).await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_) => Err(Refused::ConnectTimeout.into()),
+            }
+        })
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn outward(headers: &mut HeaderMap) -> Result<Option<u64>, Refused> {
 
 /// Removes what is not for a guest.
 pub(crate) fn inward(headers: &mut HeaderMap) -> Result<(), Refused> {
-    check_size(headers).map_err(Refused::TooLarge)?;
+    check_size(headers).map_err(Refused::AnswerHeader)?;
     remove_hop_by_hop(headers);
     for name in INWARD {
         headers.remove(name);

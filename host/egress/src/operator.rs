@@ -23,6 +23,8 @@ const INTERNAL_NAMES: [&str; 7] = [
 pub struct OperatorPolicy {
     allowlist: Allowlist,
     exceptions: Vec<Exception>,
+    /// Addresses of the public internet that are the operator's own, and no extension's business.
+    denied: Vec<IpNet>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +59,9 @@ pub enum PolicyError {
         "`{0}` is not a host like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`; `*` alone allows what installs allow"
     )]
     Pattern(String),
+    /// In the denied addresses.
+    #[error("`{0}` is not a block of addresses like `198.51.100.0/24`")]
+    Denied(String),
     /// In the exceptions.
     #[error(
         "`{0}` is not an exception like `crm.example.com:443=10.1.0.0/16`: name, port, and the addresses that are meant"
@@ -65,11 +70,11 @@ pub enum PolicyError {
 }
 
 impl OperatorPolicy {
-    /// Reads the two settings, each a list with commas. An empty allowlist allows nothing; `*` allows what installs allow.
+    /// Reads the three settings, each a list with commas. An empty allowlist allows nothing; `*` allows what installs allow.
     ///
     /// # Errors
     /// The first item that is not one.
-    pub fn parse(allowlist: &str, exceptions: &str) -> Result<Self, PolicyError> {
+    pub fn parse(allowlist: &str, exceptions: &str, denied: &str) -> Result<Self, PolicyError> {
         let items = |text: &str| -> Vec<String> {
             let items = text.split(',').map(|item| item.trim().to_owned());
             items.filter(|item| !item.is_empty()).collect()
@@ -85,7 +90,15 @@ impl OperatorPolicy {
             .iter()
             .map(|item| item.parse())
             .collect::<Result<_, _>>()?;
-        Ok(Self { allowlist, exceptions })
+        let denied = items(denied)
+            .into_iter()
+            .map(|item| item.parse().map_err(|_| PolicyError::Denied(item)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            allowlist,
+            exceptions,
+            denied,
+        })
     }
 
     /// For calls of the platform itself to a place in its configuration: that place, at whatever address.
@@ -104,6 +117,7 @@ impl OperatorPolicy {
         Self {
             allowlist: Allowlist::Everything,
             exceptions: exceptions.into(),
+            denied: Vec::new(),
         }
     }
 
@@ -146,7 +160,12 @@ impl OperatorPolicy {
 
     /// Passes an address of the public internet, or one that is meant for this place.
     pub(crate) fn vet(&self, host: &str, port: u16, address: IpAddr) -> Result<(), &'static str> {
-        let Err(special) = vet(address) else { return Ok(()) };
+        let is_own = self.denied.iter().any(|block| block.contains(&address));
+        let special = match vet(address) {
+            Ok(()) if is_own => "the operator's own",
+            Ok(()) => return Ok(()),
+            Err(special) => special.0,
+        };
         let meant = |exception: &&Exception| {
             exception.host == host && exception.port == port && exception.block.contains(&address)
         };
@@ -155,7 +174,7 @@ impl OperatorPolicy {
                 tracing::info!(target: "alga::egress", host, port, %address, exception = %exception.block, "a private address is reached by the operator's exception");
                 Ok(())
             }
-            None => Err(special.0),
+            None => Err(special),
         }
     }
 }
@@ -202,17 +221,17 @@ mod tests {
     fn an_empty_allowlist_allows_nothing_and_a_star_what_installs_allow() {
         let somewhere = place("https://api.example.com/");
         assert!(!OperatorPolicy::default().allows(&somewhere));
-        assert!(!OperatorPolicy::parse(" , ", "").unwrap().allows(&somewhere));
-        assert!(OperatorPolicy::parse("*", "").unwrap().allows(&somewhere));
-        let listed = OperatorPolicy::parse("*.example.com, b.example.org:8443", "").unwrap();
+        assert!(!OperatorPolicy::parse(" , ", "", "").unwrap().allows(&somewhere));
+        assert!(OperatorPolicy::parse("*", "", "").unwrap().allows(&somewhere));
+        let listed = OperatorPolicy::parse("*.example.com, b.example.org:8443", "", "").unwrap();
         assert!(listed.allows(&somewhere) && !listed.allows(&place("https://example.com/")));
-        assert!(OperatorPolicy::parse("*,a.b", "").is_err() && OperatorPolicy::parse("10.0.0.1", "").is_err());
+        assert!(OperatorPolicy::parse("*,a.b", "", "").is_err() && OperatorPolicy::parse("10.0.0.1", "", "").is_err());
     }
 
     #[test]
     fn an_exception_is_for_one_name_one_port_and_its_addresses() {
         let policy =
-            OperatorPolicy::parse("*", "crm.example.com:443=10.1.0.0/16, one.example.com:80=127.0.0.1").unwrap();
+            OperatorPolicy::parse("*", "crm.example.com:443=10.1.0.0/16, one.example.com:80=127.0.0.1", "").unwrap();
         assert_eq!(policy.vet("crm.example.com", 443, "10.1.2.3".parse().unwrap()), Ok(()));
         for (host, port, address) in [
             ("crm.example.com", 443, "10.2.0.1"),
@@ -234,13 +253,27 @@ mod tests {
             "=1.1.1.1",
             ":1=1.1.1.1",
         ] {
-            assert!(OperatorPolicy::parse("*", bad).is_err(), "{bad}");
+            assert!(OperatorPolicy::parse("*", bad, "").is_err(), "{bad}");
         }
     }
 
     #[test]
+    fn addresses_of_the_operators_own_are_refused_though_they_are_public() {
+        let policy = OperatorPolicy::parse("*", "crm.example.com:443=1.2.3.4/32", "1.2.3.0/24, 2a00:1::/32").unwrap();
+        for address in ["1.2.3.9", "2a00:1::5"] {
+            assert!(
+                policy.vet("a.example.com", 443, address.parse().unwrap()).is_err(),
+                "{address}"
+            );
+        }
+        assert!(policy.vet("a.example.com", 443, "1.2.4.1".parse().unwrap()).is_ok());
+        assert!(policy.vet("crm.example.com", 443, "1.2.3.4".parse().unwrap()).is_ok());
+        assert!(OperatorPolicy::parse("*", "", "1.2.3").is_err());
+    }
+
+    #[test]
     fn names_of_networks_inside_are_refused_unless_they_are_meant() {
-        let policy = OperatorPolicy::parse("*", "crm.internal:443=10.1.0.0/16").unwrap();
+        let policy = OperatorPolicy::parse("*", "crm.internal:443=10.1.0.0/16", "").unwrap();
         for name in [
             "metadata.google.internal",
             "localhost",

@@ -29,9 +29,15 @@ pub enum Refused {
     /// A header that is not a guest's to set, or too many of them.
     #[error("{0}")]
     Header(&'static str),
-    /// More than a body may have, in either direction.
+    /// More than a request's body may have.
     #[error("{0}")]
     TooLarge(&'static str),
+    /// More than an answer's headers may have.
+    #[error("{0}")]
+    AnswerHeader(&'static str),
+    /// More than an answer's body may have.
+    #[error("{0}")]
+    AnswerTooLarge(&'static str),
     /// More than an execution or an install may do.
     #[error("{0}")]
     TooMany(&'static str),

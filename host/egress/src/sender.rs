@@ -1,7 +1,7 @@
 //! The order in which a request is sent.
 
-use crate::body::{BodyTerms, RequestBody, ResponseBody};
-use crate::dial::{CONNECT_TIMEOUT, Dial};
+use crate::body::{BodyTerms, Places, RequestBody, ResponseBody};
+use crate::dial::{CONNECT_TIMEOUT, Dial, InTime};
 use crate::headers::{HEADER_BYTES, HEADERS, head_bytes, inward, outward};
 use crate::metered::Idle;
 use crate::traffic::REQUEST_BYTES;
@@ -38,6 +38,9 @@ const IDLE_CALLER: Duration = Duration::from_secs(120);
 const TLS_SESSIONS: usize = 16;
 /// Bytes that hyper holds of a response's head.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes of a stream and of a connection that HTTP/2 reads ahead of a guest: less than a connection may carry without an answer.
+const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 /// Between the parts of an answer, unless the guest wants less.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -46,8 +49,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum Caller {
     /// An extension.
     Install(TenantId, InstallId),
-    /// The platform itself, for an extension.
-    Platform,
+    /// The platform itself, for an extension of this tenant.
+    Platform(TenantId),
 }
 
 /// How long to wait; each is cut by the deadline.
@@ -95,7 +98,7 @@ pub struct Egress {
 }
 
 struct Connections {
-    client: Client<HttpsConnector<Dial>, RequestBody>,
+    client: Client<InTime<HttpsConnector<Dial>>, RequestBody>,
     places: Arc<Semaphore>,
 }
 
@@ -174,8 +177,8 @@ impl Egress {
     ///
     /// # Errors
     /// When it is no target, or the operator's policy does not have it.
-    pub fn permit_platform(&self, uri: &Uri) -> Result<Permitted, Refused> {
-        self.permit_operator(Caller::Platform, Destination::of(uri)?)
+    pub fn permit_platform(&self, tenant: TenantId, destination: &Destination) -> Result<Permitted, Refused> {
+        self.permit_operator(Caller::Platform(tenant), destination.clone())
     }
 
     fn permit_operator(&self, caller: Caller, destination: Destination) -> Result<Permitted, Refused> {
@@ -188,7 +191,7 @@ impl Egress {
         Ok(Permitted { caller, destination })
     }
 
-    /// Sends: 1. the request as it may be, 2. room, 3. connection and head in time, 4. the answer as it may be, its body under its limits.
+    /// Sends: 1. room, 2. the request as it may be, 3. connection and head in time, 4. the answer as it may be, its body under its limits.
     ///
     /// # Errors
     /// Why nothing was sent, or no answer is taken.
@@ -200,12 +203,14 @@ impl Egress {
         patience: Patience,
     ) -> Result<Response<ResponseBody>, Refused> {
         // 1.
-        let request = prepared(&permitted.destination, request, traffic)?;
-        // 2.
         let connections = self.connections(&permitted.caller);
         let place = Arc::clone(&connections.places).try_acquire_owned();
-        let place = place.map_err(|_| Refused::TooMany("an install has at most 64 requests under way"))?;
-        let places = [traffic.begin()?, place];
+        let place = place.map_err(|_| {
+            Refused::TooMany("an install, or the platform for a tenant, has at most 64 requests under way")
+        })?;
+        let places = Arc::new([traffic.begin()?, place]);
+        // 2.
+        let request = prepared(&permitted.destination, request, traffic, &places)?;
         let sent = head_bytes(request.headers())
             + request
                 .uri()
@@ -225,11 +230,15 @@ impl Egress {
             .map_err(|error| failed(&error))?;
         // 4.
         let (mut head, body) = answer.into_parts();
+        let idle = head.extensions.remove::<Idle>();
+        if let Some(idle) = &idle {
+            idle.reset();
+        }
         traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;
         inward(&mut head.headers)?;
         let terms = BodyTerms {
             traffic: traffic.clone(),
-            idle: head.extensions.remove::<Idle>(),
+            idle,
             between: patience.between,
             deadline: patience.deadline,
             places,
@@ -241,13 +250,18 @@ impl Egress {
         self.callers.get_with_by_ref(caller, || {
             let mut tls = self.tls.clone();
             tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
-            let dial = Dial::new(Arc::clone(&self.operator), Arc::clone(&self.resolver));
+            let (operator, resolver) = (Arc::clone(&self.operator), Arc::clone(&self.resolver));
+            let dial = match caller {
+                Caller::Install(..) => Dial::new(operator, resolver),
+                Caller::Platform(_) => Dial::for_platform(operator, resolver),
+            };
             let connector = HttpsConnectorBuilder::new()
                 .with_tls_config(tls)
                 .https_or_http()
                 .enable_http1()
                 .enable_http2()
                 .wrap_connector(dial);
+            let connector = InTime(connector);
             Arc::new(Connections {
                 client: client(connector),
                 places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
@@ -256,7 +270,7 @@ impl Egress {
     }
 }
 
-fn client(connector: HttpsConnector<Dial>) -> Client<HttpsConnector<Dial>, RequestBody> {
+fn client(connector: InTime<HttpsConnector<Dial>>) -> Client<InTime<HttpsConnector<Dial>>, RequestBody> {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -264,6 +278,8 @@ fn client(connector: HttpsConnector<Dial>) -> Client<HttpsConnector<Dial>, Reque
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .http1_max_headers(HEADERS)
         .http1_max_buf_size(READ_BUFFER_BYTES)
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
         .build(connector)
 }
@@ -273,6 +289,7 @@ fn prepared(
     destination: &Destination,
     request: Request<UnsyncBoxBody<Bytes, BodyError>>,
     traffic: &Traffic,
+    places: &Places,
 ) -> Result<Request<RequestBody>, Refused> {
     let (mut head, body) = request.into_parts();
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -282,7 +299,7 @@ fn prepared(
     if length.is_some_and(|length| length > REQUEST_BYTES) {
         return Err(Refused::TooLarge("a request's body has at most 10 MiB"));
     }
-    let body = RequestBody::new(body, traffic.clone(), length);
+    let body = RequestBody::new(body, traffic.clone(), length, Arc::clone(places));
     let mut request = Request::new(body);
     *request.uri_mut() = destination.uri(head.uri.path_and_query())?;
     *request.method_mut() = head.method;

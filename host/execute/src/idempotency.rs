@@ -1,9 +1,11 @@
-//! One execution for one key: (tenant, install, method, path, key). The body's hash must match.
+//! One execution for one key: (tenant, install, user, method, path with query, key). The body's hash must match. The user is a part of it because
+//! an answer may be for one user only.
 //!
 //! Kept in this process, bounded in bytes and time. Answers of the guest are kept; failures of ours are not, so that trying again helps.
 
 use crate::service::Outcome;
 use alga_bundle::{InstallId, TenantId};
+use alga_capabilities::UserKind;
 use alga_errors::{Code, Problem};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
@@ -24,6 +26,7 @@ pub(crate) const KEY_CHARACTERS: usize = 128;
 pub(crate) struct IdempotencyKey {
     pub(crate) tenant: TenantId,
     pub(crate) install: InstallId,
+    pub(crate) user: Option<(UserKind, String)>,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) key: String,

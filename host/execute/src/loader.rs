@@ -1,13 +1,18 @@
 //! From a content hash to something that can be instantiated.
 //!
-//! 1. ready for these grants: in memory; 2. component: in memory; else 3. the release is fetched and hashed, 4. read under the limits, 5. its
-//!    signature verified, 6. its real imports compared with manifest and grants, 7. its machine code taken from this host's cache or compiled
-//!    in a child, 8. loaded. Steps 3 to 8 happen once for many that wait.
+//! 1. component: in memory; 2. ready for what it was granted of what it needs: in memory; else 3. the release is fetched and hashed, 4. read
+//!    under the limits, 5. its signature verified, 6. its real imports compared with manifest and grants, 7. its machine code taken from this
+//!    host's cache or compiled in a child, 8. loaded. Steps 3 to 8 happen once for many that wait, in tasks of their own: a request whose time
+//!    is over leaves, the work goes on and is kept for those who come after it.
+
+mod failure;
+
+use failure::{LoadFailure, not_made, problem};
 
 use alga_bundle::{Bundle, CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
 use alga_capabilities::{GrantSet, Host, Release, known, new_linker, optional_and_denied, without};
-use alga_engine::{CompileError, ComponentFactory, Engine};
-use alga_errors::{Code, Problem, chain};
+use alga_engine::{ComponentFactory, Engine};
+use alga_errors::{Problem, chain};
 use alga_signing::{Rejected, TrustPolicy};
 use bytes::Bytes;
 use moka::future::Cache;
@@ -18,8 +23,12 @@ use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-/// Components that are kept ready.
-const COMPONENTS: u64 = 1_000;
+/// KiB of machine code that are kept ready, and what is kept with it. The pages of it that nobody uses cost nothing but room for addresses.
+const READY_KIB: u64 = 4 * 1024 * 1024;
+/// KiB that an entry costs beside.
+const ENTRY_KIB: usize = 16;
+/// How long what nobody runs is kept ready.
+const IDLE: Duration = Duration::from_secs(60 * 60);
 /// How long a failure is remembered: long enough to keep a crowd away, short enough that a repaired store is noticed.
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 /// Failures that are remembered.
@@ -63,17 +72,21 @@ pub struct LoaderParts {
 pub struct Loader {
     parts: LoaderParts,
     components: Cache<Trusted, Arc<Loaded>>,
-    prepared: Cache<(Trusted, GrantSet), Arc<Prepared>>,
-    failures: moka::sync::Cache<Trusted, LoadFailure>,
+    prepared: Cache<Part, Arc<Prepared>>,
+    failures: moka::sync::Cache<(Trusted, Option<GrantSet>), LoadFailure>,
 }
 
 /// Content, and the generation of the trust policy that it was believed under: with every revocation list, everything is verified again.
 type Trusted = (u64, Digest);
 
+/// A component with what it was granted of what it needs; other grants make no difference to it.
+type Part = (Trusted, GrantSet);
+
 /// A component that has passed every check.
 struct Loaded {
     component: Component,
     proof: CapabilityProof,
+    needs: GrantSet,
     release: Arc<Release>,
     /// The component's own bytes, where a tenant may leave out what is optional; another component is composed of them then.
     optional: Option<(Manifest, Bytes)>,
@@ -88,31 +101,17 @@ pub(crate) struct Prepared {
     pub(crate) places: u32,
 }
 
-/// Why a component is not ready.
-#[derive(Debug, Clone, thiserror::Error)]
-enum LoadFailure {
-    #[error("there is no release with this content hash")]
-    Unknown,
-    #[error("the store did not answer: {0}")]
-    Unavailable(String),
-    #[error("the stored release is not what it should be: {0}")]
-    Rejected(String),
-    #[error("{0}")]
-    Revoked(String),
-    #[error("it imports what was not granted: {0}")]
-    Denied(String),
-    #[error("ours: {0}")]
-    Internal(String),
-}
-
 impl Loader {
     /// A loader that has nothing in memory.
     #[must_use]
     pub fn new(parts: LoaderParts) -> Self {
         Self {
             parts,
-            components: Cache::new(COMPONENTS),
-            prepared: Cache::new(COMPONENTS),
+            components: ready(|loaded: &Arc<Loaded>| {
+                let optional = loaded.optional.as_ref().map_or(0, |(_, bytes)| bytes.len());
+                code_bytes(&loaded.component) + optional
+            }),
+            prepared: ready(|prepared: &Arc<Prepared>| code_bytes(prepared.pre.instance_pre().component())),
             failures: moka::sync::Cache::builder()
                 .max_capacity(FAILURES)
                 .time_to_live(FAILURE_MEMORY)
@@ -133,21 +132,43 @@ impl Loader {
         grants: GrantSet,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
         let trusted = (self.parts.trust.generation(), content_hash);
-        let key = (trusted, grants);
-        if let Some(ready) = self.prepared.get(&key).await {
+        // 1.
+        let loaded = match self.components.get(&trusted).await {
+            Some(loaded) => loaded,
+            None => self.loaded(trusted).await.map_err(|failure| problem(&failure))?,
+        };
+        // 2.
+        let part = (trusted, grants.only(loaded.needs));
+        if let Some(ready) = self.prepared.get(&part).await {
             return Ok((ready, false));
         }
-        let made = self
-            .prepared
-            .try_get_with(key, Box::pin(self.make(trusted, grants)))
-            .await;
+        let made = self.part(part, loaded).await;
         made.map(|prepared| (prepared, true))
             .map_err(|failure| problem(&failure))
     }
 
-    async fn make(self: &Arc<Self>, trusted: Trusted, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
-        let loaded = self.loaded(trusted).await?;
-        let component = self.granted_part(&loaded, grants).await?;
+    async fn part(self: &Arc<Self>, part: Part, loaded: Arc<Loaded>) -> Result<Arc<Prepared>, LoadFailure> {
+        let (trusted, grants) = part;
+        if let Some(failure) = self.failures.get(&(trusted, Some(grants))) {
+            return Err(failure);
+        }
+        let loader = Arc::clone(self);
+        let make = task(async move {
+            let prepared = loader.make(&loaded, grants).await?;
+            loader.prepared.insert(part, Arc::clone(&prepared)).await;
+            Ok(prepared)
+        });
+        let made = self.prepared.try_get_with(part, make).await;
+        made.map_err(|failure| self.remember((trusted, Some(grants)), &failure))
+    }
+
+    fn remember(&self, what: (Trusted, Option<GrantSet>), failure: &LoadFailure) -> LoadFailure {
+        self.failures.insert(what, failure.clone());
+        failure.clone()
+    }
+
+    async fn make(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
+        let component = self.granted_part(loaded, grants).await?;
         let link = || {
             let linker = new_linker(&self.parts.engine, grants)?;
             ProxyPre::new(linker.instantiate_pre(&component)?)
@@ -161,7 +182,7 @@ impl Loader {
     }
 
     /// The component as it is, or, where something optional is not granted, one that does not import it.
-    async fn granted_part(&self, loaded: &Arc<Loaded>, grants: GrantSet) -> Result<Component, LoadFailure> {
+    async fn granted_part(&self, loaded: &Loaded, grants: GrantSet) -> Result<Component, LoadFailure> {
         let missing: Vec<CapabilityName> = grants.missing(&loaded.proof).cloned().collect();
         let denied = || LoadFailure::Denied(missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
         let (manifest, bytes) = match &loaded.optional {
@@ -196,25 +217,17 @@ impl Loader {
     }
 
     async fn loaded(self: &Arc<Self>, trusted: Trusted) -> Result<Arc<Loaded>, LoadFailure> {
-        if let Some(failure) = self.failures.get(&trusted) {
+        if let Some(failure) = self.failures.get(&(trusted, None)) {
             return Err(failure);
         }
-        // A task of its own: a request whose time is over leaves, the work goes on and is kept for those who come after it.
         let loader = Arc::clone(self);
-        let load = async move {
-            let task = tokio::spawn(async move {
-                let loaded = loader.load(trusted.1).await?;
-                loader.components.insert(trusted, Arc::clone(&loaded)).await;
-                Ok(loaded)
-            });
-            task.await
-                .unwrap_or_else(|error| Err(LoadFailure::Internal(error.to_string())))
-        };
+        let load = task(async move {
+            let loaded = loader.load(trusted.1).await?;
+            loader.components.insert(trusted, Arc::clone(&loaded)).await;
+            Ok(loaded)
+        });
         let loaded = self.components.try_get_with(trusted, load).await;
-        loaded.map_err(|failure| {
-            self.failures.insert(trusted, (*failure).clone());
-            (*failure).clone()
-        })
+        loaded.map_err(|failure| self.remember((trusted, None), &failure))
     }
 
     async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
@@ -232,6 +245,7 @@ impl Loader {
         let made = self.parts.factory.make(key, bundle.component()).await;
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,
+            needs: GrantSet::needed_by(bundle.proof()),
             proof: bundle.proof().clone(),
             release: Arc::new(Release::new(bundle.manifest().clone())),
             optional: (!bundle.manifest().optional_capabilities.is_empty())
@@ -240,11 +254,31 @@ impl Loader {
     }
 }
 
-fn not_made(error: &CompileError) -> LoadFailure {
-    match error {
-        CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
-        CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(error).to_string()),
-    }
+/// Work that is finished, whoever leaves.
+async fn task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, LoadFailure>> + Send + 'static,
+) -> Result<T, LoadFailure> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(LoadFailure::Internal(error.to_string())))
+}
+
+/// A cache of things that are ready, bounded by what they hold.
+fn ready<K, V>(bytes: impl Fn(&V) -> usize + Send + Sync + 'static) -> Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder()
+        .max_capacity(READY_KIB)
+        .weigher(move |_, value| u32::try_from(bytes(value) / 1024 + ENTRY_KIB).unwrap_or(u32::MAX))
+        .time_to_idle(IDLE)
+        .build()
+}
+
+/// Bytes of a component's machine code, and of the data beside it.
+fn code_bytes(component: &Component) -> usize {
+    let image = component.image_range();
+    (image.end as usize).saturating_sub(image.start as usize)
 }
 
 /// Hash, form, signature, proof: over the bytes that are then used.
@@ -259,23 +293,4 @@ fn check(content_hash: Digest, release: &StoredRelease, trust: &TrustPolicy) -> 
         Err(Rejected::Revoked(revoked)) => Err(LoadFailure::Revoked(revoked.to_string())),
         Err(error) => Err(rejected(&error)),
     }
-}
-
-fn problem(failure: &Arc<LoadFailure>) -> Problem {
-    let cause = failure.to_string();
-    let problem = match &**failure {
-        LoadFailure::Unknown => Problem::new(Code::ExtensionNotAvailable, "there is no such extension version"),
-        LoadFailure::Unavailable(_) => {
-            Problem::new(Code::BundleUnavailable, "the store of extensions does not answer").retry_after_seconds(5)
-        }
-        LoadFailure::Rejected(_) => Problem::new(Code::BundleRejected, "the stored extension failed its verification"),
-        LoadFailure::Revoked(_) => Problem::new(Code::VersionRevoked, "this extension was revoked"),
-        LoadFailure::Denied(missing) => Problem::new(
-            Code::CapabilityDenied,
-            format!("the extension needs what this install was not granted: {missing}"),
-        )
-        .with_hint("grant it to the install: `alga install … --grant <capability>`"),
-        LoadFailure::Internal(_) => return Problem::internal(cause),
-    };
-    problem.caused_by(cause)
 }

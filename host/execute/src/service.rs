@@ -136,8 +136,9 @@ impl ExecuteService {
         let key = IdempotencyKey {
             tenant: permit.identity.tenant.clone(),
             install: permit.identity.install.clone(),
+            user: permit.user.as_ref().map(|user| (user.kind, user.id.clone())),
             method: wire.http.method.to_string(),
-            path: wire.http.path.to_string(),
+            path: request.uri().to_string(),
             key: key.to_owned(),
         };
         let body = body_digest(wire.http.body_b64.as_deref().unwrap_or_default().as_bytes());

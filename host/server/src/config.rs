@@ -68,10 +68,12 @@ settings! {
     compiler_seconds = "ALGA_COMPILER_SECONDS", "processor time for compiling one component in seconds (default 45)";
     egress_allowlist = "EXT_EGRESS_ALLOWLIST", "hosts that extensions may call at all, with commas; `*`: what each install allows; empty: none (default)";
     egress_exceptions = "ALGA_EGRESS_EXCEPTIONS", "private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`, or `…=10.1.2.3` to say the name's address; with commas";
+    egress_denied = "ALGA_EGRESS_DENIED", "public addresses that no extension reaches, such as your own: `198.51.100.0/24`; with commas";
     egress_authorities = "ALGA_EGRESS_AUTHORITIES", "file with certificates (PEM) of authorities that are believed beside the public ones";
     platform_base = "ALGA_PLATFORM_BASE_URL", "URL of the product whose customers, services and invoices extensions use; without it they are unavailable";
     platform_token_file = "ALGA_PLATFORM_TOKEN_FILE", "file with the credential that the product knows this platform by";
     ui_proxy_base = "UI_PROXY_BASE_URL", "URL of the product's routes for alga:ui-proxy (default: ALGA_PLATFORM_BASE_URL)";
+    ui_proxy_token_file = "ALGA_UI_PROXY_TOKEN_FILE", "file with the credential for such routes; the one of ALGA_PLATFORM_TOKEN_FILE is never sent there";
     ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "time for a call of such a route in milliseconds (default 5000)";
     pool = "ALGA_POOL", "components that may run at the same time (default 256)";
 }
@@ -126,6 +128,8 @@ pub struct EgressSettings {
     pub allowlist: String,
     /// Places with private addresses, with commas.
     pub exceptions: String,
+    /// Blocks of public addresses, with commas.
+    pub denied: String,
     /// A PEM file.
     pub authorities: Option<PathBuf>,
 }
@@ -135,10 +139,12 @@ pub struct EgressSettings {
 pub struct PlatformSettings {
     /// Its URL.
     pub base: Option<String>,
-    /// File with our credential.
+    /// File with our credential for its internal API.
     pub token_file: Option<PathBuf>,
     /// The URL of its routes, if it is another one.
     pub ui_proxy_base: Option<String>,
+    /// File with our credential for them.
+    pub ui_proxy_token_file: Option<PathBuf>,
     /// Time for a route.
     pub ui_proxy_timeout: Duration,
 }
@@ -272,12 +278,14 @@ impl Config {
                     .text("egress_exceptions")
                     .map(|(_, text)| text)
                     .unwrap_or_default(),
+                denied: sources.text("egress_denied").map(|(_, text)| text).unwrap_or_default(),
                 authorities: sources.text("egress_authorities").map(|(_, path)| path.into()),
             },
             platform: PlatformSettings {
                 base: sources.text("platform_base").map(|(_, text)| text),
                 token_file: sources.text("platform_token_file").map(|(_, path)| path.into()),
                 ui_proxy_base: sources.text("ui_proxy_base").map(|(_, text)| text),
+                ui_proxy_token_file: sources.text("ui_proxy_token_file").map(|(_, path)| path.into()),
                 ui_proxy_timeout: Duration::from_millis(sources.parse("ui_proxy_timeout_ms")?.unwrap_or(5_000)),
             },
             pool: sources.parse("pool")?.unwrap_or(256),

@@ -1,7 +1,7 @@
 //! What capabilities have around them, made of the configuration: the way out, the product, secrets, records.
 
 use crate::adapters::{SealedSecrets, StoredRecords};
-use crate::config::{EgressSettings, PlatformSettings};
+use crate::config::EgressSettings;
 use crate::{Config, StartError};
 use alga_capabilities::{MetricRegistry, Platform, Surroundings};
 use alga_egress::{Destination, Egress, EgressParts, OperatorPolicy, SystemResolver};
@@ -13,6 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// Time for a call of the product's internal API.
+const INTERNAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything that is outside, for one process.
 pub(crate) fn surroundings(
@@ -30,25 +33,31 @@ pub(crate) fn surroundings(
         .transpose()?
         .unwrap_or_default();
     let platform = &config.platform;
-    let whole = platform
-        .base
-        .as_deref()
-        .map(|base| product(platform, base, Duration::from_secs(30), &authorities));
-    let ui_proxy = platform.ui_proxy_base.as_deref().or(platform.base.as_deref());
-    let ui_proxy = ui_proxy.map(|base| product(platform, base, platform.ui_proxy_timeout, &authorities));
+    let internal = platform.base.as_deref().map(|base| Product {
+        base,
+        token_file: platform.token_file.as_deref(),
+        timeout: INTERNAL_TIMEOUT,
+    });
+    let routes = platform.ui_proxy_base.as_deref().or(platform.base.as_deref());
+    let routes = routes.map(|base| Product {
+        base,
+        token_file: platform.ui_proxy_token_file.as_deref(),
+        timeout: platform.ui_proxy_timeout,
+    });
     Ok(Surroundings {
         records: Arc::new(StoredRecords::new(database.clone())),
         cursor_key,
-        egress: Arc::new(way_out(&config.egress, authorities)?),
+        egress: Arc::new(way_out(&config.egress, authorities.clone())?),
         secrets: Arc::new(SealedSecrets::new(database.clone(), Arc::clone(sealer))),
-        platform: whole.transpose()?,
-        ui_proxy: ui_proxy.transpose()?,
+        platform: internal.map(|place| product(&place, &authorities)).transpose()?,
+        ui_proxy: routes.map(|place| product(&place, &authorities)).transpose()?,
         metrics: Arc::clone(metrics),
     })
 }
 
 fn way_out(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result<Egress, StartError> {
-    let operator = OperatorPolicy::parse(&settings.allowlist, &settings.exceptions).map_err(StartError::Egress)?;
+    let operator = OperatorPolicy::parse(&settings.allowlist, &settings.exceptions, &settings.denied);
+    let operator = operator.map_err(StartError::Egress)?;
     let parts = EgressParts {
         operator,
         resolver: Arc::new(SystemResolver::default()),
@@ -57,13 +66,16 @@ fn way_out(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result<Egres
     Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))
 }
 
-/// The product has a way of its own: only to its place, at whatever address that is.
-fn product(
-    settings: &PlatformSettings,
-    base: &str,
+/// One side of the product. Each has its credential: a route that an extension names never carries the one of the internal API.
+struct Product<'a> {
+    base: &'a str,
+    token_file: Option<&'a Path>,
     timeout: Duration,
-    authorities: &[Vec<u8>],
-) -> Result<Platform, StartError> {
+}
+
+/// The product has a way of its own: only to its place, at whatever address that is.
+fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<Platform, StartError> {
+    let base = place.base;
     let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
     let uri = base
         .parse()
@@ -75,8 +87,9 @@ fn product(
         authorities: authorities.to_vec(),
     };
     let egress = Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))?;
-    let credential = settings.token_file.as_deref().map(credential).transpose()?;
-    Platform::new(Arc::new(egress), base, credential.as_ref(), timeout).map_err(|error| refused(error.to_string()))
+    let credential = place.token_file.map(credential).transpose()?;
+    Platform::new(Arc::new(egress), base, credential.as_ref(), place.timeout)
+        .map_err(|error| refused(error.to_string()))
 }
 
 fn credential(path: &Path) -> Result<Zeroizing<String>, StartError> {

@@ -154,7 +154,7 @@ impl SecretSource for NoSecrets {
 
 fn way_out(exceptions: &str) -> Egress {
     Egress::new(EgressParts {
-        operator: OperatorPolicy::parse("*", exceptions).unwrap(),
+        operator: OperatorPolicy::parse("*", exceptions, "").unwrap(),
         resolver: Arc::new(SystemResolver::default()),
         authorities: Vec::new(),
     })

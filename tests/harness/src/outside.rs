@@ -14,8 +14,10 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What the product knows the platform by.
+/// What the product's internal API knows the platform by.
 const CREDENTIAL: &str = "product-credential";
+/// What its routes do.
+const ROUTES_CREDENTIAL: &str = "routes-credential";
 
 /// The server; it ends with this.
 pub struct Outside {
@@ -55,6 +57,7 @@ impl Outside {
         let port = listener.local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("credential"), CREDENTIAL).unwrap();
+        std::fs::write(folder.path().join("routes-credential"), ROUTES_CREDENTIAL).unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             port,
@@ -90,6 +93,10 @@ impl Outside {
             (
                 "platform_token_file",
                 self.folder.path().join("credential").display().to_string(),
+            ),
+            (
+                "ui_proxy_token_file",
+                self.folder.path().join("routes-credential").display().to_string(),
             ),
         ]
         .map(|(key, value)| (key.to_owned(), value))
@@ -176,7 +183,9 @@ async fn known_platform(request: Request, next: axum::middleware::Next) -> Respo
         .headers()
         .get("x-runner-auth")
         .map(axum::http::HeaderValue::as_bytes);
-    if said != Some(CREDENTIAL.as_bytes()) {
+    let is_internal = request.uri().path().starts_with("/api/internal/");
+    let expected = if is_internal { CREDENTIAL } else { ROUTES_CREDENTIAL };
+    if said != Some(expected.as_bytes()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     next.run(request).await

@@ -17,6 +17,8 @@ const INSTALLS: u64 = 2_000;
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Bytes of a scrape. What is beyond is left out, and a line says so.
 const SCRAPE_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one install in it, so that no install takes the room of others.
+const INSTALL_BYTES: usize = 256 * 1024;
 
 /// Counts what extensions measure.
 pub struct MetricRegistry {
@@ -92,16 +94,18 @@ impl MetricRegistry {
         let mut is_cut = false;
         for (_, series) in &self.installs {
             let series = series.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut own_bytes = 0;
             for (key, value) in &series.values {
-                if bytes > SCRAPE_BYTES {
+                if bytes + own_bytes > SCRAPE_BYTES || own_bytes > INSTALL_BYTES {
                     is_cut = true;
                     break;
                 }
                 let lines = by_metric.entry(key.metric.clone()).or_default();
                 let before = lines.len();
                 value.write(lines, &key.metric, &labels_of(&series.owner, key));
-                bytes += lines.len() - before;
+                own_bytes += lines.len() - before;
             }
+            bytes += own_bytes;
         }
         let mut text: String = by_metric.into_values().collect();
         writeln!(text, "alga_metrics_are_cut {}", u8::from(is_cut)).ok();
@@ -200,7 +204,7 @@ fn escaped(value: &str) -> String {
             '\\' => text.push_str("\\\\"),
             '"' => text.push_str("\\\""),
             '\n' => text.push_str("\\n"),
-            other if other.is_control() => text.push('\u{fffd}'),
+            other if other.is_control() => text.push('?'),
             other => text.push(other),
         }
     }

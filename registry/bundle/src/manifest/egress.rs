@@ -7,13 +7,12 @@ use std::fmt;
 use std::str::FromStr;
 
 /// `[http://]host[:port]`; the host's first label may be `*`, which stands for exactly one label. Names only: whoever means an address means
-/// a machine inside.
+/// a machine inside. And not `*` of a [public suffix](https://publicsuffix.org), like `*.co.uk`: that is everybody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct EgressPattern(String);
 
-const RULE: &str =
-    "a host is written like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`, in lower case";
+const RULE: &str = "a host is written like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`, in lower case, and `*` is not of a suffix that everybody has names under";
 
 impl EgressPattern {
     /// The pattern as it was written.
@@ -63,7 +62,9 @@ impl FromStr for EgressPattern {
             text.parse::<u16>()
                 .is_ok_and(|port| port > 0 && port.to_string() == text)
         };
+        let is_everybody = host.starts_with("*.") && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix == name);
         let fits = host.len() <= 253
+            && !is_everybody
             && labels >= 2
             && !is_address
             && name.split('.').all(is_label)
@@ -136,6 +137,9 @@ mod tests {
             "API.example.com",
             "a.*.com",
             "**.a.com",
+            "*.co.uk",
+            "*.github.io",
+            "http://*.com.au:8080",
             "a.b:",
             "a.b:0",
             "a.b:65536",

@@ -182,8 +182,20 @@ pub struct ProxyRoute {
     pub name: String,
     /// Its method.
     pub method: Method,
-    /// Its path at the product; a segment `:name` takes a parameter.
+    /// Its path at the product; a segment `:name` takes a parameter, but for the first two.
     pub path: String,
+}
+
+impl ProxyRoute {
+    /// Whether it is one that extensions may have: what it is called by is written in it, and it is not of the product's internal API, which
+    /// answers the platform only.
+    #[must_use]
+    pub fn is_of_the_product(&self) -> bool {
+        let mut segments = self.path.split('/').skip(1);
+        let (first, second) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+        let is_internal = first.eq_ignore_ascii_case("api") && second.eq_ignore_ascii_case("internal");
+        !first.is_empty() && !first.starts_with(':') && !second.starts_with(':') && !is_internal
+    }
 }
 
 /// A topic that the extension listens to.

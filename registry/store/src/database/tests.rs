@@ -47,7 +47,7 @@ async fn rows_of_an_older_program_survive_every_migration_and_it_can_go_on_besid
         for statement in [
             "INSERT INTO extension_version (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, status, published_at_ms) \
              SELECT 'v2', extension_id, '1.0.1', content_hash, manifest, capability_proof, signing_key, status, published_at_ms FROM extension_version WHERE id = 'v'",
-            "UPDATE tenant_extension_install SET status = 'disabled' WHERE id = 'i'",
+            "UPDATE tenant_extension_install SET status = 'disabled' WHERE tenant_id = 'acme' AND id = 'i'",
             "INSERT INTO tenant_extension_install (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) VALUES ('j', 'other', 'e', 'v2', 'enabled', '[]', 1, 1)",
         ] {
             sqlx::query(statement).execute(&old).await.unwrap();

@@ -4,7 +4,7 @@
 use alga::prelude::*;
 use alga_test_guests::wasi::http::types::{Fields, OutgoingRequest};
 
-/// The imported function as it is below the bindings: pointers and lengths.
+// The imported function as it is below the bindings: pointers and lengths.
 #[link(wasm_import_module = "alga:log/logger@1.0.0")]
 unsafe extern "C" {
     #[link_name = "emit"]

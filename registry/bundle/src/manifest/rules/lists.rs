@@ -125,11 +125,11 @@ fn check_config_defaults(manifest: &Manifest, problems: &mut Problems) {
 
 fn check_routes(manifest: &Manifest, problems: &mut Problems) {
     for (index, route) in manifest.ui_proxy.iter().enumerate() {
-        if !path_is_a_route(&route.path) || route.path == "/" {
+        if !path_is_a_route(&route.path) || !route.is_of_the_product() {
             problems.add(
                 format!("$.uiProxy[{index}].path"),
                 format!("`{}` is not a route of the product", route.path.escape_default()),
-                "write it like `/api/tickets/:id`",
+                "write it like `/api/tickets/:id`: two segments in full first, and none below `/api/internal`",
             );
         }
     }

@@ -1,0 +1,47 @@
+//! Why a component is not ready, and what callers hear of it.
+
+use alga_engine::CompileError;
+use alga_errors::{Code, Problem, chain};
+
+/// Why a component is not ready.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum LoadFailure {
+    #[error("there is no release with this content hash")]
+    Unknown,
+    #[error("the store did not answer: {0}")]
+    Unavailable(String),
+    #[error("the stored release is not what it should be: {0}")]
+    Rejected(String),
+    #[error("{0}")]
+    Revoked(String),
+    #[error("it imports what was not granted: {0}")]
+    Denied(String),
+    #[error("ours: {0}")]
+    Internal(String),
+}
+
+pub(super) fn not_made(error: &CompileError) -> LoadFailure {
+    match error {
+        CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
+        CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(error).to_string()),
+    }
+}
+
+pub(super) fn problem(failure: &LoadFailure) -> Problem {
+    let cause = failure.to_string();
+    let problem = match failure {
+        LoadFailure::Unknown => Problem::new(Code::ExtensionNotAvailable, "there is no such extension version"),
+        LoadFailure::Unavailable(_) => {
+            Problem::new(Code::BundleUnavailable, "the store of extensions does not answer").retry_after_seconds(5)
+        }
+        LoadFailure::Rejected(_) => Problem::new(Code::BundleRejected, "the stored extension failed its verification"),
+        LoadFailure::Revoked(_) => Problem::new(Code::VersionRevoked, "this extension was revoked"),
+        LoadFailure::Denied(missing) => Problem::new(
+            Code::CapabilityDenied,
+            format!("the extension needs what this install was not granted: {missing}"),
+        )
+        .with_hint("grant it to the install: `alga install … --grant <capability>`"),
+        LoadFailure::Internal(_) => return Problem::internal(cause),
+    };
+    problem.caused_by(cause)
+}

@@ -1,0 +1,129 @@
+//! An origin and a guest that together want to hold connections, or to put one request into another.
+
+use crate::world::{Script, egress, full, get, install, listen, send_as, soon};
+use alga_egress::{Patience, Refused, Traffic};
+use bytes::Bytes;
+use http::Request;
+use http_body::{Body, Frame, SizeHint};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A body that comes in parts, without saying how many.
+struct Parts(VecDeque<&'static str>);
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let part = self.0.pop_front();
+        Poll::Ready(part.map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes())))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_longer_than_it_said_carries_no_second_request() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let ended = Arc::new(Notify::new());
+    let (kept, told) = (Arc::clone(&seen), Arc::clone(&ended));
+    let (port, _) = listen(move |mut stream| {
+        let (kept, told) = (Arc::clone(&kept), Arc::clone(&told));
+        async move {
+            let mut bytes = Vec::new();
+            while !bytes.ends_with(b"abc") && stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await.ok();
+            stream.read_to_end(&mut bytes).await.ok();
+            kept.lock().unwrap().extend(bytes);
+            told.notify_one();
+        }
+    })
+    .await;
+    let exceptions = format!("api.example.com:{port}=127.0.0.1");
+    let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![]);
+    let pattern = format!("http://api.example.com:{port}");
+    let request = Request::post(&pattern)
+        .header("content-length", "3")
+        .body(Parts(["abc", "GET /smuggled HTTP/1.1\r\n\r\n"].into()))
+        .unwrap();
+    let traffic = Traffic::default();
+    // Whether the rest breaks the connection or is never read is the protocol's business.
+    send_as(&egress, install("acme"), &[&pattern], request, soon(), &traffic)
+        .await
+        .ok();
+    ended.notified().await;
+    let seen = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
+    assert!(seen.ends_with("abc") && !seen.contains("smuggled"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_go_on_is_left_though_nobody_waits_for_it() {
+    let ended = Arc::new(Notify::new());
+    let told = Arc::clone(&ended);
+    let (port, _) = listen(move |mut stream| {
+        let told = Arc::clone(&told);
+        async move {
+            let mut bytes = [0; 1024];
+            while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
+            told.notify_one();
+        }
+    })
+    .await;
+    let exceptions = format!("api.example.com:{port}=127.0.0.1");
+    let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![]);
+    let pattern = format!("https://api.example.com:{port}");
+    let patience = Patience::until((Instant::now() + Duration::from_millis(50)).into_std());
+    let traffic = Traffic::default();
+    let refused = send_as(&egress, install("acme"), &[&pattern], get(&pattern), patience, &traffic).await;
+    assert!(matches!(refused.err(), Some(Refused::AnswerTimeout)));
+    // The guest is gone; the connection goes, too.
+    ended.notified().await;
+}
+
+#[tokio::test]
+async fn an_install_has_at_most_64_requests_whose_bodies_are_not_over_and_another_has_its_own() {
+    // An origin that answers early and reads no more: the request's body keeps its place, though its answer is over.
+    let (port, _) = listen(|mut stream| async move {
+        let mut head = [0; 1024];
+        assert!(stream.read(&mut head).await.is_ok());
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .ok();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let exceptions = format!("api.example.com:{port}=127.0.0.1");
+    let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![]);
+    let pattern = format!("http://api.example.com:{port}");
+    let mut refused = 0;
+    for _ in 0..120 {
+        let large = Request::post(&pattern).body(full(vec![0; 9 * 1024 * 1024])).unwrap();
+        let answer = send_as(
+            &egress,
+            install("acme"),
+            &[&pattern],
+            large,
+            soon(),
+            &Traffic::default(),
+        )
+        .await;
+        refused += usize::from(matches!(answer.err(), Some(Refused::TooMany(_))));
+    }
+    assert_eq!(refused, 120 - 64);
+    let traffic = Traffic::default();
+    let other = send_as(&egress, install("other"), &[&pattern], get(&pattern), soon(), &traffic).await;
+    assert!(other.is_ok());
+}
