@@ -123,6 +123,25 @@ async fn bodies_and_requests_without_end_are_errors_of_the_guest() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_a_host_inside_gets_a_guest_out() {
+    let reaching = Reaching::new(&[]).await;
+    let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
+    let before = reaching.outside.requests().len();
+    let answer = reaching.world.execute(&request.on("GET", "/spellings")).await;
+    let told = json_of(&answer);
+    let told = told.as_array().unwrap();
+    assert_eq!(told.len(), 78);
+    for attempt in told {
+        let error = attempt[1].as_str().unwrap_or_default();
+        assert!(
+            error.starts_with("403 denied") || error.starts_with("400 bad_request"),
+            "{attempt}"
+        );
+    }
+    assert_eq!(reaching.outside.requests().len(), before);
+}
+
+#[tokio::test]
 async fn lists_calls_and_headers_without_end_end_the_guest_and_nobody_else() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
@@ -227,4 +246,25 @@ async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
         json!({ "user_id": "u", "additional_fields": { "a": "x".repeat(20_000) } }),
     );
     assert_eq!(world.execute(&large).await.code(), "bad_request");
+}
+
+#[tokio::test]
+async fn a_guest_sees_what_its_execution_was_started_by() {
+    let world = World::new().await;
+    let request = world.with_guest("context_works", &[]).await;
+    for (context, expected) in [
+        (json!({}), "Trigger::Http"),
+        (
+            json!({ "trigger": "schedule", "schedule_id": "s-1" }),
+            "Trigger::Schedule(\"s-1\")",
+        ),
+        (json!({ "trigger": "event", "event_id": "e-1" }), "Trigger::Event(\"e-1\")"),
+    ] {
+        let mut request = request.clone();
+        for (name, value) in context.as_object().unwrap() {
+            request.body["context"][name] = value.clone();
+        }
+        let seen = json_of(&world.execute(&request).await);
+        assert_eq!(seen["trigger"], expected);
+    }
 }

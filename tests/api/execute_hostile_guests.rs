@@ -1,6 +1,6 @@
 //! Guests that do their worst. Each gets its code within its limits; the process lives on; the next request works.
 
-use alga_harness::{Answer, World};
+use alga_harness::{Answer, ExecuteRequest, Release, World};
 
 async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> Answer {
     let world = World::new().await;
@@ -209,4 +209,55 @@ async fn one_install_cannot_take_every_place() {
         codes.iter().any(|code| code == "rate_limited") && codes.iter().any(|code| code == "deadline_exceeded"),
         "{codes:?}"
     );
+}
+
+/// A handler in WebAssembly text, for what no language compiles to.
+fn handler(module: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (import "wasi:http/types@0.2.12" (instance $types
+                (export "incoming-request" (type (sub resource)))
+                (export "response-outparam" (type (sub resource)))))
+            (alias export $types "incoming-request" (type $request))
+            (alias export $types "response-outparam" (type $out))
+            (core module $module {module})
+            (core instance $instance (instantiate $module))
+            (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+                (canon lift (core func $instance "handle")))
+            (instance $handler (export "handle" (func $handle)))
+            (export "wasi:http/incoming-handler@0.2.12" (instance $handler)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+async fn with_module(world: &World, name: &str, module: &str) -> ExecuteRequest {
+    let manifest = Release::manifest(&format!("com.example.{name}"), "1.0.0", &[]);
+    let release = Release::new(world.key(), &manifest, &handler(module));
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await;
+    assert!(install.status.is_success(), "{}", install.text());
+    world.request_for(&install.json())
+}
+
+#[tokio::test]
+async fn a_guest_that_grows_its_tables_without_end_is_told_that_they_do_not_grow() {
+    let world = World::new().await;
+    // Ends with `unreachable` once growing is refused, and loops until its deadline if it never is.
+    let grown = "(func (export \"handle\") (param i32 i32)
+        (loop $more (br_if $more (i32.ne (table.grow (ref.null func) (i32.const STEP)) (i32.const -1)))) unreachable)";
+    for (name, step) in [("by-one", "1"), ("by-many", "1000"), ("by-all", "-1")] {
+        let module = format!("(table 1 funcref) {}", grown.replace("STEP", step));
+        let request = with_module(&world, name, &module).await.within_ms(10_000);
+        is(&world.execute(&request).await, 502, "memory_limit");
+    }
+    // What is allowed fills all that is allowed, and the next execution has it anew.
+    let filled = "(table 1 funcref) (func (export \"handle\") (param i32 i32)
+        (drop (table.grow (ref.func 0) (i32.const 19999))) (table.fill (i32.const 0) (ref.null func) (table.size)) unreachable)
+        (elem declare func 0)";
+    let request = with_module(&world, "filled", filled).await;
+    for _ in 0..3 {
+        is(&world.execute(&request).await, 502, "guest_trapped");
+    }
+    let good = world.with_guest("answers_ok", &[]).await;
+    assert_eq!(world.execute(&good).await.guest_body(), "ok");
 }

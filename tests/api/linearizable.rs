@@ -179,3 +179,39 @@ async fn what_many_clients_see_of_one_key_has_an_order() {
     assert!(wrote > 10, "{wrote} writes prove nothing");
     check(&history);
 }
+
+#[tokio::test]
+async fn of_64_namespaces_that_are_made_at_once_32_are() {
+    let world = World::new().await;
+    let limits = RecordLimits {
+        namespaces: 32,
+        keys: 5_120,
+        namespace_bytes: 1 << 28,
+    };
+    let records = Records::new(world.platform().database().clone(), limits);
+    let puts: Vec<_> = (0..64)
+        .map(|number| {
+            let records = records.clone();
+            tokio::spawn(async move {
+                let (tenant, install) = ("acme".parse().unwrap(), "i-1".parse().unwrap());
+                let write = RecordWrite {
+                    key: "k".into(),
+                    value: b"v".to_vec(),
+                    metadata: Vec::new(),
+                    if_revision: None,
+                    ttl_seconds: None,
+                };
+                records.put(&tenant, &install, &format!("n{number}"), &write).await
+            })
+        })
+        .collect();
+    let mut made = 0;
+    for put in puts {
+        match put.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(RecordError::Full(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(made, 32);
+}

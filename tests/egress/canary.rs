@@ -167,7 +167,7 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
     assert_eq!(script.questions.load(Ordering::SeqCst) + refused, 200);
     // The 200 take less than a second; a machine that takes ten for them hears 20 more.
     assert!((160..=180).contains(&refused), "{refused}");
-    // A name that was asked for is no message any more.
+    // A name that was asked for may be asked for again, so that connections can be made.
     for _ in 0..50 {
         let again = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
         assert!(matches!(again.err(), Some(Refused::Address { .. })));

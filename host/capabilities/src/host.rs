@@ -51,7 +51,8 @@ impl Host {
     /// The data for one execution.
     #[must_use]
     pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services) -> Self {
-        let (journal, traffic) = (Journal::default(), Traffic::default());
+        let journal = services.log.journal(&permit.identity.install);
+        let traffic = Traffic::default();
         let beginning = Beginning {
             permit,
             release,

@@ -2,7 +2,11 @@
 //! here, kept in the store, and handed out with the outcome, so that a guest that writes without end costs what one that writes a little
 //! costs.
 
+use crate::pace::Pace;
+use alga_bundle::InstallId;
+use governor::Quota;
 use serde::Serialize;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Records of one execution. wit/deps/alga-log promises these limits.
@@ -13,6 +17,9 @@ const RECORD_BYTES: usize = 8 * 1024;
 const EXECUTION_BYTES: usize = 256 * 1024;
 /// Fields of one record.
 const FIELDS: usize = 32;
+
+/// Records of one install in a second, after a burst of twice as many. wit/deps/alga-log promises it.
+const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_999);
 
 /// How much a record matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,13 +61,28 @@ pub struct LogRecord {
     pub is_cut: bool,
 }
 
-/// The execution has used up what it may write.
+/// Why a record was counted and not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) enum NotKept {
+    /// The execution has used up what it may write.
+    Full,
+    /// The install writes faster than it may: a log is a shared disk.
+    TooFast,
+}
+
+/// How fast installs may write.
+pub(crate) fn pace() -> Pace {
+    let burst = RECORDS_PER_SECOND.saturating_add(RECORDS_PER_SECOND.get());
+    Pace::new(Quota::per_second(RECORDS_PER_SECOND).allow_burst(burst))
+}
 
 /// What one execution has written; shared by everything that writes for it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Journal(Arc<Mutex<Kept>>);
+#[derive(Clone)]
+pub(crate) struct Journal {
+    kept: Arc<Mutex<Kept>>,
+    install: InstallId,
+    pace: Pace,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -70,19 +92,41 @@ struct Kept {
 }
 
 impl Journal {
-    /// Writes a record, cutting what is too long. `fields` tells how many there are before it is walked.
+    pub(crate) fn new(install: InstallId, pace: Pace) -> Self {
+        Self {
+            kept: Arc::default(),
+            install,
+            pace,
+        }
+    }
+
+    /// Writes a record of the guest, cutting what is too long. `fields` tells how many there are before it is walked.
     pub(crate) fn write<'a>(
         &self,
         source: Source,
         level: Level,
         message: &str,
         fields: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<(), Full> {
+    ) -> Result<(), NotKept> {
+        if !self.pace.allows(&self.install) {
+            self.kept().dropped += 1;
+            return Err(NotKept::TooFast);
+        }
+        self.put(source, level, message, fields)
+    }
+
+    fn put<'a>(
+        &self,
+        source: Source,
+        level: Level,
+        message: &str,
+        fields: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), NotKept> {
         let mut kept = self.kept();
         let left = EXECUTION_BYTES.saturating_sub(kept.bytes);
         if kept.records.len() >= RECORDS || left == 0 {
             kept.dropped += 1;
-            return Err(Full);
+            return Err(NotKept::Full);
         }
         let mut room = Room {
             bytes: RECORD_BYTES.min(left),
@@ -108,12 +152,7 @@ impl Journal {
 
     /// Tells the author something, if there is room.
     pub(crate) fn tell(&self, level: Level, message: &str) {
-        self.write(Source::Host, level, message, std::iter::empty()).ok();
-    }
-
-    /// Counts a record that was not kept.
-    pub(crate) fn drop_one(&self) {
-        self.kept().dropped += 1;
+        self.put(Source::Host, level, message, std::iter::empty()).ok();
     }
 
     /// The records and the number of those that were not kept.
@@ -124,7 +163,7 @@ impl Journal {
 
     /// Nothing under this lock can leave a record half written: what a panic left is as good as before.
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,9 +189,32 @@ impl Room {
 mod tests {
     use super::*;
 
+    fn journal(install: &str, pace: &Pace) -> Journal {
+        Journal::new(install.parse().unwrap(), pace.clone())
+    }
+
+    #[test]
+    fn an_install_that_writes_in_every_execution_is_slowed_down_and_its_neighbour_is_not() {
+        let pace = pace();
+        let mut too_fast = 0;
+        for _ in 0..100 {
+            let flood = journal("i-1", &pace);
+            for source in [Source::Log, Source::Stdout].into_iter().cycle().take(100) {
+                let written = flood.write(source, Level::Info, "", std::iter::empty());
+                too_fast += usize::from(written == Err(NotKept::TooFast));
+            }
+        }
+        assert!(too_fast > 0);
+        let neighbour = journal("i-2", &pace);
+        assert_eq!(
+            neighbour.write(Source::Log, Level::Info, "", std::iter::empty()),
+            Ok(())
+        );
+    }
+
     #[test]
     fn a_long_record_is_cut_at_a_character_and_says_so() {
-        let journal = Journal::default();
+        let journal = journal("i-1", &pace());
         let message = "é".repeat(RECORD_BYTES);
         journal
             .write(Source::Log, Level::Info, &message, std::iter::empty())
@@ -164,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_million_records_cost_no_more_than_the_budget() {
-        let journal = Journal::default();
+        let journal = journal("i-1", &pace());
         let message = "x".repeat(2_000);
         for _ in 0..1_000_000 {
             journal

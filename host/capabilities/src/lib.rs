@@ -26,6 +26,7 @@ mod invoicing;
 mod journal;
 mod log;
 mod metrics;
+mod pace;
 mod permit;
 mod platform;
 mod psa;

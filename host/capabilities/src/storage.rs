@@ -1,6 +1,7 @@
 //! `alga:storage`: keys and values of an install. This file checks what a guest says against the promises of
 //! `wit/deps/alga-storage/storage.wit`; a [`Backend`] keeps the records and counts them.
 
+use crate::pace::Pace;
 use crate::{Beginning, Host, Release, Surroundings};
 use alga_bundle::Capability;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
 pub(crate) struct Service {
     backend: Arc<dyn Backend>,
     cursor_key: [u8; 32],
+    writes: Pace,
 }
 
 impl Service {
@@ -39,6 +41,7 @@ impl Service {
         Self {
             backend: Arc::clone(&surroundings.records),
             cursor_key: surroundings.cursor_key,
+            writes: limits::write_pace(),
         }
     }
 }
@@ -60,6 +63,16 @@ impl State {
             release: Arc::clone(beginning.release),
             service: service.clone(),
         }
+    }
+
+    /// One more write of the install: every one of them is a turn at a store that all share.
+    fn turn(&self) -> Result<(), kv::Error> {
+        let is_allowed = self.service.writes.allows(&self.scope.install);
+        let rule =
+            "an install writes at most 200 times in a second, after 2000 at once; `put-many` writes 20 at a time";
+        is_allowed
+            .then_some(())
+            .ok_or_else(|| kv::Error::QuotaExceeded(rule.to_owned()))
     }
 
     /// A write that keeps every promise that can be checked without the store.
@@ -110,6 +123,7 @@ impl kv::Host for State {
     ) -> Result<u64, kv::Error> {
         limits::check_namespace(&namespace)?;
         let request = self.checked(&namespace, key, value, options)?;
+        self.turn()?;
         Ok(self.service.backend.put(&self.scope, &namespace, request).await?)
     }
 
@@ -133,6 +147,7 @@ impl kv::Host for State {
         limits::check_different(items.iter().map(|item| item.key.as_str()))?;
         let checked = |item: kv::Item| self.checked(&namespace, item.key, item.value, item.options);
         let requests = items.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
+        self.turn()?;
         Ok(self.service.backend.put_many(&self.scope, &namespace, requests).await?)
     }
 
@@ -150,6 +165,7 @@ impl kv::Host for State {
     async fn delete(&mut self, namespace: String, key: String, if_revision: Option<u64>) -> Result<bool, kv::Error> {
         limits::check_namespace(&namespace)?;
         limits::check_key(&key)?;
+        self.turn()?;
         Ok(self
             .service
             .backend

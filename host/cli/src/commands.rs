@@ -8,6 +8,7 @@ mod inspect;
 mod install;
 mod installs;
 mod keygen;
+mod log;
 mod new;
 mod pack;
 mod publish;

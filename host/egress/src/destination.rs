@@ -103,11 +103,18 @@ fn explicit_port(authority: &Authority) -> Result<Option<u16>, Refused> {
 
 fn name(host: &str) -> Result<String, Refused> {
     match Host::parse(host) {
+        Ok(Host::Domain(name)) if !has_labels(&name) => Err(Refused::Target("the host is not a name")),
         Ok(Host::Domain(name)) if name.ends_with('.') => Err(Refused::Target("the host ends with a dot")),
         Ok(Host::Domain(name)) => Ok(name),
         Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(Refused::Target("the host is an address, not a name")),
         Err(_) => Err(Refused::Target("the host is not a name")),
     }
+}
+
+/// RFC 1035, 2.3.4: labels of 1 to 63 bytes, 253 in all. A dot at the end is refused by itself.
+fn has_labels(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
 #[cfg(test)]
@@ -167,6 +174,10 @@ mod tests {
             "https://a b/",
             "https://[fe80::1%25eth0]/",
             "/relative",
+            "https://a..b/",
+            "https://.a.b/",
+            &format!("https://{}.b/", "a".repeat(64)),
+            &format!("https://{}a/", "a.".repeat(127)),
             "a.b:443",
         ] {
             assert_eq!(read(text), None, "{text}");

@@ -29,6 +29,8 @@ const ADDRESSES: usize = 32;
 const TRIES: usize = 4;
 /// New names in a minute, of one install: a name under a wildcard is a message to whoever answers for it.
 const NAMES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+/// Questions in a minute, of one install, names that it asked for before included: in which order it asks is a message, too.
+const QUESTIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 /// New names at once.
 const NAMES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// How long a name is not new any more after it was asked for.
@@ -54,6 +56,7 @@ pub(crate) struct Dial {
 struct Names {
     known: Cache<String, ()>,
     new: DefaultDirectRateLimiter,
+    all: DefaultDirectRateLimiter,
     questions: Semaphore,
 }
 
@@ -63,6 +66,7 @@ impl Names {
         Self {
             known: Cache::builder().max_capacity(NAMES).time_to_live(NAME_MEMORY).build(),
             new: DefaultDirectRateLimiter::direct(quota),
+            all: DefaultDirectRateLimiter::direct(Quota::per_minute(QUESTIONS_PER_MINUTE)),
             questions: Semaphore::new(QUESTIONS_AT_ONCE),
         }
     }
@@ -75,6 +79,8 @@ impl Names {
                 .map_err(|_| Refused::TooMany("an install asks for at most 120 new names in a minute"))?;
             self.known.insert(name.to_owned(), ());
         }
+        let too_many = |_| Refused::TooMany("an install asks for at most 600 names in a minute");
+        self.all.check().map_err(too_many)?;
         let place = self.questions.acquire().await;
         place.map_err(|_| Refused::Unresolved)
     }
@@ -130,6 +136,7 @@ impl Dial {
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Refused> {
         let pinned = self.operator.pinned(host, port);
         if !pinned.is_empty() {
+            tracing::info!(target: "alga::egress", host, port, addresses = ?pinned, "an address is reached by the operator's exception");
             return Ok(pinned);
         }
         // 2.

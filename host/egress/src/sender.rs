@@ -13,6 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
@@ -137,7 +138,11 @@ impl Egress {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let callers = Cache::builder().max_capacity(CALLERS).time_to_idle(IDLE_CALLER).build();
+        let callers = Cache::builder()
+            .max_capacity(CALLERS)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(IDLE_CALLER)
+            .build();
         Ok(Self {
             operator: Arc::new(parts.operator),
             resolver: parts.resolver,

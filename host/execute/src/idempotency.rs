@@ -55,7 +55,7 @@ fn weigh(key: &IdempotencyKey, kept: &Kept) -> usize {
         let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
         headers + response.body.len()
     });
-    key.path.len() + answer + ENTRY_BYTES
+    key.method.len() + key.path.len() + key.key.len() + answer + ENTRY_BYTES
 }
 
 /// An outcome that is not kept, handed to those who waited for it.

@@ -8,6 +8,7 @@
 //! | `loader` | bytes to something that can be instantiated, verified on the way |
 //! | `invoke` | a fresh store, one call, a bounded response |
 //! | `idempotency` | one execution for one key |
+//! | `records` | what is kept of an execution for its author |
 //! | `service` | the order in which all of this happens |
 
 mod admission;
@@ -16,6 +17,7 @@ mod idempotency;
 mod invoke;
 pub mod limits;
 mod loader;
+mod records;
 mod router;
 mod service;
 mod wire;
@@ -24,6 +26,7 @@ pub use admission::AdmissionLimits;
 pub use invoke::GuestResponse;
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderParts, SourceError, SourceFuture, StoredRelease};
+pub use records::{ExecutionRecord, ExecutionRecords};
 pub use router::router;
 pub use service::{ExecuteService, ExecuteServiceParts};
 pub use wire::{OneOrMany, Usage, WireContext, WireError, WireHttp, WireLimits, WireReply, WireRequest, WireUser};

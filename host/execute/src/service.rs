@@ -2,6 +2,7 @@ use crate::admission::{Admission, Counters};
 use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS, body_digest};
 use crate::invoke::invoke;
+use crate::records::{Account, ExecutionRecords};
 use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
 use alga_auth::{Remembered, ServiceGrant, TokenError, TokenVerifier};
 use alga_bundle::{Digest, EgressPattern, RequestId};
@@ -32,6 +33,8 @@ pub struct ExecuteServiceParts {
     pub tokens: TokenVerifier,
     /// Time and memory.
     pub defaults: ExecutionDefaults,
+    /// Keeps what executions write.
+    pub records: Arc<dyn ExecutionRecords>,
     /// Executions at the same time.
     pub admission: AdmissionLimits,
 }
@@ -212,12 +215,14 @@ impl ExecuteService {
         counters: &Counters,
         started: Instant,
     ) -> Outcome {
-        let mut usage = Usage::default();
+        let mut account = Account::default();
         let result = self
-            .run_accounted(permit, content_hash, request, counters, &mut usage)
+            .run_accounted(permit, content_hash, request, counters, &mut account)
             .await;
-        usage.duration_us = microseconds(started.elapsed());
-        record(permit, content_hash, &result, &usage);
+        account.usage.duration_us = microseconds(started.elapsed());
+        let usage = account.usage;
+        tell(permit, content_hash, &result, &usage);
+        account.close(&self.parts.records, &permit.identity, content_hash, &result);
         Outcome { result, usage }
     }
 
@@ -227,7 +232,7 @@ impl ExecuteService {
         content_hash: Digest,
         request: Request<Full<Bytes>>,
         counters: &Counters,
-        usage: &mut Usage,
+        account: &mut Account,
     ) -> Result<GuestResponse, Problem> {
         // 1.
         let mut admitted = self.admission.admit(counters)?;
@@ -255,13 +260,16 @@ impl ExecuteService {
         }
         // 4.
         let accounting = invocation.accounting;
+        publish_log(permit, &accounting);
+        let usage = &mut account.usage;
         usage.cold = cold;
         usage.cpu_us = microseconds(invocation.cpu);
         usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
         usage.host_calls = accounting.host_calls;
         usage.egress_bytes = accounting.egress_bytes;
         usage.ingress_bytes = accounting.ingress_bytes;
-        publish_log(permit, &accounting);
+        account.has_run = true;
+        (account.log, account.log_dropped) = (accounting.log, accounting.log_dropped);
         invocation.result
     }
 }
@@ -270,8 +278,8 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The execution's record in the operator's log.
-fn record(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
+/// The execution in the operator's log.
+fn tell(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
     let identity = &permit.identity;
     let (request, tenant, extension, install) = (
         &identity.request,

@@ -7,6 +7,7 @@
 //! | `platform` | all parts put together |
 //! | `adapters` | the store as the backends that lower floors ask for |
 //! | `outside` | what capabilities have around them: the way out, the product, secrets, records |
+//! | `executions` | what executions wrote, on its way into the database |
 //! | `memory` | no core file, no debugger |
 //! | `metrics` | what extensions measure, for the operator |
 //! | `revocations` | which revocation list a process starts with |
@@ -15,6 +16,7 @@
 
 mod adapters;
 mod config;
+mod executions;
 mod memory;
 mod metrics;
 mod outside;
@@ -25,6 +27,7 @@ mod serve;
 mod telemetry;
 
 pub use config::{Config, ConfigError, Setting};
+pub use executions::ExecutionLog;
 pub use memory::keep_memory_private;
 pub use platform::{Platform, StartError};
 pub use secrets::{SecretError, Secrets};

@@ -1,5 +1,6 @@
-//! `GET /metrics`: what extensions measure, for whoever has the operator's token. Series name tenants, so they are nobody else's.
+//! `GET /metrics`: what extensions measure, and how much of what they wrote was lost, for whoever has the operator's token. Series name tenants, so they are nobody else's.
 
+use crate::executions::ExecutionLog;
 use alga_auth::AdministratorToken;
 use alga_capabilities::MetricRegistry;
 use axum::Router;
@@ -16,13 +17,22 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 
 struct Scraped {
     metrics: Arc<MetricRegistry>,
+    executions: Arc<ExecutionLog>,
     administrator: AdministratorToken,
 }
 
-pub(crate) fn router(metrics: Arc<MetricRegistry>, administrator: AdministratorToken) -> Router {
+pub(crate) fn router(
+    metrics: Arc<MetricRegistry>,
+    executions: Arc<ExecutionLog>,
+    administrator: AdministratorToken,
+) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
-        .with_state(Arc::new(Scraped { metrics, administrator }))
+        .with_state(Arc::new(Scraped {
+            metrics,
+            executions,
+            administrator,
+        }))
 }
 
 async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Response {
@@ -42,9 +52,7 @@ async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Resp
         )
             .into_response();
     }
-    (
-        [(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)],
-        scraped.metrics.render(),
-    )
-        .into_response()
+    let lost = scraped.executions.lost();
+    let text = format!("{}alga_execution_records_lost_total {lost}\n", scraped.metrics.render());
+    ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], text).into_response()
 }

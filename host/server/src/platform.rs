@@ -1,4 +1,5 @@
 use crate::adapters::{StoredReleases, limited_records};
+use crate::executions::ExecutionLog;
 use crate::revocations::{self, Restored};
 use crate::{Config, SecretError, Secrets};
 use crate::{metrics, outside};
@@ -42,6 +43,7 @@ pub struct Platform {
     trust: Arc<TrustPolicy>,
     revocation_file: RevocationFile,
     installs: Installs,
+    executions: Arc<ExecutionLog>,
 }
 
 /// Why the platform did not start.
@@ -101,6 +103,7 @@ struct Shared {
     engine: Engine,
     factory: ComponentFactory,
     metrics: Arc<MetricRegistry>,
+    executions: Arc<ExecutionLog>,
 }
 
 impl Platform {
@@ -116,7 +119,8 @@ impl Platform {
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
         let registry = registry(&shared, installs.clone());
         let administrator = AdministratorToken::new(&shared.secrets.administrator);
-        let metrics = metrics::router(Arc::clone(&shared.metrics), administrator);
+        let executions = Arc::clone(&shared.executions);
+        let metrics = metrics::router(Arc::clone(&shared.metrics), Arc::clone(&executions), administrator);
         let Shared {
             database,
             blobs,
@@ -136,6 +140,7 @@ impl Platform {
             trust,
             revocation_file,
             installs,
+            executions,
         })
     }
 
@@ -143,6 +148,12 @@ impl Platform {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// What executions wrote, on its way into the database.
+    #[must_use]
+    pub fn executions(&self) -> &ExecutionLog {
+        &self.executions
     }
 
     /// What releases are judged by.
@@ -187,6 +198,10 @@ impl Platform {
                 Ok(namespaces) => tracing::info!(namespaces, "swept expired records"),
                 Err(error) => tracing::warn!(error = %chain(&error), "could not sweep expired records"),
             }
+            match self.database.sweep_executions().await {
+                Ok(executions) => tracing::info!(executions, "swept old records of executions"),
+                Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
+            }
             let staging = self.staging.clone();
             let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
             match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
@@ -198,6 +213,7 @@ impl Platform {
 
     /// Ends connections to the database, finishing what is under way.
     pub async fn close(&self) {
+        self.executions.flush().await;
         self.database.close().await;
     }
 }
@@ -249,6 +265,7 @@ impl Shared {
         .restore()
         .await?;
         Ok(Self {
+            executions: ExecutionLog::start(database.clone()),
             trust,
             revocation_file,
             database,
@@ -326,6 +343,7 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         services: Services::new(&surroundings),
         tokens,
         defaults: ExecutionDefaults::default(),
+        records: Arc::clone(&shared.executions) as _,
         admission,
     })))
 }

@@ -1,6 +1,7 @@
 //! One file for each resource.
 
 pub(crate) mod audit;
+pub(crate) mod executions;
 pub(crate) mod garbage;
 pub(crate) mod installs;
 pub(crate) mod lifecycle;

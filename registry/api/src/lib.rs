@@ -11,6 +11,7 @@
 //! | `POST /v1/registry/tenants/{tenant}/installs` | installs a version with grants and configuration |
 //! | `GET /v1/registry/tenants/{tenant}/installs` | lists installs |
 //! | `GET …/installs/{install}` | shows one |
+//! | `GET …/installs/{install}/executions` | what its executions wrote, and why they failed |
 //! | `POST …/installs/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
 //! | `PUT …/installs/{install}/terms` | replaces configuration, hosts and limits |
 //! | `PUT`, `DELETE …/installs/{install}/secrets/{secret}` | seals a secret, forgets one; none is ever shown |

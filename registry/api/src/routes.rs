@@ -1,7 +1,7 @@
 //! Every route with its description, a group for each resource.
 
 use crate::controllers::{
-    audit, garbage, installs, lifecycle, publish, revocations, secrets, states, uploads, versions,
+    audit, executions, garbage, installs, lifecycle, publish, revocations, secrets, states, uploads, versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
 use crate::page::PageQuery;
@@ -142,6 +142,17 @@ fn installing(api: Api) -> Api {
             .answers::<Install>(200)
             .answers_nothing(304),
         get(lifecycle::show),
+    )
+    .with(
+        Operation::new(
+            "get",
+            format!("{}/executions", one()),
+            "Lists executions that wrote something or failed, newest first",
+        )
+        .query::<PageQuery>()
+        .answers::<executions::Executions>(200)
+        .answers_nothing(304),
+        get(executions::list),
     )
     .with(
         Operation::new(

@@ -80,6 +80,10 @@ id!(
     InstallId, "an install id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
 id!(
+    /// An entry of the execution log. Later ones are greater.
+    ExecutionId, "an execution id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
+);
+id!(
     /// One request, from the client's side to the log.
     RequestId, "a request id", 64, "A-Z a-z 0-9 . _ -", b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
@@ -87,6 +91,8 @@ id!(
 text_schema!(TenantId, "^[a-z0-9._-]{1,128}$");
 text_schema!(ExtensionId, "^[a-z0-9._-]{1,128}$");
 text_schema!(VersionId, "^[a-z0-9._-]{1,128}$");
+text_schema!(ExecutionId, "^[a-z0-9._-]{1,128}$");
+text_schema!(RequestId, "^[A-Za-z0-9._-]{1,64}$");
 text_schema!(InstallId, "^[a-z0-9._-]{1,128}$");
 
 impl RequestId {

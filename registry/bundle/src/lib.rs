@@ -25,7 +25,7 @@ pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};
 pub use diff::CapabilityDiff;
 pub use digest::{Digest, DigestError};
-pub use id::{ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
+pub use id::{ExecutionId, ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
 pub use manifest::{
     Api, ConfigField, ConfigType, ConfigValue, EgressPattern, Endpoint, EndpointAccess, EventSubscription,
     ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 /// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
 /// new programs work side by side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -17,10 +17,11 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "claims", include_str!("../migrations/0005_claims.sql")),
     (6, "install terms", include_str!("../migrations/0006_install_terms.sql")),
     (7, "sweeping", include_str!("../migrations/0007_sweeping.sql")),
+    (8, "execution log", include_str!("../migrations/0008_execution_log.sql")),
 ];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 3] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         100_001,
         "row-level security",
@@ -35,6 +36,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 3] = [
         100_003,
         "row-level security of secrets",
         include_str!("../migrations/postgres/100003_secrets_row_level_security.sql"),
+    ),
+    (
+        100_004,
+        "row-level security of the execution log",
+        include_str!("../migrations/postgres/100004_execution_log_row_level_security.sql"),
     ),
 ];
 
@@ -149,6 +155,21 @@ impl Database {
             Kind::Sqlite => Ok(Reader::Connection(self.pool.acquire().await?)),
             Kind::Postgres => Ok(Reader::Transaction(self.begin_as(tenant).await?)),
         }
+    }
+
+    /// Waits until no other transaction that waited for this name is under way. On SQLite there is one writer anyhow.
+    pub(crate) async fn wait_for_turn(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        name: &str,
+    ) -> Result<(), StoreError> {
+        if self.kind == Kind::Postgres {
+            sqlx::query("SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)")
+                .bind(name)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Every tenant that has an install: for the operator's own work across tenants, one after the other.

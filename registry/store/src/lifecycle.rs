@@ -132,6 +132,7 @@ impl Database {
         for statement in [
             "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
+            "DELETE FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2",
         ] {

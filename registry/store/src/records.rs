@@ -173,7 +173,13 @@ impl Records {
         writes: &[RecordWrite],
     ) -> Result<Vec<u64>, RecordError> {
         let place = Place::new(tenant, install, namespace);
-        let mut writing = Writing::begin(self.database.begin_as(tenant).await?, place, &self.limits).await?;
+        let mut writing = Writing::begin(
+            &self.database,
+            self.database.begin_as(tenant).await?,
+            place,
+            &self.limits,
+        )
+        .await?;
         let mut revisions = Vec::with_capacity(writes.len());
         for write in writes {
             revisions.push(writing.put(write).await?);

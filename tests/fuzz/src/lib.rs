@@ -2,6 +2,7 @@
 //! `cargo xtask soak fuzz`.
 
 mod driver;
+mod egress;
 mod targets;
 
 pub use driver::run;

@@ -1,3 +1,4 @@
+use crate::egress;
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
 use alga_capabilities::known;
 use alga_engine::MachineCodeCache;
@@ -79,6 +80,11 @@ pub const TARGETS: &[Target] = &[
         name: "execute_request",
         seeds: requests,
         run: execute_request,
+    },
+    Target {
+        name: "egress_url",
+        seeds: egress::seeds,
+        run: egress::egress_url,
     },
     Target {
         name: "machine_code_record",

@@ -2,6 +2,7 @@
 
 use crate::Identity;
 use alga_bundle::{InstallId, Metric, MetricType};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -53,7 +54,10 @@ struct Histogram {
 impl Default for MetricRegistry {
     fn default() -> Self {
         Self {
-            installs: Cache::new(INSTALLS),
+            installs: Cache::builder()
+                .max_capacity(INSTALLS)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The limits that `wit/deps/alga-storage/storage.wit` promises.
 
 use super::kv::Error;
+use crate::pace::Pace;
+use governor::Quota;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 /// Characters of a namespace.
@@ -19,6 +22,9 @@ pub const KEYS: u64 = 5_120;
 pub const NAMESPACE_BYTES: u64 = 256 * 1024 * 1024;
 /// Seconds that a record with a time to live may live.
 pub const TTL_SECONDS: RangeInclusive<u32> = 60..=30 * 24 * 60 * 60;
+/// Writes of an install in a second, and at once: a batch is one. SQLite does some thousand of them for everybody.
+const WRITES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
+const WRITES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_999);
 /// Items of a batch.
 const BATCH_ITEMS: usize = 20;
 /// Bytes of a batch: keys, values and metadata.
@@ -27,6 +33,11 @@ const BATCH_BYTES: usize = 512 * 1024;
 const LIST_DEFAULT: u32 = 25;
 /// Records of a page at the most.
 const LIST_MAXIMUM: u32 = 100;
+
+/// How fast installs may write.
+pub(super) fn write_pace() -> Pace {
+    Pace::new(Quota::per_second(WRITES_PER_SECOND).allow_burst(WRITES_AT_ONCE))
+}
 
 fn check(fits: bool, rule: &str) -> Result<(), Error> {
     if fits {

@@ -27,6 +27,14 @@ enum Action {
         /// Its name, registry id or install id
         extension: String,
     },
+    /// Show what its executions wrote, and why they failed; newest first
+    Log {
+        /// Its name, registry id or install id
+        extension: String,
+        /// How many executions
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+    },
     /// Put another version in; one that can do something new waits for consent
     Upgrade {
         /// NAME@VERSION
@@ -116,6 +124,7 @@ fn request(action: &Action) -> Outcome<(&'static str, String, Vec<u8>)> {
     Ok(match action {
         Action::List => ("GET", String::new(), Vec::new()),
         Action::Show { extension } => ("GET", format!("/{extension}"), Vec::new()),
+        Action::Log { extension, limit } => ("GET", format!("/{extension}/executions?limit={limit}"), Vec::new()),
         Action::Upgrade {
             extension,
             allow_downgrade,
@@ -169,6 +178,9 @@ fn shown(answer: &Value) -> String {
     }
     if let Some(installs) = answer.get("installs").and_then(Value::as_array) {
         return installs.iter().map(line).collect::<Vec<_>>().join("\n");
+    }
+    if let Some(executions) = answer.get("executions").and_then(Value::as_array) {
+        return executions.iter().map(super::log::shown).collect::<Vec<_>>().join("\n");
     }
     let Some(diff) = answer.get("diff") else {
         return line(answer);

@@ -76,12 +76,20 @@ pub(crate) async fn upgrade(
         installable(&parts, &install, &request.version).await?,
     );
     not_older(&to.version, &from.version, request.allow_downgrade)?;
-    let diff = CapabilityDiff::between(
+    let mut diff = CapabilityDiff::between(
         (&from.manifest, &from.capability_proof),
         (&to.manifest, &to.capability_proof),
     );
+    // What was optional and is needed now may never have been granted.
+    let needed = to
+        .manifest
+        .capabilities
+        .iter()
+        .filter(|name| !install.grants.contains(*name));
+    diff.capabilities.extend(needed.map(ToString::to_string));
     let (outcome, status) = if diff.is_empty() {
         let grants = kept(&install, &to);
+        compile_granted(&parts, verify_stored(&parts, &to).await?, &grants).await?;
         let egress = kept_egress(&install, &to);
         parts
             .database

@@ -83,7 +83,7 @@ fn released_migrations_are_the_ones_that_were_released() {
 }
 
 /// The first 16 digits of the SHA-256 of each.
-const RELEASED: [(i64, &str); 11] = [
+const RELEASED: [(i64, &str); 13] = [
     (1, "98b1eb4ff331233b"),
     (2, "f225cfff3efd17b1"),
     (3, "a8358399609255d7"),
@@ -91,8 +91,10 @@ const RELEASED: [(i64, &str); 11] = [
     (5, "4a929df66be64f09"),
     (6, "4bc60a15995fb08a"),
     (7, "c3993edcfa131622"),
+    (8, "dc09157b9270914b"),
     (100_001, "97b55d94c2082c28"),
     (100_002, "586c4a95acf151cf"),
     (100_003, "9ee82091d26ef4aa"),
+    (100_004, "2378ce3e24ee2c84"),
     (200_001, "5437c01f71efc9ac"),
 ];

@@ -1,14 +1,16 @@
 //! The statements of a write, under the lock of its namespace.
 
 use super::{RecordError, RecordLimits, RecordWrite, StoredRecord};
-use crate::StoreError;
 use crate::database::now_ms;
+use crate::{Database, StoreError};
 use alga_bundle::{InstallId, TenantId};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 /// Expiry of a record that stays.
 pub(super) const NEVER_MS: i64 = i64::MAX;
+/// The namespace, which no guest can name, whose floor is that of all that are forgotten.
+const FORGOTTEN: &str = "";
 /// How long a deleted record's row remembers its revision.
 const TOMBSTONE_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -67,6 +69,7 @@ pub(super) struct Writing<'a> {
 impl<'a> Writing<'a> {
     /// Locks the namespace, making it if it is new and there is room for one more.
     pub(super) async fn begin(
+        database: &Database,
         mut transaction: Transaction<'static, Any>,
         place: Place<'a>,
         limits: &RecordLimits,
@@ -83,8 +86,9 @@ impl<'a> Writing<'a> {
         .fetch_one(&mut *transaction)
         .await?;
         let mut writing = Self::locked(transaction, place, &row)?;
-        // A namespace without keys may be new: only then are namespaces counted.
+        // A namespace without keys is new: only then are namespaces counted, by one writer of the install after the other.
         if writing.keys == 0 {
+            database.wait_for_turn(&mut writing.transaction, place.install).await?;
             writing.check_namespaces(limits).await?;
         }
         writing.sweep_if_due().await?;
@@ -125,15 +129,18 @@ impl<'a> Writing<'a> {
 
     async fn check_namespaces(&mut self, limits: &RecordLimits) -> Result<(), RecordError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) AS namespaces FROM ext_storage_usage \
-             WHERE tenant_id = $1 AND install_id = $2 AND namespace <> $3 AND key_count > 0",
+            "SELECT COALESCE(SUM(CASE WHEN key_count > 0 AND namespace <> $3 THEN 1 ELSE 0 END), 0) AS namespaces, \
+             COALESCE(MAX(CASE WHEN namespace = $4 THEN revision_floor ELSE 0 END), 0) AS forgotten_floor \
+             FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
         )
         .bind(self.place.tenant)
         .bind(self.place.install)
         .bind(self.place.namespace)
+        .bind(FORGOTTEN)
         .fetch_one(&mut *self.transaction)
         .await?;
         let others: i64 = row.try_get("namespaces")?;
+        self.revision_floor = self.revision_floor.max(row.try_get("forgotten_floor")?);
         if u64::try_from(others).unwrap_or_default() >= limits.namespaces {
             return Err(RecordError::Full("the install has as many namespaces as it may have"));
         }
@@ -199,10 +206,36 @@ impl<'a> Writing<'a> {
         if self.bytes > bytes && number(self.bytes) > limits.namespace_bytes {
             return Err(RecordError::Full("the namespace has as many bytes as it may have"));
         }
-        if self.before != (self.keys, self.bytes, self.revision_floor, self.next_expiry_ms) {
+        if self.keys == 0 {
+            self.forget_namespace().await?;
+        } else if self.before != (self.keys, self.bytes, self.revision_floor, self.next_expiry_ms) {
             self.write_usage().await?;
         }
         Ok(self.transaction.commit().await?)
+    }
+
+    /// A namespace without keys leaves nothing but its revisions, which are not used again: else new names without end would be rows without end.
+    async fn forget_namespace(&mut self) -> Result<(), RecordError> {
+        sqlx::query("DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3")
+            .bind(self.place.tenant)
+            .bind(self.place.install)
+            .bind(self.place.namespace)
+            .execute(&mut *self.transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO ext_storage_usage (tenant_id, install_id, namespace, key_count, size_bytes, revision_floor, next_expiry_ms) \
+             VALUES ($1, $2, $3, 0, 0, $4, $5) ON CONFLICT (tenant_id, install_id, namespace) DO UPDATE SET \
+             revision_floor = CASE WHEN excluded.revision_floor > ext_storage_usage.revision_floor THEN excluded.revision_floor \
+             ELSE ext_storage_usage.revision_floor END",
+        )
+        .bind(self.place.tenant)
+        .bind(self.place.install)
+        .bind(FORGOTTEN)
+        .bind(self.revision_floor)
+        .bind(NEVER_MS)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
     }
 
     async fn write_usage(&mut self) -> Result<(), RecordError> {

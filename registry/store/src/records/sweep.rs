@@ -71,21 +71,30 @@ impl Writing<'_> {
 }
 
 impl Records {
-    /// Sweeps every namespace in which something is due; how many there were.
+    /// Sweeps every namespace in which something is due; how many there were. One that fails keeps no other waiting.
     ///
     /// # Errors
-    /// When the database does not answer; the next round goes on.
+    /// The last failure, after everything was tried; the next round tries it again.
     pub async fn sweep(&self) -> Result<u64, RecordError> {
-        let mut swept = 0;
+        let (mut swept, mut failure) = (0, None);
         for tenant in self.database.tenants().await? {
-            for (install, namespace) in self.due(&tenant).await? {
-                let place = Place::new(&tenant, &install, &namespace);
-                let transaction = self.database.begin_as(&tenant).await?;
-                if let Some(mut writing) = Writing::begin_present(transaction, place).await? {
-                    writing.sweep_if_due().await?;
-                    writing.commit(&self.limits).await?;
-                    swept += 1;
-                }
+            match self.sweep_tenant(&tenant).await {
+                Ok(namespaces) => swept += namespaces,
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(swept), Err)
+    }
+
+    pub(super) async fn sweep_tenant(&self, tenant: &TenantId) -> Result<u64, RecordError> {
+        let mut swept = 0;
+        for (install, namespace) in self.due(tenant).await? {
+            let place = Place::new(tenant, &install, &namespace);
+            let transaction = self.database.begin_as(tenant).await?;
+            if let Some(mut writing) = Writing::begin_present(transaction, place).await? {
+                writing.sweep_if_due().await?;
+                writing.commit(&self.limits).await?;
+                swept += 1;
             }
         }
         Ok(swept)

@@ -276,3 +276,34 @@ async fn a_delete_where_nothing_was_ever_written_leaves_nothing() {
     world.put("n2", "a", b"x", None).await.unwrap();
     world.put("n3", "a", b"x", None).await.unwrap();
 }
+
+#[tokio::test]
+async fn namespaces_that_come_and_go_leave_no_rows_and_no_revision_is_used_again() {
+    let world = world().await;
+    let brief = RecordWrite {
+        key: "k".into(),
+        value: b"1".to_vec(),
+        metadata: Vec::new(),
+        if_revision: None,
+        ttl_seconds: Some(0),
+    };
+    let mut highest = 0;
+    for round in 0..20 {
+        let namespace = format!("n{}", round % 7);
+        let put = world
+            .records
+            .put(&world.tenant, &world.install, &namespace, &brief)
+            .await;
+        let revision = put.unwrap();
+        assert!(revision > highest, "{revision} after {highest} in round {round}");
+        highest = revision;
+        world.records.sweep_tenant(&world.tenant).await.unwrap();
+    }
+    let rows = sqlx::query("SELECT namespace FROM ext_storage_usage WHERE tenant_id = $1")
+        .bind(world.tenant.as_str())
+        .fetch_all(&world.records.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(world.put("n", "k", b"1", Some(0)).await.unwrap(), highest + 1);
+}

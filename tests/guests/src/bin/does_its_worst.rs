@@ -30,6 +30,7 @@ fn handle(request: Request) -> Result<Response> {
         "/headers" => headers(),
         "/requests" => return requests(),
         "/endless" => return endless(),
+        "/spellings" => return spellings(),
         _ => {}
     }
     Ok(Response::text("still here"))
@@ -78,7 +79,9 @@ fn requests() -> Result<Response> {
     let many = (0..101).fold(http::Client::new().get(&origin), |request, number| {
         request.header(&format!("x-{number}"), "1")
     });
-    let large = http::Client::new().post(&format!("{origin}/echo")).body(vec![b'a'; 11 * 1024 * 1024]);
+    let large = http::Client::new()
+        .post(&format!("{origin}/echo"))
+        .body(vec![b'a'; 11 * 1024 * 1024]);
     let mut told: Vec<String> = [many.send(), large.send()]
         .into_iter()
         .map(|sent| sent.err().map_or_else(|| "sent".to_owned(), |error| error.to_string()))
@@ -102,4 +105,61 @@ fn endless() -> Result<Response> {
     };
     drop(OutgoingRequest::new(Fields::new()));
     Response::json(&serde_json::json!({ "bytes": bytes, "error": error }))
+}
+
+/// Every spelling of a machine inside that somebody has got through with once, with the port of the origin.
+fn spellings() -> Result<Response> {
+    let origin = context::config("greeting").unwrap_or_default();
+    let port = origin.rsplit(':').next().unwrap_or_default();
+    let hosts = [
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "017700000001",
+        "0",
+        "0.0.0.0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[0:0:0:0:0:ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1%25eth0]",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "api.example.com.",
+        "API.EXAMPLE.COM.",
+        "api.example.com.evil.com",
+        "evilapi.example.com",
+        "api.example.com@127.0.0.1",
+        "127.0.0.1#api.example.com",
+        "api.example.com%00.evil.com",
+        "api.example.com\\@127.0.0.1",
+        "\u{2460}\u{2461}\u{2466}.0.0.1",
+        "\u{ff11}27.0.0.1",
+        "127\u{3002}0\u{3002}0\u{3002}1",
+        "api.example.c\u{043e}m",
+        "",
+        " ",
+        "api.example.com ",
+        "169.254.169.254",
+        "metadata.google.internal",
+        "kubernetes.default.svc",
+    ];
+    let told = |url: String| {
+        let error = http::Client::new().get(&url).send().err();
+        serde_json::json!([url, error.map(|error| error.to_string())])
+    };
+    let told: Vec<_> = hosts
+        .iter()
+        .flat_map(|host| [format!("http://{host}:{port}/"), format!("https://{host}:{port}/")])
+        .map(told)
+        .collect();
+    Response::json(&told)
 }

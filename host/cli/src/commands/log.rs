@@ -1,0 +1,77 @@
+//! What an execution wrote, for a terminal. It is text of a stranger: nothing in it may move the cursor or look like a line of ours.
+
+use serde_json::Value;
+
+/// One execution: a line about it, then one for each record.
+pub(super) fn shown(execution: &Value) -> String {
+    let text = |pointer: &str| execution.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let number = |pointer: &str| execution.pointer(pointer).and_then(Value::as_i64);
+    let came = number("/status").map_or_else(|| text("/code").to_owned(), |status| status.to_string());
+    let milliseconds = number("/duration_us").unwrap_or_default() / 1000;
+    let at = number("/ended_at_ms").and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+    let at = at.map(|at| at.to_string()).unwrap_or_default();
+    let mut lines = vec![format!("{at} {} {came} in {milliseconds} ms", text("/request_id"))];
+    let records = execution.pointer("/log").and_then(Value::as_array);
+    lines.extend(records.into_iter().flatten().map(record));
+    match number("/log_dropped") {
+        None | Some(0) => {}
+        Some(dropped) => lines.push(format!("  … and {dropped} more that were not kept")),
+    }
+    lines.join("\n")
+}
+
+fn record(record: &Value) -> String {
+    let text = |pointer: &str| plain(record.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+    let fields = record.pointer("/fields").and_then(Value::as_array);
+    let fields = fields.into_iter().flatten().map(|field| {
+        let part = |index: usize| plain(field.get(index).and_then(Value::as_str).unwrap_or_default());
+        format!(" {}={}", part(0), part(1))
+    });
+    let cut = if record.pointer("/is_cut") == Some(&Value::Bool(true)) {
+        " …"
+    } else {
+        ""
+    };
+    let place = match text("/source").as_str() {
+        "log" => String::new(),
+        other => format!(" ({other})"),
+    };
+    format!(
+        "  {}{place} {}{}{cut}",
+        text("/level"),
+        text("/message"),
+        fields.collect::<String>()
+    )
+}
+
+/// Control characters as escapes; what a terminal takes for a direction of writing, too.
+fn plain(text: &str) -> String {
+    let is_plain = |character: char| {
+        !character.is_control()
+            && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .flat_map(|character| {
+            let escaped = (!is_plain(character)).then(|| character.escape_default());
+            let kept = is_plain(character).then_some(character);
+            escaped.into_iter().flatten().chain(kept)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_record_is_one_line_whatever_is_in_it() {
+        let execution = json!({
+            "request_id": "r-1", "status": 200, "ended_at_ms": 0, "duration_us": 2500, "log_dropped": 3,
+            "log": [{ "source": "log", "level": "info", "message": "a\n\u{1b}[2Jb", "fields": [["k", "v\r"]], "is_cut": true },
+                    { "source": "stdout", "level": "info", "message": "\u{202e}hello", "fields": [], "is_cut": false }],
+        });
+        let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  info a\\n\\u{1b}[2Jb k=v\\r …\n  info (stdout) \\u{202e}hello\n  … and 3 more that were not kept";
+        assert_eq!(shown(&execution), expected);
+    }
+}

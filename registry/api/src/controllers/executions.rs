@@ -1,0 +1,38 @@
+use super::lifecycle::find;
+use crate::RegistryParts;
+use crate::failure::Failure;
+use crate::page::PageQuery;
+use alga_bundle::ExecutionId;
+use alga_store::ExecutionRow;
+use axum::Json;
+use axum::extract::{Path, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A page of executions that wrote something or failed, newest first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Executions {
+    executions: Vec<ExecutionRow>,
+    /// Pass it as `after` for the next page; none after the last.
+    next: Option<ExecutionId>,
+}
+
+pub(crate) async fn list(
+    State(parts): State<Arc<RegistryParts>>,
+    Path((tenant, install)): Path<(String, String)>,
+    page: PageQuery,
+) -> Result<Json<Executions>, Failure> {
+    let (after, limit) = (page.id::<ExecutionId>()?, page.limit()?);
+    let install = find(&parts, &tenant, &install).await?;
+    let executions = parts
+        .database
+        .executions(&install.tenant_id, &install.id, after.as_ref(), limit)
+        .await?;
+    let is_full = u32::try_from(executions.len()).is_ok_and(|count| count == limit);
+    let next = executions
+        .last()
+        .filter(|_| is_full)
+        .map(|execution| execution.id.clone());
+    Ok(Json(Executions { executions, next }))
+}

@@ -1,0 +1,291 @@
+use crate::database::now_ms;
+use crate::{Database, StoreError};
+use alga_bundle::{Digest, ExecutionId, InstallId, RequestId, TenantId, VersionId};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
+use std::collections::BTreeSet;
+
+/// Entries of one install.
+const ENTRIES: i64 = 1_000;
+/// Bytes of one install's entries.
+const ENTRIES_BYTES: i64 = 16 * 1024 * 1024;
+/// How long an entry is kept.
+const LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Bytes of an entry beside its log.
+const ENTRY_BYTES: i64 = 512;
+/// Ids are digits, small letters and hyphens.
+const AFTER_EVERY_ID: &str = "~";
+
+/// An execution that wrote something or failed.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct ExecutionRow {
+    /// Its place in the log.
+    pub id: ExecutionId,
+    /// Whose.
+    pub install_id: InstallId,
+    /// The request that it answered; what a client was told to ask for.
+    pub request_id: RequestId,
+    /// The version that ran, if that was said.
+    pub version_id: Option<VersionId>,
+    /// The bundle that ran.
+    pub content_hash: Digest,
+    /// When it was over, in milliseconds since 1970.
+    pub ended_at_ms: i64,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// The extension's answer; none when there was none.
+    pub status: Option<i64>,
+    /// Why there was none.
+    pub code: Option<String>,
+    /// What was written: `[{source, level, message, fields, is_cut}]`. Text of a stranger.
+    pub log: Value,
+    /// What was written and not kept.
+    pub log_dropped: i64,
+}
+
+impl Database {
+    /// Keeps executions of installs that one tenant still has, and forgets the oldest of an install that has too many.
+    ///
+    /// # Errors
+    /// When the database does not answer; then none is kept.
+    pub async fn keep_executions(&self, tenant: &TenantId, rows: &[ExecutionRow]) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(tenant).await?;
+        for row in rows {
+            insert(&mut transaction, tenant, row).await?;
+        }
+        let installs: BTreeSet<&InstallId> = rows.iter().map(|row| &row.install_id).collect();
+        for install in installs {
+            forget_oldest(&mut transaction, tenant, install).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Executions of an install, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn executions(
+        &self,
+        tenant: &TenantId,
+        install: &InstallId,
+        before: Option<&ExecutionId>,
+        limit: u32,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
+        let mut reader = self.read_as(tenant).await?;
+        let rows = sqlx::query(
+            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped \
+             FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
+        )
+        .bind(tenant.as_str())
+        .bind(install.as_str())
+        .bind(before.map_or(AFTER_EVERY_ID, ExecutionId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(reader.connection())
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Forgets executions that are over for longer than they are kept; how many.
+    ///
+    /// # Errors
+    /// When the database does not answer; the next round goes on.
+    pub async fn sweep_executions(&self) -> Result<u64, StoreError> {
+        let mut swept = 0;
+        for tenant in self.tenants().await? {
+            let mut transaction = self.begin_as(&tenant).await?;
+            let result = sqlx::query("DELETE FROM extension_execution_log WHERE tenant_id = $1 AND ended_at_ms < $2")
+                .bind(tenant.as_str())
+                .bind(now_ms().saturating_sub(LIFE_MS))
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            swept += result.rows_affected();
+        }
+        Ok(swept)
+    }
+}
+
+async fn insert(
+    transaction: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    row: &ExecutionRow,
+) -> Result<(), StoreError> {
+    let log = row.log.to_string();
+    let size = ENTRY_BYTES.saturating_add(i64::try_from(log.len()).unwrap_or(i64::MAX));
+    sqlx::query(
+        "INSERT INTO extension_execution_log (id, tenant_id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, \
+         status, code, log, log_dropped, size_bytes) SELECT $1, $2, $3, $4, CAST($5 AS TEXT), $6, $7, $8, CAST($9 AS BIGINT), CAST($10 AS TEXT), $11, $12, $13 \
+         WHERE EXISTS (SELECT 1 FROM tenant_extension_install WHERE tenant_id = $2 AND id = $3)",
+    )
+    .bind(row.id.as_str())
+    .bind(tenant.as_str())
+    .bind(row.install_id.as_str())
+    .bind(row.request_id.as_str())
+    .bind(row.version_id.as_ref().map(VersionId::as_str))
+    .bind(row.content_hash.to_string())
+    .bind(row.ended_at_ms)
+    .bind(row.duration_us)
+    .bind(row.status)
+    .bind(row.code.as_deref())
+    .bind(log)
+    .bind(row.log_dropped)
+    .bind(size)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn forget_oldest(
+    transaction: &mut Transaction<'_, Any>,
+    tenant: &TenantId,
+    install: &InstallId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2 AND id IN (SELECT id FROM (\
+         SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) AS place, SUM(size_bytes) OVER (ORDER BY id DESC) AS bytes_to_here \
+         FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2) AS counted WHERE place > $3 OR bytes_to_here > $4)",
+    )
+    .bind(tenant.as_str())
+    .bind(install.as_str())
+    .bind(ENTRIES)
+    .bind(ENTRIES_BYTES)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn read(row: &AnyRow) -> Result<ExecutionRow, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let version: Option<String> = row.try_get("version_id")?;
+    Ok(ExecutionRow {
+        id: text("id")?.parse().map_err(StoreError::row)?,
+        install_id: text("install_id")?.parse().map_err(StoreError::row)?,
+        request_id: text("request_id")?.parse().map_err(StoreError::row)?,
+        version_id: version.map(|id| id.parse()).transpose().map_err(StoreError::row)?,
+        content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
+        ended_at_ms: row.try_get("ended_at_ms")?,
+        duration_us: row.try_get("duration_us")?,
+        status: row.try_get("status")?,
+        code: row.try_get("code")?,
+        log: serde_json::from_str(&text("log")?).map_err(StoreError::row)?,
+        log_dropped: row.try_get("log_dropped")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn row(number: i64, install: &str, log: Value) -> ExecutionRow {
+        ExecutionRow {
+            id: format!("{number:08}").parse().unwrap(),
+            install_id: install.parse().unwrap(),
+            request_id: RequestId::unique(),
+            version_id: Some("v-1".parse().unwrap()),
+            content_hash: Digest::of(b"bundle"),
+            ended_at_ms: now_ms(),
+            duration_us: 5,
+            status: (number % 2 == 0).then_some(200),
+            code: (number % 2 == 1).then(|| "guest_trapped".to_owned()),
+            log,
+            log_dropped: number,
+        }
+    }
+
+    async fn database() -> (Database, TenantId, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&folder.path().join("test.sqlite")).await.unwrap();
+        for statement in [
+            "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ('e', 'com.example.a', 'example', 1)",
+            "INSERT INTO extension_bundle (content_hash, size_bytes, created_at_ms) VALUES ('sha256:00', 1, 1)",
+            "INSERT INTO extension_version (id, extension_id, version, content_hash, manifest, capability_proof, signing_key, status, published_at_ms) \
+             VALUES ('v', 'e', '1.0.0', 'sha256:00', '{}', '{}', 'key', 'published', 1)",
+        ] {
+            sqlx::query(statement).execute(&database.pool).await.unwrap();
+        }
+        for (number, install) in ["i-1", "quiet", "many", "large"].iter().enumerate() {
+            let extension = format!("e-{number}");
+            for statement in [
+                "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ($1, $1, 'example', 1)",
+                "INSERT INTO tenant_extension_install (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) \
+                 VALUES ($2, 'acme', $1, 'v', 'enabled', '[]', 1, 1)",
+            ] {
+                let mut query = sqlx::query(statement).bind(&extension);
+                if statement.contains("$2") {
+                    query = query.bind(*install);
+                }
+                query.execute(&database.pool).await.unwrap();
+            }
+        }
+        (database, "acme".parse().unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_is_read_newest_first_by_its_tenant_alone() {
+        let (database, tenant, _folder) = database().await;
+        let install: InstallId = "i-1".parse().unwrap();
+        let rows = [
+            row(1, "i-1", json!([{ "message": "a\u{1}" }])),
+            row(2, "i-1", json!([])),
+        ];
+        database.keep_executions(&tenant, &rows).await.unwrap();
+        let read = database.executions(&tenant, &install, None, 10).await.unwrap();
+        assert_eq!(read, [rows[1].clone(), rows[0].clone()]);
+        let older = database
+            .executions(&tenant, &install, Some(&rows[1].id), 10)
+            .await
+            .unwrap();
+        assert_eq!(older, [rows[0].clone()]);
+        let other = "other".parse().unwrap();
+        assert_eq!(database.executions(&other, &install, None, 10).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn an_install_that_writes_without_end_keeps_its_newest_and_takes_nothing_from_others() {
+        let (database, tenant, _folder) = database().await;
+        database
+            .keep_executions(&tenant, &[row(1, "quiet", json!([]))])
+            .await
+            .unwrap();
+        let many: Vec<_> = (1..=1_200).map(|number| row(number + 10, "many", json!([]))).collect();
+        database.keep_executions(&tenant, &many).await.unwrap();
+        let large = json!([{ "message": "x".repeat(1024 * 1024) }]);
+        let large: Vec<_> = (1..=20)
+            .map(|number| row(number + 5_000, "large", large.clone()))
+            .collect();
+        database.keep_executions(&tenant, &large).await.unwrap();
+        for (install, kept, newest) in [
+            ("quiet", 1, "00000001"),
+            ("many", 1_000, "00001210"),
+            ("large", 15, "00005020"),
+        ] {
+            let read = database
+                .executions(&tenant, &install.parse().unwrap(), None, 2_000)
+                .await
+                .unwrap();
+            assert_eq!((read.len(), read[0].id.as_str()), (kept, newest), "{install}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_older_than_a_week_is_swept() {
+        let (database, tenant, _folder) = database().await;
+        let old = ExecutionRow {
+            ended_at_ms: now_ms() - LIFE_MS - 1,
+            ..row(1, "i-1", json!([]))
+        };
+        database
+            .keep_executions(&tenant, &[old, row(2, "i-1", json!([]))])
+            .await
+            .unwrap();
+        assert_eq!(database.sweep_executions().await.unwrap(), 1);
+        let read = database
+            .executions(&tenant, &"i-1".parse().unwrap(), None, 10)
+            .await
+            .unwrap();
+        assert_eq!(read.len(), 1);
+    }
+}
