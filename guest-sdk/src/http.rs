@@ -72,6 +72,7 @@ impl Client {
             body: Vec::new(),
             timeout: self.timeout,
             attachments: Vec::new(),
+            secrets: Vec::new(),
             failure: None,
         }
     }
@@ -115,6 +116,7 @@ pub struct RequestBuilder {
     body: Vec<u8>,
     timeout: Option<Duration>,
     attachments: Vec<Attachment>,
+    secrets: Vec<String>,
     failure: Option<Error>,
 }
 
@@ -168,6 +170,7 @@ impl RequestBuilder {
 
     /// `authorization: Bearer <secret>`; the host writes the secret.
     pub fn bearer_secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret.name().to_owned());
         self.attachments
             .push(Box::new(move |request| secret.attach_bearer(request)));
         self
@@ -176,6 +179,7 @@ impl RequestBuilder {
     /// `authorization: Basic …` with this user and the secret as password; the host writes the secret.
     pub fn basic_secret(mut self, user: &str, secret: Secret) -> Self {
         let user = user.to_owned();
+        self.secrets.push(secret.name().to_owned());
         self.attachments
             .push(Box::new(move |request| secret.attach_basic(request, &user)));
         self
@@ -184,6 +188,7 @@ impl RequestBuilder {
     /// A header whose value is the secret; the host writes it.
     pub fn header_secret(mut self, name: &str, secret: Secret) -> Self {
         let name = name.to_owned();
+        self.secrets.push(secret.name().to_owned());
         self.attachments
             .push(Box::new(move |request| secret.attach_header(request, &name)));
         self
@@ -198,7 +203,8 @@ impl RequestBuilder {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let target = Target::of(&self.url, &self.query)?;
+        let mut target = Target::of(&self.url, &self.query)?;
+        target.secrets = self.secrets;
         let refused = |error: &wasi::ErrorCode| failed(error, &target);
         let headers =
             wasi::Fields::from_list(&self.headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
@@ -252,6 +258,8 @@ struct Target {
     scheme: wasi::Scheme,
     authority: String,
     path_with_query: String,
+    /// Names of the secrets that the request carries.
+    secrets: Vec<String>,
 }
 
 impl Target {
@@ -279,6 +287,7 @@ impl Target {
             scheme,
             authority: authority.to_owned(),
             path_with_query,
+            secrets: Vec::new(),
         })
     }
 
@@ -294,10 +303,7 @@ impl Target {
 fn failed(error: &wasi::ErrorCode, target: &Target) -> Error {
     let line = target.line();
     match error {
-        wasi::ErrorCode::HttpRequestDenied => Error::Denied(format!(
-            "the request to {line} was not sent; declare it in manifest.json: \"capabilities\": [\"cap:http.fetch\"] and \"egress\": [\"{line}\"], and have the \
-             tenant and the operator allow it; the execution's log says which of them does not"
-        )),
+        wasi::ErrorCode::HttpRequestDenied => Error::Denied(denied(&line, &target.secrets)),
         wasi::ErrorCode::DestinationIpProhibited => Error::Denied(format!(
             "{line} is not in the public internet; only the operator can make an exception"
         )),
@@ -309,6 +315,18 @@ fn failed(error: &wasi::ErrorCode, target: &Target) -> Error {
         }
         other => Error::Unavailable(format!("{line} did not answer: {other:?}")),
     }
+}
+
+/// Whose line is missing; the standard's error has no text that could say which of them.
+fn denied(line: &str, secrets: &[String]) -> String {
+    let bound: String = secrets
+        .iter()
+        .map(|name| format!(" and {{ \"name\": \"{name}\", \"hosts\": [\"{line}\"] }} in \"secrets\""))
+        .collect();
+    format!(
+        "the request to {line} was not sent; declare it in manifest.json: \"capabilities\": [\"cap:http.fetch\"] and \"egress\": [\"{line}\"]{bound}, and have the \
+         tenant and the operator allow it; the execution's log says which of them does not"
+    )
 }
 
 /// An answer whose head is there.

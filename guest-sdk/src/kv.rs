@@ -138,6 +138,14 @@ impl<'a> Namespace<'a> {
         Ok(kv::delete(self.name, key, None)?)
     }
 
+    /// Deletes a record that is at this revision, and no other.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when somebody else was faster.
+    pub fn delete_at(&self, key: &str, revision: u64) -> Result<bool> {
+        Ok(kv::delete(self.name, key, Some(revision))?)
+    }
+
     /// Lists records whose keys start with `prefix`.
     ///
     /// # Errors
@@ -154,6 +162,14 @@ impl<'a> Namespace<'a> {
             records,
             next_cursor: page.next_cursor,
         })
+    }
+
+    /// Writes a record with every option there is; returns its revision.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub fn put_with<T: Serialize>(&self, key: &str, value: &T, options: &PutOptions) -> Result<u64> {
+        self.put_bytes(key, &serde_json::to_vec(value)?, options)
     }
 
     /// Reads a record as bytes.

@@ -16,19 +16,26 @@ use crate::bindings::alga::secrets::reveal as clear;
 use crate::bindings::alga::secrets::store;
 use crate::bindings::wasi::http::types::OutgoingRequest;
 use crate::{Error, Result};
+use serde::de::DeserializeOwned;
 
 pub use store::Declared;
 
 /// An open secret.
 #[derive(Debug)]
-pub struct Secret(store::Secret);
+pub struct Secret {
+    handle: store::Secret,
+    name: String,
+}
 
 /// Opens a secret.
 ///
 /// # Errors
 /// [`Error::Denied`] with the line to add when it is not declared, [`Error::NotFound`] when the tenant has not set it.
 pub fn open(name: &str) -> Result<Secret> {
-    Ok(Secret(store::open(name)?))
+    Ok(Secret {
+        handle: store::open(name)?,
+        name: name.to_owned(),
+    })
 }
 
 /// The secrets that the manifest declares, set or not.
@@ -47,17 +54,46 @@ pub fn reveal(name: &str) -> Result<Vec<u8>> {
     Ok(clear::reveal(name)?)
 }
 
+/// The secret as text.
+///
+/// # Errors
+/// As [`open`], and [`Error::Invalid`] when it is not UTF-8.
+pub fn reveal_text(name: &str) -> Result<String> {
+    let bytes = reveal(name)?;
+    String::from_utf8(bytes).map_err(|_| Error::Invalid(format!("the secret `{name}` is not text")))
+}
+
+/// The secret as a value: credentials that a tenant has pasted as JSON.
+///
+/// # Errors
+/// As [`open`], and [`Error::Invalid`] when it is not JSON of this shape; nothing of the secret is in the text.
+pub fn reveal_json<T: DeserializeOwned>(name: &str) -> Result<T> {
+    let bytes = reveal(name)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        Error::Invalid(format!(
+            "the secret `{name}` has another shape than expected, at {place}"
+        ))
+    })
+}
+
 impl Secret {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn attach_bearer(&self, request: &OutgoingRequest) -> Result<()> {
-        Ok(self.0.attach(request, &store::Placement::Bearer)?)
+        Ok(self.handle.attach(request, &store::Placement::Bearer)?)
     }
 
     pub(crate) fn attach_basic(&self, request: &OutgoingRequest, user: &str) -> Result<()> {
-        Ok(self.0.attach(request, &store::Placement::Basic(user.to_owned()))?)
+        Ok(self.handle.attach(request, &store::Placement::Basic(user.to_owned()))?)
     }
 
     pub(crate) fn attach_header(&self, request: &OutgoingRequest, name: &str) -> Result<()> {
-        Ok(self.0.attach(request, &store::Placement::Header(name.to_owned()))?)
+        Ok(self
+            .handle
+            .attach(request, &store::Placement::Header(name.to_owned()))?)
     }
 }
 

@@ -258,7 +258,10 @@ async fn a_guest_sees_what_its_execution_was_started_by() {
             json!({ "trigger": "schedule", "schedule_id": "s-1" }),
             "Trigger::Schedule(\"s-1\")",
         ),
-        (json!({ "trigger": "event", "event_id": "e-1" }), "Trigger::Event(\"e-1\")"),
+        (
+            json!({ "trigger": "event", "event_id": "e-1" }),
+            "Trigger::Event(\"e-1\")",
+        ),
     ] {
         let mut request = request.clone();
         for (name, value) in context.as_object().unwrap() {

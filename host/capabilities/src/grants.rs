@@ -23,7 +23,7 @@ impl GrantSet {
         })
     }
 
-    /// What every install has unless its tenant took it away.
+    /// What every install has: nothing of it reaches beyond the execution.
     #[must_use]
     pub fn defaults() -> Self {
         let defaults = known().iter().filter(|capability| capability.granted_by_default);

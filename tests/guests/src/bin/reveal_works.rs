@@ -19,8 +19,12 @@ fn reveal() -> Result<serde_json::Value> {
                 .map_or_else(|| "revealed".to_owned(), |error| error.to_string())
         })
         .collect();
+    let text = secrets::reveal_text("api-key")?;
+    let misfit = secrets::reveal_json::<u64>("api-key")
+        .err()
+        .map(|error| error.to_string());
     // Its length and its ends: the answer of a test is no place for a secret either.
     Ok(
-        serde_json::json!({ "bytes": secret.len(), "first": secret.first(), "last": secret.last(), "refused_calls": refused }),
+        serde_json::json!({ "bytes": secret.len(), "first": secret.first(), "last": secret.last(), "is_text": text.as_bytes() == secret, "misfit": misfit, "refused_calls": refused }),
     )
 }

@@ -41,13 +41,21 @@ fn attach() -> Result<serde_json::Value> {
                 .map_or_else(|| "opened".to_owned(), |error| error.to_string())
         })
         .collect();
-    let not_a_header = ["host", "content-length", "a b"].map(is_refused);
+    let not_a_header = [
+        "host",
+        "content-length",
+        "a b",
+        "origin",
+        "x-request-id",
+        "content-type",
+    ]
+    .map(is_refused);
     Ok(serde_json::json!({
         "declared": declared,
         "bearer": bearer,
         "basic": basic,
         "header": header,
-        "elsewhere": elsewhere.err().map(|error| error.to_string().starts_with("403 denied")),
+        "elsewhere": elsewhere.err().map(|error| error.to_string().replace(&origin, "ORIGIN")),
         "refused_calls": refused,
         "what_the_guest_sees": mark(),
         "not_a_header": not_a_header,

@@ -58,6 +58,8 @@ fn store() -> Result<serde_json::Value> {
     // Only where the manifest declares a schema.
     let misfit = typed.put("k", &serde_json::json!({ "cents": "five" })).err();
     let misfit = misfit.map_or_else(|| "taken".to_owned(), |error| error.to_string());
+    let stale = notes.delete_at("b", 99).map_err(|error| error.to_string()).unwrap_err();
+    let with_metadata = notes.put_with("b", &"three and more", &options)?;
     let deleted = (notes.delete("a")?, notes.delete("a")?);
     let recreated = notes.create("a", &"four")?;
     Ok(serde_json::json!({
@@ -70,6 +72,8 @@ fn store() -> Result<serde_json::Value> {
         "has_cursor": page.next_cursor.is_some(),
         "second_page": rest.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(),
         "deleted": deleted,
+        "stale_delete": stale,
+        "with_metadata": with_metadata,
         "batch": batch,
         "many": many,
         "usage": [usage.keys, usage.keys_limit, usage.bytes, usage.bytes_limit],
