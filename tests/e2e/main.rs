@@ -6,6 +6,7 @@ mod crash_points;
 mod crash_postgres;
 mod crash_start;
 mod keyless;
+mod logs;
 mod memory;
 mod oci;
 mod openapi;

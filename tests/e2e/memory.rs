@@ -1,7 +1,7 @@
 //! What hostile guests cost the process: never more than what they were given, and a tenth.
 
 use crate::platform::Platform;
-use alga_harness::Outside;
+use alga_harness::{Outside, ServerOptions};
 use serde_json::json;
 
 /// The memory of a guest (64 MiB by default), and what one call may move between guest and host (8 MiB).
@@ -10,12 +10,19 @@ const BUDGET_KB: u64 = (64 + 8) * 1024;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_guest_costs_its_budget_and_not_more() {
     let outside = Outside::start().await;
-    let platform = Platform::start(&outside, "warn");
+    let platform = Platform::start(
+        &outside,
+        &ServerOptions {
+            log: "warn",
+            ..ServerOptions::default()
+        },
+    );
     let fields = json!({ "egress": [outside.origin()] });
     let config = json!({ "greeting": outside.origin() });
     let worst = platform.install("does_its_worst", &["cap:http.fetch"], &fields, &config, &json!({}));
     let memory = platform.install("allocates_without_end", &[], &json!({}), &json!({}), &json!({}));
     let handles = platform.install("opens_handles_without_end", &[], &json!({}), &json!({}), &json!({}));
+    let output = platform.install("writes_to_its_output", &[], &json!({}), &json!({}), &json!({}));
     assert_eq!(platform.call(&worst, "/"), "still here");
     platform.call(&memory, "/");
     let idle = platform.memory_kb("VmRSS:");
@@ -28,6 +35,8 @@ async fn a_hostile_guest_costs_its_budget_and_not_more() {
         (&worst, "/headers"),
         (&worst, "/requests"),
         (&worst, "/endless"),
+        (&worst, "/spellings"),
+        (&output, "/flood"),
         (&memory, "/"),
         (&handles, "/"),
     ];

@@ -1,6 +1,6 @@
 //! A platform as a process of its own, with an outside that its extensions reach.
 
-use alga_harness::{Outside, Release, Server, component};
+use alga_harness::{Outside, Release, Server, ServerOptions, component};
 use alga_signing::{SigningKey, TrustFile};
 use serde_json::{Value, json};
 use std::fs;
@@ -15,7 +15,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    pub(crate) fn start(outside: &Outside, log: &str) -> Self {
+    pub(crate) fn start(outside: &Outside, options: &ServerOptions<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = SigningKey::generate().unwrap();
         let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();
@@ -26,7 +26,7 @@ impl Platform {
             .map(|(key, value)| format!("{key} = {value:?}\n"))
             .collect();
         fs::write(folder.path().join("alga.toml"), settings).unwrap();
-        let server = Server::start_logging(folder.path(), log);
+        let server = Server::start_with(folder.path(), options);
         let token = fs::read_to_string(folder.path().join("alga-data/admin.token"))
             .unwrap()
             .trim()
@@ -42,6 +42,10 @@ impl Platform {
             token,
             agent,
         }
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub(crate) fn id(&self) -> u32 {

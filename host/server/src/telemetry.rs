@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 
 /// How records of the log look.
@@ -33,4 +34,31 @@ pub fn start_log(format: LogFormat, filter: &str) {
         LogFormat::Text => builder.with_target(false).try_init().ok(),
         LogFormat::Json => builder.json().flatten_event(true).try_init().ok(),
     };
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(target: "alga::panic", place = place_of(panic), "a mistake of ours; what the panic says is not written down");
+    }));
+}
+
+/// Where a panic is. What it says may hold what it happened to: a request, a secret.
+fn place_of(panic: &PanicHookInfo<'_>) -> String {
+    panic.location().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_not_by_what_it_says() {
+        let told = Arc::new(Mutex::new(String::new()));
+        let before = std::panic::take_hook();
+        let kept = Arc::clone(&told);
+        std::panic::set_hook(Box::new(move |panic| *kept.lock().unwrap() = place_of(panic)));
+        let secret = "s3cret";
+        std::panic::catch_unwind(|| panic!("{secret}")).unwrap_err();
+        std::panic::set_hook(before);
+        let told = told.lock().unwrap();
+        assert!(told.contains("telemetry.rs") && !told.contains(secret), "{told}");
+    }
 }

@@ -21,7 +21,7 @@ pub use objects::S3;
 pub use oci::OciRegistry;
 pub use outside::Outside;
 pub use release::Release;
-pub use server::Server;
+pub use server::{Server, ServerOptions};
 pub use sigstore::Sigstore;
 pub use vault::Vault;
 pub use world::{Stopped, World};

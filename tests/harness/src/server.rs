@@ -2,6 +2,7 @@ use crate::{fresh_database, program};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -11,22 +12,62 @@ pub struct Server {
     address: String,
 }
 
+/// How a server is started.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerOptions<'a> {
+    /// What it logs, in the form of `RUST_LOG`.
+    pub log: &'a str,
+    /// Whose process it is; none: ours.
+    pub user: Option<u32>,
+    /// Variables of its environment, beside ours.
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+impl Default for ServerOptions<'_> {
+    fn default() -> Self {
+        Self {
+            log: "info",
+            user: None,
+            variables: &[],
+        }
+    }
+}
+
+/// The program for another user, who may not reach the folder that it was built in: copied, and everything here is theirs.
+fn as_user(folder: &Path, user: u32) -> Command {
+    for name in ["alga", "alga-compiler"] {
+        fs::copy(program(name), folder.join(name)).unwrap();
+    }
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in entries.chain([folder.to_path_buf()]) {
+        std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
+    }
+    let mut command = Command::new(folder.join("alga"));
+    command.uid(user).gid(user);
+    command
+}
+
 impl Server {
     /// Starts `alga serve` in this folder, which holds `trust.json`; its log goes to `server.log`. With an `alga.toml` there, that holds, too.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
-        Self::start_logging(folder, "info")
+        Self::start_with(folder, &ServerOptions::default())
     }
 
-    /// The same, logging this, in the form of `RUST_LOG`.
+    /// The same, with options.
     #[must_use]
-    pub fn start_logging(folder: &Path, log: &str) -> Self {
+    pub fn start_with(folder: &Path, options: &ServerOptions<'_>) -> Self {
         let config = folder.join("alga.toml");
         if !config.exists() {
             let database = fresh_database().map(|url| format!("database = {url:?}\n"));
             fs::write(&config, database.unwrap_or_default()).unwrap();
         }
-        let mut child = Command::new(program("alga"))
+        let mut command = match options.user {
+            None => Command::new(program("alga")),
+            Some(user) => as_user(folder, user),
+        };
+        let log = options.log;
+        let mut child = command
             .args([
                 "serve",
                 "--json",
@@ -40,6 +81,7 @@ impl Server {
             ])
             .args(["--trust-bundle", "trust.json", "--config", "alga.toml"])
             .current_dir(folder)
+            .envs(options.variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(
                 std::fs::File::options()

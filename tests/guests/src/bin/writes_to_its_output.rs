@@ -17,6 +17,12 @@ mod cli {
 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let output = stdout::get_stdout();
+    if request.path_with_query().is_some_and(|path| path.starts_with("/flood")) {
+        // A gibibyte, or as much of it as there is time for.
+        for _ in 0..256 * 1024 {
+            output.blocking_write_and_flush(&[b'a'; 4096]).unwrap();
+        }
+    }
     output
         .blocking_write_and_flush(
             b"first line\nforged\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}\nno end \xff\x1b[31m",

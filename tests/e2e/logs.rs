@@ -1,0 +1,85 @@
+//! X23: what guests write is text in the operator's log, never a record of its own; and what the environment says of proxies means nothing.
+
+use crate::platform::Platform;
+use alga_harness::{Outside, ServerOptions};
+use serde_json::{Value, json};
+
+/// Bytes of the operator's log for what one execution may write, in JSON: escapes are up to six times as long.
+const LOG_BYTES: u64 = 8 * 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_of_a_guest_is_a_line_of_the_operators_log() {
+    let outside = Outside::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let none = json!({});
+    let log = platform.install("log_works", &[], &none, &none, &none);
+    let output = platform.install("writes_to_its_output", &[], &none, &none, &none);
+    platform.call(&log, "/");
+    platform.call(&output, "/");
+    platform.call(&output, "/flood");
+    let file = platform.folder().join("server.log");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.len() as u64 <= LOG_BYTES, "{}", text.len());
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.200}")))
+        .collect();
+    let mut written = Vec::new();
+    for record in &records {
+        assert!(
+            record["timestamp"].is_string() && record["target"].is_string(),
+            "{record}"
+        );
+        assert!(record["tenant"].is_null() || record["tenant"] == "demo", "{record}");
+        assert!(record["level"] != "ERROR", "{record}");
+        if record["target"] == "alga::extension" {
+            written.extend(record["extension_message"].as_str().map(ToOwned::to_owned));
+        }
+    }
+    for told in [
+        "\\\"tenant\\\":\\\"victim\\\"",
+        "first line",
+        "to standard error",
+        "\\u{1b}[31merror",
+    ] {
+        assert!(
+            written.iter().any(|message| message.contains(told)),
+            "{told}: {written:.500?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_in_the_environment_are_not_asked() {
+    let outside = Outside::start().await;
+    let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", canary.local_addr().unwrap());
+    let names = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    let variables = names.map(|name| (name, proxy.as_str()));
+    let options = ServerOptions {
+        variables: &variables,
+        ..ServerOptions::default()
+    };
+    let platform = Platform::start(&outside, &options);
+    let (fields, config) = (
+        json!({ "egress": [outside.origin()] }),
+        json!({ "greeting": outside.origin() }),
+    );
+    let name = platform.install("fetch_works", &["cap:http.fetch"], &fields, &config, &json!({}));
+    let before = outside.requests().len();
+    assert!(platform.call(&name, "/").contains("\"seen\""));
+    assert!(outside.requests().len() > before);
+    let asked = tokio::select! {
+        biased;
+        connection = canary.accept() => connection.is_ok(),
+        () = std::future::ready(()) => false,
+    };
+    assert!(!asked, "a proxy was asked");
+}
