@@ -1,4 +1,4 @@
-use alga_harness::World;
+use alga_harness::{Release, World, component};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -45,4 +45,26 @@ async fn a_component_that_imports_files_sockets_or_unknown_things_is_refused_at_
             answer.text()
         );
     }
+}
+
+#[tokio::test]
+async fn a_component_whose_toolchain_imports_files_and_sockets_runs_without_them_once_they_are_answered_inside() {
+    let world = World::new().await;
+    let component = component("opens_files");
+    let manifest = Release::manifest("com.example.opens-files", "1.0.0", &[]);
+    let as_it_is = Release::pack(&manifest, &component);
+    let refused = alga_bundle::Bundle::read(&as_it_is, alga_capabilities::known())
+        .err()
+        .unwrap();
+    assert!(refused.to_string().contains("wasi:filesystem"), "{refused}");
+    let composed = alga_capabilities::inert(&component).unwrap().unwrap();
+    assert_eq!(alga_capabilities::inert(&composed).unwrap(), None);
+    let release = Release::new(world.key(), &manifest, &composed);
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await;
+    assert!(install.status.is_success(), "{}", install.text());
+    let answer = world.execute(&world.request_for(&install.json())).await;
+    let denied = "access-denied";
+    let expected = json!({ "folders": 0, "tcp": denied, "udp": denied });
+    assert_eq!(serde_json::from_str::<Value>(&answer.guest_body()).unwrap(), expected);
 }

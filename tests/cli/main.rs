@@ -203,6 +203,26 @@ fn a_declared_capability_that_is_not_used_is_a_warning() {
 }
 
 #[test]
+fn pack_answers_files_and_sockets_inside_and_says_so() {
+    let author = Author::with_hello();
+    fs::copy(
+        target().join("components/opens_files.wasm"),
+        author.path().join("dist/main.wasm"),
+    )
+    .unwrap();
+    let told = author.run(&["pack"]);
+    assert!(
+        told.starts_with("exit 0") && told.contains("no folders, no sockets"),
+        "{told}"
+    );
+    let inspected = author.run(&["inspect", "dist/bundle.tar.zst"]);
+    assert!(
+        inspected.starts_with("exit 0") && !inspected.contains("wasi:filesystem"),
+        "{inspected}"
+    );
+}
+
+#[test]
 fn new_makes_a_project_and_never_over_another() {
     let author = Author::new();
     snapshot("new", &author.run(&["new", "greeter"]));

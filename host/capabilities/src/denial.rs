@@ -1,9 +1,34 @@
-//! What is optional and not granted: answered inside the component, with what to do about it.
+//! What is optional and not granted, and what nobody is ever granted: answered inside the component.
 
 use crate::known;
 use alga_bundle::{CapabilityName, CapabilityProof, Manifest};
 use alga_compose::{ComposeError, Denied, deny};
 use std::collections::BTreeSet;
+
+/// What many toolchains import whether a program uses it or not, and no extension has: no files, no sockets.
+const INERT: [&str; 9] = [
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
+
+/// The component with its imports of files and sockets answered inside: there are no folders, and every socket is refused. None when it imports
+/// neither. For whoever packs a component; a registry takes what it gets.
+///
+/// # Errors
+/// When the component cannot be composed with its adapter.
+pub fn inert(component: &[u8]) -> Result<Option<Vec<u8>>, ComposeError> {
+    let reason = "extensions have no files and no sockets";
+    let denied = INERT.map(|interface| Denied { interface, reason });
+    let composed = deny(component, &denied)?;
+    Ok((composed != component).then_some(composed))
+}
 
 /// The capabilities that a component imports, its manifest calls optional, and nobody granted.
 ///

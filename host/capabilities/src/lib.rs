@@ -41,7 +41,7 @@ mod surroundings;
 mod ui_proxy;
 mod user;
 
-pub use denial::{optional_and_denied, without};
+pub use denial::{inert, optional_and_denied, without};
 pub use grants::{GrantSet, UnknownCapability};
 pub use host::{Accounting, Host, new_linker};
 pub use journal::{Level, LogRecord, Source};

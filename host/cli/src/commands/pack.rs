@@ -1,8 +1,8 @@
 use crate::files::{BUNDLE, read, read_manifest, write};
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
-use alga_bundle::{Bundle, EntryPath};
-use alga_capabilities::known;
+use alga_bundle::{Bundle, EntryPath, Manifest};
+use alga_capabilities::{inert, known};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -30,10 +30,11 @@ const ASSET_FOLDER: &str = "ui";
 const SBOM: &str = "sbom.spdx.json";
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let files = match &arguments.from {
+    let mut files = match &arguments.from {
         Some(archive) => files_of(archive)?,
         None => files_in(arguments)?,
     };
+    without_files_and_sockets(&mut files, printer)?;
     let folder = &arguments.folder;
     let packed = alga_bundle::pack(&files).user("packing")?;
     // What a registry would refuse is refused here.
@@ -49,6 +50,26 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     printer.facts(&facts, || {
         format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest())
     });
+    Ok(())
+}
+
+/// What a toolchain imports and no extension has is answered inside the component; without it, a registry would refuse the component.
+fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome {
+    let manifest = files
+        .get(&entry("manifest.json")?)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    // A manifest that is none, and a component that is none, are told by the rules for bundles.
+    let Ok(manifest) = Manifest::parse(manifest, known()) else {
+        return Ok(());
+    };
+    let Some(component) = files.get_mut(&entry(&manifest.entry)?) else {
+        return Ok(());
+    };
+    if let Ok(Some(composed)) = inert(component) {
+        *component = composed;
+        printer.note("note: the component imports files or sockets, which no extension has; they are answered inside it now: no folders, no sockets");
+    }
     Ok(())
 }
 

@@ -1,0 +1,32 @@
+//! Opens what it has no right to, as the standard library of a language does that knows nothing of extensions.
+#![no_main]
+
+use alga::prelude::*;
+use files::wasi::filesystem::preopens;
+use files::wasi::sockets::{network::IpAddressFamily, tcp_create_socket, udp_create_socket};
+
+mod files {
+    wit_bindgen::generate!({
+        inline: "package test:files; world files {
+            import wasi:filesystem/preopens@0.2.12; import wasi:filesystem/types@0.2.12;
+            import wasi:sockets/tcp-create-socket@0.2.12; import wasi:sockets/udp-create-socket@0.2.12;
+        }",
+        path: "../../wit",
+        generate_all,
+    });
+}
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    let tcp = tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4);
+    let udp = udp_create_socket::create_udp_socket(IpAddressFamily::Ipv6);
+    let folders = preopens::get_directories();
+    if let Some((folder, _)) = folders.first() {
+        folder.unlink_file_at("everything").ok();
+    }
+    Response::json(&serde_json::json!({
+        "folders": folders.len(),
+        "tcp": tcp.err().map(|error| error.name()),
+        "udp": udp.err().map(|error| error.name()),
+    }))
+}
