@@ -18,7 +18,7 @@ use bytes::Bytes;
 use moka::future::Cache;
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -82,6 +82,24 @@ type Trusted = (u64, Digest);
 /// A component with what it was granted of what it needs; other grants make no difference to it.
 type Part = (Trusted, GrantSet);
 
+/// What a caller was given last, kept at hand: asking for the same again takes no lock that others wait for, and allocates nothing. A newer
+/// trust policy makes it worthless, as everything else that was loaded under the older one.
+#[derive(Default)]
+pub(crate) struct Held(RwLock<Option<(Part, Arc<Prepared>)>>);
+
+impl Held {
+    fn get(&self, part: Part) -> Option<Arc<Prepared>> {
+        let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref()
+            .filter(|(of, _)| *of == part)
+            .map(|(_, prepared)| Arc::clone(prepared))
+    }
+
+    fn put(&self, part: Part, prepared: &Arc<Prepared>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((part, Arc::clone(prepared)));
+    }
+}
+
 /// A component that has passed every check.
 struct Loaded {
     component: Component,
@@ -130,8 +148,18 @@ impl Loader {
         self: &Arc<Self>,
         content_hash: Digest,
         grants: GrantSet,
+        held: &Held,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
         let trusted = (self.parts.trust.generation(), content_hash);
+        if let Some(ready) = held.get((trusted, grants)) {
+            return Ok((ready, false));
+        }
+        let (prepared, is_new) = self.find(trusted, grants).await?;
+        held.put((trusted, grants), &prepared);
+        Ok((prepared, is_new))
+    }
+
+    async fn find(self: &Arc<Self>, trusted: Trusted, grants: GrantSet) -> Result<(Arc<Prepared>, bool), Problem> {
         // 1.
         let loaded = match self.components.get(&trusted).await {
             Some(loaded) => loaded,

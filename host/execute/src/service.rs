@@ -2,6 +2,7 @@ use crate::admission::{Admission, Counters};
 use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS, body_digest};
 use crate::invoke::invoke;
+use crate::loader::Held;
 use crate::records::{Account, ExecutionRecords};
 use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
 use alga_auth::{Remembered, ServiceGrant, TokenError, TokenVerifier};
@@ -55,6 +56,7 @@ pub(crate) struct Session {
     pub(crate) grants: GrantSet,
     pub(crate) egress: Arc<BTreeSet<EgressPattern>>,
     counters: Counters,
+    held: Held,
 }
 
 /// A request as it came, not yet believed.
@@ -127,7 +129,7 @@ impl ExecuteService {
         let started = incoming.started;
         let Some(key) = incoming.idempotency_key else {
             return Ok(Arc::new(
-                self.run(&permit, content_hash, request, &incoming.session.counters, started)
+                self.run(&permit, content_hash, request, &incoming.session, started)
                     .await,
             ));
         };
@@ -148,7 +150,7 @@ impl ExecuteService {
         // A task of its own: what was begun under a key is finished and kept, even if the caller leaves.
         let (service, session, deadline) = (Arc::clone(self), incoming.session, permit.deadline);
         let once = async move {
-            let run = service.run(&permit, content_hash, request, &session.counters, started);
+            let run = service.run(&permit, content_hash, request, &session, started);
             service.idempotency.once(key, body, run).await
         };
         let too_late = |_| {
@@ -164,7 +166,11 @@ impl ExecuteService {
 
     /// What is linked for a session, if it is in memory.
     pub(crate) async fn ready(&self, session: &Session, grants: GrantSet) -> Option<Arc<crate::loader::Prepared>> {
-        let prepared = self.parts.loader.prepare(session.grant.content_hash, grants).await;
+        let prepared = self
+            .parts
+            .loader
+            .prepare(session.grant.content_hash, grants, &session.held)
+            .await;
         prepared.ok().map(|(prepared, _)| prepared)
     }
 
@@ -175,7 +181,9 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         request: Request<Full<Bytes>>,
     ) -> Option<u16> {
-        let (prepared, _) = self.parts.loader.prepare(content_hash, permit.grants).await.ok()?;
+        let held = Held::default();
+        let prepare = self.parts.loader.prepare(content_hash, permit.grants, &held);
+        let (prepared, _) = prepare.await.ok()?;
         let invocation = invoke(&self.parts.engine, &prepared, permit, &self.parts.services, request).await;
         invocation.result.ok().map(|response| response.status)
     }
@@ -197,6 +205,7 @@ impl ExecuteService {
                     grants,
                     egress,
                     counters,
+                    held: Held::default(),
                 }),
                 expires,
             ))
@@ -212,12 +221,12 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         content_hash: Digest,
         request: Request<Full<Bytes>>,
-        counters: &Counters,
+        session: &Session,
         started: Instant,
     ) -> Outcome {
         let mut account = Account::default();
         let result = self
-            .run_accounted(permit, content_hash, request, counters, &mut account)
+            .run_accounted(permit, content_hash, request, session, &mut account)
             .await;
         account.usage.duration_us = microseconds(started.elapsed());
         let usage = account.usage;
@@ -231,13 +240,13 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         content_hash: Digest,
         request: Request<Full<Bytes>>,
-        counters: &Counters,
+        session: &Session,
         account: &mut Account,
     ) -> Result<GuestResponse, Problem> {
         // 1.
-        let mut admitted = self.admission.admit(counters)?;
+        let mut admitted = self.admission.admit(&session.counters)?;
         // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
-        let prepare = self.parts.loader.prepare(content_hash, permit.grants);
+        let prepare = self.parts.loader.prepare(content_hash, permit.grants, &session.held);
         let too_late = |_| {
             Problem::new(
                 Code::DeadlineExceeded,
