@@ -50,19 +50,11 @@ fn raw(message: *const u8, bytes: usize, fields: &[[usize; 4]]) {
 }
 
 fn misaligned() {
-    let bytes = vec![0_u8; 64];
+    let words = [0_u32; 16];
+    let bytes = words.as_ptr().cast::<u8>();
     let mut answer = [0_u8; 16];
     // SAFETY: as above.
-    unsafe {
-        emit(
-            1,
-            bytes.as_ptr(),
-            1,
-            bytes.as_ptr().wrapping_add(1).cast(),
-            1,
-            answer.as_mut_ptr(),
-        )
-    }
+    unsafe { emit(1, bytes, 1, bytes.wrapping_add(1).cast(), 1, answer.as_mut_ptr()) }
 }
 
 /// Headers until the host has enough of them.
