@@ -3,6 +3,7 @@
 
 mod driver;
 mod egress;
+mod guest_abi;
 mod targets;
 
 pub use driver::run;

@@ -1,4 +1,4 @@
-use crate::egress;
+use crate::{egress, guest_abi};
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
 use alga_capabilities::known;
 use alga_engine::MachineCodeCache;
@@ -85,6 +85,11 @@ pub const TARGETS: &[Target] = &[
         name: "egress_url",
         seeds: egress::seeds,
         run: egress::egress_url,
+    },
+    Target {
+        name: "guest_abi",
+        seeds: guest_abi::seeds,
+        run: guest_abi::guest_abi,
     },
     Target {
         name: "machine_code_record",
