@@ -6,6 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const CLIENTS: u64 = 8;
+const LIMITS: RecordLimits = RecordLimits {
+    namespaces: 32,
+    keys: 5_120,
+    namespace_bytes: 1 << 28,
+};
 
 #[derive(Debug, Clone)]
 enum Saw {
@@ -158,12 +163,7 @@ fn check(history: &[Operation]) {
 #[tokio::test]
 async fn what_many_clients_see_of_one_key_has_an_order() {
     let world = World::new().await;
-    let limits = RecordLimits {
-        namespaces: 32,
-        keys: 5_120,
-        namespace_bytes: 1 << 28,
-    };
-    let records = Records::new(world.platform().database().clone(), limits);
+    let records = Records::new(world.platform().database().clone(), LIMITS);
     let (clock, rounds) = (Arc::new(AtomicU64::new(0)), rounds(60));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| tokio::spawn(client(records.clone(), Arc::clone(&clock), number, rounds)))
@@ -183,12 +183,7 @@ async fn what_many_clients_see_of_one_key_has_an_order() {
 #[tokio::test]
 async fn of_64_namespaces_that_are_made_at_once_32_are() {
     let world = World::new().await;
-    let limits = RecordLimits {
-        namespaces: 32,
-        keys: 5_120,
-        namespace_bytes: 1 << 28,
-    };
-    let records = Records::new(world.platform().database().clone(), limits);
+    let records = Records::new(world.platform().database().clone(), LIMITS);
     let puts: Vec<_> = (0..64)
         .map(|number| {
             let records = records.clone();

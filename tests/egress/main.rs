@@ -5,4 +5,5 @@
 mod canary;
 mod hold;
 mod origin;
+mod tls;
 mod world;

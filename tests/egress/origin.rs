@@ -2,7 +2,7 @@
 
 use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
 use alga_egress::{Egress, Patience, Refused, Traffic};
-use http::{Method, Request, Version};
+use http::{Method, Request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -73,7 +73,7 @@ impl Way {
     }
 }
 
-async fn echo(request: Request<Incoming>) -> Result<hyper::Response<String>, Infallible> {
+pub(crate) async fn echo(request: Request<Incoming>) -> Result<hyper::Response<String>, Infallible> {
     let seen = format!("{:?} {} {:?}", request.version(), request.uri(), request.headers());
     let body = request.into_body().collect().await.map(|body| body.to_bytes().len());
     Ok(hyper::Response::new(format!("{seen} {body:?}")))
@@ -171,64 +171,6 @@ async fn a_connection_is_used_again_by_its_install_and_by_nobody_else() {
 }
 
 #[tokio::test]
-async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered() {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut authority = rcgen::CertificateParams::default();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_certificate = authority.self_signed(&key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, key);
-    let own_key = rcgen::KeyPair::generate().unwrap();
-    let own = rcgen::CertificateParams::new(vec!["api.example.com".to_owned()])
-        .unwrap()
-        .signed_by(&own_key, &issuer)
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![own.der().clone()],
-            rustls_pki_types::PrivatePkcs8KeyDer::from(own_key.serialize_der()).into(),
-        )
-        .unwrap();
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
-    let (port, _) = listen(move |stream| {
-        let acceptor = acceptor.clone();
-        async move {
-            let Ok(stream) = acceptor.accept(stream).await else {
-                return;
-            };
-            auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service_fn(echo))
-                .await
-                .ok();
-        }
-    })
-    .await;
-    let exceptions = format!("api.example.com:{port}=127.0.0.1,other.example.com:{port}=127.0.0.1");
-    let way = |authorities| egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, authorities);
-    let believed = way(vec![authority_certificate.der().to_vec()]);
-    let declared = [format!("api.example.com:{port}"), format!("other.example.com:{port}")];
-    let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-    let response = send(&believed, &declared, &format!("https://api.example.com:{port}/x"))
-        .await
-        .unwrap();
-    assert_eq!(response.version(), Version::HTTP_2);
-    let seen = text(response).await.unwrap();
-    assert!(seen.contains(&format!("https://api.example.com:{port}/x")), "{seen}");
-    let wrong_name = send(&believed, &declared, &format!("https://other.example.com:{port}/"))
-        .await
-        .err();
-    assert!(matches!(wrong_name, Some(Refused::Tls(_))), "{wrong_name:?}");
-    let stranger = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/"))
-        .await
-        .err();
-    assert!(matches!(stranger, Some(Refused::Tls(_))), "{stranger:?}");
-}
-
-#[tokio::test]
 async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
     let many: String = (0..1_000_000).map(|number| format!("x-{number}: 1\r\n")).collect();
     for (what, answer) in [
@@ -267,6 +209,15 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
             "{what}: {refused:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_compressed_stays_it() {
+    let bomb = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 20\r\n\r\nnobody looks into it";
+    let traffic = Traffic::default();
+    let body = Way::saying(bomb).await.get_with(soon(), &traffic).await.unwrap();
+    assert_eq!(body, "nobody looks into it");
+    assert!(traffic.received_bytes() < 200, "{}", traffic.received_bytes());
 }
 
 #[tokio::test]

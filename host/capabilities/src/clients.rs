@@ -1,7 +1,8 @@
 //! `alga:psa/clients`: the tenant's customers, as the product answers for them.
 
-use crate::psa::{Psa, check_id, check_page, check_search, interface_error};
-use crate::{Beginning, Host, Platform, Surroundings};
+use crate::Host;
+pub(crate) use crate::psa::{Service, State};
+use crate::psa::{check_id, check_page, check_search, interface_error};
 use alga_bundle::Capability;
 use serde::Deserialize;
 use wasmtime::component::{HasSelf, Linker};
@@ -23,27 +24,6 @@ pub(crate) const CAPABILITY: Capability = Capability {
     granted_by_default: false,
     promise: "the tenant's customers, read",
 };
-
-#[derive(Clone)]
-pub(crate) struct Service {
-    platform: Option<Platform>,
-}
-
-impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            platform: surroundings.platform.clone(),
-        }
-    }
-}
-
-pub(crate) struct State(Psa);
-
-impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
-        Self(Psa::begin(beginning, service.platform.as_ref()))
-    }
-}
 
 pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
     clients::add_to_linker::<Host, HasSelf<State>>(linker, state)
@@ -101,7 +81,7 @@ impl clients::Host for State {
         let input = serde_json::json!({
             "search": filter.search, "includeInactive": filter.include_inactive, "page": page.number, "pageSize": page.size,
         });
-        let listed: Listed = self.0.operate("clients", "list", input, None).await?;
+        let listed: Listed = self.operate("clients", "list", input, None).await?;
         Ok(clients::Listing {
             items: listed.items.into_iter().map(clients::Client::from).collect(),
             total_count: listed.total_count,
@@ -111,7 +91,6 @@ impl clients::Host for State {
     async fn get_client(&mut self, id: String) -> Result<Option<clients::Client>, clients::Error> {
         check_id(&id)?;
         let found: Result<Found, _> = self
-            .0
             .operate("clients", "get", serde_json::json!({ "clientId": id }), None)
             .await;
         match found {

@@ -1,8 +1,9 @@
 //! `alga:psa/invoicing`: drafts of invoices, made by the product. The only call of this family that changes something: it carries a key, so that
 //! a repetition makes nothing twice.
 
-use crate::psa::{Psa, PsaError, check, check_id, interface_error};
-use crate::{Beginning, Host, Platform, Surroundings};
+use crate::Host;
+use crate::psa::{PsaError, check, check_id, interface_error};
+pub(crate) use crate::psa::{Service, State};
 use alga_bundle::Capability;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,27 +34,6 @@ const DESCRIPTION_CHARACTERS: usize = 500;
 /// Characters of a customer's reference, and of a key.
 const REFERENCE_CHARACTERS: usize = 128;
 
-#[derive(Clone)]
-pub(crate) struct Service {
-    platform: Option<Platform>,
-}
-
-impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            platform: surroundings.platform.clone(),
-        }
-    }
-}
-
-pub(crate) struct State(Psa);
-
-impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
-        Self(Psa::begin(beginning, service.platform.as_ref()))
-    }
-}
-
 pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
     invoicing::add_to_linker::<Host, HasSelf<State>>(linker, state)
 }
@@ -80,7 +60,6 @@ impl invoicing::Host for State {
         check_draft(&draft)?;
         let key = Some(draft.idempotency_key.as_str());
         let made: Made = self
-            .0
             .operate("invoicing", "createManualInvoice", input(&draft), key)
             .await?;
         Ok(invoicing::Invoice {

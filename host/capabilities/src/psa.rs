@@ -2,7 +2,7 @@
 //! and what its answers mean.
 
 use crate::platform::{Call, NoAnswer, user_type};
-use crate::{Beginning, Permit, Platform};
+use crate::{Beginning, Permit, Platform, Surroundings};
 use alga_egress::Traffic;
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -37,19 +37,33 @@ impl From<NoAnswer> for PsaError {
     }
 }
 
-/// What each of the three states is.
-pub(crate) struct Psa {
+/// What each of the three needs from outside.
+#[derive(Clone)]
+pub(crate) struct Service {
+    platform: Option<Platform>,
+}
+
+impl Service {
+    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+        Self {
+            platform: surroundings.platform.clone(),
+        }
+    }
+}
+
+/// The state of each of the three.
+pub(crate) struct State {
     permit: Arc<Permit>,
     traffic: Traffic,
     platform: Option<Platform>,
 }
 
-impl Psa {
-    pub(crate) fn begin(beginning: &Beginning<'_>, platform: Option<&Platform>) -> Self {
+impl State {
+    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
         Self {
             permit: Arc::clone(beginning.permit),
             traffic: beginning.traffic.clone(),
-            platform: platform.cloned(),
+            platform: service.platform.clone(),
         }
     }
 

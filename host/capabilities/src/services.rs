@@ -1,7 +1,8 @@
 //! `alga:psa/services`: what the tenant sells, as the product answers for it.
 
-use crate::psa::{Psa, check_id, check_page, check_search, interface_error};
-use crate::{Beginning, Host, Platform, Surroundings};
+use crate::Host;
+pub(crate) use crate::psa::{Service, State};
+use crate::psa::{check_id, check_page, check_search, interface_error};
 use alga_bundle::Capability;
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasSelf, Linker};
@@ -23,27 +24,6 @@ pub(crate) const CAPABILITY: Capability = Capability {
     granted_by_default: false,
     promise: "what the tenant sells, read",
 };
-
-#[derive(Clone)]
-pub(crate) struct Service {
-    platform: Option<Platform>,
-}
-
-impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
-        Self {
-            platform: surroundings.platform.clone(),
-        }
-    }
-}
-
-pub(crate) struct State(Psa);
-
-impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
-        Self(Psa::begin(beginning, service.platform.as_ref()))
-    }
-}
 
 pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
     services::add_to_linker::<Host, HasSelf<State>>(linker, state)
@@ -147,7 +127,7 @@ impl services::Host for State {
             "search": filter.search, "itemKind": filter.kind.map(ItemKind::from), "isActive": filter.is_active,
             "billingMethod": filter.billing_method.map(BillingMethod::from), "page": page.number, "pageSize": page.size,
         });
-        let listed: Listed = self.0.operate("services", "list", input, None).await?;
+        let listed: Listed = self.operate("services", "list", input, None).await?;
         Ok(services::Listing {
             items: listed.items.into_iter().map(services::Service::from).collect(),
             total_count: listed.total_count,
@@ -157,7 +137,6 @@ impl services::Host for State {
     async fn get_service(&mut self, id: String) -> Result<Option<services::Service>, services::Error> {
         check_id(&id)?;
         let found: Result<Found, _> = self
-            .0
             .operate("services", "get", serde_json::json!({ "serviceId": id }), None)
             .await;
         match found {
