@@ -1,6 +1,6 @@
 //! Origins that speak TLS, and HTTP/2 over it.
 
-use crate::world::{Script, egress, get, install, listen, send, send_as, soon, text};
+use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
 use alga_egress::{Refused, Traffic};
 use http::Version;
 use hyper::service::service_fn;
@@ -9,6 +9,7 @@ use hyper_util::server::conn::auto;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -149,4 +150,61 @@ async fn an_origin_that_floods_a_connection_of_http_2_with_frames_is_left() {
             traffic.received_bytes()
         );
     }
+}
+
+/// Answers every request at once, and never takes a byte of its body. Tells when the connection is over.
+async fn answer_and_take_nothing(mut stream: TlsStream<TcpStream>, ended: Arc<Notify>) {
+    let mut preface = [0; 24];
+    assert!(stream.read_exact(&mut preface).await.is_ok());
+    // SETTINGS: a window of nothing for bodies.
+    let no_window = [&[0, 0, 6, 4, 0, 0, 0, 0, 0][..], &[0, 4, 0, 0, 0, 0]].concat();
+    stream.write_all(&no_window).await.ok();
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.ok();
+        let answer = match (head[3], head[4] & 1) {
+            // HEADERS: 200, and that is all.
+            (1, _) => [&[0, 0, 1, 1, 5][..], &head[5..], &[0x88]].concat(),
+            // SETTINGS: understood.
+            (4, 0) => vec![0, 0, 0, 4, 1, 0, 0, 0, 0],
+            _ => continue,
+        };
+        stream.write_all(&answer).await.ok();
+    }
+    ended.notify_one();
+}
+
+#[tokio::test]
+async fn an_origin_that_answers_and_takes_no_body_holds_no_place_for_long() {
+    let ended = Arc::new(Notify::new());
+    let told = Arc::clone(&ended);
+    let (port, authority) = origin(move |stream| answer_and_take_nothing(stream, Arc::clone(&told))).await;
+    let exceptions = format!("api.example.com:{port}=127.0.0.1");
+    let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![authority]);
+    let pattern = format!("api.example.com:{port}");
+    let upload = || async {
+        let request = http::Request::post(format!("https://{pattern}/"))
+            .body(full(vec![0; 100_000]))
+            .unwrap();
+        send_as(
+            &egress,
+            install("acme"),
+            &[&pattern],
+            request,
+            soon(),
+            &Traffic::default(),
+        )
+        .await
+    };
+    // The first may be on its way before it is known that nothing is taken.
+    let mut refused = None;
+    for _ in 0..66 {
+        refused = upload().await.err();
+    }
+    assert!(matches!(refused, Some(Refused::TooMany(_))), "{refused:?}");
+    // No guest waits for any of them: their connection is closed, and their places are free.
+    ended.notified().await;
+    assert!(upload().await.is_ok());
 }

@@ -2,9 +2,13 @@ use crate::TokenError;
 use jiff::Timestamp;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// Tokens that are remembered at the same time.
 const TOKENS: u64 = 50_000;
+
+/// How long a token is remembered without being verified again: most are replaced long before they expire, and nobody asks for them then.
+const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// Remembers what a verified token means until it expires. Verifying a signature costs several times what an execution does.
 ///
@@ -18,7 +22,7 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            cache: Cache::new(TOKENS),
+            cache: Cache::builder().max_capacity(TOKENS).time_to_live(LONGEST).build(),
         }
     }
 

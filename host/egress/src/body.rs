@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,8 +18,54 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Why a body broke off.
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
-/// Room that a request took; given back when both of its bodies are over.
-pub(crate) type Places = Arc<[OwnedSemaphorePermit; 2]>;
+/// A request and its answer: the room that they take, given back when both of their bodies are over.
+pub(crate) struct Exchange {
+    state: Mutex<State>,
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+#[derive(Default)]
+struct State {
+    /// The connection, once the answer's head has come over it.
+    connection: Option<Idle>,
+    is_request_over: bool,
+    is_orphan: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(places: [OwnedSemaphorePermit; 2]) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            _places: places,
+        })
+    }
+
+    /// The answer's head has come.
+    pub(crate) fn came_over(&self, connection: Option<Idle>) {
+        self.state().connection = connection;
+    }
+
+    fn end_request(&self) {
+        let mut state = self.state();
+        state.is_request_over = true;
+        if let (true, Some(connection)) = (state.is_orphan, &state.connection) {
+            connection.remove_orphan();
+        }
+    }
+
+    /// The request's own body may still wait for somebody who does not take it, and never will.
+    fn end_answer(&self) {
+        let mut state = self.state();
+        if let (false, Some(connection)) = (state.is_request_over, &state.connection) {
+            connection.add_orphan();
+            state.is_orphan = true;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What is sent.
 pub struct RequestBody {
@@ -29,7 +75,13 @@ pub struct RequestBody {
     /// What its sender said of its length; hyper makes the header of it.
     length: Option<u64>,
     length_left: Option<u64>,
-    _places: Places,
+    exchange: Arc<Exchange>,
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.exchange.end_request();
+    }
 }
 
 impl RequestBody {
@@ -37,7 +89,7 @@ impl RequestBody {
         inner: UnsyncBoxBody<Bytes, BodyError>,
         traffic: Traffic,
         length: Option<u64>,
-        places: Places,
+        exchange: Arc<Exchange>,
     ) -> Self {
         Self {
             inner,
@@ -45,7 +97,7 @@ impl RequestBody {
             left_bytes: REQUEST_BYTES,
             length,
             length_left: length,
-            _places: places,
+            exchange,
         }
     }
 }
@@ -103,7 +155,13 @@ pub struct ResponseBody {
     between: Duration,
     deadline: Instant,
     timer: Pin<Box<Sleep>>,
-    _places: Places,
+    exchange: Arc<Exchange>,
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.exchange.end_answer();
+    }
 }
 
 /// Time and room for a response's body.
@@ -112,7 +170,7 @@ pub(crate) struct BodyTerms {
     pub(crate) idle: Option<Idle>,
     pub(crate) between: Duration,
     pub(crate) deadline: Instant,
-    pub(crate) places: Places,
+    pub(crate) exchange: Arc<Exchange>,
 }
 
 impl ResponseBody {
@@ -126,7 +184,7 @@ impl ResponseBody {
             between: terms.between,
             deadline: terms.deadline,
             timer: Box::pin(sleep_until(first)),
-            _places: terms.places,
+            exchange: terms.exchange,
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -35,10 +35,10 @@ const QUESTIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 const NAMES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// How long a name is not new any more after it was asked for.
 const NAME_MEMORY: Duration = Duration::from_secs(60);
-/// Names that are remembered for it.
-const NAMES: u64 = 100;
-/// Questions under way, of one install: the system's resolver has few places, and an answer may take half a minute.
-const QUESTIONS_AT_ONCE: usize = 4;
+/// Names that are remembered for it: more than a minute can bring.
+const NAMES: u64 = 1_000;
+/// Questions under way, of one tenant: the system's resolver has few places, and an answer may take half a minute.
+pub(crate) const QUESTIONS_AT_ONCE: usize = 8;
 /// Connections of one install, in use, idle, and on their way out.
 const CONNECTIONS: usize = 96;
 
@@ -57,22 +57,22 @@ struct Names {
     known: Cache<String, ()>,
     new: DefaultDirectRateLimiter,
     all: DefaultDirectRateLimiter,
-    questions: Semaphore,
+    questions: Arc<Semaphore>,
 }
 
 impl Names {
-    fn new() -> Self {
+    fn new(questions: Arc<Semaphore>) -> Self {
         let quota = Quota::per_minute(NAMES_PER_MINUTE).allow_burst(NAMES_AT_ONCE);
         Self {
             known: Cache::builder().max_capacity(NAMES).time_to_live(NAME_MEMORY).build(),
             new: DefaultDirectRateLimiter::direct(quota),
             all: DefaultDirectRateLimiter::direct(Quota::per_minute(QUESTIONS_PER_MINUTE)),
-            questions: Semaphore::new(QUESTIONS_AT_ONCE),
+            questions,
         }
     }
 
     /// Room to ask for a name. Requests to one host at once wait for each other here.
-    async fn ask(&self, name: &str) -> Result<SemaphorePermit<'_>, Refused> {
+    async fn ask(&self, name: &str) -> Result<OwnedSemaphorePermit, Refused> {
         if !self.known.contains_key(name) {
             self.new
                 .check()
@@ -81,16 +81,16 @@ impl Names {
         }
         let too_many = |_| Refused::TooMany("an install asks for at most 600 names in a minute");
         self.all.check().map_err(too_many)?;
-        let place = self.questions.acquire().await;
+        let place = Arc::clone(&self.questions).acquire_owned().await;
         place.map_err(|_| Refused::Unresolved)
     }
 }
 
 impl Dial {
     /// For destinations that an extension chooses.
-    pub(crate) fn new(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>) -> Self {
+    pub(crate) fn new(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>, questions: Arc<Semaphore>) -> Self {
         Self {
-            names: Some(Arc::new(Names::new())),
+            names: Some(Arc::new(Names::new(questions))),
             ..Self::for_platform(operator, resolver)
         }
     }
@@ -110,8 +110,10 @@ impl Dial {
         let host = uri.host().ok_or(Refused::Target("there is no host"))?;
         let own_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(own_port);
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Refused::TooMany("an install has at most 96 connections"))?;
+        // Some may be idle, and go soon.
+        let place = timeout(CONNECT_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
+        let too_many = Refused::TooMany("an install has at most 96 connections");
+        let Ok(Ok(place)) = place else { return Err(too_many) };
         let connect = async {
             let addresses = self.addresses(host, port).await?;
             // 5.
@@ -145,11 +147,18 @@ impl Dial {
             None => None,
         };
         // 3.
-        let addresses = self.resolver.resolve(host).await.map_err(|_| Refused::Unresolved)?;
+        let (resolver, name) = (Arc::clone(&self.resolver), host.to_owned());
+        // A task of its own keeps its place until there is an answer, even if nobody waits for it any more.
+        let asked = tokio::spawn(async move {
+            let answer = resolver.resolve(&name).await;
+            drop(question);
+            answer
+        });
+        let answer = asked.await.map_err(|_| Refused::Unresolved)?;
+        let addresses = answer.map_err(|_| Refused::Unresolved)?;
         if addresses.len() > ADDRESSES {
             return Err(Refused::TooMany("a name has at most 32 addresses"));
         }
-        drop(question);
         // 4.
         for address in &addresses {
             self.operator

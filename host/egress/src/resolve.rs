@@ -16,7 +16,7 @@ pub trait Resolve: Send + Sync {
 }
 
 /// Questions at the same time. Each holds a thread, however long its answer takes; the runtime has 512 for everything that blocks.
-const QUESTIONS: usize = 64;
+const QUESTIONS: usize = 128;
 
 /// The system's resolver, with its files and its servers.
 pub struct SystemResolver {

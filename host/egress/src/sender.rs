@@ -1,7 +1,7 @@
 //! The order in which a request is sent.
 
-use crate::body::{BodyTerms, Places, RequestBody, ResponseBody};
-use crate::dial::{CONNECT_TIMEOUT, Dial, InTime};
+use crate::body::{BodyTerms, Exchange, RequestBody, ResponseBody};
+use crate::dial::{CONNECT_TIMEOUT, Dial, InTime, QUESTIONS_AT_ONCE};
 use crate::headers::{HEADER_BYTES, HEADERS, head_bytes, inward, outward};
 use crate::metered::Idle;
 use crate::traffic::REQUEST_BYTES;
@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 /// How long a connection is kept for the next request.
-const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 /// Connections kept for one origin of one install.
 const IDLE_CONNECTIONS: usize = 4;
 /// Requests of one install at the same time, in this process.
@@ -96,6 +96,8 @@ pub struct Egress {
     resolver: Arc<dyn Resolve>,
     tls: ClientConfig,
     callers: Cache<Caller, Arc<Connections>>,
+    /// Questions about names that each tenant has under way.
+    questions: Cache<TenantId, Arc<Semaphore>>,
 }
 
 struct Connections {
@@ -148,6 +150,11 @@ impl Egress {
             resolver: parts.resolver,
             tls,
             callers,
+            questions: Cache::builder()
+                .max_capacity(CALLERS)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(IDLE_CALLER)
+                .build(),
         })
     }
 
@@ -213,9 +220,9 @@ impl Egress {
         let place = place.map_err(|_| {
             Refused::TooMany("an install, or the platform for a tenant, has at most 64 requests under way")
         })?;
-        let places = Arc::new([traffic.begin()?, place]);
+        let exchange = Exchange::new([traffic.begin()?, place]);
         // 2.
-        let request = prepared(&permitted.destination, request, traffic, &places)?;
+        let request = prepared(&permitted.destination, request, traffic, &exchange)?;
         let sent = head_bytes(request.headers())
             + request
                 .uri()
@@ -239,6 +246,7 @@ impl Egress {
         if let Some(idle) = &idle {
             idle.reset();
         }
+        exchange.came_over(idle.clone());
         traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;
         inward(&mut head.headers)?;
         let terms = BodyTerms {
@@ -246,9 +254,14 @@ impl Egress {
             idle,
             between: patience.between,
             deadline: patience.deadline,
-            places,
+            exchange,
         };
         Ok(Response::from_parts(head, ResponseBody::new(body, terms)))
+    }
+
+    fn questions_of(&self, tenant: &TenantId) -> Arc<Semaphore> {
+        self.questions
+            .get_with_by_ref(tenant, || Arc::new(Semaphore::new(QUESTIONS_AT_ONCE)))
     }
 
     fn connections(&self, caller: &Caller) -> Arc<Connections> {
@@ -257,7 +270,7 @@ impl Egress {
             tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
             let (operator, resolver) = (Arc::clone(&self.operator), Arc::clone(&self.resolver));
             let dial = match caller {
-                Caller::Install(..) => Dial::new(operator, resolver),
+                Caller::Install(tenant, _) => Dial::new(operator, resolver, self.questions_of(tenant)),
                 Caller::Platform(_) => Dial::for_platform(operator, resolver),
             };
             let connector = HttpsConnectorBuilder::new()
@@ -294,7 +307,7 @@ fn prepared(
     destination: &Destination,
     request: Request<UnsyncBoxBody<Bytes, BodyError>>,
     traffic: &Traffic,
-    places: &Places,
+    exchange: &Arc<Exchange>,
 ) -> Result<Request<RequestBody>, Refused> {
     let (mut head, body) = request.into_parts();
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -304,7 +317,7 @@ fn prepared(
     if length.is_some_and(|length| length > REQUEST_BYTES) {
         return Err(Refused::TooLarge("a request's body has at most 10 MiB"));
     }
-    let body = RequestBody::new(body, traffic.clone(), length, Arc::clone(places));
+    let body = RequestBody::new(body, traffic.clone(), length, Arc::clone(exchange));
     let mut request = Request::new(body);
     *request.uri_mut() = destination.uri(head.uri.path_and_query())?;
     *request.method_mut() = head.method;

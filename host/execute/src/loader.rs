@@ -18,13 +18,13 @@ use bytes::Bytes;
 use moka::future::Cache;
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-/// KiB of machine code that are kept ready, and what is kept with it. The pages of it that nobody uses cost nothing but room for addresses.
-const READY_KIB: u64 = 4 * 1024 * 1024;
+/// KiB of machine code that are kept ready, and of what is kept with it.
+const READY_KIB: u64 = 2 * 1024 * 1024;
 /// KiB that an entry costs beside.
 const ENTRY_KIB: usize = 16;
 /// How long what nobody runs is kept ready.
@@ -82,21 +82,21 @@ type Trusted = (u64, Digest);
 /// A component with what it was granted of what it needs; other grants make no difference to it.
 type Part = (Trusted, GrantSet);
 
-/// What a caller was given last, kept at hand: asking for the same again takes no lock that others wait for, and allocates nothing. A newer
-/// trust policy makes it worthless, as everything else that was loaded under the older one.
+/// What a caller was given last, at hand while it is kept ready: asking for the same again takes no lock that others wait for, and allocates
+/// nothing. A newer trust policy makes it worthless, as everything else that was loaded under the older one.
 #[derive(Default)]
-pub(crate) struct Held(RwLock<Option<(Part, Arc<Prepared>)>>);
+pub(crate) struct Held(RwLock<Option<(Part, Weak<Prepared>)>>);
 
 impl Held {
     fn get(&self, part: Part) -> Option<Arc<Prepared>> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         held.as_ref()
             .filter(|(of, _)| *of == part)
-            .map(|(_, prepared)| Arc::clone(prepared))
+            .and_then(|(_, prepared)| prepared.upgrade())
     }
 
     fn put(&self, part: Part, prepared: &Arc<Prepared>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((part, Arc::clone(prepared)));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((part, Arc::downgrade(prepared)));
     }
 }
 
@@ -181,18 +181,15 @@ impl Loader {
             return Err(failure);
         }
         let loader = Arc::clone(self);
-        let make = task(async move {
-            let prepared = loader.make(&loaded, grants).await?;
-            loader.prepared.insert(part, Arc::clone(&prepared)).await;
-            Ok(prepared)
-        });
-        let made = self.prepared.try_get_with(part, make).await;
-        made.map_err(|failure| self.remember((trusted, Some(grants)), &failure))
-    }
-
-    fn remember(&self, what: (Trusted, Option<GrantSet>), failure: &LoadFailure) -> LoadFailure {
-        self.failures.insert(what, failure.clone());
-        failure.clone()
+        task(async move {
+            let make = async {
+                let made = loader.make(&loaded, grants).await;
+                made.inspect_err(|failure| loader.failures.insert((trusted, Some(grants)), failure.clone()))
+            };
+            let made = loader.prepared.try_get_with(part, make).await;
+            made.map_err(|failure| (*failure).clone())
+        })
+        .await
     }
 
     async fn make(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
@@ -249,13 +246,15 @@ impl Loader {
             return Err(failure);
         }
         let loader = Arc::clone(self);
-        let load = task(async move {
-            let loaded = loader.load(trusted.1).await?;
-            loader.components.insert(trusted, Arc::clone(&loaded)).await;
-            Ok(loaded)
-        });
-        let loaded = self.components.try_get_with(trusted, load).await;
-        loaded.map_err(|failure| self.remember((trusted, None), &failure))
+        task(async move {
+            let load = async {
+                let loaded = loader.load(trusted.1).await;
+                loaded.inspect_err(|failure| loader.failures.insert((trusted, None), failure.clone()))
+            };
+            let loaded = loader.components.try_get_with(trusted, load).await;
+            loaded.map_err(|failure| (*failure).clone())
+        })
+        .await
     }
 
     async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
@@ -282,7 +281,8 @@ impl Loader {
     }
 }
 
-/// Work that is finished, whoever leaves.
+/// Work that is finished, whoever leaves. Those who wait for one thing each have such a task, and wait in it for the one that began: so none of
+/// them begins anew when the first has no more time.
 async fn task<T: Send + 'static>(
     work: impl Future<Output = Result<T, LoadFailure>> + Send + 'static,
 ) -> Result<T, LoadFailure> {

@@ -2,6 +2,7 @@
 //! guest makes work for the database by writing or failing without end.
 
 use alga_bundle::{ExecutionId, InstallId, TenantId};
+use alga_capabilities::LogRecord;
 use alga_errors::chain;
 use alga_execute::{ExecutionRecord, ExecutionRecords};
 use alga_store::{Database, ExecutionRow};
@@ -10,16 +11,21 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 /// KiB of records that wait for the database.
 const ROOM_KIB: usize = 32 * 1024;
-/// Records of one install in a second, and at once.
-const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-const AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+/// KiB of one install in a second, and at once: a record is at least one, and at most [`RECORD_BYTES`].
+const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
+const KIB_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
+/// Bytes of text of one execution that are kept here: enough to see what went wrong. All of it is in the operator's log.
+const RECORD_BYTES: usize = 32 * 1024;
 /// Records that are written together.
-const BATCH: usize = 100;
+const BATCH: usize = 20;
+/// Time to write what still waits when the process stops.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// Installs whose rates are remembered before those that are quiet again are forgotten.
 const RATES: usize = 10_000;
 
@@ -32,8 +38,15 @@ pub struct ExecutionLog {
 }
 
 enum Message {
-    Record(Box<ExecutionRecord>, OwnedSemaphorePermit),
+    Record(Box<Taken>, OwnedSemaphorePermit),
     Flush(oneshot::Sender<()>),
+}
+
+/// A record, and when it was taken.
+struct Taken {
+    record: ExecutionRecord,
+    id: ExecutionId,
+    at_ms: i64,
 }
 
 impl ExecutionLog {
@@ -43,7 +56,7 @@ impl ExecutionLog {
         let log = Arc::new(Self {
             queue,
             room: Arc::new(Semaphore::new(ROOM_KIB)),
-            rates: DefaultKeyedRateLimiter::keyed(Quota::per_second(PER_SECOND).allow_burst(AT_ONCE)),
+            rates: DefaultKeyedRateLimiter::keyed(Quota::per_second(KIB_PER_SECOND).allow_burst(KIB_AT_ONCE)),
             lost: AtomicU64::new(0),
         });
         tokio::spawn(write(waiting, database, Arc::downgrade(&log)));
@@ -58,6 +71,13 @@ impl ExecutionLog {
         }
     }
 
+    /// The same when the process stops: it does not wait for a database that does not answer.
+    pub(crate) async fn close(&self) {
+        if timeout(LAST_MOMENT, self.flush()).await.is_err() {
+            tracing::warn!("records of executions are lost: the database did not take them in time");
+        }
+    }
+
     /// Records that are in no database.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
@@ -67,15 +87,18 @@ impl ExecutionLog {
         self.lost.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    fn take(&self, record: ExecutionRecord) -> Option<()> {
-        self.rates.check_key(&record.identity.install).ok()?;
-        let texts = record.log.iter().map(|line| {
-            let fields = line.fields.iter().map(|(name, value)| name.len() + value.len());
-            line.message.len() + fields.sum::<usize>() + 64
-        });
-        let kib = u32::try_from(texts.sum::<usize>() / 1024 + 1).ok()?;
+    fn take(&self, mut record: ExecutionRecord) -> Option<()> {
+        let kib = u32::try_from(shorten(&mut record) / 1024 + 1).ok()?;
+        let many = NonZeroU32::new(kib)?;
+        self.rates.check_key_n(&record.identity.install, many).ok()?.ok()?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib).ok()?;
-        self.queue.send(Message::Record(Box::new(record), room)).ok()
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let taken = Taken {
+            record,
+            id: uuid::Uuid::now_v7().to_string().parse().ok()?,
+            at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        };
+        self.queue.send(Message::Record(Box::new(taken), room)).ok()
     }
 }
 
@@ -87,6 +110,25 @@ impl ExecutionRecords for ExecutionLog {
     }
 }
 
+/// Leaves out the last lines of a log that is too long, but for the very last, which says how it ended. The bytes that are left.
+fn shorten(record: &mut ExecutionRecord) -> usize {
+    let bytes_of = |line: &LogRecord| {
+        let fields = line.fields.iter().map(|(name, value)| name.len() + value.len());
+        line.message.len() + fields.sum::<usize>() + 64
+    };
+    let last = record.log.pop();
+    let mut bytes = last.as_ref().map_or(0, bytes_of);
+    let fitting = record.log.iter().take_while(|line| {
+        bytes += bytes_of(line);
+        bytes <= RECORD_BYTES
+    });
+    let kept = fitting.count();
+    record.log_dropped += record.log.len().saturating_sub(kept) as u64;
+    record.log.truncate(kept);
+    record.log.extend(last);
+    record.log.iter().map(bytes_of).sum()
+}
+
 async fn write(mut waiting: mpsc::UnboundedReceiver<Message>, database: Database, log: std::sync::Weak<ExecutionLog>) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
@@ -95,8 +137,8 @@ async fn write(mut waiting: mpsc::UnboundedReceiver<Message>, database: Database
         for message in batch.drain(..) {
             match message {
                 Message::Record(record, room) => {
-                    let tenant = record.identity.tenant.clone();
-                    by_tenant.entry(tenant).or_default().extend(row(*record));
+                    let tenant = record.record.identity.tenant.clone();
+                    by_tenant.entry(tenant).or_default().push(row(*record));
                     rooms.push(room);
                 }
                 Message::Flush(done) => flushed.push(done),
@@ -119,25 +161,23 @@ async fn write(mut waiting: mpsc::UnboundedReceiver<Message>, database: Database
     }
 }
 
-/// None when it cannot be told apart from others, which does not happen.
-fn row(record: ExecutionRecord) -> Option<ExecutionRow> {
+fn row(taken: Taken) -> ExecutionRow {
+    let Taken { record, id, at_ms } = taken;
     let (status, code) = match record.result {
         Ok(status) => (Some(i64::from(status)), None),
         Err(code) => (None, Some(code.as_str().to_owned())),
     };
-    let id: ExecutionId = uuid::Uuid::now_v7().to_string().parse().ok()?;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Some(ExecutionRow {
+    ExecutionRow {
         id,
         install_id: record.identity.install,
         request_id: record.identity.request,
         version_id: record.identity.version,
         content_hash: record.content_hash,
-        ended_at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        ended_at_ms: at_ms,
         duration_us: i64::try_from(record.usage.duration_us).unwrap_or(i64::MAX),
         status,
         code,
         log: serde_json::to_value(record.log).unwrap_or_default(),
         log_dropped: i64::try_from(record.log_dropped).unwrap_or(i64::MAX),
-    })
+    }
 }

@@ -213,7 +213,7 @@ impl Platform {
 
     /// Ends connections to the database, finishing what is under way.
     pub async fn close(&self) {
-        self.executions.flush().await;
+        self.executions.close().await;
         self.database.close().await;
     }
 }

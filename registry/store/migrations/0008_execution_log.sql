@@ -14,4 +14,4 @@ CREATE TABLE extension_execution_log (
     log_dropped BIGINT NOT NULL,
     size_bytes BIGINT NOT NULL
 );
-CREATE INDEX extension_execution_log_by_install ON extension_execution_log (tenant_id, install_id, id);
+CREATE INDEX extension_execution_log_by_install ON extension_execution_log (tenant_id, install_id, id, size_bytes);

@@ -1,5 +1,5 @@
 use crate::StoreError;
-use alga_bundle::TenantId;
+use alga_bundle::{InstallId, TenantId};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
@@ -166,6 +166,23 @@ impl Database {
         if self.kind == Kind::Postgres {
             sqlx::query("SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)")
                 .bind(name)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps an install, if it is there, from being taken away before the transaction ends. On SQLite there is one writer anyhow.
+    pub(crate) async fn keep_install(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        tenant: &TenantId,
+        install: &InstallId,
+    ) -> Result<(), StoreError> {
+        if self.kind == Kind::Postgres {
+            sqlx::query("SELECT id FROM tenant_extension_install WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE")
+                .bind(tenant.as_str())
+                .bind(install.as_str())
                 .execute(&mut **transaction)
                 .await?;
         }

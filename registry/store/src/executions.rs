@@ -52,10 +52,13 @@ impl Database {
     /// When the database does not answer; then none is kept.
     pub async fn keep_executions(&self, tenant: &TenantId, rows: &[ExecutionRow]) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(tenant).await?;
+        let installs: BTreeSet<&InstallId> = rows.iter().map(|row| &row.install_id).collect();
+        for install in &installs {
+            self.keep_install(&mut transaction, tenant, install).await?;
+        }
         for row in rows {
             insert(&mut transaction, tenant, row).await?;
         }
-        let installs: BTreeSet<&InstallId> = rows.iter().map(|row| &row.install_id).collect();
         for install in installs {
             forget_oldest(&mut transaction, tenant, install).await?;
         }
@@ -87,23 +90,30 @@ impl Database {
         rows.iter().map(read).collect()
     }
 
-    /// Forgets executions that are over for longer than they are kept; how many.
+    /// Forgets executions that are over for longer than they are kept; how many. One tenant whose turn fails keeps no other waiting.
     ///
     /// # Errors
-    /// When the database does not answer; the next round goes on.
+    /// The last failure, after everything was tried; the next round tries it again.
     pub async fn sweep_executions(&self) -> Result<u64, StoreError> {
-        let mut swept = 0;
+        let (mut swept, mut failure) = (0, None);
         for tenant in self.tenants().await? {
-            let mut transaction = self.begin_as(&tenant).await?;
-            let result = sqlx::query("DELETE FROM extension_execution_log WHERE tenant_id = $1 AND ended_at_ms < $2")
-                .bind(tenant.as_str())
-                .bind(now_ms().saturating_sub(LIFE_MS))
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            swept += result.rows_affected();
+            match self.sweep_executions_of(&tenant).await {
+                Ok(executions) => swept += executions,
+                Err(error) => failure = Some(error),
+            }
         }
-        Ok(swept)
+        failure.map_or(Ok(swept), Err)
+    }
+
+    async fn sweep_executions_of(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let mut transaction = self.begin_as(tenant).await?;
+        let result = sqlx::query("DELETE FROM extension_execution_log WHERE tenant_id = $1 AND ended_at_ms < $2")
+            .bind(tenant.as_str())
+            .bind(now_ms().saturating_sub(LIFE_MS))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(result.rows_affected())
     }
 }
 
