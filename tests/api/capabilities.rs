@@ -271,3 +271,17 @@ async fn a_guest_sees_what_its_execution_was_started_by() {
         assert_eq!(seen["trigger"], expected);
     }
 }
+
+#[tokio::test]
+async fn a_host_that_is_everybody_is_refused_at_publish() {
+    let world = World::new().await;
+    let mut manifest = Release::manifest("com.example.everybody", "1.0.0", &[]);
+    manifest["egress"] = json!(["api.example.com", "*.co.uk"]);
+    let release = Release::new(world.key(), &manifest, &component("answers_ok"));
+    let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (422, "manifest_invalid")
+    );
+    assert!(answer.text().contains("*.co.uk"), "{}", answer.text());
+}

@@ -1,5 +1,5 @@
 use alga_bundle::TenantId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use std::time::Duration;
 pub struct Caller {
     /// The tenant that the user belongs to, and whose installs it reaches.
     pub tenant_id: TenantId,
-    /// The user.
+    /// The user: 1 to 128 visible ASCII characters. It becomes a header of calls of the product, and a part of keys.
+    #[serde(deserialize_with = "user_id")]
     pub user_id: String,
     /// Its address.
     #[serde(default)]
@@ -32,6 +33,20 @@ pub struct Caller {
     /// Anything else that the product wants extensions to know.
     #[serde(default)]
     pub additional_fields: BTreeMap<String, String>,
+}
+
+/// Whether a text is a user's id.
+#[must_use]
+pub fn is_user_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn user_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let rule = "a user id has 1 to 128 visible ASCII characters";
+    is_user_id(&text)
+        .then_some(text)
+        .ok_or_else(|| serde::de::Error::custom(rule))
 }
 
 /// What kind of user.

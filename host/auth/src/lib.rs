@@ -15,7 +15,7 @@ mod service;
 mod token;
 
 pub use administrator::AdministratorToken;
-pub use caller::{Access, Caller, UserType};
+pub use caller::{Access, Caller, UserType, is_user_id};
 pub use remembered::Remembered;
 pub use service::ServiceGrant;
 pub use token::{TokenError, TokenIssuer, TokenVerifier};

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
@@ -54,17 +55,25 @@ impl Attachments {
     ) -> Result<HeaderValue, Unattachable> {
         let value = value_of(secret, form)?;
         let mut kept = self.kept();
-        if kept.len() >= ATTACHMENTS {
-            return Err(Unattachable("an execution attaches at most 64 secrets"));
+        let same = kept
+            .iter()
+            .position(|attached| attached.name == name && attached.value == value);
+        let index = same.unwrap_or(kept.len());
+        if index >= ATTACHMENTS {
+            return Err(Unattachable(
+                "an execution attaches secrets in at most 64 different ways",
+            ));
         }
-        let mark = format!("{MARK}{}", kept.len());
-        kept.push(Attached {
-            name: name.to_owned(),
-            value,
-            plaintext: Zeroizing::new(secret.to_vec()),
-            hosts: hosts.to_vec(),
-        });
-        let mut mark = HeaderValue::from_str(&mark).map_err(|_| Unattachable("the mark is no header"))?;
+        if same.is_none() {
+            kept.push(Attached {
+                name: name.to_owned(),
+                value,
+                plaintext: Zeroizing::new(secret.to_vec()),
+                hosts: hosts.to_vec(),
+            });
+        }
+        let mut mark =
+            HeaderValue::from_str(&format!("{MARK}{index}")).map_err(|_| Unattachable("the mark is no header"))?;
         mark.set_sensitive(true);
         Ok(mark)
     }
@@ -119,8 +128,8 @@ impl Attached {
     fn is_in(&self, text: &[u8]) -> bool {
         let written = self.value.as_bytes();
         let written = written.rsplit(|byte| *byte == b' ').next().unwrap_or(written);
-        let holds = |part: &[u8]| part.len() >= FINDABLE_BYTES && text.windows(part.len()).any(|window| window == part);
-        holds(&self.plaintext) || holds(written)
+        let holds = |part: &[u8]| part.len() >= FINDABLE_BYTES && memmem::find(text, part).is_some();
+        holds(&self.plaintext) || (written != self.plaintext.as_slice() && holds(written))
     }
 }
 

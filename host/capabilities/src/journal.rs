@@ -152,7 +152,7 @@ impl Journal {
 
     /// Tells the author something, if there is room.
     pub(crate) fn tell(&self, level: Level, message: &str) {
-        self.put(Source::Host, level, message, std::iter::empty()).ok();
+        self.write(Source::Host, level, message, std::iter::empty()).ok();
     }
 
     /// The records and the number of those that were not kept.

@@ -1,9 +1,9 @@
 //! From a wire request to a permit and a request for the guest. Everything is checked once, here.
 
-use crate::limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES, USER_BYTES, USER_ID_BYTES};
+use crate::limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES, USER_BYTES};
 use crate::service::Session;
 use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser};
-use alga_auth::ServiceGrant;
+use alga_auth::{ServiceGrant, is_user_id};
 use alga_bundle::{CapabilityName, Digest, RequestId};
 use alga_capabilities::{GrantSet, Identity, Permit, Trigger, User, UserKind};
 use alga_errors::{Code, Problem};
@@ -125,12 +125,8 @@ fn user(wire: &WireUser<'_>) -> Result<User, Problem> {
         return Err(bad_request(format!("user has more than {USER_BYTES} bytes")));
     }
     // It becomes a header of calls of the product, and a part of keys: what could not be either is nobody's id.
-    let is_id =
-        (1..=USER_ID_BYTES).contains(&wire.user_id.len()) && wire.user_id.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_id {
-        return Err(bad_request(format!(
-            "user.user_id has 1 to {USER_ID_BYTES} visible ASCII characters"
-        )));
+    if !is_user_id(&wire.user_id) {
+        return Err(bad_request("user.user_id has 1 to 128 visible ASCII characters"));
     }
     Ok(User {
         id: wire.user_id.to_string(),

@@ -16,8 +16,6 @@ pub const HEADER_BYTES: usize = 32 * 1024;
 pub const TARGET_BYTES: usize = 8 * 1024;
 /// Bytes of what is said of a user.
 pub const USER_BYTES: usize = 16 * 1024;
-/// Bytes of a user's id.
-pub const USER_ID_BYTES: usize = 128;
 /// Bytes of an install's configuration: keys and values.
 pub const CONFIG_BYTES: usize = 64 * 1024;
 

@@ -303,7 +303,7 @@ fn tell(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Pr
         ),
         Err(problem) => tracing::warn!(
             target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, code = problem.code().as_str(),
-            duration_us = usage.duration_us, cause = %chain(problem), "not executed"
+            duration_us = usage.duration_us, cause = ?chain(problem).to_string(), "not executed"
         ),
     }
 }

@@ -37,12 +37,14 @@ pub(crate) fn surroundings(
         base,
         token_file: platform.token_file.as_deref(),
         timeout: INTERNAL_TIMEOUT,
+        is_for_routes: false,
     });
     let routes = platform.ui_proxy_base.as_deref().or(platform.base.as_deref());
     let routes = routes.map(|base| Product {
         base,
         token_file: platform.ui_proxy_token_file.as_deref(),
         timeout: platform.ui_proxy_timeout,
+        is_for_routes: true,
     });
     Ok(Surroundings {
         records: Arc::new(StoredRecords::new(database.clone())),
@@ -71,16 +73,21 @@ struct Product<'a> {
     base: &'a str,
     token_file: Option<&'a Path>,
     timeout: Duration,
+    is_for_routes: bool,
 }
 
 /// The product has a way of its own: only to its place, at whatever address that is.
 fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<Platform, StartError> {
     let base = place.base;
     let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
-    let uri = base
+    let uri: axum::http::Uri = base
         .parse()
         .map_err(|error: axum::http::uri::InvalidUri| refused(error.to_string()))?;
     let destination = Destination::of(&uri).map_err(|error| refused(error.to_string()))?;
+    if place.is_for_routes && !matches!(uri.path(), "" | "/") {
+        // What a route may be is judged by the whole path.
+        return Err(refused("the URL of the product's routes has no path".to_owned()));
+    }
     let parts = EgressParts {
         operator: OperatorPolicy::only(&destination),
         resolver: Arc::new(SystemResolver::default()),

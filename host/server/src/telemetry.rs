@@ -1,4 +1,4 @@
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 
@@ -35,7 +35,11 @@ pub fn start_log(format: LogFormat, filter: &str) {
         LogFormat::Json => builder.json().flatten_event(true).try_init().ok(),
     };
     std::panic::set_hook(Box::new(|panic| {
-        tracing::error!(target: "alga::panic", place = place_of(panic), "a mistake of ours; what the panic says is not written down");
+        let place = place_of(panic);
+        tracing::error!(target: "alga::panic", place, "a mistake of ours; what the panic says is not written down");
+        if !tracing::enabled!(target: "alga::panic", tracing::Level::ERROR) {
+            writeln!(std::io::stderr(), "a mistake of ours at {place}").ok();
+        }
     }));
 }
 

@@ -153,6 +153,12 @@ fn lines(problems: &[ManifestProblem]) -> String {
 }
 
 impl Manifest {
+    /// A host that means everybody; see [`EgressPattern::is_everybody`].
+    #[must_use]
+    pub fn everybody(&self) -> Option<&EgressPattern> {
+        self.egress.iter().find(|pattern| pattern.is_everybody())
+    }
+
     /// Reads a manifest.
     ///
     /// # Errors

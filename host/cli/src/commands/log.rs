@@ -32,23 +32,20 @@ fn record(record: &Value) -> String {
     } else {
         ""
     };
-    let place = match text("/source").as_str() {
-        "log" => String::new(),
-        other => format!(" ({other})"),
-    };
+    // Who says it comes first, and always: what a guest writes must not look like what the host says.
+    let (source, level) = (text("/source"), text("/level"));
     format!(
-        "  {}{place} {}{}{cut}",
-        text("/level"),
+        "  {source:<6} {level:<5} {}{}{cut}",
         text("/message"),
         fields.collect::<String>()
     )
 }
 
-/// Control characters as escapes; what a terminal takes for a direction of writing, too.
+/// Control characters as escapes; so is what ends a line, turns the direction of writing, or is not to be seen.
 fn plain(text: &str) -> String {
     let is_plain = |character: char| {
-        !character.is_control()
-            && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        let is_hidden = matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        !character.is_control() && !is_hidden
     };
     text.chars()
         .flat_map(|character| {
@@ -71,7 +68,7 @@ mod tests {
             "log": [{ "source": "log", "level": "info", "message": "a\n\u{1b}[2Jb", "fields": [["k", "v\r"]], "is_cut": true },
                     { "source": "stdout", "level": "info", "message": "\u{202e}hello", "fields": [], "is_cut": false }],
         });
-        let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  info a\\n\\u{1b}[2Jb k=v\\r …\n  info (stdout) \\u{202e}hello\n  … and 3 more that were not kept";
+        let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more that were not kept";
         assert_eq!(shown(&execution), expected);
     }
 }

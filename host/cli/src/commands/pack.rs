@@ -39,6 +39,12 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let packed = alga_bundle::pack(&files).user("packing")?;
     // What a registry would refuse is refused here.
     let bundle = Bundle::read(&packed, known()).user(&folder.display().to_string())?;
+    if let Some(pattern) = bundle.manifest().everybody() {
+        let failed = Failed::user(format!(
+            "$.egress: `{pattern}` is everybody: anyone can have a name under this suffix"
+        ));
+        return Err(failed.with_hint("name the hosts that are meant"));
+    }
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
     write(&out, &packed)?;
     for name in &bundle.proof().unused {

@@ -1,6 +1,6 @@
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
-use alga_auth::{Access, Caller, TokenIssuer};
+use alga_auth::{Access, Caller, TokenIssuer, is_user_id};
 use alga_bundle::TenantId;
 use alga_server::Secrets;
 use clap::{Args, ValueEnum};
@@ -37,6 +37,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if !arguments.data.join("tokens.key").exists() {
         let failed = Failed::user(format!("there is no platform in `{}`", arguments.data.display()));
         return Err(failed.with_hint("start one with `alga serve`, or pass --data <its data folder>"));
+    }
+    if !is_user_id(&arguments.user) {
+        return Err(Failed::user("a user id has 1 to 128 visible ASCII characters"));
     }
     let lifetime = Duration::from_secs(u64::from(arguments.minutes) * 60);
     if lifetime > Caller::LONGEST {

@@ -82,10 +82,10 @@ pub(crate) async fn upgrade(
     );
     // What was optional and is needed now may never have been granted.
     let needed = to
-        .manifest
+        .capability_proof
         .capabilities
         .iter()
-        .filter(|name| !install.grants.contains(*name));
+        .filter(|name| !to.manifest.optional_capabilities.contains(*name) && !install.grants.contains(*name));
     diff.capabilities.extend(needed.map(ToString::to_string));
     let (outcome, status) = if diff.is_empty() {
         let grants = kept(&install, &to);

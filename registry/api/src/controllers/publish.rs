@@ -10,7 +10,7 @@ use super::revocations::not_overdue;
 use super::uploads::staging_failed;
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{Bundle, BundleError};
+use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
@@ -192,12 +192,22 @@ async fn check(
     let checked = tokio::task::spawn_blocking(move || {
         let file = File::open(path).map_err(Problem::internal)?;
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
+        not_for_everybody(bundle.manifest())?;
         let verified = trust
             .verify_received(&signatures, &bundle, received_at)
             .map_err(|error| rejected(&error))?;
         Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
+}
+
+/// A tenant could not mean such a grant. Asked here and not when a stored bundle is read: the list of suffixes grows.
+fn not_for_everybody(manifest: &Manifest) -> Result<(), Problem> {
+    let Some(pattern) = manifest.everybody() else {
+        return Ok(());
+    };
+    let message = format!("$.egress: `{pattern}` is everybody: anyone can have a name under this suffix");
+    Err(Problem::new(Code::ManifestInvalid, message).with_hint("name the hosts that are meant"))
 }
 
 pub(super) fn rejected(error: &Rejected) -> Problem {

@@ -7,18 +7,29 @@ use std::fmt;
 use std::str::FromStr;
 
 /// `[http://]host[:port]`; the host's first label may be `*`, which stands for exactly one label. Names only: whoever means an address means
-/// a machine inside. And not `*` of a [public suffix](https://publicsuffix.org), like `*.co.uk`: that is everybody.
+/// a machine inside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct EgressPattern(String);
 
-const RULE: &str = "a host is written like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`, in lower case, and `*` is not of a suffix that everybody has names under";
+const RULE: &str =
+    "a host is written like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`, in lower case";
 
 impl EgressPattern {
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it means everybody: `*` of a [public suffix](https://publicsuffix.org), like `*.co.uk`. Asked when something new is published; the
+    /// list of suffixes grows, and what was published before stays readable.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        let host = rest.split(':').next().unwrap_or_default();
+        let parent = host.strip_prefix("*.");
+        parent.is_some_and(|parent| psl::suffix(parent.as_bytes()).is_some_and(|suffix| suffix == parent))
     }
 
     /// Whether it means this place. Label by label, never as text: `*.a.com` is not `evila.com`, not `a.com`, not `b.c.a.com`. Without a port it
@@ -62,9 +73,7 @@ impl FromStr for EgressPattern {
             text.parse::<u16>()
                 .is_ok_and(|port| port > 0 && port.to_string() == text)
         };
-        let is_everybody = host.starts_with("*.") && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix == name);
         let fits = host.len() <= 253
-            && !is_everybody
             && labels >= 2
             && !is_address
             && name.split('.').all(is_label)
@@ -118,6 +127,24 @@ mod tests {
     }
 
     #[test]
+    fn a_star_over_a_public_suffix_is_everybody() {
+        for (pattern, everybody) in [
+            ("*.co.uk", true),
+            ("http://*.com.au:8080", true),
+            ("*.github.io", true),
+            ("*.example.com", false),
+            ("co.uk", false),
+            ("*.example.co.uk:443", false),
+        ] {
+            assert_eq!(
+                pattern.parse::<EgressPattern>().unwrap().is_everybody(),
+                everybody,
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
     fn names_with_an_optional_port_scheme_and_first_wildcard_are_patterns_and_nothing_else_is() {
         for good in [
             "api.example.com",
@@ -137,9 +164,6 @@ mod tests {
             "API.example.com",
             "a.*.com",
             "**.a.com",
-            "*.co.uk",
-            "*.github.io",
-            "http://*.com.au:8080",
             "a.b:",
             "a.b:0",
             "a.b:65536",
