@@ -180,7 +180,7 @@ fn shown(answer: &Value) -> String {
         return installs.iter().map(line).collect::<Vec<_>>().join("\n");
     }
     if let Some(executions) = answer.get("executions").and_then(Value::as_array) {
-        return executions.iter().map(super::log::shown).collect::<Vec<_>>().join("\n");
+        return super::log::all(executions);
     }
     let Some(diff) = answer.get("diff") else {
         return line(answer);

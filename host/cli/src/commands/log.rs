@@ -2,8 +2,16 @@
 
 use serde_json::Value;
 
+/// Executions, newest first.
+pub(super) fn all(executions: &[Value]) -> String {
+    if executions.is_empty() {
+        return "no execution of the last week wrote something or failed".to_owned();
+    }
+    executions.iter().map(shown).collect::<Vec<_>>().join("\n")
+}
+
 /// One execution: a line about it, then one for each record.
-pub(super) fn shown(execution: &Value) -> String {
+fn shown(execution: &Value) -> String {
     let text = |pointer: &str| execution.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let number = |pointer: &str| execution.pointer(pointer).and_then(Value::as_i64);
     let came = number("/status").map_or_else(|| text("/code").to_owned(), |status| status.to_string());
