@@ -15,6 +15,9 @@ const RECORDS: usize = 256;
 const RECORD_BYTES: usize = 8 * 1024;
 /// Bytes of text in one execution: what the host may have to hold for each that runs.
 const EXECUTION_BYTES: usize = 256 * 1024;
+/// Records of the host about one execution, beside those, and bytes of one.
+const HOST_RECORDS: usize = 32;
+const HOST_BYTES: usize = 1024;
 /// Fields of one record.
 const FIELDS: usize = 32;
 
@@ -89,6 +92,7 @@ struct Kept {
     records: Vec<LogRecord>,
     bytes: usize,
     dropped: u64,
+    host_records: usize,
 }
 
 impl Journal {
@@ -124,7 +128,7 @@ impl Journal {
     ) -> Result<(), NotKept> {
         let mut kept = self.kept();
         let left = EXECUTION_BYTES.saturating_sub(kept.bytes);
-        if kept.records.len() >= RECORDS || left == 0 {
+        if kept.records.len().saturating_sub(kept.host_records) >= RECORDS || left == 0 {
             kept.dropped += 1;
             return Err(NotKept::Full);
         }
@@ -150,9 +154,25 @@ impl Journal {
         Ok(())
     }
 
-    /// Tells the author something, if there is room.
+    /// Tells the author something. A guest that writes without end takes no room from it.
     pub(crate) fn tell(&self, level: Level, message: &str) {
-        self.write(Source::Host, level, message, std::iter::empty()).ok();
+        let mut kept = self.kept();
+        if kept.host_records >= HOST_RECORDS {
+            kept.dropped += 1;
+            return;
+        }
+        kept.host_records += 1;
+        let mut room = Room {
+            bytes: HOST_BYTES,
+            was_short: false,
+        };
+        kept.records.push(LogRecord {
+            source: Source::Host,
+            level,
+            message: room.fit(message),
+            fields: Vec::new(),
+            is_cut: room.was_short,
+        });
     }
 
     /// The records and the number of those that were not kept.

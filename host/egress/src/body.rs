@@ -1,6 +1,6 @@
 //! Bodies with a limit, a deadline and an account. Nothing is collected: a frame comes in and goes on.
 
-use crate::metered::Idle;
+use crate::metered::{Idle, Taken};
 use crate::traffic::{REQUEST_BYTES, RESPONSE_BYTES};
 use crate::{Refused, Traffic};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,50 +20,36 @@ pub type BodyError = Box<dyn Error + Send + Sync>;
 
 /// A request and its answer: the room that they take, given back when both of their bodies are over.
 pub(crate) struct Exchange {
-    state: Mutex<State>,
-    _places: [OwnedSemaphorePermit; 2],
-}
-
-#[derive(Default)]
-struct State {
+    taken: Taken,
     /// The connection, once the answer's head has come over it.
-    connection: Option<Idle>,
-    is_request_over: bool,
-    is_orphan: bool,
+    connection: OnceLock<Idle>,
+    _places: [OwnedSemaphorePermit; 2],
 }
 
 impl Exchange {
     pub(crate) fn new(places: [OwnedSemaphorePermit; 2]) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::default(),
+            taken: Taken::default(),
+            connection: OnceLock::new(),
             _places: places,
         })
     }
 
     /// The answer's head has come.
     pub(crate) fn came_over(&self, connection: Option<Idle>) {
-        self.state().connection = connection;
+        if let Some(connection) = connection {
+            self.connection.set(connection).ok();
+        }
     }
 
     fn end_request(&self) {
-        let mut state = self.state();
-        state.is_request_over = true;
-        if let (true, Some(connection)) = (state.is_orphan, &state.connection) {
-            connection.remove_orphan();
-        }
+        self.taken.end();
     }
 
-    /// The request's own body may still wait for somebody who does not take it, and never will.
     fn end_answer(&self) {
-        let mut state = self.state();
-        if let (false, Some(connection)) = (state.is_request_over, &state.connection) {
-            connection.add_orphan();
-            state.is_orphan = true;
+        if let Some(connection) = self.connection.get() {
+            connection.answered(&self.taken);
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,6 +116,7 @@ impl Body for RequestBody {
                 .checked_sub(bytes)
                 .ok_or(Refused::Header("the body is longer than its content-length"))?;
         }
+        self.exchange.taken.add(bytes);
         self.traffic.send(bytes).map_err(Refused::TooMany)?;
         Poll::Ready(Some(Ok(Frame::data(data))))
     }

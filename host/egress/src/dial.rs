@@ -21,6 +21,8 @@ use tower_service::Service;
 
 /// Time for name and connection together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time to wait for a place.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for one address, so that a silent one leaves time for another.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Addresses of a name that are looked at. One more, and the name is refused: what is not vetted must not be hidden behind what is.
@@ -111,7 +113,7 @@ impl Dial {
         let own_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(own_port);
         // Some may be idle, and go soon.
-        let place = timeout(CONNECT_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
+        let place = timeout(PLACE_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
         let too_many = Refused::TooMany("an install has at most 96 connections");
         let Ok(Ok(place)) = place else { return Err(too_many) };
         let connect = async {

@@ -6,8 +6,8 @@
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -24,6 +24,8 @@ const STALL: Duration = Duration::from_secs(30);
 
 /// How often a connection is looked at.
 const ROUND: Duration = Duration::from_secs(5);
+/// Bytes of a request's body that are taken in a round at least, once its answer is over.
+const ROUND_BYTES: u64 = 64 * 1024;
 /// Rounds without use: an execution lasts 30 seconds, and then a connection is idle for 10.
 const UNUSED_ROUNDS: u32 = 12;
 
@@ -37,8 +39,36 @@ struct Use {
     bytes: AtomicUsize,
     /// Whether there was something that meant something since the last round.
     is_used: AtomicBool,
-    /// Requests whose answer is over and whose own body is not: it waits for somebody who does not take it.
-    orphans: AtomicUsize,
+    /// Requests whose answer is over and whose own body is not: perhaps it waits for somebody who does not take it.
+    orphans: Mutex<Vec<Orphan>>,
+}
+
+#[derive(Debug)]
+struct Orphan {
+    taken: Taken,
+    /// Its bytes when it was looked at last.
+    before: Option<u64>,
+}
+
+/// Bytes that were taken of a request's body.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taken(Arc<AtomicU64>);
+
+impl Taken {
+    const OVER: u64 = u64::MAX;
+
+    pub(crate) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.store(Self::OVER, Ordering::Relaxed);
+    }
+
+    /// None when it is over.
+    fn bytes(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|bytes| *bytes != Self::OVER)
+    }
 }
 
 impl Idle {
@@ -48,12 +78,33 @@ impl Idle {
         self.0.is_used.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn add_orphan(&self) {
-        self.0.orphans.fetch_add(1, Ordering::Relaxed);
+    /// The answer to a request is over, its own body may not be.
+    pub(crate) fn answered(&self, taken: &Taken) {
+        if taken.bytes().is_some() {
+            let orphan = Orphan {
+                taken: taken.clone(),
+                before: None,
+            };
+            self.orphans().push(orphan);
+        }
     }
 
-    pub(crate) fn remove_orphan(&self) {
-        self.0.orphans.fetch_sub(1, Ordering::Relaxed);
+    /// Whether the body of one of them was hardly taken in a whole round.
+    fn has_stuck(&self) -> bool {
+        let mut stuck = false;
+        self.orphans().retain_mut(|orphan| {
+            let Some(bytes) = orphan.taken.bytes() else {
+                return false;
+            };
+            let before = orphan.before.replace(bytes);
+            stuck |= before.is_some_and(|before| bytes.saturating_sub(before) < ROUND_BYTES);
+            true
+        });
+        stuck
+    }
+
+    fn orphans(&self) -> MutexGuard<'_, Vec<Orphan>> {
+        self.0.orphans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, bytes: usize) -> io::Result<()> {
@@ -73,7 +124,6 @@ pub(crate) struct Metered {
     idle: Idle,
     round: Pin<Box<Sleep>>,
     unused_rounds: u32,
-    had_orphans: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -86,29 +136,22 @@ impl Metered {
             idle: Idle::default(),
             round: Box::pin(sleep(ROUND)),
             unused_rounds: 0,
-            had_orphans: false,
             _place: place,
         }
     }
 
-    /// Once in a round: whether somebody still has a use for it, and nobody waited through the whole round for its body to be taken.
+    /// Once in a round: whether somebody still has a use for it, and what is still sent is taken.
     fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while self.round.as_mut().poll(context).is_ready() {
             self.round.as_mut().reset(Instant::now() + ROUND);
-            let Use { is_used, orphans, .. } = &*self.idle.0;
-            self.unused_rounds = if is_used.swap(false, Ordering::Relaxed) {
-                0
-            } else {
-                self.unused_rounds + 1
-            };
-            let has_orphans = orphans.load(Ordering::Relaxed) > 0;
-            if self.unused_rounds > UNUSED_ROUNDS || (has_orphans && self.had_orphans) {
+            let is_used = self.idle.0.is_used.swap(false, Ordering::Relaxed);
+            self.unused_rounds = if is_used { 0 } else { self.unused_rounds + 1 };
+            if self.unused_rounds > UNUSED_ROUNDS || self.idle.has_stuck() {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "nobody has a use for this connection",
                 ));
             }
-            self.had_orphans = has_orphans;
         }
         Ok(())
     }

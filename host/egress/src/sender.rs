@@ -28,7 +28,7 @@ use tokio::time::{Instant, timeout};
 /// How long a connection is kept for the next request.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 /// Connections kept for one origin of one install.
-const IDLE_CONNECTIONS: usize = 4;
+const IDLE_CONNECTIONS: usize = 2;
 /// Requests of one install at the same time, in this process.
 const REQUESTS_AT_ONCE: usize = 64;
 /// Installs whose connections are kept.
@@ -247,8 +247,6 @@ impl Egress {
             idle.reset();
         }
         exchange.came_over(idle.clone());
-        traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;
-        inward(&mut head.headers)?;
         let terms = BodyTerms {
             traffic: traffic.clone(),
             idle,
@@ -256,7 +254,11 @@ impl Egress {
             deadline: patience.deadline,
             exchange,
         };
-        Ok(Response::from_parts(head, ResponseBody::new(body, terms)))
+        // From here on whatever ends the answer ends the exchange.
+        let body = ResponseBody::new(body, terms);
+        traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;
+        inward(&mut head.headers)?;
+        Ok(Response::from_parts(head, body))
     }
 
     fn questions_of(&self, tenant: &TenantId) -> Arc<Semaphore> {
@@ -265,12 +267,16 @@ impl Egress {
     }
 
     fn connections(&self, caller: &Caller) -> Arc<Connections> {
+        // Asked for with every request, so that a tenant's is forgotten only when it has been quiet.
+        let questions = match caller {
+            Caller::Install(tenant, _) | Caller::Platform(tenant) => self.questions_of(tenant),
+        };
         self.callers.get_with_by_ref(caller, || {
             let mut tls = self.tls.clone();
             tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
             let (operator, resolver) = (Arc::clone(&self.operator), Arc::clone(&self.resolver));
             let dial = match caller {
-                Caller::Install(tenant, _) => Dial::new(operator, resolver, self.questions_of(tenant)),
+                Caller::Install(..) => Dial::new(operator, resolver, questions),
                 Caller::Platform(_) => Dial::for_platform(operator, resolver),
             };
             let connector = HttpsConnectorBuilder::new()

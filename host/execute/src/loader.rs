@@ -16,10 +16,11 @@ use alga_errors::{Problem, chain};
 use alga_signing::{Rejected, TrustPolicy};
 use bytes::Bytes;
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
@@ -29,6 +30,8 @@ const READY_KIB: u64 = 2 * 1024 * 1024;
 const ENTRY_KIB: usize = 16;
 /// How long what nobody runs is kept ready.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// How long something is at hand before it is asked for again.
+const AT_HAND: Duration = Duration::from_secs(60);
 /// How long a failure is remembered: long enough to keep a crowd away, short enough that a repaired store is noticed.
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 /// Failures that are remembered.
@@ -83,20 +86,22 @@ type Trusted = (u64, Digest);
 type Part = (Trusted, GrantSet);
 
 /// What a caller was given last, at hand while it is kept ready: asking for the same again takes no lock that others wait for, and allocates
-/// nothing. A newer trust policy makes it worthless, as everything else that was loaded under the older one.
+/// nothing. A newer trust policy makes it worthless, as everything else that was loaded under the older one. Now and then it is asked for where
+/// everything is kept, which forgets what nobody asks for.
 #[derive(Default)]
-pub(crate) struct Held(RwLock<Option<(Part, Weak<Prepared>)>>);
+pub(crate) struct Held(RwLock<Option<(Part, Weak<Prepared>, Instant)>>);
 
 impl Held {
     fn get(&self, part: Part) -> Option<Arc<Prepared>> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         held.as_ref()
-            .filter(|(of, _)| *of == part)
-            .and_then(|(_, prepared)| prepared.upgrade())
+            .filter(|(of, _, since)| *of == part && since.elapsed() < AT_HAND)
+            .and_then(|(_, prepared, _)| prepared.upgrade())
     }
 
     fn put(&self, part: Part, prepared: &Arc<Prepared>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((part, Arc::downgrade(prepared)));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((part, Arc::downgrade(prepared), Instant::now()));
     }
 }
 
@@ -298,6 +303,7 @@ where
 {
     Cache::builder()
         .max_capacity(READY_KIB)
+        .eviction_policy(EvictionPolicy::lru())
         .weigher(move |_, value| u32::try_from(bytes(value) / 1024 + ENTRY_KIB).unwrap_or(u32::MAX))
         .time_to_idle(IDLE)
         .build()

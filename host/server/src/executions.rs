@@ -2,7 +2,7 @@
 //! guest makes work for the database by writing or failing without end.
 
 use alga_bundle::{ExecutionId, InstallId, TenantId};
-use alga_capabilities::LogRecord;
+use alga_capabilities::Source;
 use alga_errors::chain;
 use alga_execute::{ExecutionRecord, ExecutionRecords};
 use alga_store::{Database, ExecutionRow};
@@ -20,8 +20,10 @@ const ROOM_KIB: usize = 32 * 1024;
 /// KiB of one install in a second, and at once: a record is at least one, and at most [`RECORD_BYTES`].
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
 const KIB_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
-/// Bytes of text of one execution that are kept here: enough to see what went wrong. All of it is in the operator's log.
+/// Bytes, as JSON, of what a guest wrote in one execution that are kept here: enough to see what went wrong. All of it is in the operator's log.
 const RECORD_BYTES: usize = 32 * 1024;
+/// Bytes of a line beside its texts.
+const LINE_BYTES: usize = 80;
 /// Records that are written together.
 const BATCH: usize = 20;
 /// Time to write what still waits when the process stops.
@@ -110,23 +112,35 @@ impl ExecutionRecords for ExecutionLog {
     }
 }
 
-/// Leaves out the last lines of a log that is too long, but for the very last, which says how it ended. The bytes that are left.
+/// Leaves out what is too long of what the guest wrote; what the host says of it stays. The bytes that are left.
 fn shorten(record: &mut ExecutionRecord) -> usize {
-    let bytes_of = |line: &LogRecord| {
-        let fields = line.fields.iter().map(|(name, value)| name.len() + value.len());
-        line.message.len() + fields.sum::<usize>() + 64
-    };
-    let last = record.log.pop();
-    let mut bytes = last.as_ref().map_or(0, bytes_of);
-    let fitting = record.log.iter().take_while(|line| {
-        bytes += bytes_of(line);
-        bytes <= RECORD_BYTES
+    let (mut guest_bytes, mut host_bytes, all) = (0, 0, record.log.len());
+    record.log.retain(|line| {
+        let texts = line
+            .fields
+            .iter()
+            .flat_map(|(name, value)| [name, value])
+            .chain([&line.message]);
+        let bytes: usize = texts.map(|text| json_bytes(text)).sum::<usize>() + LINE_BYTES;
+        if line.source == Source::Host {
+            host_bytes += bytes;
+            return true;
+        }
+        guest_bytes += bytes;
+        guest_bytes <= RECORD_BYTES
     });
-    let kept = fitting.count();
-    record.log_dropped += record.log.len().saturating_sub(kept) as u64;
-    record.log.truncate(kept);
-    record.log.extend(last);
-    record.log.iter().map(bytes_of).sum()
+    record.log_dropped += all.saturating_sub(record.log.len()) as u64;
+    guest_bytes.min(RECORD_BYTES) + host_bytes
+}
+
+/// Bytes of a text as JSON.
+fn json_bytes(text: &str) -> usize {
+    let bytes_of = |byte: u8| match byte {
+        0..=0x1f => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(bytes_of).sum()
 }
 
 async fn write(mut waiting: mpsc::UnboundedReceiver<Message>, database: Database, log: std::sync::Weak<ExecutionLog>) {

@@ -23,12 +23,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 /// How often to look for a newer revocation list of another process: how long revoked code may go on there.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
 /// How often garbage is collected: it is a day old by then, so an hour more is nothing.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
+/// Time for connections to the database to end.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 
 /// All parts in one process.
 pub struct Platform {
@@ -214,7 +217,10 @@ impl Platform {
     /// Ends connections to the database, finishing what is under way.
     pub async fn close(&self) {
         self.executions.close().await;
-        self.database.close().await;
+        // A statement that hangs would keep its connection; the process does not wait for it longer than an operator does.
+        if timeout(LAST_MOMENT, self.database.close()).await.is_err() {
+            tracing::warn!("the database did not let its connections go in time");
+        }
     }
 }
 

@@ -180,7 +180,7 @@ impl Database {
         install: &InstallId,
     ) -> Result<(), StoreError> {
         if self.kind == Kind::Postgres {
-            sqlx::query("SELECT id FROM tenant_extension_install WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE")
+            sqlx::query("SELECT id FROM tenant_extension_install WHERE tenant_id = $1 AND id = $2 FOR SHARE")
                 .bind(tenant.as_str())
                 .bind(install.as_str())
                 .execute(&mut **transaction)
