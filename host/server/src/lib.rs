@@ -11,6 +11,7 @@
 //! | `memory` | no core file, no debugger |
 //! | `metrics` | what extensions measure, for the operator |
 //! | `revocations` | which revocation list a process starts with |
+//! | `shared` | what several parts share, made of the configuration |
 //! | `serve` | a socket, and an end that loses nothing |
 //! | `telemetry` | the log |
 
@@ -24,6 +25,7 @@ mod platform;
 mod revocations;
 mod secrets;
 mod serve;
+mod shared;
 mod telemetry;
 
 pub use config::{Config, ConfigError, Setting};

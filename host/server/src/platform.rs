@@ -1,20 +1,18 @@
 use crate::adapters::{StoredReleases, limited_records};
 use crate::executions::ExecutionLog;
-use crate::revocations::{self, Restored};
-use crate::{Config, SecretError, Secrets};
+use crate::revocations;
+use crate::shared::Shared;
+use crate::{Config, SecretError};
 use crate::{metrics, outside};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
-use alga_capabilities::{MetricRegistry, Services};
-use alga_engine::{
-    CacheError, CompileError, Compiler, CompilerLimits, ComponentFactory, Engine, EngineError, MachineCodeCache,
-    PoolSettings,
-};
+use alga_capabilities::Services;
+use alga_engine::{CacheError, CompileError, ComponentFactory, EngineError};
 use alga_errors::chain;
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
 use alga_registry_api::RegistryParts;
-use alga_secrets::{LocalKeys, SealError, Sealer, VaultTransit};
-use alga_signing::{RevocationError, TrustBundle, TrustError, TrustPolicy};
+use alga_secrets::SealError;
+use alga_signing::{RevocationError, TrustError, TrustPolicy};
 use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
 use axum::http::header::CACHE_CONTROL;
@@ -24,7 +22,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 /// How often to look for a newer revocation list of another process: how long revoked code may go on there.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
@@ -92,21 +89,6 @@ pub enum StartError {
          hint: restore a newer backup, or start once with ALGA_ADOPT_REVOCATIONS=true to put this host's list back into it"
     )]
     RolledBack { database: u64, host: u64 },
-}
-
-/// What several parts share.
-struct Shared {
-    secrets: Secrets,
-    trust: Arc<TrustPolicy>,
-    revocation_file: RevocationFile,
-    database: Database,
-    blobs: BlobStore,
-    staging: Staging,
-    sealer: Arc<Sealer>,
-    engine: Engine,
-    factory: ComponentFactory,
-    metrics: Arc<MetricRegistry>,
-    executions: Arc<ExecutionLog>,
 }
 
 impl Platform {
@@ -230,94 +212,6 @@ fn with_fallbacks(router: Router) -> Router {
     router
         .fallback(move || answer(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(move || answer(StatusCode::METHOD_NOT_ALLOWED))
-}
-
-impl Shared {
-    async fn open(config: &Config) -> Result<Self, StartError> {
-        let trust = trust(config)?;
-        let secrets = Secrets::open(&config.data)?;
-        let engine = Engine::new(&PoolSettings {
-            components: config.pool,
-            ..PoolSettings::default()
-        })?;
-        tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
-        let cache = MachineCodeCache::open(&config.cache_root, secrets.machine_code, config.cache_max_bytes)?;
-        let compiler = Compiler::new(
-            &config.compiler,
-            CompilerLimits {
-                processor_seconds: config.compiler_seconds,
-                ..CompilerLimits::default()
-            },
-        );
-        let database = match &config.database {
-            Some(url) => Database::open_postgres(url).await?,
-            None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
-        };
-        let trust = Arc::new(TrustPolicy::new(trust, secrets.registry.verifying_key()));
-        let revocation_file = RevocationFile::in_folder(&config.data);
-        let supplied = config.revocations.as_ref().map(|path| {
-            std::fs::read_to_string(path).map_err(|source| StartError::RevocationsFile {
-                path: path.clone(),
-                source,
-            })
-        });
-        Restored {
-            trust: &trust,
-            database: &database,
-            file: &revocation_file,
-            supplied: supplied.transpose()?,
-            adopt: config.adopt_revocations,
-        }
-        .restore()
-        .await?;
-        Ok(Self {
-            executions: ExecutionLog::start(database.clone()),
-            trust,
-            revocation_file,
-            database,
-            blobs: match &config.s3 {
-                Some(settings) => BlobStore::s3(settings)?,
-                None => BlobStore::local(&config.data.join("bundles"))?,
-            },
-            sealer: Arc::new(sealer(config, &secrets)?),
-            staging: Staging::open(&config.data.join("staging"))?,
-            factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
-            engine,
-            secrets,
-            metrics: Arc::default(),
-        })
-    }
-}
-
-fn sealer(config: &Config, secrets: &Secrets) -> Result<Sealer, StartError> {
-    let Some(vault) = &config.vault else {
-        return Ok(Sealer::Local(LocalKeys::from_text(&secrets.sealing)?));
-    };
-    let path = &vault.token_file;
-    let token = std::fs::read_to_string(path).map_err(|source| StartError::VaultToken {
-        path: path.clone(),
-        source,
-    })?;
-    let token = Zeroizing::new(token.trim().to_owned());
-    Ok(Sealer::Vault(VaultTransit::new(
-        &vault.address,
-        &vault.mount,
-        &vault.key,
-        token,
-    )?))
-}
-
-fn trust(config: &Config) -> Result<TrustBundle, StartError> {
-    let Some(text) = &config.trust_bundle else {
-        tracing::warn!("no trust bundle: nothing can be published or run until SIGNING_TRUST_BUNDLE is set");
-        return Ok(TrustBundle::default());
-    };
-    if text.trim_start().starts_with('{') {
-        return Ok(TrustBundle::parse(text.as_bytes())?);
-    }
-    let path = PathBuf::from(text);
-    let json = std::fs::read(&path).map_err(|source| StartError::TrustFile { path, source })?;
-    Ok(TrustBundle::parse(&json)?)
 }
 
 fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteService>, StartError> {
