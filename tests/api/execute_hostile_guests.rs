@@ -1,6 +1,6 @@
 //! Guests that do their worst. Each gets its code within its limits; the process lives on; the next request works.
 
-use alga_harness::{Answer, ExecuteRequest, Release, World};
+use alga_harness::{Answer, ExecuteRequest, Release, World, handler};
 
 async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> Answer {
     let world = World::new().await;
@@ -209,25 +209,6 @@ async fn one_install_cannot_take_every_place() {
         codes.iter().any(|code| code == "rate_limited") && codes.iter().any(|code| code == "deadline_exceeded"),
         "{codes:?}"
     );
-}
-
-/// A handler in WebAssembly text, for what no language compiles to.
-fn handler(module: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(component
-            (import "wasi:http/types@0.2.12" (instance $types
-                (export "incoming-request" (type (sub resource)))
-                (export "response-outparam" (type (sub resource)))))
-            (alias export $types "incoming-request" (type $request))
-            (alias export $types "response-outparam" (type $out))
-            (core module $module {module})
-            (core instance $instance (instantiate $module))
-            (func $handle (param "request" (own $request)) (param "response-out" (own $out))
-                (canon lift (core func $instance "handle")))
-            (instance $handler (export "handle" (func $handle)))
-            (export "wasi:http/incoming-handler@0.2.12" (instance $handler)))"#
-    );
-    wat::parse_str(text).unwrap()
 }
 
 async fn with_module(world: &World, name: &str, module: &str) -> ExecuteRequest {

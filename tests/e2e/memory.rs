@@ -7,6 +7,19 @@ use serde_json::json;
 /// The memory of a guest (64 MiB by default), and what one call may move between guest and host (8 MiB).
 const BUDGET_KB: u64 = (64 + 8) * 1024;
 
+/// Four tables, each filled and grown until it is refused.
+const TABLES: &str = r#"
+(table $a 1 funcref) (table $b 1 funcref) (table $c 1 funcref) (table $d 1 funcref)
+(elem declare func $handle)
+(func $handle (export "handle") (param i32 i32)
+  (loop $more
+    (drop (table.grow $a (ref.func $handle) (i32.const 100)))
+    (drop (table.grow $b (ref.func $handle) (i32.const 1000)))
+    (drop (table.grow $c (ref.func $handle) (i32.const 19999)))
+    (drop (table.grow $d (ref.func $handle) (i32.const -1)))
+    (br $more)))
+"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_guest_costs_its_budget_and_not_more() {
     let outside = Outside::start().await;
@@ -23,6 +36,7 @@ async fn a_hostile_guest_costs_its_budget_and_not_more() {
     let memory = platform.install("allocates_without_end", &[], &json!({}), &json!({}), &json!({}));
     let handles = platform.install("opens_handles_without_end", &[], &json!({}), &json!({}), &json!({}));
     let output = platform.install("writes_to_its_output", &[], &json!({}), &json!({}), &json!({}));
+    let tables = platform.install_handler("com.example.tables", TABLES);
     assert_eq!(platform.call(&worst, "/"), "still here");
     platform.call(&memory, "/");
     let idle = platform.memory_kb("VmRSS:");
@@ -37,6 +51,7 @@ async fn a_hostile_guest_costs_its_budget_and_not_more() {
         (&worst, "/endless"),
         (&worst, "/spellings"),
         (&output, "/flood"),
+        (&tables, "/"),
         (&memory, "/"),
         (&handles, "/"),
     ];

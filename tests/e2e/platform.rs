@@ -1,6 +1,6 @@
 //! A platform as a process of its own, with an outside that its extensions reach.
 
-use alga_harness::{Outside, Release, Server, ServerOptions, component};
+use alga_harness::{Outside, Release, Server, ServerOptions, component, handler};
 use alga_signing::{SigningKey, TrustFile};
 use serde_json::{Value, json};
 use std::fs;
@@ -66,7 +66,30 @@ impl Platform {
         for (field, value) in fields.as_object().into_iter().flatten() {
             manifest[field] = value.clone();
         }
-        let release = Release::new(&self.key, &manifest, &component(guest));
+        self.install_release(
+            &name,
+            &Release::new(&self.key, &manifest, &component(guest)),
+            capabilities,
+            config,
+            secrets,
+        )
+    }
+
+    /// A handler in WebAssembly text, for `demo`; its name.
+    pub(crate) fn install_handler(&self, name: &str, module: &str) -> String {
+        let manifest = Release::manifest(name, "1.0.0", &[]);
+        let release = Release::new(&self.key, &manifest, &handler(module));
+        self.install_release(name, &release, &[], &json!({}), &json!({}))
+    }
+
+    fn install_release(
+        &self,
+        name: &str,
+        release: &Release,
+        capabilities: &[&str],
+        config: &Value,
+        secrets: &Value,
+    ) -> String {
         let mut form = Vec::new();
         for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
             form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
@@ -89,7 +112,7 @@ impl Platform {
         let body = json!({ "extension": name, "version": "1.0.0", "grants": capabilities, "config": config, "secrets": secrets });
         let installed = self.operate("POST", "/v1/registry/tenants/demo/installs", Some(&body));
         assert!(installed.contains("\"enabled\""), "{installed}");
-        name
+        name.to_owned()
     }
 
     /// A request to the registry as the operator.

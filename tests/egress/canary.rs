@@ -1,7 +1,7 @@
 //! What must not be reached is not connected to, not even for a moment.
 
 use crate::world::{Script, egress, get, install, listen, send, send_as, soon};
-use alga_egress::{Refused, Traffic};
+use alga_egress::{Caller, Egress, EgressParts, OperatorPolicy, Patience, Refused, Resolve, ResolveFuture, Traffic};
 use std::sync::atomic::Ordering;
 
 /// A canary on loopback: whoever connects has got through.
@@ -155,7 +155,7 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
 }
 
 #[tokio::test]
-async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_second() {
+async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_second_and_names_it_knows_600_times() {
     let script = Script::new(&[&["127.0.0.1"]]);
     let egress = egress(std::sync::Arc::clone(&script), "*", "", vec![]);
     let mut refused = 0;
@@ -168,10 +168,15 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
     // The 200 take less than a second; a machine that takes ten for them hears 20 more.
     assert!((160..=180).contains(&refused), "{refused}");
     // A name that was asked for may be asked for again, so that connections can be made.
-    for _ in 0..50 {
-        let again = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
-        assert!(matches!(again.err(), Some(Refused::Address { .. })));
+    let mut again = Vec::new();
+    for _ in 0..2_000 {
+        let answer = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
+        again.push(matches!(answer.err(), Some(Refused::Address { .. })));
     }
+    assert!(again[..50].iter().all(|asked| *asked));
+    // But not for ever: 600 questions a minute, whatever they are about.
+    let asked = again.iter().filter(|asked| **asked).count();
+    assert!((500..1_500).contains(&asked), "{asked}");
     // Another install has its own.
     let other = send_as(
         &egress,
@@ -183,4 +188,47 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
     )
     .await;
     assert!(matches!(other.err(), Some(Refused::Address { .. })));
+}
+
+/// A name server that never answers.
+#[derive(Default)]
+struct Silent(std::sync::atomic::AtomicUsize);
+
+impl Resolve for Silent {
+    fn resolve<'a>(&'a self, _: &'a str) -> ResolveFuture<'a> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_has_8_questions_under_way_though_nobody_waits_for_them_and_another_tenant_has_its_own() {
+    let silent = std::sync::Arc::new(Silent::default());
+    let egress = Egress::new(EgressParts {
+        operator: OperatorPolicy::parse("*", "", "").unwrap(),
+        resolver: std::sync::Arc::clone(&silent) as _,
+        authorities: Vec::new(),
+    })
+    .unwrap();
+    let ask = async |tenant: &str, number: usize| {
+        let install = format!("i-{tenant}-{}", number % 3).parse().unwrap();
+        let caller = Caller::Install(tenant.parse().unwrap(), install);
+        let request = get(&format!("https://n{number}.evil.example.com/"));
+        let patience = Patience::until(std::time::Instant::now() + std::time::Duration::from_millis(20));
+        send_as(
+            &egress,
+            caller,
+            &["*.evil.example.com"],
+            request,
+            patience,
+            &Traffic::default(),
+        )
+        .await
+    };
+    for number in 0..20 {
+        assert!(matches!(ask("acme", number).await.err(), Some(Refused::AnswerTimeout)));
+    }
+    assert_eq!(silent.0.load(Ordering::SeqCst), 8);
+    assert!(ask("other", 0).await.is_err());
+    assert_eq!(silent.0.load(Ordering::SeqCst), 9);
 }

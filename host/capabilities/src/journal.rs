@@ -233,6 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_host_says_has_room_of_its_own_and_an_end() {
+        let journal = journal("i-1", &pace());
+        for _ in 0..RECORDS * 2 {
+            journal.write(Source::Log, Level::Info, "", std::iter::empty()).ok();
+        }
+        for _ in 0..100 {
+            journal.tell(Level::Warn, &"x".repeat(HOST_BYTES + 1));
+        }
+        let (records, dropped) = journal.take();
+        let of_host: Vec<_> = records.iter().filter(|record| record.source == Source::Host).collect();
+        assert_eq!((records.len(), of_host.len()), (RECORDS + HOST_RECORDS, HOST_RECORDS));
+        assert_eq!(dropped, (RECORDS + 100 - HOST_RECORDS) as u64);
+        assert!(
+            of_host
+                .iter()
+                .all(|record| record.message.len() == HOST_BYTES && record.is_cut)
+        );
+    }
+
+    #[test]
     fn a_long_record_is_cut_at_a_character_and_says_so() {
         let journal = journal("i-1", &pace());
         let message = "é".repeat(RECORD_BYTES);

@@ -19,7 +19,7 @@ pub struct Surroundings {
     pub secrets: Arc<dyn SecretSource>,
     /// The product, if it has an address.
     pub platform: Option<Platform>,
-    /// Where the product's own routes are, if they are elsewhere.
+    /// The product's routes that manifests name, if they have an address.
     pub ui_proxy: Option<Platform>,
     /// Counts what extensions measure.
     pub metrics: Arc<MetricRegistry>,

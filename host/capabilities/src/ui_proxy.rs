@@ -205,6 +205,10 @@ mod tests {
             assert_eq!(of("/api/tickets/:id", &[("id", bad)]), None, "{bad}");
         }
         assert_eq!(of("/api/tickets/:id", &[]), None);
+        let long = "a".repeat(PARAMETER_BYTES);
+        assert!(of("/api/t", &[("q", long.as_str()); PARAMETERS]).is_some());
+        assert_eq!(of("/api/t", &[("q", "a"); PARAMETERS + 1]), None);
+        assert_eq!(of("/api/t", &[("q", (long + "a").as_str())]), None);
     }
 
     #[test]

@@ -203,3 +203,56 @@ impl AsyncWrite for Metered {
         self.stream.as_mut().poll_write_vectored(context, bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::sync::Semaphore;
+
+    async fn metered() -> (Metered, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        (Metered::new(stream, place), listener.accept().await.unwrap().0)
+    }
+
+    /// The round is over now; whether the connection is still good.
+    async fn round(metered: &mut Metered) -> bool {
+        metered.round.as_mut().reset(Instant::now() - ROUND);
+        std::future::poll_fn(|context| Poll::Ready(metered.look(context).is_ok())).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_used_is_kept_and_one_that_is_not_ends_after_a_minute() {
+        let (mut metered, _other) = metered().await;
+        for number in 0..100 {
+            if number % 10 == 0 {
+                metered.idle.reset();
+            }
+            assert!(round(&mut metered).await, "{number}");
+        }
+        metered.idle.reset();
+        assert!(round(&mut metered).await);
+        for number in 0..UNUSED_ROUNDS {
+            assert!(round(&mut metered).await, "{number}");
+        }
+        assert!(!round(&mut metered).await);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_taken_after_its_answer_is_kept_and_one_that_is_not_ends_the_connection() {
+        let (mut metered, _other) = metered().await;
+        let (slow, over) = (Taken::default(), Taken::default());
+        metered.idle.answered(&slow);
+        metered.idle.answered(&over);
+        over.end();
+        for _ in 0..5 {
+            assert!(round(&mut metered).await);
+            slow.add(ROUND_BYTES);
+        }
+        assert_eq!(metered.idle.orphans().len(), 1, "what is over is forgotten");
+        assert!(round(&mut metered).await);
+        assert!(!round(&mut metered).await);
+    }
+}

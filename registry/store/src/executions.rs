@@ -1,3 +1,5 @@
+//! The log of executions: rows of an install, bounded in number, bytes and time, so that no guest fills the database by writing or failing.
+
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{Digest, ExecutionId, InstallId, RequestId, TenantId, VersionId};

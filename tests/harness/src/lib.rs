@@ -70,6 +70,26 @@ pub fn component(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
 }
 
+/// A handler in WebAssembly text, for what no language compiles to: the module exports `handle`, which takes two handles.
+#[must_use]
+pub fn handler(module: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (import "wasi:http/types@0.2.12" (instance $types
+                (export "incoming-request" (type (sub resource)))
+                (export "response-outparam" (type (sub resource)))))
+            (alias export $types "incoming-request" (type $request))
+            (alias export $types "response-outparam" (type $out))
+            (core module $module {module})
+            (core instance $instance (instantiate $module))
+            (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+                (canon lift (core func $instance "handle")))
+            (instance $handler (export "handle" (func $handle)))
+            (export "wasi:http/incoming-handler@0.2.12" (instance $handler)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
 /// Rounds of a campaign: what `cargo xtask soak` says, else this many.
 #[must_use]
 pub fn rounds(short: u64) -> u64 {

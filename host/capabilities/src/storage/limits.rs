@@ -89,3 +89,18 @@ pub(super) fn check_different<'a>(keys: impl Iterator<Item = &'a str>) -> Result
     let mut keys = keys;
     check(keys.all(|key| seen.insert(key)), "the keys of a batch are different")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_install_writes_2000_times_at_once_and_its_neighbour_has_its_own() {
+        let pace = write_pace();
+        let install = |name: &str| -> alga_bundle::InstallId { name.parse().unwrap() };
+        // A slow machine may be given a few more meanwhile.
+        let allowed = (0..10_000).filter(|_| pace.allows(&install("i-1"))).count();
+        assert!((2_000..6_000).contains(&allowed), "{allowed}");
+        assert!(pace.allows(&install("i-2")));
+    }
+}

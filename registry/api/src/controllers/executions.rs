@@ -1,3 +1,5 @@
+//! What executions of an install wrote and why they failed, for its author.
+
 use super::lifecycle::find;
 use crate::RegistryParts;
 use crate::failure::Failure;
