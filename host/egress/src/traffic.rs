@@ -74,3 +74,18 @@ fn add(counter: &AtomicU64, bytes: u64, rule: &'static str) -> Result<(), &'stat
     let total = counter.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
     if total > EXECUTION_BYTES { Err(rule) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_sends_and_receives_64_mebibytes_and_not_a_byte_more() {
+        let traffic = Traffic::default();
+        for take in [Traffic::send, Traffic::receive] {
+            assert!(take(&traffic, EXECUTION_BYTES - 1).is_ok());
+            assert!(take(&traffic, 1).is_ok());
+            assert!(take(&traffic, 1).is_err());
+        }
+    }
+}
