@@ -40,12 +40,21 @@ async fn a_component_that_takes_more_processor_time_memory_or_patience_than_allo
         address_space_bytes: 64 * 1024 * 1024,
         ..limits
     };
-    too_costly(memory, &large, "memory").await;
+    too_costly(memory, &large, "address space").await;
     let wall = CompilerLimits {
         wall: Duration::from_millis(1),
         ..limits
     };
-    too_costly(wall, &large, "wall clock").await;
+    let late = Compiler::new(&program("alga-compiler"), wall)
+        .compile(&large)
+        .await
+        .unwrap_err();
+    assert!(late.is_temporary() && !late.is_publishers(), "{late}");
+    let text = late.to_string();
+    assert!(
+        text.contains("wall clock") && text.contains("of processor time"),
+        "{text}"
+    );
     let code = CompilerLimits {
         code_bytes: 1_000,
         ..limits

@@ -168,7 +168,7 @@ fn to_guest(refused: &Refused) -> HttpError {
             HttpError::HttpRequestDenied
         }
         Refused::Address { .. } => HttpError::DestinationIpProhibited,
-        Refused::Header(_) => HttpError::HttpRequestHeaderSectionSize(None),
+        Refused::Field(_) | Refused::Length => HttpError::HttpRequestHeaderSectionSize(None),
         Refused::AnswerHeader(_) => HttpError::HttpResponseHeaderSectionSize(None),
         Refused::TooLarge(_) => HttpError::HttpRequestBodySize(None),
         Refused::AnswerTooLarge(_) => HttpError::HttpResponseBodySize(None),

@@ -97,6 +97,12 @@ impl Host {
         }
     }
 
+    /// Whether the guest asked for more memory than it may have.
+    #[must_use]
+    pub fn has_refused_memory(&self) -> bool {
+        self.limiter.has_refused()
+    }
+
     /// What was used. Takes the log with it.
     #[must_use]
     pub fn account(&mut self) -> Accounting {

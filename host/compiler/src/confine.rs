@@ -17,11 +17,14 @@ pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) 
         (Resource::Fsize, 0),
         (Resource::Nofile, OPEN_FILES),
     ] {
+        // A second between the two: at the first, SIGXCPU tells the parent which limit it was; at the second, SIGKILL could
+        // come from anywhere.
+        let grace = u64::from(resource == Resource::Cpu);
         setrlimit(
             resource,
             Rlimit {
                 current: Some(limit),
-                maximum: Some(limit),
+                maximum: Some(limit.saturating_add(grace)),
             },
         )?;
     }

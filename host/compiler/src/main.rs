@@ -5,13 +5,11 @@
 
 mod confine;
 
+use alga_bundle::limits::COMPONENT_BYTES;
 use alga_engine::settings::shared_config;
 use alga_engine::{EXIT_BROKEN as BROKEN, EXIT_REFUSED as REFUSED};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
-
-/// Bytes of the largest component that is read.
-const COMPONENT_BYTES: u64 = 32 * 1024 * 1024;
 
 fn main() -> ExitCode {
     let Some((address_space_bytes, processor_seconds)) = limits() else {
@@ -24,10 +22,10 @@ fn main() -> ExitCode {
         return tell(BROKEN, &format!("could not limit itself: {reason}"));
     }
     let mut component = Vec::new();
-    if let Err(error) = io::stdin().take(COMPONENT_BYTES + 1).read_to_end(&mut component) {
+    if let Err(error) = io::stdin().take(COMPONENT_BYTES as u64 + 1).read_to_end(&mut component) {
         return tell(BROKEN, &format!("could not read the component: {error}"));
     }
-    if component.len() as u64 > COMPONENT_BYTES {
+    if component.len() > COMPONENT_BYTES {
         return tell(REFUSED, "the component is too large");
     }
     // From here on the input is looked at.
@@ -50,6 +48,8 @@ fn limits() -> Option<(u64, u64)> {
 }
 
 fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    // wasmtime has more proposals on by default than extensions may use: what reads bundles decides.
+    alga_bundle::ComponentFacts::read(component)?;
     wasmtime::Engine::new(&shared_config())?.precompile_component(component)
 }
 

@@ -112,9 +112,7 @@ impl Body for RequestBody {
         self.left_bytes = left;
         // What is longer than was said would be the beginning of another request to some servers.
         if let Some(length) = &mut self.length_left {
-            *length = length
-                .checked_sub(bytes)
-                .ok_or(Refused::Header("the body is longer than its content-length"))?;
+            *length = length.checked_sub(bytes).ok_or(Refused::Length)?;
         }
         self.exchange.taken.add(bytes);
         self.traffic.send(bytes).map_err(Refused::TooMany)?;

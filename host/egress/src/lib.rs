@@ -8,7 +8,6 @@
 //! | `resolve` | names to addresses, bounded |
 //! | `dial` | resolve once, vet every address, connect to a vetted one |
 //! | `metered` | a connection that cannot be kept busy with bytes that are no answer |
-//! | `headers` | what is not a guest's or an upstream's to say |
 //! | `body` | bodies with a limit, a deadline and an account |
 //! | `traffic` | what one execution has sent and received, and may |
 //! | `sender` | the order in which all of this happens |
@@ -21,7 +20,6 @@ mod address;
 mod body;
 mod destination;
 mod dial;
-mod headers;
 mod metered;
 mod operator;
 mod refused;

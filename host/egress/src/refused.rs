@@ -1,5 +1,7 @@
 //! Why a request was not sent, or its answer not taken.
 
+use alga_http::policy::FieldError;
+
 /// The request of a guest that went nowhere, or whose answer is not taken. The text is for the author; each says whose line to change.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Refused {
@@ -28,13 +30,16 @@ pub enum Refused {
     },
     /// A header that is not a guest's to set, or too many of them.
     #[error("{0}")]
-    Header(&'static str),
+    Field(FieldError),
+    /// A body that is longer than its `content-length`.
+    #[error("the body is longer than its content-length")]
+    Length,
     /// More than a request's body may have.
     #[error("{0}")]
     TooLarge(&'static str),
     /// More than an answer's headers may have.
     #[error("{0}")]
-    AnswerHeader(&'static str),
+    AnswerHeader(FieldError),
     /// More than an answer's body may have.
     #[error("{0}")]
     AnswerTooLarge(&'static str),

@@ -2,11 +2,12 @@
 
 use crate::body::{BodyTerms, Exchange, RequestBody, ResponseBody};
 use crate::dial::{CONNECT_TIMEOUT, Dial, InTime, QUESTIONS_AT_ONCE};
-use crate::headers::{HEADER_BYTES, HEADERS, head_bytes, inward, outward};
 use crate::metered::Idle;
 use crate::traffic::REQUEST_BYTES;
 use crate::{BodyError, Destination, OperatorPolicy, Refused, Resolve, Traffic};
 use alga_bundle::{EgressPattern, InstallId, TenantId};
+use alga_http::policy::{field_bytes, inbound_response, outbound_request};
+use alga_limits::{HEADER_BYTES, HEADERS};
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -223,7 +224,7 @@ impl Egress {
         let exchange = Exchange::new([traffic.begin()?, place]);
         // 2.
         let request = prepared(&permitted.destination, request, traffic, &exchange)?;
-        let sent = head_bytes(request.headers())
+        let sent = field_bytes(request.headers())
             + request
                 .uri()
                 .path_and_query()
@@ -256,8 +257,8 @@ impl Egress {
         };
         // From here on whatever ends the answer ends the exchange.
         let body = ResponseBody::new(body, terms);
-        traffic.receive(head_bytes(&head.headers)).map_err(Refused::TooMany)?;
-        inward(&mut head.headers)?;
+        traffic.receive(field_bytes(&head.headers)).map_err(Refused::TooMany)?;
+        inbound_response(&mut head.headers).map_err(Refused::AnswerHeader)?;
         Ok(Response::from_parts(head, body))
     }
 
@@ -319,7 +320,7 @@ fn prepared(
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refused::Target("CONNECT and TRACE are not sent"));
     }
-    let length = outward(&mut head.headers)?;
+    let length = outbound_request(&mut head.headers).map_err(Refused::Field)?;
     if length.is_some_and(|length| length > REQUEST_BYTES) {
         return Err(Refused::TooLarge("a request's body has at most 10 MiB"));
     }

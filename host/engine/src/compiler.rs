@@ -1,9 +1,11 @@
 //! The parent's side of the child that compiles. A compiler that is attacked through its input dies alone.
 
 use crate::MachineCode;
+use alga_limits::{COMPILER_ADDRESS_SPACE_BYTES, COMPILER_SECONDS, COMPILER_WALL_SECONDS, MACHINE_CODE_BYTES};
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -18,27 +20,41 @@ pub const EXIT_BROKEN: u8 = 2;
 /// What compiling may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct CompilerLimits {
-    /// Time for one component on the wall clock.
+    /// Time for one component on the wall clock: generous, because a busy host is not the component's fault.
     pub wall: Duration,
-    /// Seconds of processor time that the child gives itself.
+    /// Seconds of processor time that the child gives itself: the limit that a component is held to.
     pub processor_seconds: u64,
-    /// Bytes of address space that the child gives itself. A component of 18 MB needs about 700 MB.
+    /// Bytes of address space that the child gives itself.
     pub address_space_bytes: u64,
     /// Components compiled at the same time; the rest wait.
     pub concurrent: usize,
-    /// Bytes of machine code. A JavaScript engine becomes about 52 MB.
+    /// Bytes of machine code.
     pub code_bytes: u64,
 }
 
 impl Default for CompilerLimits {
     fn default() -> Self {
         Self {
-            wall: Duration::from_secs(60),
-            processor_seconds: 45,
-            address_space_bytes: 2 * 1024 * 1024 * 1024,
+            wall: Duration::from_secs(COMPILER_WALL_SECONDS),
+            processor_seconds: COMPILER_SECONDS,
+            address_space_bytes: COMPILER_ADDRESS_SPACE_BYTES,
             concurrent: 2,
-            code_bytes: 256 * 1024 * 1024,
+            code_bytes: MACHINE_CODE_BYTES,
         }
+    }
+}
+
+impl CompileError {
+    /// Whether the publisher can change it; otherwise it is the host's or its operator's.
+    #[must_use]
+    pub fn is_publishers(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::TooCostly(_))
+    }
+
+    /// Whether the same component may compile later, here.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::OutOfTime { .. } | Self::Killed(_))
     }
 }
 
@@ -50,7 +66,23 @@ pub enum CompileError {
     Refused(String),
     /// The publisher's fault: compiling costs more than it may.
     #[error("compiling the component takes more than {0}")]
-    TooCostly(&'static str),
+    TooCostly(String),
+    /// The host's fault: it was too busy to compile the component in time. The same bytes may compile later.
+    #[error(
+        "this host is too busy: the component was not compiled within {} s on the wall clock (ALGA_COMPILER_WALL_SECONDS); it has used {used_seconds:.1} s of its {processor_seconds} s of \
+         processor time", wall.as_secs()
+    )]
+    OutOfTime {
+        /// The limit on the wall clock.
+        wall: Duration,
+        /// Processor time that the compiler had used by then, in seconds.
+        used_seconds: f64,
+        /// Processor time that it may use, in seconds.
+        processor_seconds: u64,
+    },
+    /// The host's fault: something ended the compiler from outside, such as a system that is out of memory.
+    #[error("the compiler was ended from outside ({0}); the component is not to blame")]
+    Killed(String),
     /// The operator's fault: the compiler could not be started.
     #[error("the compiler `{}` could not be run: {source}\nhint: it is installed beside `alga`; set ALGA_COMPILER to its path", program.display())]
     Spawn {
@@ -93,10 +125,18 @@ impl Compiler {
         // The semaphore is never closed; if it were, the child's own limits would still hold.
         let _place = self.places.acquire().await;
         let child = self.spawn()?;
-        let conversation = converse(child, component, self.limits.code_bytes);
-        tokio::time::timeout(self.limits.wall, conversation)
-            .await
-            .map_err(|_| CompileError::TooCostly("its time on the wall clock"))?
+        let pid = child.id();
+        let conversation = converse(child, component, &self.limits);
+        let mut conversation = std::pin::pin!(conversation);
+        match tokio::time::timeout(self.limits.wall, &mut conversation).await {
+            Ok(made) => made,
+            // Read before the child is dropped, and so killed.
+            Err(_) => Err(CompileError::OutOfTime {
+                wall: self.limits.wall,
+                used_seconds: pid.and_then(processor_seconds).unwrap_or_default(),
+                processor_seconds: self.limits.processor_seconds,
+            }),
+        }
     }
 
     fn spawn(&self) -> Result<Child, CompileError> {
@@ -120,7 +160,19 @@ impl Compiler {
 /// Bytes of the child's explanation that are read; the rest is of no use to anybody.
 const EXPLANATION_BYTES: u64 = 4 * 1024;
 
-async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result<MachineCode, CompileError> {
+/// Processor time that a process has used so far, in seconds (proc(5): fields 14 and 15 of `stat`).
+fn processor_seconds(pid: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may have spaces in it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+    let (user, system) = (times.next()?.ok()?, times.next()?.ok()?);
+    let ticks_per_second = u32::try_from(rustix::param::clock_ticks_per_second()).ok()?;
+    Some(f64::from(user.saturating_add(system)) / f64::from(ticks_per_second))
+}
+
+async fn converse(mut child: Child, component: &[u8], limits: &CompilerLimits) -> Result<MachineCode, CompileError> {
+    let code_bytes = limits.code_bytes;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
         return Err(CompileError::Pipe(io::Error::other("no pipes")));
@@ -137,19 +189,35 @@ async fn converse(mut child: Child, component: &[u8], code_bytes: u64) -> Result
     );
     let (code, explanation) = (code.map_err(CompileError::Pipe)?, explanation.unwrap_or_default());
     if code.len() as u64 > code_bytes {
-        return Err(CompileError::TooCostly("its size of machine code"));
+        return Err(CompileError::TooCostly(format!("{code_bytes} bytes of machine code")));
     }
     let status = child.wait().await.map_err(CompileError::Pipe)?;
+    let explanation = String::from_utf8_lossy(&explanation).trim().to_owned();
     match status.code() {
         Some(0) if !code.is_empty() => Ok(MachineCode::from_trusted_source(code)),
-        Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Refused(
-            String::from_utf8_lossy(&explanation).trim().to_owned(),
+        Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Refused(explanation)),
+        Some(code) if code == i32::from(EXIT_BROKEN) => Err(CompileError::Pipe(io::Error::other(explanation))),
+        _ => Err(ended_early(status, limits)),
+    }
+}
+
+/// What it means that the child did not end by itself. Its limits on memory and time end it with signals of their own.
+fn ended_early(status: ExitStatus, limits: &CompilerLimits) -> CompileError {
+    const ABORT: i32 = 6;
+    const KILL: i32 = 9;
+    const SEGMENTATION_FAULT: i32 = 11;
+    const PROCESSOR_TIME: i32 = 24;
+    const FORBIDDEN_CALL: i32 = 31;
+    match status.signal() {
+        Some(PROCESSOR_TIME) => CompileError::TooCostly(format!(
+            "{} s of processor time (ALGA_COMPILER_SECONDS); all of it was used",
+            limits.processor_seconds
         )),
-        Some(code) if code == i32::from(EXIT_BROKEN) => Err(CompileError::Pipe(io::Error::other(
-            String::from_utf8_lossy(&explanation).trim().to_owned(),
-        ))),
-        // Killed by a limit of its own (memory, processor time, a forbidden system call) or aborted.
-        _ => Err(CompileError::TooCostly("its memory or processor time")),
+        Some(ABORT) => CompileError::TooCostly(format!("{} bytes of address space", limits.address_space_bytes)),
+        Some(SEGMENTATION_FAULT) => CompileError::TooCostly("the compiler's stack".to_owned()),
+        Some(FORBIDDEN_CALL) => CompileError::Refused("the compiler was stopped at a forbidden system call".to_owned()),
+        Some(KILL) => CompileError::Killed("SIGKILL".to_owned()),
+        _ => CompileError::Killed(status.to_string()),
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::ticker::Ticker;
 use crate::{MachineCode, settings};
+use alga_limits::Ceilings;
 use std::sync::Arc;
 use wasmtime::component::Component;
 
@@ -14,6 +15,8 @@ pub struct PoolSettings {
     /// faulting it in again several times as much, and stalls the other processors. What is beyond is given back. What is kept is
     /// set to zero before the place is free; `no_byte_of_a_guest_reaches_the_next_one` looks for leftovers.
     pub keep_resident_bytes: usize,
+    /// The largest memory and the largest table that a guest may have.
+    pub ceilings: Ceilings,
 }
 
 impl Default for PoolSettings {
@@ -21,6 +24,7 @@ impl Default for PoolSettings {
         Self {
             components: 256,
             keep_resident_bytes: 512 * 1024,
+            ceilings: Ceilings::default(),
         }
     }
 }

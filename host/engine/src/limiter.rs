@@ -1,5 +1,5 @@
-use crate::settings::{CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
-use wasmtime::{ResourceLimiter, Result};
+use alga_limits::{CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
+use wasmtime::{Error, ResourceLimiter, Result};
 
 /// Bytes that an element of a table is counted as.
 const TABLE_ELEMENT_BYTES: usize = 8;
@@ -55,6 +55,17 @@ impl ResourceLimiter for StoreLimiter {
             return Ok(false);
         }
         Ok(self.grow(current, desired))
+    }
+
+    /// What the pool or the system refuses after the budget allowed it is exhaustion all the same.
+    fn memory_grow_failed(&mut self, _: Error) -> Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, _: Error) -> Result<()> {
+        self.refused = true;
+        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {

@@ -5,6 +5,10 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::PoolSettings;
+use alga_limits::{
+    CORE_INSTANCES_PER_COMPONENT, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
+    TABLES_PER_COMPONENT, TABLES_PER_MODULE,
+};
 use std::num::NonZeroUsize;
 
 /// Raised by hand when [`shared_config`] changes, so that machine code of before is not looked at any more.
@@ -22,23 +26,10 @@ const STACK_KEPT_BYTES: usize = 32 * 1024;
 /// Frames in a guest's backtrace: enough to find the place, too few to be worth flooding the log with.
 const BACKTRACE_FRAMES: usize = 16;
 
-/// Bytes that one linear memory can grow to.
-pub const MEMORY_BYTES: usize = 64 * 1024 * 1024;
-/// Elements of one table. A table of a large JavaScript engine holds about 10 000.
-const TABLE_ELEMENTS: usize = 20_000;
-/// Core instances of one component. A Python component has about 40.
-pub const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
-/// Linear memories of one component; composed adapters bring their own.
-pub const MEMORIES_PER_COMPONENT: u32 = 16;
-/// Tables of one component.
-pub const TABLES_PER_COMPONENT: u32 = 64;
 /// Memories that are reserved for each place in the pool.
 const MEMORIES_PER_PLACE: u32 = 2;
 /// Tables that are reserved for each place in the pool.
 const TABLES_PER_PLACE: u32 = 4;
-/// Bytes of the runtime's own records for one instance.
-const INSTANCE_RECORD_BYTES: usize = 1024 * 1024;
-
 /// What compiler and runner share. Threads, garbage collection, exceptions and 64-bit memories are not even compiled in.
 #[must_use]
 pub fn shared_config() -> Config {
@@ -98,10 +89,10 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     pooling.total_memories(components.saturating_mul(MEMORIES_PER_PLACE));
     pooling.total_tables(components.saturating_mul(TABLES_PER_PLACE));
     pooling.total_stacks(components);
-    pooling.max_memory_size(MEMORY_BYTES);
-    pooling.table_elements(TABLE_ELEMENTS);
-    pooling.max_memories_per_module(1);
-    pooling.max_tables_per_module(4);
+    pooling.max_memory_size(pool.ceilings.memory_bytes());
+    pooling.table_elements(pool.ceilings.table_elements);
+    pooling.max_memories_per_module(MEMORIES_PER_MODULE);
+    pooling.max_tables_per_module(TABLES_PER_MODULE);
     pooling.max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT);
     pooling.max_memories_per_component(MEMORIES_PER_COMPONENT);
     pooling.max_tables_per_component(TABLES_PER_COMPONENT);

@@ -67,6 +67,8 @@ codes! {
     ExtensionNotAvailable = "extension_not_available", 404, Tenant;
     /// The method is not one that this resource has.
     MethodNotAllowed = "method_not_allowed", 405, Client;
+    /// The client closed its connection before the response was complete; the status is in the log alone.
+    ClientClosed = "client_closed", 499, Client;
     /// Another value is there already.
     Conflict = "conflict", 409, Client;
     /// The version was revoked.
@@ -107,6 +109,8 @@ codes! {
     SecretsUnavailable = "secrets_unavailable", 503, Operator;
     /// Every place to execute is taken.
     Overloaded = "overloaded", 503, Operator;
+    /// The host had no time left to compile the component; the component is not to blame.
+    CompilerBusy = "compiler_busy", 503, Host;
     /// This process is about to stop.
     Draining = "draining", 503, Operator;
     /// The execution's time is over.

@@ -1,21 +1,23 @@
 //! From a wire request to a permit and a request for the guest. Everything is checked once, here.
 
-use crate::limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES, USER_BYTES};
 use crate::service::Session;
-use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser};
+use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser, read_wire_headers};
 use alga_auth::{ServiceGrant, is_user_id};
 use alga_bundle::{CapabilityName, Digest, RequestId};
 use alga_capabilities::{GrantSet, Identity, Permit, Trigger, User, UserKind};
 use alga_errors::{Code, Problem};
+use alga_http::canonical_path;
+use alga_http::policy::{anticipates_content, field_bytes, remove_hop_by_hop};
+use alga_limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES, USER_BYTES};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -180,31 +182,29 @@ pub(crate) fn guest_request(wire: &WireHttp<'_>, request_id: &str) -> Result<Req
     if matches!(method, Method::CONNECT | Method::TRACE) {
         return Err(bad_request("http.method: CONNECT and TRACE are not for extensions"));
     }
-    let mut request = Request::new(Full::new(body(wire)?));
+    let body = body(wire)?;
+    let headers = headers(wire, request_id, &method, body.len())?;
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = target(wire)?;
-    let headers = request.headers_mut();
-    add_headers(headers, wire)?;
-    headers.insert(HOST, GUEST_HOST);
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
-    }
+    *request.headers_mut() = headers;
     Ok(request)
 }
 
 fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
     let not_a_target = || bad_request("http.path is not an absolute path, or http.query cannot follow it");
-    if !wire.path.starts_with('/') || wire.path.contains(['?', '#']) {
+    if wire.path.contains(['?', '#']) {
         return Err(not_a_target());
     }
+    let path = canonical_path(&wire.path).map_err(|error| bad_request(format!("http.path: {error}")))?;
     let query = match &wire.query_string {
         Some(raw) => raw.strip_prefix('?').unwrap_or(raw).to_owned(),
         None => encode_query(wire),
     };
     let target = if query.is_empty() {
-        wire.path.to_string()
+        path.into_owned()
     } else {
-        format!("{}?{query}", wire.path)
+        format!("{path}?{query}")
     };
     // A parser would drop what follows `#` in silence.
     if query.contains('#') {
@@ -218,54 +218,39 @@ fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
     target.parse().map_err(|_| not_a_target())
 }
 
-/// application/x-www-form-urlencoded, with %20 for a blank.
+/// What a query keeps as it is (RFC 3986, 2.3).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// application/x-www-form-urlencoded, with %20 for a space.
 fn encode_query(wire: &WireHttp<'_>) -> String {
-    let mut encoded = String::new();
-    for (name, values) in &wire.query {
-        for value in values.iter() {
-            if !encoded.is_empty() {
-                encoded.push('&');
-            }
-            percent_encode(&mut encoded, name);
-            encoded.push('=');
-            percent_encode(&mut encoded, value);
-        }
-    }
-    encoded
+    let encode = |text| utf8_percent_encode(text, QUERY);
+    let pairs = wire.query.iter().flat_map(|(name, values)| {
+        let values = values.iter();
+        values.map(move |value| format!("{}={}", encode(name), encode(value)))
+    });
+    pairs.collect::<Vec<_>>().join("&")
 }
 
-fn percent_encode(into: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            into.push(char::from(byte));
-        } else {
-            // Writing into a string does not fail.
-            write!(into, "%{byte:02X}").ok();
-        }
+/// The headers that the guest gets: the caller's without those of its connection, and the platform's own. The
+/// length is that of the body that arrived (RFC 9110, 8.6), whatever the client declared.
+fn headers(wire: &WireHttp<'_>, request_id: &str, method: &Method, body_bytes: usize) -> Result<HeaderMap, Problem> {
+    let read = read_wire_headers(&wire.headers, &wire.headers_b64);
+    let mut headers = read.map_err(|rule| bad_request(format!("http.headers: {rule}")))?;
+    if headers.len() > HEADERS || field_bytes(&headers) > HEADER_BYTES as u64 {
+        return Err(bad_request(format!(
+            "more than {HEADERS} headers or {HEADER_BYTES} bytes of them"
+        )));
     }
-}
-
-fn add_headers(headers: &mut HeaderMap, wire: &WireHttp<'_>) -> Result<(), Problem> {
-    let mut bytes = 0;
-    for (name, values) in &wire.headers {
-        let not_a_header = || bad_request("http.headers has a name or value that HTTP does not allow");
-        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| not_a_header())?;
-        for value in values.iter() {
-            bytes += name.len() + value.len();
-            if headers.len() >= HEADERS || bytes > HEADER_BYTES {
-                return Err(bad_request(format!(
-                    "more than {HEADERS} headers or {HEADER_BYTES} bytes of them"
-                )));
-            }
-            headers.append(
-                parsed.clone(),
-                HeaderValue::from_str(value).map_err(|_| not_a_header())?,
-            );
-        }
+    remove_hop_by_hop(&mut headers);
+    headers.remove(CONTENT_LENGTH);
+    if body_bytes > 0 || anticipates_content(method) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body_bytes));
     }
-    // The body is complete here; what the client said of its length is of no use to the guest and could only be wrong.
-    headers.remove(http::header::CONTENT_LENGTH);
-    Ok(())
+    headers.insert(HOST, GUEST_HOST);
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    Ok(headers)
 }
 
 fn body(wire: &WireHttp<'_>) -> Result<Bytes, Problem> {

@@ -18,8 +18,6 @@ const KEPT: Duration = Duration::from_secs(10 * 60);
 const KEPT_BYTES: u64 = 64 * 1024 * 1024;
 /// What an answer costs beside its body.
 const ENTRY_BYTES: usize = 1024;
-/// Characters of a key.
-pub(crate) const KEY_CHARACTERS: usize = 128;
 
 /// Which execution.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

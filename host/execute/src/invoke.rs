@@ -1,14 +1,16 @@
 //! A fresh store, one call, a bounded response.
 
-use crate::limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
 use crate::loader::Prepared;
-use alga_capabilities::{Accounting, Host, Permit, Services};
+use crate::records::Account;
+use alga_capabilities::{Host, Permit, Services};
 use alga_engine::{Engine, ExecutionLimits, Stop, new_store, why_stopped};
-use alga_errors::{Code, Problem};
+use alga_errors::{Code, Problem, chain};
+use alga_http::policy::{field_bytes, has_content};
+use alga_limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -33,12 +35,23 @@ pub struct GuestResponse {
     pub body: Bytes,
 }
 
-/// One call and what it cost, whether it answered or not.
+/// How one call ended.
 pub(crate) struct Invocation {
     pub(crate) result: Result<GuestResponse, Problem>,
-    pub(crate) accounting: Accounting,
-    pub(crate) cpu: Duration,
     pub(crate) panicked: bool,
+}
+
+/// A store under way. When it ends, or is dropped because the client has gone, its account is made.
+struct LiveStore<'a> {
+    store: Store<Host>,
+    cpu: Duration,
+    account: &'a mut Account,
+}
+
+impl Drop for LiveStore<'_> {
+    fn drop(&mut self) {
+        self.account.take(self.store.data_mut().account(), self.cpu);
+    }
 }
 
 /// Executes once. Whatever the guest does, this returns shortly after the deadline.
@@ -48,29 +61,40 @@ pub(crate) async fn invoke(
     permit: &Arc<Permit>,
     services: &Services,
     request: Request<Full<Bytes>>,
+    account: &mut Account,
 ) -> Invocation {
     let limits = ExecutionLimits {
         deadline: permit.deadline,
     };
-    let mut store = new_store(engine, Host::new(permit, &prepared.release, services), limits);
-    Host::count_calls(&mut store);
-    let mut cpu = Duration::ZERO;
-    let call = AssertUnwindSafe(call(&mut store, prepared, request)).catch_unwind();
-    let ended = timeout_at(permit.deadline.into(), measured(call, &mut cpu)).await;
-    let accounting = store.data_mut().account();
-    let (result, panicked) = match ended {
-        Err(_) => (Err(stopped(Stop::Deadline)), false),
-        Ok(Err(_)) => (Err(Problem::internal("a panic while executing")), true),
-        Ok(Ok(Ok(response))) => (Ok(response), false),
-        Ok(Ok(Err(Failure::Invalid(reason)))) => (Err(invalid(reason)), false),
-        Ok(Ok(Err(Failure::Wasm(error)))) => (Err(stopped(why_stopped(&error, accounting.refused_memory))), false),
+    let mut live = LiveStore {
+        store: new_store(engine, Host::new(permit, &prepared.release, services), limits),
+        cpu: Duration::ZERO,
+        account,
     };
-    Invocation {
-        result,
-        accounting,
-        cpu,
-        panicked,
-    }
+    Host::count_calls(&mut live.store);
+    let mut complete = None;
+    let call = AssertUnwindSafe(call(&mut live.store, prepared, request, &mut complete)).catch_unwind();
+    let ended = timeout_at(permit.deadline.into(), measured(call, &mut live.cpu)).await;
+    let (failure, panicked) = match ended {
+        Err(_) => (Some(stopped(Stop::Deadline)), false),
+        Ok(Err(_)) => (Some(Problem::internal("a panic while executing")), true),
+        Ok(Ok(Ok(()))) => (None, false),
+        Ok(Ok(Err(failure))) => (
+            Some(failure.into_problem(live.store.data().has_refused_memory())),
+            false,
+        ),
+    };
+    drop(live);
+    let result = match (complete, failure) {
+        (Some(response), None) => Ok(response),
+        // The response was whole before the guest failed: the client gets it, the author hears of the rest.
+        (Some(response), Some(late)) => {
+            account.note(format!("after its response was complete: {}", chain(&late)));
+            Ok(response)
+        }
+        (None, failure) => Err(failure.unwrap_or_else(|| invalid("it returned without a response"))),
+    };
+    Invocation { result, panicked }
 }
 
 /// Adds up the time in which a future is polled: work, not waiting.
@@ -88,7 +112,22 @@ async fn measured<F: Future>(future: F, total: &mut Duration) -> F::Output {
 enum Failure {
     Wasm(wasmtime::Error),
     Invalid(&'static str),
+    /// The guest answered with an error in place of a response.
+    Error(ErrorCode),
 }
+
+impl Failure {
+    fn into_problem(self, has_refused_memory: bool) -> Problem {
+        match self {
+            Self::Wasm(error) => stopped(why_stopped(&error, has_refused_memory)),
+            Self::Invalid(reason) => invalid(reason),
+            Self::Error(ErrorCode::InternalError(Some(text))) => invalid(ERROR_INSTEAD).caused_by(text),
+            Self::Error(code) => invalid(ERROR_INSTEAD).caused_by(format!("{code:?}")),
+        }
+    }
+}
+
+const ERROR_INSTEAD: &str = "it answered with an error instead of a response";
 
 impl From<wasmtime::Error> for Failure {
     fn from(error: wasmtime::Error) -> Self {
@@ -96,13 +135,16 @@ impl From<wasmtime::Error> for Failure {
     }
 }
 
-/// Guest and reader of its response take turns in one task: no spawn, no channel to another thread.
+/// Guest and reader of its response take turns in one task: no spawn, no channel to another thread. A response is put into
+/// `complete` as soon as it is whole; the guest may go on until it returns.
 async fn call(
     store: &mut Store<Host>,
     prepared: &Prepared,
     request: Request<Full<Bytes>>,
-) -> Result<GuestResponse, Failure> {
+    complete: &mut Option<GuestResponse>,
+) -> Result<(), Failure> {
     let (sender, receiver) = oneshot::channel();
+    let method = request.method().clone();
     let request = request.map(|body| {
         body.map_err(|never: Infallible| -> wasmtime_wasi_http::Error { match never {} })
             .boxed_unsync()
@@ -115,65 +157,69 @@ async fn call(
             .wasi_http_incoming_handler()
             .call_handle(&mut *store, request, out)
     );
-    let reader = pin!(read_response(receiver));
+    let reader = pin!(read_response(receiver, &method));
     match select(guest, reader).await {
         Either::Left((returned, reader)) => {
-            returned?;
             // All that the guest will ever send is in the channels now: what is not complete stays incomplete.
-            tokio::task::unconstrained(reader)
-                .now_or_never()
-                .unwrap_or(Err(Failure::Invalid("it returned before its response was complete")))
+            let read = tokio::task::unconstrained(reader).now_or_never();
+            match read.unwrap_or(Err(Failure::Invalid("it returned before its response was complete"))) {
+                Ok(response) => *complete = Some(response),
+                // A trap is the reason that its response is not whole.
+                Err(failure) => return Err(returned.err().map_or(failure, Failure::Wasm)),
+            }
+            Ok(returned?)
         }
         Either::Right((response, guest)) => {
-            let response = response?;
-            guest.await?;
-            Ok(response)
+            *complete = Some(response?);
+            Ok(guest.await?)
         }
     }
 }
 
 type Answer = Result<Response<WasiBody>, ErrorCode>;
 
-async fn read_response(receiver: oneshot::Receiver<Answer>) -> Result<GuestResponse, Failure> {
+async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> Result<GuestResponse, Failure> {
     let answer = receiver
         .await
         .map_err(|_| Failure::Invalid("it returned without a response"))?;
-    let (head, mut body) = answer
-        .map_err(|_| Failure::Invalid("it answered with an error instead of a response"))?
-        .into_parts();
+    let (head, body) = answer.map_err(Failure::Error)?.into_parts();
     if !(200..=599).contains(&head.status.as_u16()) {
         return Err(Failure::Invalid("its status is not between 200 and 599"));
     }
     check_headers(&head.headers)?;
+    // Of a response that has no content nothing is read, whatever length it declares (RFC 9110, 8.6).
+    let body = if has_content(method, head.status) {
+        read_body(body).await?
+    } else {
+        Bytes::new()
+    };
+    Ok(GuestResponse {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    })
+}
+
+async fn read_body(mut body: WasiBody) -> Result<Bytes, Failure> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame =
-            frame.map_err(|_| Failure::Invalid("its body broke off, or is not as long as its content-length"))?;
-        let data = frame.into_data().map_err(|_| Failure::Invalid("it sent trailers"))?;
+            frame.map_err(|_| Failure::Invalid("its body was interrupted, or is not as long as its content-length"))?;
+        // Trailers may be left out (RFC 9110, 6.5.1): nobody has filtered them.
+        let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > BODY_BYTES {
             return Err(Failure::Invalid("its body is larger than 10 MiB"));
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(GuestResponse {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body: bytes.into(),
-    })
+    Ok(bytes.into())
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
-    let bytes: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if headers.len() > HEADERS || bytes > HEADER_BYTES {
+    if headers.len() > HEADERS || field_bytes(headers) > HEADER_BYTES as u64 {
         return Err(Failure::Invalid(
             "it has more than 100 headers, or more than 32 KiB of them",
         ));
-    }
-    if headers.values().any(|value| value.to_str().is_err()) {
-        return Err(Failure::Invalid("a header's value is not printable ASCII"));
     }
     Ok(())
 }
@@ -181,17 +227,14 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
 fn invalid(reason: &str) -> Problem {
     Problem::new(
         Code::InvalidGuestResponse,
-        format!("the extension's answer is not one: {reason}"),
+        format!("invalid response from the extension: {reason}"),
     )
 }
 
 /// The client learns the kind; the trap's text is for the extension's log.
 fn stopped(stop: Stop) -> Problem {
     match stop {
-        Stop::Deadline => Problem::new(
-            Code::DeadlineExceeded,
-            "the extension was not done when its time was over",
-        ),
+        Stop::Deadline => Problem::new(Code::DeadlineExceeded, "the extension exceeded its deadline"),
         Stop::MemoryLimit => Problem::new(Code::MemoryLimit, "the extension wanted more memory than it may have"),
         Stop::PoolExhausted => Problem::new(Code::Overloaded, "every place to execute is taken").retry_after_seconds(1),
         Stop::Trap(text) => {

@@ -8,6 +8,7 @@
 //! | `loader` | bytes to something that can be instantiated, verified on the way |
 //! | `invoke` | a fresh store, one call, a bounded response |
 //! | `idempotency` | one execution for one key |
+//! | `operator_log` | an execution in the operator's log |
 //! | `records` | what is kept of an execution for its author |
 //! | `service` | the order in which all of this happens |
 
@@ -17,6 +18,7 @@ mod idempotency;
 mod invoke;
 pub mod limits;
 mod loader;
+mod operator_log;
 mod records;
 mod router;
 mod service;
@@ -29,13 +31,17 @@ pub use loader::{BundleSource, Loader, LoaderParts, SourceError, SourceFuture, S
 pub use records::{ExecutionRecord, ExecutionRecords};
 pub use router::router;
 pub use service::{ExecuteService, ExecuteServiceParts};
-pub use wire::{OneOrMany, Usage, WireContext, WireError, WireHttp, WireLimits, WireReply, WireRequest, WireUser};
+pub use wire::{
+    OneOrMany, Usage, WireContext, WireError, WireHeaders, WireHttp, WireLimits, WireReply, WireRequest, WireUser,
+    read_wire_headers, wire_headers,
+};
 
 /// `cargo xtask bench` reaches in here to measure parts of an execution by themselves; nobody else should.
 #[doc(hidden)]
 pub mod measuring {
     use crate::invoke::invoke;
     use crate::loader::Prepared;
+    use crate::records::Account;
     use crate::service::{ExecuteService, Session};
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
     use alga_engine::Engine;
@@ -99,8 +105,16 @@ pub mod measuring {
             request
                 .headers_mut()
                 .insert(http::header::HOST, http::HeaderValue::from_static("extension.invalid"));
-            let invocation = invoke(&self.engine, &self.prepared, permit, &self.services, request).await;
-            invocation.result.ok().map(|response| response.status)
+            let mut account = Account::default();
+            let invocation = invoke(
+                &self.engine,
+                &self.prepared,
+                permit,
+                &self.services,
+                request,
+                &mut account,
+            );
+            invocation.await.result.ok().map(|response| response.status)
         }
     }
 
@@ -122,10 +136,12 @@ pub mod measuring {
 /// Fuzz targets reach in here; nobody else should.
 #[doc(hidden)]
 pub mod fuzzing {
+    use alga_bundle::Object;
+
     /// Reads a request as `POST /v1/execute` does.
     #[must_use]
     pub fn execute_request_is_read(bytes: &[u8]) -> bool {
-        let Ok(wire) = serde_json::from_slice::<crate::WireRequest<'_>>(bytes) else {
+        let Ok(Object(wire)) = serde_json::from_slice::<Object<crate::WireRequest<'_>>>(bytes) else {
             return false;
         };
         crate::admit::guest_request(&wire.http, "fuzz").is_ok()

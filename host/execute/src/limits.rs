@@ -2,22 +2,10 @@
 
 use std::time::Duration;
 
-/// Bytes of a request's or response's body, decoded.
-pub const BODY_BYTES: usize = 10 * 1024 * 1024;
+use alga_limits::{BODY_BYTES, Ceilings, MEMORY_DEFAULT_MB, MIB, TIMEOUT_CEILING_MS, TIMEOUT_DEFAULT_MS};
+
 /// Bytes of the JSON of `POST /v1/execute`: a full body in base64, headers and context.
 pub const WIRE_BYTES: usize = BODY_BYTES / 3 * 4 + 1024 * 1024;
-/// Time in which a request's body must have arrived: a client that sends a byte a minute holds a connection and memory.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Headers of a request or response.
-pub const HEADERS: usize = 100;
-/// Bytes of all headers of a request or response.
-pub const HEADER_BYTES: usize = 32 * 1024;
-/// Bytes of path and query.
-pub const TARGET_BYTES: usize = 8 * 1024;
-/// Bytes of what is said of a user.
-pub const USER_BYTES: usize = 16 * 1024;
-/// Bytes of an install's configuration: keys and values.
-pub const CONFIG_BYTES: usize = 64 * 1024;
 
 /// Time and memory of an execution.
 #[derive(Debug, Clone, Copy)]
@@ -34,16 +22,23 @@ pub struct ExecutionDefaults {
 
 impl Default for ExecutionDefaults {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(5),
-            timeout_ceiling: Duration::from_secs(30),
-            memory_bytes: 64 * 1024 * 1024,
-            memory_ceiling_bytes: 128 * 1024 * 1024,
-        }
+        Self::below(&Ceilings::default())
     }
 }
 
 impl ExecutionDefaults {
+    /// The defaults of a host with these ceilings.
+    #[must_use]
+    pub fn below(ceilings: &Ceilings) -> Self {
+        let memory_ceiling_bytes = ceilings.memory_bytes();
+        Self {
+            timeout: Duration::from_millis(u64::from(TIMEOUT_DEFAULT_MS)),
+            timeout_ceiling: Duration::from_millis(u64::from(TIMEOUT_CEILING_MS)),
+            memory_bytes: (MEMORY_DEFAULT_MB as usize * MIB).min(memory_ceiling_bytes),
+            memory_ceiling_bytes,
+        }
+    }
+
     /// The time for an execution that asks for this many milliseconds.
     #[must_use]
     pub fn timeout(&self, asked_ms: Option<u64>) -> Duration {
@@ -75,7 +70,8 @@ mod tests {
         assert_eq!(defaults.timeout(None), Duration::from_secs(5));
         assert_eq!(defaults.timeout(Some(u64::MAX)), Duration::from_secs(30));
         assert_eq!(defaults.timeout(Some(0)), Duration::from_millis(1));
-        assert_eq!(defaults.memory_bytes(Some(u64::MAX)), 128 * 1024 * 1024);
+        assert_eq!(defaults.memory_bytes(Some(u64::MAX)), 256 * 1024 * 1024);
+        assert_eq!(defaults.memory_bytes(None), 64 * 1024 * 1024);
         assert_eq!(defaults.memory_bytes(Some(8)), 8 * 1024 * 1024);
     }
 }

@@ -1,15 +1,17 @@
 //! What is kept of an execution for its author: who, what came of it, and what was written.
 
-use crate::{GuestResponse, Usage};
+use crate::service::Outcome;
+use crate::{GuestResponse, Usage, operator_log};
 use alga_bundle::Digest;
-use alga_capabilities::{Identity, Level, LogRecord, Source};
+use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
 use alga_errors::{Blame, Code, Problem, chain};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Bytes of a failure's reason: a backtrace of some hundred functions.
 const REASON_BYTES: usize = 8 * 1024;
 
-/// An execution that wrote something or failed; others leave only their usage.
+/// An execution that wrote something, failed or was cancelled; others leave only their usage.
 #[derive(Debug, Clone)]
 pub struct ExecutionRecord {
     /// Whose.
@@ -36,59 +38,122 @@ pub trait ExecutionRecords: Send + Sync {
 #[derive(Default)]
 pub(crate) struct Account {
     pub(crate) usage: Usage,
-    pub(crate) log: Vec<LogRecord>,
-    pub(crate) log_dropped: u64,
-    /// Whether the guest's code ran: who is refused before that leaves no record, so that nobody fills the log from outside.
-    pub(crate) has_run: bool,
+    log: Vec<LogRecord>,
+    log_dropped: u64,
+    /// Whether there was capacity for it: what is refused before that leaves no record, so that nobody fills the log from outside.
+    pub(crate) is_admitted: bool,
 }
 
 impl Account {
-    /// Hands the record over if there is something in it, with the reason of a failure that the guest is to blame for.
-    pub(crate) fn close(
-        self,
-        records: &Arc<dyn ExecutionRecords>,
-        identity: &Identity,
+    /// Takes what the store of an execution knows when it ends, however it ends.
+    pub(crate) fn take(&mut self, accounting: Accounting, cpu: Duration) {
+        let usage = &mut self.usage;
+        usage.cpu_us = microseconds(cpu);
+        usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
+        usage.host_calls = accounting.host_calls;
+        usage.egress_bytes = accounting.egress_bytes;
+        usage.ingress_bytes = accounting.ingress_bytes;
+        (self.log, self.log_dropped) = (accounting.log, accounting.log_dropped);
+    }
+
+    /// Adds the host's own words, for the author.
+    pub(crate) fn note(&mut self, mut message: String) {
+        let is_cut = message.len() > REASON_BYTES;
+        message.truncate(message.floor_char_boundary(REASON_BYTES));
+        self.log.push(LogRecord {
+            source: Source::Host,
+            level: Level::Error,
+            message,
+            fields: Vec::new(),
+            is_cut,
+        });
+    }
+}
+
+/// One execution under way. Its log, usage and record are written when it ends: with [`Self::finish`], or when it is
+/// dropped because its client has gone.
+pub(crate) struct RunningExecution<'a> {
+    pub(crate) permit: &'a Arc<Permit>,
+    pub(crate) content_hash: Digest,
+    pub(crate) records: &'a Arc<dyn ExecutionRecords>,
+    pub(crate) started: Instant,
+    pub(crate) account: Account,
+    is_over: bool,
+}
+
+impl<'a> RunningExecution<'a> {
+    pub(crate) fn new(
+        permit: &'a Arc<Permit>,
         content_hash: Digest,
-        result: &Result<GuestResponse, Problem>,
-    ) {
-        let Self {
-            usage,
-            mut log,
-            log_dropped,
-            has_run,
-        } = self;
-        if !has_run || (result.is_ok() && log.is_empty() && log_dropped == 0) {
+        records: &'a Arc<dyn ExecutionRecords>,
+        started: Instant,
+    ) -> Self {
+        Self {
+            permit,
+            content_hash,
+            records,
+            started,
+            account: Account::default(),
+            is_over: false,
+        }
+    }
+
+    /// Ends it with a result.
+    pub(crate) fn finish(mut self, result: Result<GuestResponse, Problem>) -> Outcome {
+        self.conclude(&result);
+        let usage = self.account.usage;
+        Outcome { result, usage }
+    }
+
+    fn conclude(&mut self, result: &Result<GuestResponse, Problem>) {
+        self.is_over = true;
+        self.account.usage.duration_us = microseconds(self.started.elapsed());
+        operator_log::guest_records(self.permit, &self.account.log, self.account.log_dropped);
+        operator_log::outcome(self.permit, self.content_hash, result, &self.account.usage);
+        self.keep(result);
+    }
+
+    /// Hands the record over if there is something in it, with the reason of a failure that the author can do something about.
+    fn keep(&mut self, result: &Result<GuestResponse, Problem>) {
+        let log_dropped = self.account.log_dropped;
+        let mut log = std::mem::take(&mut self.account.log);
+        if !self.account.is_admitted || (result.is_ok() && log.is_empty() && log_dropped == 0) {
             return;
         }
-        log.extend(result.as_ref().err().and_then(reason));
+        if let Some(reason) = result.as_ref().err().and_then(reason) {
+            self.account.note(reason);
+            log.append(&mut self.account.log);
+        }
         let result = match result {
             Ok(response) => Ok(response.status),
             Err(problem) => Err(problem.code()),
         };
-        records.keep(ExecutionRecord {
-            identity: identity.clone(),
-            content_hash,
+        self.records.keep(ExecutionRecord {
+            identity: self.permit.identity.clone(),
+            content_hash: self.content_hash,
             result,
-            usage,
+            usage: self.account.usage,
             log,
             log_dropped,
         });
     }
 }
 
-/// For the author: a trap's place in the guest's code. Reasons of other failures are the operator's.
-fn reason(problem: &Problem) -> Option<LogRecord> {
-    if problem.code().blame() != Blame::Guest {
-        return None;
+impl Drop for RunningExecution<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let message = "the client closed its connection before the response was complete";
+            self.conclude(&Err(Problem::new(Code::ClientClosed, message)));
+        }
     }
-    let mut message = chain(problem).to_string();
-    let is_cut = message.len() > REASON_BYTES;
-    message.truncate(message.floor_char_boundary(REASON_BYTES));
-    Some(LogRecord {
-        source: Source::Host,
-        level: Level::Error,
-        message,
-        fields: Vec::new(),
-        is_cut,
-    })
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// For the author: a trap's place in the guest's code, or that the client has gone. Reasons of other failures are the operator's.
+fn reason(problem: &Problem) -> Option<String> {
+    let is_for_the_author = problem.code().blame() == Blame::Guest || problem.code() == Code::ClientClosed;
+    is_for_the_author.then(|| chain(problem).to_string())
 }

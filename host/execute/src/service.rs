@@ -1,15 +1,16 @@
 use crate::admission::{Admission, Counters};
 use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
-use crate::idempotency::{Idempotency, IdempotencyKey, KEY_CHARACTERS, body_digest};
+use crate::idempotency::{Idempotency, IdempotencyKey, body_digest};
 use crate::invoke::invoke;
 use crate::loader::Held;
-use crate::records::{Account, ExecutionRecords};
+use crate::records::{Account, ExecutionRecords, RunningExecution};
 use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
 use alga_auth::{Remembered, ServiceGrant, TokenError, TokenVerifier};
 use alga_bundle::{Digest, EgressPattern, RequestId};
-use alga_capabilities::{Accounting, GrantSet, LogRecord, Permit, Services};
+use alga_capabilities::{GrantSet, Permit, Services};
 use alga_engine::Engine;
-use alga_errors::{Code, Problem, chain};
+use alga_errors::{Code, Problem};
+use alga_limits::{IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -21,6 +22,8 @@ use tokio::time::timeout_at;
 
 /// Between an execution's deadline and its end: it is cancelled at the next tick, then its account is made.
 const DEADLINE_NOTICE: Duration = Duration::from_millis(100);
+/// Memory that a place of the pool stands for: an execution that may use more counts as several.
+const PLACE_BYTES: usize = MEMORY_DEFAULT_MB as usize * MIB;
 
 /// What the service works with.
 pub struct ExecuteServiceParts {
@@ -133,9 +136,9 @@ impl ExecuteService {
                     .await,
             ));
         };
-        if !(1..=KEY_CHARACTERS).contains(&key.len()) {
+        if !(1..=IDEMPOTENCY_KEY_CHARACTERS).contains(&key.len()) {
             return Err(bad_request(format!(
-                "x-idempotency-key has 1 to {KEY_CHARACTERS} characters"
+                "x-idempotency-key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} characters"
             )));
         }
         let key = IdempotencyKey {
@@ -184,8 +187,16 @@ impl ExecuteService {
         let held = Held::default();
         let prepare = self.parts.loader.prepare(content_hash, permit.grants, &held);
         let (prepared, _) = prepare.await.ok()?;
-        let invocation = invoke(&self.parts.engine, &prepared, permit, &self.parts.services, request).await;
-        invocation.result.ok().map(|response| response.status)
+        let mut account = Account::default();
+        let invocation = invoke(
+            &self.parts.engine,
+            &prepared,
+            permit,
+            &self.parts.services,
+            request,
+            &mut account,
+        );
+        invocation.await.result.ok().map(|response| response.status)
     }
 
     /// Who may execute what. Asked before a body is read: nobody without a valid token makes us hold one.
@@ -215,7 +226,7 @@ impl ExecuteService {
         self.remembered.get(token, verify).map_err(unauthenticated)
     }
 
-    /// 1. room; 2. something to instantiate; 3. the call; 4. the account.
+    /// 1. capacity; 2. something to instantiate; 3. the call. However it ends, it has its log, usage and record.
     async fn run(
         &self,
         permit: &Arc<Permit>,
@@ -224,15 +235,12 @@ impl ExecuteService {
         session: &Session,
         started: Instant,
     ) -> Outcome {
-        let mut account = Account::default();
+        let mut execution = RunningExecution::new(permit, content_hash, &self.parts.records, started);
+        let account = &mut execution.account;
         let result = self
-            .run_accounted(permit, content_hash, request, session, &mut account)
+            .run_accounted(permit, content_hash, request, session, account)
             .await;
-        account.usage.duration_us = microseconds(started.elapsed());
-        let usage = account.usage;
-        tell(permit, content_hash, &result, &usage);
-        account.close(&self.parts.records, &permit.identity, content_hash, &result);
-        Outcome { result, usage }
+        execution.finish(result)
     }
 
     async fn run_accounted(
@@ -245,6 +253,7 @@ impl ExecuteService {
     ) -> Result<GuestResponse, Problem> {
         // 1.
         let mut admitted = self.admission.admit(&session.counters)?;
+        account.is_admitted = true;
         // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
         let prepare = self.parts.loader.prepare(content_hash, permit.grants, &session.held);
         let too_late = |_| {
@@ -254,7 +263,13 @@ impl ExecuteService {
             )
         };
         let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
-        admitted.widen(prepared.places)?;
+        let memory_places = permit
+            .memory_bytes
+            .div_ceil(PLACE_BYTES)
+            .min(self.parts.admission.install);
+        let memory_places = u32::try_from(memory_places).unwrap_or(u32::MAX);
+        admitted.widen(prepared.places.max(memory_places))?;
+        account.usage.cold = cold;
         // 3.
         let invocation = Box::pin(invoke(
             &self.parts.engine,
@@ -262,69 +277,12 @@ impl ExecuteService {
             permit,
             &self.parts.services,
             request,
+            account,
         ))
         .await;
         if invocation.panicked {
             self.is_poisoned.store(true, Ordering::Relaxed);
         }
-        // 4.
-        let accounting = invocation.accounting;
-        publish_log(permit, &accounting);
-        let usage = &mut account.usage;
-        usage.cold = cold;
-        usage.cpu_us = microseconds(invocation.cpu);
-        usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
-        usage.host_calls = accounting.host_calls;
-        usage.egress_bytes = accounting.egress_bytes;
-        usage.ingress_bytes = accounting.ingress_bytes;
-        account.has_run = true;
-        (account.log, account.log_dropped) = (accounting.log, accounting.log_dropped);
         invocation.result
-    }
-}
-
-fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The execution in the operator's log.
-fn tell(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
-    let identity = &permit.identity;
-    let (request, tenant, extension, install) = (
-        &identity.request,
-        &identity.tenant,
-        &identity.extension,
-        &identity.install,
-    );
-    match result {
-        Ok(response) => tracing::debug!(
-            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status = response.status,
-            duration_us = usage.duration_us, cpu_us = usage.cpu_us, memory_peak_bytes = usage.memory_peak_bytes, cold = usage.cold, "executed"
-        ),
-        Err(problem) => tracing::warn!(
-            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, code = problem.code().as_str(),
-            duration_us = usage.duration_us, cause = ?chain(problem).to_string(), "not executed"
-        ),
-    }
-}
-
-/// What the guest logged, tagged by the host. Text of a stranger is a field's value, escaped by the formatter, never a line of its own.
-fn publish_log(permit: &Permit, accounting: &Accounting) {
-    let identity = &permit.identity;
-    for LogRecord {
-        source,
-        level,
-        message,
-        fields,
-        is_cut,
-    } in &accounting.log
-    {
-        tracing::info!(
-            target: "alga::extension", request = %identity.request, tenant = %identity.tenant, extension = %identity.extension,
-            install = %identity.install, extension_source = ?source, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut
-        );
-    }
-    if accounting.log_dropped > 0 {
-        tracing::info!(target: "alga::extension", request = %identity.request, tenant = %identity.tenant, dropped = accounting.log_dropped);
     }
 }

@@ -1,6 +1,10 @@
 //! The JSON of `POST /v1/execute`. Text is borrowed from the request where it has no escapes.
 
+use alga_bundle::{object, optional_object};
 use alga_errors::{Blame, Body};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -12,13 +16,13 @@ use std::fmt;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WireRequest<'a> {
     /// Whose execution, and of what.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub context: WireContext<'a>,
     /// The request for the guest.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub http: WireHttp<'a>,
     /// What it may cost.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub limits: WireLimits,
     /// An alias of `context.config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,7 +31,12 @@ pub struct WireRequest<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub providers: Option<Vec<Cow<'a, str>>>,
     /// Whose request it is.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "optional_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user: Option<WireUser<'a>>,
 }
 
@@ -71,6 +80,9 @@ pub struct WireHttp<'a> {
     pub query_string: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
     pub headers: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
+    /// Headers with a value that is not UTF-8, all of their values in base64.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
+    pub headers_b64: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub body_b64: Option<Cow<'a, str>>,
 }
@@ -170,6 +182,76 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
     }
 }
 
+/// Headers as JSON has them: by name, with one or many values.
+pub type WireHeaders<'a> = Vec<(Cow<'a, str>, OneOrMany<'a>)>;
+
+/// Writes header fields, of which repeated ones stand together, as text where all values of a name are UTF-8 and
+/// in base64 where one is not (RFC 9110, 5.5: a value is bytes).
+pub fn wire_headers<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> (WireHeaders<'a>, WireHeaders<'a>) {
+    let mut names: Vec<(&str, Vec<&[u8]>)> = Vec::new();
+    for (name, value) in fields {
+        match names.last_mut() {
+            Some((last, values)) if *last == name => values.push(value),
+            _ => names.push((name, vec![value])),
+        }
+    }
+    let (mut texts, mut encoded) = (Vec::with_capacity(names.len()), Vec::new());
+    for (name, values) in names {
+        let as_text: Result<Vec<_>, _> = values.iter().map(|value| std::str::from_utf8(value)).collect();
+        match as_text {
+            Ok(values) => texts.push((Cow::Borrowed(name), one_or_many(values.into_iter().map(Cow::Borrowed)))),
+            Err(_) => {
+                let values = values.into_iter().map(|value| Cow::Owned(STANDARD.encode(value)));
+                encoded.push((Cow::Borrowed(name), one_or_many(values)));
+            }
+        }
+    }
+    (texts, encoded)
+}
+
+fn one_or_many<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> OneOrMany<'a> {
+    let mut values: Vec<_> = values.collect();
+    match (values.len(), values.pop()) {
+        (1, Some(only)) => OneOrMany::One(only),
+        (_, last) => {
+            values.extend(last);
+            OneOrMany::Many(values)
+        }
+    }
+}
+
+/// Reads what [`wire_headers`] writes.
+///
+/// # Errors
+/// With the rule that a name or a value breaks.
+pub fn read_wire_headers(texts: &WireHeaders<'_>, encoded: &WireHeaders<'_>) -> Result<HeaderMap, &'static str> {
+    let mut headers = HeaderMap::with_capacity(texts.len() + encoded.len());
+    let name_of = |name: &str| HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name is not a token");
+    let not_a_value = "a header's value has a control character";
+    for (name, values) in texts {
+        let name = name_of(name)?;
+        for value in values.iter() {
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| not_a_value)?;
+            headers
+                .try_append(&name, value)
+                .map_err(|_| "there are too many headers")?;
+        }
+    }
+    for (name, values) in encoded {
+        let name = name_of(name)?;
+        for value in values.iter() {
+            let value = STANDARD
+                .decode(value.as_bytes())
+                .map_err(|_| "a header's value is not base64")?;
+            let value = HeaderValue::from_bytes(&value).map_err(|_| not_a_value)?;
+            headers
+                .try_append(&name, value)
+                .map_err(|_| "there are too many headers")?;
+        }
+    }
+    Ok(headers)
+}
+
 /// A JSON object as a list of pairs: in order, and without a map's allocations.
 mod pairs {
     use super::{Cow, OneOrMany, SerializeMap, Serializer, Visitor, fmt};
@@ -218,6 +300,9 @@ pub struct WireReply<'a> {
     /// The guest's headers; lower-case names.
     #[serde(borrow, default, with = "pairs")]
     pub headers: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
+    /// The guest's headers with a value that is not UTF-8, all of their values in base64.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
+    pub headers_b64: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
     /// The guest's body.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub body_b64: Option<Cow<'a, str>>,
@@ -299,6 +384,43 @@ mod tests {
             ("b".into(), OneOrMany::One("é".into())),
         ];
         assert_eq!(http.query, expected);
+    }
+
+    #[test]
+    fn header_values_are_bytes_and_repetitions_survive() {
+        let fields: [(&str, &[u8]); 4] = [("a", b"1"), ("a", "ü".as_bytes()), ("b", b"\xff"), ("b", b"2")];
+        let (texts, encoded) = wire_headers(fields.into_iter());
+        assert_eq!(texts, vec![("a".into(), OneOrMany::Many(vec!["1".into(), "ü".into()]))]);
+        assert_eq!(
+            encoded,
+            vec![("b".into(), OneOrMany::Many(vec!["/w==".into(), "Mg==".into()]))]
+        );
+        let read = read_wire_headers(&texts, &encoded).unwrap();
+        let read: Vec<_> = read
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        assert_eq!(read, fields);
+        for bad in [("a b", "c"), ("a", "b\r\nc: d"), ("a", "\0"), ("", "a")] {
+            let pairs = vec![(bad.0.into(), OneOrMany::One(bad.1.into()))];
+            assert!(read_wire_headers(&pairs, &Vec::new()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_in_the_place_of_an_object_is_an_error() {
+        for bad in [
+            r#"[{"tenant_id":"a","extension_id":"e","content_hash":"c"},{"method":"GET","path":"/"},{},null,null,null]"#,
+            r#"{"context":["a"],"http":{"method":"GET","path":"/"}}"#,
+            r#"{"context":{"tenant_id":"a","extension_id":"e","content_hash":"c"},"http":["GET","/"]}"#,
+            r#"{"context":{"tenant_id":"a","extension_id":"e","content_hash":"c"},"http":{"method":"GET","path":"/"},"limits":[1,2]}"#,
+            r#"{"context":{"tenant_id":"a","extension_id":"e","content_hash":"c"},"http":{"method":"GET","path":"/"},"user":["u"]}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<alga_bundle::Object<WireRequest<'_>>>(bad).is_err(),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use alga_auth::{Caller, Remembered, TokenVerifier};
 use alga_bundle::TenantId;
 use alga_errors::{Code, Problem};
+use alga_http::bearer;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use std::sync::Arc;
@@ -27,12 +28,10 @@ impl Authentication {
     /// Who sent these headers.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
         let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid token of the product is required");
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
+        if !headers.contains_key(AUTHORIZATION) {
             return self.developer.clone().ok_or_else(unauthenticated);
-        };
-        let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        let token = token.filter(|_| values.next().is_none()).ok_or_else(unauthenticated)?;
+        }
+        let token = bearer(headers).ok_or_else(unauthenticated)?;
         let verify = |token: &str| {
             let (caller, expires) = self.tokens.verify::<Caller>(token)?;
             Ok((Arc::new(caller), expires))

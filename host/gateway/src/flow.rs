@@ -1,33 +1,33 @@
 //! The way of a request, one step for each question.
 
-use crate::endpoints::{check_path, find};
-use crate::headers::{for_client, for_guest};
+use crate::installs::Resolved;
+use crate::reply::to_client;
 use crate::runner::RunnerRequest;
 use crate::{Authentication, Installs, RunnerLink};
 use alga_auth::{Access, Caller, UserType};
 use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId, TenantId};
-use alga_errors::{Code, Problem, chain};
-use alga_execute::limits::{BODY_BYTES, BODY_TIMEOUT};
-use alga_execute::{Usage, WireContext, WireHttp, WireLimits, WireReply, WireRequest, WireUser};
+use alga_errors::{Code, Problem};
+use alga_execute::{WireContext, WireHttp, WireLimits, WireRequest, WireUser, wire_headers};
+use alga_http::policy::request_to_guest;
+use alga_http::{BODY_TIMEOUT, Refusal, canonical_path, one_field, read_body, request_id};
+use alga_limits::BODY_BYTES;
 use alga_store::Install;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::Router;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER};
+use http::header::{ALLOW, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TENANT: HeaderName = HeaderName::from_static("x-alga-tenant");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
@@ -65,75 +65,67 @@ pub fn router(parts: GatewayParts) -> Router {
         parts,
         rate: DefaultKeyedRateLimiter::keyed(quota),
     });
-    let with_path = any(
-        |State(gateway): State<Arc<Gateway>>, Path((extension, _)): Path<(String, String)>, request: Request| async move {
-            gateway.handle(&extension, request).await
-        },
-    );
-    let without_path = any(
-        |State(gateway): State<Arc<Gateway>>, Path(extension): Path<String>, request: Request| async move {
-            gateway.handle(&extension, request).await
-        },
-    );
-    Router::new()
-        .route("/api/ext/{extension}/{*path}", with_path.clone())
-        .route("/api/ext-proxy/{extension}/{*path}", with_path)
-        .route("/api/ext/{extension}", without_path.clone())
-        .route("/api/ext-proxy/{extension}", without_path.clone())
-        .route("/api/ext/{extension}/", without_path.clone())
-        .route("/api/ext-proxy/{extension}/", without_path)
-        .with_state(gateway)
+    let handle =
+        any(|State(gateway): State<Arc<Gateway>>, request: Request| async move { gateway.handle(request).await });
+    let mut router = Router::new();
+    for prefix in ["/api/ext", "/api/ext-proxy"] {
+        router = router
+            .route(&format!("{prefix}/{{extension}}"), handle.clone())
+            .route(&format!("{prefix}/{{extension}}/"), handle.clone())
+            .route(&format!("{prefix}/{{extension}}/{{*path}}"), handle.clone());
+    }
+    router.with_state(gateway)
 }
 
 impl Gateway {
-    async fn handle(&self, extension: &str, request: Request) -> Response {
-        // The client's id is kept if it is one; it is the same in every log from here to the guest.
-        let sent = request
-            .headers()
-            .get(REQUEST_ID)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.parse().ok());
-        let request_id: RequestId = sent.unwrap_or_else(RequestId::unique);
-        let answer = self.answer(extension, request, &request_id).await;
-        let mut response = answer.unwrap_or_else(|problem| refused(&problem, &request_id));
-        if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        response
+    async fn handle(&self, request: Request) -> Response {
+        // The edge has made it a valid one; it is the same in every log from here to the guest.
+        let request_id = request_id(request.headers());
+        let response = self.respond(request, &request_id).await;
+        response.unwrap_or_else(|problem| Refusal(problem).into_response())
     }
 
-    /// 1. who, 2. which tenant, 3. which install, 4. which endpoint, 5. may it, 6. not too often, 7. not too large, 8. execute.
-    async fn answer(&self, extension: &str, request: Request, request_id: &RequestId) -> Result<Response, Problem> {
+    /// 1. who, 2. which tenant, 3. which install, 4. which endpoint, 5. may it, 6. not too often, 7. not too large,
+    /// 8. execute.
+    async fn respond(&self, request: Request, request_id: &RequestId) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
         // 1.
         let caller = self.parts.authentication.caller(&head.headers)?;
         // 2.
         check_tenant(&head.headers, &caller)?;
         // 3.
-        let install = self.parts.installs.find(&caller.tenant_id, extension).await?;
+        let (extension, path) = target(head.uri.path())?;
+        let resolved = self.parts.installs.find(&caller.tenant_id, &extension).await?;
+        let Resolved { install, endpoints } = &*resolved;
         // 4.
-        let path = path_below(head.uri.path())?;
         if head.method == Method::OPTIONS {
-            return Ok(options(&install, path));
+            return Ok(options(&endpoints.methods(&path)));
         }
-        let endpoint = find(&install.manifest, &head.method, path)?;
+        let endpoint = endpoints.find(&install.manifest, &head.method, &path)?;
         // 5.
         check_access(&caller, &install.manifest, endpoint)?;
+        let idempotency_key = one_field(&head.headers, &IDEMPOTENCY_KEY)?;
         // 6.
         self.check_rate(&caller.tenant_id)?;
         // 7.
-        let body = read_body(&head.headers, body).await?;
+        let body = read_body(&head.headers, body, BODY_BYTES, BODY_TIMEOUT).await?;
         // 8.
-        let json = self.wire_request(&caller, &install, endpoint, &head, path, &body, request_id)?;
-        let idempotency_key = head.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
+        let json = self.wire_request(&caller, install, endpoint, &head, &path, &body, request_id)?;
         let call = RunnerRequest {
-            install: &install,
+            install,
             request_id: request_id.as_str(),
             idempotency_key,
             json,
         };
-        let (status, reply) = self.parts.runner.execute(call).await?;
-        to_client(status, &reply, endpoint)
+        let (status, retry_after, reply) = self.parts.runner.execute(call).await?;
+        to_client(
+            status,
+            retry_after,
+            &reply,
+            endpoint,
+            &head.method,
+            head.headers.get(HOST),
+        )
     }
 
     fn check_rate(&self, tenant: &TenantId) -> Result<(), Problem> {
@@ -157,7 +149,7 @@ impl Gateway {
         path: &str,
         body: &Bytes,
         request_id: &RequestId,
-    ) -> Result<Vec<u8>, Problem> {
+    ) -> Result<Bytes, Problem> {
         let gateway_ms = u64::try_from(self.parts.limits.timeout.as_millis()).unwrap_or(u64::MAX);
         let install_ms = install.limits.timeout_ms;
         let declared_ms = endpoint.timeout_ms.into_iter().chain(install_ms).min();
@@ -168,6 +160,14 @@ impl Gateway {
         } else {
             head.method.as_str()
         };
+        let passed = request_to_guest(&head.headers);
+        let passed = passed.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let ours = [
+            ("x-alga-tenant", install.tenant_id.as_str()),
+            ("x-alga-extension", install.extension_id.as_str()),
+        ];
+        let ours = ours.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let (headers, headers_b64) = wire_headers(passed.chain(ours));
         let wire = WireRequest {
             context: WireContext {
                 request_id: Some(request_id.as_str().into()),
@@ -184,7 +184,8 @@ impl Gateway {
                 path: path.into(),
                 query: Vec::new(),
                 query_string: head.uri.query().map(Cow::Borrowed),
-                headers: for_guest(&head.headers, install.tenant_id.as_str(), install.extension_id.as_str()),
+                headers,
+                headers_b64,
                 body_b64: (!body.is_empty()).then(|| STANDARD.encode(body).into()),
             },
             limits: WireLimits {
@@ -195,7 +196,7 @@ impl Gateway {
             providers: None,
             user: Some(user(caller)),
         };
-        serde_json::to_vec(&wire).map_err(Problem::internal)
+        serde_json::to_vec(&wire).map(Bytes::from).map_err(Problem::internal)
     }
 }
 
@@ -230,15 +231,13 @@ fn check_tenant(headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
     }
 }
 
-/// The path that the guest sees: what follows the extension's segment, as the client wrote it.
-fn path_below(path: &str) -> Result<&str, Problem> {
-    let below = path
-        .match_indices('/')
-        .nth(3)
-        .and_then(|(position, _)| path.get(position..))
-        .unwrap_or("/");
-    check_path(below)?;
-    Ok(below)
+/// The extension's name and the path that the guest sees, both canonical.
+fn target(path: &str) -> Result<(String, String), Problem> {
+    let path = canonical_path(path).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
+    let mut parts = path.splitn(5, '/').skip(3);
+    let extension = parts.next().unwrap_or_default().to_owned();
+    let below = format!("/{}", parts.next().unwrap_or_default());
+    Ok((extension, below))
 }
 
 /// The place in a customer's portal (contract: client-portal users only with this hook).
@@ -266,95 +265,11 @@ fn check_access(caller: &Caller, manifest: &Manifest, endpoint: &Endpoint) -> Re
     Ok(())
 }
 
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let too_large = || {
-        Problem::new(
-            Code::PayloadTooLarge,
-            format!("the body has more than {BODY_BYTES} bytes"),
-        )
-    };
-    let said: Option<usize> = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse().ok());
-    if said.is_some_and(|bytes| bytes > BODY_BYTES) {
-        return Err(too_large());
-    }
-    let arrived = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES)).await;
-    let arrived = arrived.map_err(|_| Problem::new(Code::BadRequest, "the body did not arrive in time"))?;
-    arrived.map_err(|error| too_large().caused_by(error))
-}
-
-fn options(install: &Install, path: &str) -> Response {
-    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let allowed: Vec<_> = methods
-        .into_iter()
-        .filter(|method| find(&install.manifest, method, path).is_ok())
-        .map(|method| method.to_string())
-        .collect();
+/// What may be asked of a path. An endpoint that is not declared has no method.
+fn options(methods: &[&str]) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
+    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
         response.headers_mut().insert(ALLOW, value);
-    }
-    response
-}
-
-/// The runner's answer as HTTP.
-fn to_client(status: StatusCode, reply: &Bytes, endpoint: &Endpoint) -> Result<Response, Problem> {
-    let reply: WireReply<'_> = serde_json::from_slice(reply).map_err(Problem::internal)?;
-    if let Some(error) = reply.error {
-        let code = Code::ALL
-            .iter()
-            .find(|code| code.as_str() == error.code)
-            .copied()
-            .unwrap_or(Code::Internal);
-        let problem = Problem::new(code, error.message);
-        let problem = if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            problem.retry_after_seconds(1)
-        } else {
-            problem
-        };
-        return Err(match error.hint {
-            Some(hint) => problem.with_hint(hint),
-            None => problem,
-        });
-    }
-    let body = reply
-        .body_b64
-        .as_deref()
-        .map(|body| STANDARD.decode(body))
-        .transpose()
-        .map_err(Problem::internal)?;
-    let mut response = Response::new(Body::from(body.unwrap_or_default()));
-    *response.status_mut() = StatusCode::from_u16(reply.status).map_err(Problem::internal)?;
-    *response.headers_mut() = for_client(&reply.headers, endpoint.cacheable);
-    if let Ok(value) = HeaderValue::from_str(&server_timing(&reply.usage)) {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static("server-timing"), value);
-    }
-    Ok(response)
-}
-
-/// What the execution cost, for browsers and `alga call` (W3C Server Timing): milliseconds, and the peak of memory in bytes.
-fn server_timing(usage: &Usage) -> String {
-    let milliseconds = |microseconds: u64| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
-    let (total, cpu) = (milliseconds(usage.duration_us), milliseconds(usage.cpu_us));
-    format!(
-        "total;dur={total:.3}, cpu;dur={cpu:.3}, memory;desc=\"{}\"",
-        usage.memory_peak_bytes
-    )
-}
-
-fn refused(problem: &Problem, request_id: &RequestId) -> Response {
-    tracing::info!(target: "alga::gateway", request = %request_id, code = problem.code().as_str(), cause = %chain(problem), "refused");
-    let status = StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Json(problem.client_body(request_id.as_str()))).into_response();
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(seconds) = problem.retry_after() {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -1,8 +1,9 @@
 //! Which install an extension's name means for a tenant. Remembered for a moment, so that the request path does not ask the database.
 
+use crate::endpoints::Endpoints;
 use alga_bundle::TenantId;
 use alga_errors::{Code, Problem};
-use alga_store::{Database, Install, InstallStatus, StoreError, VersionStatus};
+use alga_store::{Database, Install, InstallStatus, VersionStatus};
 use moka::future::Cache;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,13 @@ const NAME_CHARACTERS: usize = 128;
 #[derive(Clone)]
 pub struct Installs {
     database: Database,
-    remembered: Cache<(TenantId, String), Option<Arc<Install>>>,
+    remembered: Cache<(TenantId, String), Option<Arc<Resolved>>>,
+}
+
+/// An install with its endpoints, made once for as long as it is cached.
+pub(crate) struct Resolved {
+    pub(crate) install: Install,
+    pub(crate) endpoints: Endpoints,
 }
 
 impl Installs {
@@ -37,24 +44,35 @@ impl Installs {
     }
 
     /// The install that takes this request: there, enabled, and of a version that may run.
-    pub(crate) async fn find(&self, tenant: &TenantId, extension: &str) -> Result<Arc<Install>, Problem> {
+    pub(crate) async fn find(&self, tenant: &TenantId, extension: &str) -> Result<Arc<Resolved>, Problem> {
         if extension.len() > NAME_CHARACTERS {
             return Err(not_available());
         }
         let key = (tenant.clone(), extension.to_owned());
-        let look_up = async { Ok::<_, StoreError>(self.database.find_install(tenant, extension).await?.map(Arc::new)) };
+        let look_up = async {
+            let install = self
+                .database
+                .find_install(tenant, extension)
+                .await
+                .map_err(Problem::internal)?;
+            let resolve = |install: Install| {
+                let endpoints = Endpoints::new(&install.manifest)?;
+                Ok::<_, Problem>(Arc::new(Resolved { install, endpoints }))
+            };
+            install.map(resolve).transpose()
+        };
         let found = self.remembered.try_get_with(key, look_up).await;
-        let found = found.map_err(|error: Arc<StoreError>| Problem::internal(error))?;
-        let install = found
-            .filter(|install| install.status == InstallStatus::Enabled)
+        let found = found.map_err(|error: Arc<Problem>| Problem::internal(error))?;
+        let resolved = found
+            .filter(|resolved| resolved.install.status == InstallStatus::Enabled)
             .ok_or_else(not_available)?;
-        if install.version_status == VersionStatus::Revoked {
+        if resolved.install.version_status == VersionStatus::Revoked {
             return Err(Problem::new(
                 Code::VersionRevoked,
                 "this version of the extension was revoked",
             ));
         }
-        Ok(install)
+        Ok(resolved)
     }
 }
 

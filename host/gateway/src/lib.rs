@@ -6,8 +6,8 @@
 mod authenticate;
 mod endpoints;
 mod flow;
-mod headers;
 mod installs;
+mod reply;
 mod runner;
 
 pub use authenticate::Authentication;

@@ -7,16 +7,21 @@ use alga_errors::Problem;
 use alga_store::Install;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::response::Response;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
 
-/// How long a service token is used again. Less than it is valid, so that it never expires on its way.
-const TOKEN_USE: Duration = Duration::from_secs(30);
+/// How long a service token is used again, by the clock that its verifier reads too. Less than it is valid, so
+/// that it does not expire on its way.
+const TOKEN_USE: SignedDuration = SignedDuration::from_secs(30);
+/// How long a token is cached by the monotonic clock, whatever the other clock does.
+const TOKEN_LIFE: Duration = Duration::from_secs(60);
 /// Tokens that are kept.
 const TOKENS: u64 = 50_000;
 
@@ -24,7 +29,26 @@ const TOKENS: u64 = 50_000;
 pub struct RunnerLink {
     routes: Router,
     issuer: TokenIssuer,
-    tokens: Cache<(InstallId, Arc<str>), Arc<str>>,
+    tokens: Cache<TokenKey, Issued>,
+}
+
+/// An install, and everything about it that its token says.
+type TokenKey = (InstallId, Arc<str>);
+
+/// A token, and when it was issued.
+#[derive(Clone)]
+struct Issued {
+    token: Arc<str>,
+    at: Timestamp,
+}
+
+impl Issued {
+    /// Whether the clock, wherever it was set to since, still says that the token is young. A clock that went
+    /// back makes a token of the future, and its verifier would refuse that as well.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.at);
+        age >= SignedDuration::ZERO && age < TOKEN_USE
+    }
 }
 
 /// A request for the runner.
@@ -32,7 +56,7 @@ pub(crate) struct RunnerRequest<'a> {
     pub(crate) install: &'a Install,
     pub(crate) request_id: &'a str,
     pub(crate) idempotency_key: Option<&'a str>,
-    pub(crate) json: Vec<u8>,
+    pub(crate) json: Bytes,
 }
 
 impl RunnerLink {
@@ -42,51 +66,46 @@ impl RunnerLink {
         Self {
             routes,
             issuer,
-            tokens: Cache::builder().max_capacity(TOKENS).time_to_live(TOKEN_USE).build(),
+            tokens: Cache::builder().max_capacity(TOKENS).time_to_live(TOKEN_LIFE).build(),
         }
     }
 
-    /// The runner's status and JSON.
-    pub(crate) async fn execute(&self, call: RunnerRequest<'_>) -> Result<(StatusCode, Bytes), Problem> {
-        let request = self.request(call)?;
-        let response = match self.routes.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
+    /// The runner's status, its `retry-after` and its JSON. A token that it refuses is issued anew, once: the two
+    /// may disagree about the time.
+    pub(crate) async fn execute(&self, call: RunnerRequest<'_>) -> Result<(StatusCode, Option<u32>, Bytes), Problem> {
+        let key = token_key(call.install);
+        let token = self.token(&key, call.install).map_err(Problem::internal)?;
+        let response = self.send(request(&call, &token)?).await;
+        let response = if response.status() == StatusCode::UNAUTHORIZED {
+            self.tokens.invalidate(&key);
+            let token = self.token(&key, call.install).map_err(Problem::internal)?;
+            self.send(request(&call, &token)?).await
+        } else {
+            response
         };
         let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         let bytes = to_bytes(response.into_body(), alga_execute::limits::WIRE_BYTES)
             .await
             .map_err(Problem::internal)?;
-        Ok((status, bytes))
+        Ok((status, retry_after, bytes))
     }
 
-    fn request(&self, call: RunnerRequest<'_>) -> Result<Request<Body>, Problem> {
-        let token = self.token(call.install).map_err(Problem::internal)?;
-        let builder = Request::post("/v1/execute")
-            .header(AUTHORIZATION, format!("Bearer {token}"))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header("x-request-id", call.request_id)
-            .header("x-alga-tenant", call.install.tenant_id.as_str())
-            .header("x-alga-extension", call.install.extension_id.as_str());
-        let builder = match call.idempotency_key {
-            Some(key) => builder.header("x-idempotency-key", key),
-            None => builder,
-        };
-        builder.body(Body::from(call.json)).map_err(Problem::internal)
+    async fn send(&self, request: Request<Body>) -> Response {
+        match self.routes.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 
-    /// A token for exactly this install as it is now: another version, other grants or other hosts make another token.
-    fn token(&self, install: &Install) -> Result<Arc<str>, TokenError> {
-        let grants: Vec<_> = install.grants.iter().cloned().collect();
-        let state: String = grants
-            .iter()
-            .map(|name| format!("{name} "))
-            .chain(install.egress.iter().map(|host| format!("{host} ")))
-            .chain([install.content_hash.to_string()])
-            .collect();
-        let key = (install.id.clone(), Arc::from(state));
-        if let Some(token) = self.tokens.get(&key) {
-            return Ok(token);
+    /// A token for exactly this install as it is now.
+    fn token(&self, key: &TokenKey, install: &Install) -> Result<Arc<str>, TokenError> {
+        let now = Timestamp::now();
+        if let Some(issued) = self.tokens.get(key).filter(|issued| issued.is_fresh(now)) {
+            return Ok(issued.token);
         }
         let grant = ServiceGrant {
             tenant_id: install.tenant_id.clone(),
@@ -94,11 +113,53 @@ impl RunnerLink {
             install_id: install.id.clone(),
             version_id: install.version_id.clone(),
             content_hash: install.content_hash,
-            grants,
+            grants: install.grants.iter().cloned().collect(),
             egress: install.egress.clone(),
         };
         let token: Arc<str> = self.issuer.issue(&grant, ServiceGrant::LONGEST)?.into();
-        self.tokens.insert(key, Arc::clone(&token));
+        let issued = Issued {
+            token: Arc::clone(&token),
+            at: now,
+        };
+        self.tokens.insert(key.clone(), issued);
         Ok(token)
+    }
+}
+
+/// Another version, other grants or other hosts make another token.
+fn token_key(install: &Install) -> TokenKey {
+    let grants = install.grants.iter().map(|name| format!("{name} "));
+    let state: String = grants
+        .chain(install.egress.iter().map(|host| format!("{host} ")))
+        .chain([install.content_hash.to_string()])
+        .collect();
+    (install.id.clone(), Arc::from(state))
+}
+
+fn request(call: &RunnerRequest<'_>, token: &str) -> Result<Request<Body>, Problem> {
+    let builder = Request::post("/v1/execute")
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .header("x-request-id", call.request_id)
+        .header("x-alga-tenant", call.install.tenant_id.as_str())
+        .header("x-alga-extension", call.install.extension_id.as_str());
+    let builder = match call.idempotency_key {
+        Some(key) => builder.header("x-idempotency-key", key),
+        None => builder,
+    };
+    builder.body(Body::from(call.json.clone())).map_err(Problem::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_the_clock_in_either_direction_makes_a_token_anew() {
+        let at = Timestamp::now();
+        let issued = Issued { token: "t".into(), at };
+        let fresh = |seconds| issued.is_fresh(at + SignedDuration::from_secs(seconds));
+        assert!(fresh(0) && fresh(29));
+        assert!(!fresh(30) && !fresh(120) && !fresh(-1) && !fresh(-86_400));
     }
 }

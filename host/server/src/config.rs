@@ -1,82 +1,19 @@
-//! Every setting, declared once. A setting has the same meaning as an environment variable, as a key of the configuration file and as a flag of
+//! The effective configuration. A setting has the same meaning as an environment variable, as a key of the configuration file and as a flag of
 //! `alga serve`; flags win over the environment, the environment over the file, the file over the default.
 
+mod settings;
+
+pub use settings::{EffectiveSetting, Origin, Setting};
+
 use alga_bundle::TenantId;
+use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
-use serde::Deserialize;
+use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// A setting as it is declared.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// The environment variable.
-    pub variable: &'static str,
-    /// The key in the file.
-    pub key: &'static str,
-    /// What it does, its unit and its default.
-    pub help: &'static str,
-}
-
-macro_rules! settings {
-    ($($key:ident = $variable:literal, $help:literal;)+) => {
-        /// All settings.
-        const SETTINGS: &[Setting] = &[$(Setting { variable: $variable, key: stringify!($key), help: $help },)+];
-
-        /// The configuration file: the same settings as text or numbers. Unknown keys are errors.
-        #[derive(Debug, Default, Clone, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Layer { $($key: Option<toml::Value>,)+ }
-
-        impl Layer {
-            fn get(&self, key: &str) -> Option<String> {
-                let value = match key { $(stringify!($key) => self.$key.as_ref(),)+ _ => None }?;
-                Some(match value { toml::Value::String(text) => text.clone(), other => other.to_string() })
-            }
-        }
-    };
-}
-
-settings! {
-    listen = "ALGA_LISTEN", "address to listen on (default 127.0.0.1)";
-    port = "PORT", "port to listen on; 0 takes a free one (default 8700)";
-    data = "ALGA_DATA", "folder for database, bundles and keys (default ./alga-data)";
-    database = "ALGA_DATABASE", "postgres://user@host/database; without it, an SQLite file in the data folder";
-    s3_bucket = "STORAGE_S3_BUCKET", "bucket of an S3-compatible store for bundles; without it, the data folder";
-    s3_prefix = "STORAGE_S3_PREFIX", "folder in the bucket (default: its root)";
-    s3_endpoint = "STORAGE_S3_ENDPOINT", "URL of the store, for others than the cloud of that name";
-    s3_region = "STORAGE_S3_REGION", "region of the bucket (default us-east-1)";
-    s3_access_key = "STORAGE_S3_ACCESS_KEY", "key id; without it, what the machine's environment grants";
-    s3_secret_key = "STORAGE_S3_SECRET_KEY", "secret of that key";
-    vault_address = "ALGA_VAULT_ADDRESS", "URL of a Vault whose transit engine seals secrets; without it, a key in the data folder does";
-    vault_mount = "ALGA_VAULT_MOUNT", "mount of the transit engine (default transit)";
-    vault_key = "ALGA_VAULT_KEY", "name of the key there (default alga)";
-    vault_token_file = "ALGA_VAULT_TOKEN_FILE", "file with the token for it";
-    trust_bundle = "SIGNING_TRUST_BUNDLE", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
-    revocations = "ALGA_REVOCATIONS", "path of a signed revocation list to take at the start, if it is newer than the one that is known";
-    adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "true: after the database was restored, put this host's newer revocation list back into it (default false)";
-    dev = "ALGA_DEV", "true: start without a trust bundle, believing nobody (default false)";
-    dev_tenant = "ALGA_DEV_TENANT", "tenant of requests without a token; only with --dev and on loopback";
-    gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "time for a request at the gateway in milliseconds (default 5000)";
-    gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "requests of one tenant in a second (default 500)";
-    cache_root = "EXT_CACHE_ROOT", "folder for machine code (default <data>/machine-code)";
-    cache_max_bytes = "EXT_CACHE_MAX_BYTES", "bytes of machine code to keep (default 10 GiB)";
-    compiler = "ALGA_COMPILER", "path of alga-compiler (default: beside this program)";
-    compiler_seconds = "ALGA_COMPILER_SECONDS", "processor time for compiling one component in seconds (default 45)";
-    egress_allowlist = "EXT_EGRESS_ALLOWLIST", "hosts that extensions may call at all, with commas; `*`: what each install allows; empty: none (default)";
-    egress_exceptions = "ALGA_EGRESS_EXCEPTIONS", "private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`, or `…=10.1.2.3` to say the name's address; with commas";
-    egress_denied = "ALGA_EGRESS_DENIED", "public addresses that no extension reaches, such as your own: `198.51.100.0/24`; with commas";
-    egress_authorities = "ALGA_EGRESS_AUTHORITIES", "file with certificates (PEM) of authorities that are believed beside the public ones";
-    platform_base = "ALGA_PLATFORM_BASE_URL", "URL of the product whose customers, services and invoices extensions use; without it they are unavailable";
-    platform_token_file = "ALGA_PLATFORM_TOKEN_FILE", "file with the credential that the product knows this platform by";
-    ui_proxy_base = "UI_PROXY_BASE_URL", "URL of the product's routes for alga:ui-proxy (default: ALGA_PLATFORM_BASE_URL)";
-    ui_proxy_token_file = "ALGA_UI_PROXY_TOKEN_FILE", "file with the credential for such routes; the one of ALGA_PLATFORM_TOKEN_FILE is never sent there";
-    ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "time for a call of such a route in milliseconds (default 5000)";
-    pool = "ALGA_POOL", "components that may run at the same time (default 256)";
-}
 
 /// The effective configuration.
 #[derive(Debug, Clone)]
@@ -113,12 +50,16 @@ pub struct Config {
     pub compiler: PathBuf,
     /// Processor time for compiling one component in seconds.
     pub compiler_seconds: u64,
+    /// Time on the wall clock for compiling one component.
+    pub compiler_wall: Duration,
     /// Where extensions may connect to.
     pub egress: EgressSettings,
     /// The product.
     pub platform: PlatformSettings,
     /// Components that may run at the same time.
     pub pool: u32,
+    /// The largest memory and table of an extension.
+    pub ceilings: Ceilings,
 }
 
 /// Where extensions may connect to.
@@ -186,39 +127,12 @@ pub enum ConfigError {
         /// What it takes.
         reason: String,
     },
+    /// A setting that must have a value is empty.
+    #[error("the setting `{0}` is empty")]
+    Empty(&'static str),
     /// Two settings that contradict each other, or one that is dangerous.
     #[error("{0}")]
     Contradiction(&'static str),
-}
-
-/// Where values are looked up: flags, then environment, then file.
-struct Sources<'a> {
-    flags: &'a BTreeMap<String, String>,
-    environment: &'a dyn Fn(&str) -> Option<String>,
-    file: Layer,
-}
-
-impl Sources<'_> {
-    fn text(&self, key: &'static str) -> Option<(&'static str, String)> {
-        let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
-        let flag = self.flags.get(key).cloned();
-        let value = flag
-            .or_else(|| (self.environment)(setting.variable))
-            .or_else(|| self.file.get(key))?;
-        (!value.is_empty()).then_some((setting.variable, value))
-    }
-
-    fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&self, key: &'static str) -> Result<Option<T>, ConfigError> {
-        let Some((variable, value)) = self.text(key) else {
-            return Ok(None);
-        };
-        let refused = |error: T::Err| ConfigError::Value {
-            variable,
-            value: value.clone(),
-            reason: error.to_string(),
-        };
-        value.parse().map(Some).map_err(refused)
-    }
 }
 
 impl Config {
@@ -226,6 +140,18 @@ impl Config {
     #[must_use]
     pub fn settings() -> &'static [Setting] {
         SETTINGS
+    }
+
+    /// Every setting with the value that [`Self::load`] would use, whether or not a server could start with them.
+    ///
+    /// # Errors
+    /// [`ConfigError::Toml`] when the file cannot be read.
+    pub fn effective(
+        flags: &BTreeMap<String, String>,
+        environment: &dyn Fn(&str) -> Option<String>,
+        file: Option<&str>,
+    ) -> Result<Vec<EffectiveSetting>, ConfigError> {
+        Ok(sources(flags, environment, file)?.effective())
     }
 
     /// The configuration from flags (by key), environment and file.
@@ -237,59 +163,45 @@ impl Config {
         environment: &dyn Fn(&str) -> Option<String>,
         file: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let sources = Sources {
-            flags,
-            environment,
-            file: file.map(toml::from_str).transpose()?.unwrap_or_default(),
-        };
-        let address = sources
-            .parse::<IpAddr>("listen")?
-            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let data = sources
-            .text("data")
-            .map_or_else(|| PathBuf::from("alga-data"), |(_, path)| path.into());
-        let default_rate = NonZeroU32::MIN.saturating_add(499);
+        let sources = sources(flags, environment, file)?;
+        let text = |key| sources.text(key);
+        let path = |key| sources.text(key).map(PathBuf::from);
         let config = Self {
-            listen: SocketAddr::new(address, sources.parse("port")?.unwrap_or(8700)),
-            database: sources.text("database").map(|(_, text)| text),
+            listen: SocketAddr::new(sources.required("listen")?, sources.required("port")?),
+            data: sources.data(),
+            database: text("database"),
             s3: s3(&sources)?,
             vault: vault(&sources)?,
-            trust_bundle: sources.text("trust_bundle").map(|(_, text)| text),
-            revocations: sources.text("revocations").map(|(_, path)| path.into()),
-            adopt_revocations: sources.parse("adopt_revocations")?.unwrap_or(false),
-            dev: sources.parse("dev")?.unwrap_or(false),
+            trust_bundle: text("trust_bundle"),
+            revocations: path("revocations"),
+            adopt_revocations: sources.required("adopt_revocations")?,
+            dev: sources.required("dev")?,
             dev_tenant: sources.parse("dev_tenant")?,
-            gateway_timeout: Duration::from_millis(sources.parse("gateway_timeout_ms")?.unwrap_or(5_000)),
-            gateway_requests_per_second: sources.parse("gateway_requests_per_second")?.unwrap_or(default_rate),
-            cache_root: sources
-                .text("cache_root")
-                .map_or_else(|| data.join("machine-code"), |(_, path)| path.into()),
-            cache_max_bytes: sources.parse("cache_max_bytes")?.unwrap_or(10 * 1024 * 1024 * 1024),
-            compiler: sources
-                .text("compiler")
-                .map_or_else(compiler_beside_us, |(_, path)| path.into()),
-            compiler_seconds: sources.parse("compiler_seconds")?.unwrap_or(45),
+            gateway_timeout: Duration::from_millis(sources.required("gateway_timeout_ms")?),
+            gateway_requests_per_second: sources.required("gateway_requests_per_second")?,
+            cache_root: path("cache_root").unwrap_or_default(),
+            cache_max_bytes: sources.required("cache_max_bytes")?,
+            compiler: path("compiler").unwrap_or_default(),
+            compiler_seconds: sources.required("compiler_seconds")?,
+            compiler_wall: Duration::from_secs(sources.required("compiler_wall_seconds")?),
             egress: EgressSettings {
-                allowlist: sources
-                    .text("egress_allowlist")
-                    .map(|(_, text)| text)
-                    .unwrap_or_default(),
-                exceptions: sources
-                    .text("egress_exceptions")
-                    .map(|(_, text)| text)
-                    .unwrap_or_default(),
-                denied: sources.text("egress_denied").map(|(_, text)| text).unwrap_or_default(),
-                authorities: sources.text("egress_authorities").map(|(_, path)| path.into()),
+                allowlist: text("egress_allowlist").unwrap_or_default(),
+                exceptions: text("egress_exceptions").unwrap_or_default(),
+                denied: text("egress_denied").unwrap_or_default(),
+                authorities: path("egress_authorities"),
             },
             platform: PlatformSettings {
-                base: sources.text("platform_base").map(|(_, text)| text),
-                token_file: sources.text("platform_token_file").map(|(_, path)| path.into()),
-                ui_proxy_base: sources.text("ui_proxy_base").map(|(_, text)| text),
-                ui_proxy_token_file: sources.text("ui_proxy_token_file").map(|(_, path)| path.into()),
-                ui_proxy_timeout: Duration::from_millis(sources.parse("ui_proxy_timeout_ms")?.unwrap_or(5_000)),
+                base: text("platform_base"),
+                token_file: path("platform_token_file"),
+                ui_proxy_base: text("ui_proxy_base"),
+                ui_proxy_token_file: path("ui_proxy_token_file"),
+                ui_proxy_timeout: Duration::from_millis(sources.required("ui_proxy_timeout_ms")?),
             },
-            pool: sources.parse("pool")?.unwrap_or(256),
-            data,
+            pool: sources.required("pool")?,
+            ceilings: Ceilings {
+                memory_mb: sources.required("memory_max_mb")?,
+                table_elements: sources.required("pool_table_elements")?,
+            },
         };
         config.check()
     }
@@ -302,7 +214,7 @@ impl Config {
         }
         if self.trust_bundle.is_none() && !self.dev {
             return Err(ConfigError::Contradiction(
-                "no trust bundle: nobody's extensions could be believed\n\
+                "no trust bundle: no publisher is trusted\n\
                  hint: set SIGNING_TRUST_BUNDLE (`alga keygen` writes one), or start with --dev",
             ));
         }
@@ -315,17 +227,27 @@ impl Config {
                 "ALGA_DATABASE is a postgres:// URL; leave it out for SQLite in the data folder",
             ));
         }
-        if self.pool == 0 || self.gateway_timeout.is_zero() {
+        if self.pool == 0
+            || self.gateway_timeout.is_zero()
+            || self.compiler_seconds == 0
+            || self.compiler_wall.is_zero()
+        {
             return Err(ConfigError::Contradiction(
-                "ALGA_POOL and EXT_GATEWAY_TIMEOUT_MS are at least 1",
+                "ALGA_POOL, EXT_GATEWAY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS are at least 1",
             ));
+        }
+        if !(1..=MEMORY_CEILING_MB).contains(&self.ceilings.memory_mb) {
+            return Err(ConfigError::Contradiction("ALGA_MEMORY_MAX_MB is 1 to 256"));
+        }
+        if !(1..=MOST_TABLE_ELEMENTS).contains(&self.ceilings.table_elements) {
+            return Err(ConfigError::Contradiction("ALGA_POOL_TABLE_ELEMENTS is 1 to 100000"));
         }
         Ok(self)
     }
 }
 
 fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {
-    let text = |key| sources.text(key).map(|(_, text)| text);
+    let text = |key| sources.text(key);
     let Some(address) = text("vault_address") else {
         return Ok(None);
     };
@@ -336,14 +258,14 @@ fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {
     };
     Ok(Some(VaultSettings {
         address,
-        mount: text("vault_mount").unwrap_or_else(|| "transit".to_owned()),
-        key: text("vault_key").unwrap_or_else(|| "alga".to_owned()),
+        mount: sources.required("vault_mount")?,
+        key: sources.required("vault_key")?,
         token_file: token_file.into(),
     }))
 }
 
 fn s3(sources: &Sources<'_>) -> Result<Option<S3Settings>, ConfigError> {
-    let text = |key| sources.text(key).map(|(_, text)| text);
+    let text = |key| sources.text(key);
     let Some(bucket) = text("s3_bucket") else {
         return Ok(None);
     };
@@ -365,9 +287,16 @@ fn s3(sources: &Sources<'_>) -> Result<Option<S3Settings>, ConfigError> {
     }))
 }
 
-fn compiler_beside_us() -> PathBuf {
-    let ours = std::env::current_exe().unwrap_or_default();
-    ours.with_file_name("alga-compiler")
+fn sources<'a>(
+    flags: &'a BTreeMap<String, String>,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    file: Option<&str>,
+) -> Result<Sources<'a>, ConfigError> {
+    Ok(Sources {
+        flags,
+        environment,
+        file: file.map(toml::from_str).transpose()?.unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
@@ -391,6 +320,54 @@ mod tests {
         let config = load(&[("port", "10")], &[("PORT", "11"), ("ALGA_POOL", "12")], file).unwrap();
         assert_eq!((config.listen.port(), config.pool, config.cache_max_bytes), (10, 12, 3));
         assert_eq!(config.gateway_timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn every_setting_is_shown_with_its_effective_value_and_where_it_comes_from() {
+        let flags = BTreeMap::from([("port".to_owned(), "10".to_owned())]);
+        let environment = |name: &str| match name {
+            "ALGA_DATABASE" => Some("postgres://alga:hunter2@db/alga".to_owned()),
+            "STORAGE_S3_SECRET_KEY" => Some("hunter2".to_owned()),
+            _ => None,
+        };
+        let effective = Config::effective(&flags, &environment, Some("pool = 2\nvault_key = \"k\"")).unwrap();
+        let value = |key: &str| {
+            let found = effective.iter().find(|effective| effective.setting.key == key).unwrap();
+            (found.value.clone().unwrap_or_default(), found.origin)
+        };
+        assert_eq!(effective.len(), Config::settings().len());
+        assert_eq!(value("port"), ("10".to_owned(), Origin::Flag));
+        assert_eq!(value("pool"), ("2".to_owned(), Origin::File));
+        assert_eq!(value("vault_key"), ("k".to_owned(), Origin::File));
+        assert_eq!(value("compiler_seconds"), ("120".to_owned(), Origin::Default));
+        assert_eq!(
+            value("cache_root"),
+            ("alga-data/machine-code".to_owned(), Origin::Default)
+        );
+        assert_eq!(
+            value("database"),
+            ("postgres://alga:********@db/alga".to_owned(), Origin::Environment)
+        );
+        assert_eq!(value("s3_secret_key"), ("********".to_owned(), Origin::Environment));
+        assert_eq!(value("trust_bundle"), (String::new(), Origin::Default));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_table_of_limits() {
+        let config = load(&[("dev", "true")], &[], "").unwrap();
+        assert_eq!(config.ceilings, Ceilings::default());
+        assert_eq!(config.compiler_seconds, alga_limits::COMPILER_SECONDS);
+        assert_eq!(config.compiler_wall.as_secs(), alga_limits::COMPILER_WALL_SECONDS);
+        for (key, value) in [
+            ("memory_max_mb", "257"),
+            ("memory_max_mb", "0"),
+            ("pool_table_elements", "100001"),
+        ] {
+            assert!(
+                load(&[("dev", "true"), (key, value)], &[], "").is_err(),
+                "{key} {value}"
+            );
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod serve;
 mod shared;
 mod telemetry;
 
-pub use config::{Config, ConfigError, Setting};
+pub use config::{Config, ConfigError, EffectiveSetting, Origin, Setting};
 pub use executions::ExecutionLog;
 pub use memory::keep_memory_private;
 pub use platform::{Platform, StartError};

@@ -3,10 +3,12 @@
 use crate::executions::ExecutionLog;
 use alga_auth::AdministratorToken;
 use alga_capabilities::MetricRegistry;
+use alga_errors::{Code, Problem};
+use alga_http::{Refusal, bearer};
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
@@ -36,21 +38,13 @@ pub(crate) fn router(
 }
 
 async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Response {
-    let token = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.strip_prefix("Bearer "));
-    if !token.is_some_and(|token| scraped.administrator.matches(token)) {
-        let challenge = [
-            (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            (CACHE_CONTROL, NO_STORE),
-        ];
-        return (
-            StatusCode::UNAUTHORIZED,
-            challenge,
-            "the operator's token is required\n",
-        )
-            .into_response();
+    if !bearer(&headers).is_some_and(|token| scraped.administrator.matches(token)) {
+        let problem = Problem::new(Code::Unauthenticated, "the operator's token is required");
+        let mut response = Refusal(problem).into_response();
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return response;
     }
     let lost = scraped.executions.lost();
     let text = format!("{}alga_execution_records_lost_total {lost}\n", scraped.metrics.render());

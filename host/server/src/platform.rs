@@ -10,13 +10,12 @@ use alga_engine::{CacheError, CompileError, ComponentFactory, EngineError};
 use alga_errors::chain;
 use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
 use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
+use alga_http::edge;
 use alga_registry_api::RegistryParts;
 use alga_secrets::SealError;
 use alga_signing::{RevocationError, TrustError, TrustPolicy};
 use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,7 +101,7 @@ impl Platform {
         let runner = alga_execute::router(Arc::clone(&execute));
         let installs = Installs::new(shared.database.clone());
         let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
-        let registry = registry(&shared, installs.clone());
+        let registry = registry(config, &shared, installs.clone());
         let administrator = AdministratorToken::new(&shared.secrets.administrator);
         let executions = Arc::clone(&shared.executions);
         let metrics = metrics::router(Arc::clone(&shared.metrics), Arc::clone(&executions), administrator);
@@ -116,7 +115,7 @@ impl Platform {
             ..
         } = shared;
         Ok(Self {
-            router: with_fallbacks(runner.merge(gateway).merge(registry).merge(metrics)),
+            router: edge(runner.merge(gateway).merge(registry).merge(metrics)),
             execute,
             database,
             blobs,
@@ -206,14 +205,6 @@ impl Platform {
     }
 }
 
-/// What no part answers. A layer over everything would say `no-store` more simply, and cost the request path a box for each request.
-fn with_fallbacks(router: Router) -> Router {
-    let answer = |status: StatusCode| async move { (status, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]) };
-    router
-        .fallback(move || answer(StatusCode::NOT_FOUND))
-        .method_not_allowed_fallback(move || answer(StatusCode::METHOD_NOT_ALLOWED))
-}
-
 fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteService>, StartError> {
     let engine = shared.engine.clone();
     let loader = Loader::new(LoaderParts {
@@ -242,7 +233,7 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         loader: Arc::new(loader),
         services: Services::new(&surroundings),
         tokens,
-        defaults: ExecutionDefaults::default(),
+        defaults: ExecutionDefaults::below(&config.ceilings),
         records: Arc::clone(&shared.executions) as _,
         admission,
     })))
@@ -263,7 +254,7 @@ fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs)
     }))
 }
 
-fn registry(shared: &Shared, installs: Installs) -> Router {
+fn registry(config: &Config, shared: &Shared, installs: Installs) -> Router {
     alga_registry_api::router(RegistryParts {
         database: shared.database.clone(),
         blobs: shared.blobs.clone(),
@@ -273,6 +264,7 @@ fn registry(shared: &Shared, installs: Installs) -> Router {
         registry_key: Arc::clone(&shared.secrets.registry),
         revocation_file: shared.revocation_file.clone(),
         factory: shared.factory.clone(),
+        ceilings: config.ceilings,
         administrator: AdministratorToken::new(&shared.secrets.administrator),
         on_install: Arc::new(move || installs.forget()),
     })

@@ -1,6 +1,8 @@
 //! A socket, and an end that loses nothing.
 
+use alga_http::{check_host, refuse};
 use axum::Router;
+use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::response::Response;
@@ -8,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,12 +84,10 @@ pub async fn serve(
             }
         };
         stream.set_nodelay(true).ok();
-        let service = TowerToHyperService::new(
-            router
-                .clone()
-                .map_request(|request: hyper::Request<_>| request.map(axum::body::Body::new))
-                .map_response(never_sniffed),
-        );
+        let service = TowerToHyperService::new(tower::service_fn({
+            let router = router.clone();
+            move |request: hyper::Request<hyper::body::Incoming>| respond(router.clone(), request.map(Body::new))
+        }));
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(limits.headers);
         let mut stream = TimeoutStream::new(stream);
@@ -106,8 +107,17 @@ pub async fn serve(
     Ok(())
 }
 
-/// No answer, of whatever part, is taken by a browser for something else than it says (WHATWG Fetch, 3.5).
-fn never_sniffed(mut response: Response) -> Response {
+/// What holds for every connection, whatever the route: a request has one valid host.
+async fn respond(router: Router, request: hyper::Request<Body>) -> Result<Response, Infallible> {
+    let response = match check_host(request.version(), request.headers()) {
+        Ok(()) => router.oneshot(request).await?,
+        Err(problem) => refuse(&problem, request.headers()),
+    };
+    Ok(nosniff(response))
+}
+
+/// No response, of whatever part, is taken by a browser for something else than it says (WHATWG Fetch, 3.5).
+fn nosniff(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

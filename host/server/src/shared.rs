@@ -33,6 +33,7 @@ impl Shared {
         let secrets = Secrets::open(&config.data)?;
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
+            ceilings: config.ceilings,
             ..PoolSettings::default()
         })?;
         tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
@@ -41,6 +42,7 @@ impl Shared {
             &config.compiler,
             CompilerLimits {
                 processor_seconds: config.compiler_seconds,
+                wall: config.compiler_wall,
                 ..CompilerLimits::default()
             },
         );

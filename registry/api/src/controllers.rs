@@ -18,10 +18,11 @@ use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_bundle::Object;
 use alga_errors::{Code, Problem};
+use alga_http::bearer;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -32,12 +33,7 @@ pub(crate) async fn administrator_only(
     request: Request,
     next: Next,
 ) -> Response {
-    let token = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.strip_prefix("Bearer "));
-    if token.is_some_and(|token| parts.administrator.matches(token)) {
+    if bearer(request.headers()).is_some_and(|token| parts.administrator.matches(token)) {
         return next.run(request).await;
     }
     let problem = Problem::new(Code::Unauthenticated, "the registry needs the operator's token")
@@ -47,7 +43,14 @@ pub(crate) async fn administrator_only(
 
 /// A JSON body, or what is wrong with it.
 pub(crate) fn body_of<T>(body: Result<Json<Object<T>>, JsonRejection>) -> Result<T, Failure> {
-    let Json(Object(body)) = body.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
+    let refused = |error: JsonRejection| {
+        let code = match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+            _ => Code::BadRequest,
+        };
+        Problem::new(code, error.body_text())
+    };
+    let Json(Object(body)) = body.map_err(refused)?;
     Ok(body)
 }
 

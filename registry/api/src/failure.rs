@@ -1,18 +1,9 @@
-use alga_bundle::RequestId;
-use alga_errors::{Code, Problem, chain};
+use alga_errors::{Code, Problem};
+use alga_http::Refusal;
 use alga_store::StoreError;
-use axum::Json;
-use axum::body::to_bytes;
-use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use axum::http::{HeaderName, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Bytes of the framework's own explanations.
-const EXPLANATION_BYTES: usize = 4 * 1024;
-
-/// A [`Problem`] on its way to the client. Logged here, once, with its cause.
+/// A [`Problem`] on its way to the client. The edge logs it, once, with its cause.
 pub(crate) struct Failure(pub(crate) Problem);
 
 impl From<Problem> for Failure {
@@ -42,41 +33,8 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// What the framework refuses by itself, in plain words, becomes a problem like every other.
-pub(crate) async fn problems_only(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    let is_plain = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind != "application/json");
-    if !is_plain || !response.status().is_client_error() {
-        return response;
-    }
-    let code = match response.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-        _ => Code::BadRequest,
-    };
-    let text = to_bytes(response.into_body(), EXPLANATION_BYTES)
-        .await
-        .unwrap_or_default();
-    Failure(Problem::new(code, String::from_utf8_lossy(&text).into_owned())).into_response()
-}
-
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let request_id = RequestId::unique().to_string();
-        let problem = self.0;
-        tracing::info!(target: "alga::registry", request = %request_id, code = problem.code().as_str(), cause = %chain(&problem), "refused");
-        let status = StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(problem.client_body(&request_id))).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert(HeaderName::from_static("x-request-id"), id);
-        }
-        if let Some(seconds) = problem.retry_after() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        Refusal(self.0).into_response()
     }
 }

@@ -31,6 +31,7 @@ mod routes;
 
 use alga_auth::AdministratorToken;
 use alga_engine::ComponentFactory;
+use alga_limits::Ceilings;
 use alga_secrets::Sealer;
 use alga_signing::{SigningKey, TrustPolicy};
 use alga_store::{BlobStore, Database, RevocationFile, Staging};
@@ -63,6 +64,8 @@ pub struct RegistryParts {
     pub revocation_file: RevocationFile,
     /// Proves that a component compiles and fits before anybody installs it.
     pub factory: ComponentFactory,
+    /// The largest memory and table that this host gives an extension.
+    pub ceilings: Ceilings,
     /// The operator's token.
     pub administrator: AdministratorToken,
     /// Told when an install changed, so that nothing works with what was.
@@ -79,7 +82,6 @@ pub fn router(parts: RegistryParts) -> Router {
     router
         .route("/v1/registry/openapi.json", get(describe))
         .layer(limit)
-        .layer(from_fn(failure::problems_only))
         .layer(from_fn(page::tagged))
         .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
         .with_state(parts)

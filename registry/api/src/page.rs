@@ -58,7 +58,8 @@ impl PageQuery {
 /// Gives a GET's answer an entity tag, and answers 304 to a client that has it already (RFC 9110, 13.1.2).
 pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     let is_get = *request.method() == Method::GET;
-    let known = request.headers().get(IF_NONE_MATCH).cloned();
+    // A list may be sent as several fields (RFC 9110, 5.3).
+    let known: Vec<HeaderValue> = request.headers().get_all(IF_NONE_MATCH).iter().cloned().collect();
     let response = next.run(request).await;
     if !is_get || response.status() != StatusCode::OK {
         return response;
@@ -75,7 +76,7 @@ pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     // It may be kept by the client alone, and is asked about each time.
     head.headers
         .insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if known.is_some_and(|known| names(&known, &tag)) {
+    if known.iter().any(|known| names(known, &tag)) {
         head.status = StatusCode::NOT_MODIFIED;
         return Response::from_parts(head, Body::empty());
     }

@@ -65,6 +65,22 @@ pub enum ArchiveError {
         /// The second one.
         path: String,
     },
+    /// Programs unpack it differently: what an author saw in it may not be what would be signed.
+    #[error(
+        "entry {index} cannot be read exactly as tar reads it: {reason}\nhint: unpack it and pack the files with `alga pack <directory>`"
+    )]
+    Ambiguous {
+        /// Counted from 0, extension headers included.
+        index: usize,
+        /// What is ambiguous.
+        reason: String,
+    },
+    /// A path is both a file and a directory.
+    #[error("`{path}` is a file and a directory; a path is one or the other")]
+    FileAndDirectory {
+        /// The path, in lower case.
+        path: String,
+    },
     /// The archive ends in the middle, or not where it says.
     #[error("the archive does not end with two empty blocks and nothing after them")]
     End,

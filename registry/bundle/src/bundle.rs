@@ -3,6 +3,7 @@ use crate::{
     ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest,
     ManifestError, ManifestProblem, ProofError, archive,
 };
+use alga_limits::Requirements;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -20,6 +21,7 @@ pub struct Bundle {
     proof: CapabilityProof,
     sizes: BTreeMap<EntryPath, usize>,
     component: Vec<u8>,
+    requirements: Requirements,
 }
 
 /// Why a bundle is refused.
@@ -95,6 +97,7 @@ impl Bundle {
             proof,
             sizes,
             component,
+            requirements: facts.requirements,
         })
     }
 
@@ -126,6 +129,12 @@ impl Bundle {
     #[must_use]
     pub fn component(&self) -> &[u8] {
         &self.component
+    }
+
+    /// What the engine must have for one instance of the component.
+    #[must_use]
+    pub fn requirements(&self) -> &Requirements {
+        &self.requirements
     }
 
     /// The size of the compressed bytes.

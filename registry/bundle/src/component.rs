@@ -1,15 +1,16 @@
 //! What a component really imports and exports, read from its bytes.
 
-use crate::limits::{COMPONENT_BYTES, INITIAL_MEMORY_BYTES};
+mod requirements;
+
+use crate::limits::COMPONENT_BYTES;
 use crate::{Capability, CapabilityName, InterfaceName};
+use alga_limits::{Ceilings, ExceededLimit, Requirements};
+use requirements::Counter;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
-use wasmparser::{BinaryReaderError, MemoryType, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures};
-
-/// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
-const PAGE_BYTES: u64 = 65_536;
+use wasmparser::{BinaryReaderError, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 /// What a component asks of its host. Interfaces that carry only types ask for nothing and are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +19,9 @@ pub struct ComponentFacts {
     pub imports: BTreeMap<String, Vec<String>>,
     /// Exported interfaces and functions.
     pub exports: Vec<String>,
+    /// What the engine must have for one instance of it.
+    #[serde(skip)]
+    pub requirements: Requirements,
 }
 
 /// What a request is handed to (WASI 0.2, `wasi:http/incoming-handler`); any patch version.
@@ -35,12 +39,9 @@ pub enum ComponentError {
     /// Not valid, or it uses a proposal that is off here: threads, garbage collection, exceptions, 64-bit memory, …
     #[error("the component is not valid here")]
     Invalid(#[from] BinaryReaderError),
-    /// A memory that starts larger than any execution may be.
-    #[error("a memory starts with {pages} pages, more than {INITIAL_MEMORY_BYTES} bytes")]
-    Memory {
-        /// Its initial pages.
-        pages: u64,
-    },
+    /// It requires more of the engine than any host gives; see [`alga_limits::TABLE`].
+    #[error("the component has {0}")]
+    Exceeds(ExceededLimit),
     /// Imports that are not interfaces.
     #[error("the import `{0}` is not an interface; an extension imports interfaces only")]
     NotAnInterface(String),
@@ -77,12 +78,13 @@ impl ComponentFacts {
             return Err(ComponentError::NotAComponent);
         }
         let mut validator = Validator::new_with_features(features());
-        let mut names = Names::default();
+        let (mut names, mut counter, mut counted) = (Names::default(), Counter::default(), None);
         let mut open_modules = 0_usize;
         let mut facts = None;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
             names.note(&payload, open_modules)?;
+            counted = counted.or(counter.payload(&payload)?);
             match payload {
                 Payload::Version { .. } => open_modules += 1,
                 Payload::End(_) => open_modules = open_modules.saturating_sub(1),
@@ -94,11 +96,17 @@ impl ComponentFacts {
                 _ => {}
             }
         }
-        facts.ok_or(ComponentError::NotAComponent)
+        let mut facts = facts.ok_or(ComponentError::NotAComponent)?;
+        facts.requirements = counted.unwrap_or_default();
+        Ceilings::default()
+            .check(&facts.requirements)
+            .map_err(ComponentError::Exceeds)?;
+        Ok(facts)
     }
 }
 
-/// The proposals that the engine has on (host/engine/src/settings.rs says the same to wasmtime).
+/// The proposals that extensions may use: the one list. The compiler reads every component with it
+/// before wasmtime sees it, because wasmtime has more proposals on by default.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         .union(WasmFeatures::COMPONENT_MODEL)
@@ -127,18 +135,6 @@ impl Names {
                     self.exports.push(export?.name.name.to_owned());
                 }
             }
-            Payload::MemorySection(section) => {
-                for memory in section.clone() {
-                    memory_fits(&memory?)?;
-                }
-            }
-            Payload::ImportSection(section) => {
-                for import in section.clone().into_imports() {
-                    if let TypeRef::Memory(memory) = import?.ty {
-                        memory_fits(&memory)?;
-                    }
-                }
-            }
             _ => {}
         }
         Ok(())
@@ -155,6 +151,7 @@ impl Names {
         Ok(ComponentFacts {
             imports,
             exports: self.exports.clone(),
+            requirements: Requirements::default(),
         })
     }
 }
@@ -171,13 +168,6 @@ fn functions_of(types: TypesRef<'_>, import: &str) -> Result<Vec<String>, Compon
         }
         _ => Err(ComponentError::NotAnInterface(import.escape_default().to_string())),
     }
-}
-
-fn memory_fits(memory: &MemoryType) -> Result<(), ComponentError> {
-    let bytes = memory.initial.checked_mul(PAGE_BYTES);
-    let fits = bytes.is_some_and(|bytes| bytes <= INITIAL_MEMORY_BYTES);
-    fits.then_some(())
-        .ok_or(ComponentError::Memory { pages: memory.initial })
 }
 
 #[cfg(test)]
@@ -212,8 +202,10 @@ mod tests {
     fn what_the_engine_does_not_run_is_refused_before_it_sees_it() {
         for (text, word) in [
             ("(module)", "core module"),
-            ("(component (core module (memory 65536)))", "pages"),
-            (r#"(component (core module (import "m" "m" (memory 65536))))"#, "pages"),
+            (
+                "(component (core module $m (memory 65536)) (core instance (instantiate $m)))",
+                "MEMORY_CEILING_MB",
+            ),
             ("(component (core module (memory i64 1)))", "valid"),
             ("(component (core module (memory 1 1 shared)))", "valid"),
             ("(component (core module (tag)))", "valid"),

@@ -10,7 +10,6 @@ mod component;
 mod diff;
 mod digest;
 mod id;
-pub mod limits;
 mod manifest;
 mod object;
 mod path;
@@ -19,6 +18,7 @@ mod strict_json;
 mod text_schema;
 mod value_schema;
 
+pub use alga_limits as limits;
 pub use archive::{ArchiveError, pack, unpack, unpack_foreign};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
@@ -31,10 +31,10 @@ pub use manifest::{
     ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,
     NamespaceField, ProxyRoute, PublisherName, SecretField, Ui, UiType, manifest_schema,
 };
-pub use object::{Object, optional_object};
+pub use object::{Object, object, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
-pub use strict_json::JsonError;
+pub use strict_json::{JsonError, check as check_json};
 pub use value_schema::ValueSchema;
 
 /// The version of an extension: semantic versioning 2.0.0.

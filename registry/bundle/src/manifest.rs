@@ -15,6 +15,7 @@ mod diagnosis;
 mod egress;
 mod fields;
 mod names;
+mod overlaps;
 mod rules;
 mod schema;
 
@@ -177,6 +178,28 @@ impl Manifest {
         } else {
             Err(ManifestError::Problems(problems))
         }
+    }
+
+    /// Checks what a host gives an extension: memory, time, configuration.
+    ///
+    /// # Errors
+    /// [`ManifestError::Problems`] with each limit that the manifest asks for and a host with these ceilings does not give.
+    pub fn check_ceilings(&self, ceilings: &alga_limits::Ceilings) -> Result<(), ManifestError> {
+        let problems = rules::check_ceilings(self, ceilings);
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ManifestError::Problems(problems))
+        }
+    }
+
+    /// Bytes of an install's configuration, keys and values: what it sets, and the defaults of what it does not.
+    #[must_use]
+    pub fn config_bytes(&self, own: &BTreeMap<String, String>) -> usize {
+        let set: usize = own.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let unset = self.config.iter().filter(|field| !own.contains_key(&field.name));
+        let defaults = unset.filter_map(|field| Some(field.name.len() + field.default.as_ref()?.to_string().len()));
+        set + defaults.sum::<usize>()
     }
 
     /// The path of the component. The rules have checked it.

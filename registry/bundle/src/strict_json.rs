@@ -2,6 +2,7 @@
 
 use crate::limits::JSON_DEPTH;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -11,7 +12,10 @@ use std::fmt;
 pub struct JsonError(serde_json::Error);
 
 /// Checks the form that `serde_json` alone would let through. A document that passes means the same to every reader.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), JsonError> {
+///
+/// # Errors
+/// [`JsonError`] for a duplicate key, too deep nesting, text after the end, and what is not JSON.
+pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let checked = Checked { depth_left: JSON_DEPTH }
         .deserialize(&mut deserializer)
@@ -81,18 +85,69 @@ impl<'de> Visitor<'de> for Checked {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut keys = BTreeSet::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if keys.contains(&key) {
+        let mut keys = Keys::default();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            if let Some(repeated) = keys.insert(key) {
                 return Err(A::Error::custom(format!(
                     "the key `{}` is there twice",
-                    key.escape_default()
+                    repeated.escape_default()
                 )));
             }
-            keys.insert(key);
             entries.next_value_seed(inner)?;
         }
         Ok(())
+    }
+}
+
+/// The keys of one object. Most objects have few: those are compared without a tree.
+#[derive(Default)]
+struct Keys<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: BTreeSet<Cow<'de, str>>,
+}
+
+impl<'de> Keys<'de> {
+    /// How many keys are compared one by one.
+    const FEW: usize = 16;
+
+    /// Takes a key; returns it if it was taken before.
+    fn insert(&mut self, key: Cow<'de, str>) -> Option<Cow<'de, str>> {
+        if self.few.contains(&key) || self.many.contains(&key) {
+            return Some(key);
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push(key);
+        } else {
+            self.many.insert(key);
+        }
+        None
+    }
+}
+
+/// A key, borrowed from the document where it has no escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 

@@ -23,8 +23,7 @@ pub use vault::VaultTransit;
 
 use zeroize::Zeroizing;
 
-/// Bytes of a secret: a key, a token, a certificate with its chain.
-pub const SECRET_BYTES: usize = 64 * 1024;
+pub use alga_limits::SECRET_BYTES;
 
 /// A secret in the clear. It has no `Debug` and no `Serialize`, and is wiped from memory when dropped.
 pub struct SecretValue(Zeroizing<Vec<u8>>);

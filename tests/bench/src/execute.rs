@@ -142,6 +142,7 @@ async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let wire: WireRequest<'_> = serde_json::from_slice(&body).unwrap();
     let reply = WireReply {
+        headers_b64: Vec::new(),
         status: 200,
         headers: vec![("content-type".into(), OneOrMany::One("application/json".into()))],
         body_b64: Some(ANSWER.into()),

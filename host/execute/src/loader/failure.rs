@@ -16,15 +16,20 @@ pub(super) enum LoadFailure {
     Revoked(String),
     #[error("it imports what was not granted: {0}")]
     Denied(String),
+    #[error("{0}")]
+    Busy(String),
     #[error("ours: {0}")]
     Internal(String),
 }
 
 pub(super) fn not_made(error: &CompileError) -> LoadFailure {
-    match error {
-        CompileError::Refused(_) | CompileError::TooCostly(_) => LoadFailure::Rejected(error.to_string()),
-        CompileError::Spawn { .. } | CompileError::Pipe(_) => LoadFailure::Internal(chain(error).to_string()),
+    if error.is_publishers() {
+        return LoadFailure::Rejected(error.to_string());
     }
+    if error.is_temporary() {
+        return LoadFailure::Busy(error.to_string());
+    }
+    LoadFailure::Internal(chain(error).to_string())
 }
 
 pub(super) fn problem(failure: &LoadFailure) -> Problem {
@@ -41,6 +46,9 @@ pub(super) fn problem(failure: &LoadFailure) -> Problem {
             format!("the extension needs what this install was not granted: {missing}"),
         )
         .with_hint("grant it to the install: `alga install … --grant <capability>`"),
+        LoadFailure::Busy(_) => {
+            Problem::new(Code::CompilerBusy, "this host was too busy to compile the extension").retry_after_seconds(60)
+        }
         LoadFailure::Internal(_) => return Problem::internal(cause),
     };
     problem.caused_by(cause)

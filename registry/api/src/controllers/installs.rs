@@ -14,6 +14,7 @@ use alga_bundle::{
 };
 use alga_capabilities::{known, optional_and_denied};
 use alga_errors::{Code, Problem};
+use alga_limits::CONFIG_BYTES;
 use alga_signing::Rejected;
 use alga_store::{Database, Install, InstallTerms, NewInstall, VersionRow, VersionStatus};
 use axum::Json;
@@ -81,7 +82,7 @@ pub(crate) async fn create(
         egress: request.egress,
         limits: request.limits,
     };
-    check_terms(&version, &terms)?;
+    check_terms(&parts, &version, &terms)?;
     let bundle = verify_stored(&parts, &version).await?;
     compile_granted(&parts, bundle, &grants).await?;
     let present = parts
@@ -189,7 +190,7 @@ pub(super) fn consented(
 }
 
 /// Hosts ⊆ manifest; limits that let something run.
-pub(super) fn check_terms(version: &VersionRow, terms: &InstallTerms) -> Result<(), Failure> {
+pub(super) fn check_terms(parts: &RegistryParts, version: &VersionRow, terms: &InstallTerms) -> Result<(), Failure> {
     let declared = &version.manifest.egress;
     let undeclared = terms.egress.iter().flatten().find(|host| !declared.contains(host));
     if let Some(host) = undeclared {
@@ -210,7 +211,20 @@ pub(super) fn check_terms(version: &VersionRow, terms: &InstallTerms) -> Result<
         )
         .into());
     }
-    Ok(())
+    check_limits(parts, version, terms.limits.as_ref())
+}
+
+/// What is consented to holds: a host that does not give it says so now.
+pub(super) fn check_limits(
+    parts: &RegistryParts,
+    version: &VersionRow,
+    own: Option<&ManifestLimits>,
+) -> Result<(), Failure> {
+    let asked = own.copied().or(version.manifest.limits).unwrap_or_default();
+    parts
+        .ceilings
+        .check_execution(asked.memory_mb, asked.timeout_ms)
+        .map_err(|exceeded| Problem::new(Code::BadRequest, format!("this host: {exceeded}")).into())
 }
 
 pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {
@@ -228,6 +242,13 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
         return Err(Problem::new(Code::BadRequest, message)
             .with_hint(format!("its keys: {}", names.join(", ")))
             .into());
+    }
+    let bytes = version.manifest.config_bytes(config);
+    if bytes > CONFIG_BYTES {
+        let message = format!(
+            "the configuration has {bytes} bytes with the manifest's defaults; at most {CONFIG_BYTES} (CONFIG_BYTES)"
+        );
+        return Err(Problem::new(Code::BadRequest, message).into());
     }
     for field in fields {
         match config.get(&field.name) {

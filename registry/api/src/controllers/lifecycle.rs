@@ -3,7 +3,7 @@
 //! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
 //! version keeps running.
 
-use super::installs::{check_config, check_terms, consented, not_older, tenant_of, verify_stored};
+use super::installs::{check_config, check_limits, check_terms, consented, not_older, tenant_of, verify_stored};
 use super::optional::compile_granted;
 use super::{body_of, not_found};
 use crate::RegistryParts;
@@ -131,7 +131,7 @@ pub(crate) async fn set_terms(
         limits: request.limits,
     };
     check_config(&version, &terms.config)?;
-    check_terms(&version, &terms)?;
+    check_terms(&parts, &version, &terms)?;
     parts.database.set_terms(&install, &terms).await?;
     changed(&parts, &install).await
 }
@@ -273,6 +273,7 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
         return Err(Problem::new(Code::VersionRevoked, "this version is withdrawn").into());
     }
     fits(install, &version)?;
+    check_limits(parts, &version, None)?;
     verify_stored(parts, &version).await?;
     Ok(version)
 }

@@ -1,12 +1,12 @@
 //! Components without what is optional: that they can be composed is found out at publish, and those that an install needs are compiled when it is made,
 //! so that no request waits for it.
 
+use super::publish::not_compiled;
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_bundle::{Bundle, CapabilityName, Digest};
 use alga_capabilities::{optional_and_denied, without};
 use alga_compose::ComposeError;
-use alga_engine::CompileError;
 use alga_errors::{Code, Problem};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -52,9 +52,7 @@ async fn compile(parts: &RegistryParts, bundle: Arc<Bundle>, granted: BTreeSet<C
         return Ok(());
     };
     let key = *Digest::of(&composed).as_bytes();
-    match parts.factory.make(key, &composed).await {
-        Ok(_) => Ok(()),
-        Err(error @ (CompileError::Refused(_) | CompileError::TooCostly(_))) => Err(refused(error.to_string()).into()),
-        Err(error) => Err(Problem::internal(error).into()),
-    }
+    let made = parts.factory.make(key, &composed).await;
+    made.map(drop)
+        .map_err(|error| not_compiled(error, "without its optional capabilities: ").into())
 }

@@ -14,6 +14,7 @@ use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
+use alga_limits::Ceilings;
 use alga_signing::{Rejected, Verified};
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
@@ -43,6 +44,8 @@ pub(crate) struct Published {
     unused_capabilities: BTreeSet<alga_bundle::CapabilityName>,
     signing_key: String,
     created: bool,
+    /// What the publisher should know: endpoints that match the same requests.
+    warnings: Vec<String>,
 }
 
 pub(crate) async fn publish(
@@ -105,6 +108,7 @@ fn acknowledge(bundle: &Bundle, signing_key: String, outcome: &PublishOutcome) -
         unused_capabilities: proof.unused.clone(),
         signing_key,
         created: matches!(outcome, PublishOutcome::Created(_)),
+        warnings: manifest.overlaps(),
     };
     (status, Json(published))
 }
@@ -189,16 +193,30 @@ async fn check(
     let trust = Arc::clone(&parts.trust);
     let (path, signatures) = (received.upload.path().to_path_buf(), received.signatures.clone());
     let size = usize::try_from(received.upload.size()).map_err(Problem::internal)?;
+    let ceilings = parts.ceilings;
     let checked = tokio::task::spawn_blocking(move || {
         let file = File::open(path).map_err(Problem::internal)?;
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
         not_for_everybody(bundle.manifest())?;
+        within_ceilings(&ceilings, &bundle)?;
         let verified = trust
             .verify_received(&signatures, &bundle, received_at)
             .map_err(|error| rejected(&error))?;
         Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
+}
+
+/// What this host gives no extension is refused here, with the number, and not when it runs.
+fn within_ceilings(ceilings: &Ceilings, bundle: &Bundle) -> Result<(), Problem> {
+    ceilings.check(bundle.requirements()).map_err(|exceeded| {
+        Problem::new(
+            Code::ComponentInvalid,
+            format!("this host: the component has {exceeded}"),
+        )
+    })?;
+    let checked = bundle.manifest().check_ceilings(ceilings);
+    checked.map_err(|error| Problem::new(Code::ManifestInvalid, format!("this host: {error}")))
 }
 
 /// A tenant could not mean such a grant. Asked here and not when a stored bundle is read: the list of suffixes grows.
@@ -228,11 +246,21 @@ fn invalid(error: &BundleError) -> Problem {
 async fn compile(parts: &RegistryParts, bundle: &Bundle) -> Result<(), Failure> {
     let key = *bundle.proof().component.as_bytes();
     let made = parts.factory.make(key, bundle.component()).await;
-    let refused = |error: CompileError| match error {
-        CompileError::Refused(_) | CompileError::TooCostly(_) => {
-            Problem::new(Code::ComponentInvalid, error.to_string())
-        }
-        CompileError::Spawn { .. } | CompileError::Pipe(_) => Problem::internal(error),
-    };
-    made.map(drop).map_err(|error| refused(error).into())
+    made.map(drop).map_err(|error| not_compiled(error, "").into())
+}
+
+/// How long to wait before compiling on a busy host is tried again.
+const COMPILER_RETRY_SECONDS: u32 = 60;
+
+/// What it means for a publisher or a tenant that a component was not compiled.
+pub(super) fn not_compiled(error: CompileError, what: &str) -> Problem {
+    if error.is_publishers() {
+        return Problem::new(Code::ComponentInvalid, format!("{what}{error}"));
+    }
+    if error.is_temporary() {
+        return Problem::new(Code::CompilerBusy, error.to_string())
+            .retry_after_seconds(COMPILER_RETRY_SECONDS)
+            .with_hint("send it again later: the same bytes need not change");
+    }
+    Problem::internal(error)
 }

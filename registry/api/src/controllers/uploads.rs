@@ -4,6 +4,7 @@
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_errors::{Code, Problem};
+use alga_http::one_field;
 use alga_store::{Appending, StagingError};
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
@@ -44,7 +45,7 @@ pub(crate) async fn append(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Upload>, Failure> {
-    let offset = headers.get(OFFSET).and_then(|value| value.to_str().ok()?.parse().ok());
+    let offset = one_field(&headers, &OFFSET)?.and_then(|text| text.parse().ok());
     let missing = || {
         Problem::new(
             Code::BadRequest,

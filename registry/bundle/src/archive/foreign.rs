@@ -1,17 +1,77 @@
-//! Archives that other programs packed. Their files are taken, and nothing else of them: whoever packs them anew makes a canonical bundle, and signs that.
+//! Archives that other programs packed. Their files are taken, and nothing else of them: whoever packs them anew makes a canonical bundle,
+//! and signs that.
+//!
+//! An archive that two programs unpack differently is refused: what an author saw in it must be what is signed. So every header,
+//! every extension (POSIX.1-2001 pax, GNU long names) and every record in them is one that is known to be read alike.
 
-use super::ArchiveError;
+use super::read::Names;
+use super::{ArchiveError, BLOCK_BYTES};
 use crate::EntryPath;
 use crate::limits::{CONTENT_BYTES, ENTRIES, ZSTD_WINDOW_LOG};
 use std::collections::BTreeMap;
 use std::io::Read;
+use tar::{Entry, EntryType, Header};
 use zstd::stream::read::Decoder;
 
-/// The files of a `tar.zst` in whatever order, with folders and extensions. Links, devices and paths that no bundle may have are refused; of two files with one name, both.
+/// Keys of pax records that say nothing about a file's name, size or bytes.
+const METADATA: [&str; 9] = [
+    "atime",
+    "comment",
+    "ctime",
+    "gid",
+    "gname",
+    "mtime",
+    "uid",
+    "uname",
+    "LIBARCHIVE.creationtime",
+];
+/// Prefixes of such keys: extended attributes and access lists.
+const METADATA_PREFIXES: [&str; 4] = ["LIBARCHIVE.xattr.", "RHT.security.", "SCHILY.acl.", "SCHILY.xattr."];
+
+/// The files of a `tar.zst` in whatever order, with directories and extensions. Links, devices, sparse files and paths that no bundle may
+/// have are refused; so is whatever two programs could read differently.
 ///
 /// # Errors
 /// When it is not such an archive, or over a limit of bundles.
 pub fn unpack_foreign(bytes: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
+    let content = decompress(bytes)?;
+    let mut archive = tar::Archive::new(content.as_slice());
+    let (mut files, mut names) = (BTreeMap::new(), Names::default());
+    let (mut extension, mut end) = (Extension::default(), 0);
+    // Raw: the library would apply extensions by itself, and pass over what it does not understand.
+    for (index, entry) in archive.entries().map_err(ArchiveError::Frame)?.raw(true).enumerate() {
+        let mut entry = entry.map_err(ArchiveError::Frame)?;
+        if index >= 2 * ENTRIES {
+            return Err(ArchiveError::TooManyEntries);
+        }
+        let refused = |reason: String| ArchiveError::Ambiguous { index, reason };
+        let size = plain_header(entry.header()).map_err(|reason| refused(reason.to_owned()))?;
+        end = entry
+            .raw_file_position()
+            .saturating_add(size.next_multiple_of(BLOCK_BYTES as u64));
+        match entry.header().entry_type() {
+            EntryType::Directory if extension.is_empty() && size == 0 => {}
+            EntryType::Directory => extension = Extension::default(),
+            EntryType::Regular | EntryType::Continuous => {
+                let extension = std::mem::take(&mut extension);
+                let (path, bytes) = file(&mut entry, &extension, size, index)?;
+                names.insert(&path)?;
+                files.insert(path, bytes);
+            }
+            kind => extension.read(kind, &mut entry).map_err(refused)?,
+        }
+    }
+    if !extension.is_empty() {
+        return Err(ArchiveError::End);
+    }
+    let rest = usize::try_from(end).ok().and_then(|end| content.get(end..));
+    if !rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0)) {
+        return Err(ArchiveError::End);
+    }
+    Ok(files)
+}
+
+fn decompress(bytes: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     let mut decoder = Decoder::with_buffer(bytes).map_err(ArchiveError::Frame)?;
     decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(ArchiveError::Frame)?;
     let mut content = Vec::new();
@@ -23,29 +83,159 @@ pub fn unpack_foreign(bytes: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, Arch
     if content.len() > CONTENT_BYTES {
         return Err(ArchiveError::Expands { limit: CONTENT_BYTES });
     }
-    let mut files = BTreeMap::new();
-    for (index, entry) in tar::Archive::new(content.as_slice())
-        .entries()
-        .map_err(ArchiveError::Frame)?
-        .enumerate()
-    {
-        let mut entry = entry.map_err(ArchiveError::Frame)?;
-        if index >= 2 * ENTRIES {
-            return Err(ArchiveError::TooManyEntries);
+    Ok(content)
+}
+
+/// The size that a header declares, if every program reads the header alike.
+fn plain_header(header: &Header) -> Result<u64, &'static str> {
+    let old = header.as_old();
+    let digits = old
+        .size
+        .split(|byte| matches!(byte, 0 | b' '))
+        .next()
+        .unwrap_or_default();
+    let rest = old.size.get(digits.len()..).unwrap_or_default();
+    let is_plain = !digits.is_empty()
+        && digits.iter().all(|byte| (b'0'..=b'7').contains(byte))
+        && rest.iter().all(|byte| matches!(byte, 0 | b' '));
+    if !is_plain {
+        return Err("its size is not written in plain octal digits");
+    }
+    // Some programs take what older formats keep there for the beginning of the name.
+    let has_prefix_area = header
+        .as_bytes()
+        .get(345..500)
+        .is_some_and(|area| area.iter().any(|byte| *byte != 0));
+    if header.as_ustar().is_none() && has_prefix_area {
+        return Err("its header is not ustar and has data where ustar has the beginning of the name");
+    }
+    header.entry_size().map_err(|_| "its size cannot be read")
+}
+
+/// What the headers before a file say about it.
+#[derive(Default)]
+struct Extension {
+    path: Option<Vec<u8>>,
+    size: Option<u64>,
+    was_read: bool,
+}
+
+impl Extension {
+    fn is_empty(&self) -> bool {
+        !self.was_read
+    }
+
+    fn read(&mut self, kind: EntryType, entry: &mut Entry<'_, &[u8]>) -> Result<(), String> {
+        let mut body = Vec::new();
+        entry.read_to_end(&mut body).map_err(|error| error.to_string())?;
+        if kind == EntryType::XGlobalHeader {
+            let other = records(&body)?.into_iter().find(|(key, _)| *key != "comment");
+            return other.map_or(Ok(()), |(key, _)| {
+                Err(format!("a pax header for all files sets `{}`", key.escape_default()))
+            });
         }
-        match entry.header().entry_type() {
-            tar::EntryType::Directory => continue,
-            tar::EntryType::Regular | tar::EntryType::Continuous => {}
-            _ => return Err(ArchiveError::NotCanonical { index }),
+        if self.was_read {
+            return Err("two extension headers stand before one file; programs differ in which holds".to_owned());
         }
-        let path = path_of(&entry.path_bytes())?;
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(ArchiveError::Frame)?;
-        if files.insert(path.clone(), bytes).is_some() {
-            return Err(ArchiveError::Order { path: path.to_string() });
+        self.was_read = true;
+        match kind {
+            EntryType::GNULongName => {
+                let name = body.split(|byte| *byte == 0).next().unwrap_or_default();
+                self.path = Some(name.to_vec());
+                Ok(())
+            }
+            EntryType::XHeader => self.read_records(&body),
+            EntryType::GNUSparse => Err("it is a sparse file".to_owned()),
+            EntryType::Symlink | EntryType::Link | EntryType::GNULongLink => {
+                Err("it is a link; a bundle has no links, copy the file".to_owned())
+            }
+            other => Err(format!(
+                "it is neither a file nor a directory (type `{}`)",
+                char::from(other.as_byte()).escape_default()
+            )),
         }
     }
-    Ok(files)
+
+    fn read_records(&mut self, body: &[u8]) -> Result<(), String> {
+        for (key, value) in records(body)? {
+            let is_repeated = match key {
+                "path" => self.path.replace(value.to_vec()).is_some(),
+                "size" => {
+                    let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                    self.size
+                        .replace(size.ok_or("the pax record `size` is not a number")?)
+                        .is_some()
+                }
+                key if METADATA.contains(&key) || METADATA_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
+                    false
+                }
+                key if key.starts_with("GNU.sparse.") || key == "SCHILY.realsize" => {
+                    return Err(format!(
+                        "the pax record `{}` makes it a sparse file, which programs unpack differently",
+                        key.escape_default()
+                    ));
+                }
+                key => {
+                    return Err(format!(
+                        "the pax record `{}` is not one that all programs know",
+                        key.escape_default()
+                    ));
+                }
+            };
+            if is_repeated {
+                return Err(format!("the pax record `{key}` is there twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The records of a pax header: `<length> <key>=<value>\n`, where the length counts the whole record (POSIX.1-2001, pax, Extended Header).
+fn records(body: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
+    let malformed = || "a pax record does not have the length that it declares".to_owned();
+    let (mut rest, mut records) = (body, Vec::new());
+    while !rest.is_empty() {
+        let space = rest.iter().position(|byte| *byte == b' ').ok_or_else(malformed)?;
+        let digits = rest.get(..space).unwrap_or_default();
+        let length = std::str::from_utf8(digits)
+            .ok()
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let length: usize = length.and_then(|text| text.parse().ok()).ok_or_else(malformed)?;
+        let record = rest
+            .get(space + 1..length)
+            .and_then(|record| record.strip_suffix(b"\n"))
+            .ok_or_else(malformed)?;
+        let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(malformed)?;
+        let (key, value) = record.split_at(equals);
+        let key = std::str::from_utf8(key).map_err(|_| "the key of a pax record is not UTF-8".to_owned())?;
+        records.push((key, value.get(1..).unwrap_or_default()));
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    Ok(records)
+}
+
+fn file(
+    entry: &mut Entry<'_, &[u8]>,
+    extension: &Extension,
+    size: u64,
+    index: usize,
+) -> Result<(EntryPath, Vec<u8>), ArchiveError> {
+    if extension.size.is_some_and(|declared| declared != size) {
+        return Err(ArchiveError::Ambiguous {
+            index,
+            reason: "its pax header and its own header declare two sizes".to_owned(),
+        });
+    }
+    let path = match &extension.path {
+        Some(path) => path_of(path)?,
+        None => path_of(&entry.header().path_bytes())?,
+    };
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes).map_err(ArchiveError::Frame)?;
+    if bytes.len() as u64 != size {
+        return Err(ArchiveError::End);
+    }
+    Ok((path, bytes))
 }
 
 /// `./a/b` is what many programs write for `a/b`.
@@ -56,4 +246,134 @@ fn path_of(bytes: &[u8]) -> Result<EntryPath, ArchiveError> {
         path: text.escape_default().to_string(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An archive of one file `dist/main.wasm`, with these headers before it.
+    fn archive(before: &[(EntryType, &[u8])], bend: impl Fn(&mut Header)) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (kind, body) in before {
+            let mut header = Header::new_ustar();
+            header.set_path("PaxHeaders/x").unwrap();
+            header.set_entry_type(*kind);
+            header.set_size(body.len() as u64);
+            header.set_cksum();
+            builder.append(&header, *body).unwrap();
+        }
+        let mut header = Header::new_ustar();
+        header.set_path("dist/main.wasm").unwrap();
+        header.set_size(4);
+        header.set_mode(0o600);
+        bend(&mut header);
+        header.set_cksum();
+        builder.append(&header, &b"code"[..]).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    fn unpacked(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
+        let packed = zstd::encode_all(archive, 1).unwrap();
+        let files = unpack_foreign(&packed).map_err(|error| error.to_string())?;
+        Ok(files
+            .into_iter()
+            .map(|(path, bytes)| (path.to_string(), bytes))
+            .collect())
+    }
+
+    #[test]
+    fn what_programs_read_alike_is_taken() {
+        let code = || vec![("dist/main.wasm".to_owned(), b"code".to_vec())];
+        assert_eq!(unpacked(&archive(&[], |_| ())), Ok(code()));
+        let pax: &[u8] = b"30 mtime=1350244992.023960108\n27 SCHILY.xattr.user.a=b\xff\n\n";
+        assert_eq!(unpacked(&archive(&[(EntryType::XHeader, pax)], |_| ())), Ok(code()));
+        let git: &[u8] = b"15 comment=abc\n";
+        assert_eq!(
+            unpacked(&archive(&[(EntryType::XGlobalHeader, git)], |_| ())),
+            Ok(code())
+        );
+        let renamed = unpacked(&archive(&[(EntryType::XHeader, b"13 path=ui/a\n")], |_| ()));
+        assert_eq!(renamed, Ok(vec![("ui/a".to_owned(), b"code".to_vec())]));
+        let long = unpacked(&archive(&[(EntryType::GNULongName, b"ui/b\0")], |_| ()));
+        assert_eq!(long, Ok(vec![("ui/b".to_owned(), b"code".to_vec())]));
+    }
+
+    #[test]
+    fn what_two_programs_read_differently_is_refused_with_the_reason() {
+        let pax = |records: &'static [u8]| archive(&[(EntryType::XHeader, records)], |_| ());
+        for (what, archive, reason) in [
+            ("sparse 0.0", pax(b"22 GNU.sparse.size=20\n"), "sparse"),
+            ("sparse 0.1", pax(b"28 GNU.sparse.map=0,1,10,11\n"), "sparse"),
+            ("sparse 1.0", pax(b"29 GNU.sparse.name=dist/othr\n"), "sparse"),
+            ("star's sparse", pax(b"21 SCHILY.realsize=9\n"), "sparse"),
+            ("a length that is too short", pax(b"12 path=ui/a\n"), "length"),
+            ("a length that is too long", pax(b"99 path=ui/a\n"), "length"),
+            ("a signed length", pax(b"+13 path=ui/a\n"), "length"),
+            ("no key", pax(b"7 path\n"), "length"),
+            ("a key twice", pax(b"13 path=ui/a\n13 path=ui/b\n"), "twice"),
+            ("another size", pax(b"9 size=3\n"), "two sizes"),
+            (
+                "a character set",
+                pax(b"21 hdrcharset=BINARY\n"),
+                "not one that all programs know",
+            ),
+            (
+                "a name for all files",
+                archive(&[(EntryType::XGlobalHeader, b"13 path=ui/a\n")], |_| ()),
+                "for all files",
+            ),
+            (
+                "two headers",
+                archive(
+                    &[
+                        (EntryType::XHeader, b"13 path=ui/a\n"),
+                        (EntryType::GNULongName, b"ui/b\0"),
+                    ],
+                    |_| (),
+                ),
+                "two extension headers",
+            ),
+            (
+                "GNU's sparse type",
+                archive(&[], |header| header.set_entry_type(EntryType::GNUSparse)),
+                "sparse",
+            ),
+            (
+                "a link",
+                archive(&[], |header| header.set_entry_type(EntryType::Symlink)),
+                "link",
+            ),
+            (
+                "a device",
+                archive(&[], |header| header.set_entry_type(EntryType::Char)),
+                "neither a file",
+            ),
+            (
+                "a size in base 256",
+                archive(&[], |header| {
+                    header.as_old_mut().size = *b"\x80\0\0\0\0\0\0\0\0\0\0\x04";
+                }),
+                "octal",
+            ),
+            (
+                "a name's beginning in an old header",
+                archive(&[], |header| {
+                    header.as_mut_bytes()[257..265].copy_from_slice(b"ustar  \0");
+                    header.as_mut_bytes()[345] = b'x';
+                }),
+                "beginning of the name",
+            ),
+        ] {
+            let error = unpacked(&archive).unwrap_err();
+            assert!(error.contains(reason), "{what}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_end_is_refused() {
+        let mut twice = archive(&[], |_| ());
+        twice.extend(archive(&[], |_| ()));
+        assert!(unpacked(&twice).unwrap_err().contains("end"));
+    }
 }

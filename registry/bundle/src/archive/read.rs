@@ -62,7 +62,7 @@ pub(super) fn entries<R: Read>(
     content: &mut Content<R>,
     keep: impl Fn(&EntryPath) -> bool,
 ) -> Result<Entries, ArchiveError> {
-    let (mut sizes, mut kept, mut folded) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    let (mut sizes, mut kept, mut names) = (BTreeMap::new(), BTreeMap::new(), Names::default());
     loop {
         let header = content.block()?;
         if header.iter().all(|byte| *byte == 0) {
@@ -74,9 +74,10 @@ pub(super) fn entries<R: Read>(
         }
         let (path, size) = canonical_entry(&header, index)?;
         let in_order = sizes.last_key_value().is_none_or(|(last, _)| *last < path);
-        if !in_order || !folded.insert(path.folded()) {
+        if !in_order {
             return Err(ArchiveError::Order { path: path.to_string() });
         }
+        names.insert(&path)?;
         let mut bytes = Vec::new();
         content.file(size, keep(&path).then_some(&mut bytes))?;
         if !content.padding(size)? {
@@ -86,6 +87,31 @@ pub(super) fn entries<R: Read>(
             kept.insert(path.clone(), bytes);
         }
         sizes.insert(path, size);
+    }
+}
+
+/// The names of an archive's files. A path is a file or a directory, not both: `ui/a` and `ui/a/b` do not go together. Two paths that
+/// differ in case alone are one name to some file systems.
+#[derive(Default)]
+pub(super) struct Names {
+    files: BTreeSet<String>,
+    directories: BTreeSet<String>,
+}
+
+impl Names {
+    pub(super) fn insert(&mut self, path: &EntryPath) -> Result<(), ArchiveError> {
+        let folded = path.folded();
+        let parents = folded.match_indices('/').filter_map(|(end, _)| folded.get(..end));
+        let parents: Vec<String> = parents.map(ToOwned::to_owned).collect();
+        let file = parents.iter().find(|parent| self.files.contains(*parent));
+        if let Some(path) = file.or_else(|| self.directories.get(&folded)) {
+            return Err(ArchiveError::FileAndDirectory { path: path.clone() });
+        }
+        self.directories.extend(parents);
+        if !self.files.insert(folded) {
+            return Err(ArchiveError::Order { path: path.to_string() });
+        }
+        Ok(())
     }
 }
 

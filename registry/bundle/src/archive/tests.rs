@@ -224,3 +224,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_path_is_a_file_or_a_directory() {
+    let pack_two = |one: &str, other: &str| {
+        let files = [one, other].map(|path| (path.parse().unwrap(), b"x".to_vec()));
+        pack(&files.into_iter().collect())
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(pack_two("ui/a", "ui/a.b"), Ok(()));
+    for (one, other) in [("ui/a", "ui/a/b"), ("ui", "ui/a/b"), ("UI/a/b", "ui"), ("Ui", "uI/a")] {
+        let error = pack_two(one, other).unwrap_err();
+        assert!(error.contains("is a file and a directory"), "{one} {other}: {error}");
+    }
+}

@@ -33,7 +33,7 @@ pub struct Endpoint {
     /// What a caller must be allowed. Without it: `read` for GET, `write` for everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<EndpointAccess>,
-    /// Time that a request to it may take, in milliseconds; clamped by the platform.
+    /// Time that a request to it may take, in milliseconds; at most 30000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
     /// Whether its responses may be kept by shared caches.
@@ -249,10 +249,10 @@ pub struct MenuHook {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManifestLimits {
-    /// Memory that one execution may use, in MiB; clamped by the platform.
+    /// Memory that one execution may use, in MiB; at most 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<u32>,
-    /// Time that one execution may take, in milliseconds; clamped by the platform.
+    /// Time that one execution may take, in milliseconds; at most 30000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
 }

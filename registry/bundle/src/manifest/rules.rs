@@ -2,9 +2,9 @@
 
 use super::{Endpoint, Manifest, ManifestProblem, RUNTIMES};
 use crate::bundle::CODE_SUFFIX;
-use crate::limits::ENDPOINTS;
+use crate::limits::{CONFIG_BYTES, Ceilings, ENDPOINTS};
 use crate::{Capability, CapabilityName};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod lists;
 
@@ -61,16 +61,43 @@ fn check_basics(manifest: &Manifest, problems: &mut Problems) {
         );
     }
     check_texts(manifest, problems);
-    if manifest
-        .limits
-        .is_some_and(|limits| limits.memory_mb == Some(0) || limits.timeout_ms == Some(0))
-    {
+    check_zero_limits(manifest, problems);
+}
+
+fn check_zero_limits(manifest: &Manifest, problems: &mut Problems) {
+    let limits = manifest.limits.unwrap_or_default();
+    if limits.memory_mb == Some(0) || limits.timeout_ms == Some(0) {
         problems.add(
             "$.limits",
             "a limit of 0 lets nothing run",
             "leave it out for the platform's default",
         );
     }
+}
+
+/// What is consented to must hold: a limit that a host does not give is refused, not lowered. Asked when a bundle is packed and
+/// published, not when a stored one is read: an operator may lower a ceiling, and what was published stays readable.
+pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<ManifestProblem> {
+    let mut problems = Problems(Vec::new());
+    let limits = manifest.limits.unwrap_or_default();
+    if let Err(exceeded) = ceilings.check_execution(limits.memory_mb, limits.timeout_ms) {
+        problems.add("$.limits", exceeded.to_string(), "ask for less");
+    }
+    for (index, endpoint) in manifest.api.endpoints.iter().enumerate() {
+        if let Err(exceeded) = ceilings.check_execution(None, endpoint.timeout_ms) {
+            let path = format!("$.api.endpoints[{index}].timeoutMs");
+            problems.add(path, exceeded.to_string(), "ask for less");
+        }
+    }
+    let config_bytes = manifest.config_bytes(&BTreeMap::new());
+    if config_bytes > CONFIG_BYTES {
+        problems.add(
+            "$.config",
+            format!("the defaults have {config_bytes} bytes; at most {CONFIG_BYTES} (CONFIG_BYTES)"),
+            "shorten them",
+        );
+    }
+    problems.0
 }
 
 fn check_texts(manifest: &Manifest, problems: &mut Problems) {

@@ -4,24 +4,26 @@ use crate::shell::{Outcome, cargo, output, root};
 use serde_json::Value;
 
 /// The floor of every crate. The guest side and the tools stand beside the house.
-const FLOORS: [(&str, u32); 17] = [
+const FLOORS: [(&str, u32); 19] = [
     ("alga-errors", 0),
+    ("alga-limits", 0),
     ("alga-bundle", 1),
-    ("alga-engine", 2),
-    ("alga-auth", 2),
-    ("alga-egress", 2),
-    ("alga-compose", 2),
-    ("alga-secrets", 2),
-    ("alga-signing", 2),
-    ("alga-compiler", 3),
-    ("alga-capabilities", 3),
-    ("alga-store", 3),
-    ("alga-execute", 4),
-    ("alga-registry-api", 4),
-    ("alga-gateway", 5),
-    ("alga-server", 6),
+    ("alga-http", 2),
+    ("alga-engine", 3),
+    ("alga-auth", 3),
+    ("alga-egress", 3),
+    ("alga-compose", 3),
+    ("alga-secrets", 3),
+    ("alga-signing", 3),
+    ("alga-compiler", 4),
+    ("alga-capabilities", 4),
+    ("alga-store", 4),
+    ("alga-execute", 5),
+    ("alga-registry-api", 5),
+    ("alga-gateway", 6),
+    ("alga-server", 7),
     ("alga-toolchain", 0),
-    ("alga", 7),
+    ("alga", 8),
 ];
 /// Guests share only `wit/` with the host.
 const GUEST_SIDE: [&str; 5] = [
@@ -43,6 +45,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
     (
         "axum",
         &[
+            "alga-http",
             "alga-execute",
             "alga-registry-api",
             "alga-gateway",

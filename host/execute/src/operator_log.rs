@@ -1,0 +1,48 @@
+//! An execution in the operator's log.
+
+use crate::{GuestResponse, Usage};
+use alga_bundle::Digest;
+use alga_capabilities::{LogRecord, Permit};
+use alga_errors::{Problem, chain};
+
+/// How the execution ended.
+pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
+    let identity = &permit.identity;
+    let (request, tenant, extension, install) = (
+        &identity.request,
+        &identity.tenant,
+        &identity.extension,
+        &identity.install,
+    );
+    match result {
+        Ok(response) => tracing::debug!(
+            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status = response.status,
+            duration_us = usage.duration_us, cpu_us = usage.cpu_us, memory_peak_bytes = usage.memory_peak_bytes, cold = usage.cold, "executed"
+        ),
+        Err(problem) => tracing::warn!(
+            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, code = problem.code().as_str(),
+            duration_us = usage.duration_us, cause = ?chain(problem).to_string(), "not executed"
+        ),
+    }
+}
+
+/// What the guest logged, tagged by the host. Text of a third party is a field's value, escaped by the formatter, never a line of its own.
+pub(crate) fn guest_records(permit: &Permit, log: &[LogRecord], log_dropped: u64) {
+    let identity = &permit.identity;
+    for LogRecord {
+        source,
+        level,
+        message,
+        fields,
+        is_cut,
+    } in log
+    {
+        tracing::info!(
+            target: "alga::extension", request = %identity.request, tenant = %identity.tenant, extension = %identity.extension,
+            install = %identity.install, extension_source = ?source, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut
+        );
+    }
+    if log_dropped > 0 {
+        tracing::info!(target: "alga::extension", request = %identity.request, tenant = %identity.tenant, dropped = log_dropped);
+    }
+}

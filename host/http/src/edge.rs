@@ -1,0 +1,155 @@
+//! What every request and every response of every router goes through.
+
+use crate::refusal::{Refused, plain_refusal, write};
+use alga_bundle::RequestId;
+use alga_errors::Problem;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Bytes of a framework's own explanation that are read.
+const EXPLANATION_BYTES: usize = 4 * 1024;
+
+/// Wraps a router: each request has a valid `x-request-id`, the client's own if it is one; each response
+/// repeats it; each refusal, a framework's too, is `{error, message, requestId, hint?}` with `no-store`.
+/// Wrapping a router twice changes nothing.
+pub fn edge<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(from_fn(pass))
+}
+
+/// The id of a request that has come through [`edge`], or a new one.
+#[must_use]
+pub fn request_id(headers: &HeaderMap) -> RequestId {
+    let mut values = headers.get_all(REQUEST_ID).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let parsed = only.and_then(|value| value.to_str().ok()?.parse().ok());
+    parsed.unwrap_or_else(RequestId::unique)
+}
+
+/// Refuses a request that never reaches a router, in the form that every refusal has.
+#[must_use]
+pub fn refuse(problem: &Problem, headers: &HeaderMap) -> Response {
+    let id = request_id(headers);
+    let mut response = Response::default();
+    write(&mut response, problem, id.as_str());
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn pass(mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let value = HeaderValue::from_str(id.as_str()).unwrap_or(HeaderValue::from_static("invalid"));
+    request.headers_mut().insert(REQUEST_ID, value.clone());
+    let mut response = next.run(request).await;
+    if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
+        write(&mut response, &problem, id.as_str());
+    } else if is_plain_refusal(&response) {
+        response = rewritten(response, id.as_str()).await;
+    }
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+    headers.insert(REQUEST_ID, value);
+    response
+}
+
+/// Refusals of the framework: an error whose body is text or nothing. An extension's own 404 has come through
+/// the gateway, which marks what it passes on.
+fn is_plain_refusal(response: &Response) -> bool {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    is_error
+        && response.extensions().get::<PassedOn>().is_none()
+        && !response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+/// Marks a response whose error is somebody else's own: the edge leaves it as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct PassedOn;
+
+async fn rewritten(response: Response, id: &str) -> Response {
+    let (head, body) = response.into_parts();
+    let text = to_bytes(body, EXPLANATION_BYTES).await.unwrap_or_default();
+    let problem = plain_refusal(head.status, String::from_utf8_lossy(&text).trim());
+    let mut response = Response::from_parts(head, Body::empty());
+    if problem.code().status() >= 500 {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    write(&mut response, &problem, id);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Refusal;
+    use alga_errors::Code;
+    use axum::routing::{get, post};
+    use tower::ServiceExt;
+
+    async fn ask(method: &str, path: &str, id: &[&str]) -> (StatusCode, HeaderMap, String) {
+        let router = edge(
+            Router::new()
+                .route("/fine", get(|| async { "fine" }))
+                .route("/sent", post(|body: String| async move { body }))
+                .route(
+                    "/busy",
+                    get(|| async { Refusal(Problem::new(Code::Overloaded, "busy").retry_after_seconds(7)) }),
+                )
+                .route(
+                    "/{name}/x",
+                    get(|axum::extract::Path(name): axum::extract::Path<String>| async move { name }),
+                ),
+        );
+        let mut request = http::Request::builder().method(method).uri(path);
+        for id in id {
+            request = request.header("x-request-id", *id);
+        }
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_refusal_has_one_form_whatever_layer_refuses() {
+        for (method, path, status, code) in [
+            ("GET", "/nothing", 404, "not_found"),
+            ("DELETE", "/fine", 405, "method_not_allowed"),
+            ("GET", "/%ff/x", 400, "bad_request"),
+            ("GET", "/busy", 503, "overloaded"),
+        ] {
+            let (got, headers, body) = ask(method, path, &["r-1"]).await;
+            assert_eq!(got.as_u16(), status, "{path}");
+            assert!(
+                body.starts_with(&format!("{{\"error\":\"{code}\",\"message\":\"")),
+                "{path}: {body}"
+            );
+            assert!(body.contains("\"requestId\":\"r-1\""), "{path}: {body}");
+            assert_eq!(headers["x-request-id"], "r-1", "{path}");
+            assert_eq!(headers["cache-control"], "no-store", "{path}");
+        }
+        assert_eq!(ask("DELETE", "/fine", &[]).await.1["allow"], "GET,HEAD");
+        assert_eq!(ask("GET", "/busy", &[]).await.1["retry-after"], "7");
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_none_is_replaced_and_a_good_one_is_kept() {
+        assert_eq!(ask("GET", "/fine", &["A-1"]).await.1["x-request-id"], "A-1");
+        for bad in [&["a b"][..], &["a", "b"], &[""], &[]] {
+            let (_, headers, _) = ask("GET", "/fine", bad).await;
+            let id = headers["x-request-id"].to_str().unwrap();
+            assert!(id.len() == 32 && !bad.contains(&id), "{bad:?}");
+        }
+    }
+}

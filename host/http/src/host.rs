@@ -1,0 +1,85 @@
+//! The `Host` field of a request.
+
+use alga_errors::{Code, Problem};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, Version};
+
+/// Checks the `Host` field: exactly one, with a valid value, in every HTTP/1.1 request (RFC 9112, 3.2; its form is
+/// RFC 9110, 7.2: `uri-host [":" port]`). HTTP/1.0 may leave it out; HTTP/2 says it as `:authority`.
+///
+/// # Errors
+/// [`Code::BadRequest`] otherwise.
+pub fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = |message: &str| Err(Problem::new(Code::BadRequest, message));
+    let mut values = headers.get_all(HOST).iter();
+    let Some(value) = values.next() else {
+        return if version == Version::HTTP_11 {
+            refused("the header host is required")
+        } else {
+            Ok(())
+        };
+    };
+    if values.next().is_some() {
+        return refused("the header host is sent at most once");
+    }
+    // An empty value is valid: a target without an authority has it (RFC 9112, 3.2).
+    if value.is_empty() || is_host(value.as_bytes()) {
+        return Ok(());
+    }
+    refused("the header host is not a host and port")
+}
+
+fn is_host(value: &[u8]) -> bool {
+    let Ok(authority) = Authority::try_from(value) else {
+        return false;
+    };
+    let text = authority.as_str();
+    let has_port_or_none = match text.rsplit(']').next().unwrap_or_default().split_once(':') {
+        Some((_, port)) => port.is_empty() || authority.port_u16().is_some(),
+        None => true,
+    };
+    let name = authority.host();
+    let is_registered_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte);
+    let is_name = name.starts_with('[') || (!name.is_empty() && name.bytes().all(is_registered_name));
+    !text.contains('@') && has_port_or_none && is_name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn check(version: Version, hosts: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
+        }
+        check_host(version, &headers).is_ok()
+    }
+
+    #[test]
+    fn a_request_has_exactly_one_valid_host() {
+        for host in [
+            "a",
+            "a.example:8080",
+            "127.0.0.1:1",
+            "[::1]:80",
+            "[::1]",
+            "a:",
+            "xn--bcher-kva.example",
+            "",
+        ] {
+            assert!(check(Version::HTTP_11, &[host]), "{host}");
+        }
+        for host in [
+            "a b/c", "a/b", "http://a", "user@a", "a:b", "a:99999", "a,b c", "ü", "a?b", "a#b", ":80", "[::1",
+        ] {
+            assert!(!check(Version::HTTP_11, &[host]), "{host}");
+        }
+        assert!(!check(Version::HTTP_11, &[]));
+        assert!(!check(Version::HTTP_11, &["a", "a"]));
+        assert!(!check(Version::HTTP_10, &["a", "b"]));
+        assert!(check(Version::HTTP_10, &[]) && check(Version::HTTP_2, &[]));
+    }
+}

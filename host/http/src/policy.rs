@@ -1,0 +1,179 @@
+//! Which header fields pass, in each direction, and what each status may carry.
+//!
+//! Both directions of the gateway are lists of what passes; everything else stays behind. Outbound requests
+//! of extensions (`host/egress`) are the reverse: what must not pass is removed, because every API has
+//! fields of its own. Values are bytes (RFC 9110, 5.5), and repeated fields stay repeated (5.3).
+
+mod egress;
+mod response;
+
+pub use egress::{FieldError, field_bytes, inbound_response, outbound_request};
+pub use response::{ClientContext, response_to_client};
+
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use std::borrow::Cow;
+use url::Url;
+
+/// A field that passes, and the section that defines it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The field's name in lower case.
+    pub name: &'static str,
+    /// Where it is defined.
+    pub section: &'static str,
+    /// The statuses in which it means something; empty for all, and for requests.
+    pub statuses: &'static [u16],
+}
+
+const fn field(name: &'static str, section: &'static str) -> Field {
+    Field {
+        name,
+        section,
+        statuses: &[],
+    }
+}
+
+/// From a client to a guest, beside `x-ext-*`. `content-length` is written anew from the body that arrived.
+pub const REQUEST_FIELDS: [Field; 22] = [
+    field("content-type", "RFC 9110, 8.3"),
+    field("content-encoding", "RFC 9110, 8.4"),
+    field("content-language", "RFC 9110, 8.5"),
+    field("accept", "RFC 9110, 12.5.1"),
+    field("accept-charset", "RFC 9110, 12.5.2"),
+    field("accept-encoding", "RFC 9110, 12.5.3"),
+    field("accept-language", "RFC 9110, 12.5.4"),
+    field("if-match", "RFC 9110, 13.1.1"),
+    field("if-none-match", "RFC 9110, 13.1.2"),
+    field("if-modified-since", "RFC 9110, 13.1.3"),
+    field("if-unmodified-since", "RFC 9110, 13.1.4"),
+    field("if-range", "RFC 9110, 13.1.5"),
+    field("range", "RFC 9110, 14.2"),
+    field("cache-control", "RFC 9111, 5.2"),
+    field("prefer", "RFC 7240, 2"),
+    field("origin", "RFC 6454, 7"),
+    field("referer", "RFC 9110, 10.1.3"),
+    field("user-agent", "RFC 9110, 10.1.5"),
+    field("traceparent", "Trace Context, 3.2"),
+    field("tracestate", "Trace Context, 3.3"),
+    field("x-request-id", "contract"),
+    field("x-idempotency-key", "contract"),
+];
+
+/// From a guest to a client, beside `x-ext-*`. `content-length` is written anew from the body.
+pub const RESPONSE_FIELDS: [Field; 21] = [
+    field("content-type", "RFC 9110, 8.3"),
+    field("content-encoding", "RFC 9110, 8.4"),
+    field("content-language", "RFC 9110, 8.5"),
+    field("content-disposition", "RFC 6266, 4"),
+    Field {
+        name: "content-range",
+        section: "RFC 9110, 14.4",
+        statuses: &[206, 416],
+    },
+    field("etag", "RFC 9110, 8.8.3"),
+    field("last-modified", "RFC 9110, 8.8.2"),
+    field("vary", "RFC 9110, 12.5.5"),
+    field("cache-control", "RFC 9111, 5.2"),
+    field("expires", "RFC 9111, 5.3"),
+    field("age", "RFC 9111, 5.1"),
+    field("accept-ranges", "RFC 9110, 14.3"),
+    field("allow", "RFC 9110, 10.2.1"),
+    field("link", "RFC 8288, 3"),
+    Field {
+        name: "location",
+        section: "RFC 9110, 10.2.2",
+        statuses: &[201, 300, 301, 302, 303, 305, 307, 308],
+    },
+    field("retry-after", "RFC 9110, 10.2.3"),
+    field("www-authenticate", "RFC 9110, 11.6.1"),
+    field("deprecation", "RFC 9745, 2"),
+    field("sunset", "RFC 8594, 3"),
+    field("server-timing", "Server Timing, 3"),
+    field("x-request-id", "contract"),
+];
+
+/// An extension's own fields, in both directions.
+const OWN_PREFIX: &str = "x-ext-";
+
+/// Between two hops (RFC 9110, 7.6.1), and what old software takes for it.
+pub const HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    http::header::TRANSFER_ENCODING,
+    http::header::UPGRADE,
+    http::header::TE,
+    http::header::TRAILER,
+    http::header::PROXY_AUTHENTICATE,
+    http::header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Whether a message may have content: a response to HEAD, 1xx, 204, 205 and 304 have none (RFC 9110, 6.4.1,
+/// 15.3.5, 15.3.6 and 15.4.5).
+#[must_use]
+pub fn has_content(method: &Method, status: StatusCode) -> bool {
+    let is_bare = status.is_informational() || matches!(status.as_u16(), 204 | 205 | 304);
+    *method != Method::HEAD && !is_bare
+}
+
+/// Whether the method means something by its content, so that no content is said as `content-length: 0`
+/// (RFC 9110, 8.6).
+#[must_use]
+pub fn anticipates_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// The fields of a client's request that its guest gets, in their order.
+#[must_use]
+pub fn request_to_guest(client: &HeaderMap) -> Vec<(&HeaderName, Cow<'_, HeaderValue>)> {
+    let nominated = nominated(client);
+    client
+        .iter()
+        .filter(|(name, _)| passes(&REQUEST_FIELDS, name.as_str()) && !nominated.contains(name))
+        .filter_map(|(name, value)| {
+            let value = match name.as_str() {
+                "referer" => Cow::Owned(origin_of(value)?),
+                _ => Cow::Borrowed(value),
+            };
+            Some((name, value))
+        })
+        .collect()
+}
+
+/// Whether a name is in a table, or one of the extension's own. A name with `_` is none of them: some servers
+/// read it as `-`.
+fn passes(fields: &[Field], name: &str) -> bool {
+    fields.iter().any(|field| field.name == name) || (name.starts_with(OWN_PREFIX) && !name.contains('_'))
+}
+
+/// What `connection` names: fields for this hop alone (RFC 9110, 7.6.1).
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect()
+}
+
+/// Removes what is for one hop, and what `connection` names.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let nominated = nominated(headers);
+    for name in nominated.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// The origin of a referer (RFC 9110, 10.1.3: never its user, path or query).
+fn origin_of(value: &HeaderValue) -> Option<HeaderValue> {
+    let url = Url::parse(value.to_str().ok()?).ok()?;
+    let origin = url.origin();
+    let text = origin
+        .is_tuple()
+        .then(|| format!("{}/", origin.ascii_serialization()))?;
+    HeaderValue::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! The one table of limits. Docs, `alga pack`, publish, consent, the gateway and the engine take
+//! their numbers from here.
+//!
+//! Each limit is a constant with its unit and its reason, and a row of [`TABLE`], from which
+//! `guest-sdk/LIMITS.md` is generated (`cargo xtask limits`; a test compares the two). Limits that a
+//! process sets for itself and no author meets (caches, queues) stay beside the code they bound.
+
+mod ceilings;
+
+pub use ceilings::{Ceilings, ExceededLimit, Requirements};
+
+/// A row of [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The constant's name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What is counted: `bytes`, `elements`, `ms`.
+    pub unit: &'static str,
+    /// What is limited, and why the number is what it is.
+    pub about: &'static str,
+    /// Where it is enforced first: `pack`, `publish`, `install`, `execute`.
+    pub enforced: &'static str,
+}
+
+/// Defines the limits once: a constant with its documentation, and its row of the table.
+macro_rules! limits {
+    ($( $(#[doc = $about:literal])+ $name:ident: $kind:ty = $value:expr, $unit:literal, $enforced:literal; )+) => {
+        $( $(#[doc = $about])+ pub const $name: $kind = $value; )+
+
+        /// Every limit, in the order of a bundle's life.
+        pub const TABLE: &[Limit] = &[ $( Limit {
+            name: stringify!($name),
+            value: $name as u64,
+            unit: $unit,
+            about: concat!($($about),+),
+            enforced: $enforced,
+        }, )+ ];
+    };
+}
+
+limits! {
+    /// Compressed size of a bundle. A Python component of 18 MB compresses to about 6.
+    BUNDLE_BYTES: usize = 64 * 1024 * 1024, "bytes", "pack";
+    /// Size of all files of a bundle together: what a reader may have to hold.
+    CONTENT_BYTES: usize = 64 * 1024 * 1024, "bytes", "pack";
+    /// Content per byte of archive. Real bundles stay below 15; a decompression bomb needs thousands.
+    EXPANSION_RATIO: usize = 100, "times", "pack";
+    /// Content that is not held to the ratio: a manifest of a few kilobytes may compress well.
+    EXPANSION_FREE_BYTES: usize = 1024 * 1024, "bytes", "pack";
+    /// Binary logarithm of the largest zstd window: 8 MiB, what level 19 uses.
+    ZSTD_WINDOW_LOG: u32 = 23, "log2 bytes", "pack";
+    /// Files in a bundle.
+    ENTRIES: usize = 5_000, "files", "pack";
+    /// Path of a file in a bundle: what fits ustar's two name fields.
+    PATH_BYTES: usize = 240, "bytes", "pack";
+    /// Segments of a path in a bundle.
+    PATH_SEGMENTS: usize = 16, "segments", "pack";
+    /// Size of `manifest.json`.
+    MANIFEST_BYTES: usize = 256 * 1024, "bytes", "pack";
+    /// Nesting of a JSON document.
+    JSON_DEPTH: usize = 64, "levels", "pack";
+    /// Endpoints of an extension.
+    ENDPOINTS: usize = 256, "endpoints", "pack";
+    /// JSON Schema of a namespace of records.
+    SCHEMA_BYTES: usize = 16 * 1024, "bytes", "pack";
+    /// Schemas inside each other.
+    SCHEMA_DEPTH: usize = 12, "levels", "pack";
+    /// Characters of an id.
+    ID_CHARACTERS: usize = 128, "characters", "pack";
+    /// Size of the component. JavaScript and Python components are 12 to 18 MB.
+    COMPONENT_BYTES: usize = 32 * 1024 * 1024, "bytes", "pack";
+    /// Core instances of one component. A Python component has about 40.
+    CORE_INSTANCES_PER_COMPONENT: u32 = 64, "instances", "pack";
+    /// Linear memories of one component; composed adapters bring their own.
+    MEMORIES_PER_COMPONENT: u32 = 16, "memories", "pack";
+    /// Tables of one component.
+    TABLES_PER_COMPONENT: u32 = 64, "tables", "pack";
+    /// Linear memories that one core module defines.
+    MEMORIES_PER_MODULE: u32 = 1, "memories", "pack";
+    /// Tables that one core module defines.
+    TABLES_PER_MODULE: u32 = 4, "tables", "pack";
+    /// Elements of one table: one for each function that is called through a pointer. Large Go and .NET programs have tens of thousands. Setting: `ALGA_POOL_TABLE_ELEMENTS`.
+    TABLE_ELEMENTS: usize = 100_000, "elements", "pack";
+    /// The runtime's own record of one core instance: 32 bytes for each function that is imported or has a pointer, 16 for each global.
+    INSTANCE_RECORD_BYTES: usize = 8 * 1024 * 1024, "bytes", "pack";
+    /// Memory of an execution whose manifest and install do not ask for another amount, over all memories and tables.
+    MEMORY_DEFAULT_MB: u32 = 64, "MiB", "execute";
+    /// The most memory that a manifest or an install may ask for. An operator may lower it: `ALGA_MEMORY_MAX_MB`.
+    MEMORY_CEILING_MB: u32 = 256, "MiB", "pack";
+    /// Time of an execution whose caller does not ask for another.
+    TIMEOUT_DEFAULT_MS: u32 = 5_000, "ms", "execute";
+    /// The most time that a manifest or an install may ask for. The gateway's own timeout may be shorter: `EXT_GATEWAY_TIMEOUT_MS`.
+    TIMEOUT_CEILING_MS: u32 = 30_000, "ms", "pack";
+    /// Processor time for compiling one component. JavaScript and Python components take about 30 s. Setting: `ALGA_COMPILER_SECONDS`.
+    COMPILER_SECONDS: u64 = 120, "s", "publish";
+    /// Time on the wall clock for compiling one component on a busy host. Setting: `ALGA_COMPILER_WALL_SECONDS`.
+    COMPILER_WALL_SECONDS: u64 = 600, "s", "publish";
+    /// Address space for compiling one component. A component of 18 MB needs about 700 MB.
+    COMPILER_ADDRESS_SPACE_BYTES: u64 = 2 * 1024 * 1024 * 1024, "bytes", "publish";
+    /// Machine code of one component. A JavaScript engine becomes about 52 MB.
+    MACHINE_CODE_BYTES: u64 = 256 * 1024 * 1024, "bytes", "publish";
+    /// Configuration of an install: keys and values together.
+    CONFIG_BYTES: usize = 64 * 1024, "bytes", "install";
+    /// A secret.
+    SECRET_BYTES: usize = 64 * 1024, "bytes", "install";
+    /// Body of a request to an extension, or of its response, decoded.
+    BODY_BYTES: usize = 10 * 1024 * 1024, "bytes", "execute";
+    /// Headers of a message.
+    HEADERS: usize = 100, "headers", "execute";
+    /// All headers of a message.
+    HEADER_BYTES: usize = 32 * 1024, "bytes", "execute";
+    /// Path and query of a request.
+    TARGET_BYTES: usize = 8 * 1024, "bytes", "execute";
+    /// What a caller's token declares about a user.
+    USER_BYTES: usize = 16 * 1024, "bytes", "execute";
+    /// An idempotency key: visible ASCII.
+    IDEMPOTENCY_KEY_CHARACTERS: usize = 128, "characters", "execute";
+}
+
+/// Bytes of a MiB.
+pub const MIB: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_limit_has_a_name_of_its_own_a_unit_and_a_reason() {
+        let names: BTreeSet<_> = TABLE.iter().map(|limit| limit.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        for limit in TABLE {
+            assert!(limit.value > 0 && !limit.unit.is_empty(), "{}", limit.name);
+            assert!(limit.about.trim().ends_with('.'), "{}", limit.name);
+        }
+    }
+}
