@@ -206,8 +206,8 @@ impl RequestBuilder {
         let mut target = Target::of(&self.url, &self.query)?;
         target.secrets = self.secrets;
         let refused = |error: &wasi::ErrorCode| failed(error, &target);
-        let headers =
-            wasi::Fields::from_list(&self.headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
+        let headers = with_length(self.headers, &self.method, self.body.len());
+        let headers = wasi::Fields::from_list(&headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
         let request = wasi::OutgoingRequest::new(headers);
         let set = request
             .set_method(&self.method)
@@ -242,6 +242,17 @@ impl RequestBuilder {
             _ => Err(Error::Internal("an answer is taken once".into())),
         }
     }
+}
+
+/// Adds the length of the body, which is known (RFC 9110, 8.6): many servers want it (411). A method that anticipates content declares
+/// even none; others without a body have neither.
+fn with_length(mut headers: Vec<(String, Vec<u8>)>, method: &Method, body_bytes: usize) -> Vec<(String, Vec<u8>)> {
+    let anticipates_content = matches!(method, Method::Post | Method::Put | Method::Patch);
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    if body_bytes > 0 || anticipates_content {
+        headers.push(("content-length".to_owned(), body_bytes.to_string().into_bytes()));
+    }
+    headers
 }
 
 fn options(timeout: Option<Duration>) -> Option<wasi::RequestOptions> {

@@ -1,5 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::needless_pass_by_value,
+    clippy::panic,
+    clippy::semicolon_if_nothing_returned,
+    clippy::too_many_lines,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "generated from wit/, where the documentation lives"
+)]
 mod bindings;
 pub mod context;
 mod error;

@@ -10,6 +10,9 @@ pub use wasi::Method;
 /// How many bytes are asked of the host in one read.
 const READ_CHUNK_BYTES: u64 = 64 * 1024;
 
+/// Names and decoded values of a route's segments.
+pub(crate) type Params = Vec<(String, Option<String>)>;
+
 /// The request that started this execution.
 #[derive(Debug)]
 pub struct Request {
@@ -17,7 +20,8 @@ pub struct Request {
     method: Method,
     path: String,
     query: String,
-    params: Vec<(String, String)>,
+    /// The `:name` segments, decoded; none where that is not UTF-8.
+    params: Params,
 }
 
 impl Request {
@@ -60,18 +64,19 @@ impl Request {
         })
     }
 
-    /// The value of a `:name` segment of the route that matched.
+    /// The value of a `:name` segment of the route that matched, decoded as [`Self::query`] decodes.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the route has no such segment: a slip of the extension, not of its client.
+    /// [`Error::BadRequest`] when the client's escapes are not UTF-8, [`Error::Internal`] when the route has no such segment: a slip of
+    /// the extension, not of its client.
     pub fn param(&self, name: &str) -> Result<&str> {
         let found = self.params.iter().find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .ok_or_else(|| Error::Internal(format!("the route has no segment `:{name}`")))
+        let (_, decoded) = found.ok_or_else(|| Error::Internal(format!("the route has no segment `:{name}`")))?;
+        let not_utf8 = || Error::BadRequest(format!("the segment `:{name}` of the path is not UTF-8"));
+        decoded.as_deref().ok_or_else(not_utf8)
     }
 
-    pub(crate) fn set_params(&mut self, params: Vec<(String, String)>) {
+    pub(crate) fn set_params(&mut self, params: Params) {
         self.params = params;
     }
 
@@ -188,49 +193,55 @@ impl Response {
 
 /// Percent-decoding of a query component (WHATWG URL, application/x-www-form-urlencoded). A broken escape stays as it is.
 fn decode(text: &str) -> String {
+    let spaced: String = text
+        .chars()
+        .map(|character| if character == '+' { ' ' } else { character })
+        .collect();
+    String::from_utf8_lossy(&percent_decoded(&spaced)).into_owned()
+}
+
+/// Percent-decoding of a segment of a path (RFC 3986, 2.1), where `+` is a plus. `None` when it is not UTF-8.
+pub(crate) fn decode_segment(text: &str) -> Option<String> {
+    String::from_utf8(percent_decoded(text)).ok()
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => match escape(rest.as_slice_of_two()) {
-                Some(decoded) => {
-                    bytes.push(decoded);
-                    rest.nth(1);
-                }
-                None => bytes.push(b'%'),
-            },
-            other => bytes.push(other),
-        }
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let escaped = match (byte, after) {
+            (b'%', [high, low, after @ ..]) => escape(*high, *low).map(|byte| (byte, after)),
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((*byte, after));
+        bytes.push(byte);
+        rest = after;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
-/// The next two bytes, without taking them.
-trait Lookahead {
-    fn as_slice_of_two(&self) -> [Option<u8>; 2];
-}
-
-impl Lookahead for std::str::Bytes<'_> {
-    fn as_slice_of_two(&self) -> [Option<u8>; 2] {
-        let mut ahead = self.clone();
-        [ahead.next(), ahead.next()]
-    }
-}
-
-fn escape([high, low]: [Option<u8>; 2]) -> Option<u8> {
+fn escape(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high?)? * 16 + digit(low?)?).ok()
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, decode_segment};
 
     #[test]
     fn query_values_are_decoded_and_broken_escapes_stay() {
         assert_eq!(decode("a+b%20c%C3%A9"), "a b cé");
         assert_eq!(decode("100%"), "100%");
         assert_eq!(decode("%zz%4"), "%zz%4");
+        assert_eq!(decode("%2B%25"), "+%");
+    }
+
+    #[test]
+    fn segments_of_a_path_are_decoded_as_a_path_is() {
+        assert_eq!(decode_segment("J%C3%BCrgen").as_deref(), Some("Jürgen"));
+        assert_eq!(decode_segment("a%20b+c").as_deref(), Some("a b+c"));
+        assert_eq!(decode_segment("%252F").as_deref(), Some("%2F"));
+        assert_eq!(decode_segment("%ff"), None);
     }
 }

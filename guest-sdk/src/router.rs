@@ -1,5 +1,7 @@
-//! Finds the function for a method and a path. Routes are tried in the order they were added.
+//! Finds the function for a method and a path. The most specific route wins, whatever the order in which they were added: from left to right, a
+//! literal segment wins over `:name`, as the gateway decides between the endpoints of a manifest.
 
+use crate::message::{Params, decode_segment};
 use crate::{Error, Method, Request, Response, Result};
 
 type Handler = fn(&Request) -> Result<Response>;
@@ -60,21 +62,34 @@ impl Router {
         self.route(Method::Delete, pattern, handler)
     }
 
-    /// Answers with the first route that matches.
+    /// Calls the function of the most specific route that matches.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when none does, otherwise what the function says.
+    /// [`Error::NotFound`] when none does, otherwise what the function returns.
     pub fn handle(&self, mut request: Request) -> Result<Response> {
-        for (method, pattern, handler) in &self.routes {
-            if method_is(method, request.method())
-                && let Some(params) = matches(pattern, request.path())
-            {
+        let routes = self
+            .routes
+            .iter()
+            .filter(|(method, ..)| method_is(method, request.method()));
+        let patterns = routes.map(|(_, pattern, handler)| (*pattern, *handler));
+        match most_specific(patterns, request.path()) {
+            Some((handler, params)) => {
                 request.set_params(params);
-                return handler(&request);
+                handler(&request)
             }
+            None => Err(Error::NotFound(format!("no route for {}", request.path()))),
         }
-        Err(Error::NotFound(format!("no route for {}", request.path())))
     }
+}
+
+/// Of the patterns that match, the one whose first difference is a literal segment; of two alike, the first.
+fn most_specific<'a, T>(patterns: impl Iterator<Item = (&'a str, T)>, path: &str) -> Option<(T, Params)> {
+    let literal_first =
+        |pattern: &str| -> Vec<bool> { pattern.split('/').map(|segment| segment.starts_with(':')).collect() };
+    let matching =
+        patterns.filter_map(|(pattern, value)| Some((literal_first(pattern), value, matches(pattern, path)?)));
+    let (_, value, params) = matching.min_by(|(one, ..), (other, ..)| one.cmp(other))?;
+    Some((value, params))
 }
 
 fn method_is(one: &Method, other: &Method) -> bool {
@@ -84,15 +99,16 @@ fn method_is(one: &Method, other: &Method) -> bool {
     }
 }
 
-/// The values of the `:name` segments, if the path fits the pattern.
-fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+/// The `:name` segments, if the path fits the pattern. Literal segments are compared decoded: `/größe` and
+/// `/gr%C3%B6%C3%9Fe` are one path.
+fn matches(pattern: &str, path: &str) -> Option<Params> {
     let mut params = Vec::new();
     let mut segments = path.split('/');
     for expected in pattern.split('/') {
         let actual = segments.next()?;
         match expected.strip_prefix(':') {
-            Some(name) if !actual.is_empty() => params.push((name.to_owned(), actual.to_owned())),
-            None if expected == actual => {}
+            Some(name) if !actual.is_empty() => params.push((name.to_owned(), decode_segment(actual))),
+            None if decode_segment(expected) == Some(decode_segment(actual)?) => {}
             _ => return None,
         }
     }
@@ -101,13 +117,32 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{matches, most_specific};
 
     #[test]
     fn a_named_segment_matches_exactly_one_segment() {
-        assert_eq!(matches("/a/:id", "/a/7"), Some(vec![("id".into(), "7".into())]));
+        assert_eq!(matches("/a/:id", "/a/7"), Some(vec![("id".into(), Some("7".into()))]));
         for path in ["/a", "/a/", "/a/7/b", "/b/7"] {
             assert_eq!(matches("/a/:id", path), None, "{path}");
+        }
+        assert!(matches("/größe", "/gr%C3%B6%C3%9Fe").is_some());
+        assert!(matches("/a", "/%ff").is_none());
+    }
+
+    #[test]
+    fn the_most_specific_route_wins_whatever_the_order() {
+        let mut patterns = ["/hello/:name", "/hello/delete", "/:a/b/:c", "/x/:b/c"];
+        for _ in 0..2 {
+            let find = |path: &str| {
+                most_specific(patterns.iter().map(|pattern| (*pattern, *pattern)), path)
+                    .unwrap()
+                    .0
+            };
+            assert_eq!(find("/hello/delete"), "/hello/delete");
+            assert_eq!(find("/hello/you"), "/hello/:name");
+            assert_eq!(find("/x/b/c"), "/x/:b/c");
+            assert_eq!(find("/y/b/c"), "/:a/b/:c");
+            patterns.reverse();
         }
     }
 }

@@ -37,6 +37,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Run a campaign for as long as you say; without a name, list what there is
     Soak(soak::Arguments),
+    /// Generate the Rust SDK's bindings from wit/
+    Bindings,
     /// Copy the WASI packages from the pinned wasmtime into wit/deps, or check that they are the same
     VendorWit(vendor_wit::Arguments),
 }
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Task::Guests => guests::build_all(),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Bindings => shell::execute(&mut shell::cargo(&["run", "--quiet", "--package", "alga-bindings"])),
         Task::VendorWit(arguments) => vendor_wit::run(&arguments),
     };
     match outcome {
