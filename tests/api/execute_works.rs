@@ -45,6 +45,7 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
     assert_eq!(seen["body"], "hello");
     let headers = json!([
         ["accept", "text/html"],
+        ["content-length", "5"],
         ["x-many", "1"],
         ["x-many", "2"],
         ["x-request-id", "my-request.1"]

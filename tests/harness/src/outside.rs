@@ -124,7 +124,14 @@ async fn remember(State(seen): State<Arc<Seen>>, request: Request, next: axum::m
 
 async fn echo(request: Request) -> Json<Value> {
     let (head, body) = request.into_parts();
-    let shown = ["accept", "content-type", "content-length", "host", "x-custom"];
+    let shown = [
+        "accept",
+        "content-type",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "x-custom",
+    ];
     let headers: HashMap<_, _> = shown
         .iter()
         .map(|name| (*name, head.headers.get(*name).map(|value| value.to_str().unwrap())))

@@ -1,7 +1,7 @@
-//! Answers in the way that the path names: each is something that is not a proper response.
+//! Answers in the way that the path names: responses at the border of what HTTP allows, on either side of it.
 #![no_main]
 
-use alga_test_guests::{IncomingRequest, OutgoingBody, ResponseOutparam, raw_handler, respond};
+use alga_test_guests::{Fields, IncomingRequest, OutgoingBody, ResponseOutparam, raw_handler, respond};
 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let path = request.path_with_query().unwrap_or_default();
@@ -10,7 +10,51 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "/status-999" => finish(respond(out, 999, &[])),
         "/headers-101" => finish(respond(out, 200, &headers(101, 4))),
         "/headers-large" => finish(respond(out, 200, &headers(20, 3_000))),
-        "/header-not-ascii" => finish(respond(out, 200, &[("x-a".into(), vec![0xff])])),
+        "/header-bytes" => finish(respond(
+            out,
+            200,
+            &[("x-ext-a".into(), vec![0xff]), ("x-ext-a".into(), b"2".to_vec())],
+        )),
+        "/name" => {
+            let name = "attachment; filename=\"Größe.pdf\"";
+            finish(respond(out, 200, &[("content-disposition".into(), name.into())]));
+        }
+        "/gzip" => {
+            let body = respond(out, 200, &[("content-encoding".into(), b"gzip".to_vec())]);
+            body.write().unwrap().blocking_write_and_flush(GZIP).unwrap();
+            finish(body);
+        }
+        "/not-modified" => finish(respond(
+            out,
+            304,
+            &[
+                ("etag".into(), b"\"1\"".to_vec()),
+                ("content-length".into(), b"10".to_vec()),
+            ],
+        )),
+        "/no-content-with-a-body" => {
+            let body = respond(out, 204, &[]);
+            body.write().unwrap().blocking_write_and_flush(b"ignored").ok();
+            finish(body);
+        }
+        "/no-trailers" => OutgoingBody::finish(respond(out, 200, &[]), Some(Fields::new())).unwrap(),
+        "/trap-after" => {
+            let body = respond(out, 200, &[]);
+            body.write().unwrap().blocking_write_and_flush(b"whole").unwrap();
+            finish(body);
+            panic!("after its response");
+        }
+        "/loop-after" => {
+            finish(respond(out, 200, &[]));
+            loop {
+                std::hint::black_box(0);
+            }
+        }
+        "/trap-within" => {
+            let body = respond(out, 200, &[]);
+            body.write().unwrap().blocking_write_and_flush(b"half").unwrap();
+            panic!("within its response");
+        }
         "/body-without-end" => without_end(&respond(out, 200, &[])),
         "/body-not-finished" => std::mem::forget(respond(out, 200, &[])),
         "/body-shorter-than-said" => shorter(respond(out, 200, &[("content-length".into(), b"10".to_vec())])),
@@ -19,6 +63,11 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         _ => finish(respond(out, 200, &[])),
     }
 }
+
+/// `{}` as `gzip -n` writes it.
+const GZIP: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xab, 0xae, 0x05, 0, 0x43, 0xbf, 0xa6, 0xa3, 0x02, 0, 0, 0,
+];
 
 fn headers(count: usize, bytes: usize) -> Vec<(String, Vec<u8>)> {
     (0..count)
@@ -42,7 +91,7 @@ fn shorter(body: OutgoingBody) {
 }
 
 fn trailers(body: OutgoingBody) {
-    let fields = alga_test_guests::Fields::from_list(&[("x-late".to_owned(), b"1".to_vec())]).unwrap();
+    let fields = Fields::from_list(&[("x-late".to_owned(), b"1".to_vec())]).unwrap();
     OutgoingBody::finish(body, Some(fields)).ok();
 }
 

@@ -32,6 +32,8 @@ fn fetch() -> Result<serde_json::Value> {
     .into_iter()
     .map(|request| request.send().map(|answer| answer.status()))
     .collect::<Result<_>>()?;
+    let deleted: serde_json::Value = client.delete(&format!("{origin}/echo")).send()?.json()?;
+    let emptied: serde_json::Value = client.put(&format!("{origin}/echo")).send()?.json()?;
     let large = client
         .post(&format!("{origin}/echo"))
         .body(vec![b'a'; 300_000])
@@ -59,10 +61,16 @@ fn fetch() -> Result<serde_json::Value> {
     Ok(serde_json::json!({
         "seen": seen,
         "methods": methods,
+        "framing": [framing(&seen), framing(&deleted), framing(&emptied)],
         "large": large["body_bytes"],
         "redirect": [redirect.status().to_string(), redirect.header("location").unwrap_or_default()],
         "cookies": [cookies.header("set-cookie"), cookies.header("x-kept")],
         "error_for_status": client.get(&format!("{origin}/nothing")).send()?.error_for_status().err().map(|error| error.to_string().contains("404")),
         "refused_calls": refused,
     }))
+}
+
+/// How a request's body was framed: its declared length, and whether it came in chunks.
+fn framing(seen: &serde_json::Value) -> serde_json::Value {
+    serde_json::json!([seen["headers"]["content-length"], seen["headers"]["transfer-encoding"]])
 }

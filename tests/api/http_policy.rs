@@ -1,0 +1,337 @@
+//! The HTTP message policy through a whole platform: what `host/http` says in tables happens between a client and a guest.
+
+use alga_auth::Access;
+use alga_harness::{Answer, Release, World, component};
+use axum::body::Body;
+use http::{HeaderValue, Request};
+use serde_json::{Value, json};
+
+/// A guest with these endpoints, for tenant `acme`; its name.
+async fn with_endpoints(world: &World, guest: &str, endpoints: Value) -> String {
+    let name = format!("com.example.{}", guest.replace('_', "-"));
+    let mut manifest = Release::manifest(&name, "1.0.0", &[]);
+    manifest["api"]["endpoints"] = endpoints;
+    let release = Release::new(world.key(), &manifest, &component(guest));
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await;
+    assert!(install.status.is_success(), "{}", install.text());
+    name
+}
+
+/// As a user with this access, with these headers.
+async fn ask(world: &World, access: Access, target: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
+    let token = world.caller_token("acme", access);
+    let method = if body.is_empty() { "GET" } else { "POST" };
+    let mut request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
+    request = request.header("authorization", format!("Bearer {token}"));
+    for (name, value) in headers {
+        request = request.header(*name, HeaderValue::from_bytes(value).unwrap());
+    }
+    world.send(request.body(Body::from(body.to_vec())).unwrap()).await
+}
+
+#[tokio::test]
+async fn neither_a_spelling_nor_the_order_of_endpoints_gets_a_reader_past_what_needs_write() {
+    let world = World::new().await;
+    let endpoints = json!([
+        { "method": "GET", "path": "/admin/:name" },
+        { "method": "GET", "path": "/admin/delete", "auth": "write" },
+    ]);
+    let name = with_endpoints(&world, "routes_and_decodes", endpoints).await;
+    for path in [
+        "admin/delete",
+        "admin/d%65lete",
+        "admin/%64%65%6C%65%74%65",
+        "%61dmin/%64elete",
+    ] {
+        let reader = ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
+        assert_eq!(
+            (reader.status.as_u16(), reader.code().as_str()),
+            (403, "forbidden"),
+            "{path}"
+        );
+        let writer = ask(&world, Access::Write, &format!("{name}/{path}"), &[], b"").await;
+        assert_eq!(
+            writer.json(),
+            json!({ "route": "/admin/delete", "name": "", "path": "/admin/delete" }),
+            "{path}"
+        );
+    }
+    for path in [
+        "admin/%2e%2e/admin/delete",
+        "admin//delete",
+        "admin%2Fdelete",
+        "admin/%",
+        "%c0%ae/delete",
+        "admin/a%5Cb",
+    ] {
+        let refused = ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (400, "bad_request"),
+            "{path}"
+        );
+        assert_eq!(refused.headers["cache-control"], "no-store");
+    }
+    let empty = ask(&world, Access::Read, "/x", &[], b"").await;
+    assert_eq!((empty.status.as_u16(), empty.code().as_str()), (404, "not_found"));
+}
+
+#[tokio::test]
+async fn the_sdk_and_the_gateway_choose_the_same_route_and_segments_are_decoded_once() {
+    let world = World::new().await;
+    let paths = ["/:name/b/:other", "/admin/:name", "/x/:name/c", "/admin/delete"];
+    let endpoints: Vec<_> = paths
+        .iter()
+        .map(|path| json!({ "method": "GET", "path": path }))
+        .collect();
+    let name = with_endpoints(&world, "routes_and_decodes", json!(endpoints)).await;
+    for (path, route, decoded, canonical) in [
+        ("admin/J%c3%bcrgen", "/admin/:name", "Jürgen", "/admin/J%C3%BCrgen"),
+        ("admin/a%20b+c", "/admin/:name", "a b+c", "/admin/a%20b+c"),
+        ("admin/%2541", "/admin/:name", "%41", "/admin/%2541"),
+        ("x/b/c", "/x/:name/c", "b", "/x/b/c"),
+        ("y/b/c", "/:name/b/:other", "y", "/y/b/c"),
+    ] {
+        let answer = ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
+        assert_eq!(
+            answer.json(),
+            json!({ "route": route, "name": decoded, "path": canonical }),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
+    let world = World::new().await;
+    world.with_guest("echoes_the_request", &[]).await;
+    let sent: [(&str, &[u8]); 8] = [
+        ("content-encoding", b"gzip"),
+        ("content-type", b"application/json"),
+        ("if-match", b"\"1\""),
+        ("prefer", b"respond-async"),
+        ("prefer", b"wait=10"),
+        ("range", b"bytes=0-1"),
+        ("referer", b"https://app.example/secret?x=1"),
+        ("x-ext-name", "Größe".as_bytes()),
+    ];
+    let answer = ask(
+        &world,
+        Access::Write,
+        "com.example.echoes-the-request/",
+        &sent,
+        b"\x1f\x8b\x08",
+    )
+    .await;
+    let seen = answer.json();
+    let pairs: Vec<(&str, &str)> = seen["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
+        .filter(|(name, _)| !name.starts_with("x-alga-") && *name != "x-request-id")
+        .collect();
+    let expected = [
+        ("content-encoding", "gzip"),
+        ("content-length", "3"),
+        ("content-type", "application/json"),
+        ("if-match", "\"1\""),
+        ("prefer", "respond-async"),
+        ("prefer", "wait=10"),
+        ("range", "bytes=0-1"),
+        ("referer", "https://app.example/"),
+        ("x-ext-name", "Größe"),
+    ];
+    assert_eq!(pairs, expected);
+}
+
+#[tokio::test]
+async fn what_http_allows_arrives_and_what_it_does_not_is_told_to_the_author() {
+    let world = World::new().await;
+    let name = "com.example.answers-as-the-path-says";
+    world.with_guest("answers_as_the_path_says", &[]).await;
+    let get = async |path: &str| ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
+    let disposition = get("name").await;
+    assert_eq!(
+        disposition.headers["content-disposition"].as_bytes(),
+        "attachment; filename=\"Größe.pdf\"".as_bytes()
+    );
+    let bytes = get("header-bytes").await;
+    let values: Vec<_> = bytes
+        .headers
+        .get_all("x-ext-a")
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    assert_eq!(values, [&b"\xff"[..], b"2"]);
+    let compressed = get("gzip").await;
+    assert_eq!(compressed.headers["content-encoding"], "gzip");
+    assert!(compressed.body.starts_with(&[0x1f, 0x8b]));
+    let not_modified = get("not-modified").await;
+    assert_eq!((not_modified.status.as_u16(), not_modified.body.len()), (304, 0));
+    assert_eq!(not_modified.headers["etag"], "\"1\"");
+    for (path, status) in [
+        ("no-content-with-a-body", 204),
+        ("trailers", 200),
+        ("no-trailers", 200),
+        ("trap-after", 200),
+    ] {
+        assert_eq!(get(path).await.status, status, "{path}");
+    }
+    assert_eq!(get("trap-after").await.text(), "whole");
+}
+
+async fn records(world: &World, install: &Value) -> Vec<Value> {
+    world.platform().executions().flush().await;
+    let id = install["id"].as_str().unwrap();
+    let path = format!("/v1/registry/tenants/acme/installs/{id}/executions");
+    world.operate("GET", &path, &Value::Null).await.json()["executions"]
+        .as_array()
+        .unwrap()
+        .clone()
+}
+
+fn last_line(record: &Value) -> &str {
+    record["log"].as_array().unwrap().last().unwrap()["message"]
+        .as_str()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_record() {
+    let world = World::new().await;
+    let install = async |guest: &str| {
+        let name = format!("com.example.{}", guest.replace('_', "-"));
+        let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
+        world.publish(&release).await;
+        world.install("acme", &release, &[]).await.json()
+    };
+    let failing = install("answers_with_an_error").await;
+    let answer = world
+        .call("acme", "GET", "com.example.answers-with-an-error/", "")
+        .await;
+    assert_eq!(answer.code(), "invalid_guest_response");
+    assert!(
+        !answer.text().contains("secret of the guest"),
+        "the client does not read it"
+    );
+    let record = &records(&world, &failing).await[0];
+    assert!(last_line(record).contains("secret of the guest"), "{record}");
+
+    let trapping = install("answers_as_the_path_says").await;
+    let name = "com.example.answers-as-the-path-says";
+    assert_eq!(
+        world
+            .call("acme", "GET", &format!("{name}/trap-after"), "")
+            .await
+            .text(),
+        "whole"
+    );
+    let record = &records(&world, &trapping).await[0];
+    assert_eq!(record["status"], 200);
+    assert!(
+        last_line(record).starts_with("after its response was complete: guest_trapped"),
+        "{record}"
+    );
+    assert_eq!(
+        world
+            .call("acme", "GET", &format!("{name}/headers-101"), "")
+            .await
+            .status,
+        502
+    );
+    let record = &records(&world, &trapping).await[0];
+    assert!(last_line(record).contains("more than 100 headers"), "{record}");
+    // What goes on after its response is ended at the deadline; the client has the response.
+    let request = world.request_for(&trapping).on("GET", "/loop-after").within_ms(200);
+    assert_eq!(world.execute(&request).await.json()["status"], 200);
+    let record = &records(&world, &trapping).await[0];
+    assert!(last_line(record).contains("deadline_exceeded"), "{record}");
+}
+
+#[tokio::test]
+async fn a_header_that_may_be_sent_once_and_is_not_usable_is_refused_and_nothing_is_executed() {
+    let world = World::new().await;
+    let guest = world.with_guest("counts_in_a_global", &[]).await;
+    let target = "com.example.counts-in-a-global/";
+    for keys in [&["bestellung-für-1".as_bytes()][..], &[b"a", b"b"], &[b"a", b"a"]] {
+        let headers: Vec<_> = keys.iter().map(|key| ("x-idempotency-key", *key)).collect();
+        let refused = ask(&world, Access::Write, target, &headers, b"x").await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
+        assert!(refused.text().contains("x-idempotency-key"), "{}", refused.text());
+    }
+    let mut request = guest.clone();
+    request.idempotency_key = Some("ü".to_owned());
+    assert_eq!(world.execute(&request).await.code(), "bad_request");
+}
+
+#[tokio::test]
+async fn json_that_two_readers_could_read_differently_is_refused_by_the_runner() {
+    let world = World::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    let good = request.body.to_string();
+    let (context, http) = (request.body["context"].to_string(), request.body["http"].to_string());
+    for bad in [
+        format!("[{context},{http},{{}},null,null,null]"),
+        format!("{{\"context\":{context},\"http\":[\"GET\",\"/\"]}}"),
+        format!("{{\"context\":{context},\"http\":{http},\"later\":1,\"later\":2}}"),
+        good.replacen('{', "{\"later\":{\"a\":1,\"a\":2},", 1),
+        format!("\u{feff}{good}"),
+        format!("{good}{good}"),
+    ] {
+        let answer = world.execute_bytes(&request, bad.clone().into_bytes()).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (400, "bad_request"),
+            "{bad}"
+        );
+    }
+    let later = good.replacen('{', "{\"later\":{\"a\":1},", 1);
+    assert_eq!(world.execute_bytes(&request, later.into_bytes()).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_refusal_of_every_part_has_one_form() {
+    let world = World::new().await;
+    world.with_guest("answers_ok", &[]).await;
+    let operator = format!("Bearer {}", world.administrator_token());
+    let caller = format!("Bearer {}", world.caller_token("acme", Access::Write));
+    for (method, path, token, status) in [
+        ("GET", "/nothing", &operator, 404),
+        ("GET", "/v1/registry/nothing", &operator, 404),
+        ("PATCH", "/v1/registry/extensions", &operator, 405),
+        ("GET", "/v1/execute", &operator, 405),
+        ("GET", "/v1/registry/tenants/%ff/installs", &operator, 400),
+        ("GET", "/v1/registry/audit?limit=x", &operator, 400),
+        ("POST", "/v1/registry/extensions", &operator, 400),
+        ("GET", "/v1/registry/audit", &caller, 401),
+        ("GET", "/metrics", &caller, 401),
+        ("GET", "/api/ext/%ff/x", &caller, 400),
+        ("GET", "/api/ext//x", &caller, 404),
+        ("GET", "/api/ext/com.example.answers-ok/%c0%ae", &caller, 400),
+        ("TRACE", "/api/ext/com.example.answers-ok/", &caller, 405),
+        ("GET", "/api/ext/com.example.answers-ok/", &operator, 401),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", token);
+        let answer = world
+            .send(request.header("x-request-id", "r-1").body(Body::empty()).unwrap())
+            .await;
+        let json = answer.json();
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.text());
+        assert!(
+            json["error"].is_string() && json["message"].is_string(),
+            "{method} {path}: {}",
+            answer.text()
+        );
+        assert_eq!(
+            (&json["requestId"], &answer.headers["x-request-id"]),
+            (&json!("r-1"), &HeaderValue::from_static("r-1")),
+            "{method} {path}"
+        );
+        assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
+    }
+}

@@ -1,0 +1,187 @@
+//! Limits that are set in one place and enforced in another: what is accepted holds, and what cannot hold is refused where it is set.
+
+use alga_auth::Access;
+use alga_harness::{Release, World, component};
+use axum::body::Body;
+use http::Request;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[tokio::test]
+async fn the_memory_that_was_consented_to_is_there_and_more_is_told_as_such() {
+    let world = World::new().await;
+    let mut manifest = Release::manifest("com.example.takes-memory", "1.0.0", &[]);
+    manifest["limits"] = json!({ "memoryMb": 128 });
+    let release = Release::new(world.key(), &manifest, &component("takes_memory"));
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await;
+    assert!(install.status.is_success(), "{}", install.text());
+    let take = async |mib: u32| {
+        world
+            .call("acme", "GET", &format!("com.example.takes-memory/?mib={mib}"), "")
+            .await
+    };
+    for mib in [50, 100, 120] {
+        assert_eq!(take(mib).await.text(), format!("took {mib} MiB"));
+    }
+    for mib in [128, 300, 4_000] {
+        let refused = take(mib).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (502, "memory_limit"),
+            "{mib}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_host_does_not_give_is_refused_at_publish_and_at_consent() {
+    let world = World::with_settings(&[("memory_max_mb", "100"), ("pool_table_elements", "5000")]).await;
+    let publish = async |name: &str, limits: Value, component: &[u8]| {
+        let mut manifest = Release::manifest(name, "1.0.0", &[]);
+        manifest["limits"] = limits;
+        let release = Release::new(world.key(), &manifest, component);
+        let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        (release, answer)
+    };
+    let guest = component("answers_ok");
+    let (_, refused) = publish("com.example.large", json!({ "memoryMb": 101 }), &guest).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (422, "manifest_invalid")
+    );
+    assert!(
+        refused.text().contains("at most 100 (MEMORY_CEILING_MB)"),
+        "{}",
+        refused.text()
+    );
+    let table = "(component (core module (table 5001 funcref)) (core instance (instantiate 0)) \
+                 (instance $handler) (export \"wasi:http/incoming-handler@0.2.12\" (instance $handler)))";
+    let (_, refused) = publish("com.example.table", Value::Null, &wat::parse_str(table).unwrap()).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (422, "component_invalid")
+    );
+    assert!(
+        refused.text().contains("at most 5000 (TABLE_ELEMENTS)"),
+        "{}",
+        refused.text()
+    );
+
+    let (release, published) = publish("com.example.fits", json!({ "memoryMb": 100 }), &guest).await;
+    assert_eq!(published.status, 201, "{}", published.text());
+    let body = json!({ "extension": release.name, "version": "1.0.0", "grants": [], "limits": { "memoryMb": 101 } });
+    let refused = world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
+    assert!(refused.text().contains("at most 100"), "{}", refused.text());
+    let late =
+        json!({ "extension": release.name, "version": "1.0.0", "grants": [], "limits": { "timeoutMs": 30_001 } });
+    assert_eq!(
+        world
+            .operate("POST", "/v1/registry/tenants/acme/installs", &late)
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn configuration_that_would_stop_an_install_is_refused_when_it_is_set() {
+    let world = World::new().await;
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.configured", "1.0.0", &[]),
+        &component("answers_ok"),
+    );
+    world.publish(&release).await;
+    let install = |bytes: usize| {
+        let config = json!({ "greeting": "x".repeat(bytes) });
+        json!({ "extension": "com.example.configured", "version": "1.0.0", "grants": [], "config": config })
+    };
+    let path = "/v1/registry/tenants/acme/installs";
+    let most = 64 * 1024 - "greeting".len();
+    let refused = world.operate("POST", path, &install(most + 1)).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
+    assert!(
+        refused.text().contains("at most 65536 (CONFIG_BYTES)"),
+        "{}",
+        refused.text()
+    );
+    let accepted = world.operate("POST", path, &install(most)).await;
+    assert_eq!(accepted.status, 201, "{}", accepted.text());
+    assert_eq!(
+        world.call("acme", "GET", "com.example.configured/", "").await.text(),
+        "ok"
+    );
+    let terms = format!("{path}/{}/terms", accepted.json()["id"].as_str().unwrap());
+    let refused = world
+        .operate("PUT", &terms, &json!({ "config": { "greeting": "x".repeat(70_000) } }))
+        .await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
+    assert_eq!(
+        world.call("acme", "GET", "com.example.configured/", "").await.text(),
+        "ok"
+    );
+}
+
+#[tokio::test]
+async fn an_install_with_as_many_hosts_as_a_manifest_may_have_can_be_executed() {
+    let world = World::new().await;
+    let label = "a".repeat(60);
+    let hosts: Vec<String> = (0..100)
+        .map(|number| format!("h{number}.{label}.{label}.{label}.example.com:65535"))
+        .collect();
+    let mut manifest = Release::manifest("com.example.hosts", "1.0.0", &[]);
+    manifest["egress"] = json!(hosts);
+    let release = Release::new(world.key(), &manifest, &component("answers_ok"));
+    world.publish(&release).await;
+    assert!(world.install("acme", &release, &[]).await.status.is_success());
+    assert_eq!(world.call("acme", "GET", "com.example.hosts/", "").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
+    let world = World::new().await;
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.leaver", "1.0.0", &[]),
+        &component("logs_and_waits"),
+    );
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await.json();
+    let token = world.caller_token("acme", Access::Write);
+    let path = format!(
+        "/v1/registry/tenants/acme/installs/{}/executions",
+        install["id"].as_str().unwrap()
+    );
+    // The client leaves at some moment. On a busy machine the guest may not have begun by then; a later one comes late enough.
+    let mut record = Value::Null;
+    for wait_ms in [100, 300, 1_000, 3_000] {
+        let request = Request::get("/api/ext/com.example.leaver/").header("authorization", format!("Bearer {token}"));
+        let client = world.send(request.body(Body::empty()).unwrap());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(wait_ms), client)
+                .await
+                .is_err()
+        );
+        world.platform().executions().flush().await;
+        record = world.operate("GET", &path, &Value::Null).await.json()["executions"][0].clone();
+        if record["log"][0]["message"] == "began" {
+            break;
+        }
+    }
+    assert_eq!(
+        (&record["status"], &record["code"]),
+        (&Value::Null, &json!("client_closed")),
+        "{record}"
+    );
+    let messages: Vec<_> = record["log"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(messages.first(), Some(&"began"), "{record}");
+    assert!(messages.last().unwrap().contains("closed its connection"), "{record}");
+    assert!(record["duration_us"].as_i64() > Some(0), "{record}");
+}

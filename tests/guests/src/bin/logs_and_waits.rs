@@ -1,0 +1,11 @@
+//! Logs that it has begun, then waits for as long as its host lets it.
+#![no_main]
+
+use alga::prelude::*;
+
+#[alga::handler]
+fn handle(_: Request) -> Result<Response> {
+    log::info("began");
+    alga::time::sleep(std::time::Duration::from_secs(3_600));
+    Ok(Response::text("never"))
+}

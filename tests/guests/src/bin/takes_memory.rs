@@ -1,0 +1,14 @@
+//! Takes as many MiB as the query names, touches all of them, and says so.
+#![no_main]
+
+use alga::prelude::*;
+
+#[alga::handler]
+fn handle(request: Request) -> Result<Response> {
+    let mib: usize = request.query("mib").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let taken = vec![1_u8; mib * 1024 * 1024];
+    Ok(Response::text(format!(
+        "took {} MiB",
+        taken.iter().map(|byte| usize::from(*byte)).sum::<usize>() / 1024 / 1024
+    )))
+}
