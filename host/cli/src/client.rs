@@ -2,15 +2,22 @@
 
 use crate::files;
 use crate::outcome::{Blamed, Failed, Outcome, Place};
+use crate::printer::Printer;
 use clap::Args;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
-/// Time for one request: a publish compiles.
+/// Time for a request that the server answers at once.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// Time for a request for which the server compiles: several components, each for as long as a busy host may take.
+const COMPILING_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// How often a long request says that it goes on.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of an answer.
 const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -55,6 +62,17 @@ impl ServerArguments {
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Outcome<Answer> {
+        self.send_within(TIMEOUT, method, path, headers, body)
+    }
+
+    fn send_within(
+        &self,
+        timeout: Duration,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Outcome<Answer> {
         let mut request = Request::builder().method(method).uri(self.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -62,7 +80,7 @@ impl ServerArguments {
         let request = request.body(body).user("the request")?;
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(timeout))
             .allow_non_standard_methods(true)
             .max_redirects(0)
             .proxy(None)
@@ -103,12 +121,50 @@ impl OperatorArguments {
 
     /// Sends as the operator; an answer that is not a success becomes an error.
     pub(crate) fn send(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Outcome<Value> {
+        self.send_within(TIMEOUT, method, path, content_type, body)
+    }
+
+    /// The same for a request for which the server may compile: it says every few seconds that it goes on, and waits as long as a busy
+    /// server takes.
+    pub(crate) fn send_compiling(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        printer: &Printer,
+    ) -> Outcome<Value> {
+        let (done, is_done) = mpsc::channel::<()>();
+        let started = Instant::now();
+        thread::scope(|scope| {
+            let request = scope.spawn(move || {
+                // Dropped with the request's end, however it ends.
+                let _done = done;
+                self.send_within(COMPILING_TIMEOUT, method, path, content_type, body)
+            });
+            while is_done.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                let seconds = started.elapsed().as_secs();
+                printer.note(&format!("… {seconds} s: the server verifies and compiles; a JavaScript or Python component takes a minute or more"));
+            }
+            let joined = request.join();
+            joined.unwrap_or_else(|_| Err(Failed::user("the request was ended by a fault of this program")))
+        })
+    }
+
+    fn send_within(
+        &self,
+        timeout: Duration,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Outcome<Value> {
         let authorization = format!("Bearer {}", self.token()?);
         let headers = [
             ("authorization", authorization.as_str()),
             ("content-type", content_type),
         ];
-        let answer = self.server.send(method, path, &headers, body)?;
+        let answer = self.server.send_within(timeout, method, path, &headers, body)?;
         let json = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         if answer.status < 300 {
             Ok(json)
@@ -121,7 +177,7 @@ impl OperatorArguments {
 /// The server's own words: what, and the cure.
 pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    let message = text("message").unwrap_or_else(|| "no explanation".to_owned());
+    let message = text("message").unwrap_or_else(|| "no details".to_owned());
     let (message, inner_hint) = message
         .split_once("\nhint: ")
         .map_or((message.clone(), None), |(message, hint)| {
@@ -134,7 +190,7 @@ pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
     Failed {
         blamed: if status < 500 { Blamed::User } else { Blamed::Us },
         text: format!(
-            "the platform says {status} {}: {message}{request}",
+            "server returned {status} {}: {message}{request}",
             code.clone().unwrap_or_default()
         ),
         hint: text("hint").or(inner_hint),

@@ -1,6 +1,7 @@
 //! Files that several commands share, with their default places in an extension's folder.
 
 use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
 use alga_bundle::{Bundle, Manifest};
 use alga_capabilities::known;
 use std::fs;
@@ -8,6 +9,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// Where `alga build` puts the component.
+pub(crate) const COMPONENT: &str = "dist/main.wasm";
 /// Where `alga pack` puts the bundle.
 pub(crate) const BUNDLE: &str = "dist/bundle.tar.zst";
 /// Where `alga keygen` puts the key, beside the project, never in the bundle.
@@ -48,8 +51,8 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
         .user(&place)
 }
 
-/// A secret from a file, or from standard input as `-`, without the new line that editors put at the end.
-pub(crate) fn read_secret(path: &Path) -> Outcome<String> {
+/// A secret from a file, or from standard input as `-`, without the one line end that editors put at the end, of either kind; says so.
+pub(crate) fn read_secret(path: &Path, printer: &Printer) -> Outcome<String> {
     let bytes = if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         std::io::stdin()
@@ -60,7 +63,14 @@ pub(crate) fn read_secret(path: &Path) -> Outcome<String> {
         read(path, "")?
     };
     let text = String::from_utf8(bytes).user(&format!("`{}` is not text", path.display()))?;
-    Ok(text.strip_suffix('\n').map(ToOwned::to_owned).unwrap_or(text))
+    let Some(line) = text.strip_suffix('\n') else {
+        return Ok(text);
+    };
+    printer.note(&format!(
+        "note: the line end at the end of `{}` is not a part of the secret",
+        path.display()
+    ));
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {

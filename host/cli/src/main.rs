@@ -1,7 +1,9 @@
 //! The `alga` command: extensions from an empty folder to an answer, and the platform that runs them.
 
+mod assets;
 mod client;
 mod commands;
+mod escape;
 mod files;
 mod oci;
 mod outcome;
@@ -9,7 +11,7 @@ mod printer;
 
 use clap::Parser;
 use commands::Command;
-use outcome::{Blamed, Outcome};
+use outcome::{Blamed, Outcome, Place};
 use printer::Printer;
 use std::process::ExitCode;
 
@@ -38,19 +40,15 @@ const EXAMPLE: &str = "From nothing to an answer:
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version are an answer; a wrong command line is the user's to change.
-            let code = if error.use_stderr() {
-                ExitCode::from(1)
-            } else {
-                ExitCode::SUCCESS
-            };
-            error.print().ok();
-            return code;
-        }
+        Err(error) => return not_parsed(&error),
     };
     let printer = Printer::new(arguments.json);
-    match arguments.command.run(&printer) {
+    let ended = arguments.command.run(&printer);
+    let written = printer
+        .failure()
+        .map_or(Ok(()), Err)
+        .user("could not write to standard output");
+    match ended.and(written) {
         Outcome::Ok(()) => ExitCode::SUCCESS,
         Outcome::Err(error) => {
             printer.error(&error);
@@ -59,5 +57,17 @@ fn main() -> ExitCode {
                 Blamed::Us => 2,
             })
         }
+    }
+}
+
+/// Help and version are facts; a wrong command line is the user's to change. What it quotes may come from anywhere.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        Printer::new(false).note(error.render().to_string().trim_end());
+        return ExitCode::from(1);
+    }
+    match error.print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(1),
     }
 }

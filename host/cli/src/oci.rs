@@ -1,6 +1,7 @@
 //! A release as an OCI artifact: bundle and signatures are its layers, and its digest is the only name that is trusted.
 
 use crate::outcome::{Failed, Outcome, Place};
+use crate::printer::Printer;
 use alga_bundle::{Digest, Manifest, limits};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
@@ -64,9 +65,9 @@ pub(crate) fn wait<T>(exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> 
 }
 
 impl Remote {
-    pub(crate) fn new(arguments: &RegistryArguments, reference: Reference) -> Outcome<Self> {
+    pub(crate) fn new(arguments: &RegistryArguments, reference: Reference, printer: &Printer) -> Outcome<Self> {
         let auth = match (&arguments.username, &arguments.password_file) {
-            (Some(user), Some(file)) => RegistryAuth::Basic(user.clone(), crate::files::read_secret(file)?),
+            (Some(user), Some(file)) => RegistryAuth::Basic(user.clone(), crate::files::read_secret(file, printer)?),
             _ => RegistryAuth::Anonymous,
         };
         let protocol = if arguments.plain_http {
@@ -93,7 +94,7 @@ impl Remote {
             .client
             .auth(&self.reference, &self.auth, RegistryOperation::Push)
             .await;
-        allowed.user(&place)?;
+        allowed.user(&place).map_err(|failed| self.with_cure(failed))?;
         for bytes in [EMPTY_BYTES, &artifact.bundle, &artifact.signatures] {
             let digest = Digest::of(bytes).to_string();
             let pushed = self.client.push_blob(&self.reference, bytes.to_vec(), &digest).await;
@@ -109,10 +110,23 @@ impl Remote {
         Ok(digest)
     }
 
+    /// What a registry that speaks plain HTTP looks like to TLS.
+    fn with_cure(&self, failed: Failed) -> Failed {
+        let is_not_tls = ["InvalidContentType", "wrong version number", "corrupt message"]
+            .iter()
+            .any(|text| failed.text.contains(text));
+        if is_not_tls {
+            failed.with_hint("the registry does not speak TLS; pass --plain-http if that is meant")
+        } else {
+            failed
+        }
+    }
+
     /// The digest that a tag names now.
     pub(crate) async fn resolve(&self) -> Outcome<String> {
         let digest = self.client.fetch_manifest_digest(&self.reference, &self.auth).await;
-        digest.user(&format!("could not ask for {}", self.reference))
+        let asked = digest.user(&format!("could not ask for {}", self.reference));
+        asked.map_err(|failed| self.with_cure(failed))
     }
 
     /// Pulls what the reference's digest names, and nothing that has another digest or is larger than it may be.
@@ -122,7 +136,7 @@ impl Remote {
             .client
             .pull_manifest_raw(&self.reference, &self.auth, &[MANIFEST])
             .await;
-        let (bytes, _) = pulled.user(&place)?;
+        let (bytes, _) = pulled.user(&place).map_err(|failed| self.with_cure(failed))?;
         if self.reference.digest() != Some(Digest::of(&bytes).to_string().as_str()) {
             return Err(Failed::user(format!(
                 "{place}: the registry sent another manifest than the one of this digest"

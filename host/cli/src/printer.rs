@@ -1,45 +1,70 @@
 //! The only place that writes to the terminal. Facts go to standard output, everything else to standard error.
 
+use crate::escape::{escape_json, escape_lines};
 use crate::outcome::Failed;
 use serde::Serialize;
 use serde_json::json;
-use std::io::{Write, stderr, stdout};
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IsTerminal, Write, stderr, stdout};
 
 pub(crate) struct Printer {
     json: bool,
+    /// The first failure of standard output.
+    failure: RefCell<Option<io::Error>>,
 }
 
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self {
+            json,
+            failure: RefCell::default(),
+        }
     }
 
-    /// What a command found out: for machines as JSON, for people as text.
+    /// Whether facts are printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// What a command found out: as JSON for programs, else as text.
     pub(crate) fn facts(&self, facts: &impl Serialize, text: impl FnOnce() -> String) {
-        let shown = if self.json {
-            serde_json::to_string_pretty(facts).unwrap_or_default()
+        if self.json {
+            let json = serde_json::to_string_pretty(facts).unwrap_or_default();
+            self.write(format!("{}\n", escape_json(&json)).as_bytes());
         } else {
-            text()
-        };
-        // Nobody to tell when standard output is gone.
-        writeln!(stdout(), "{}", printable(shown.trim_end())).ok();
+            self.write(format!("{}\n", escape_lines(text().trim_end())).as_bytes());
+        }
     }
 
-    /// Bytes as they are: a response's body.
+    /// A response's body: escaped for a terminal, as it is for a file or another program.
+    pub(crate) fn body(&self, bytes: &[u8]) {
+        if !stdout().is_terminal() {
+            return self.raw(bytes);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.write(format!("{}\n", escape_lines(text.trim_end())).as_bytes()),
+            Err(_) => self.note(&format!(
+                "{} bytes that are no text; --raw writes them as they are",
+                bytes.len()
+            )),
+        }
+    }
+
+    /// Bytes as they are.
     pub(crate) fn raw(&self, bytes: &[u8]) {
-        let mut out = stdout();
-        out.write_all(bytes).and_then(|()| out.flush()).ok();
+        self.write(bytes);
     }
 
     /// What is being done.
     pub(crate) fn note(&self, line: &str) {
-        writeln!(stderr(), "{}", printable(line)).ok();
+        // Nobody to tell when standard error is gone.
+        writeln!(stderr(), "{}", escape_lines(line)).ok();
     }
 
     pub(crate) fn error(&self, error: &Failed) {
         if self.json {
             let body = json!({ "error": { "message": error.text, "hint": error.hint, "code": error.code } });
-            writeln!(stderr(), "{body}").ok();
+            writeln!(stderr(), "{}", escape_json(&body.to_string())).ok();
             return;
         }
         self.note(&format!("error: {}", error.text));
@@ -47,37 +72,18 @@ impl Printer {
             self.note(&format!("hint: {hint}"));
         }
     }
-}
 
-/// Text of strangers must not steer the terminal: control characters other than line breaks and tabs are shown as what they are.
-pub(crate) fn printable(text: &str) -> String {
-    let steers = |character: char| {
-        (character.is_control() && character != '\n' && character != '\t')
-            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(steers) {
-        return text.to_owned();
+    /// The first error of standard output: what a command found out did not arrive, so it has not succeeded. A reader that has
+    /// closed the pipe has what it wanted.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        let failure = self.failure.take();
+        failure.filter(|error| error.kind() != ErrorKind::BrokenPipe)
     }
-    text.chars()
-        .map(|character| {
-            if steers(character) {
-                character.escape_unicode().to_string()
-            } else {
-                character.to_string()
-            }
-        })
-        .collect()
-}
 
-#[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn hostile_text_does_not_steer_the_terminal() {
-        assert_eq!(
-            printable("a\u{1b}[31mb\r\u{202e}c\n"),
-            "a\\u{1b}[31mb\\u{d}\\u{202e}c\n"
-        );
+    fn write(&self, bytes: &[u8]) {
+        let mut out = stdout().lock();
+        if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+            self.failure.borrow_mut().get_or_insert(error);
+        }
     }
 }

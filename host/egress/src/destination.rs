@@ -1,6 +1,7 @@
 //! A request's target, read once. The name that was checked, the name that is resolved, the name in TLS and the name in `Host` are this one.
 
 use crate::Refused;
+use alga_bundle::is_label;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use url::Host;
@@ -111,10 +112,11 @@ fn name(host: &str) -> Result<String, Refused> {
     }
 }
 
-/// RFC 1035, 2.3.4: labels of 1 to 63 bytes, 253 in all. A dot at the end is refused by itself.
+/// RFC 1035, 2.3.4, and RFC 1123, 2.1: labels of letters, digits and hyphens, as a manifest may declare them, 253 bytes in all. A dot at the end
+/// is refused by itself.
 fn has_labels(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -176,6 +178,13 @@ mod tests {
             "/relative",
             "https://a..b/",
             "https://.a.b/",
+            "https://$(x).example.com/",
+            "https://a'b.example.com/",
+            "https://a;b.example.com/",
+            "https://a).example.com/",
+            "https://a,b.example.com/",
+            "https://*.example.com/",
+            "https://a_b.example.com/",
             &format!("https://{}.b/", "a".repeat(64)),
             &format!("https://{}a/", "a.".repeat(127)),
             "a.b:443",

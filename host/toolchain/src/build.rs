@@ -1,6 +1,7 @@
 //! Runs cargo for guests and finds what it made.
 
 use crate::{GuestToolchain, TARGET, ToolchainError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,6 +36,8 @@ pub struct Artifact {
     pub name: String,
     /// The `.wasm` file, not yet a component.
     pub module: PathBuf,
+    /// Whether it was there already.
+    is_fresh: bool,
 }
 
 impl GuestToolchain {
@@ -69,6 +72,46 @@ impl GuestToolchain {
             });
         }
         Ok(artifacts)
+    }
+
+    /// The same in a target directory that several extensions share, so that what they all depend on is built once. Cargo names a library's
+    /// file after its crate alone: of two extensions whose crates have one name, each would take the other's file for its own. `take` reads
+    /// the modules while nobody else builds there.
+    ///
+    /// # Errors
+    /// As [`Self::build`], and [`ToolchainError::File`] when the directory cannot be written.
+    pub fn build_shared<T>(
+        &self,
+        request: &BuildRequest<'_>,
+        take: impl FnOnce(&[Artifact]) -> T,
+    ) -> Result<T, ToolchainError> {
+        let owners = request.target_directory.join("owners");
+        fs::create_dir_all(&owners).map_err(ToolchainError::file(&owners))?;
+        let lock = owners.join(".lock");
+        let held = File::create(&lock).map_err(ToolchainError::file(&lock))?;
+        held.lock().map_err(ToolchainError::file(&lock))?;
+        let ours = request
+            .manifest
+            .canonicalize()
+            .unwrap_or_else(|_| request.manifest.to_path_buf());
+        let ours = ours.display().to_string();
+        let is_another = |artifact: &&Artifact| {
+            let owner = fs::read_to_string(owners.join(&artifact.name)).unwrap_or_default();
+            artifact.is_fresh && owner != ours
+        };
+        let mut artifacts = self.build(request)?;
+        let another: Vec<&Artifact> = artifacts.iter().filter(is_another).collect();
+        if !another.is_empty() {
+            for artifact in another {
+                remove_outputs(&artifact.module);
+            }
+            artifacts = self.build(request)?;
+        }
+        for artifact in &artifacts {
+            let owner = owners.join(&artifact.name);
+            fs::write(&owner, &ours).map_err(ToolchainError::file(&owner))?;
+        }
+        Ok(take(&artifacts))
     }
 
     fn command(&self, request: &BuildRequest<'_>) -> Command {
@@ -117,6 +160,14 @@ impl GuestToolchain {
     }
 }
 
+/// Removes a module and the file of the same name that cargo links it from: then cargo builds it again.
+fn remove_outputs(module: &Path) {
+    fs::remove_file(module).ok();
+    if let (Some(folder), Some(name)) = (module.parent(), module.file_name()) {
+        fs::remove_file(folder.join("deps").join(name)).ok();
+    }
+}
+
 /// Reads one line of cargo's JSON messages.
 fn wasm_artifact(line: &str) -> Option<Artifact> {
     let message: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -132,5 +183,9 @@ fn wasm_artifact(line: &str) -> Option<Artifact> {
     let module = files
         .map(PathBuf::from)
         .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))?;
-    Some(Artifact { name, module })
+    let is_fresh = message
+        .get("fresh")
+        .and_then(serde_json::Value::as_bool)
+        .unwrap_or(false);
+    Some(Artifact { name, module, is_fresh })
 }

@@ -1,21 +1,95 @@
 //! Core module to component.
 
+use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// The module carries no or wrong component type information.
+/// Why a module cannot become a component.
 #[derive(Debug, thiserror::Error)]
-#[error("this module is not an extension: {reason}\nhint: an extension has one `#[alga::handler]` function")]
-pub struct EncodeError {
-    reason: String,
+pub enum EncodeError {
+    /// The module carries no or wrong component type information.
+    #[error("this module is not an extension: {0}\nhint: an extension has one `#[alga::handler]` function")]
+    NotAnExtension(String),
+    /// The module imports what is no interface: a dependency was made for another host.
+    #[error("the module imports `{name}` of `{module}`, which no host of components has\nhint: {hint}")]
+    Foreign {
+        /// The import's module.
+        module: String,
+        /// The import's name.
+        name: String,
+        /// Where it probably comes from, and what to do.
+        hint: &'static str,
+    },
 }
 
 /// Wraps a core module built with the SDK into a component that imports only what the module imports.
 ///
 /// # Errors
-/// When the module was not built with WIT bindings.
+/// [`EncodeError::Foreign`] for an import that is no interface, else [`EncodeError::NotAnExtension`] when the module was not built with WIT
+/// bindings.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
-    encode().map_err(|error| EncodeError {
-        reason: format!("{error:#}"),
+    encode()
+        .map_err(|error| foreign_import(module).unwrap_or_else(|| EncodeError::NotAnExtension(format!("{error:#}"))))
+}
+
+/// The first import that no WIT interface can be: interfaces have a `:` in their names, what tools add begins with `$` or `[`.
+fn foreign_import(module: &[u8]) -> Option<EncodeError> {
+    let imports = Parser::new(0).parse_all(module).filter_map(|payload| match payload {
+        Ok(Payload::ImportSection(section)) => Some(section),
+        _ => None,
+    });
+    let mut imports = imports.flat_map(wasmparser::SectionLimited::into_imports).flatten();
+    let is_foreign = |name: &str| !name.contains(':') && !name.starts_with(['$', '[']);
+    let import = imports.find(|import| is_foreign(import.module))?;
+    Some(EncodeError::Foreign {
+        module: import.module.to_owned(),
+        name: import.name.escape_default().to_string(),
+        hint: hint(import.module),
     })
+}
+
+fn hint(module: &str) -> &'static str {
+    if module.starts_with("__wbindgen") || module == "wbg" {
+        return "a dependency was built for browsers with wasm-bindgen; `cargo tree --invert wasm-bindgen --target wasm32-unknown-unknown` shows which. \
+                Turn its feature off (chrono: `default-features = false`, or `wasmbind`; uuid, getrandom: `js`), and take the time from `alga::time`";
+    }
+    match module {
+        "env" => {
+            "a dependency calls a C library or a function that is not linked; `cargo tree` shows which dependencies have a `-sys` crate"
+        }
+        "wasi_snapshot_preview1" => {
+            "the module was built for wasm32-wasip1; build it with `alga build`, for wasm32-unknown-unknown"
+        }
+        _ => {
+            "a dependency declares it with `#[link(wasm_import_module = …)]` for another host; leave the dependency out"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_of_another_host_is_named_with_where_it_comes_from() {
+        for (module, hint) in [
+            ("__wbindgen_placeholder__", "wasm-bindgen"),
+            ("wbg", "chrono"),
+            ("env", "C library"),
+            ("other", "another host"),
+        ] {
+            // (module (import "<module>" "f" (func)))
+            let mut bytes = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02".to_vec();
+            let length = u8::try_from(module.len()).unwrap();
+            bytes.extend([length + 6, 1, length]);
+            bytes.extend(module.as_bytes());
+            bytes.extend([1, b'f', 0, 0]);
+            let error = encode_component(&bytes).unwrap_err().to_string();
+            assert!(error.contains(module) && error.contains(hint), "{error}");
+        }
+        assert!(matches!(
+            encode_component(b"\0asm\x01\0\0\0"),
+            Err(EncodeError::NotAnExtension(_))
+        ));
+    }
 }

@@ -156,10 +156,12 @@ fn take(kept: &mut BTreeMap<EntryPath, Vec<u8>>, path: &str) -> Result<Vec<u8>, 
 
 /// Files that the manifest speaks of and the bundle does not have.
 fn absent(manifest: &Manifest, sizes: &BTreeMap<EntryPath, usize>) -> Vec<ManifestProblem> {
-    let problem = |path: String, rule: String| ManifestProblem {
+    let problem = |path: String, rule: String| {
+        ManifestProblem {
         path,
         rule,
-        fix: "add the file, or correct the path".to_owned(),
+        fix: "a bundle holds manifest.json, the component, the bill of materials, and files below `ui/`: `alga pack` looks there, and leaves out what is hidden or in .algaignore".to_owned(),
+    }
     };
     let has = |file: &str| file.parse().is_ok_and(|path: EntryPath| sizes.contains_key(&path));
     let files = manifest.named_files().filter(|(_, file)| !has(file));

@@ -29,7 +29,7 @@ pub use id::{ExecutionId, ExtensionId, IdError, InstallId, RequestId, TenantId, 
 pub use manifest::{
     Api, ConfigField, ConfigType, ConfigValue, EgressPattern, Endpoint, EndpointAccess, EventSubscription,
     ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,
-    NamespaceField, ProxyRoute, PublisherName, SecretField, Ui, UiType, manifest_schema,
+    NamespaceField, ProxyRoute, PublisherName, SecretField, Ui, UiType, is_label, manifest_schema,
 };
 pub use object::{Object, object, optional_object};
 pub use path::{EntryPath, PathError};

@@ -24,7 +24,7 @@ pub use fields::{
     Api, ConfigField, ConfigType, ConfigValue, Endpoint, EndpointAccess, EventSubscription, ManifestLimits, MenuHook,
     Method, Metric, MetricType, NamespaceField, ProxyRoute, SecretField, Ui, UiType,
 };
-pub use names::{ExtensionName, PublisherName};
+pub use names::{ExtensionName, PublisherName, is_label};
 pub use schema::manifest_schema;
 
 /// The only runtime that is ours; `wasm-js@1` is accepted because AlgaPSA's manifests say it.
@@ -124,6 +124,9 @@ pub enum ManifestError {
     /// Larger than [`MANIFEST_BYTES`].
     #[error("manifest.json has {0} bytes, more than the {MANIFEST_BYTES} allowed")]
     TooLarge(usize),
+    /// Written in another encoding than UTF-8, or with a mark before it.
+    #[error("manifest.json {0}; save it as UTF-8 without a byte order mark")]
+    Encoding(&'static str),
     /// Not JSON, or JSON that could be read in two ways.
     #[error("manifest.json is not plain JSON: {0}")]
     Json(#[from] JsonError),
@@ -167,6 +170,9 @@ impl Manifest {
     pub fn parse(bytes: &[u8], known: &[Capability]) -> Result<Self, ManifestError> {
         if bytes.len() > MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(bytes.len()));
+        }
+        if let Some(encoding) = foreign_encoding(bytes) {
+            return Err(ManifestError::Encoding(encoding));
         }
         strict_json::check(bytes)?;
         let Ok(Object(manifest)) = serde_json::from_slice(bytes) else {
@@ -222,6 +228,15 @@ impl Manifest {
         let ui = self.ui.as_ref().map(|ui| ("$.ui.entry", ui.entry.as_str()));
         let sbom = self.sbom.as_deref().map(|path| ("$.sbom", path));
         [Some(("$.entry", self.entry.as_str())), ui, sbom].into_iter().flatten()
+    }
+}
+
+/// What editors of Windows put at the beginning of a file.
+fn foreign_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte order mark"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16"),
+        _ => None,
     }
 }
 

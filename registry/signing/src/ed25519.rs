@@ -1,6 +1,6 @@
 use crate::KeyError;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
 
@@ -26,12 +26,16 @@ impl Ed25519Key {
         SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|_| KeyError::Private)
     }
 
-    /// Writes PKCS #8 PEM.
+    /// Writes PKCS #8 PEM, version 1 (RFC 5208): OpenSSL 3.0 does not read version 2, which has the public half in it.
     ///
     /// # Errors
     /// Never for a key that exists.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Private)
+        let pair = KeypairBytes {
+            secret_key: self.0.to_bytes(),
+            public_key: None,
+        };
+        pair.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Private)
     }
 
     /// Secret and public half, 64 bytes, for token libraries that want them so.

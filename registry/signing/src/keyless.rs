@@ -1,11 +1,14 @@
 //! Keyless signatures: sigstore bundles v0.1 to v0.3, verified offline against a trusted root that the operator supplies.
 
-use alga_bundle::Digest;
+use alga_bundle::{Digest, check_json};
 use jiff::Timestamp;
-use sigstore_verify::trust_root::TrustedRoot;
+use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
+use sigstore_verify::types::bundle::{VerificationMaterialContent, X509Certificate};
 use sigstore_verify::types::{Artifact, Bundle, DerPublicKey, Sha256Hash, SignatureContent};
 use sigstore_verify::{IdentityMatcher, PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
 use std::sync::Arc;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 /// Why a sigstore bundle is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,7 @@ impl KeylessRoot {
     /// # Errors
     /// When a part of it cannot be used, or it has no transparency log: a signature that no log has seen can be made in secret.
     pub fn from_json(json: &str) -> Result<Self, KeylessError> {
+        check_json(json.as_bytes()).map_err(|error| KeylessError::Root(error.to_string()))?;
         let root = TrustedRoot::from_json(json).map_err(|error| KeylessError::Root(error.to_string()))?;
         if root.tlogs.is_empty() {
             return Err(KeylessError::Root("it has no transparency log".to_owned()));
@@ -90,6 +94,14 @@ impl KeylessRoot {
             verifier: Arc::new(verifier),
             has_certificate_logs: !root.ctlogs.is_empty(),
         })
+    }
+
+    /// The root of the public-good sigstore, as it came with the verifier.
+    ///
+    /// # Errors
+    /// See [`Self::from_json`].
+    pub fn public_good() -> Result<Self, KeylessError> {
+        Self::from_json(SIGSTORE_PRODUCTION_TRUSTED_ROOT)
     }
 
     /// Verifies that an identity signed `message`, and returns when.
@@ -149,5 +161,25 @@ pub fn verify_artifact(
 }
 
 fn parse(json: &str) -> Result<Bundle, KeylessError> {
-    Bundle::from_json(json).map_err(|error| KeylessError::Form(error.to_string()))
+    // Of two keys of one name, one reader takes the first and another the last: neither is what was signed.
+    check_json(json.as_bytes()).map_err(|error| KeylessError::Form(error.to_string()))?;
+    let bundle = Bundle::from_json(json).map_err(|error| KeylessError::Form(error.to_string()))?;
+    if let VerificationMaterialContent::X509CertificateChain { certificates } = &bundle.verification_material.content {
+        check_chain(certificates)?;
+    }
+    Ok(bundle)
+}
+
+/// A chain of v0.1 and v0.2 must not have its root in it (sigstore's `X509CertificateChain`: "MUST NOT contain root CA certificates"): a root
+/// that comes with what it vouches for vouches for nothing.
+fn check_chain(certificates: &[X509Certificate]) -> Result<(), KeylessError> {
+    for certificate in certificates {
+        let parsed = Certificate::from_der(certificate.raw_bytes.as_bytes());
+        let parsed = parsed.map_err(|error| KeylessError::Form(format!("a certificate of its chain: {error}")))?;
+        if parsed.tbs_certificate.subject == parsed.tbs_certificate.issuer {
+            let reason = "its chain has a root certificate in it; only the operator says which roots are trusted";
+            return Err(KeylessError::Form(reason.to_owned()));
+        }
+    }
+    Ok(())
 }

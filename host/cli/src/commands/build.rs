@@ -1,4 +1,4 @@
-use crate::files::{read, write};
+use crate::files::{COMPONENT, read, write};
 use crate::outcome::{Outcome, Place};
 use crate::printer::Printer;
 use alga_toolchain::{BuildRequest, GuestToolchain, Size, encode_component};
@@ -17,32 +17,37 @@ pub(crate) struct Arguments {
     /// Folder for what is built once and used again
     #[arg(long, env = "ALGA_TOOLCHAIN_CACHE")]
     cache: Option<PathBuf>,
+    /// Target directory of this extension alone [default: one in the cache that all extensions of this SDK version share]
+    #[arg(long, env = "CARGO_TARGET_DIR")]
+    target_dir: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let cache = arguments.cache.clone().unwrap_or_else(user_cache);
     let toolchain = GuestToolchain::find(&cache, &|step| printer.note(step)).user("")?;
-    let artifacts = toolchain
-        .build(&BuildRequest {
-            manifest: &arguments.folder.join("Cargo.toml"),
-            packages: &[],
-            target_directory: &arguments.folder.join("target"),
-            size: Size::Smallest,
-            quiet: false,
-        })
-        .user("")?;
+    let shared = cache.join("targets").join(env!("CARGO_PKG_VERSION"));
+    let request = BuildRequest {
+        manifest: &arguments.folder.join("Cargo.toml"),
+        packages: &[],
+        target_directory: arguments.target_dir.as_ref().unwrap_or(&shared),
+        size: Size::Smallest,
+        quiet: false,
+    };
     let out = arguments
         .out
         .clone()
-        .unwrap_or_else(|| arguments.folder.join("dist/main.wasm"));
-    for artifact in &artifacts {
-        let module = read(&artifact.module, "")?;
-        let component = encode_component(&module).user(&artifact.name)?;
-        write(&out, &component)?;
-        let facts = json!({ "component": out, "bytes": component.len() });
-        printer.facts(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
-    }
-    Ok(())
+        .unwrap_or_else(|| arguments.folder.join(COMPONENT));
+    let built = toolchain.build_shared(&request, |artifacts| {
+        artifacts.iter().try_for_each(|artifact| {
+            let module = read(&artifact.module, "")?;
+            let component = encode_component(&module).user(&artifact.name)?;
+            write(&out, &component)?;
+            let facts = json!({ "component": out, "bytes": component.len() });
+            printer.facts(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
+            Ok(())
+        })
+    });
+    built.user("")?
 }
 
 /// `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).

@@ -19,8 +19,11 @@ pub(crate) struct Arguments {
     /// A header; repeat for more
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
+    /// Write the response's body as it is, also to a terminal
+    #[arg(long)]
+    raw: bool,
     /// A caller's token (`alga token` makes one); without one the server must have a --dev-tenant
-    #[arg(long, env = "ALGA_TOKEN")]
+    #[arg(long, env = "ALGA_TOKEN", hide_env_values = true)]
     token: Option<String>,
     #[command(flatten)]
     server: ServerArguments,
@@ -50,10 +53,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         &headers,
         body,
     )?;
-    show(&answer, printer)
+    show(&answer, arguments.raw, printer)
 }
 
-fn show(answer: &Answer, printer: &Printer) -> Outcome {
+fn show(answer: &Answer, raw: bool, printer: &Printer) -> Outcome {
     let header = |name: &str| {
         answer
             .headers
@@ -71,11 +74,12 @@ fn show(answer: &Answer, printer: &Printer) -> Outcome {
     }
     let usage = header("server-timing").unwrap_or_default();
     let facts = json!({ "status": answer.status, "requestId": header("x-request-id"), "usage": usage, "body": json });
-    let is_shown = json.is_some() || answer.body.is_empty() || std::str::from_utf8(&answer.body).is_ok();
-    if is_shown {
-        printer.facts(&facts, || String::from_utf8_lossy(&answer.body).into_owned());
-    } else {
+    if raw {
         printer.raw(&answer.body);
+    } else if printer.is_json() {
+        printer.facts(&facts, String::new);
+    } else {
+        printer.body(&answer.body);
     }
     printer.note(&format!("{} [{usage}]", answer.status));
     Ok(())

@@ -1,10 +1,9 @@
 use crate::outcome::{Outcome, Place};
 use crate::printer::Printer;
-use alga_server::Config;
+use alga_server::{Config, EffectiveSetting, Origin};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -31,7 +30,7 @@ pub(crate) struct ConfigArguments {
     /// Path or inline JSON of the trust bundle [env: SIGNING_TRUST_BUNDLE]
     #[arg(long)]
     trust_bundle: Option<String>,
-    /// Start without a trust bundle, believing nobody; allow --dev-tenant [env: ALGA_DEV]
+    /// Start without a trust bundle (no signature will be trusted); allow --dev-tenant [env: ALGA_DEV]
     #[arg(long)]
     dev: bool,
     /// Tenant of requests without a token; only with --dev and on loopback [env: ALGA_DEV_TENANT]
@@ -39,8 +38,21 @@ pub(crate) struct ConfigArguments {
     dev_tenant: Option<String>,
 }
 
+/// Flags by the keys of their settings, and the text of the configuration file.
+type Given = (BTreeMap<String, String>, Option<String>);
+
 impl ConfigArguments {
     pub(crate) fn load(&self) -> Outcome<Config> {
+        let (flags, file) = self.given()?;
+        Config::load(&flags, &variable, file.as_deref()).user("")
+    }
+
+    fn effective(&self) -> Outcome<Vec<EffectiveSetting>> {
+        let (flags, file) = self.given()?;
+        Config::effective(&flags, &variable, file.as_deref()).user("")
+    }
+
+    fn given(&self) -> Outcome<Given> {
         let given = [
             ("listen", self.listen.clone()),
             ("port", self.port.map(|port| port.to_string())),
@@ -49,56 +61,49 @@ impl ConfigArguments {
             ("dev", self.dev.then(|| "true".to_owned())),
             ("dev_tenant", self.dev_tenant.clone()),
         ];
-        let flags: BTreeMap<String, String> = given
+        let flags = given
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), value?)))
             .collect();
-        let file = self
-            .config
-            .as_ref()
-            .map(|path| std::fs::read_to_string(path).user(&path.display().to_string()))
-            .transpose()?;
-        Config::load(&flags, &|name| std::env::var(name).ok(), file.as_deref()).user("")
+        let file = self.config.as_ref();
+        let file = file.map(|path| std::fs::read_to_string(path).user(&path.display().to_string()));
+        Ok((flags, file.transpose()?))
     }
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Prints what `serve` would use, and says why it would not start, if so.
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let effective = effective(&arguments.config.load()?);
-    printer.facts(&effective, || {
-        let mut text = String::new();
-        for setting in Config::settings() {
-            let value = effective
-                .get(setting.key)
-                .map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
-            // Writing into a string does not fail.
-            writeln!(
-                text,
-                "{} = {}\n    {}: {}",
-                setting.key,
-                value.unwrap_or_default(),
-                setting.variable,
-                setting.help
-            )
-            .ok();
+    let effective = arguments.config.effective()?;
+    let facts: BTreeMap<&str, Value> = effective.iter().map(|one| (one.setting.key, fact(one))).collect();
+    printer.facts(&facts, || effective.iter().map(line).collect::<Vec<_>>().join("\n"));
+    if let Err(failed) = arguments.config.load() {
+        printer.note(&format!("note: `alga serve` would not start with these: {failed}"));
+        if let Some(hint) = &failed.hint {
+            printer.note(&format!("hint: {hint}"));
         }
-        text
-    });
+    }
     Ok(())
 }
 
-fn effective(config: &Config) -> Value {
-    json!({
-        "listen": config.listen.ip().to_string(),
-        "port": config.listen.port(),
-        "data": config.data,
-        "trust_bundle": config.trust_bundle,
-        "dev": config.dev,
-        "dev_tenant": config.dev_tenant,
-        "gateway_timeout_ms": config.gateway_timeout.as_millis().to_string(),
-        "gateway_requests_per_second": config.gateway_requests_per_second,
-        "cache_root": config.cache_root,
-        "cache_max_bytes": config.cache_max_bytes,
-        "compiler": config.compiler,
-        "pool": config.pool,
-    })
+fn fact(effective: &EffectiveSetting) -> Value {
+    json!({ "value": effective.value, "origin": effective.origin, "variable": effective.setting.variable, "help": effective.setting.help })
+}
+
+fn line(effective: &EffectiveSetting) -> String {
+    let EffectiveSetting { setting, value, origin } = effective;
+    let value = value.as_deref().unwrap_or("(not set)");
+    let origin = match origin {
+        Origin::Flag => "flag",
+        Origin::Environment => "environment",
+        Origin::File => "file",
+        Origin::Default => "default",
+    };
+    format!(
+        "{} = {value}  [{origin}]\n    {}: {}",
+        setting.key, setting.variable, setting.help
+    )
 }

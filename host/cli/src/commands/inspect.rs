@@ -1,4 +1,4 @@
-use crate::files::read;
+use crate::files::{COMPONENT, read};
 use crate::outcome::{Outcome, Place};
 use crate::printer::Printer;
 use alga_bundle::{Bundle, Capability, ComponentFacts, Digest, InterfaceName, Manifest};
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A component (`.wasm`) or a bundle (`.tar.zst`)
+    #[arg(default_value = COMPONENT)]
     file: PathBuf,
     /// The manifest to compare a component with
     #[arg(long)]
@@ -45,7 +46,7 @@ struct Import {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let bytes = read(&arguments.file, "")?;
+    let bytes = read(&arguments.file, "build it with `alga build`, or name another file")?;
     let place = arguments.file.display().to_string();
     let is_wasm = bytes.starts_with(b"\0asm");
     let facts = if is_wasm {

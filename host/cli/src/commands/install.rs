@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Grant everything that the version declares
     #[arg(long, conflicts_with = "grants")]
     grant_declared: bool,
-    /// An older version than the one that is installed is meant
+    /// Allow downgrading to an older version
     #[arg(long)]
     allow_downgrade: bool,
     /// Set a configuration key; repeat for more
@@ -60,12 +60,16 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     body.insert("grants".to_owned(), grants);
     body.insert("config".to_owned(), json!(config(&arguments.config)?));
     body.insert("allow_downgrade".to_owned(), json!(arguments.allow_downgrade));
-    body.insert("secrets".to_owned(), json!(secrets(&arguments.secrets)?));
+    body.insert("secrets".to_owned(), json!(secrets(&arguments.secrets, printer)?));
     let body = Value::Object(body);
     let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);
-    let install = arguments
-        .operator
-        .send("POST", &path, "application/json", body.to_string().into_bytes())?;
+    let install = arguments.operator.send_compiling(
+        "POST",
+        &path,
+        "application/json",
+        body.to_string().into_bytes(),
+        printer,
+    )?;
     printer.facts(&install, || {
         let grants = install.get("grants").map(names).unwrap_or_default();
         let id = install.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -81,8 +85,7 @@ fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
     match &arguments.extension {
         Some(text) => {
             let (name, version) = text.split_once('@').ok_or_else(|| {
-                Failed::user(format!("`{text}` does not say a version"))
-                    .with_hint("write it like com.example.hello@1.0.0")
+                Failed::user(format!("missing version in `{text}`")).with_hint("write it like com.example.hello@1.0.0")
             })?;
             Ok((name.to_owned(), version.to_owned()))
         }
@@ -124,13 +127,13 @@ pub(super) fn terms(egress: Option<&[String]>, timeout_ms: Option<u32>, memory_m
     terms
 }
 
-fn secrets(pairs: &[String]) -> Outcome<BTreeMap<&str, String>> {
+fn secrets<'a>(pairs: &'a [String], printer: &Printer) -> Outcome<BTreeMap<&'a str, String>> {
     let form = |pair: &str| Failed::user(format!("`{pair}` is not NAME=@FILE"));
-    let read = |pair: &'_ str| -> Outcome<(&str, String)> { Err(form(pair)) };
+    let read = |pair: &'a str| -> Outcome<(&'a str, String)> { Err(form(pair)) };
     pairs
         .iter()
         .map(|pair| match pair.split_once("=@") {
-            Some((name, file)) => Ok((name, read_secret(Path::new(file))?)),
+            Some((name, file)) => Ok((name, read_secret(Path::new(file), printer)?)),
             None => read(pair),
         })
         .collect()

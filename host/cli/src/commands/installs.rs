@@ -105,19 +105,21 @@ enum Action {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let (method, action, body) = request(&arguments.action)?;
+    let (method, action, body) = request(&arguments.action, printer)?;
     let tenant = arguments
         .tenant
         .as_ref()
         .ok_or_else(|| Failed::user("which tenant?".to_owned()).with_hint("pass --tenant"))?;
     let path = format!("/v1/registry/tenants/{tenant}/installs{action}");
-    let answer = arguments.operator.send(method, &path, "application/json", body)?;
+    let answer = arguments
+        .operator
+        .send_compiling(method, &path, "application/json", body, printer)?;
     printer.facts(&answer, || shown(&answer));
     Ok(())
 }
 
 /// Method, path below the installs, and body.
-fn request(action: &Action) -> Outcome<(&'static str, String, Vec<u8>)> {
+fn request(action: &Action, printer: &Printer) -> Outcome<(&'static str, String, Vec<u8>)> {
     let post = |extension: &str, verb: &str, body: Value| {
         ("POST", format!("/{extension}/{verb}"), body.to_string().into_bytes())
     };
@@ -144,7 +146,7 @@ fn request(action: &Action) -> Outcome<(&'static str, String, Vec<u8>)> {
         Action::Enable { extension } => post(extension, "enable", Value::Null),
         Action::Disable { extension } => post(extension, "disable", Value::Null),
         Action::SetSecret { extension, name, file } => {
-            let body = json!({ "value": read_secret(file)? });
+            let body = json!({ "value": read_secret(file, printer)? });
             let path = format!("/{extension}/secrets/{name}");
             ("PUT", path, body.to_string().into_bytes())
         }
@@ -168,7 +170,7 @@ fn request(action: &Action) -> Outcome<(&'static str, String, Vec<u8>)> {
 
 pub(super) fn name_and_version(text: &str) -> Outcome<(&str, &str)> {
     text.split_once('@').ok_or_else(|| {
-        Failed::user(format!("`{text}` does not say a version")).with_hint("write it like com.example.hello@1.0.0")
+        Failed::user(format!("missing version in `{text}`")).with_hint("write it like com.example.hello@1.0.0")
     })
 }
 

@@ -1,5 +1,6 @@
 //! What an execution wrote, for a terminal. It is text of a stranger: nothing in it may move the cursor or look like a line of ours.
 
+use crate::escape::escape_line;
 use serde_json::Value;
 
 /// Executions, newest first.
@@ -29,10 +30,10 @@ fn shown(execution: &Value) -> String {
 }
 
 fn record(record: &Value) -> String {
-    let text = |pointer: &str| plain(record.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+    let text = |pointer: &str| escape_line(record.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
     let fields = record.pointer("/fields").and_then(Value::as_array);
     let fields = fields.into_iter().flatten().map(|field| {
-        let part = |index: usize| plain(field.get(index).and_then(Value::as_str).unwrap_or_default());
+        let part = |index: usize| escape_line(field.get(index).and_then(Value::as_str).unwrap_or_default());
         format!(" {}={}", part(0), part(1))
     });
     let cut = if record.pointer("/is_cut") == Some(&Value::Bool(true)) {
@@ -47,21 +48,6 @@ fn record(record: &Value) -> String {
         text("/message"),
         fields.collect::<String>()
     )
-}
-
-/// Control characters as escapes; so is what ends a line, turns the direction of writing, or is not to be seen.
-fn plain(text: &str) -> String {
-    let is_plain = |character: char| {
-        let is_hidden = matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        !character.is_control() && !is_hidden
-    };
-    text.chars()
-        .flat_map(|character| {
-            let escaped = (!is_plain(character)).then(|| character.escape_default());
-            let kept = is_plain(character).then_some(character);
-            escaped.into_iter().flatten().chain(kept)
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -45,10 +45,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         let failed = Failed::user(format!("there is no guest SDK in `{}`", sdk.display()));
         return Err(failed.with_hint("pass --sdk <checkout>/guest-sdk"));
     }
+    let crate_name = crate_name(&word);
+    if crate_name != word {
+        printer.note(&format!(
+            "note: the crate is named `{crate_name}`, because cargo takes no crate of the name `{word}`"
+        ));
+    }
     let fill = |template: &str| {
         template
             .replace("{{name}}", name.as_str())
-            .replace("{{crate}}", &word)
+            .replace("{{crate}}", &crate_name)
+            .replace("{{title}}", &word)
             .replace("{{publisher}}", &arguments.publisher)
             .replace("{{sdk}}", &sdk.display().to_string())
     };
@@ -76,6 +83,114 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     Ok(())
 }
 
+/// Names that cargo, rustc or the template have taken: a crate of such a name does not build.
+const TAKEN: [&str; 62] = [
+    "Self",
+    "abstract",
+    "alga",
+    "alga-sdk",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "serde",
+    "serde-json",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "unsafe",
+    "use",
+    "virtual",
+    "where",
+    "while",
+];
+
+/// A name for the crate that cargo takes (The Cargo Book, "The `name` field"): of letters, digits, `-` and `_`, beginning with a letter.
+fn crate_name(word: &str) -> String {
+    let plain: String = word
+        .chars()
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || character == '_' {
+                character
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let begins_well = plain.starts_with(|first: char| first.is_ascii_alphabetic());
+    if begins_well && !TAKEN.contains(&plain.replace('_', "-").as_str()) {
+        plain
+    } else {
+        format!("extension-{plain}")
+    }
+}
+
 fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crate_name;
+
+    #[test]
+    fn a_name_of_an_extension_becomes_one_that_cargo_builds() {
+        for (word, expected) in [
+            ("hello", "hello"),
+            ("34", "extension-34"),
+            ("1st", "extension-1st"),
+            ("a.b", "a-b"),
+            ("alga-sdk", "extension-alga-sdk"),
+            ("serde-json", "extension-serde-json"),
+            ("fn", "extension-fn"),
+            ("test", "extension-test"),
+            ("std", "extension-std"),
+        ] {
+            assert_eq!(crate_name(word), expected, "{word}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
+use crate::assets::Assets;
 use crate::files::{BUNDLE, read, read_manifest, write};
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
+use alga_bundle::limits::Ceilings;
 use alga_bundle::{Bundle, EntryPath, Manifest};
 use alga_capabilities::{inert, known};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -25,13 +26,16 @@ pub(crate) struct Arguments {
     component: Option<PathBuf>,
 }
 
+/// Files by their paths in the bundle.
+type Files = BTreeMap<EntryPath, Vec<u8>>;
+
 /// What is packed when it is there, beside manifest and component.
 const ASSET_FOLDER: &str = "ui";
 const SBOM: &str = "sbom.spdx.json";
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let mut files = match &arguments.from {
-        Some(archive) => files_of(archive)?,
+    let (mut files, left_out) = match &arguments.from {
+        Some(archive) => (files_of(archive)?, Vec::new()),
         None => files_in(arguments)?,
     };
     without_files_and_sockets(&mut files, printer)?;
@@ -41,22 +45,46 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let bundle = Bundle::read(&packed, known()).user(&folder.display().to_string())?;
     if let Some(pattern) = bundle.manifest().everybody() {
         let failed = Failed::user(format!(
-            "$.egress: `{pattern}` is everybody: anyone can have a name under this suffix"
+            "$.egress: `{pattern}` is a wildcard over a public suffix; anyone can register a matching domain"
         ));
         return Err(failed.with_hint("name the hosts that are meant"));
     }
+    let checked = bundle.manifest().check_ceilings(&Ceilings::default());
+    checked.user(&folder.display().to_string())?;
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
     write(&out, &packed)?;
+    warn(&bundle, printer);
+    let taken: BTreeMap<String, usize> = bundle
+        .entries()
+        .map(|(path, bytes)| (path.to_string(), bytes))
+        .collect();
+    let facts = json!({
+        "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": taken, "leftOut": left_out,
+        "warnings": bundle.manifest().overlaps(),
+    });
+    printer.facts(&facts, || {
+        let mut text = format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest());
+        for (path, bytes) in &taken {
+            text.push_str(&format!("\n  {path} ({bytes} bytes)"));
+        }
+        for path in &left_out {
+            text.push_str(&format!("\n  left out: {path}"));
+        }
+        text
+    });
+    Ok(())
+}
+
+/// What an author should know and is no error.
+fn warn(bundle: &Bundle, printer: &Printer) {
     for name in &bundle.proof().unused {
         printer.note(&format!(
             "warning: \"{name}\" is declared in $.capabilities, but the component does not import it"
         ));
     }
-    let facts = json!({ "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": files.len() });
-    printer.facts(&facts, || {
-        format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest())
-    });
-    Ok(())
+    for overlap in bundle.manifest().overlaps() {
+        printer.note(&format!("warning: {overlap}"));
+    }
 }
 
 /// What a toolchain imports and no extension has is answered inside the component; without it, a registry would refuse the component.
@@ -86,7 +114,8 @@ fn files_of(archive: &Path) -> Outcome<BTreeMap<EntryPath, Vec<u8>>> {
     alga_bundle::unpack_foreign(&bytes).user(&place)
 }
 
-fn files_in(arguments: &Arguments) -> Outcome<BTreeMap<EntryPath, Vec<u8>>> {
+/// The files of an extension's directory, and the paths that were left out.
+fn files_in(arguments: &Arguments) -> Outcome<(Files, Vec<String>)> {
     let folder = &arguments.folder;
     let (manifest_bytes, manifest) = read_manifest(folder)?;
     let component = arguments
@@ -99,30 +128,13 @@ fn files_in(arguments: &Arguments) -> Outcome<BTreeMap<EntryPath, Vec<u8>>> {
     if folder.join(sbom).exists() {
         files.insert(entry(sbom)?, read(&folder.join(sbom), "")?);
     }
-    add_folder(&folder.join(ASSET_FOLDER), ASSET_FOLDER, &mut files)?;
-    Ok(files)
+    let assets = Assets::find(folder, ASSET_FOLDER, &manifest)?;
+    for path in &assets.taken {
+        files.insert(entry(path)?, read(&folder.join(path), "")?);
+    }
+    Ok((files, assets.left_out))
 }
 
 fn entry(path: &str) -> Outcome<EntryPath> {
     path.parse().user(path)
-}
-
-fn add_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<EntryPath, Vec<u8>>) -> Outcome {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for found in fs::read_dir(folder).user(&folder.display().to_string())? {
-        let found = found.user(&folder.display().to_string())?;
-        let path = format!("{prefix}/{}", found.file_name().to_string_lossy());
-        let kind = found.file_type().user(&path)?;
-        if kind.is_dir() {
-            add_folder(&found.path(), &path, files)?;
-        } else if kind.is_file() {
-            files.insert(entry(&path)?, read(&found.path(), "")?);
-        } else {
-            return Err(Failed::user(format!("`{path}` is neither a file nor a folder"))
-                .with_hint("a bundle has no links; copy the file"));
-        }
-    }
-    Ok(())
 }

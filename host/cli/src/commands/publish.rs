@@ -3,6 +3,7 @@ use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
 use clap::Args;
+use serde_json::Value;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -28,15 +29,21 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         ("bundle", &arguments.bundle, &bytes),
         ("signatures", &path, &signatures),
     ]);
-    let published = arguments
-        .operator
-        .send("POST", "/v1/registry/extensions", &content_type, body)?;
+    let published =
+        arguments
+            .operator
+            .send_compiling("POST", "/v1/registry/extensions", &content_type, body, printer)?;
+    for warning in published
+        .get("warnings")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        printer.note(&format!("warning: {}", warning.as_str().unwrap_or_default()));
+    }
     printer.facts(&published, || {
         let manifest = bundle.manifest();
-        let is_new = published
-            .get("created")
-            .and_then(serde_json::Value::as_bool)
-            .unwrap_or_default();
+        let is_new = published.get("created").and_then(Value::as_bool).unwrap_or_default();
         let what = if is_new {
             "published"
         } else {

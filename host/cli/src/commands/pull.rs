@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let source = reference(&arguments.reference)?;
-    let remote = Remote::new(&arguments.registry, source.clone())?;
+    let remote = Remote::new(&arguments.registry, source.clone(), printer)?;
     if source.digest().is_none() {
         let now = wait(remote.resolve())?;
         let failed = Failed::user(format!("`{source}` is a tag, and tags are moved"));

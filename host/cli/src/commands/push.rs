@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         signatures: read(&path, "sign the bundle with `alga sign`")?,
     };
     let target = reference(&arguments.reference)?;
-    let remote = Remote::new(&arguments.registry, target.clone())?;
+    let remote = Remote::new(&arguments.registry, target.clone(), printer)?;
     let digest = wait(remote.push(&artifact, bundle.manifest()))?;
     let pinned = format!("{}/{}@{digest}", target.registry(), target.repository());
     printer.facts(

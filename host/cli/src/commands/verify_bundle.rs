@@ -24,16 +24,21 @@ pub(crate) struct Arguments {
     /// Whose key must have signed (PEM), for bundles without a certificate
     #[arg(long, conflicts_with = "certificate_identity")]
     key: Option<PathBuf>,
-    /// The trusted root (`trusted_root.json`)
+    /// The trusted root (`trusted_root.json`) [default: the public-good sigstore's, as of this release of alga]
     #[arg(long)]
-    trusted_root: PathBuf,
+    trusted_root: Option<PathBuf>,
     /// The file that was signed, or its digest as sha256:<64 hexadecimal digits>
     file_or_digest: String,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let root = String::from_utf8_lossy(&read(&arguments.trusted_root, "")?).into_owned();
-    let root = KeylessRoot::from_json(&root).user(&arguments.trusted_root.display().to_string())?;
+    let root = match &arguments.trusted_root {
+        Some(path) => {
+            let json = String::from_utf8_lossy(&read(path, "")?).into_owned();
+            KeylessRoot::from_json(&json).user(&path.display().to_string())?
+        }
+        None => KeylessRoot::public_good().ours("the root of the public-good sigstore")?,
+    };
     let bundle = String::from_utf8_lossy(&read(&arguments.bundle, "")?).into_owned();
     let key = match &arguments.key {
         Some(path) => Some(String::from_utf8_lossy(&read(path, "")?).into_owned()),

@@ -4,7 +4,8 @@ use super::lifecycle::{find, installed_version};
 use super::{body_of, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{InstallId, Object, TenantId};
+use alga_bundle::{CapabilityName, InstallId, Object, SecretField, TenantId};
+use alga_capabilities::known;
 use alga_errors::{Code, Problem};
 use alga_secrets::{SealError, SecretBinding, SecretValue};
 use alga_store::VersionRow;
@@ -94,9 +95,25 @@ impl SecretOwner<'_> {
         Ok(sealed)
     }
 
+    /// Whether a secret can only ever be used in a header: it is bound to hosts, and the version cannot read it.
+    fn is_for_headers(&self, field: &SecretField) -> bool {
+        let reveals = |name: &CapabilityName| name.as_str() == "cap:secrets.reveal";
+        !field.hosts.is_empty() && !self.version.manifest.declared(known()).iter().any(reveals)
+    }
+
     async fn seal_one(&self, parts: &RegistryParts, name: &str, value: &str) -> Result<String, Failure> {
         let fields = &self.version.manifest.secrets;
-        if !fields.iter().any(|field| field.name == name) {
+        let field = fields.iter().find(|field| field.name == name);
+        if field.is_some_and(|field| self.is_for_headers(field)) && !is_field_value(value) {
+            let message =
+                format!("the secret `{name}` has a line end or another control character, which no header can carry");
+            return Err(Problem::new(Code::BadRequest, message)
+                .with_hint(
+                    "leave out the line end; `alga install` and `alga installs set-secret` leave out one at the end",
+                )
+                .into());
+        }
+        if field.is_none() {
             let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
             let message = format!("`{}` is not a secret of {}", name.escape_default(), self.version.name);
             let problem = Problem::new(Code::BadRequest, message);
@@ -112,6 +129,14 @@ impl SecretOwner<'_> {
         let sealed = parts.sealer.seal(&secret, &binding).await.map_err(seal_failed)?;
         Ok(sealed.to_json())
     }
+}
+
+/// What a header's value may be made of (RFC 9110, 5.5).
+fn is_field_value(value: &str) -> bool {
+    value
+        .bytes()
+        .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+        && value.trim_matches([' ', '\t']) == value
 }
 
 fn seal_failed(error: SealError) -> Failure {

@@ -44,7 +44,7 @@ impl EgressPattern {
         let same_name = match name.strip_prefix("*.") {
             Some(parent) => host
                 .split_once('.')
-                .is_some_and(|(first, rest)| !first.is_empty() && rest == parent),
+                .is_some_and(|(first, rest)| is_label(first) && rest == parent),
             None => host == name,
         };
         (scheme == "https") == is_tls && own_port == Some(port) && same_name
@@ -121,6 +121,14 @@ mod tests {
             ("*.example.com", true, ".example.com", 443),
             ("*.example.com", true, "a.b.example.com", 443),
             ("*.example.com", true, "evilexample.com", 443),
+            ("*.example.com", true, "$(x).example.com", 443),
+            ("*.example.com", true, "a'b.example.com", 443),
+            ("*.example.com", true, "a;b.example.com", 443),
+            ("*.example.com", true, "a).example.com", 443),
+            ("*.example.com", true, "a,b.example.com", 443),
+            ("*.example.com", true, "*.example.com", 443),
+            ("*.example.com", true, "a_b.example.com", 443),
+            ("*.example.com", true, "-a.example.com", 443),
         ] {
             assert!(!allows(pattern, is_tls, host, port), "{pattern} {host}:{port}");
         }

@@ -1,0 +1,154 @@
+//! Which files of an extension's user interface go into its bundle: a bundle is kept permanently, and read by every tenant that installs it.
+
+use crate::outcome::{Failed, Outcome, Place};
+use alga_bundle::Manifest;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::fs;
+use std::path::Path;
+
+/// A file beside the manifest, in the form of `.gitignore`, with what is left out beside the rest.
+const IGNORE_FILE: &str = ".algaignore";
+/// What tools leave behind and no page needs.
+const NEVER: [&str; 4] = ["node_modules/", "Thumbs.db", "desktop.ini", "*~"];
+
+/// What was found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Assets {
+    /// Paths of files that go into the bundle.
+    pub(crate) taken: Vec<String>,
+    /// Paths that stay behind, each with the reason; directories end with `/`.
+    pub(crate) left_out: Vec<String>,
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    ignored: Gitignore,
+    patterns: Vec<glob::Pattern>,
+    entry: Option<&'a str>,
+    found: Assets,
+}
+
+impl Assets {
+    /// Walks the directory `below` of an extension. Hidden files, what `.algaignore` names and, where the manifest has `assets`, what none of its
+    /// patterns matches are left out.
+    pub(crate) fn find(root: &Path, below: &str, manifest: &Manifest) -> Outcome<Self> {
+        let mut walk = Walk {
+            root,
+            ignored: ignore_rules(root)?,
+            patterns: manifest
+                .assets
+                .iter()
+                .filter_map(|text| glob::Pattern::new(text).ok())
+                .collect(),
+            entry: manifest.ui.as_ref().map(|ui| ui.entry.as_str()),
+            found: Self::default(),
+        };
+        if root.join(below).is_dir() {
+            walk.directory(below)?;
+        }
+        walk.found.taken.sort();
+        walk.found.left_out.sort();
+        Ok(walk.found)
+    }
+}
+
+fn ignore_rules(root: &Path) -> Outcome<Gitignore> {
+    let mut rules = GitignoreBuilder::new(root);
+    for pattern in NEVER {
+        rules.add_line(None, pattern).user(IGNORE_FILE)?;
+    }
+    let file = root.join(IGNORE_FILE);
+    if let Some(error) = file.exists().then(|| rules.add(&file)).flatten() {
+        return Err(Failed::user(format!("`{IGNORE_FILE}`: {error}")));
+    }
+    rules.build().user(IGNORE_FILE)
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, path: &str) -> Outcome {
+        for found in fs::read_dir(self.root.join(path)).user(path)? {
+            let found = found.user(path)?;
+            let name = found.file_name().to_string_lossy().into_owned();
+            let path = format!("{path}/{name}");
+            let kind = found.file_type().user(&path)?;
+            if let Some(reason) = self.reason_against(&path, &name, kind.is_dir()) {
+                let slash = if kind.is_dir() { "/" } else { "" };
+                self.found.left_out.push(format!("{path}{slash} ({reason})"));
+            } else if kind.is_dir() {
+                self.directory(&path)?;
+            } else if kind.is_file() {
+                self.found.taken.push(path);
+            } else {
+                let failed = Failed::user(format!("`{path}` is neither a file nor a directory"));
+                return Err(failed.with_hint("a bundle has no links; copy the file, or name it in .algaignore"));
+            }
+        }
+        Ok(())
+    }
+
+    fn reason_against(&self, path: &str, name: &str, is_directory: bool) -> Option<&'static str> {
+        if name.starts_with('.') {
+            return Some("hidden");
+        }
+        if self.ignored.matched(self.root.join(path), is_directory).is_ignore() {
+            return Some("ignored");
+        }
+        let is_named = || self.entry == Some(path) || self.patterns.iter().any(|pattern| pattern.matches(path));
+        (!is_directory && !self.patterns.is_empty() && !is_named()).then_some("no pattern of `assets` matches it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(files: &[&str], ignore: &str, assets: &str) -> Assets {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        fs::write(folder.path().join(IGNORE_FILE), ignore).unwrap();
+        let json = format!(
+            r#"{{"name":"a.b","publisher":"a","version":"1.0.0","ui":{{"type":"iframe","entry":"ui/index.html"}},"assets":{assets}}}"#
+        );
+        let manifest = Manifest::parse(json.as_bytes(), &[]).unwrap();
+        Assets::find(folder.path(), "ui", &manifest).unwrap()
+    }
+
+    #[test]
+    fn hidden_and_ignored_files_are_left_out_and_named() {
+        let files = [
+            "ui/index.html",
+            "ui/app.js",
+            "ui/app.test.js",
+            "ui/.env",
+            "ui/.git/config",
+            "ui/.DS_Store",
+            "ui/node_modules/.cache/x",
+            "ui/a/b~",
+            "src/lib.rs",
+        ];
+        let found = find(&files, "# tests\n*.test.js\n", "[]");
+        assert_eq!(found.taken, ["ui/app.js", "ui/index.html"]);
+        assert_eq!(
+            found.left_out,
+            [
+                "ui/.DS_Store (hidden)",
+                "ui/.env (hidden)",
+                "ui/.git/ (hidden)",
+                "ui/a/b~ (ignored)",
+                "ui/app.test.js (ignored)",
+                "ui/node_modules/ (ignored)",
+            ]
+        );
+    }
+
+    #[test]
+    fn where_the_manifest_has_patterns_they_decide() {
+        let found = find(&["ui/index.html", "ui/a/b.js", "ui/notes.txt"], "", r#"["ui/a/**"]"#);
+        assert_eq!(found.taken, ["ui/a/b.js", "ui/index.html"]);
+        assert_eq!(found.left_out, ["ui/notes.txt (no pattern of `assets` matches it)"]);
+    }
+}

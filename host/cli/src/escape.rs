@@ -1,0 +1,105 @@
+//! Text of third parties on a terminal: nothing in it may move the cursor, hide, or turn the direction of writing.
+
+use std::borrow::Cow;
+
+/// Whether a terminal shows a character as something else than it is: control characters, what is invisible, and what
+/// changes the direction or the shape of the text around it (Unicode, 23.2, 23.3 and 23.8).
+fn deceives(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text of several lines: line ends and tabs stay, everything else that deceives is shown as an escape.
+pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |character| {
+        deceives(character) && !matches!(character, '\n' | '\t')
+    })
+}
+
+/// Text that must not begin a line of its own.
+pub(crate) fn escape_line(text: &str) -> Cow<'_, str> {
+    escape(text, deceives)
+}
+
+fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_escaped(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// JSON with the same characters as JSON's own escapes: a program reads the same, a terminal is not deceived.
+pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
+    let is_escaped = |character: char| deceives(character) && character != '\n';
+    if !json.contains(is_escaped) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_escaped(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_deceives_a_reader_is_shown_as_what_it_is() {
+        assert_eq!(
+            escape_lines("a\u{1b}[31mb\r\u{202e}c\n\td"),
+            "a\\u{1b}[31mb\\r\\u{202e}c\n\td"
+        );
+        assert_eq!(escape_line("a\nb"), "a\\nb");
+        for hidden in [
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{61c}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{2060}',
+            '\u{feff}',
+            '\u{202e}',
+            '\u{e0041}',
+            '\u{ad}',
+            '\u{3164}',
+            '\u{9b}',
+        ] {
+            let text = format!("a{hidden}b");
+            assert_eq!(
+                escape_lines(&text),
+                format!("a{}b", hidden.escape_default()),
+                "{hidden:?}"
+            );
+        }
+        assert_eq!(escape_lines("Größe 北京 🙂"), "Größe 北京 🙂");
+    }
+
+    #[test]
+    fn json_stays_the_same_json() {
+        let json = "{\n  \"a\": \"b\u{202e}\u{e0041}c\"\n}";
+        let escaped = escape_json(json);
+        assert!(escaped.is_ascii(), "{escaped}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&escaped), read(json));
+    }
+}
