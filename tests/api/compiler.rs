@@ -83,6 +83,99 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
     assert!(matches!(ended, Err(CompileError::Pipe(_))));
 }
 
+/// The wall clock is the host's, the processor's time the publisher's, and each text says which limit and how much was used.
+#[tokio::test]
+async fn a_host_without_time_is_told_apart_from_a_component_that_takes_too_much() {
+    let large = component("javascript");
+    let publish = async |setting: (&str, &str)| {
+        let world = World::with_settings(&[setting]).await;
+        let manifest = Release::manifest("com.example.large", "1.0.0", &["cap:http.fetch"]);
+        let composed = alga_capabilities::inert(&large).unwrap().unwrap();
+        let release = Release::new(world.key(), &manifest, &composed);
+        world.publish_bytes(&release.bundle, Some(&release.signatures)).await
+    };
+    let busy = publish(("compiler_wall_seconds", "1")).await;
+    assert_eq!(
+        (busy.status.as_u16(), busy.code().as_str()),
+        (503, "compiler_busy"),
+        "{}",
+        busy.text()
+    );
+    assert_eq!(busy.headers["retry-after"], "60");
+    for part in [
+        "1 s on the wall clock",
+        "of its 120 s of processor time",
+        "need not change",
+    ] {
+        assert!(busy.text().contains(part), "{part}: {}", busy.text());
+    }
+    let costly = publish(("compiler_seconds", "1")).await;
+    assert_eq!(
+        (costly.status.as_u16(), costly.code().as_str()),
+        (422, "component_invalid"),
+        "{}",
+        costly.text()
+    );
+    assert!(
+        costly.text().contains("1 s of processor time (ALGA_COMPILER_SECONDS)"),
+        "{}",
+        costly.text()
+    );
+}
+
+/// wasmtime has more on by default than extensions may use. What reads bundles and what compiles them decide alike.
+#[tokio::test]
+async fn the_compiler_and_the_reader_of_bundles_take_the_same_proposals() {
+    let compiler = Compiler::new(&program("alga-compiler"), CompilerLimits::default());
+    for (proposal, module, is_taken) in [
+        ("the core", "(func (result i32) (i32.const 0))", true),
+        ("SIMD", "(func (result v128) (v128.const i64x2 0 0))", true),
+        (
+            "bulk memory",
+            "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))",
+            true,
+        ),
+        ("reference types", "(table 1 externref)", true),
+        ("tail calls", "(func $f (return_call $f))", true),
+        (
+            "extended constants",
+            "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
+            true,
+        ),
+        (
+            "function references",
+            "(type $t (func)) (func (param (ref null $t)) (call_ref $t (local.get 0)))",
+            false,
+        ),
+        ("garbage collection", "(type (struct (field i32)))", false),
+        ("exceptions", "(tag)", false),
+        ("threads", "(memory 1 1 shared)", false),
+        ("64-bit memory", "(memory i64 1)", false),
+        (
+            "relaxed SIMD",
+            "(func (param v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
+            false,
+        ),
+        ("custom page sizes", "(memory 1 (pagesize 1))", false),
+        (
+            "wide arithmetic",
+            "(func (param i64) (result i64 i64) (i64.mul_wide_u (local.get 0) (local.get 0)))",
+            false,
+        ),
+        ("stack switching", "(type $f (func)) (type $c (cont $f))", false),
+    ] {
+        let component = component_of(module);
+        let is_read = alga_bundle::ComponentFacts::read(&component).is_ok();
+        let compiled = compiler.compile(&component).await;
+        assert_eq!(
+            (is_read, compiled.is_ok()),
+            (is_taken, is_taken),
+            "{proposal}: {:?}",
+            compiled.err()
+        );
+    }
+}
+
 /// Each is refused or compiles within the limits; in any case the registry lives on and takes the next release.
 #[tokio::test]
 async fn bombs_for_the_compiler_end_within_its_limits() {

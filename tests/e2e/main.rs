@@ -1,11 +1,14 @@
 //! Journeys over real sockets, with the programs that people use.
 
 mod canary;
+mod clock;
 mod crash;
 mod crash_points;
 mod crash_postgres;
 mod crash_start;
+mod edge;
 mod keyless;
+mod large_components;
 mod logs;
 mod memory;
 mod oci;

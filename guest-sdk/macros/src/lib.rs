@@ -1,8 +1,10 @@
 //! The `#[alga::handler]` attribute.
+//!
+//! Written on the compiler's own token type: a parser would take longer to compile than the rest of an extension.
 
-use proc_macro::TokenStream;
-use quote::quote;
-use syn::{Error, ItemFn, parse_macro_input};
+use proc_macro::{Delimiter, TokenStream, TokenTree};
+
+const USAGE: &str = "write `#[alga::handler] fn handle(request: alga::Request) -> alga::Result<alga::Response>`";
 
 /// Makes a function the extension's answer to every request.
 ///
@@ -10,26 +12,75 @@ use syn::{Error, ItemFn, parse_macro_input};
 /// then exports `wasi:http/incoming-handler`.
 #[proc_macro_attribute]
 pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let function = parse_macro_input!(item as ItemFn);
-    if !arguments.is_empty() || function.sig.inputs.len() != 1 || function.sig.asyncness.is_some() {
-        let message = "write `#[alga::handler] fn handle(request: alga::Request) -> alga::Result<alga::Response>`";
-        return Error::new_spanned(&function.sig, message).to_compile_error().into();
-    }
-    let name = &function.sig.ident;
-    quote! {
-        #function
+    let name = arguments.is_empty().then(|| handler_name(item.clone())).flatten();
+    // Both texts are Rust; what cannot be parsed is an error of the compiler, at the function.
+    let mut expanded = item;
+    let added = match name {
+        Some(name) => export(&name),
+        None => format!("::core::compile_error!({USAGE:?});"),
+    };
+    expanded.extend(added.parse::<TokenStream>().unwrap_or_default());
+    expanded
+}
 
-        const _: () = {
+/// The name of a function that is not `async`, not generic, and has one parameter.
+fn handler_name(item: TokenStream) -> Option<String> {
+    let mut tokens = item
+        .into_iter()
+        .skip_while(|token| !is_word(token, "fn") && !is_word(token, "async"));
+    if !is_word(&tokens.next()?, "fn") {
+        return None;
+    }
+    let TokenTree::Ident(name) = tokens.next()? else {
+        return None;
+    };
+    match tokens.next()? {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
+            (parameters(group.stream()) == 1).then(|| name.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn is_word(token: &TokenTree, word: &str) -> bool {
+    matches!(token, TokenTree::Ident(ident) if ident.to_string() == word)
+}
+
+/// How many parameters a list has. Commas between `<` and `>` belong to a type.
+fn parameters(list: TokenStream) -> usize {
+    let (mut count, mut depth, mut is_begun) = (0, 0_i32, false);
+    for token in list {
+        let mark = match &token {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+        match mark {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            ',' if depth == 0 => {
+                is_begun = false;
+                continue;
+            }
+            _ => {}
+        }
+        count += usize::from(!is_begun);
+        is_begun = true;
+    }
+    count
+}
+
+fn export(name: &str) -> String {
+    format!(
+        "const _: () = {{
             struct Component;
 
-            impl ::alga::__private::Guest for Component {
-                fn handle(request: ::alga::__private::IncomingRequest, out: ::alga::__private::ResponseOutparam) {
-                    ::alga::__private::answer(#name, request, out);
-                }
-            }
+            impl ::alga::__private::Guest for Component {{
+                fn handle(request: ::alga::__private::IncomingRequest, out: ::alga::__private::ResponseOutparam) {{
+                    ::alga::__private::answer({name}, request, out);
+                }}
+            }}
 
             ::alga::__private::export!(Component with_types_in ::alga::__private::bindings);
-        };
-    }
-    .into()
+        }};"
+    )
 }

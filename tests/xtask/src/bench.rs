@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the one door to every measurement.
 
 use crate::guests;
+use crate::progress::execute_build;
 use crate::shell::{Outcome, cargo, execute, say, step, target};
 use alga_toolchain::Size;
 use std::process::Command;
@@ -12,51 +13,69 @@ pub(crate) struct Arguments {
     /// Print `{machine, commit, figures}`
     #[arg(long)]
     json: bool,
+    /// Build as what is shipped, with link-time optimisation: for figures that are published
+    #[arg(long)]
+    dist: bool,
     /// Seconds for each measurement
     #[arg(long, default_value_t = 3)]
     seconds: u64,
 }
 
-const BENCHES: [(&str, &str); 3] = [
-    (
-        "capabilities",
-        "what a grant, a host call, egress and storage cost, beside what they stand on",
-    ),
-    (
-        "execute",
-        "POST /v1/execute of a warm runner, beside a bare handler and beside the call alone",
-    ),
-    (
-        "registry",
-        "reading and verifying a bundle, publishing one, listing many",
-    ),
+struct Bench {
+    name: &'static str,
+    what: &'static str,
+    /// Packages of guests that it runs.
+    guests: &'static [&'static str],
+}
+
+const BENCHES: [Bench; 3] = [
+    Bench {
+        name: "capabilities",
+        what: "what a grant, a host call, egress and storage cost, beside what they stand on",
+        guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "execute",
+        what: "POST /v1/execute of a warm runner, beside a bare handler and beside the call alone",
+        guests: &["example-hello"],
+    },
+    Bench {
+        name: "registry",
+        what: "reading and verifying a bundle, publishing one, listing many",
+        guests: &["example-hello"],
+    },
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let Some(name) = &arguments.name else {
-        for (name, what) in BENCHES {
-            say(&format!("{name:<12} {what}"));
+        for bench in &BENCHES {
+            say(&format!("{:<12} {}", bench.name, bench.what));
         }
         return Ok(());
     };
-    step("building with optimisation (the first time this takes some minutes)");
-    execute(&mut cargo(&[
+    let bench = BENCHES.iter().find(|bench| bench.name == name);
+    let bench = bench.ok_or_else(|| format!("there is no benchmark `{name}`; without a name, they are listed"))?;
+    let profile = if arguments.dist { "dist" } else { "release" };
+    step(&format!(
+        "building with profile `{profile}` (the first time this takes some minutes)"
+    ));
+    execute_build(&mut cargo(&[
         "build",
-        "--release",
+        "--profile",
+        profile,
         "--package",
         "alga-bench",
         "--package",
-        "alga",
-        "--package",
         "alga-compiler",
     ]))?;
-    guests::build(&["example-hello"], Size::Smallest)?;
-    guests::build(&["alga-test-guests"], Size::Smallest)?;
-    step("measuring");
-    let mut bench = Command::new(target().join("release/alga-bench"));
-    bench.arg(name).args(["--seconds", &arguments.seconds.to_string()]);
-    if arguments.json {
-        bench.arg("--json");
+    for guests in bench.guests {
+        guests::build(&[guests], Size::Smallest)?;
     }
-    execute(&mut bench)
+    step("measuring");
+    let mut command = Command::new(target().join(profile).join("alga-bench"));
+    command.arg(name).args(["--seconds", &arguments.seconds.to_string()]);
+    if arguments.json {
+        command.arg("--json");
+    }
+    execute(&mut command)
 }

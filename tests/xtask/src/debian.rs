@@ -1,6 +1,7 @@
 //! Programs that tests start, from Debian's packages.
 
 use crate::shell::{Outcome, execute, step};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Installs a program's package where the program is missing.
@@ -11,6 +12,16 @@ pub(crate) fn ensure(program: &str, package: &str) -> Outcome {
         .stderr(Stdio::null())
         .status();
     if found.is_ok() { Ok(()) } else { install(&[package]) }
+}
+
+/// Installs a library's package where the library is missing in the folders of this machine's libraries.
+pub(crate) fn ensure_file(library: &str, package: &str) -> Outcome {
+    let folder = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    if Path::new(&folder).join(library).exists() {
+        Ok(())
+    } else {
+        install(&[package])
+    }
 }
 
 /// Installs packages with apt-get, as root.

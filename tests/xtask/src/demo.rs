@@ -1,6 +1,7 @@
 //! The whole way of an extension, from source to an answer, with the programs that people use.
 
 use crate::guests;
+use crate::progress::execute_build;
 use crate::shell::{Outcome, cargo, execute, output, root, say, step, target};
 use alga_toolchain::Size;
 use std::fs;
@@ -23,13 +24,14 @@ const EXPECTED: &str = r#"{"message":"Hello, you!"}"#;
 const TENANT: &str = "demo";
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    step("building alga and its compiler (the first time this takes some minutes)");
+    step("1 of 5: building alga and its compiler (the first time this takes some minutes)");
     run_cargo_build()?;
+    step("2 of 5: building the extensions");
     guests::build(&["example-hello", "example-agreements"], Size::Smallest)?;
     let folder = target().join("demo");
     let alga = target().join("debug/alga");
     ensure_key(&alga, &folder)?;
-    step("starting the platform: SQLite, local folder, loopback");
+    step("3 of 5: starting the platform: SQLite, local folder, loopback");
     let mut server = Server::start(&alga, &folder, arguments)?;
     for example in ["hello", "agreements"] {
         release(&alga, &folder, example, &server.address)?;
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn run_cargo_build() -> Outcome {
-    execute(&mut cargo(&[
+    execute_build(&mut cargo(&[
         "build",
         "--package",
         "alga",
@@ -70,7 +72,9 @@ fn ensure_key(alga: &Path, folder: &Path) -> Outcome {
 
 /// Pack, sign, publish, install.
 fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome {
-    step(&format!("packing, signing, publishing and installing {example}"));
+    step(&format!(
+        "4 of 5: packing, signing, publishing and installing {example}"
+    ));
     let bundle = folder.join(format!("{example}.tar.zst"));
     let component = guests::folder().join(format!("{example}.wasm"));
     let source = root().join("examples").join(example);
@@ -145,7 +149,7 @@ fn project_with_version(source: &Path, folder: &Path, example: &str, version: &s
 }
 
 fn ask(alga: &Path, address: &str) -> Outcome {
-    step("asking: GET /api/ext/com.example.hello/hello/you");
+    step("5 of 5: request: GET /api/ext/com.example.hello/hello/you");
     let mut call = Command::new(alga);
     call.args(["call", "com.example.hello/hello/you", "--server", address])
         .stderr(Stdio::inherit());

@@ -3,8 +3,12 @@
 mod bench;
 mod debian;
 mod demo;
+mod dist;
+mod foreign_guests;
 mod guests;
+mod limits;
 mod postgres;
+mod progress;
 mod python;
 mod shell;
 mod soak;
@@ -39,6 +43,10 @@ enum Task {
     Soak(soak::Arguments),
     /// Generate the Rust SDK's bindings from wit/
     Bindings,
+    /// Build the programs as they are shipped, with their debug information in files of its own
+    Dist,
+    /// Write guest-sdk/LIMITS.md from the one table of limits, or check that it is the same
+    Limits(limits::Arguments),
     /// Copy the WASI packages from the pinned wasmtime into wit/deps, or check that they are the same
     VendorWit(vendor_wit::Arguments),
 }
@@ -48,10 +56,12 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => suite::run(),
         Task::Tidy => tidy::run(),
-        Task::Guests => guests::build_all(),
+        Task::Guests => guests::build_all().and_then(|()| foreign_guests::build_all()),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Bindings => shell::execute(&mut shell::cargo(&["run", "--quiet", "--package", "alga-bindings"])),
+        Task::Dist => dist::run(),
+        Task::Limits(arguments) => limits::run(&arguments),
         Task::VendorWit(arguments) => vendor_wit::run(&arguments),
     };
     match outcome {

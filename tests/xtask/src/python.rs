@@ -2,24 +2,29 @@
 
 use crate::debian;
 use crate::shell::{Outcome, execute, step, target};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The version is fixed: what it finds depends on it.
-const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+pub(crate) const SCHEMATHESIS: (&str, &str) = ("schemathesis", "schemathesis==4.32.5");
 
-/// Installs what is not there. Everything lands in `target/python`.
-pub(crate) fn ensure() -> Outcome {
+/// The path of a program, installed with its package where it is missing. Everything lands in `target/python`.
+pub(crate) fn ensure(program: &str, package: &str) -> Outcome<PathBuf> {
     let folder = target().join("python");
-    if folder.join("bin/schemathesis").exists() {
-        return Ok(());
+    let path = folder.join("bin").join(program);
+    if path.exists() {
+        return Ok(path);
     }
-    step("installing schemathesis with pip (once)");
-    let venv = || execute(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-    if venv().is_err() {
-        // Debian has the module in a package of its own.
-        debian::install(&["python3", "python3-venv"])?;
-        venv()?;
+    step(&format!("installing {program} with pip (once)"));
+    if !folder.join("bin/pip").exists() {
+        let venv = || execute(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        if venv().is_err() {
+            // Debian has the module in a package of its own.
+            debian::install(&["python3", "python3-venv"])?;
+            venv()?;
+        }
     }
     let pip = folder.join("bin/pip");
-    execute(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", SCHEMATHESIS]))
+    execute(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]))?;
+    Ok(path)
 }

@@ -131,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     ]))?;
     guests::build_all()?;
     debian::ensure("strace", "strace")?;
-    python::ensure()?;
+    python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
     step(&format!("{}: {rounds} rounds", campaign.what));
     let mut test = cargo(&[
         "test",

@@ -2,10 +2,14 @@
 
 use crate::debian;
 use crate::postgres::Postgres;
+use crate::progress::execute_build;
 use crate::python;
 use crate::shell::{Outcome, cargo, execute, step};
 use crate::vendor_wit;
-use crate::{guests, tidy};
+use crate::{foreign_guests, guests, limits, tidy};
+
+/// Moves the clock of a server under test (tests/e2e/clock.rs).
+const CLOCK: &str = "faketime/libfaketime.so.1";
 
 /// Guests are built for another target, by another compiler; natively they are only checked.
 const NATIVE: [&str; 7] = [
@@ -23,9 +27,11 @@ pub(crate) fn run() -> Outcome {
     execute(&mut cargo(&["fmt", "--all", "--check"]))?;
     tidy::run()?;
     vendor_wit::run(&vendor_wit::Arguments { check: true })?;
+    limits::run(&limits::Arguments { check: true })?;
     step("building (cold: some minutes)");
-    execute(cargo(&["build"]).args(NATIVE))?;
+    execute_build(cargo(&["build"]).args(NATIVE))?;
     guests::build_all()?;
+    foreign_guests::build_all()?;
     step("lints");
     execute(&mut cargo(&[
         "clippy",
@@ -37,7 +43,9 @@ pub(crate) fn run() -> Outcome {
     ]))?;
     debian::ensure("strace", "strace")?;
     debian::ensure("docker-registry", "docker-registry")?;
-    python::ensure()?;
+    debian::ensure("openssl", "openssl")?;
+    debian::ensure_file(CLOCK, "libfaketime")?;
+    python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
     step("tests, on SQLite");
     execute(cargo(&["test"]).args(NATIVE))?;
     step("the same journeys on Postgres");

@@ -1,0 +1,47 @@
+//! Steps of the wall clock: a machine that slept, an operator who sets the time.
+
+use crate::{done, hello_in};
+use alga_harness::{Server, ServerOptions};
+use std::fs;
+use tempfile::TempDir;
+
+#[test]
+fn a_step_of_the_clock_in_either_direction_costs_no_request() {
+    let library = format!(
+        "/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1",
+        std::env::consts::ARCH
+    );
+    let home = TempDir::new().unwrap();
+    let folder = hello_in(home.path());
+    let offset = folder.join("offset");
+    fs::write(&offset, "+0").unwrap();
+    let variables = [
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let server = Server::start_with(
+        &folder,
+        &ServerOptions {
+            variables: &variables,
+            ..ServerOptions::default()
+        },
+    );
+    let at = ["--server", server.address()];
+    done(&folder, &[&["publish"][..], &at].concat());
+    done(&folder, &[&["install", "--tenant", "demo"][..], &at].concat());
+    let ask = || {
+        done(
+            &folder,
+            &["call", "com.example.hello/hello/you", "--server", server.address()],
+        )
+    };
+    // Forward by two minutes, by a day, then back beyond the start.
+    for step in ["+0", "+120", "+86400", "-120", "-86400", "+0"] {
+        fs::write(&offset, step).unwrap();
+        for _ in 0..3 {
+            assert_eq!(ask().trim(), r#"{"message":"Hello, you!"}"#, "{step}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Components with a whole engine in them, published beside a machine that is busy with other things: the publisher is not to blame for that.
+
+use crate::{alga, done};
+use alga_harness::{Server, target};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// Programs that want a processor, until they are dropped.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn machine() -> Self {
+        // Four for each processor: a compiler gets a fifth of one.
+        let count = 4 * std::thread::available_parallelism().unwrap().get();
+        let spin = || {
+            Command::new("sh")
+                .args(["-c", "while :; do :; done"])
+                .stdin(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        Self((0..count).map(|_| spin()).collect())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+fn project(home: &TempDir, language: &str) -> PathBuf {
+    let folder = home.path().join(language);
+    std::fs::create_dir_all(folder.join("dist")).unwrap();
+    std::fs::copy(
+        target().join(format!("components/{language}.wasm")),
+        folder.join("dist/main.wasm"),
+    )
+    .unwrap();
+    let manifest = json!({
+        "name": format!("com.example.{language}"), "publisher": "example", "version": "1.0.0",
+        "capabilities": if language == "javascript" { json!(["cap:http.fetch"]) } else { json!([]) },
+        "limits": { "memoryMb": 128 },
+        "api": { "endpoints": [{ "method": "GET", "path": "/:page" }] },
+    });
+    std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn javascript_and_python_components_are_published_beside_a_busy_machine_and_answer() {
+    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
+        return; // Compiling knows no database.
+    }
+    let home = TempDir::new().unwrap();
+    let folder = home.path();
+    done(folder, &["keygen", "--publisher", "example"]);
+    let server = Server::start(folder);
+    let at = ["--server", server.address(), "--token-file", "../alga-data/admin.token"];
+    let published = {
+        let _busy = Busy::machine();
+        std::thread::scope(|scope| {
+            let publish = |language: &'static str| {
+                let project = project(&home, language);
+                done(&project, &["pack"]);
+                done(&project, &["sign", "--key", "../signing.key"]);
+                alga(&project, &[&["publish"][..], &at].concat())
+            };
+            let both = ["javascript", "python"].map(|language| scope.spawn(move || publish(language)));
+            both.map(|publishing| publishing.join().unwrap())
+        })
+    };
+    for output in published {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        assert!(
+            stderr.contains("s: the server verifies and compiles"),
+            "progress is shown: {stderr}"
+        );
+    }
+    for language in ["javascript", "python"] {
+        let project = home.path().join(language);
+        done(
+            &project,
+            &[&["install", "--tenant", "demo", "--grant-declared"][..], &at].concat(),
+        );
+        let answer = done(
+            &project,
+            &[
+                "call",
+                &format!("com.example.{language}/page"),
+                "--server",
+                server.address(),
+            ],
+        );
+        let answer: serde_json::Value = serde_json::from_str(answer.trim()).unwrap();
+        assert_eq!(answer["language"], language);
+    }
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask dist`: the programs as they are shipped, and their debug information beside them.
+
+use crate::progress::execute_build;
+use crate::shell::{Outcome, cargo, execute, say, step, target};
+use std::fs;
+use std::process::Command;
+
+const PROGRAMS: [&str; 2] = ["alga", "alga-compiler"];
+/// Bytes of the largest program that is shipped.
+const PROGRAM_BYTES: u64 = 45 * 1024 * 1024;
+
+/// Builds with profile `dist`, then splits each program: `alga`, and `alga.debug` with its line tables. A program that finds the
+/// file beside it, by the name and checksum in its `.gnu_debuglink`, names file and line in a backtrace.
+pub(crate) fn run() -> Outcome {
+    step("building with profile `dist` (the first time this takes many minutes)");
+    execute_build(&mut cargo(&[
+        "build",
+        "--profile",
+        "dist",
+        "--package",
+        "alga",
+        "--package",
+        "alga-compiler",
+    ]))?;
+    let (built, out) = (target().join("dist"), target().join("shipped"));
+    fs::create_dir_all(&out)?;
+    for name in PROGRAMS {
+        let (whole, program, debug) = (built.join(name), out.join(name), out.join(format!("{name}.debug")));
+        let objcopy = || Command::new("objcopy");
+        execute(objcopy().arg("--only-keep-debug").arg(&whole).arg(&debug))?;
+        // Run there: the link holds the name alone.
+        let link = format!("--add-gnu-debuglink={}", debug.display());
+        execute(objcopy().args(["--strip-all", &link]).arg(&whole).arg(&program))?;
+        let bytes = fs::metadata(&program)?.len();
+        say(&format!(
+            "    {} ({bytes} bytes), {} ({} bytes)",
+            program.display(),
+            debug.display(),
+            fs::metadata(&debug)?.len()
+        ));
+        if bytes > PROGRAM_BYTES {
+            return Err(format!("{name} has {bytes} bytes, more than the {PROGRAM_BYTES} that are shipped").into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Components of other languages, built once: a JavaScript engine of 13 MB and a Python interpreter of 18 MB. The server must take what
+//! their authors have.
+
+use crate::debian;
+use crate::guests::folder;
+use crate::python;
+use crate::shell::{Outcome, execute, root, say, step, target};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The versions are fixed: what they build depends on them.
+const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
+const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+/// What the JavaScript engine was built with, in place of the version of `wit/`.
+const ENGINE_WASI: &str = "0.2.10";
+const OUR_WASI: &str = "0.2.12";
+
+/// Builds what is not there, or is older than its source.
+pub(crate) fn build_all() -> Outcome {
+    once("javascript", &["handler.js", "world.wit", "build.mjs"], javascript)?;
+    once("python", &["app.py", "world.wit"], python_component)
+}
+
+fn sources(language: &str) -> PathBuf {
+    root().join("tests/guests").join(language)
+}
+
+fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome {
+    let component = folder().join(format!("{language}.wasm"));
+    let built = fs::metadata(&component).and_then(|found| found.modified()).ok();
+    let mut changed = files
+        .iter()
+        .filter_map(|file| fs::metadata(sources(language).join(file)).ok()?.modified().ok());
+    if built.is_some_and(|built| changed.all(|changed| changed <= built)) {
+        return Ok(());
+    }
+    step(&format!("building a {language} component (once, about a minute)"));
+    fs::create_dir_all(folder())?;
+    // Written beside and renamed: a build that is interrupted leaves no half component.
+    let unfinished = component.with_extension("wasm.new");
+    build(&unfinished)?;
+    fs::rename(&unfinished, &component)?;
+    say(&format!(
+        "    {} bytes in {}",
+        fs::metadata(&component)?.len(),
+        component.display()
+    ));
+    Ok(())
+}
+
+/// A folder with the WASI packages in a version, and the guest's world.
+fn wit(language: &str, version: &str) -> Outcome<PathBuf> {
+    let out = target().join("guest-wit").join(language);
+    let deps = root().join("wit/deps");
+    fs::create_dir_all(&out)?;
+    fs::copy(sources(language).join("world.wit"), out.join("world.wit"))?;
+    for package in fs::read_dir(deps)?.flatten() {
+        let name = package.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("wasi-") {
+            continue;
+        }
+        fs::create_dir_all(out.join("deps").join(&name))?;
+        for file in fs::read_dir(package.path())?.flatten() {
+            let text = fs::read_to_string(file.path())?.replace(OUR_WASI, version);
+            fs::write(out.join("deps").join(&name).join(file.file_name()), text)?;
+        }
+    }
+    Ok(out)
+}
+
+fn javascript(out: &Path) -> Outcome {
+    let modules = target().join("javascript");
+    if !modules.join("node_modules/@bytecodealliance/componentize-js").exists() {
+        debian::ensure("node", "nodejs")?;
+        debian::ensure("npm", "npm")?;
+        step("installing componentize-js with npm (once)");
+        fs::create_dir_all(&modules)?;
+        let mut npm = Command::new("npm");
+        npm.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--silent",
+            "--prefix",
+        ])
+        .arg(&modules)
+        .arg(COMPONENTIZE_JS);
+        execute(&mut npm)?;
+    }
+    // Node looks for packages beside the script.
+    fs::copy(sources("javascript").join("build.mjs"), modules.join("build.mjs"))?;
+    let mut node = Command::new("node");
+    node.arg(modules.join("build.mjs"))
+        .arg(sources("javascript").join("handler.js"))
+        .arg(wit("javascript", ENGINE_WASI)?)
+        .arg(out);
+    execute(&mut node)
+}
+
+fn python_component(out: &Path) -> Outcome {
+    let tool = python::ensure("componentize-py", COMPONENTIZE_PY)?;
+    let mut componentize = Command::new(tool);
+    componentize
+        .arg("-d")
+        .arg(wit("python", OUR_WASI)?)
+        .args(["-w", "page", "componentize", "app", "-p"])
+        .arg(sources("python"))
+        .arg("-o")
+        .arg(out);
+    execute(&mut componentize)
+}
