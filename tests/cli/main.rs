@@ -2,6 +2,7 @@
 //!
 //! `INSTA_UPDATE=always cargo xtask test` writes them anew.
 
+mod messages;
 mod trust;
 
 use alga_harness::{program, root, target};

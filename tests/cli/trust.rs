@@ -384,3 +384,59 @@ fn broken_bundles_of_the_conformance_suite_are_refused() {
         assert!(!text.contains("identity mismatch"), "{}: {text}", bundle.display());
     }
 }
+
+/// What a careless reader would let pass: a root that comes with what it vouches for, and two values for one key.
+#[test]
+fn a_chain_with_its_root_and_a_repeated_key_are_refused() {
+    let data = dependency("sigstore-verify").join("test_data");
+    let root = dependency("sigstore-trust-root").join("src/trusted_root.json");
+    let root: Value = serde_json::from_slice(&fs::read(root).unwrap()).unwrap();
+    let authorities = root["certificateAuthorities"].as_array().unwrap();
+    let chain = authorities.last().unwrap()["certChain"]["certificates"]
+        .as_array()
+        .unwrap();
+    let root_certificate = chain.last().unwrap().clone();
+    let (path, arguments, _) = REAL.iter().find(|(_, _, expected)| expected.is_empty()).unwrap();
+    let text = fs::read_to_string(data.join(format!("{path}.sigstore.json"))).unwrap();
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let certificate = bundle["verificationMaterial"]["certificate"].clone();
+    let certificate = if certificate.is_null() {
+        bundle["verificationMaterial"]["x509CertificateChain"]["certificates"][0].clone()
+    } else {
+        certificate
+    };
+    let mut with_root = bundle.clone();
+    with_root["mediaType"] = Value::from("application/vnd.dev.sigstore.bundle+json;version=0.2");
+    let material = with_root["verificationMaterial"].as_object_mut().unwrap();
+    material.remove("certificate");
+    material.insert(
+        "x509CertificateChain".to_owned(),
+        serde_json::json!({ "certificates": [certificate, root_certificate] }),
+    );
+    let signature = bundle.get("messageSignature").unwrap().to_string();
+    let twice = text.trim_end().strip_suffix('}').unwrap().to_owned() + ",\"messageSignature\":" + &signature + "}";
+    let author = Author::new();
+    let verify = |json: &str| {
+        fs::write(author.path().join("bundle.json"), json).unwrap();
+        // Without --trusted-root: the public-good sigstore's is the default.
+        let output = Command::new(alga_harness::program("alga"))
+            .args(["verify-bundle", "--bundle"])
+            .arg(author.path().join("bundle.json"))
+            .args(*arguments)
+            .current_dir(&data)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    assert_eq!(verify(&text).0, Some(0), "{}", verify(&text).1);
+    let (code, told) = verify(&with_root.to_string());
+    assert!(
+        code == Some(1) && told.contains("has a root certificate in it"),
+        "{told}"
+    );
+    let (code, told) = verify(&twice);
+    assert!(code == Some(1) && told.contains("is there twice"), "{told}");
+}

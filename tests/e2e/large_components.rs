@@ -12,8 +12,8 @@ struct Busy(Vec<Child>);
 
 impl Busy {
     fn machine() -> Self {
-        // Four for each processor: a compiler gets a fifth of one.
-        let count = 4 * std::thread::available_parallelism().unwrap().get();
+        // Three for each processor: a compiler gets a quarter of one.
+        let count = 3 * std::thread::available_parallelism().unwrap().get();
         let spin = || {
             Command::new("sh")
                 .args(["-c", "while :; do :; done"])

@@ -113,6 +113,8 @@ fn features() -> WasmFeatures {
         .union(WasmFeatures::MULTI_MEMORY)
         .union(WasmFeatures::TAIL_CALL)
         .union(WasmFeatures::EXTENDED_CONST)
+        // References to values of the host need a garbage collector, which the engine does not have.
+        .difference(WasmFeatures::GC_TYPES)
 }
 
 /// The names at the top of the component, gathered while its bytes go by.

@@ -1,0 +1,389 @@
+//! What a person is told: faults with their cure, text of third parties, and what was left out.
+
+use crate::Author;
+use alga_harness::{program, root, target};
+use std::fs;
+use std::process::{Command, Stdio};
+
+fn manifest(author: &Author, change: impl Fn(&mut serde_json::Value)) {
+    let path = author.path().join("manifest.json");
+    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest);
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn an_archive_that_two_programs_unpack_differently_is_refused_with_the_reason() {
+    let author = Author::new();
+    let archive = {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder
+            .append_pax_extensions([
+                ("GNU.sparse.major", &b"1"[..]),
+                ("GNU.sparse.minor", b"0"),
+                ("GNU.sparse.name", b"dist/other.wasm"),
+            ])
+            .unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_size(4);
+        header.set_mode(0o600);
+        builder
+            .append_data(&mut header, "dist/main.wasm", &b"code"[..])
+            .unwrap();
+        builder.into_inner().unwrap()
+    };
+    fs::write(
+        author.path().join("a.tar.zst"),
+        zstd::encode_all(archive.as_slice(), 1).unwrap(),
+    )
+    .unwrap();
+    let told = author.run(&["pack", "--from", "a.tar.zst"]);
+    assert!(
+        told.starts_with("exit 1") && told.contains("GNU.sparse.") && told.contains("hint: unpack it"),
+        "{told}"
+    );
+}
+
+#[test]
+fn pack_lists_what_it_takes_and_names_what_it_leaves_out() {
+    let author = Author::with_hello();
+    for (path, text) in [
+        ("ui/index.html", "<p>hi"),
+        ("ui/.env", "API_KEY=hunter2"),
+        ("ui/.git/config", "[remote]"),
+        ("ui/node_modules/x.js", "x"),
+        ("ui/notes.txt", "x"),
+        (".algaignore", "notes.txt\n"),
+    ] {
+        let path = author.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let told = author.run(&["pack"]);
+    assert!(told.contains("\n  ui/index.html (5 bytes)\n"), "{told}");
+    for left in [
+        "ui/.env (hidden)",
+        "ui/.git/ (hidden)",
+        "ui/node_modules/ (ignored)",
+        "ui/notes.txt (ignored)",
+    ] {
+        assert!(told.contains(&format!("\n  left out: {left}\n")), "{left}: {told}");
+    }
+    let inspected = author.run(&["inspect", "dist/bundle.tar.zst"]);
+    assert!(
+        inspected.contains("ui/index.html") && !inspected.contains("hunter2") && !inspected.contains(".env"),
+        "{inspected}"
+    );
+}
+
+#[test]
+fn pack_says_where_it_looks_for_files_which_endpoints_overlap_and_which_limit_is_exceeded() {
+    let author = Author::with_hello();
+    manifest(&author, |manifest| {
+        manifest["api"]["endpoints"] = serde_json::json!([
+            { "method": "GET", "path": "/hello/:name" }, { "method": "GET", "path": "/hello/delete", "auth": "write" },
+        ]);
+    });
+    let told = author.run(&["pack"]);
+    assert!(
+        told.starts_with("exit 0")
+            && told.contains("warning: GET /hello/delete and GET /hello/:name match the same requests"),
+        "{told}"
+    );
+    manifest(&author, |manifest| {
+        manifest["ui"] = serde_json::json!({ "type": "iframe", "entry": "web/index.html" })
+    });
+    let told = author.run(&["pack"]);
+    assert!(
+        told.starts_with("exit 1") && told.contains("files below `ui/`"),
+        "{told}"
+    );
+    manifest(&author, |manifest| {
+        manifest.as_object_mut().unwrap().remove("ui");
+        manifest["limits"] = serde_json::json!({ "memoryMb": 257, "timeoutMs": 30_001 });
+    });
+    let told = author.run(&["pack"]);
+    assert!(
+        told.starts_with("exit 1")
+            && told.contains("257 MiB of memory for an execution; at most 256 (MEMORY_CEILING_MB)"),
+        "{told}"
+    );
+}
+
+#[test]
+fn manifests_in_the_encodings_of_windows_are_told_as_what_they_are() {
+    let author = Author::with_hello();
+    let path = author.path().join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("\u{feff}{text}")).unwrap();
+    let told = author.run(&["pack"]);
+    assert!(
+        told.starts_with("exit 1") && told.contains("begins with a byte order mark"),
+        "{told}"
+    );
+    let utf16: Vec<u8> = std::iter::once(0xfeff)
+        .chain(text.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    fs::write(&path, utf16).unwrap();
+    assert!(author.run(&["pack"]).contains("is UTF-16; save it as UTF-8"));
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_a_failure() {
+    for arguments in [&["config", "--dev"][..], &["--json", "config", "--dev"], &["--help"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(program("alga"))
+            .args(arguments)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+    let told = Command::new("sh")
+        .args(["-c", "\"$0\" config --dev > /dev/full"])
+        .arg(program("alga"))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&told.stderr).contains("could not write to standard output: No space left"));
+}
+
+#[test]
+fn config_shows_every_setting_without_a_trust_bundle() {
+    let author = Author::new();
+    fs::write(
+        author.path().join("alga.toml"),
+        "pool = 7\negress_allowlist = \"a.example.com\"\n",
+    )
+    .unwrap();
+    let told = author.run(&["config", "--config", "alga.toml", "--port", "1"]);
+    assert!(
+        told.starts_with("exit 0") && told.contains("note: `alga serve` would not start with these: no trust bundle"),
+        "{told}"
+    );
+    for line in [
+        "port = 1  [flag]",
+        "pool = 7  [file]",
+        "egress_allowlist = a.example.com  [file]",
+        "gateway_requests_per_second = 500  [default]",
+        "compiler_wall_seconds = 600  [default]",
+        "trust_bundle = (not set)  [default]",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let json = author.run(&["--json", "config", "--dev"]);
+    assert!(json.contains("\"origin\": \"default\""), "{json}");
+}
+
+#[test]
+fn what_clap_quotes_and_names_of_files_do_not_deceive_a_terminal() {
+    let author = Author::new();
+    for argument in [
+        "\u{1b}[2J",
+        "a\u{202e}b",
+        "a\u{200b}b",
+        "a\u{2028}b",
+        "a\u{2060}b",
+        "a\u{feff}b",
+        "a\u{61c}b",
+        "a\u{e0041}b",
+    ] {
+        for arguments in [
+            &[argument][..],
+            &["inspect", argument],
+            &["install", argument, "--tenant", "demo"],
+            &["call", "x", "-H", argument],
+        ] {
+            let told = author.run(arguments);
+            let hidden = argument
+                .chars()
+                .find(|character| !character.is_ascii() || character.is_control())
+                .unwrap();
+            assert!(
+                told.starts_with("exit 1") && !told.contains(hidden),
+                "{arguments:?}: {}",
+                told.escape_debug()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_from_an_editor_of_windows_loses_one_line_end_and_its_owner_is_told() {
+    // Told before the server is asked: nothing listens on port 9.
+    let author = Author::new();
+    fs::write(author.path().join("admin.token"), "t").unwrap();
+    for (bytes, is_told) in [(&b"token\r\n"[..], true), (b"token\n", true), (b"token", false)] {
+        fs::write(author.path().join("secret"), bytes).unwrap();
+        let told = author.run(&[
+            "install",
+            "a.b@1.0.0",
+            "--tenant",
+            "demo",
+            "--secret",
+            "tok=@secret",
+            "--server",
+            "http://127.0.0.1:9",
+            "--token-file",
+            "admin.token",
+        ]);
+        assert_eq!(
+            told.contains("the line end at the end of `secret` is not a part of the secret"),
+            is_told,
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn names_that_cargo_does_not_take_become_names_that_it_takes() {
+    let author = Author::new();
+    for (name, crate_name) in [
+        ("34", "extension-34"),
+        ("1st", "extension-1st"),
+        ("alga-sdk", "extension-alga-sdk"),
+        ("fn", "extension-fn"),
+    ] {
+        let told = author.run(&["new", name]);
+        assert!(
+            told.starts_with("exit 0") && told.contains(&format!("the crate is named `{crate_name}`")),
+            "{told}"
+        );
+        let manifest = fs::read_to_string(author.path().join(name).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("name = \"{crate_name}\"")), "{manifest}");
+        let checked = Command::new("cargo")
+            .args(["metadata", "--offline", "--no-deps", "--format-version=1"])
+            .current_dir(author.path().join(name))
+            .output()
+            .unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    }
+}
+
+#[test]
+fn inspect_without_a_file_takes_the_component_as_its_neighbours_do() {
+    let author = Author::with_hello();
+    assert_eq!(author.run(&["inspect"]), author.run(&["inspect", "dist/main.wasm"]));
+    fs::remove_file(author.path().join("dist/main.wasm")).unwrap();
+    assert!(author.run(&["inspect"]).contains("hint: build it with `alga build`"));
+}
+
+#[test]
+fn openssl_reads_the_keys_that_keygen_writes_and_keys_of_openssl_sign() {
+    let author = Author::with_hello();
+    for algorithm in ["ed25519", "p256"] {
+        for file in ["signing.key", "trust.json"] {
+            fs::remove_file(author.path().join(file)).ok();
+        }
+        let told = author.run(&["keygen", "--publisher", "example", "--algorithm", algorithm]);
+        assert!(told.starts_with("exit 0"), "{told}");
+        let openssl = Command::new("openssl")
+            .args(["pkey", "-in", "signing.key", "-noout", "-check"])
+            .current_dir(author.path())
+            .output()
+            .unwrap();
+        assert!(
+            openssl.status.success(),
+            "{algorithm}: {}",
+            String::from_utf8_lossy(&openssl.stderr)
+        );
+    }
+    let made = Command::new("openssl")
+        .args(["genpkey", "-algorithm", "ed25519", "-out", "theirs.key"])
+        .current_dir(author.path())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    author.run(&["pack"]);
+    let told = author.run(&["sign", "--key", "theirs.key"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+}
+
+/// Runs the command with a terminal as its standard output.
+fn on_a_terminal(author: &Author, command: &str) -> String {
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", command, "/dev/null"])
+        .current_dir(author.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_response_is_escaped_for_a_terminal_and_raw_where_that_is_asked_for() {
+    // A server that answers every request with text that would clear the screen.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream
+                .write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\na\x1b[2Jb\xe2\x80\xaec\n",
+                )
+                .unwrap();
+        }
+    });
+    let author = Author::new();
+    let alga = program("alga");
+    let call = format!("{} call x/y --server http://{address}", alga.display());
+    let shown = on_a_terminal(&author, &call);
+    assert!(
+        shown.contains("a\\u{1b}[2Jb\\u{202e}c") && !shown.contains("\u{1b}[2J"),
+        "{}",
+        shown.escape_debug()
+    );
+    let raw = on_a_terminal(&author, &format!("{call} --raw"));
+    assert!(raw.contains("a\u{1b}[2Jb\u{202e}c"), "{}", raw.escape_debug());
+    let piped = Command::new(&alga)
+        .args(["call", "x/y", "--server", &format!("http://{address}")])
+        .output()
+        .unwrap();
+    assert_eq!(piped.stdout, "a\u{1b}[2Jb\u{202e}c\n".as_bytes());
+}
+
+#[test]
+fn a_build_for_browsers_is_told_which_import_and_which_feature() {
+    // The same machinery as `alga build`, on a module that a crate for browsers would make.
+    let module =
+        wat::parse_str(r#"(module (import "__wbindgen_placeholder__" "__wbindgen_describe" (func (param i32))))"#)
+            .unwrap();
+    let error = alga_toolchain::encode_component(&module).unwrap_err().to_string();
+    for part in ["__wbindgen_describe", "cargo tree --invert wasm-bindgen", "chrono"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn two_extensions_with_crates_of_one_name_share_what_they_depend_on_and_not_each_other() {
+    let author = Author::new();
+    for (folder, word) in [("one/same", "first"), ("two/same", "second")] {
+        fs::create_dir_all(author.path().join(folder).parent().unwrap()).unwrap();
+        author.run(&["new", folder]);
+        let source = author.path().join(folder).join("src/lib.rs");
+        let text = fs::read_to_string(&source)
+            .unwrap()
+            .replace("somebody was greeted", word);
+        fs::write(source, text).unwrap();
+    }
+    let build = |folder: &str| {
+        let output = Command::new(program("alga"))
+            .args(["build", folder])
+            .current_dir(author.path())
+            .env("ALGA_TOOLCHAIN_CACHE", target())
+            .env("ALGA_SDK", root().join("guest-sdk"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(author.path().join(folder).join("dist/main.wasm")).unwrap()
+    };
+    let holds = |component: &[u8], word: &str| component.windows(word.len()).any(|window| window == word.as_bytes());
+    let (first, second) = (build("one/same"), build("two/same"));
+    assert!(holds(&first, "first") && holds(&second, "second"));
+    // Nothing has changed; cargo would hand out the other's file.
+    assert!(build("one/same") == first && build("two/same") == second);
+}
