@@ -93,6 +93,14 @@ async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
         "{}",
         cold.text()
     );
+    // The client hears what the loader said, through the gateway as well.
+    assert_eq!(cold.headers["retry-after"], "5");
+    let through_the_gateway = world.call("acme", "GET", &format!("{}/", release.name), "").await;
+    assert_eq!(
+        (through_the_gateway.status.as_u16(), through_the_gateway.code().as_str()),
+        (503, "bundle_unavailable")
+    );
+    assert_eq!(through_the_gateway.headers["retry-after"], "5");
 }
 
 #[tokio::test]
