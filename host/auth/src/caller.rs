@@ -78,6 +78,9 @@ impl Caller {
     pub const AUDIENCE: &'static str = "alga-gateway";
     /// How long a token may be valid: a working day.
     pub const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
+    /// Bytes of such a token. What it says of its user is less than an execution takes of it (`USER_BYTES`), so that no token is accepted here and
+    /// refused there.
+    pub const BYTES: usize = 16 * 1024;
 
     /// The user that requests without a token are, where the operator has said so for development.
     #[must_use]

@@ -29,4 +29,6 @@ impl ServiceGrant {
     pub const AUDIENCE: &'static str = "alga-runner";
     /// How long a token may be valid: a stolen one is of little use, a reused one saves the price of a signature.
     pub const LONGEST: Duration = Duration::from_secs(60);
+    /// Bytes of such a token: it names up to 100 hosts of 261 characters, in base64.
+    pub const BYTES: usize = 64 * 1024;
 }

@@ -12,8 +12,6 @@ use std::time::Duration;
 const CLAIM: &str = "alga";
 /// How far the clocks of two processes may be apart.
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
-/// Bytes of a token that are looked at: a service token names up to 100 hosts of 253 characters, in base64.
-const TOKEN_BYTES: usize = 64 * 1024;
 
 /// Why a token is refused, or could not be made. Not for the client: it learns that it is not authenticated, and no more.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +20,7 @@ pub enum TokenError {
     #[error("not an Ed25519 key")]
     Key,
     /// Too large to be one of ours.
-    #[error("more than {TOKEN_BYTES} bytes")]
+    #[error("more bytes than a token of this audience has")]
     TooLarge,
     /// Form, signature, audience or time.
     #[error("the token does not hold: {0}")]
@@ -81,16 +79,27 @@ pub struct TokenVerifier {
     key: AsymmetricPublicKey<V4>,
     audience: &'static str,
     longest: Duration,
+    most_bytes: usize,
 }
 
 impl TokenVerifier {
-    /// `longest`: how long a token may be valid in all.
+    /// `longest`: how long a token may be valid in all; `most_bytes`: how large it may be.
     ///
     /// # Errors
     /// When `key` is not an Ed25519 public key.
-    pub fn new(key: &[u8; 32], audience: &'static str, longest: Duration) -> Result<Self, TokenError> {
+    pub fn new(
+        key: &[u8; 32],
+        audience: &'static str,
+        longest: Duration,
+        most_bytes: usize,
+    ) -> Result<Self, TokenError> {
         let key = AsymmetricPublicKey::from(key).map_err(|_| TokenError::Key)?;
-        Ok(Self { key, audience, longest })
+        Ok(Self {
+            key,
+            audience,
+            longest,
+            most_bytes,
+        })
     }
 
     /// The claims of a token and when it expires.
@@ -98,7 +107,7 @@ impl TokenVerifier {
     /// # Errors
     /// When anything about it does not hold.
     pub fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<(C, Timestamp), TokenError> {
-        if token.len() > TOKEN_BYTES {
+        if token.len() > self.most_bytes {
             return Err(TokenError::TooLarge);
         }
         let invalid = |error: pasetors::errors::Error| TokenError::Invalid(error.to_string());
@@ -155,7 +164,7 @@ mod tests {
         let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
         let token = issuer.issue(&"hello", MINUTE).unwrap();
         let verify = |key: &[u8; 32], audience| {
-            TokenVerifier::new(key, audience, MINUTE)
+            TokenVerifier::new(key, audience, MINUTE, 1 << 14)
                 .unwrap()
                 .verify::<String>(&token)
         };
@@ -168,7 +177,7 @@ mod tests {
     fn tokens_that_are_expired_too_long_or_changed_are_refused() {
         let (ours, public) = keys();
         let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
-        let verifier = TokenVerifier::new(&public, "runner", MINUTE).unwrap();
+        let verifier = TokenVerifier::new(&public, "runner", MINUTE, 1 << 14).unwrap();
         assert!(
             verifier
                 .verify::<String>(&issuer.issue(&"x", Duration::ZERO).unwrap())

@@ -197,27 +197,42 @@ async fn converse(mut child: Child, component: &[u8], limits: &CompilerLimits) -
         Some(0) if !code.is_empty() => Ok(MachineCode::from_trusted_source(code)),
         Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Refused(explanation)),
         Some(code) if code == i32::from(EXIT_BROKEN) => Err(CompileError::Pipe(io::Error::other(explanation))),
-        _ => Err(ended_early(status, limits)),
+        _ => Err(ended_early(status, &explanation, limits)),
     }
 }
 
-/// What it means that the child did not end by itself. Its limits on memory and time end it with signals of their own.
-fn ended_early(status: ExitStatus, limits: &CompilerLimits) -> CompileError {
+/// What it means that the child did not end as it should. Its limits on memory and time end it with signals of their own; only what nobody but
+/// the host sends is the host's.
+fn ended_early(status: ExitStatus, explanation: &str, limits: &CompilerLimits) -> CompileError {
+    const HANG_UP: i32 = 1;
+    const INTERRUPT: i32 = 2;
     const ABORT: i32 = 6;
     const KILL: i32 = 9;
     const SEGMENTATION_FAULT: i32 = 11;
+    const TERMINATE: i32 = 15;
     const PROCESSOR_TIME: i32 = 24;
     const FORBIDDEN_CALL: i32 = 31;
-    match status.signal() {
-        Some(PROCESSOR_TIME) => CompileError::TooCostly(format!(
+    /// What Rust ends with after a panic.
+    const PANICKED: i32 = 101;
+    match (status.signal(), status.code()) {
+        (Some(PROCESSOR_TIME), _) => CompileError::TooCostly(format!(
             "{} s of processor time (ALGA_COMPILER_SECONDS); all of it was used",
             limits.processor_seconds
         )),
-        Some(ABORT) => CompileError::TooCostly(format!("{} bytes of address space", limits.address_space_bytes)),
-        Some(SEGMENTATION_FAULT) => CompileError::TooCostly("the compiler's stack".to_owned()),
-        Some(FORBIDDEN_CALL) => CompileError::Refused("the compiler was stopped at a forbidden system call".to_owned()),
-        Some(KILL) => CompileError::Killed("SIGKILL".to_owned()),
-        _ => CompileError::Killed(status.to_string()),
+        (Some(SEGMENTATION_FAULT), _) => CompileError::TooCostly("the compiler's stack".to_owned()),
+        (Some(ABORT), _) if explanation.contains("stack overflow") => {
+            CompileError::TooCostly("the compiler's stack".to_owned())
+        }
+        (Some(ABORT), _) => CompileError::TooCostly(format!("{} bytes of address space", limits.address_space_bytes)),
+        (Some(FORBIDDEN_CALL), _) => {
+            CompileError::Refused("the compiler was stopped at a forbidden system call".to_owned())
+        }
+        (Some(signal @ (HANG_UP | INTERRUPT | KILL | TERMINATE)), _) => {
+            CompileError::Killed(format!("signal {signal}"))
+        }
+        (Some(signal), _) => CompileError::Refused(format!("the compiler crashed at it (signal {signal})")),
+        (None, Some(PANICKED)) => CompileError::Refused("the compiler panicked at it".to_owned()),
+        (None, _) => CompileError::Pipe(io::Error::other(format!("it ended with {status} and no machine code"))),
     }
 }
 
@@ -225,4 +240,28 @@ async fn read_at_most(pipe: impl AsyncRead + Unpin, bytes: u64) -> io::Result<Ve
     let mut read = Vec::new();
     pipe.take(bytes).read_to_end(&mut read).await?;
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_host_alone_sends_is_the_hosts_fault() {
+        let limits = CompilerLimits::default();
+        let ended = |raw: i32, explanation: &str| ended_early(ExitStatus::from_raw(raw), explanation, &limits);
+        for signal in [1, 2, 9, 15] {
+            assert!(ended(signal, "").is_temporary(), "signal {signal}");
+        }
+        for signal in [4, 6, 7, 8, 11, 24, 31] {
+            assert!(ended(signal, "").is_publishers(), "signal {signal}");
+        }
+        assert!(ended(101 << 8, "").is_publishers(), "a panic");
+        let overflow = ended(6, "fatal runtime error: stack overflow").to_string();
+        assert!(overflow.contains("stack"), "{overflow}");
+        for code in [0, 3, 127] {
+            let error = ended(code << 8, "");
+            assert!(!error.is_temporary() && !error.is_publishers(), "exit {code}: {error}");
+        }
+    }
 }

@@ -22,8 +22,8 @@ pub struct ExecutionLimits {
 pub enum Stop {
     /// Its time was over.
     Deadline,
-    /// It wanted more memory than it may have.
-    MemoryLimit,
+    /// It wanted more memory than it may have. The text is of the trap that it ended in, for the log of the extension.
+    MemoryLimit(String),
     /// Every place in the pool was taken.
     PoolExhausted,
     /// It trapped by itself. The text is for the log of the extension.
@@ -61,7 +61,7 @@ pub fn why_stopped(error: &Error, refused_memory: bool) -> Stop {
         return Stop::PoolExhausted;
     }
     if refused_memory {
-        return Stop::MemoryLimit;
+        return Stop::MemoryLimit(format!("{error:#}"));
     }
     Stop::Trap(format!("{error:#}"))
 }

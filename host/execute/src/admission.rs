@@ -94,20 +94,27 @@ impl Admission {
     }
 }
 
-impl Admitted {
-    /// Takes more places: a component with many memories or tables counts as several executions, everywhere.
-    pub(crate) fn widen(&mut self, places: u32) -> Result<(), Problem> {
-        let more = places.saturating_sub(1);
-        if more == 0 {
-            return Ok(());
-        }
-        for permit in [&mut self.install, &mut self.tenant, &mut self.process] {
-            let semaphore = Arc::clone(permit.semaphore());
-            let added = semaphore.try_acquire_many_owned(more);
+impl Admission {
+    /// Acquires more places. A component with many memories or tables counts as several executions everywhere, because the pool has no more of
+    /// them. One that may use much memory counts as several in the process, so that all together stay within its places; an install or a tenant
+    /// whose limit is lower than that is not kept from ever running it.
+    pub(crate) fn widen(&self, admitted: &mut Admitted, component: u32, memory: u32) -> Result<(), Problem> {
+        let capped = |limit: usize| component.max(memory.min(u32::try_from(limit).unwrap_or(u32::MAX)));
+        let wanted = [
+            (&mut admitted.install, capped(self.limits.install)),
+            (&mut admitted.tenant, capped(self.limits.tenant)),
+            (&mut admitted.process, capped(self.limits.process)),
+        ];
+        for (permit, places) in wanted {
+            let more = places.saturating_sub(1);
+            if more == 0 {
+                continue;
+            }
+            let added = Arc::clone(permit.semaphore()).try_acquire_many_owned(more);
             let full = |_| {
                 Problem::new(
                     Code::RateLimited,
-                    "the extension needs more places than are left for it",
+                    "the extension needs more capacity than is left for it",
                 )
                 .retry_after_seconds(1)
             };
@@ -157,10 +164,17 @@ mod tests {
         let counters = admission.counters(&"a".parse().unwrap(), &"a1".parse().unwrap());
         let admit = || admission.admit(&counters);
         let mut heavy = admit().unwrap();
-        heavy.widen(4).unwrap();
+        admission.widen(&mut heavy, 4, 1).unwrap();
         assert_eq!(admit().err().unwrap().code(), Code::RateLimited);
         drop(heavy);
-        assert_eq!(admit().unwrap().widen(5).err().unwrap().code(), Code::RateLimited);
-        assert!(admit().unwrap().widen(4).is_ok());
+        let widen = |component, memory| admission.widen(&mut admit().unwrap(), component, memory);
+        assert_eq!(widen(5, 1).err().unwrap().code(), Code::RateLimited);
+        assert!(widen(4, 1).is_ok());
+        // Memory counts in the process in full, and never keeps an install from running at all.
+        assert!(widen(1, 8).is_ok());
+        let mut large = admit().unwrap();
+        admission.widen(&mut large, 1, 8).unwrap();
+        let other = admission.counters(&"b".parse().unwrap(), &"b1".parse().unwrap());
+        assert_eq!(admission.admit(&other).err().unwrap().code(), Code::Overloaded);
     }
 }

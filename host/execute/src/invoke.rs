@@ -235,7 +235,9 @@ fn invalid(reason: &str) -> Problem {
 fn stopped(stop: Stop) -> Problem {
     match stop {
         Stop::Deadline => Problem::new(Code::DeadlineExceeded, "the extension exceeded its deadline"),
-        Stop::MemoryLimit => Problem::new(Code::MemoryLimit, "the extension wanted more memory than it may have"),
+        Stop::MemoryLimit(text) => {
+            Problem::new(Code::MemoryLimit, "the extension wanted more memory than it may have").caused_by(text)
+        }
         Stop::PoolExhausted => Problem::new(Code::Overloaded, "every place to execute is taken").retry_after_seconds(1),
         Stop::Trap(text) => {
             Problem::new(Code::GuestTrapped, "the extension trapped; its log says where").caused_by(text)

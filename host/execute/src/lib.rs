@@ -141,6 +141,9 @@ pub mod fuzzing {
     /// Reads a request as `POST /v1/execute` does.
     #[must_use]
     pub fn execute_request_is_read(bytes: &[u8]) -> bool {
+        if alga_bundle::check_json(bytes).is_err() {
+            return false;
+        }
         let Ok(Object(wire)) = serde_json::from_slice::<Object<crate::WireRequest<'_>>>(bytes) else {
             return false;
         };

@@ -40,7 +40,7 @@ pub(crate) struct Account {
     pub(crate) usage: Usage,
     log: Vec<LogRecord>,
     log_dropped: u64,
-    /// Whether there was capacity for it: what is refused before that leaves no record, so that nobody fills the log from outside.
+    /// Whether there was capacity for it: what is refused for want of it leaves no record, so that nobody fills the log from outside.
     pub(crate) is_admitted: bool,
 }
 
@@ -141,10 +141,16 @@ impl<'a> RunningExecution<'a> {
 
 impl Drop for RunningExecution<'_> {
     fn drop(&mut self) {
-        if !self.is_over {
-            let message = "the client closed its connection before the response was complete";
-            self.conclude(&Err(Problem::new(Code::ClientClosed, message)));
+        if self.is_over {
+            return;
         }
+        let problem = if std::thread::panicking() {
+            Problem::internal("a panic beside the execution")
+        } else {
+            let message = "the client closed its connection before the response was complete";
+            Problem::new(Code::ClientClosed, message)
+        };
+        self.conclude(&Err(problem));
     }
 }
 

@@ -263,12 +263,12 @@ impl ExecuteService {
             )
         };
         let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
-        let memory_places = permit
-            .memory_bytes
-            .div_ceil(PLACE_BYTES)
-            .min(self.parts.admission.install);
-        let memory_places = u32::try_from(memory_places).unwrap_or(u32::MAX);
-        admitted.widen(prepared.places.max(memory_places))?;
+        let memory_places = u32::try_from(permit.memory_bytes.div_ceil(PLACE_BYTES)).unwrap_or(u32::MAX);
+        if let Err(full) = self.admission.widen(&mut admitted, prepared.places, memory_places) {
+            // Refused for want of capacity, as before it was loaded: no record.
+            account.is_admitted = false;
+            return Err(full);
+        }
         account.usage.cold = cold;
         // 3.
         let invocation = Box::pin(invoke(

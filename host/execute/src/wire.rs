@@ -2,6 +2,7 @@
 
 use alga_bundle::{object, optional_object};
 use alga_errors::{Blame, Body};
+use alga_limits::HEADERS;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -225,7 +226,15 @@ fn one_or_many<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> OneOrMany<'a> 
 /// # Errors
 /// With the rule that a name or a value breaks.
 pub fn read_wire_headers(texts: &WireHeaders<'_>, encoded: &WireHeaders<'_>) -> Result<HeaderMap, &'static str> {
-    let mut headers = HeaderMap::with_capacity(texts.len() + encoded.len());
+    let count: usize = texts
+        .iter()
+        .chain(encoded)
+        .map(|(_, values)| values.iter().count())
+        .sum();
+    if count > HEADERS {
+        return Err("there are more than 100 headers");
+    }
+    let mut headers = HeaderMap::with_capacity(count);
     let name_of = |name: &str| HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name is not a token");
     let not_a_value = "a header's value has a control character";
     for (name, values) in texts {

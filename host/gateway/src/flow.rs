@@ -101,7 +101,15 @@ impl Gateway {
         if head.method == Method::OPTIONS {
             return Ok(options(&endpoints.methods(&path)));
         }
-        let endpoint = endpoints.find(&install.manifest, &head.method, &path)?;
+        let endpoint = match endpoints.find(&install.manifest, &head.method, &path) {
+            Ok(endpoint) => endpoint,
+            Err(problem) => {
+                return Ok(with_allowed(
+                    Refusal(problem).into_response(),
+                    &endpoints.methods(&path),
+                ));
+            }
+        };
         // 5.
         check_access(&caller, &install.manifest, endpoint)?;
         let idempotency_key = one_field(&head.headers, &IDEMPOTENCY_KEY)?;
@@ -267,7 +275,14 @@ fn check_access(caller: &Caller, manifest: &Manifest, endpoint: &Endpoint) -> Re
 
 /// What may be asked of a path. An endpoint that is not declared has no method.
 fn options(methods: &[&str]) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
+    with_allowed(StatusCode::NO_CONTENT.into_response(), methods)
+}
+
+/// Adds the methods that a path has (RFC 9110, 15.5.6 and 10.2.1).
+fn with_allowed(mut response: Response, methods: &[&str]) -> Response {
+    if methods.is_empty() && response.status() != StatusCode::NO_CONTENT {
+        return response;
+    }
     if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
         response.headers_mut().insert(ALLOW, value);
     }

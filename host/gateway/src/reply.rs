@@ -46,9 +46,11 @@ pub(crate) fn to_client(
     *response.status_mut() = status;
     *response.headers_mut() = response_to_client(&guest, status, context);
     if let Ok(value) = HeaderValue::from_str(&server_timing(&reply.usage)) {
-        let own = response.headers_mut().remove(SERVER_TIMING);
+        let guests: Vec<HeaderValue> = response.headers().get_all(SERVER_TIMING).iter().cloned().collect();
         response.headers_mut().insert(SERVER_TIMING, value);
-        own.map(|own| response.headers_mut().append(SERVER_TIMING, own));
+        for own in guests {
+            response.headers_mut().append(SERVER_TIMING, own);
+        }
     }
     response.extensions_mut().insert(PassedOn);
     Ok(response)

@@ -2,7 +2,8 @@
 
 use crate::{
     CORE_INSTANCES_PER_COMPONENT, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
-    MEMORY_CEILING_MB, MIB, TABLE_ELEMENTS, TABLES_PER_COMPONENT, TABLES_PER_MODULE, TIMEOUT_CEILING_MS,
+    MEMORY_CEILING_MB, MEMORY_DEFAULT_MB, MIB, TABLE_ELEMENTS, TABLES_PER_COMPONENT, TABLES_PER_MODULE,
+    TIMEOUT_CEILING_MS,
 };
 
 /// What a component requires of the engine to be instantiated once. Each field is the sum over all
@@ -21,6 +22,8 @@ pub struct Requirements {
     pub tables_per_module: u64,
     /// Initial bytes of the largest memory.
     pub memory_bytes: u64,
+    /// Initial bytes of all memories and tables together: what every execution takes before its first instruction.
+    pub start_bytes: u64,
     /// Initial elements of the largest table.
     pub table_elements: u64,
     /// Bytes of the runtime's record of the largest core instance, rounded up.
@@ -135,6 +138,27 @@ impl Ceilings {
             })
     }
 
+    /// The memory of an execution, compared with what the component takes before its first instruction.
+    ///
+    /// # Errors
+    /// [`ExceededLimit`] when no execution could begin: the manifest or the install must ask for more.
+    pub fn check_start(&self, needs: &Requirements, memory_mb: Option<u32>) -> Result<(), ExceededLimit> {
+        let most = memory_mb.unwrap_or(MEMORY_DEFAULT_MB).min(self.memory_mb);
+        let value = needs.start_bytes.div_ceil(MIB as u64);
+        if value <= u64::from(most) {
+            return Ok(());
+        }
+        Err(ExceededLimit {
+            limit: if memory_mb.is_some() {
+                "memoryMb"
+            } else {
+                "MEMORY_DEFAULT_MB"
+            },
+            what: format!("{value} MiB in memories and tables before its first instruction"),
+            most: u64::from(most),
+        })
+    }
+
     /// The first of these limits that a manifest or an install asks for and this host does not give.
     ///
     /// # Errors
@@ -183,6 +207,18 @@ mod tests {
             "210000 elements in one table; at most 100000 (TABLE_ELEMENTS)"
         );
         assert_eq!(ceilings.check(&Requirements::default()), Ok(()));
+    }
+
+    #[test]
+    fn what_a_component_takes_at_its_start_fits_into_the_memory_of_an_execution() {
+        let needs = Requirements {
+            start_bytes: 125 * MIB as u64,
+            ..Requirements::default()
+        };
+        let ceilings = Ceilings::default();
+        assert_eq!(ceilings.check_start(&needs, None).unwrap_err().most, 64);
+        assert_eq!(ceilings.check_start(&needs, Some(124)).unwrap_err().most, 124);
+        assert_eq!(ceilings.check_start(&needs, Some(125)), Ok(()));
     }
 
     #[test]

@@ -83,7 +83,7 @@ limits! {
     TABLES_PER_MODULE: u32 = 4, "tables", "pack";
     /// Elements of one table: one for each function that is called through a pointer. Large Go and .NET programs have tens of thousands. Setting: `ALGA_POOL_TABLE_ELEMENTS`.
     TABLE_ELEMENTS: usize = 100_000, "elements", "pack";
-    /// The runtime's own record of one core instance: 32 bytes for each function that is imported or has a pointer, 16 for each global.
+    /// The runtime's own record of one core instance: 32 bytes for each function and each import, 16 for each global.
     INSTANCE_RECORD_BYTES: usize = 8 * 1024 * 1024, "bytes", "pack";
     /// Memory of an execution whose manifest and install do not ask for another amount, over all memories and tables.
     MEMORY_DEFAULT_MB: u32 = 64, "MiB", "execute";

@@ -221,7 +221,7 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         &shared.metrics,
     )?;
     let key = shared.secrets.tokens.public_bytes();
-    let tokens = TokenVerifier::new(&key, ServiceGrant::AUDIENCE, ServiceGrant::LONGEST)?;
+    let tokens = TokenVerifier::new(&key, ServiceGrant::AUDIENCE, ServiceGrant::LONGEST, ServiceGrant::BYTES)?;
     let process = config.pool as usize;
     let admission = AdmissionLimits {
         process,
@@ -242,7 +242,7 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
 fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs) -> Result<Router, StartError> {
     let keypair = shared.secrets.tokens.to_keypair_bytes();
     let key = shared.secrets.tokens.public_bytes();
-    let callers = TokenVerifier::new(&key, Caller::AUDIENCE, Caller::LONGEST)?;
+    let callers = TokenVerifier::new(&key, Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
     Ok(alga_gateway::router(GatewayParts {
         authentication: Authentication::new(callers, config.dev_tenant.clone()),
         installs,

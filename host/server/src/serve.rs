@@ -1,6 +1,7 @@
 //! A socket, and an end that loses nothing.
 
 use alga_http::{check_host, refuse};
+use alga_limits::{HEADER_BYTES, TARGET_BYTES};
 use axum::Router;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -21,6 +22,9 @@ use tower::ServiceExt as _;
 
 /// How long to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of a request's head that are read: target and fields at their limits, and as much again.
+const HEAD_BYTES: usize = 2 * (TARGET_BYTES + HEADER_BYTES);
 
 /// What clients may cost a server before they have said who they are.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +93,10 @@ pub async fn serve(
             move |request: hyper::Request<hyper::body::Incoming>| respond(router.clone(), request.map(Body::new))
         }));
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(limits.headers);
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.headers)
+            .max_buf_size(HEAD_BYTES);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.stall));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));

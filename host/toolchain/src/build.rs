@@ -95,9 +95,11 @@ impl GuestToolchain {
             .canonicalize()
             .unwrap_or_else(|_| request.manifest.to_path_buf());
         let ours = ours.display().to_string();
+        // What was left by a build of this project, as it was left: a build of another one that failed or was interrupted may have
+        // linked its own since.
         let is_another = |artifact: &&Artifact| {
-            let owner = fs::read_to_string(owners.join(&artifact.name)).unwrap_or_default();
-            artifact.is_fresh && owner != ours
+            let left = fs::read_to_string(owners.join(&artifact.name)).unwrap_or_default();
+            artifact.is_fresh && left != left_by(&ours, &artifact.module)
         };
         let mut artifacts = self.build(request)?;
         let another: Vec<&Artifact> = artifacts.iter().filter(is_another).collect();
@@ -109,7 +111,7 @@ impl GuestToolchain {
         }
         for artifact in &artifacts {
             let owner = owners.join(&artifact.name);
-            fs::write(&owner, &ours).map_err(ToolchainError::file(&owner))?;
+            fs::write(&owner, left_by(&ours, &artifact.module)).map_err(ToolchainError::file(&owner))?;
         }
         Ok(take(&artifacts))
     }
@@ -158,6 +160,18 @@ impl GuestToolchain {
         cargo.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         cargo
     }
+}
+
+/// Whose a module is, and which writing of it: its time of change and its size.
+fn left_by(project: &str, module: &Path) -> String {
+    let metadata = fs::metadata(module).ok();
+    let changed = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+    let since = changed.and_then(|changed| changed.duration_since(std::time::UNIX_EPOCH).ok());
+    format!(
+        "{project}\n{} {}\n",
+        since.map(|since| since.as_nanos()).unwrap_or_default(),
+        metadata.map(|metadata| metadata.len()).unwrap_or_default()
+    )
 }
 
 /// Removes a module and the file of the same name that cargo links it from: then cargo builds it again.

@@ -3,7 +3,7 @@ use crate::{
     ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest,
     ManifestError, ManifestProblem, ProofError, archive,
 };
-use alga_limits::Requirements;
+use alga_limits::{Ceilings, Requirements};
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -135,6 +135,19 @@ impl Bundle {
     #[must_use]
     pub fn requirements(&self) -> &Requirements {
         &self.requirements
+    }
+
+    /// Checks that a host with these ceilings runs it as its manifest asks. For what is packed and published; what is stored stays readable when an
+    /// operator lowers a ceiling.
+    ///
+    /// # Errors
+    /// [`BundleError::Component`] with what the component exceeds, or [`BundleError::Manifest`] with what the manifest asks for.
+    pub fn check_ceilings(&self, ceilings: &Ceilings) -> Result<(), BundleError> {
+        ceilings.check(&self.requirements).map_err(ComponentError::Exceeds)?;
+        self.manifest.check_ceilings(ceilings)?;
+        let asked = self.manifest.limits.and_then(|limits| limits.memory_mb);
+        let starts = ceilings.check_start(&self.requirements, asked);
+        starts.map_err(|exceeded| ComponentError::Exceeds(exceeded).into())
     }
 
     /// The size of the compressed bytes.

@@ -190,7 +190,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`ManifestError::Problems`] with each limit that the manifest asks for and a host with these ceilings does not give.
-    pub fn check_ceilings(&self, ceilings: &alga_limits::Ceilings) -> Result<(), ManifestError> {
+    pub(crate) fn check_ceilings(&self, ceilings: &alga_limits::Ceilings) -> Result<(), ManifestError> {
         let problems = rules::check_ceilings(self, ceilings);
         if problems.is_empty() {
             Ok(())

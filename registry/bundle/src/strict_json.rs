@@ -1,7 +1,8 @@
 //! JSON of strangers: no duplicate keys, no deep nesting, nothing after the end.
 
+use crate::Object;
 use crate::limits::JSON_DEPTH;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,6 +22,15 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end());
     checked.map_err(JsonError)
+}
+
+/// Reads a JSON object of a third party: what [`check`] lets pass, and no list in the place of the struct.
+///
+/// # Errors
+/// As [`check`], and when it is not the JSON of a `T`.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    check(bytes).map_err(|JsonError(error)| error)?;
+    serde_json::from_slice(bytes).map(|Object(value)| value)
 }
 
 /// Walks a value, keeping nothing but the keys of the objects that are open.

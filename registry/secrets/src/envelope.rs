@@ -40,7 +40,7 @@ impl SecretEnvelope {
     /// # Errors
     /// When a field is missing, unknown, or of another form.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(json)
+        alga_bundle::read_json(json.as_bytes())
     }
 
     /// The envelope as JSON.

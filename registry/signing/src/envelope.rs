@@ -2,6 +2,7 @@
 //! them sign the same bytes.
 
 use crate::KeyId;
+use alga_bundle::read_json;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ pub struct Envelope {
     /// What the payload is.
     pub payload_type: String,
     payload: String,
+    #[serde(deserialize_with = "alga_bundle::objects")]
     signatures: Vec<EnvelopeSignature>,
 }
 
@@ -95,7 +97,7 @@ impl Envelope {
         if json.len() > ENVELOPE_BYTES {
             return Err(EnvelopeError::TooLarge);
         }
-        let envelope: Self = serde_json::from_slice(json)?;
+        let envelope: Self = read_json(json)?;
         match envelope.signatures.len() {
             1..=SIGNATURES => Ok(envelope),
             count => Err(EnvelopeError::Signatures(count)),

@@ -3,6 +3,7 @@
 
 use crate::envelope::pre_authentication_encoding;
 use crate::{Envelope, Signature, SigningKey, Statement, VerifyingKey};
+use alga_bundle::read_json;
 use alga_bundle::{CapabilityProof, Digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@ impl Receipt {
             _ => false,
         };
         let is_signed = envelope.payload_type == PAYLOAD_TYPE && envelope.signatures().any(is_ours);
-        let receipt: Self = is_signed.then(|| serde_json::from_slice(&payload).ok()).flatten()?;
+        let receipt: Self = is_signed.then(|| read_json(&payload).ok()).flatten()?;
         (receipt.statement.bundle == content_hash).then_some(receipt)
     }
 }

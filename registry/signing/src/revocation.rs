@@ -3,6 +3,7 @@
 use crate::envelope::pre_authentication_encoding;
 use crate::{Envelope, EnvelopeError, Signature, Signer, SigningKey, TrustBundle};
 use alga_bundle::Digest;
+use alga_bundle::read_json;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -120,14 +121,14 @@ impl RevocationList {
         if !envelope.signatures().any(is_trusted) {
             return Err(RevocationError::Signature);
         }
-        serde_json::from_slice(&payload).map_err(|error| RevocationError::Form(error.to_string()))
+        read_json(&payload).map_err(|error| RevocationError::Form(error.to_string()))
     }
 
     /// The epoch that an envelope claims, whoever signed it: good for not going below it, and for nothing else.
     #[must_use]
     pub fn claimed_epoch(envelope: &[u8]) -> Option<u64> {
         let payload = Envelope::parse(envelope).ok()?.payload().ok()?;
-        serde_json::from_slice(&payload).ok().map(|list: Self| list.epoch)
+        read_json(&payload).ok().map(|list: Self| list.epoch)
     }
 
     /// Whether this list may follow one of epoch `current` (0: none).

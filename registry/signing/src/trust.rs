@@ -4,6 +4,7 @@ use crate::keyless::{KeylessError, KeylessIdentity, KeylessRoot};
 use crate::x509::{Authority, CertificateError};
 use crate::{KeyError, KeyId, VerifyingKey};
 use alga_bundle::PublisherName;
+use alga_bundle::read_json;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -77,7 +78,7 @@ impl TrustBundle {
     /// # Errors
     /// When a part of it cannot be used: a bundle is believed whole or not at all.
     pub fn parse(json: &[u8]) -> Result<Self, TrustError> {
-        Self::from_file(&serde_json::from_slice(json)?)
+        Self::from_file(&read_json(json)?)
     }
 
     /// A trust bundle of what a file says.

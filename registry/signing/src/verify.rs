@@ -8,6 +8,7 @@ use crate::{
     Envelope, EnvelopeError, RevocationList, Revoked, Signature, Signer, SigningKey, Statement, TrustBundle,
     VerifyingKey,
 };
+use alga_bundle::read_json;
 use alga_bundle::{Bundle, PublisherName};
 use jiff::Timestamp;
 
@@ -160,7 +161,7 @@ pub fn verify(envelope: &[u8], bundle: &Bundle, policy: Policy<'_>) -> Result<Ve
     }
     // 3.
     let payload = envelope.payload()?;
-    let statement: Statement = serde_json::from_slice(&payload).map_err(Rejected::Statement)?;
+    let statement: Statement = read_json(&payload).map_err(Rejected::Statement)?;
     // 4.
     let Some(signers) = policy.trust.signers(&statement.publisher) else {
         return Err(Rejected::Publisher(statement.publisher));

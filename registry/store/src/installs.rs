@@ -83,6 +83,9 @@ pub struct Install {
     /// What the tenant set, as it was set.
     #[serde(skip)]
     pub own_egress: Option<BTreeSet<EgressPattern>>,
+    /// The limits that the tenant set, as they were set.
+    #[serde(skip)]
+    pub own_limits: Option<ManifestLimits>,
     /// What the tenant had set for the version before.
     #[serde(skip)]
     pub previous_egress: Option<BTreeSet<EgressPattern>>,
@@ -323,15 +326,6 @@ fn from_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T
         .transpose()
 }
 
-/// The tenant's limits where it has set one, else the manifest's.
-fn merged(own: Option<ManifestLimits>, declared: Option<ManifestLimits>) -> ManifestLimits {
-    let (own, declared) = (own.unwrap_or_default(), declared.unwrap_or_default());
-    ManifestLimits {
-        memory_mb: own.memory_mb.or(declared.memory_mb),
-        timeout_ms: own.timeout_ms.or(declared.timeout_ms),
-    }
-}
-
 fn version_id(row: &AnyRow, column: &str) -> Result<Option<VersionId>, StoreError> {
     let id: Option<String> = row.try_get(column)?;
     id.map(|id| id.parse().map_err(StoreError::row)).transpose()
@@ -363,7 +357,8 @@ fn read(row: &AnyRow) -> Result<Install, StoreError> {
     let own_limits: Option<ManifestLimits> = from_json(row, "limits")?;
     Ok(Install {
         egress: manifest.egress.iter().filter(is_allowed).cloned().collect(),
-        limits: merged(own_limits, manifest.limits),
+        limits: own_limits.unwrap_or_default().or(manifest.limits),
+        own_limits,
         previous_egress: from_json(row, "previous_egress")?,
         revision: row.try_get("revision")?,
         own_egress,

@@ -4,6 +4,7 @@
 mod driver;
 mod egress;
 mod guest_abi;
+mod http;
 mod targets;
 
 pub use driver::run;

@@ -1,4 +1,4 @@
-use crate::{egress, guest_abi};
+use crate::{egress, guest_abi, http};
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
 use alga_capabilities::known;
 use alga_engine::MachineCodeCache;
@@ -26,6 +26,21 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "canonical_path",
+        seeds: http::paths,
+        run: http::path,
+    },
+    Target {
+        name: "header_policy",
+        seeds: http::header_lists,
+        run: http::headers,
+    },
+    Target {
+        name: "foreign_archive",
+        seeds: http::archives,
+        run: http::archive,
+    },
     Target {
         name: "bundle_parse",
         seeds: bundles,

@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         ));
         return Err(failed.with_hint("name the hosts that are meant"));
     }
-    let checked = bundle.manifest().check_ceilings(&Ceilings::default());
+    let checked = bundle.check_ceilings(&Ceilings::default());
     checked.user(&folder.display().to_string())?;
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
     write(&out, &packed)?;

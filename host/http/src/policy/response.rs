@@ -9,6 +9,9 @@ use url::Url;
 /// host application's page do that.
 const PROMPTING_SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
 
+/// A host that no reference of a guest means.
+const PLACEHOLDER: &str = "this-origin.invalid";
+
 /// What decides beside the response itself.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientContext<'a> {
@@ -50,17 +53,23 @@ fn may_pass(name: &HeaderName, value: &HeaderValue, host: Option<&HeaderValue>) 
 /// Whether a browser that follows it stays with this origin: a reference without an origin, or one with the
 /// host that the client asked.
 fn is_this_origin(value: &HeaderValue, host: Option<&HeaderValue>) -> bool {
-    // Read as a browser reads it (WHATWG URL): `/\evil.example` and `//evil.example` are other hosts.
-    let (Ok(text), Ok(base)) = (value.to_str(), Url::parse("https://this.invalid/")) else {
+    let Ok(text) = value.to_str() else { return false };
+    let own = host.and_then(|host| host.to_str().ok());
+    // As a browser reads it (WHATWG URL): `/\evil.example`, `//evil.example` and, on plain http, `https:evil.example` are other hosts.
+    ["http", "https"].iter().all(|scheme| stays(text, scheme, own))
+}
+
+/// Whether a browser that is at this scheme stays with its host.
+fn stays(reference: &str, scheme: &str, own: Option<&str>) -> bool {
+    let Ok(base) = Url::parse(&format!("{scheme}://{PLACEHOLDER}/")) else {
         return false;
     };
-    let Ok(target) = base.join(text) else { return false };
-    if target.origin() == base.origin() {
-        return true;
+    let Ok(target) = base.join(reference) else { return false };
+    if target.host_str() == Some(PLACEHOLDER) {
+        return target.origin() == base.origin() && !reference.to_ascii_lowercase().contains(PLACEHOLDER);
     }
-    let own = host.and_then(|host| host.to_str().ok());
-    let is_web = matches!(target.scheme(), "http" | "https");
     let own = own.and_then(|own| Url::parse(&format!("{}://{own}/", target.scheme())).ok());
+    let is_web = matches!(target.scheme(), "http" | "https");
     is_web && target.username().is_empty() && own.is_some_and(|own| own.origin() == target.origin())
 }
 
@@ -74,19 +83,27 @@ fn prompts(value: &HeaderValue) -> bool {
     })
 }
 
-/// Shared caches keep only what the manifest declares to be the same for all callers; without a word no cache
-/// keeps anything (RFC 9111, 3).
+/// Shared caches keep only what the manifest declares to be the same for all callers; without a word no cache keeps anything (RFC 9111, 3).
+/// Without `cacheable`, a response is for its user alone: bare `private` or `no-store`, and nothing that speaks of shared caches. The qualified
+/// form `private="field"` restricts that field alone (5.2.2.7).
 fn limit_caching(headers: &mut HeaderMap, is_cacheable: bool) {
-    let declared: Vec<String> = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
+    let values = headers.get_all(CACHE_CONTROL).iter();
+    let texts: Vec<String> = values
         .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
         .collect();
-    let is_private = declared
-        .iter()
-        .all(|value| value.contains("private") || value.contains("no-store"))
-        && !declared.iter().any(|value| value.contains("public"));
-    if declared.is_empty() || (!is_private && !is_cacheable) {
+    let text = texts.join(",");
+    let directives: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
+        .collect();
+    let is_shared = |directive: &&str| {
+        let name = directive.split('=').next().unwrap_or_default().trim_end();
+        matches!(name, "public" | "s-maxage") || directive.contains('"')
+    };
+    let is_for_one = |directive: &&str| matches!(*directive, "private" | "no-store");
+    let is_private = directives.iter().any(is_for_one) && !directives.iter().any(is_shared);
+    if directives.is_empty() || (!is_private && !is_cacheable) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

@@ -171,6 +171,24 @@ const NEVER_TO_A_CLIENT: &[(&str, u16, &str, &str)] = &[
     ("WHATWG URL, 4.4: another origin", 302, "location", "/\\evil.example/"),
     ("WHATWG URL, 4.4: another origin", 302, "location", "\t//evil.example/"),
     (
+        "WHATWG URL, 4.4: another origin where the page is plain http",
+        302,
+        "location",
+        "https:evil.example/",
+    ),
+    (
+        "WHATWG URL, 4.4: another origin where the page is https",
+        302,
+        "location",
+        "http:evil.example/",
+    ),
+    (
+        "RFC 9110, 10.2.2: a host that means nothing",
+        302,
+        "location",
+        "https://this-origin.invalid/",
+    ),
+    (
         "RFC 9110, 10.2.2: another port",
         302,
         "location",
@@ -259,7 +277,15 @@ fn shared_caches_keep_only_what_the_manifest_allows() {
     assert_eq!(cached(Some("Public, max-age=60"), false), "no-store");
     assert_eq!(cached(Some("Public, max-age=60"), true), "Public, max-age=60");
     assert_eq!(cached(Some("private, max-age=60"), false), "private, max-age=60");
-    assert_eq!(cached(Some("max-age=60, must-revalidate"), false), "no-store");
+    for shared in [
+        "max-age=60, must-revalidate",
+        "private=\"x-ext-a\", s-maxage=600",
+        "x-private, s-maxage=600",
+        "private, s-maxage=1",
+        "private, public",
+    ] {
+        assert_eq!(cached(Some(shared), false), "no-store", "RFC 9111, 5.2.2: {shared}");
+    }
     assert_eq!(cached(None, true), "no-store", "RFC 9111, 4.2.2: no heuristic");
 }
 

@@ -84,6 +84,7 @@ pub(crate) async fn create(
     };
     check_terms(&parts, &version, &terms)?;
     let bundle = verify_stored(&parts, &version).await?;
+    check_start(&parts, &bundle, terms.limits)?;
     compile_granted(&parts, bundle, &grants).await?;
     let present = parts
         .database
@@ -211,20 +212,27 @@ pub(super) fn check_terms(parts: &RegistryParts, version: &VersionRow, terms: &I
         )
         .into());
     }
-    check_limits(parts, version, terms.limits.as_ref())
+    check_limits(parts, version, terms.limits)
 }
 
 /// What is consented to holds: a host that does not give it says so now.
 pub(super) fn check_limits(
     parts: &RegistryParts,
     version: &VersionRow,
-    own: Option<&ManifestLimits>,
+    own: Option<ManifestLimits>,
 ) -> Result<(), Failure> {
-    let asked = own.copied().or(version.manifest.limits).unwrap_or_default();
+    let asked = own.unwrap_or_default().or(version.manifest.limits);
     parts
         .ceilings
         .check_execution(asked.memory_mb, asked.timeout_ms)
         .map_err(|exceeded| Problem::new(Code::BadRequest, format!("this host: {exceeded}")).into())
+}
+
+/// The memory that is consented to is at least what the component takes before its first instruction.
+pub(super) fn check_start(parts: &RegistryParts, bundle: &Bundle, own: Option<ManifestLimits>) -> Result<(), Failure> {
+    let asked = own.unwrap_or_default().or(bundle.manifest().limits);
+    let starts = parts.ceilings.check_start(bundle.requirements(), asked.memory_mb);
+    starts.map_err(|exceeded| Problem::new(Code::BadRequest, format!("the component has {exceeded}")).into())
 }
 
 pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {

@@ -3,7 +3,9 @@
 //! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
 //! version keeps running.
 
-use super::installs::{check_config, check_limits, check_terms, consented, not_older, tenant_of, verify_stored};
+use super::installs::{
+    check_config, check_limits, check_start, check_terms, consented, not_older, tenant_of, verify_stored,
+};
 use super::optional::compile_granted;
 use super::{body_of, not_found};
 use crate::RegistryParts;
@@ -132,6 +134,9 @@ pub(crate) async fn set_terms(
     };
     check_config(&version, &terms.config)?;
     check_terms(&parts, &version, &terms)?;
+    if terms.limits.is_some_and(|limits| limits.memory_mb.is_some()) {
+        check_start(&parts, &verify_stored(&parts, &version).await?, terms.limits)?;
+    }
     parts.database.set_terms(&install, &terms).await?;
     changed(&parts, &install).await
 }
@@ -183,7 +188,8 @@ pub(crate) async fn roll_back(
         return Err(Problem::new(Code::VersionRevoked, format!("{} was revoked", to.version)).into());
     }
     fits(&install, &to)?;
-    verify_stored(&parts, &to).await?;
+    check_limits(&parts, &to, install.own_limits)?;
+    check_start(&parts, &verify_stored(&parts, &to).await?, install.own_limits)?;
     let egress = egress_of_before(&install, &to);
     parts.database.roll_back(&install, egress.as_ref()).await?;
     changed(&parts, &install).await
@@ -273,8 +279,8 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
         return Err(Problem::new(Code::VersionRevoked, "this version is withdrawn").into());
     }
     fits(install, &version)?;
-    check_limits(parts, &version, None)?;
-    verify_stored(parts, &version).await?;
+    check_limits(parts, &version, install.own_limits)?;
+    check_start(parts, &verify_stored(parts, &version).await?, install.own_limits)?;
     Ok(version)
 }
 

@@ -14,7 +14,6 @@ use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
-use alga_limits::Ceilings;
 use alga_signing::{Rejected, Verified};
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
@@ -198,25 +197,14 @@ async fn check(
         let file = File::open(path).map_err(Problem::internal)?;
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
         not_for_everybody(bundle.manifest())?;
-        within_ceilings(&ceilings, &bundle)?;
+        // What this host gives no extension is refused now, with the number, and not when it runs.
+        bundle.check_ceilings(&ceilings).map_err(|error| invalid(&error))?;
         let verified = trust
             .verify_received(&signatures, &bundle, received_at)
             .map_err(|error| rejected(&error))?;
         Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
-}
-
-/// What this host gives no extension is refused here, with the number, and not when it runs.
-fn within_ceilings(ceilings: &Ceilings, bundle: &Bundle) -> Result<(), Problem> {
-    ceilings.check(bundle.requirements()).map_err(|exceeded| {
-        Problem::new(
-            Code::ComponentInvalid,
-            format!("this host: the component has {exceeded}"),
-        )
-    })?;
-    let checked = bundle.manifest().check_ceilings(ceilings);
-    checked.map_err(|error| Problem::new(Code::ManifestInvalid, format!("this host: {error}")))
 }
 
 /// A tenant could not mean such a grant. Asked here and not when a stored bundle is read: the list of suffixes grows.

@@ -50,8 +50,10 @@ pub fn unpack_foreign(bytes: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, Arch
             .raw_file_position()
             .saturating_add(size.next_multiple_of(BLOCK_BYTES as u64));
         match entry.header().entry_type() {
-            EntryType::Directory if extension.is_empty() && size == 0 => {}
-            EntryType::Directory => extension = Extension::default(),
+            EntryType::Directory => {
+                let extension = std::mem::take(&mut extension);
+                directory(&extension, size).map_err(refused)?;
+            }
             EntryType::Regular | EntryType::Continuous => {
                 let extension = std::mem::take(&mut extension);
                 let (path, bytes) = file(&mut entry, &extension, size, index)?;
@@ -214,6 +216,15 @@ fn records(body: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
     Ok(records)
 }
 
+/// A directory says nothing but its name, which the paths of its files say anyway. Some programs read no bytes after its header, whatever size
+/// it declares, and others do.
+fn directory(extension: &Extension, size: u64) -> Result<(), String> {
+    if size != 0 || extension.size.is_some_and(|declared| declared != 0) {
+        return Err("it is a directory and declares a size, which programs pass over or not".to_owned());
+    }
+    Ok(())
+}
+
 fn file(
     entry: &mut Entry<'_, &[u8]>,
     extension: &Extension,
@@ -224,6 +235,13 @@ fn file(
         return Err(ArchiveError::Ambiguous {
             index,
             reason: "its pax header and its own header declare two sizes".to_owned(),
+        });
+    }
+    // Some programs take such a file for a directory, by the name in its own header, and read no bytes of it.
+    if entry.header().path_bytes().ends_with(b"/") {
+        return Err(ArchiveError::Ambiguous {
+            index,
+            reason: "its own header names a directory and its type is a file".to_owned(),
         });
     }
     let path = match &extension.path {
@@ -334,6 +352,15 @@ mod tests {
                 ),
                 "two extension headers",
             ),
+        ] {
+            let error = unpacked(&archive).unwrap_err();
+            assert!(error.contains(reason), "{what}: {error}");
+        }
+    }
+
+    #[test]
+    fn headers_that_two_programs_read_differently_are_refused_with_the_reason() {
+        for (what, archive, reason) in [
             (
                 "GNU's sparse type",
                 archive(&[], |header| header.set_entry_type(EntryType::GNUSparse)),
@@ -348,6 +375,18 @@ mod tests {
                 "a device",
                 archive(&[], |header| header.set_entry_type(EntryType::Char)),
                 "neither a file",
+            ),
+            (
+                "a directory with bytes",
+                archive(&[], |header| header.set_entry_type(EntryType::Directory)),
+                "declares a size",
+            ),
+            (
+                "a file that an old header names a directory",
+                archive(&[(EntryType::XHeader, b"13 path=ui/a\n")], |header| {
+                    header.as_old_mut().name[..5].copy_from_slice(b"dir/\0");
+                }),
+                "names a directory",
             ),
             (
                 "a size in base 256",

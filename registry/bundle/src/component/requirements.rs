@@ -13,6 +13,8 @@ const PAGE_BYTES: u64 = 65_536;
 const RECORD_BYTES: u64 = 4 * 1024;
 /// Bytes of an import, of a function's reference, of a defined memory or table in that record.
 const ITEM_BYTES: u64 = 32;
+/// Bytes that an element of a table counts as, in an execution's memory.
+const ELEMENT_BYTES: u64 = 8;
 /// Bytes of a global or of a data segment in that record.
 const SMALL_ITEM_BYTES: u64 = 16;
 
@@ -91,6 +93,7 @@ impl Counter {
                 for instance in section.clone() {
                     if let ComponentInstance::Instantiate { component_index, .. } = instance? {
                         self.instantiate(|scope| at(&scope.components, component_index));
+                        self.adapter();
                     }
                 }
             }
@@ -178,6 +181,13 @@ impl Counter {
         }
     }
 
+    /// Between two components the engine puts a module of its own that carries values across.
+    fn adapter(&mut self) {
+        if let Some(Frame::Component(scope)) = self.open.last_mut() {
+            scope.total.core_instances = scope.total.core_instances.saturating_add(1);
+        }
+    }
+
     fn instantiate(&mut self, find: impl Fn(&Scope) -> Option<Requirements>) {
         if let Some(Frame::Component(scope)) = self.open.last_mut() {
             let instance = find(scope).unwrap_or(self.largest);
@@ -217,7 +227,9 @@ fn module_section(module: &mut Requirements, payload: &Payload<'_>) -> Result<()
             module.memories_per_module = module.memories;
             add_items(module, section.count(), 2 * ITEM_BYTES);
             for memory in section.clone() {
-                start_memory(module, memory?.initial);
+                let pages = memory?.initial;
+                start_memory(module, pages);
+                module.start_bytes = module.start_bytes.saturating_add(pages.saturating_mul(PAGE_BYTES));
             }
         }
         Payload::TableSection(section) => {
@@ -225,7 +237,11 @@ fn module_section(module: &mut Requirements, payload: &Payload<'_>) -> Result<()
             module.tables_per_module = module.tables;
             add_items(module, section.count(), ITEM_BYTES);
             for table in section.clone() {
-                module.table_elements = module.table_elements.max(table?.ty.initial);
+                let elements = table?.ty.initial;
+                module.table_elements = module.table_elements.max(elements);
+                module.start_bytes = module
+                    .start_bytes
+                    .saturating_add(elements.saturating_mul(ELEMENT_BYTES));
             }
         }
         _ => {}
@@ -252,6 +268,7 @@ fn largest_of(one: Requirements, other: Requirements) -> Requirements {
         memories_per_module: one.memories_per_module.max(other.memories_per_module),
         tables_per_module: one.tables_per_module.max(other.tables_per_module),
         memory_bytes: one.memory_bytes.max(other.memory_bytes),
+        start_bytes: one.start_bytes.max(other.start_bytes),
         table_elements: one.table_elements.max(other.table_elements),
         instance_record_bytes: one.instance_record_bytes.max(other.instance_record_bytes),
     }
@@ -263,6 +280,7 @@ fn sum_of(one: Requirements, other: Requirements) -> Requirements {
         core_instances: one.core_instances.saturating_add(other.core_instances),
         memories: one.memories.saturating_add(other.memories),
         tables: one.tables.saturating_add(other.tables),
+        start_bytes: one.start_bytes.saturating_add(other.start_bytes),
         ..largest_of(one, other)
     }
 }
@@ -290,7 +308,8 @@ mod tests {
                 (instance (instantiate $c))
                 (instance (instantiate $c)))"#,
         );
-        assert_eq!((needs.core_instances, needs.memories, needs.tables), (4, 4, 4));
+        assert_eq!((needs.core_instances, needs.memories, needs.tables), (6, 4, 4));
+        assert_eq!(needs.start_bytes, 4 * (131_072 + 80));
         assert_eq!(
             (needs.memory_bytes, needs.table_elements, needs.memories_per_module),
             (131_072, 10, 1)

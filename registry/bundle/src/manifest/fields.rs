@@ -257,6 +257,18 @@ pub struct ManifestLimits {
     pub timeout_ms: Option<u32>,
 }
 
+impl ManifestLimits {
+    /// These limits, and the others where these say nothing: an install's before its manifest's.
+    #[must_use]
+    pub fn or(self, others: Option<Self>) -> Self {
+        let others = others.unwrap_or_default();
+        Self {
+            memory_mb: self.memory_mb.or(others.memory_mb),
+            timeout_ms: self.timeout_ms.or(others.timeout_ms),
+        }
+    }
+}
+
 /// A metric that the extension emits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -3,6 +3,7 @@
 use super::TrustError;
 use crate::{SigningKey, VerifyingKey};
 use alga_bundle::PublisherName;
+use alga_bundle::read_json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +106,7 @@ impl TrustFile {
     /// # Errors
     /// When it has another form.
     pub fn parse(json: &[u8]) -> Result<Self, TrustError> {
-        Ok(serde_json::from_slice(json)?)
+        Ok(read_json(json)?)
     }
 
     /// A file of one publisher with one key, which may also sign revocation lists.
