@@ -218,18 +218,19 @@ impl RequestBuilder {
         for attachment in self.attachments {
             attachment(&request)?;
         }
-        let body = request
-            .body()
-            .map_err(|()| Error::BadRequest("content-length is not one".into()))?;
+        // A body that is taken is sent, in chunks if nobody knows its length: without bytes none is taken.
+        let body = (!self.body.is_empty()).then(|| request.body()).transpose();
+        let body = body.map_err(|()| Error::BadRequest("content-length is not one".into()))?;
         let answer = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
-        if !self.body.is_empty() {
+        if let Some(body) = body {
             let stream = body
                 .write()
                 .map_err(|()| Error::Internal("a body is written once".into()))?;
             // One that broke off is told by the answer.
             write_all(&stream, &self.body).ok();
+            drop(stream);
+            wasi::OutgoingBody::finish(body, None).ok();
         }
-        wasi::OutgoingBody::finish(body, None).ok();
         answer.subscribe().block();
         match answer.get() {
             Some(Ok(Ok(raw))) => Ok(Response {

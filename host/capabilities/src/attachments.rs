@@ -16,8 +16,7 @@ use zeroize::Zeroizing;
 
 /// Attachments of one execution: each holds a copy of its secret.
 const ATTACHMENTS: usize = 64;
-/// Bytes of a secret that fits into a header.
-const VALUE_BYTES: usize = 8 * 1024;
+use alga_limits::HEADER_SECRET_BYTES as VALUE_BYTES;
 /// Bytes of a secret that is looked for in an answer's headers: a shorter one is found where it is not.
 const FINDABLE_BYTES: usize = 8;
 const MARK: &str = "alga-secret-";

@@ -49,6 +49,7 @@ pub use metrics::MetricRegistry;
 pub use permit::{Identity, Permit, Trigger, User, UserKind};
 pub use platform::{Platform, PlatformError};
 pub use release::Release;
+pub use reveal::may_reveal;
 pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
 pub use storage::{
     Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope, limits as storage_limits,

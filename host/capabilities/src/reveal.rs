@@ -4,7 +4,7 @@ use crate::release::not_set;
 use crate::secret_source::{SecretSource, SecretUnavailable};
 use crate::secrets::FETCHES;
 use crate::{Beginning, Host, Permit, Release, Surroundings};
-use alga_bundle::Capability;
+use alga_bundle::{Capability, Manifest};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -23,6 +23,13 @@ pub(crate) const CAPABILITY: Capability = Capability {
     granted_by_default: false,
     promise: "secrets of the install in the clear: the extension sees them",
 };
+
+/// Whether an extension of this manifest may see secrets in the clear; one that may not uses them in headers alone.
+#[must_use]
+pub fn may_reveal(manifest: &Manifest) -> bool {
+    let mut declared = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
+    declared.any(|name| name.as_str() == CAPABILITY.name)
+}
 
 #[derive(Clone)]
 pub(crate) struct Service {

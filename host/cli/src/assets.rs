@@ -58,10 +58,19 @@ fn ignore_rules(root: &Path) -> Outcome<Gitignore> {
         rules.add_line(None, pattern).user(IGNORE_FILE)?;
     }
     let file = root.join(IGNORE_FILE);
-    if let Some(error) = file.exists().then(|| rules.add(&file)).flatten() {
+    if let Some(error) = fs::symlink_metadata(&file).is_ok().then(|| rules.add(&file)).flatten() {
         return Err(Failed::user(format!("`{IGNORE_FILE}`: {error}")));
     }
     rules.build().user(IGNORE_FILE)
+}
+
+/// Whether a path of another program's archive is one that is never packed: hidden, or left behind by tools.
+pub(crate) fn is_never_packed(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        segment.starts_with('.')
+            || segment.ends_with('~')
+            || NEVER.iter().any(|name| name.trim_end_matches('/') == segment)
+    })
 }
 
 impl Walk<'_> {
@@ -90,7 +99,7 @@ impl Walk<'_> {
         if name.starts_with('.') {
             return Some("hidden");
         }
-        if self.ignored.matched(self.root.join(path), is_directory).is_ignore() {
+        if self.ignored.matched_path_or_any_parents(path, is_directory).is_ignore() {
             return Some("ignored");
         }
         let is_named = || self.entry == Some(path) || self.patterns.iter().any(|pattern| pattern.matches(path));
@@ -147,6 +156,12 @@ mod tests {
 
     #[test]
     fn where_the_manifest_has_patterns_they_decide() {
+        let found = find(&["ui/index.html", "ui/a/b.js"], "/ui\n", "[]");
+        assert_eq!(
+            found.taken,
+            Vec::<String>::new(),
+            "a directory that is ignored has nothing in it"
+        );
         let found = find(&["ui/index.html", "ui/a/b.js", "ui/notes.txt"], "", r#"["ui/a/**"]"#);
         assert_eq!(found.taken, ["ui/a/b.js", "ui/index.html"]);
         assert_eq!(found.left_out, ["ui/notes.txt (no pattern of `assets` matches it)"]);

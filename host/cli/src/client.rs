@@ -29,6 +29,7 @@ pub(crate) struct ServerArguments {
         long,
         global = true,
         env = "REGISTRY_BASE_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8700"
     )]
     pub(crate) server: String,
@@ -44,6 +45,7 @@ pub(crate) struct OperatorArguments {
         long,
         global = true,
         env = "ALGA_ADMIN_TOKEN_FILE",
+        hide_env_values = true,
         default_value = "alga-data/admin.token"
     )]
     pub(crate) token_file: PathBuf,

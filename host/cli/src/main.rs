@@ -68,6 +68,8 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
     }
     match error.print() {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader that has closed the pipe has what it wanted.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(1),
     }
 }

@@ -30,10 +30,10 @@ pub(crate) struct RegistryArguments {
     #[arg(long)]
     plain_http: bool,
     /// User of the OCI registry
-    #[arg(long, env = "ALGA_OCI_USERNAME", requires = "password_file")]
+    #[arg(long, env = "ALGA_OCI_USERNAME", hide_env_values = true, requires = "password_file")]
     username: Option<String>,
     /// File with the password or access token
-    #[arg(long, env = "ALGA_OCI_PASSWORD_FILE")]
+    #[arg(long, env = "ALGA_OCI_PASSWORD_FILE", hide_env_values = true)]
     password_file: Option<PathBuf>,
 }
 

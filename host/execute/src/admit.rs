@@ -12,7 +12,7 @@ use alga_limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES,
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,6 +23,9 @@ use std::time::Instant;
 
 /// The host that a guest sees; it has none of its own, and the client's is none of its business.
 const GUEST_HOST: HeaderValue = HeaderValue::from_static("extension.invalid");
+
+/// The platform's own fields that a guest gets, tenant and extension; their values are written from the token.
+pub(crate) const PLATFORM_FIELDS: [&str; 2] = ["x-alga-tenant", "x-alga-extension"];
 
 /// What the caller said beside the body.
 pub(crate) struct CallerHeaders<'a> {
@@ -242,6 +245,7 @@ fn headers(wire: &WireHttp<'_>, request_id: &str, method: &Method, body_bytes: u
         )));
     }
     remove_hop_by_hop(&mut headers);
+    remove_private(&mut headers);
     headers.remove(CONTENT_LENGTH);
     if body_bytes > 0 || anticipates_content(method) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body_bytes));
@@ -251,6 +255,18 @@ fn headers(wire: &WireHttp<'_>, request_id: &str, method: &Method, body_bytes: u
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
     Ok(headers)
+}
+
+/// Removes credentials, and the names that the platform itself sets: a caller's word for tenant and extension is not a guest's business.
+fn remove_private(headers: &mut HeaderMap) {
+    let is_private = |name: &HeaderName| {
+        let is_credential = [AUTHORIZATION, COOKIE].contains(name);
+        is_credential || (name.as_str().starts_with("x-alga-") && !PLATFORM_FIELDS.contains(&name.as_str()))
+    };
+    let private: Vec<HeaderName> = headers.keys().filter(|name| is_private(name)).cloned().collect();
+    for name in private {
+        headers.remove(name);
+    }
 }
 
 fn body(wire: &WireHttp<'_>) -> Result<Bytes, Problem> {

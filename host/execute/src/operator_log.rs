@@ -21,7 +21,8 @@ pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<Gue
         ),
         Err(problem) => tracing::warn!(
             target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, code = problem.code().as_str(),
-            duration_us = usage.duration_us, cause = ?chain(problem).to_string(), "not executed"
+            duration_us = usage.duration_us, cpu_us = usage.cpu_us, memory_peak_bytes = usage.memory_peak_bytes, host_calls = usage.host_calls,
+            cold = usage.cold, cause = ?chain(problem).to_string(), "execution failed"
         ),
     }
 }

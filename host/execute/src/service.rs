@@ -1,5 +1,5 @@
 use crate::admission::{Admission, Counters};
-use crate::admit::{CallerHeaders, bad_request, guest_request, permit};
+use crate::admit::{CallerHeaders, PLATFORM_FIELDS, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, body_digest};
 use crate::invoke::invoke;
 use crate::loader::Held;
@@ -12,7 +12,7 @@ use alga_engine::Engine;
 use alga_errors::{Code, Problem};
 use alga_limits::{IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -127,7 +127,8 @@ impl ExecuteService {
             defaults,
         )?;
         // 2.
-        let request = guest_request(&wire.http, permit.identity.request.as_str())?;
+        let mut request = guest_request(&wire.http, permit.identity.request.as_str())?;
+        write_context(request.headers_mut(), &permit);
         // 3.
         let started = incoming.started;
         let Some(key) = incoming.idempotency_key else {
@@ -284,5 +285,18 @@ impl ExecuteService {
             self.is_poisoned.store(true, Ordering::Relaxed);
         }
         invocation.result
+    }
+}
+
+/// A guest that is told tenant and extension is told those of its token, whatever the caller wrote there.
+fn write_context(headers: &mut HeaderMap, permit: &Permit) {
+    let identity = &permit.identity;
+    for (name, value) in PLATFORM_FIELDS
+        .iter()
+        .zip([identity.tenant.as_str(), identity.extension.as_str()])
+    {
+        if let (true, Ok(value)) = (headers.contains_key(*name), HeaderValue::from_str(value)) {
+            headers.insert(*name, value);
+        }
     }
 }

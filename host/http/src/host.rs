@@ -2,8 +2,8 @@
 
 use alga_errors::{Code, Problem};
 use http::header::HOST;
-use http::uri::Authority;
 use http::{HeaderMap, Version};
+use std::net::Ipv6Addr;
 
 /// Checks the `Host` field: exactly one, with a valid value, in every HTTP/1.1 request (RFC 9112, 3.2; its form is
 /// RFC 9110, 7.2: `uri-host [":" port]`). HTTP/1.0 may leave it out; HTTP/2 says it as `:authority`.
@@ -30,19 +30,29 @@ pub fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> 
     refused("the header host is not a host and port")
 }
 
+/// `uri-host [":" port]` (RFC 9110, 7.2; RFC 3986, 3.2.2 and 3.2.3).
 fn is_host(value: &[u8]) -> bool {
-    let Ok(authority) = Authority::try_from(value) else {
+    let Ok(text) = std::str::from_utf8(value) else {
         return false;
     };
-    let text = authority.as_str();
-    let has_port_or_none = match text.rsplit(']').next().unwrap_or_default().split_once(':') {
-        Some((_, port)) => port.is_empty() || authority.port_u16().is_some(),
-        None => true,
+    let end_of_address = text.starts_with('[').then(|| text.find(']')).flatten();
+    let (name, rest) = match end_of_address {
+        Some(end) => text.split_at(end + 1),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
-    let name = authority.host();
-    let is_registered_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte);
-    let is_name = name.starts_with('[') || (!name.is_empty() && name.bytes().all(is_registered_name));
-    !text.contains('@') && has_port_or_none && is_name
+    let port = match rest.strip_prefix(':') {
+        Some(port) => {
+            port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
+        }
+        None => rest.is_empty(),
+    };
+    let is_registered_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let is_name = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.bytes().all(is_registered_name),
+    };
+    port && is_name
 }
 
 #[cfg(test)]
@@ -73,7 +83,8 @@ mod tests {
             assert!(check(Version::HTTP_11, &[host]), "{host}");
         }
         for host in [
-            "a b/c", "a/b", "http://a", "user@a", "a:b", "a:99999", "a,b c", "ü", "a?b", "a#b", ":80", "[::1",
+            "a b/c", "a/b", "http://a", "user@a", "a:b", "a:99999", "a,b c", "ü", "a?b", "a#b", ":80", "[::1", "[zz]",
+            "[]", "[::1]x", "[::1]:x", "a:+1", "a:1:2", "a%41",
         ] {
             assert!(!check(Version::HTTP_11, &[host]), "{host}");
         }

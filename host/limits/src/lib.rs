@@ -105,6 +105,8 @@ limits! {
     CONFIG_BYTES: usize = 64 * 1024, "bytes", "install";
     /// A secret.
     SECRET_BYTES: usize = 64 * 1024, "bytes", "install";
+    /// A secret that an extension attaches to a header of a request.
+    HEADER_SECRET_BYTES: usize = 8 * 1024, "bytes", "install";
     /// Body of a request to an extension, or of its response, decoded.
     BODY_BYTES: usize = 10 * 1024 * 1024, "bytes", "execute";
     /// Headers of a message.

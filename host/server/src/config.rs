@@ -227,13 +227,10 @@ impl Config {
                 "ALGA_DATABASE is a postgres:// URL; leave it out for SQLite in the data folder",
             ));
         }
-        if self.pool == 0
-            || self.gateway_timeout.is_zero()
-            || self.compiler_seconds == 0
-            || self.compiler_wall.is_zero()
-        {
+        let times = [self.gateway_timeout, self.compiler_wall, self.platform.ui_proxy_timeout];
+        if self.pool == 0 || self.compiler_seconds == 0 || times.iter().any(Duration::is_zero) {
             return Err(ConfigError::Contradiction(
-                "ALGA_POOL, EXT_GATEWAY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS are at least 1",
+                "ALGA_POOL, EXT_GATEWAY_TIMEOUT_MS, UI_PROXY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS are at least 1",
             ));
         }
         if !(1..=MEMORY_CEILING_MB).contains(&self.ceilings.memory_mb) {

@@ -188,6 +188,7 @@ fn row(taken: Taken) -> ExecutionRow {
         version_id: record.identity.version,
         content_hash: record.content_hash,
         ended_at_ms: at_ms,
+        usage: serde_json::to_value(record.usage).ok(),
         duration_us: i64::try_from(record.usage.duration_us).unwrap_or(i64::MAX),
         status,
         code,

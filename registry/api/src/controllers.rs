@@ -16,15 +16,14 @@ pub(crate) mod versions;
 
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::Object;
+use alga_bundle::read_json;
 use alga_errors::{Code, Problem};
-use alga_http::bearer;
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use alga_http::{BODY_TIMEOUT, bearer, one_field, read_body};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// Lets through who has the operator's token.
@@ -41,17 +40,28 @@ pub(crate) async fn administrator_only(
     Failure(problem).into_response()
 }
 
-/// A JSON body, or what is wrong with it.
-pub(crate) fn body_of<T>(body: Result<Json<Object<T>>, JsonRejection>) -> Result<T, Failure> {
-    let refused = |error: JsonRejection| {
-        let code = match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-            _ => Code::BadRequest,
-        };
-        Problem::new(code, error.body_text())
-    };
-    let Json(Object(body)) = body.map_err(refused)?;
-    Ok(body)
+/// Bytes of a JSON body: an install with a hundred secrets of 64 KiB, as JSON.
+const JSON_BYTES: usize = 16 * 1024 * 1024;
+
+/// A JSON object as a request's body, or what is wrong with it: neither a list in its place nor a key twice.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let kind = one_field(&head.headers, &CONTENT_TYPE)?.unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let message = "the body is JSON, with the header `content-type: application/json`";
+            return Err(Problem::new(Code::BadRequest, message).into());
+        }
+        let bytes = read_body(&head.headers, body, JSON_BYTES, BODY_TIMEOUT).await?;
+        let read = read_json(&bytes);
+        let body = read.map_err(|error| Problem::new(Code::BadRequest, format!("the body: {error}")))?;
+        Ok(Self(body))
+    }
 }
 
 pub(crate) fn not_found(what: &str) -> Failure {

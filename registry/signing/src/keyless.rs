@@ -163,6 +163,7 @@ pub fn verify_artifact(
 fn parse(json: &str) -> Result<Bundle, KeylessError> {
     // Of two keys of one name, one reader takes the first and another the last: neither is what was signed.
     check_json(json.as_bytes()).map_err(|error| KeylessError::Form(error.to_string()))?;
+    crate::bundle_form::check(json).map_err(KeylessError::Form)?;
     let bundle = Bundle::from_json(json).map_err(|error| KeylessError::Form(error.to_string()))?;
     if let VerificationMaterialContent::X509CertificateChain { certificates } = &bundle.verification_material.content {
         check_chain(certificates)?;

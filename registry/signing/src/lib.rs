@@ -3,6 +3,7 @@
 //! A signature covers a [`Statement`] that names publisher, extension, version and the digests of bundle, manifest and capability proof. It
 //! can therefore not be moved to another version, another extension, or the same code with another manifest.
 
+mod bundle_form;
 mod ed25519;
 mod envelope;
 mod key;

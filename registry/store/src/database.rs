@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 /// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
 /// new programs work side by side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -18,6 +18,11 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "install terms", include_str!("../migrations/0006_install_terms.sql")),
     (7, "sweeping", include_str!("../migrations/0007_sweeping.sql")),
     (8, "execution log", include_str!("../migrations/0008_execution_log.sql")),
+    (
+        9,
+        "execution usage",
+        include_str!("../migrations/0009_execution_usage.sql"),
+    ),
 ];
 
 /// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.

@@ -20,7 +20,7 @@ const ENTRY_BYTES: i64 = 512;
 /// Ids are digits, small letters and hyphens.
 const AFTER_EVERY_ID: &str = "~";
 
-/// An execution that wrote something or failed.
+/// An execution that wrote something, failed or was cancelled.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ExecutionRow {
     /// Its place in the log.
@@ -37,6 +37,8 @@ pub struct ExecutionRow {
     pub ended_at_ms: i64,
     /// How long it took, in microseconds.
     pub duration_us: i64,
+    /// What it cost: `{cpu_us, memory_peak_bytes, host_calls, egress_bytes, ingress_bytes, cold}`; none for what was written by an older version.
+    pub usage: Option<Value>,
     /// The extension's answer; none when there was none.
     pub status: Option<i64>,
     /// Why there was none.
@@ -80,7 +82,7 @@ impl Database {
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
         let rows = sqlx::query(
-            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped \
+            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped, usage \
              FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
         )
         .bind(tenant.as_str())
@@ -128,7 +130,7 @@ async fn insert(
     let size = ENTRY_BYTES.saturating_add(i64::try_from(log.len()).unwrap_or(i64::MAX));
     sqlx::query(
         "INSERT INTO extension_execution_log (id, tenant_id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, \
-         status, code, log, log_dropped, size_bytes) SELECT $1, $2, $3, $4, CAST($5 AS TEXT), $6, $7, $8, CAST($9 AS BIGINT), CAST($10 AS TEXT), $11, $12, $13 \
+         status, code, log, log_dropped, size_bytes, usage) SELECT $1, $2, $3, $4, CAST($5 AS TEXT), $6, $7, $8, CAST($9 AS BIGINT), CAST($10 AS TEXT), $11, $12, $13, CAST($14 AS TEXT) \
          WHERE EXISTS (SELECT 1 FROM tenant_extension_install WHERE tenant_id = $2 AND id = $3)",
     )
     .bind(row.id.as_str())
@@ -144,6 +146,7 @@ async fn insert(
     .bind(log)
     .bind(row.log_dropped)
     .bind(size)
+    .bind(row.usage.as_ref().map(ToString::to_string))
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -177,6 +180,10 @@ fn read(row: &AnyRow) -> Result<ExecutionRow, StoreError> {
         request_id: text("request_id")?.parse().map_err(StoreError::row)?,
         version_id: version.map(|id| id.parse()).transpose().map_err(StoreError::row)?,
         content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
+        usage: row
+            .try_get::<Option<String>, _>("usage")?
+            .map(|usage| serde_json::from_str(&usage).map_err(StoreError::row))
+            .transpose()?,
         ended_at_ms: row.try_get("ended_at_ms")?,
         duration_us: row.try_get("duration_us")?,
         status: row.try_get("status")?,
@@ -200,6 +207,7 @@ mod tests {
             content_hash: Digest::of(b"bundle"),
             ended_at_ms: now_ms(),
             duration_us: 5,
+            usage: (number % 2 == 0).then(|| json!({"cpu_us": number, "cold": false})),
             status: (number % 2 == 0).then_some(200),
             code: (number % 2 == 1).then(|| "guest_trapped".to_owned()),
             log,

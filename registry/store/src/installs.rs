@@ -78,6 +78,9 @@ pub struct Install {
     pub grants: BTreeSet<CapabilityName>,
     /// Its configuration: what is set, and the manifest's defaults.
     pub config: BTreeMap<String, String>,
+    /// The configuration that the tenant set, without the manifest's defaults.
+    #[serde(skip)]
+    pub own_config: BTreeMap<String, String>,
     /// The hosts that it may call: what the manifest declares and the tenant allows.
     pub egress: BTreeSet<EgressPattern>,
     /// What the tenant set, as it was set.
@@ -279,8 +282,9 @@ async fn with_config(connection: &mut AnyConnection, mut install: Install) -> Re
         .filter_map(|field| Some((field.name.clone(), field.default.as_ref()?.to_string())));
     install.config = defaults.collect();
     for row in rows {
-        install.config.insert(row.try_get("name")?, row.try_get("value")?);
+        install.own_config.insert(row.try_get("name")?, row.try_get("value")?);
     }
+    install.config.extend(install.own_config.clone());
     Ok(install)
 }
 
@@ -376,6 +380,7 @@ fn read(row: &AnyRow) -> Result<Install, StoreError> {
         status,
         grants: serde_json::from_str(&text("grants")?).map_err(StoreError::row)?,
         config: BTreeMap::new(),
+        own_config: BTreeMap::new(),
         pending: version_id(row, "pending_version_id")?,
         previous: version_id(row, "previous_version_id")?,
     })

@@ -15,10 +15,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Folder for what is built once and used again
-    #[arg(long, env = "ALGA_TOOLCHAIN_CACHE")]
+    #[arg(long, env = "ALGA_TOOLCHAIN_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
     /// Target directory of this extension alone [default: one in the cache that all extensions of this SDK version share]
-    #[arg(long, env = "CARGO_TARGET_DIR")]
+    #[arg(long, env = "CARGO_TARGET_DIR", hide_env_values = true)]
     target_dir: Option<PathBuf>,
 }
 

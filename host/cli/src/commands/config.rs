@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArguments {
     /// A configuration file in TOML
-    #[arg(long, env = "ALGA_CONFIG")]
+    #[arg(long, env = "ALGA_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Address to listen on [env: ALGA_LISTEN] [default: 127.0.0.1]
     #[arg(long)]

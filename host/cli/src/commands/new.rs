@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "example")]
     publisher: String,
     /// Folder of the guest SDK
-    #[arg(long, env = "ALGA_SDK", default_value_os_t = sdk_of_this_checkout())]
+    #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
     sdk: PathBuf,
 }
 
@@ -84,11 +84,12 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 }
 
 /// Names that cargo, rustc or the template have taken: a crate of such a name does not build.
-const TAKEN: [&str; 62] = [
+const TAKEN: [&str; 63] = [
     "Self",
     "abstract",
     "alga",
     "alga-sdk",
+    "alga-sdk-macros",
     "alloc",
     "as",
     "async",

@@ -1,4 +1,5 @@
-use crate::assets::Assets;
+use crate::assets::{Assets, is_never_packed};
+use crate::escape::escape_line;
 use crate::files::{BUNDLE, read, read_manifest, write};
 use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
@@ -35,7 +36,7 @@ const SBOM: &str = "sbom.spdx.json";
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (mut files, left_out) = match &arguments.from {
-        Some(archive) => (files_of(archive)?, Vec::new()),
+        Some(archive) => files_of(archive)?,
         None => files_in(arguments)?,
     };
     without_files_and_sockets(&mut files, printer)?;
@@ -68,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             text.push_str(&format!("\n  {path} ({bytes} bytes)"));
         }
         for path in &left_out {
-            text.push_str(&format!("\n  left out: {path}"));
+            text.push_str(&format!("\n  left out: {}", escape_line(path)));
         }
         text
     });
@@ -83,7 +84,7 @@ fn warn(bundle: &Bundle, printer: &Printer) {
         ));
     }
     for overlap in bundle.manifest().overlaps() {
-        printer.note(&format!("warning: {overlap}"));
+        printer.note(&format!("warning: {}", escape_line(&overlap)));
     }
 }
 
@@ -108,10 +109,13 @@ fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: 
 }
 
 /// The files of an archive that need not be canonical; what no bundle may have is refused here, too.
-fn files_of(archive: &Path) -> Outcome<BTreeMap<EntryPath, Vec<u8>>> {
+fn files_of(archive: &Path) -> Outcome<(Files, Vec<String>)> {
     let bytes = read(archive, "")?;
     let place = archive.display().to_string();
-    alga_bundle::unpack_foreign(&bytes).user(&place)
+    let files = alga_bundle::unpack_foreign(&bytes).user(&place)?;
+    let (left_out, taken): (Files, Files) = files.into_iter().partition(|(path, _)| is_never_packed(path.as_str()));
+    let left_out = left_out.into_keys().map(|path| format!("{path} (hidden or ignored)"));
+    Ok((taken, left_out.collect()))
 }
 
 /// The files of an extension's directory, and the paths that were left out.

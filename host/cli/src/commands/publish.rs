@@ -1,4 +1,5 @@
 use crate::client::{OperatorArguments, multipart};
+use crate::escape::escape_line;
 use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
@@ -39,7 +40,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         .into_iter()
         .flatten()
     {
-        printer.note(&format!("warning: {}", warning.as_str().unwrap_or_default()));
+        printer.note(&format!(
+            "warning: {}",
+            escape_line(warning.as_str().unwrap_or_default())
+        ));
     }
     printer.facts(&published, || {
         let manifest = bundle.manifest();

@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
     /// What to log, in the form of RUST_LOG
-    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info")]
     log: String,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 60)]
     minutes: u32,
     /// The data folder of the platform on this machine
-    #[arg(long, env = "ALGA_DATA", default_value = "alga-data")]
+    #[arg(long, env = "ALGA_DATA", hide_env_values = true, default_value = "alga-data")]
     data: PathBuf,
 }
 

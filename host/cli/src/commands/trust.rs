@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
     /// The trust bundle
-    #[arg(long, global = true, env = "SIGNING_TRUST_BUNDLE", default_value = TRUST)]
+    #[arg(long, global = true, env = "SIGNING_TRUST_BUNDLE", hide_env_values = true, default_value = TRUST)]
     trust: PathBuf,
     #[command(flatten)]
     operator: OperatorArguments,

@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     signatures: Option<PathBuf>,
     /// The trust bundle
-    #[arg(long, env = "SIGNING_TRUST_BUNDLE", default_value = TRUST)]
+    #[arg(long, env = "SIGNING_TRUST_BUNDLE", hide_env_values = true, default_value = TRUST)]
     trust: PathBuf,
     /// A signed revocation list to judge by
     #[arg(long)]

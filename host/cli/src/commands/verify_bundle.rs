@@ -34,14 +34,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let root = match &arguments.trusted_root {
         Some(path) => {
-            let json = String::from_utf8_lossy(&read(path, "")?).into_owned();
+            let json = String::from_utf8(read(path, "")?).user(&path.display().to_string())?;
             KeylessRoot::from_json(&json).user(&path.display().to_string())?
         }
         None => KeylessRoot::public_good().ours("the root of the public-good sigstore")?,
     };
-    let bundle = String::from_utf8_lossy(&read(&arguments.bundle, "")?).into_owned();
+    let bundle = String::from_utf8(read(&arguments.bundle, "")?).user(&arguments.bundle.display().to_string())?;
     let key = match &arguments.key {
-        Some(path) => Some(String::from_utf8_lossy(&read(path, "")?).into_owned()),
+        Some(path) => Some(String::from_utf8(read(path, "")?).user(&path.display().to_string())?),
         None => None,
     };
     let signer = match (

@@ -5,12 +5,12 @@ use super::lifecycle::flag;
 use super::optional::compile_granted;
 use super::revocations::not_overdue;
 use super::secrets::SecretOwner;
-use super::{body_of, not_found};
+use super::{JsonBody, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
 use crate::page::PageQuery;
 use alga_bundle::{
-    Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Object, TenantId, Version, optional_object,
+    Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId, Version, optional_object,
 };
 use alga_capabilities::{known, optional_and_denied};
 use alga_errors::{Code, Problem};
@@ -18,7 +18,6 @@ use alga_limits::CONFIG_BYTES;
 use alga_signing::Rejected;
 use alga_store::{Database, Install, InstallTerms, NewInstall, VersionRow, VersionStatus};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -66,10 +65,9 @@ pub(crate) struct Installs {
 pub(crate) async fn create(
     State(parts): State<Arc<RegistryParts>>,
     Path(tenant): Path<String>,
-    body: Result<Json<Object<InstallRequest>>, JsonRejection>,
+    JsonBody(request): JsonBody<InstallRequest>,
 ) -> Result<(StatusCode, Json<Install>), Failure> {
     let tenant = tenant_of(&tenant)?;
-    let request = body_of(body)?;
     let version = parts.database.version(&request.extension, &request.version).await?;
     let version = version.ok_or_else(|| not_found("such version"))?;
     if version.status != VersionStatus::Published {

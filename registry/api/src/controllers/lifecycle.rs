@@ -7,15 +7,15 @@ use super::installs::{
     check_config, check_limits, check_start, check_terms, consented, not_older, tenant_of, verify_stored,
 };
 use super::optional::compile_granted;
-use super::{body_of, not_found};
+use super::secrets::check_kept;
+use super::{JsonBody, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Object, Version, optional_object};
+use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Version, optional_object};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
 use alga_store::{Install, InstallStatus, InstallTerms, VersionRow, VersionStatus};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -69,9 +69,8 @@ pub(crate) async fn show(
 pub(crate) async fn upgrade(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install)): InstallPath,
-    body: Result<Json<Object<UpgradeRequest>>, JsonRejection>,
+    JsonBody(request): JsonBody<UpgradeRequest>,
 ) -> Result<(StatusCode, Json<Upgrade>), Failure> {
-    let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
     let (from, to) = (
         installed_version(&parts, &install).await?,
@@ -122,9 +121,8 @@ pub(crate) struct TermsRequest {
 pub(crate) async fn set_terms(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install)): InstallPath,
-    body: Result<Json<Object<TermsRequest>>, JsonRejection>,
+    JsonBody(request): JsonBody<TermsRequest>,
 ) -> Result<Json<Install>, Failure> {
-    let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
     let version = installed_version(&parts, &install).await?;
     let terms = InstallTerms {
@@ -144,9 +142,8 @@ pub(crate) async fn set_terms(
 pub(crate) async fn consent(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install)): InstallPath,
-    body: Result<Json<Object<ConsentRequest>>, JsonRejection>,
+    JsonBody(request): JsonBody<ConsentRequest>,
 ) -> Result<Json<Install>, Failure> {
-    let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
     let to = installable(&parts, &install, &request.version).await?;
     if install.pending.as_ref() != Some(&to.id) {
@@ -189,6 +186,7 @@ pub(crate) async fn roll_back(
     }
     fits(&install, &to)?;
     check_limits(&parts, &to, install.own_limits)?;
+    check_kept(&parts, &install, &install.manifest, &to).await?;
     check_start(&parts, &verify_stored(&parts, &to).await?, install.own_limits)?;
     let egress = egress_of_before(&install, &to);
     parts.database.roll_back(&install, egress.as_ref()).await?;
@@ -280,6 +278,7 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
     }
     fits(install, &version)?;
     check_limits(parts, &version, install.own_limits)?;
+    check_kept(parts, install, &install.manifest, &version).await?;
     check_start(parts, &verify_stored(parts, &version).await?, install.own_limits)?;
     Ok(version)
 }
@@ -287,7 +286,8 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
 /// Whether the install's configuration and secrets are what a version needs.
 fn fits(install: &Install, version: &VersionRow) -> Result<(), Failure> {
     let is_known = |name: &String| version.manifest.config.iter().any(|field| field.name == *name);
-    let config = install.config.iter().filter(|(name, _)| is_known(name));
+    // Not the defaults of the installed version: the other one has its own.
+    let config = install.own_config.iter().filter(|(name, _)| is_known(name));
     check_config(
         version,
         &config.map(|(name, value)| (name.clone(), value.clone())).collect(),

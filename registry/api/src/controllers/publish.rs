@@ -14,6 +14,7 @@ use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
+use alga_http::BODY_TIMEOUT;
 use alga_signing::{Rejected, Verified};
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
@@ -121,11 +122,11 @@ struct Received {
 /// The form: `signatures`, and either `bundle` or the id of an `upload`.
 async fn receive(parts: &RegistryParts, mut form: Multipart) -> Result<Received, Failure> {
     let (mut upload, mut signatures) = (None, None);
-    while let Some(mut field) = form.next_field().await.map_err(broken)? {
+    while let Some(mut field) = in_time(form.next_field()).await? {
         let is_repeated = match field.name() {
             Some("bundle") => upload.replace(spool(parts, &mut field).await?).is_some(),
             Some("upload") => {
-                let id = field.text().await.map_err(broken)?;
+                let id = in_time(field.text()).await?;
                 let staged = parts.staging.lock(&id).await.map_err(staging_failed)?;
                 upload.replace(staged).is_some()
             }
@@ -153,19 +154,30 @@ async fn receive(parts: &RegistryParts, mut form: Multipart) -> Result<Received,
     })
 }
 
+/// The next part of the form, if it comes before a sender that has stopped is given up.
+async fn in_time<T>(part: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Failure> {
+    let part = tokio::time::timeout(BODY_TIMEOUT, part).await;
+    let late = |_| Problem::new(Code::BadRequest, "the body did not arrive in time");
+    part.map_err(late)?.map_err(broken)
+}
+
 fn broken(error: MultipartError) -> Failure {
     let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Code::PayloadTooLarge
     } else {
         Code::BadRequest
     };
-    Failure(Problem::new(code, "the form could not be read").caused_by(error))
+    let message = match code {
+        Code::PayloadTooLarge => "the form has more bytes than a bundle and its signatures",
+        _ => "the form was interrupted, or is not framed as HTTP and multipart require",
+    };
+    Failure(Problem::new(code, message).caused_by(error))
 }
 
 async fn spool(parts: &RegistryParts, field: &mut Field<'_>) -> Result<StagedUpload, Failure> {
     let mut upload = parts.staging.once().await.map_err(staging_failed)?;
     let mut appending = upload.append(0).await.map_err(staging_failed)?;
-    while let Some(chunk) = field.chunk().await.map_err(broken)? {
+    while let Some(chunk) = in_time(field.chunk()).await? {
         appending.write(&chunk).await.map_err(staging_failed)?;
     }
     appending.finish().await.map_err(staging_failed)?;
@@ -174,7 +186,7 @@ async fn spool(parts: &RegistryParts, field: &mut Field<'_>) -> Result<StagedUpl
 
 async fn bounded(field: &mut Field<'_>, most: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(broken)? {
+    while let Some(chunk) = in_time(field.chunk()).await? {
         if bytes.len() + chunk.len() > most {
             let message = format!("signatures have at most {most} bytes");
             return Err(Problem::new(Code::PayloadTooLarge, message).into());

@@ -1,16 +1,15 @@
 //! Secrets of installs. They come in the clear, are sealed at once, and never leave again: what is shown is names.
 
 use super::lifecycle::{find, installed_version};
-use super::{body_of, not_found};
+use super::{JsonBody, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::{CapabilityName, InstallId, Object, SecretField, TenantId};
-use alga_capabilities::known;
+use alga_bundle::{InstallId, Manifest, SecretField, TenantId};
+use alga_capabilities::may_reveal;
 use alga_errors::{Code, Problem};
-use alga_secrets::{SealError, SecretBinding, SecretValue};
-use alga_store::VersionRow;
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use alga_limits::HEADER_SECRET_BYTES;
+use alga_secrets::{SealError, SecretBinding, SecretEnvelope, SecretValue};
+use alga_store::{Install, VersionRow};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -40,9 +39,8 @@ type SecretPath = Path<(String, String, String)>;
 pub(crate) async fn set(
     State(parts): State<Arc<RegistryParts>>,
     Path((tenant, install, name)): SecretPath,
-    body: Result<Json<Object<SecretRequest>>, JsonRejection>,
+    JsonBody(request): JsonBody<SecretRequest>,
 ) -> Result<StatusCode, Failure> {
-    let request = body_of(body)?;
     let install = find(&parts, &tenant, &install).await?;
     let version = installed_version(&parts, &install).await?;
     let owner = SecretOwner {
@@ -95,23 +93,11 @@ impl SecretOwner<'_> {
         Ok(sealed)
     }
 
-    /// Whether a secret can only ever be used in a header: it is bound to hosts, and the version cannot read it.
-    fn is_for_headers(&self, field: &SecretField) -> bool {
-        let reveals = |name: &CapabilityName| name.as_str() == "cap:secrets.reveal";
-        !field.hosts.is_empty() && !self.version.manifest.declared(known()).iter().any(reveals)
-    }
-
     async fn seal_one(&self, parts: &RegistryParts, name: &str, value: &str) -> Result<String, Failure> {
         let fields = &self.version.manifest.secrets;
         let field = fields.iter().find(|field| field.name == name);
-        if field.is_some_and(|field| self.is_for_headers(field)) && !is_field_value(value) {
-            let message =
-                format!("the secret `{name}` has a line end or another control character, which no header can carry");
-            return Err(Problem::new(Code::BadRequest, message)
-                .with_hint(
-                    "leave out the line end; `alga install` and `alga installs set-secret` leave out one at the end",
-                )
-                .into());
+        if field.is_some_and(|field| is_for_headers(self.version, field)) {
+            check_for_headers(name, value.as_bytes())?;
         }
         if field.is_none() {
             let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
@@ -131,12 +117,72 @@ impl SecretOwner<'_> {
     }
 }
 
-/// What a header's value may be made of (RFC 9110, 5.5).
-fn is_field_value(value: &str) -> bool {
-    value
-        .bytes()
-        .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
-        && value.trim_matches([' ', '\t']) == value
+/// Whether a secret can only ever be used in a header: it is bound to hosts, and the version cannot read it.
+fn is_for_headers(version: &VersionRow, field: &SecretField) -> bool {
+    !field.hosts.is_empty() && !may_reveal(&version.manifest)
+}
+
+/// What every use of it would fail for is refused when it is set.
+fn check_for_headers(name: &str, value: &[u8]) -> Result<(), Failure> {
+    let refused = |rule: String| {
+        let problem = Problem::new(
+            Code::BadRequest,
+            format!("the secret `{name}` {rule}, and is used in headers only"),
+        );
+        Err(problem
+            .with_hint("`alga install` and `alga installs set-secret` leave out one line end at the end")
+            .into())
+    };
+    if value.len() > HEADER_SECRET_BYTES {
+        let rule = format!(
+            "has {} bytes; at most {HEADER_SECRET_BYTES} (HEADER_SECRET_BYTES)",
+            value.len()
+        );
+        return refused(rule);
+    }
+    if value.trim_ascii() != value
+        || !value
+            .iter()
+            .all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f))
+    {
+        return refused(
+            "has a line end or another control character, or spaces around it, which no header can carry".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The secrets that an install has and another version uses in headers, where the installed one does not.
+pub(super) async fn check_kept(
+    parts: &RegistryParts,
+    install: &Install,
+    from: &Manifest,
+    to: &VersionRow,
+) -> Result<(), Failure> {
+    let was_for_headers = |name: &str| {
+        let field = from.secrets.iter().find(|field| field.name == name);
+        field.is_some_and(|field| !field.hosts.is_empty()) && !may_reveal(from)
+    };
+    for field in &to.manifest.secrets {
+        if !install.secrets.contains(&field.name) || was_for_headers(&field.name) || !is_for_headers(to, field) {
+            continue;
+        }
+        let envelope = parts
+            .database
+            .secret(&install.tenant_id, &install.id, &field.name)
+            .await?;
+        let Some(envelope) = envelope else { continue };
+        let binding = SecretBinding {
+            tenant: &install.tenant_id,
+            extension: &install.extension_id,
+            install: &install.id,
+            name: &field.name,
+        };
+        let envelope = SecretEnvelope::parse(&envelope).map_err(Problem::internal)?;
+        let opened = parts.sealer.open(&envelope, &binding).await.map_err(seal_failed)?;
+        check_for_headers(&field.name, opened.expose())?;
+    }
+    Ok(())
 }
 
 fn seal_failed(error: SealError) -> Failure {

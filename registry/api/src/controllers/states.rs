@@ -1,14 +1,12 @@
 //! Withdrawing versions. Yanked: runs where it is installed, is not installed any more. Revoked: neither, and for ever. Deprecated: both, with a
 //! word of warning.
 
-use super::{body_of, not_found};
+use super::{JsonBody, not_found};
 use crate::RegistryParts;
 use crate::failure::Failure;
-use alga_bundle::Object;
 use alga_errors::{Code, Problem};
 use alga_store::{VersionRow, VersionStatus};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,7 +23,7 @@ pub(crate) struct Reason {
 }
 
 type VersionPath = Path<(String, String)>;
-type ReasonBody = Result<Json<Object<Reason>>, JsonRejection>;
+type ReasonBody = JsonBody<Reason>;
 
 pub(crate) async fn yank(
     state: State<Arc<RegistryParts>>,
@@ -80,7 +78,7 @@ async fn set(
 }
 
 fn reason_of(body: ReasonBody) -> Result<String, Failure> {
-    let Reason { reason } = body_of(body)?;
+    let JsonBody(Reason { reason }) = body;
     if reason.chars().count() > REASON_CHARACTERS || reason.chars().any(char::is_control) {
         let message = format!("a reason has at most {REASON_CHARACTERS} characters of plain text");
         return Err(Problem::new(Code::BadRequest, message).into());

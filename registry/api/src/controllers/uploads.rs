@@ -4,7 +4,7 @@
 use crate::RegistryParts;
 use crate::failure::Failure;
 use alga_errors::{Code, Problem};
-use alga_http::one_field;
+use alga_http::{BODY_TIMEOUT, one_field};
 use alga_store::{Appending, StagingError};
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// Where the bytes of a request continue.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -63,7 +64,11 @@ pub(crate) async fn append(
 }
 
 async fn take(appending: &mut Appending<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
-    while let Some(chunk) = body.next().await {
+    // A sender that has stopped is given up; what came stays.
+    while let Some(chunk) = timeout(BODY_TIMEOUT, body.next())
+        .await
+        .map_err(|_| StagingError::BrokenOff)?
+    {
         appending.write(&chunk.map_err(|_| StagingError::BrokenOff)?).await?;
     }
     Ok(())

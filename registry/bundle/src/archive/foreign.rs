@@ -53,6 +53,9 @@ pub fn unpack_foreign(bytes: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, Arch
             EntryType::Directory => {
                 let extension = std::mem::take(&mut extension);
                 directory(&extension, size).map_err(refused)?;
+                let header = entry.header().path_bytes();
+                let name = String::from_utf8_lossy(extension.path.as_deref().unwrap_or(&header)).into_owned();
+                names.insert_directory(name.trim_start_matches("./").trim_end_matches('/'))?;
             }
             EntryType::Regular | EntryType::Continuous => {
                 let extension = std::mem::take(&mut extension);

@@ -99,6 +99,16 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Takes a directory that an archive names itself.
+    pub(super) fn insert_directory(&mut self, path: &str) -> Result<(), ArchiveError> {
+        let folded = path.to_ascii_lowercase();
+        if self.files.contains(&folded) {
+            return Err(ArchiveError::FileAndDirectory { path: folded });
+        }
+        self.directories.insert(folded);
+        Ok(())
+    }
+
     pub(super) fn insert(&mut self, path: &EntryPath) -> Result<(), ArchiveError> {
         let folded = path.folded();
         let parents = folded.match_indices('/').filter_map(|(end, _)| folded.get(..end));

@@ -84,8 +84,15 @@ pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<Ma
         problems.add("$.limits", exceeded.to_string(), "ask for less");
     }
     for (index, endpoint) in manifest.api.endpoints.iter().enumerate() {
+        let path = format!("$.api.endpoints[{index}].timeoutMs");
+        if endpoint.timeout_ms == Some(0) {
+            problems.add(
+                path.as_str(),
+                "a limit of 0 lets nothing run",
+                "leave it out for the platform's default",
+            );
+        }
         if let Err(exceeded) = ceilings.check_execution(None, endpoint.timeout_ms) {
-            let path = format!("$.api.endpoints[{index}].timeoutMs");
             problems.add(path, exceeded.to_string(), "ask for less");
         }
     }

@@ -1,0 +1,101 @@
+//! The form of a sigstore bundle (`sigstore_bundle.proto`, v0.1 to v0.3): its fields by their JSON names, each of its own type, and one of each
+//! choice. A library that passes over what it does not know would let two readers see two bundles.
+
+use serde_json::Value;
+
+/// What a field holds.
+enum Form {
+    Text,
+    Object(&'static [(&'static str, Form)]),
+    List(&'static Form),
+}
+
+use Form::{List, Object, Text};
+
+const CERTIFICATE: Form = Object(&[("rawBytes", Text)]);
+const LOG_ENTRY: Form = Object(&[
+    ("logIndex", Text),
+    ("logId", Object(&[("keyId", Text)])),
+    ("kindVersion", Object(&[("kind", Text), ("version", Text)])),
+    ("integratedTime", Text),
+    ("inclusionPromise", Object(&[("signedEntryTimestamp", Text)])),
+    (
+        "inclusionProof",
+        Object(&[
+            ("logIndex", Text),
+            ("rootHash", Text),
+            ("treeSize", Text),
+            ("hashes", List(&Text)),
+            ("checkpoint", Object(&[("envelope", Text)])),
+        ]),
+    ),
+    ("canonicalizedBody", Text),
+]);
+const MATERIAL: Form = Object(&[
+    ("certificate", CERTIFICATE),
+    ("x509CertificateChain", Object(&[("certificates", List(&CERTIFICATE))])),
+    ("publicKey", Object(&[("hint", Text)])),
+    ("tlogEntries", List(&LOG_ENTRY)),
+    (
+        "timestampVerificationData",
+        Object(&[("rfc3161Timestamps", List(&Object(&[("signedTimestamp", Text)])))]),
+    ),
+]);
+const BUNDLE: Form = Object(&[
+    ("mediaType", Text),
+    ("verificationMaterial", MATERIAL),
+    (
+        "messageSignature",
+        Object(&[
+            ("messageDigest", Object(&[("algorithm", Text), ("digest", Text)])),
+            ("signature", Text),
+        ]),
+    ),
+    (
+        "dsseEnvelope",
+        Object(&[
+            ("payload", Text),
+            ("payloadType", Text),
+            ("signatures", List(&Object(&[("sig", Text), ("keyid", Text)]))),
+        ]),
+    ),
+]);
+/// Of each of these, exactly one is there.
+const CHOICES: [(&str, &[&str]); 2] = [
+    ("", &["messageSignature", "dsseEnvelope"]),
+    (
+        "/verificationMaterial",
+        &["certificate", "x509CertificateChain", "publicKey"],
+    ),
+];
+
+/// Checks a bundle's form; that it is plain JSON was checked before.
+pub(crate) fn check(json: &str) -> Result<(), String> {
+    let bundle: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    walk(&bundle, &BUNDLE, "$")?;
+    for (place, choice) in CHOICES {
+        let holder = bundle.pointer(place).ok_or("it has no verificationMaterial")?;
+        let count = choice
+            .iter()
+            .filter(|name| holder.get(**name).is_some_and(|value| !value.is_null()))
+            .count();
+        if count != 1 {
+            return Err(format!("it has {count} of {}; exactly one is there", choice.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+fn walk(value: &Value, form: &Form, place: &str) -> Result<(), String> {
+    match (form, value) {
+        // ProtoJSON: null is a field that is not set; 64-bit numbers are text, and some write them as numbers.
+        (_, Value::Null) | (Text, Value::String(_) | Value::Number(_)) => Ok(()),
+        (Object(fields), Value::Object(values)) => values.iter().try_for_each(|(name, value)| {
+            let field = fields.iter().find(|(known, _)| known == name);
+            let (_, form) = field.ok_or_else(|| format!("{place} has no field `{}`", name.escape_default()))?;
+            walk(value, form, &format!("{place}.{name}"))
+        }),
+        (List(form), Value::Array(values)) => values.iter().try_for_each(|value| walk(value, form, place)),
+        _ => Err(format!("{place} is of another type than its field")),
+    }
+}
