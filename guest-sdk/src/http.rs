@@ -206,7 +206,8 @@ impl RequestBuilder {
         let mut target = Target::of(&self.url, &self.query)?;
         target.secrets = self.secrets;
         let refused = |error: &wasi::ErrorCode| failed(error, &target);
-        let headers = with_length(self.headers, &self.method, self.body.len());
+        let has_content = !self.body.is_empty() || anticipates_content(&self.method);
+        let headers = with_length(self.headers, has_content.then_some(self.body.len()));
         let headers = wasi::Fields::from_list(&headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
         let request = wasi::OutgoingRequest::new(headers);
         let set = request
@@ -218,8 +219,8 @@ impl RequestBuilder {
         for attachment in self.attachments {
             attachment(&request)?;
         }
-        // A body that is taken is sent, in chunks if nobody knows its length: without bytes none is taken.
-        let body = (!self.body.is_empty()).then(|| request.body()).transpose();
+        // A body that is taken is sent, in chunks if its length is not declared.
+        let body = has_content.then(|| request.body()).transpose();
         let body = body.map_err(|()| Error::BadRequest("content-length is not one".into()))?;
         let answer = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
         if let Some(body) = body {
@@ -245,13 +246,16 @@ impl RequestBuilder {
     }
 }
 
-/// Adds the length of the body, which is known (RFC 9110, 8.6): many servers want it (411). A method that anticipates content declares
-/// even none; others without a body have neither.
-fn with_length(mut headers: Vec<(String, Vec<u8>)>, method: &Method, body_bytes: usize) -> Vec<(String, Vec<u8>)> {
-    let anticipates_content = matches!(method, Method::Post | Method::Put | Method::Patch);
+/// Whether a request with this method declares the length of its content even when that is none (RFC 9110, 8.6).
+fn anticipates_content(method: &Method) -> bool {
+    matches!(method, Method::Post | Method::Put | Method::Patch)
+}
+
+/// Declares the length of the content, which is known: many servers want it (411). A request without content has no length.
+fn with_length(mut headers: Vec<(String, Vec<u8>)>, content: Option<usize>) -> Vec<(String, Vec<u8>)> {
     headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
-    if body_bytes > 0 || anticipates_content {
-        headers.push(("content-length".to_owned(), body_bytes.to_string().into_bytes()));
+    if let Some(bytes) = content {
+        headers.push(("content-length".to_owned(), bytes.to_string().into_bytes()));
     }
     headers
 }
