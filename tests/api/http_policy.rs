@@ -335,3 +335,61 @@ async fn every_refusal_of_every_part_has_one_form() {
         assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn json_that_two_readers_could_read_differently_is_refused_by_the_registry() {
+    let world = World::new().await;
+    let release = Release::new(
+        world.key(),
+        &Release::manifest("com.example.twice", "1.0.0", &[]),
+        &component("answers_ok"),
+    );
+    world.publish(&release).await;
+    let operator = format!("Bearer {}", world.administrator_token());
+    let install = async |body: &str, kind: &str| {
+        let request = Request::post("/v1/registry/tenants/acme/installs").header("authorization", &operator);
+        let request = request.header("content-type", kind);
+        world.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    };
+    let good = r#"{"extension":"com.example.twice","version":"1.0.0","grants":[]}"#;
+    for bad in [
+        good.replacen('{', r#"{"grants":["cap:log.emit"],"#, 1),
+        good.replace('}', r#","config":{"greeting":"a","greeting":"b"}}"#),
+        r#"["com.example.twice","1.0.0",[]]"#.to_owned(),
+        format!("{good} {{}}"),
+        format!("\u{feff}{good}"),
+    ] {
+        let refused = install(&bad, "application/json").await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (400, "bad_request"),
+            "{bad}"
+        );
+    }
+    assert_eq!(install(good, "text/plain").await.status, 400);
+    let installed = install(good, "application/json; charset=utf-8").await;
+    assert_eq!(installed.status, 201, "{}", installed.text());
+}
+
+#[tokio::test]
+async fn more_header_names_than_a_message_can_have_are_a_bad_request() {
+    let world = World::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    let mut body = request.body.clone();
+    let names: Vec<Value> = (0..40_000)
+        .map(|number| json!([format!("x-{number}"), ["v"]]))
+        .collect();
+    body["http"]["headers"] = Value::Object(
+        names
+            .iter()
+            .map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].clone()))
+            .collect(),
+    );
+    let answer = world.execute_bytes(&request, body.to_string().into_bytes()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (400, "bad_request"),
+        "{}",
+        answer.text()
+    );
+}

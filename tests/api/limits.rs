@@ -184,49 +184,60 @@ async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
     assert_eq!(messages.first(), Some(&"began"), "{record}");
     assert!(messages.last().unwrap().contains("closed its connection"), "{record}");
     assert!(record["duration_us"].as_i64() > Some(0), "{record}");
+    assert!(record["usage"]["memory_peak_bytes"].as_u64() > Some(0), "{record}");
 }
 
 #[tokio::test]
-async fn a_secret_that_no_header_can_carry_is_refused_where_only_headers_use_it() {
+async fn a_component_that_starts_with_more_memory_than_it_gets_is_refused_before_it_runs() {
     let world = World::new().await;
-    let publish = async |name: &str, capabilities: &[&str], hosts: Value| {
-        let mut manifest = Release::manifest(name, "1.0.0", capabilities);
-        manifest["egress"] = json!(["api.example.com"]);
-        manifest["secrets"] = json!([{ "name": "token", "hosts": hosts }]);
+    let component = "(component (core module (memory 1025)) (core instance (instantiate 0)) \
+                     (instance $handler) (export \"wasi:http/incoming-handler@0.2.12\" (instance $handler)))";
+    let component = wat::parse_str(component).unwrap();
+    let publish = async |version: &str, limits: Value| {
+        let mut manifest = Release::manifest("com.example.starts-large", version, &[]);
+        manifest["limits"] = limits;
+        let release = Release::new(world.key(), &manifest, &component);
+        let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        (release, answer)
+    };
+    // 1025 pages are one more than the 64 MiB of a manifest that asks for nothing.
+    let (_, refused) = publish("1.0.0", Value::Null).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(
+        refused.text().contains("at most 64 (MEMORY_DEFAULT_MB)"),
+        "{}",
+        refused.text()
+    );
+    let (release, published) = publish("1.0.1", json!({ "memoryMb": 65 })).await;
+    assert_eq!(published.status, 201, "{}", published.text());
+    let body = json!({ "extension": release.name, "version": "1.0.1", "grants": [], "limits": { "memoryMb": 64 } });
+    let refused = world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+}
+
+#[tokio::test]
+async fn an_upgrade_counts_what_the_tenant_set_and_not_the_defaults_of_the_version_before() {
+    let world = World::new().await;
+    let publish = async |version: &str, fields: Value| {
+        let mut manifest = Release::manifest("com.example.defaults", version, &[]);
+        manifest["config"] = fields;
         let release = Release::new(world.key(), &manifest, &component("answers_ok"));
         world.publish(&release).await;
+        release
     };
-    publish("com.example.attaches", &["cap:secrets.get"], json!(["api.example.com"])).await;
-    publish(
-        "com.example.reveals",
-        &["cap:secrets.get", "cap:secrets.reveal"],
-        json!(["api.example.com"]),
-    )
-    .await;
-    let install = async |name: &str, secret: &str| {
-        let grants = json!(["cap:secrets.get"]);
-        let body = json!({ "extension": name, "version": "1.0.0", "grants": grants, "secrets": { "token": secret } });
-        world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await
-    };
-    for secret in ["token\r\n", "token\n", "two\nlines", " token", "token\u{7f}", "a\u{0}b"] {
-        let refused = install("com.example.attaches", secret).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.code().as_str()),
-            (400, "bad_request"),
-            "{secret:?}"
-        );
-        assert!(
-            refused.text().contains("no header can carry") && !refused.text().contains("two"),
-            "{}",
-            refused.text()
-        );
-    }
-    assert_eq!(install("com.example.attaches", "tökén with spaces").await.status, 201);
-    // A key in lines, for a version that reads it.
-    assert_eq!(
-        install("com.example.reveals", "-----BEGIN\nkey\n-----END\n")
-            .await
-            .status,
-        201
-    );
+    let large = "x".repeat(3_000);
+    let before: Vec<_> = (0..20)
+        .map(|number| json!({ "name": format!("a{number}"), "type": "string", "default": large }))
+        .collect();
+    let first = publish("1.0.0", json!(before)).await;
+    assert!(world.install("acme", &first, &[]).await.status.is_success());
+    // The same fields without a default, and another twenty: both sets together would be more than CONFIG_BYTES.
+    let mut after: Vec<_> = (0..20)
+        .map(|number| json!({ "name": format!("a{number}"), "type": "string" }))
+        .collect();
+    after.extend((0..20).map(|number| json!({ "name": format!("b{number}"), "type": "string", "default": large })));
+    publish("2.0.0", json!(after)).await;
+    let path = "/v1/registry/tenants/acme/installs/com.example.defaults/upgrade";
+    let upgraded = world.operate("POST", path, &json!({ "version": "2.0.0" })).await;
+    assert_eq!(upgraded.status, 200, "{}", upgraded.text());
 }

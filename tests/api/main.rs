@@ -9,6 +9,7 @@ mod execute_isolation;
 mod execute_works;
 mod executions;
 mod gateway;
+mod header_secrets;
 mod http_policy;
 mod install_terms;
 mod installs;

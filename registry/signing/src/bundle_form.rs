@@ -99,3 +99,57 @@ fn walk(value: &Value, form: &Form, place: &str) -> Result<(), String> {
         _ => Err(format!("{place} is of another type than its field")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The form that cosign and `sigstore-python` write.
+    fn good() -> Value {
+        json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {
+                "certificate": { "rawBytes": "AA==" },
+                "tlogEntries": [{
+                    "logIndex": "1", "logId": { "keyId": "AA==" }, "kindVersion": { "kind": "hashedrekord", "version": "0.0.1" },
+                    "integratedTime": "1", "inclusionPromise": { "signedEntryTimestamp": "AA==" },
+                    "inclusionProof": {
+                        "logIndex": "1", "rootHash": "AA==", "treeSize": "1", "hashes": ["AA=="], "checkpoint": { "envelope": "e" }
+                    },
+                    "canonicalizedBody": "AA=="
+                }],
+                "timestampVerificationData": { "rfc3161Timestamps": [] }
+            },
+            "messageSignature": { "messageDigest": { "algorithm": "SHA2_256", "digest": "AA==" }, "signature": "AA==" }
+        })
+    }
+
+    #[test]
+    fn a_bundle_has_its_own_fields_of_their_own_types_and_one_of_each_choice() {
+        assert_eq!(check(&good().to_string()), Ok(()));
+        for (place, value, words) in [
+            ("/messageSignature", json!(["AA=="]), "another type"),
+            ("/messageSignature", Value::Null, "0 of messageSignature"),
+            (
+                "/verificationMaterial/certificate",
+                json!({ "rawBytes": "AA==", "raw_bytes": "AB==" }),
+                "no field `raw_bytes`",
+            ),
+            ("/verificationMaterial/certificate", Value::Null, "0 of certificate"),
+            ("/verificationMaterial/tlogEntries", json!({ "0": {} }), "another type"),
+            ("/verificationMaterial", json!([]), "another type"),
+        ] {
+            let mut bundle = good();
+            *bundle.pointer_mut(place).unwrap() = value;
+            let refused = check(&bundle.to_string()).unwrap_err();
+            assert!(refused.contains(words), "{place}: {refused}");
+        }
+        let mut both = good();
+        both["dsseEnvelope"] = json!({ "payload": "AA==", "payloadType": "t", "signatures": [{ "sig": "AA==" }] });
+        assert!(check(&both.to_string()).unwrap_err().contains("2 of messageSignature"));
+        let mut unknown = good();
+        unknown["later"] = json!(1);
+        assert!(check(&unknown.to_string()).unwrap_err().contains("no field `later`"));
+    }
+}

@@ -282,3 +282,16 @@ fn a_list_in_the_place_of_an_object_is_refused() {
     }
     assert!(Manifest::parse(br#"[null,"com.example.a","example","1.0.0"]"#, &[]).is_err());
 }
+
+/// Stored manifests of before this rule stay readable; a new one is not packed or published.
+#[test]
+fn an_endpoint_that_has_no_time_at_all_is_not_packed() {
+    let mut document = sample();
+    document["api"]["endpoints"][0]["timeoutMs"] = json!(0);
+    let manifest = Manifest::parse(document.to_string().as_bytes(), KNOWN).unwrap();
+    let refused = manifest.check_ceilings(&alga_limits::Ceilings::default()).unwrap_err();
+    assert!(
+        refused.to_string().contains("$.api.endpoints[0].timeoutMs"),
+        "{refused}"
+    );
+}
