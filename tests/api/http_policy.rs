@@ -333,6 +333,8 @@ async fn every_refusal_of_every_part_has_one_form() {
             "{method} {path}"
         );
         assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
+        // RFC 9110, 15.5.6: with 405 comes what is allowed.
+        assert_eq!(answer.headers.contains_key("allow"), status == 405, "{method} {path}");
     }
 }
 

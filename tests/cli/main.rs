@@ -177,9 +177,12 @@ fn an_archive_that_another_program_made_is_packed_anew_and_a_link_in_it_is_refus
         let bytes = fs::read(author.path().join("foreign.tar")).unwrap();
         fs::write(author.path().join(file), zstd::encode_all(bytes.as_slice(), 3).unwrap()).unwrap();
     };
+    // What is never packed from a directory is not packed from an archive of it.
+    fs::write(author.path().join("ui/.env"), "KEY=1").unwrap();
     archive("foreign.tar.zst");
     let packed = author.run(&["pack", "--from", "foreign.tar.zst", "--out", "again.tar.zst"]);
     assert!(packed.starts_with("exit 0"), "{packed}");
+    assert!(packed.contains("left out: ui/.env"), "{packed}");
     assert!(author.run(&["inspect", "--json", "again.tar.zst"]).contains(&long));
     author.run(&["pack", "--out", "direct.tar.zst"]);
     assert_eq!(
