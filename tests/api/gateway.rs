@@ -129,6 +129,16 @@ async fn a_tenant_header_that_disagrees_with_the_token_is_refused() {
             "{tenant}"
         );
     }
+    let twice = [
+        ("authorization", token.as_str()),
+        ("x-alga-tenant", "acme"),
+        ("x-alga-tenant", "acme"),
+    ];
+    is(
+        &send(&world, "GET", "com.example.answers-ok/", &twice).await,
+        400,
+        "bad_request",
+    );
 }
 
 #[tokio::test]

@@ -243,6 +243,15 @@ async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_re
     );
     let record = &records(&world, &trapping).await[0];
     assert!(last_line(record).contains("more than 100 headers"), "{record}");
+    assert_eq!(
+        world.call("acme", "GET", &format!("{name}/trailers"), "").await.status,
+        200
+    );
+    let record = &records(&world, &trapping).await[0];
+    assert!(
+        last_line(record).contains("trailers of its response were left out"),
+        "{record}"
+    );
     // What goes on after its response is ended at the deadline; the client has the response.
     let request = world.request_for(&trapping).on("GET", "/loop-after").within_ms(200);
     assert_eq!(world.execute(&request).await.json()["status"], 200);

@@ -125,8 +125,10 @@ fn manifests_in_the_encodings_of_windows_are_told_as_what_they_are() {
         .chain(text.encode_utf16())
         .flat_map(u16::to_le_bytes)
         .collect();
-    fs::write(&path, utf16).unwrap();
-    assert!(author.run(&["pack"]).contains("is UTF-16; save it as UTF-8"));
+    for bytes in [&utf16[..], &utf16[2..]] {
+        fs::write(&path, bytes).unwrap();
+        assert!(author.run(&["pack"]).contains("is UTF-16; save it as UTF-8"));
+    }
 }
 
 #[test]
@@ -140,6 +142,11 @@ fn a_full_disk_behind_standard_output_is_a_failure() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            told.contains("could not write to standard output"),
+            "{arguments:?}: {told}"
+        );
     }
     let told = Command::new("sh")
         .args(["-c", "\"$0\" config --dev > /dev/full"])
@@ -192,6 +199,7 @@ fn what_clap_quotes_and_names_of_files_do_not_deceive_a_terminal() {
         for arguments in [
             &[argument][..],
             &["inspect", argument],
+            &["build", argument],
             &["install", argument, "--tenant", "demo"],
             &["call", "x", "-H", argument],
         ] {

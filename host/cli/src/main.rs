@@ -70,6 +70,9 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // A reader that has closed the pipe has what it wanted.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(1),
+        Err(error) => {
+            Printer::new(false).note(&format!("error: could not write to standard output: {error}"));
+            ExitCode::from(1)
+        }
     }
 }

@@ -86,10 +86,12 @@ pub(crate) async fn invoke(
     };
     drop(live);
     let result = match (complete, failure) {
-        (Some(response), None) => Ok(response),
-        // The response was whole before the guest failed: the client gets it, the author hears of the rest.
-        (Some(response), Some(late)) => {
-            account.note(format!("after its response was complete: {}", chain(&late)));
+        // The response was whole before the guest failed, or has parts that do not arrive: the client gets it, the author hears of the rest.
+        (Some((response, left_out)), late) => {
+            let late = late.map(|late| format!("after its response was complete: {}", chain(&late)));
+            for note in left_out.map(str::to_owned).into_iter().chain(late) {
+                account.note(note);
+            }
             Ok(response)
         }
         (None, failure) => Err(failure.unwrap_or_else(|| invalid("it returned without a response"))),
@@ -141,7 +143,7 @@ async fn call(
     store: &mut Store<Host>,
     prepared: &Prepared,
     request: Request<Full<Bytes>>,
-    complete: &mut Option<GuestResponse>,
+    complete: &mut Option<Complete>,
 ) -> Result<(), Failure> {
     let (sender, receiver) = oneshot::channel();
     let method = request.method().clone();
@@ -178,7 +180,10 @@ async fn call(
 
 type Answer = Result<Response<WasiBody>, ErrorCode>;
 
-async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> Result<GuestResponse, Failure> {
+/// A response that is whole, and what of it does not arrive, in words.
+type Complete = (GuestResponse, Option<&'static str>);
+
+async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> Result<Complete, Failure> {
     let answer = receiver
         .await
         .map_err(|_| Failure::Invalid("it returned without a response"))?;
@@ -188,31 +193,39 @@ async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> 
     }
     check_headers(&head.headers)?;
     // Of a response that has no content nothing is read, whatever length it declares (RFC 9110, 8.6).
-    let body = if has_content(method, head.status) {
+    let (body, left_out) = if has_content(method, head.status) {
         read_body(body).await?
     } else {
-        Bytes::new()
+        (Bytes::new(), None)
     };
-    Ok(GuestResponse {
+    let response = GuestResponse {
         status: head.status.as_u16(),
         headers: head.headers,
         body,
-    })
+    };
+    Ok((response, left_out))
 }
 
-async fn read_body(mut body: WasiBody) -> Result<Bytes, Failure> {
-    let mut bytes = Vec::new();
+async fn read_body(mut body: WasiBody) -> Result<(Bytes, Option<&'static str>), Failure> {
+    let (mut bytes, mut left_out) = (Vec::new(), None);
     while let Some(frame) = body.frame().await {
         let frame =
             frame.map_err(|_| Failure::Invalid("its body was interrupted, or is not as long as its content-length"))?;
         // Trailers may be left out (RFC 9110, 6.5.1): nobody has filtered them.
-        let Ok(data) = frame.into_data() else { continue };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                let is_empty = other.trailers_ref().is_none_or(HeaderMap::is_empty);
+                left_out = (!is_empty).then_some("the trailers of its response were left out: they are not passed on");
+                continue;
+            }
+        };
         if bytes.len() + data.len() > BODY_BYTES {
             return Err(Failure::Invalid("its body is larger than 10 MiB"));
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes.into())
+    Ok((bytes.into(), left_out))
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {

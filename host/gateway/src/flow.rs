@@ -225,17 +225,12 @@ fn user(caller: &Caller) -> WireUser<'_> {
 
 /// A client may say its tenant; it may not say another one.
 fn check_tenant(headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
-    let disagrees = headers
-        .get_all(TENANT)
-        .iter()
-        .any(|value| value.as_bytes() != caller.tenant_id.as_str().as_bytes());
-    if disagrees {
-        Err(Problem::new(
+    match one_field(headers, &TENANT)? {
+        Some(tenant) if tenant != caller.tenant_id.as_str() => Err(Problem::new(
             Code::ContextMismatch,
             "x-alga-tenant is not the tenant of the token",
-        ))
-    } else {
-        Ok(())
+        )),
+        _ => Ok(()),
     }
 }
 

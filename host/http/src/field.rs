@@ -4,7 +4,7 @@ use alga_errors::{Code, Problem};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
-/// The value of a field that is sent at most once and is visible ASCII with spaces (RFC 9110, 5.5).
+/// The value of a field that is sent at most once and is printable ASCII (RFC 9110, 5.5).
 /// A field that a client sent and that cannot be used is an error: no client may believe that it was
 /// honoured.
 ///
@@ -22,7 +22,7 @@ pub fn one_field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option
     let text = value.to_str().map_err(|_| {
         Problem::new(
             Code::BadRequest,
-            format!("the header {name} has characters outside of visible ASCII"),
+            format!("the header {name} has characters outside of printable ASCII"),
         )
     })?;
     Ok(Some(text))

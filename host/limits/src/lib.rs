@@ -117,7 +117,7 @@ limits! {
     TARGET_BYTES: usize = 8 * 1024, "bytes", "execute";
     /// What a caller's token declares about a user.
     USER_BYTES: usize = 16 * 1024, "bytes", "execute";
-    /// An idempotency key: visible ASCII.
+    /// An idempotency key: printable ASCII.
     IDEMPOTENCY_KEY_CHARACTERS: usize = 128, "characters", "execute";
 }
 

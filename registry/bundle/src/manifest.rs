@@ -235,7 +235,8 @@ impl Manifest {
 fn foreign_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte order mark"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16"),
+        // With its mark, or without one: JSON begins with ASCII.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..] => Some("is UTF-16"),
         _ => None,
     }
 }

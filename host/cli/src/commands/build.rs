@@ -1,5 +1,5 @@
 use crate::files::{COMPONENT, read, write};
-use crate::outcome::{Outcome, Place};
+use crate::outcome::{Failed, Outcome, Place};
 use crate::printer::Printer;
 use alga_toolchain::{BuildRequest, GuestToolchain, Size, encode_component};
 use clap::Args;
@@ -23,11 +23,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let manifest = arguments.folder.join("Cargo.toml");
+    if !manifest.is_file() {
+        let failed = Failed::user(format!("`{}` is not there", manifest.display()));
+        return Err(failed.with_hint("run it in the extension's folder or name that folder; `alga new` makes one"));
+    }
     let cache = arguments.cache.clone().unwrap_or_else(user_cache);
     let toolchain = GuestToolchain::find(&cache, &|step| printer.note(step)).user("")?;
     let shared = cache.join("targets").join(env!("CARGO_PKG_VERSION"));
     let request = BuildRequest {
-        manifest: &arguments.folder.join("Cargo.toml"),
+        manifest: &manifest,
         packages: &[],
         target_directory: arguments.target_dir.as_ref().unwrap_or(&shared),
         size: Size::Smallest,
