@@ -18,6 +18,19 @@ async fn with_endpoints(world: &World, guest: &str, endpoints: Value) -> String 
     name
 }
 
+/// Two endpoints that take one path with different rights are told to who publishes them.
+async fn told_at_publish(world: &World, endpoints: &Value) {
+    let mut manifest = Release::manifest("com.example.overlaps", "1.0.0", &[]);
+    manifest["api"]["endpoints"] = endpoints.clone();
+    let release = Release::new(world.key(), &manifest, &component("answers_ok"));
+    let published = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+    let warnings = published.json()["warnings"].to_string();
+    assert!(
+        warnings.contains("/admin/:name") && warnings.contains("/admin/delete"),
+        "{warnings}"
+    );
+}
+
 /// As a user with this access, with these headers.
 async fn ask(world: &World, access: Access, target: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
     let token = world.caller_token("acme", access);
@@ -37,6 +50,7 @@ async fn neither_a_spelling_nor_the_order_of_endpoints_gets_a_reader_past_what_n
         { "method": "GET", "path": "/admin/:name" },
         { "method": "GET", "path": "/admin/delete", "auth": "write" },
     ]);
+    told_at_publish(&world, &endpoints).await;
     let name = with_endpoints(&world, "routes_and_decodes", endpoints).await;
     for path in [
         "admin/delete",

@@ -71,6 +71,10 @@ fn a_tag_is_not_pulled_and_the_digest_that_it_names_is_said() {
     let (registry, author) = (OciRegistry::start(), signed());
     let pushed = push(author.path(), &registry);
     let tag = format!("{}/acme/hello:1.0.0", registry.host());
+    for over_tls in [&["push", &tag][..], &["pull", &tag]] {
+        let said = refused(author.path(), over_tls);
+        assert!(said.contains("pass --plain-http if that is meant"), "{said}");
+    }
     let said = refused(
         author.path(),
         &["pull", "--plain-http", "--out", "got/bundle.tar.zst", &tag],
