@@ -24,6 +24,9 @@ use std::time::Instant;
 /// Nothing here may be kept by a cache.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// Bytes of a usual reply without its body: a list that grows as it is written is copied several times.
+const REPLY_BYTES: usize = 1024;
+
 /// The runner's routes.
 pub fn router(service: Arc<ExecuteService>) -> Router {
     Router::new()
@@ -112,7 +115,7 @@ fn answered(response: &GuestResponse, usage: Usage, request_id: &RequestId) -> R
         usage,
         request_id: Cow::Borrowed(request_id.as_str()),
     };
-    json(StatusCode::OK, &reply)
+    json(StatusCode::OK, &reply, reply.body_b64.as_deref().map_or(0, str::len))
 }
 
 fn refused(problem: &Problem, usage: Usage, request_id: &RequestId) -> Response {
@@ -126,16 +129,17 @@ fn refused(problem: &Problem, usage: Usage, request_id: &RequestId) -> Response 
         usage,
         request_id: Cow::Borrowed(request_id.as_str()),
     };
-    let mut response = json(status, &reply);
+    let mut response = json(status, &reply, 0);
     if let Some(seconds) = problem.retry_after() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-fn json(status: StatusCode, reply: &WireReply<'_>) -> Response {
+fn json(status: StatusCode, reply: &WireReply<'_>, body_bytes: usize) -> Response {
+    let mut bytes = Vec::with_capacity(REPLY_BYTES + body_bytes);
     // A struct of texts and numbers always has a JSON form.
-    let bytes = serde_json::to_vec(reply).unwrap_or_default();
+    serde_json::to_writer(&mut bytes, reply).ok();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     response

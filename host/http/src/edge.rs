@@ -6,10 +6,14 @@ use alga_errors::Problem;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pin_project_lite::pin_project;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tower::{Layer, Service};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -20,16 +24,20 @@ const EXPLANATION_BYTES: usize = 4 * 1024;
 /// repeats it; each refusal, a framework's too, is `{error, message, requestId, hint?}` with `no-store`.
 /// Wrapping a router twice changes nothing.
 pub fn edge<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(from_fn(pass))
+    router.layer(Edge)
 }
 
 /// The id of a request that has come through [`edge`], or a new one.
 #[must_use]
 pub fn request_id(headers: &HeaderMap) -> RequestId {
+    only_id(headers).map_or_else(RequestId::unique, |(id, _)| id)
+}
+
+/// The client's own id, if it sent one that is valid.
+fn only_id(headers: &HeaderMap) -> Option<(RequestId, &HeaderValue)> {
     let mut values = headers.get_all(REQUEST_ID).iter();
-    let only = values.next().filter(|_| values.next().is_none());
-    let parsed = only.and_then(|value| value.to_str().ok()?.parse().ok());
-    parsed.unwrap_or_else(RequestId::unique)
+    let only = values.next().filter(|_| values.next().is_none())?;
+    Some((only.to_str().ok()?.parse().ok()?, only))
 }
 
 /// Refuses a request that never reaches a router, in the form that every refusal has.
@@ -38,26 +46,102 @@ pub fn refuse(problem: &Problem, headers: &HeaderMap) -> Response {
     let id = request_id(headers);
     let mut response = Response::default();
     write(&mut response, problem, id.as_str());
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    response.headers_mut().insert(REQUEST_ID, as_value(&id));
     response
 }
 
-async fn pass(mut request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
-    let value = HeaderValue::from_str(id.as_str()).unwrap_or(HeaderValue::from_static("invalid"));
-    request.headers_mut().insert(REQUEST_ID, value.clone());
-    let mut response = next.run(request).await;
-    if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
-        write(&mut response, &problem, id.as_str());
-    } else if is_plain_refusal(&response) {
-        response = rewritten(response, id.as_str()).await;
+/// The characters of an id are those of a field's value.
+fn as_value(id: &RequestId) -> HeaderValue {
+    HeaderValue::from_str(id.as_str()).unwrap_or(HeaderValue::from_static("invalid"))
+}
+
+/// The layer that [`edge`] adds. It is a service of its own, because a function as a layer costs each request a
+/// copy of the router and two allocations.
+#[derive(Clone, Copy)]
+struct Edge;
+
+impl<S> Layer<S> for Edge {
+    type Service = EdgeService<S>;
+
+    fn layer(&self, inner: S) -> EdgeService<S> {
+        EdgeService { inner }
     }
-    let headers = response.headers_mut();
-    headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
-    headers.insert(REQUEST_ID, value);
-    response
+}
+
+#[derive(Clone)]
+struct EdgeService<S> {
+    inner: S,
+}
+
+impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for EdgeService<S> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Passing<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let own = only_id(request.headers()).map(|(_, value)| value.clone());
+        let id = own.unwrap_or_else(|| {
+            let id = as_value(&RequestId::unique());
+            request.headers_mut().insert(REQUEST_ID, id.clone());
+            id
+        });
+        let step = Step::Routed {
+            response: self.inner.call(request),
+        };
+        Passing { step, id }
+    }
+}
+
+type Rewriting = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+pin_project! {
+    /// A request on its way through the router and back.
+    struct Passing<F> {
+        #[pin]
+        step: Step<F>,
+        id: HeaderValue,
+    }
+}
+
+pin_project! {
+    #[project = StepNow]
+    enum Step<F> {
+        Routed { #[pin] response: F },
+        Rewritten { response: Rewriting },
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let id = this.id.to_str().unwrap_or_default();
+        let mut response = loop {
+            match this.step.as_mut().project() {
+                StepNow::Routed { response } => {
+                    let response = ready!(response.poll(context))?;
+                    if !is_plain_refusal(&response) {
+                        break response;
+                    }
+                    let response: Rewriting = Box::pin(rewritten(response, id.to_owned()));
+                    this.step.set(Step::Rewritten { response });
+                }
+                StepNow::Rewritten { response } => break ready!(response.as_mut().poll(context)),
+            }
+        };
+        if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
+            write(&mut response, &problem, id);
+        }
+        let headers = response.headers_mut();
+        headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+        headers.insert(REQUEST_ID, this.id.clone());
+        Poll::Ready(Ok(response))
+    }
 }
 
 /// Refusals of the framework: an error whose body is text or nothing. An extension's own 404 has come through
@@ -67,6 +151,7 @@ fn is_plain_refusal(response: &Response) -> bool {
     let is_error = status.is_client_error() || status.is_server_error();
     is_error
         && response.extensions().get::<PassedOn>().is_none()
+        && response.extensions().get::<Refused>().is_none()
         && !response
             .headers()
             .get(CONTENT_TYPE)
@@ -77,7 +162,7 @@ fn is_plain_refusal(response: &Response) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub struct PassedOn;
 
-async fn rewritten(response: Response, id: &str) -> Response {
+async fn rewritten(response: Response, id: String) -> Response {
     let (head, body) = response.into_parts();
     let text = to_bytes(body, EXPLANATION_BYTES).await.unwrap_or_default();
     let problem = plain_refusal(head.status, String::from_utf8_lossy(&text).trim());
@@ -85,7 +170,7 @@ async fn rewritten(response: Response, id: &str) -> Response {
     if problem.code().status() >= 500 {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-    write(&mut response, &problem, id);
+    write(&mut response, &problem, &id);
     response
 }
 

@@ -18,9 +18,11 @@ pub struct JsonError(serde_json::Error);
 /// [`JsonError`] for a duplicate key, too deep nesting, text after the end, and what is not JSON.
 pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let checked = Checked { depth_left: JSON_DEPTH }
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
+    let checked = Checked {
+        depth_left: JSON_DEPTH,
+        open: &mut Vec::with_capacity(2 * FEW),
+    };
+    let checked = checked.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     checked.map_err(JsonError)
 }
 
@@ -33,22 +35,28 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(bytes).map(|Object(value)| value)
 }
 
+/// How many keys of one object are compared one by one; beyond, in a tree.
+const FEW: usize = 16;
+
 /// Walks a value, keeping nothing but the keys of the objects that are open.
-#[derive(Clone, Copy)]
-struct Checked {
+struct Checked<'keys, 'de> {
     depth_left: usize,
+    /// The first keys of all open objects, in one list: most objects have few, and need no memory of their own.
+    open: &'keys mut Vec<Cow<'de, str>>,
 }
 
-impl Checked {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+impl<'de> Checked<'_, 'de> {
+    fn deeper<E: serde::de::Error>(&mut self) -> Result<Checked<'_, 'de>, E> {
         let depth_left = self.depth_left.checked_sub(1);
-        depth_left
-            .map(|depth_left| Self { depth_left })
-            .ok_or_else(|| E::custom("nested too deeply"))
+        let depth_left = depth_left.ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Checked {
+            depth_left,
+            open: &mut *self.open,
+        })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Checked {
+impl<'de> DeserializeSeed<'de> for Checked<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -56,7 +64,7 @@ impl<'de> DeserializeSeed<'de> for Checked {
     }
 }
 
-impl<'de> Visitor<'de> for Checked {
+impl<'de> Visitor<'de> for Checked<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,50 +95,33 @@ impl<'de> Visitor<'de> for Checked {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        while items.next_element_seed(inner)?.is_some() {}
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(self.deeper()?)?.is_some() {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        let mut keys = Keys::default();
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        let outer = self.open.len();
+        let mut more = BTreeSet::new();
+        // An empty object is as deep as any other.
+        self.deeper::<A::Error>()?;
         while let Some(key) = entries.next_key_seed(Key)? {
-            if let Some(repeated) = keys.insert(key) {
+            let few = self.open.get(outer..).unwrap_or_default();
+            if few.contains(&key) || more.contains(&key) {
                 return Err(A::Error::custom(format!(
                     "the key `{}` is there twice",
-                    repeated.escape_default()
+                    key.escape_default()
                 )));
             }
-            entries.next_value_seed(inner)?;
+            if few.len() < FEW {
+                self.open.push(key);
+            } else {
+                more.insert(key);
+            }
+            entries.next_value_seed(self.deeper()?)?;
         }
+        self.open.truncate(outer);
         Ok(())
-    }
-}
-
-/// The keys of one object. Most objects have few: those are compared without a tree.
-#[derive(Default)]
-struct Keys<'de> {
-    few: Vec<Cow<'de, str>>,
-    many: BTreeSet<Cow<'de, str>>,
-}
-
-impl<'de> Keys<'de> {
-    /// How many keys are compared one by one.
-    const FEW: usize = 16;
-
-    /// Takes a key; returns it if it was taken before.
-    fn insert(&mut self, key: Cow<'de, str>) -> Option<Cow<'de, str>> {
-        if self.few.contains(&key) || self.many.contains(&key) {
-            return Some(key);
-        }
-        if self.few.len() < Self::FEW {
-            self.few.push(key);
-        } else {
-            self.many.insert(key);
-        }
-        None
     }
 }
 
@@ -170,6 +161,14 @@ mod tests {
         assert!(check(br#"{"a":1,"b":[{"a":null}],"c":"x"}"#).is_ok());
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let deeper = "[".repeat(100_000);
+        // Keys of neighbours and of objects within are each other's business in no way.
+        assert!(check(br#"[{"a":{"b":1,"a":2},"b":3},{"a":{"a":{}}},{"a":1}]"#).is_ok());
+        let many = |last: &str| {
+            let keys: Vec<_> = (0..40).map(|key| format!("\"k{key}\":{{\"k{key}\":0}}")).collect();
+            format!("{{{},\"{last}\":0}}", keys.join(","))
+        };
+        assert!(check(many("k40").as_bytes()).is_ok());
+        let (first, late) = (many("k3"), many("k30"));
         for bad in [
             r#"{"a":1,"a":2}"#,
             r#"{"x":{"a":1,"\u0061":2}}"#,
@@ -182,6 +181,8 @@ mod tests {
             "{\"a\":\"\\ud800\"}",
             &deep,
             &deeper,
+            &first,
+            &late,
         ] {
             assert!(check(bad.as_bytes()).is_err(), "{bad:.40}");
         }
