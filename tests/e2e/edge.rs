@@ -18,8 +18,9 @@ fn parts(response: &str) -> (u16, String, Value) {
     )
 }
 
-fn is_refused(server: &Server, request: &str, status: u16, code: &str) {
-    let response = server.raw(request.as_bytes());
+fn is_refused(server: &Server, request: &[u8], status: u16, code: &str) {
+    let response = server.raw(request);
+    let request = String::from_utf8_lossy(request);
     let (got, head, json) = parts(&response);
     assert_eq!(
         (got, json["error"].as_str()),
@@ -52,7 +53,7 @@ fn a_request_without_exactly_one_valid_host_is_refused_in_the_form_of_every_refu
     ] {
         for path in ["/healthz", "/api/ext/com.example.hello/", "/nowhere"] {
             let request = format!("GET {path} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n");
-            is_refused(&server, &request, 400, "bad_request");
+            is_refused(&server, request.as_bytes(), 400, "bad_request");
         }
     }
     let old = server.raw(b"GET /healthz HTTP/1.0\r\n\r\n");
@@ -107,6 +108,47 @@ fn a_body_that_is_not_framed_as_http_requires_is_a_bad_request_everywhere() {
     }
     for (path, status, code) in [("/nowhere", 404, "not_found"), ("/healthz", 405, "method_not_allowed")] {
         let request = format!("DELETE {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-        is_refused(&server, &request, status, code);
+        is_refused(&server, request.as_bytes(), status, code);
     }
+}
+
+#[test]
+fn what_is_no_request_is_refused_in_the_form_of_every_refusal() {
+    let folder = TempDir::new().unwrap();
+    done(folder.path(), &["keygen", "--publisher", "example"]);
+    let server = Server::start(folder.path());
+    let request = |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+    let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    for (text, status, code) in [
+        ("\u{1}\u{2}\u{3}\r\n\r\n".to_owned(), 400, "bad_request"),
+        ("GET\r\n\r\n".to_owned(), 400, "bad_request"),
+        ("GET / HTTP/9.9\r\nhost: a\r\n\r\n".to_owned(), 400, "bad_request"),
+        ("G@T / HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), 400, "bad_request"),
+        (request("/healthz", "a b: 1\r\n"), 400, "bad_request"),
+        (request("/healthz", "x: a\u{0}b\r\n"), 400, "bad_request"),
+        (request("/healthz", " folded: 1\r\n"), 400, "bad_request"),
+        (request("/healthz", "x: 1\r\n folded\r\n"), 400, "bad_request"),
+        (
+            request("/healthz", "content-length: 1\r\ncontent-length: 2\r\n"),
+            400,
+            "bad_request",
+        ),
+        (request("/healthz", "content-length: -1\r\n"), 400, "bad_request"),
+        (request(&format!("/{}", "a".repeat(70_000)), ""), 414, "uri_too_long"),
+        (request("/healthz", &many), 431, "headers_too_large"),
+    ] {
+        is_refused(&server, text.as_bytes(), status, code);
+        // The same after a request that is one, on the same connection: its response comes first, as it is.
+        let both = format!("{}{text}", request("/healthz", ""));
+        let response = server.raw(both.as_bytes());
+        let (first, second) = response.split_once("ok\n").unwrap();
+        assert!(first.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        let (got, _, json) = parts(second);
+        assert_eq!(
+            (got, json["error"].as_str()),
+            (status, Some(code)),
+            "{text:.80?}: {response}"
+        );
+    }
+    is_refused(&server, b"GET /\xff HTTP/1.1\r\nhost: a\r\n\r\n", 400, "bad_request");
 }

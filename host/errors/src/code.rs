@@ -75,6 +75,8 @@ codes! {
     VersionRevoked = "version_revoked", 410, Publisher;
     /// A body over its limit.
     PayloadTooLarge = "payload_too_large", 413, Client;
+    /// A target that is too long to be read.
+    UriTooLong = "uri_too_long", 414, Client;
     /// The bundle is not a canonical bundle within its limits.
     BundleInvalid = "bundle_invalid", 422, Publisher;
     /// The manifest breaks a rule.
@@ -91,6 +93,8 @@ codes! {
     RateLimited = "rate_limited", 429, Tenant;
     /// A quota of the tenant is used up.
     QuotaExceeded = "quota_exceeded", 429, Tenant;
+    /// Header fields that are too many or too long to be read.
+    HeadersTooLarge = "headers_too_large", 431, Client;
     /// Ours.
     Internal = "internal", 500, Host;
     /// The guest's answer is not HTTP, or over a limit.

@@ -1,16 +1,18 @@
 //! A socket, and an end that loses nothing.
 
-use alga_http::{check_host, refuse};
+use alga_http::{AnsweringBody, Exchange, Refusing, check_host, refuse};
 use alga_limits::{HEADER_BYTES, TARGET_BYTES};
 use axum::Router;
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -88,10 +90,11 @@ pub async fn serve(
             }
         };
         stream.set_nodelay(true).ok();
-        let service = TowerToHyperService::new(tower::service_fn({
-            let router = router.clone();
-            move |request: hyper::Request<hyper::body::Incoming>| respond(router.clone(), request.map(Body::new))
-        }));
+        let exchange = Exchange::default();
+        let service = service_fn({
+            let (router, exchange) = (router.clone(), exchange.clone());
+            move |request: Request<Incoming>| respond(router.clone(), request.map(Body::new), exchange.clone())
+        });
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -99,7 +102,8 @@ pub async fn serve(
             .max_buf_size(HEAD_BYTES);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.stall));
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
+        let connection =
+            graceful.watch(builder.serve_connection(TokioIo::new(Refusing::new(Box::pin(stream), exchange)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -115,12 +119,17 @@ pub async fn serve(
 }
 
 /// What holds for every connection, whatever the route: a request has one valid host.
-async fn respond(router: Router, request: hyper::Request<Body>) -> Result<Response, Infallible> {
+async fn respond(
+    router: Router,
+    request: Request<Body>,
+    exchange: Exchange,
+) -> Result<Response<AnsweringBody>, Infallible> {
+    let answering = exchange.begin();
     let response = match check_host(request.version(), request.headers()) {
         Ok(()) => router.oneshot(request).await?,
         Err(problem) => refuse(&problem, request.headers()),
     };
-    Ok(nosniff(response))
+    Ok(answering.with(nosniff(response)))
 }
 
 /// No response, of whatever part, is taken by a browser for something else than it says (WHATWG Fetch, 3.5).

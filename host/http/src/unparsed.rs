@@ -1,0 +1,270 @@
+//! What the HTTP library refuses before any router sees it, in the form of every refusal.
+//!
+//! hyper answers what is no request (a broken first line or field, a target or fields that are too long) by itself, with a bare status, and offers
+//! no hook. Its answer is told from those of the routers by when it is written: nothing is being answered, and nothing is left to be written.
+
+use crate::edge::refuse;
+use alga_errors::{Code, Problem};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, Collected};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What one connection is doing; shared by its socket and its service. One task uses both: the order of its own steps is order enough.
+#[derive(Debug, Default, Clone)]
+pub struct Exchange(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// A request is with the routers, or its response is not handed over yet.
+    is_answering: AtomicBool,
+    /// Something of a response may not be written yet.
+    is_unwritten: AtomicBool,
+}
+
+impl Exchange {
+    /// To be called when a request goes to the routers; what it returns belongs into the response, with [`Answering::with`].
+    #[must_use]
+    pub fn begin(&self) -> Answering {
+        self.0.is_answering.store(true, Ordering::Relaxed);
+        self.0.is_unwritten.store(true, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    fn flushed(&self) {
+        if !self.0.is_answering.load(Ordering::Relaxed) {
+            self.0.is_unwritten.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        !self.0.is_unwritten.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is being answered, until it is dropped.
+#[derive(Debug)]
+pub struct Answering(Exchange);
+
+impl Answering {
+    /// The response, which ends when its body has been handed over.
+    #[must_use]
+    pub fn with(self, response: Response) -> http::Response<AnsweringBody> {
+        response.map(|body| AnsweringBody { body, _until: self })
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.0.is_answering.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A body of [`Answering::with`].
+#[derive(Debug)]
+pub struct AnsweringBody {
+    body: Body,
+    _until: Answering,
+}
+
+impl http_body::Body for AnsweringBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection's socket. What hyper writes while nobody is answering becomes a refusal like every other.
+#[derive(Debug)]
+pub struct Refusing<S> {
+    socket: S,
+    exchange: Exchange,
+    /// What is written in place of hyper's words, and how much of it is.
+    ours: Option<(Vec<u8>, usize)>,
+}
+
+impl<S> Refusing<S> {
+    /// A socket beside its service.
+    pub fn new(socket: S, exchange: Exchange) -> Self {
+        Self {
+            socket,
+            exchange,
+            ours: None,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Refusing<S> {
+    /// Writes our words in place of `theirs`; then says that theirs are written.
+    fn poll_refuse(&mut self, context: &mut Context<'_>, theirs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let (ours, written) = self.ours.get_or_insert_with(|| (refusal(&together(theirs)), 0));
+        while let Some(rest) = ours.get(*written..).filter(|rest| !rest.is_empty()) {
+            let bytes = ready!(Pin::new(&mut self.socket).poll_write(context, rest))?;
+            if bytes == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *written += bytes;
+        }
+        self.ours = None;
+        Poll::Ready(Ok(theirs.iter().map(|slice| slice.len()).sum()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Refusing<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.exchange.is_quiet() {
+            return self.poll_refuse(context, &[IoSlice::new(bytes)]);
+        }
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.exchange.is_quiet() {
+            return self.poll_refuse(context, slices);
+        }
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        // hyper flushes when it has written all that it has.
+        self.exchange.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Refusing<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, into)
+    }
+}
+
+fn together(slices: &[IoSlice<'_>]) -> Vec<u8> {
+    slices.iter().flat_map(|slice| slice.iter().copied()).collect()
+}
+
+/// Our form of a bare response of hyper: its first line and its fields, without the length of its empty body.
+fn refusal(bare: &[u8]) -> Vec<u8> {
+    let head = String::from_utf8_lossy(bare);
+    let mut lines = head.split("\r\n").filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let Some(problem) = first.split(' ').nth(1).and_then(problem) else {
+        return bare.to_vec();
+    };
+    let response = refuse(&problem, &HeaderMap::new());
+    let (fields, body) = response.into_parts();
+    let body = body.collect().now_or_never().and_then(Result::ok);
+    let body = body.map(Collected::to_bytes).unwrap_or_default();
+    let is_kept = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        !["content-length", "connection"]
+            .iter()
+            .any(|other| name.eq_ignore_ascii_case(other))
+    };
+    let mut ours = format!("{first}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+    for line in lines.filter(is_kept) {
+        ours.extend_from_slice(line.as_bytes());
+        ours.extend_from_slice(b"\r\n");
+    }
+    for (name, value) in &fields.headers {
+        ours.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    ours.extend_from_slice(b"x-content-type-options: nosniff\r\n\r\n");
+    ours.extend_from_slice(&body);
+    ours
+}
+
+/// What hyper's status means (RFC 9110, 15.5.1 and 15.5.15; RFC 6585, 5).
+fn problem(status: &str) -> Option<Problem> {
+    Some(match status {
+        "400" => Problem::new(Code::BadRequest, "the request line or a header field is not HTTP/1.1").with_hint(
+            "targets and names of fields are visible ASCII characters; in a target others are percent-encoded",
+        ),
+        "414" => Problem::new(Code::UriTooLong, "the request's target is too long"),
+        "431" => Problem::new(Code::HeadersTooLarge, "the header fields are too many or too long"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_status_becomes_a_refusal_and_everything_else_stays() {
+        let bare = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\nContent-Length: 0\r\ndate: today\r\n\r\n";
+        let ours = String::from_utf8(refusal(bare)).unwrap();
+        let (head, body) = ours.split_once("\r\n\r\n").unwrap();
+        let body_length = format!("content-length: {}\r\n", body.len());
+        assert!(
+            head.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"),
+            "{head}"
+        );
+        assert!(
+            head.contains(&body_length) && head.contains("date: today\r\n"),
+            "{head}"
+        );
+        assert_eq!(head.to_ascii_lowercase().matches("content-length").count(), 1, "{head}");
+        assert!(body.starts_with(r#"{"error":"bad_request","#), "{body}");
+        for other in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"", b"\xff"] {
+            assert_eq!(refusal(other), other);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_written_while_nobody_answers_is_replaced() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        const BARE: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        let exchange = Exchange::default();
+        let (socket, mut client) = tokio::io::duplex(16 * 1024);
+        let mut socket = Refusing::new(socket, exchange.clone());
+        // The body of an extension may look like hyper's words; and it is written after it was handed over.
+        let response = exchange.begin().with(Response::new(Body::empty()));
+        socket.write_all(BARE).await.unwrap();
+        drop(response);
+        socket.write_all(BARE).await.unwrap();
+        socket.flush().await.unwrap();
+        socket.write_all(BARE).await.unwrap();
+        socket.flush().await.unwrap();
+        drop(socket);
+        let mut read = Vec::new();
+        client.read_to_end(&mut read).await.unwrap();
+        let last = read.strip_prefix([BARE, BARE].concat().as_slice()).unwrap();
+        assert!(last.starts_with(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"));
+        assert!(last.ends_with(b"}"));
+    }
+}
