@@ -1,6 +1,6 @@
 //! Bundles made to hurt, and stores that lie: what the other files of this folder do not look at yet. Each refused whole, with nothing written anywhere.
 
-use alga_harness::{Release, World, component};
+use alga_harness::{Release, TestPlatform, component};
 use alga_signing::sign;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ fn hostile_bundles() -> Vec<(&'static str, Vec<u8>)> {
 /// B1 to B6.
 #[tokio::test]
 async fn hostile_archives_are_refused_whole_and_nothing_is_written_anywhere() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let signatures = {
         let manifest = Release::manifest("com.example.hostile", "1.0.0", &[]);
         Release::new(world.key(), &manifest, &component("answers_ok")).signatures
@@ -143,7 +143,7 @@ async fn hostile_archives_are_refused_whole_and_nothing_is_written_anywhere() {
 
 #[tokio::test]
 async fn signatures_that_are_larger_than_any_real_ones_are_refused_early() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let bundle = Release::pack(
         &Release::manifest("com.example.large", "1.0.0", &[]),
         &component("answers_ok"),
@@ -223,7 +223,7 @@ fn the_tar_library_and_gnu_tar_read_what_we_accept_as_the_same_files() {
 /// B6, B7: a manifest that is too large, too deep, or that two readers could read in two ways.
 #[tokio::test]
 async fn a_manifest_that_costs_too_much_or_means_two_things_is_refused() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let plain = r#"{"name":"com.example.a","publisher":"example","version":"1.0.0""#;
     for (what, manifest) in [
         (
@@ -267,7 +267,7 @@ async fn a_manifest_that_costs_too_much_or_means_two_things_is_refused() {
 /// B9, B11: the bundle is the only source; what lies beside it, or calls itself machine code in it, is never read.
 #[tokio::test]
 async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.precompiled", "1.0.0", &[]);
     manifest["precompiled"] = json!({ "x86_64": "precompiled/x86_64.cwasm" });
     let files = BTreeMap::from([
@@ -306,8 +306,8 @@ async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
 /// B10: somebody swaps the stored bundle all the time; what runs is what was verified, or nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
-    let mut world = World::new().await;
-    let release = |world: &World, name: &str, guest: &str| {
+    let mut world = TestPlatform::new().await;
+    let release = |world: &TestPlatform, name: &str, guest: &str| {
         Release::new(world.key(), &Release::manifest(name, "1.0.0", &[]), &component(guest))
     };
     let (good, other) = (
@@ -357,7 +357,7 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
 /// R1. A round is 64 publishers of one version, each with bytes of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
-    let world = Arc::new(World::new().await);
+    let world = Arc::new(TestPlatform::new().await);
     for round in 0..alga_harness::rounds(2) {
         let version = format!("1.0.{round}");
         let tasks: Vec<_> = (0..64)
@@ -401,7 +401,7 @@ async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
 /// R3: the answer was lost, so the publisher asks again: the same id, and nothing new in the log.
 #[tokio::test]
 async fn a_publish_whose_answer_was_lost_is_repeated_without_effect() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.again", "1.0.0", &[]),

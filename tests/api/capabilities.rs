@@ -1,17 +1,17 @@
 //! Capabilities in a platform: what conformance cases do not show, because it needs two of something, a moment, or a look behind.
 
-use alga_harness::{Answer, ExecuteRequest, Outside, Release, World, component};
+use alga_harness::{Answer, ExecuteRequest, MockServer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 /// A platform with an outside, and a guest that reaches it.
 struct Reaching {
-    world: World,
-    outside: Outside,
+    world: TestPlatform,
+    outside: MockServer,
 }
 
 impl Reaching {
     async fn new(more: &[(&str, &str)]) -> Self {
-        let outside = Outside::start().await;
+        let outside = MockServer::start().await;
         let settings = outside.settings();
         let mut settings: Vec<_> = settings
             .iter()
@@ -20,7 +20,7 @@ impl Reaching {
         settings.retain(|(key, _)| !more.iter().any(|(other, _)| other == key));
         settings.extend(more);
         Self {
-            world: World::with_settings(&settings).await,
+            world: TestPlatform::with_settings(&settings).await,
             outside,
         }
     }
@@ -169,7 +169,7 @@ async fn lists_calls_and_headers_without_end_end_the_guest_and_nobody_else() {
 
 #[tokio::test]
 async fn what_a_guest_writes_to_its_output_is_lines_of_its_log_and_its_surroundings_are_empty() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("writes_to_its_output", &[]).await;
     let answer = world.execute(&request).await;
     assert_eq!(answer.json()["status"], 200, "{}", answer.text());
@@ -181,7 +181,7 @@ async fn what_a_guest_writes_to_its_output_is_lines_of_its_log_and_its_surroundi
 
 #[tokio::test]
 async fn metrics_are_the_operators_to_read_and_a_series_says_whose_it_is() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.metrics-works", "1.0.0", &[]);
     manifest["metrics"] = json!([
         { "name": "calls", "type": "counter", "labels": ["kind"] }, { "name": "depth", "type": "gauge" }, { "name": "seconds", "type": "histogram" },
@@ -211,7 +211,7 @@ async fn metrics_are_the_operators_to_read_and_a_series_says_whose_it_is() {
 
 #[tokio::test]
 async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.user-works", "1.0.0", &[]),
@@ -250,7 +250,7 @@ async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
 
 #[tokio::test]
 async fn a_guest_sees_what_its_execution_was_started_by() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("context_works", &[]).await;
     for (context, expected) in [
         (json!({}), "Trigger::Http"),
@@ -274,7 +274,7 @@ async fn a_guest_sees_what_its_execution_was_started_by() {
 
 #[tokio::test]
 async fn a_host_that_is_everybody_is_refused_at_publish() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.everybody", "1.0.0", &[]);
     manifest["egress"] = json!(["api.example.com", "*.co.uk"]);
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));

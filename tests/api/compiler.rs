@@ -1,7 +1,7 @@
 //! The compiler's own limits, each hit by a component that goes over it; and bombs under the limits that production has.
 
 use alga_engine::{CompileError, Compiler, CompilerLimits};
-use alga_harness::{Release, World, component, program};
+use alga_harness::{Release, TestPlatform, component, program};
 use std::time::Duration;
 
 /// The export that every extension has.
@@ -88,7 +88,7 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
 async fn a_host_without_time_is_told_apart_from_a_component_that_takes_too_much() {
     let large = component("javascript");
     let publish = async |setting: (&str, &str)| {
-        let world = World::with_settings(&[setting]).await;
+        let world = TestPlatform::with_settings(&[setting]).await;
         let manifest = Release::manifest("com.example.large", "1.0.0", &["cap:http.fetch"]);
         let release = Release::new(world.key(), &manifest, &large);
         world.publish_bytes(&release.bundle, Some(&release.signatures)).await
@@ -183,7 +183,7 @@ async fn the_compiler_and_the_reader_of_bundles_take_the_same_proposals() {
 /// Each is refused or compiles within the limits; in any case the registry lives on and takes the next release.
 #[tokio::test]
 async fn bombs_for_the_compiler_end_within_its_limits() {
-    let world = World::with_settings(&[("compiler_seconds", "2")]).await;
+    let world = TestPlatform::with_settings(&[("compiler_seconds", "2")]).await;
     let blocks = format!("(func {} {})", "(block ".repeat(50_000), ")".repeat(50_000));
     let targets = format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(65_000));
     let locals = format!("(func (local {}))", "i32 ".repeat(49_990));

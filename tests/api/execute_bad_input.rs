@@ -1,10 +1,10 @@
 //! Every malformed request gets its code, and the next request works.
 
 use alga_auth::ServiceGrant;
-use alga_harness::{ExecuteRequest, World};
+use alga_harness::{ExecuteRequest, TestPlatform};
 use serde_json::{Value, json};
 
-async fn refused(world: &World, request: &ExecuteRequest, status: u16, code: &str) {
+async fn refused(world: &TestPlatform, request: &ExecuteRequest, status: u16, code: &str) {
     let answer = world.execute(request).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
@@ -24,7 +24,7 @@ async fn refused(world: &World, request: &ExecuteRequest, status: u16, code: &st
 
 #[tokio::test]
 async fn malformed_bodies_are_bad_requests() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let deep = "[".repeat(200_000);
     let twice = good.body.to_string().replace(
@@ -78,7 +78,7 @@ async fn malformed_bodies_are_bad_requests() {
 
 #[tokio::test]
 async fn bodies_over_the_limit_are_too_large_whether_encoded_or_not() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("echoes_the_request", &[]).await;
     let encoded = "A".repeat((10 * 1024 * 1024 + 3) / 3 * 4 + 4);
     refused(
@@ -97,7 +97,7 @@ async fn bodies_over_the_limit_are_too_large_whether_encoded_or_not() {
 
 #[tokio::test]
 async fn no_token_a_wrong_one_and_one_for_another_audience_are_unauthenticated() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let for_gateway = world.caller_token("acme", alga_auth::Access::Write);
     let changed = good.token.clone().unwrap().replace("v4.public.e", "v4.public.f");
@@ -120,7 +120,7 @@ async fn no_token_a_wrong_one_and_one_for_another_audience_are_unauthenticated()
 
 #[tokio::test]
 async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let stranger = ExecuteRequest {
         token: Some("nonsense".into()),
@@ -136,7 +136,7 @@ async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
 
 #[tokio::test]
 async fn token_header_and_body_that_disagree_are_refused_before_anything_happens() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let other_hash = format!("sha256:{}", "0".repeat(64));
     for (pointer, value) in [
@@ -172,7 +172,7 @@ async fn token_header_and_body_that_disagree_are_refused_before_anything_happens
 
 #[tokio::test]
 async fn providers_narrow_what_the_token_grants_and_never_widen_it() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     refused(
         &world,
@@ -207,7 +207,7 @@ async fn providers_narrow_what_the_token_grants_and_never_widen_it() {
 
 #[tokio::test]
 async fn a_content_hash_that_nobody_published_is_not_available() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let hash = format!("sha256:{}", "0".repeat(64));
     let context = &good.body["context"];

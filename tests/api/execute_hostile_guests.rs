@@ -1,9 +1,9 @@
 //! Guests that do their worst. Each gets its code within its limits; the process lives on; the next request works.
 
-use alga_harness::{Answer, ExecuteRequest, Release, World, handler};
+use alga_harness::{Answer, ExecuteRequest, Release, TestPlatform, handler};
 
 async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> Answer {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let capabilities: &[&str] = if guest == "calls_the_host_without_end" {
         &["cap:context.read"]
     } else {
@@ -21,7 +21,7 @@ async fn with_guest_and_neighbour(guest: &str, path: &str, timeout_ms: u64) -> A
     answer
 }
 
-fn is(answer: &Answer, status: u16, code: &str) {
+fn assert_error(answer: &Answer, status: u16, code: &str) {
     let text = answer.text();
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
@@ -37,13 +37,13 @@ fn is(answer: &Answer, status: u16, code: &str) {
 #[tokio::test]
 async fn a_guest_that_loops_is_stopped_at_its_deadline() {
     let answer = with_guest_and_neighbour("loops_forever", "/", 100).await;
-    is(&answer, 504, "deadline_exceeded");
+    assert_error(&answer, 504, "deadline_exceeded");
     assert!(answer.usage("cpu_us") >= 50_000, "{}", answer.text());
 }
 
 #[tokio::test]
 async fn a_guest_that_loops_while_it_is_instantiated_is_stopped_at_its_deadline() {
-    is(
+    assert_error(
         &with_guest_and_neighbour("loops_before_its_first_request", "/", 100).await,
         504,
         "deadline_exceeded",
@@ -53,7 +53,7 @@ async fn a_guest_that_loops_while_it_is_instantiated_is_stopped_at_its_deadline(
 #[tokio::test]
 async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
     let answer = with_guest_and_neighbour("sleeps_for_an_hour", "/", 100).await;
-    is(&answer, 504, "deadline_exceeded");
+    assert_error(&answer, 504, "deadline_exceeded");
     assert!(
         answer.usage("cpu_us") < 90_000,
         "it waited, it did not work: {}",
@@ -63,19 +63,19 @@ async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
 
 #[tokio::test]
 async fn a_guest_that_traps_is_told_apart_from_one_that_runs_out_of_memory() {
-    is(
+    assert_error(
         &with_guest_and_neighbour("traps", "/", 1_000).await,
         502,
         "guest_trapped",
     );
     let bomb = with_guest_and_neighbour("allocates_without_end", "/", 5_000).await;
-    is(&bomb, 502, "memory_limit");
+    assert_error(&bomb, 502, "memory_limit");
     assert!(bomb.usage("memory_peak_bytes") <= 64 * 1024 * 1024, "{}", bomb.text());
 }
 
 #[tokio::test]
 async fn a_guest_that_recurses_without_end_traps() {
-    is(
+    assert_error(
         &with_guest_and_neighbour("recurses_without_end", "/", 5_000).await,
         502,
         "guest_trapped",
@@ -84,19 +84,19 @@ async fn a_guest_that_recurses_without_end_traps() {
 
 #[tokio::test]
 async fn a_memory_limit_that_the_caller_lowers_holds() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world
         .with_guest("allocates_without_end", &[])
         .await
         .with("/limits/memory_mb", serde_json::json!(8));
     let answer = world.execute(&request).await;
-    is(&answer, 502, "memory_limit");
+    assert_error(&answer, 502, "memory_limit");
     assert!(answer.usage("memory_peak_bytes") <= 8 * 1024 * 1024);
 }
 
 #[tokio::test]
 async fn limits_of_u64_max_are_clamped() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let most = serde_json::json!(u64::MAX);
     let request = world
         .with_guest("answers_ok", &[])
@@ -108,12 +108,12 @@ async fn limits_of_u64_max_are_clamped() {
 
 #[tokio::test]
 async fn a_guest_that_calls_the_host_or_opens_handles_without_end_is_ended() {
-    is(
+    assert_error(
         &with_guest_and_neighbour("calls_the_host_without_end", "/", 20_000).await,
         502,
         "guest_trapped",
     );
-    is(
+    assert_error(
         &with_guest_and_neighbour("opens_handles_without_end", "/", 20_000).await,
         502,
         "guest_trapped",
@@ -128,17 +128,17 @@ async fn a_log_flood_is_bounded_and_the_guest_is_told() {
 
 #[tokio::test]
 async fn answers_that_are_no_response_are_refused() {
-    is(
+    assert_error(
         &with_guest_and_neighbour("returns_without_response", "/", 1_000).await,
         502,
         "invalid_guest_response",
     );
-    is(
+    assert_error(
         &with_guest_and_neighbour("answers_with_an_error", "/", 1_000).await,
         502,
         "invalid_guest_response",
     );
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world
         .with_guest("answers_as_the_path_says", &[])
         .await
@@ -151,19 +151,19 @@ async fn answers_that_are_no_response_are_refused() {
         "/body-not-finished",
         "/body-shorter-than-said",
     ] {
-        is(
+        assert_error(
             &world.execute(&request.clone().on("GET", path)).await,
             502,
             "invalid_guest_response",
         );
     }
-    is(
+    assert_error(
         &world.execute(&request.clone().on("GET", "/trap-within")).await,
         502,
         "guest_trapped",
     );
     // More header bytes than a set of fields may hold: the guest is refused when it makes them.
-    is(
+    assert_error(
         &world.execute(&request.clone().on("GET", "/headers-large")).await,
         502,
         "guest_trapped",
@@ -173,7 +173,7 @@ async fn answers_that_are_no_response_are_refused() {
 
 #[tokio::test]
 async fn a_body_of_10_mib_passes_and_one_byte_more_does_not() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_many_bytes", &[]).await.within_ms(30_000);
     let limit = 10 * 1024 * 1024;
     let full = world
@@ -187,12 +187,12 @@ async fn a_body_of_10_mib_passes_and_one_byte_more_does_not() {
     let more = world
         .execute(&request.with("/http/query_string", serde_json::json!((limit + 1).to_string())))
         .await;
-    is(&more, 502, "invalid_guest_response");
+    assert_error(&more, 502, "invalid_guest_response");
 }
 
 #[tokio::test]
 async fn one_install_cannot_take_every_place() {
-    let world = std::sync::Arc::new(World::with_settings(&[("pool", "8")]).await);
+    let world = std::sync::Arc::new(TestPlatform::with_settings(&[("pool", "8")]).await);
     let sleeper = world.with_guest("sleeps_for_an_hour", &[]).await.within_ms(500);
     let good = world.with_guest("answers_ok", &[]).await;
     world.execute(&sleeper).await;
@@ -214,7 +214,7 @@ async fn one_install_cannot_take_every_place() {
     );
 }
 
-async fn with_module(world: &World, name: &str, module: &str) -> ExecuteRequest {
+async fn with_module(world: &TestPlatform, name: &str, module: &str) -> ExecuteRequest {
     let manifest = Release::manifest(&format!("com.example.{name}"), "1.0.0", &[]);
     let release = Release::new(world.key(), &manifest, &handler(module));
     world.publish(&release).await;
@@ -225,14 +225,14 @@ async fn with_module(world: &World, name: &str, module: &str) -> ExecuteRequest 
 
 #[tokio::test]
 async fn a_guest_that_grows_its_tables_without_end_is_told_that_they_do_not_grow() {
-    let world = World::with_settings(&[("pool_table_elements", "20000")]).await;
+    let world = TestPlatform::with_settings(&[("pool_table_elements", "20000")]).await;
     // Ends with `unreachable` once growing is refused, and loops until its deadline if it never is.
     let grown = "(func (export \"handle\") (param i32 i32)
         (loop $more (br_if $more (i32.ne (table.grow (ref.null func) (i32.const STEP)) (i32.const -1)))) unreachable)";
     for (name, step) in [("by-one", "1"), ("by-many", "1000"), ("by-all", "-1")] {
         let module = format!("(table 1 funcref) {}", grown.replace("STEP", step));
         let request = with_module(&world, name, &module).await.within_ms(10_000);
-        is(&world.execute(&request).await, 502, "memory_limit");
+        assert_error(&world.execute(&request).await, 502, "memory_limit");
     }
     // What is allowed fills all that is allowed, and the next execution has it anew.
     let filled = "(table 1 funcref) (func (export \"handle\") (param i32 i32)
@@ -240,7 +240,7 @@ async fn a_guest_that_grows_its_tables_without_end_is_told_that_they_do_not_grow
         (elem declare func 0)";
     let request = with_module(&world, "filled", filled).await;
     for _ in 0..3 {
-        is(&world.execute(&request).await, 502, "guest_trapped");
+        assert_error(&world.execute(&request).await, 502, "guest_trapped");
     }
     let good = world.with_guest("answers_ok", &[]).await;
     assert_eq!(world.execute(&good).await.guest_body(), "ok");

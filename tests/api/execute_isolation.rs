@@ -1,10 +1,10 @@
 //! Nothing of one request reaches the next.
 
-use alga_harness::{World, rounds};
+use alga_harness::{TestPlatform, rounds};
 
 #[tokio::test]
 async fn every_request_has_an_instance_of_its_own() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("counts_in_a_global", &[]).await;
     for _ in 0..200 {
         assert_eq!(world.execute(&request).await.guest_body(), "1");
@@ -15,7 +15,7 @@ async fn every_request_has_an_instance_of_its_own() {
 #[tokio::test]
 async fn no_byte_of_a_guest_reaches_the_next_one() {
     // One place in the pool: the next guest gets exactly the memory and the stack of the last one.
-    let world = World::with_settings(&[("pool", "1")]).await;
+    let world = TestPlatform::with_settings(&[("pool", "1")]).await;
     let canary = world.with_guest("fills_memory_with_a_canary", &[]).await.within_ms(300);
     let scanner = world
         .with_guest("scans_memory_for_a_canary", &[])
@@ -32,7 +32,7 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
 /// The short form of `cargo xtask soak cancellation`.
 #[tokio::test]
 async fn executions_cancelled_at_any_moment_give_their_place_back() {
-    let world = World::with_settings(&[("pool", "1")]).await;
+    let world = TestPlatform::with_settings(&[("pool", "1")]).await;
     let request = world.with_guest("echoes_the_request", &[]).await;
     assert_eq!(world.execute(&request).await.status, 200);
     for round in 0..rounds(300) {

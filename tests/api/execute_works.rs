@@ -1,4 +1,4 @@
-use alga_harness::{ExecuteRequest, Release, World, component, root};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component, root};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[tokio::test]
 async fn a_guest_answers_and_the_reply_says_what_it_cost() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let first = world.execute(&request).await;
     assert_eq!(first.status, 200, "{}", first.text());
@@ -25,7 +25,7 @@ async fn a_guest_answers_and_the_reply_says_what_it_cost() {
 
 #[tokio::test]
 async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world
         .with_guest("echoes_the_request", &[])
         .await
@@ -56,7 +56,7 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
 /// The stack of a guest is small, since it is wiped after every request; what `serde_json` allows to be nested must fit on it.
 #[tokio::test]
 async fn a_guest_reads_json_as_deep_as_its_parser_goes() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let guest = world.with_guest("reads_deep_json", &[]).await;
     let nested = |depth: usize| {
         let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -75,9 +75,9 @@ async fn a_guest_reads_json_as_deep_as_its_parser_goes() {
 
 #[tokio::test]
 async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
-    let compilations = |world: &World| world.platform().execute.loader().compilations();
+    let compilations = |world: &TestPlatform| world.platform().execute.loader().compilations();
     for _ in 0..1_000 {
         assert_eq!(world.execute(&request).await.status, 200);
     }
@@ -90,7 +90,7 @@ async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
 
 #[tokio::test]
 async fn a_thousand_cold_requests_at_once_compile_once() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     std::fs::remove_dir_all(world.folder().join("machine-code")).unwrap();
     std::fs::create_dir(world.folder().join("machine-code")).unwrap();
@@ -110,7 +110,7 @@ async fn a_thousand_cold_requests_at_once_compile_once() {
 
 #[tokio::test]
 async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut request = world
         .with_guest("context_works", &["cap:context.read"])
         .await
@@ -129,7 +129,7 @@ async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body()
 }
 
 /// A guest that keeps what it is sent, so that executions can be counted afterwards.
-async fn agreements(world: &World) -> ExecuteRequest {
+async fn agreements(world: &TestPlatform) -> ExecuteRequest {
     let manifest = std::fs::read(root().join("examples/agreements/manifest.json")).unwrap();
     let manifest = serde_json::from_slice(&manifest).unwrap();
     let release = Release::new(world.key(), &manifest, &component("agreements"));
@@ -142,7 +142,7 @@ fn support() -> String {
     STANDARD.encode(r#"{"title":"Support","client":"acme","monthly_cents":100}"#)
 }
 
-async fn count(world: &World, request: &ExecuteRequest) -> usize {
+async fn count(world: &TestPlatform, request: &ExecuteRequest) -> usize {
     let listed = world
         .execute(&request.clone().on("GET", "/agreements"))
         .await
@@ -153,7 +153,7 @@ async fn count(world: &World, request: &ExecuteRequest) -> usize {
 
 #[tokio::test]
 async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() {
-    let world = Arc::new(World::new().await);
+    let world = Arc::new(TestPlatform::new().await);
     let any = agreements(&world).await;
     let mut create = any
         .clone()
@@ -177,7 +177,7 @@ async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() 
 
 #[tokio::test]
 async fn what_was_begun_under_an_idempotency_key_is_kept_even_if_the_caller_leaves() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let any = agreements(&world).await;
     let mut create = any
         .clone()
@@ -194,7 +194,7 @@ async fn what_was_begun_under_an_idempotency_key_is_kept_even_if_the_caller_leav
 
 #[tokio::test]
 async fn an_idempotency_key_that_is_there_twice_or_is_no_text_is_refused() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     for keys in [&[&b"a"[..], b"b"][..], &[b"\xff"], &[b""]] {
         let mut request = http::Request::post("/v1/execute")
@@ -211,7 +211,7 @@ async fn an_idempotency_key_that_is_there_twice_or_is_no_text_is_refused() {
 
 #[tokio::test]
 async fn nothing_dynamic_may_be_kept_by_a_cache() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     for (method, path) in [
         ("GET", "/healthz"),
         ("GET", "/readyz"),
@@ -231,7 +231,7 @@ async fn nothing_dynamic_may_be_kept_by_a_cache() {
 
 #[tokio::test]
 async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut acme = world
         .with_guest("context_works", &["cap:context.read"])
         .await
@@ -261,7 +261,7 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
 
 #[tokio::test]
 async fn a_draining_runner_is_not_ready_and_sends_new_requests_away() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let ready = || async {
         world

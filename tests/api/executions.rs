@@ -1,10 +1,10 @@
 //! What executions write lands in their records, and those are their tenant's to read.
 
-use alga_harness::{Answer, Release, World, component};
+use alga_harness::{Answer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 /// A guest of tenant `acme`, and the path of its executions.
-async fn installed(world: &World, guest: &str) -> (String, String) {
+async fn installed(world: &TestPlatform, guest: &str) -> (String, String) {
     let name = format!("com.example.{}", guest.replace('_', "-"));
     let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
     world.publish(&release).await;
@@ -13,20 +13,20 @@ async fn installed(world: &World, guest: &str) -> (String, String) {
     (name, format!("/v1/registry/tenants/acme/installs/{id}/executions"))
 }
 
-async fn executions(world: &World, path: &str) -> Vec<Value> {
+async fn executions(world: &TestPlatform, path: &str) -> Vec<Value> {
     world.platform().executions().flush().await;
     let answer = world.operate("GET", path, &Value::Null).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["executions"].as_array().unwrap().clone()
 }
 
-async fn get(world: &World, target: &str) -> Answer {
+async fn get(world: &TestPlatform, target: &str) -> Answer {
     world.call("acme", "GET", target, "").await
 }
 
 #[tokio::test]
 async fn what_a_guest_logs_lands_in_the_executions_record_as_it_was_said() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "log_works").await;
     assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
     let kept = executions(&world, &path).await;
@@ -46,7 +46,7 @@ async fn what_a_guest_logs_lands_in_the_executions_record_as_it_was_said() {
 
 #[tokio::test]
 async fn what_a_guest_writes_to_its_output_is_lines_of_its_record() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "writes_to_its_output").await;
     assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
     let kept = executions(&world, &path).await;
@@ -68,7 +68,7 @@ async fn what_a_guest_writes_to_its_output_is_lines_of_its_record() {
 
 #[tokio::test]
 async fn a_trap_leaves_its_place_for_the_author_and_nothing_of_it_for_the_client() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "traps").await;
     let answer = get(&world, &format!("{name}/")).await;
     assert!(!answer.text().contains("unreachable"), "{}", answer.text());
@@ -88,7 +88,7 @@ async fn a_trap_leaves_its_place_for_the_author_and_nothing_of_it_for_the_client
 
 #[tokio::test]
 async fn records_come_newest_first_in_pages_and_go_with_the_install() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "log_works").await;
     for _ in 0..5 {
         get(&world, &format!("{name}/")).await;
@@ -120,7 +120,7 @@ async fn records_come_newest_first_in_pages_and_go_with_the_install() {
 
 #[tokio::test]
 async fn who_is_refused_before_anything_runs_and_who_has_nothing_to_say_leave_no_record() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "answers_ok").await;
     assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
     assert_eq!(get(&world, &format!("{name}/no/such/endpoint/here")).await.status, 404);
@@ -130,7 +130,7 @@ async fn who_is_refused_before_anything_runs_and_who_has_nothing_to_say_leave_no
 #[tokio::test]
 async fn an_install_that_writes_without_end_keeps_the_beginning_of_each_record_and_a_mebibyte_at_once() {
     const CALLS: usize = 60;
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "floods_the_log").await;
     for _ in 0..CALLS {
         get(&world, &format!("{name}/")).await;

@@ -1,16 +1,16 @@
 use alga_auth::{Access, Caller, UserType};
-use alga_harness::{Answer, Release, World, component};
+use alga_harness::{Answer, Release, TestPlatform, component};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
 
-async fn world_with(guest: &str, capabilities: &[&str]) -> World {
-    let world = World::new().await;
+async fn world_with(guest: &str, capabilities: &[&str]) -> TestPlatform {
+    let world = TestPlatform::new().await;
     world.with_guest(guest, capabilities).await;
     world
 }
 
-async fn send(world: &World, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+async fn send(world: &TestPlatform, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -18,7 +18,7 @@ async fn send(world: &World, method: &str, target: &str, headers: &[(&str, &str)
     world.send(request.body(Body::empty()).unwrap()).await
 }
 
-fn is(answer: &Answer, status: u16, code: &str) {
+fn assert_error(answer: &Answer, status: u16, code: &str) {
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (status, code),
@@ -62,19 +62,19 @@ async fn another_tenant_finds_nothing_and_cannot_tell_why() {
     let world = world_with("answers_ok", &[]).await;
     let theirs = world.call("other", "GET", "com.example.answers-ok/", "").await;
     let nobody = world.call("other", "GET", "com.example.never-was/", "").await;
-    is(&theirs, 404, "extension_not_available");
+    assert_error(&theirs, 404, "extension_not_available");
     assert_eq!(theirs.json()["message"], nobody.json()["message"]);
 }
 
 #[tokio::test]
 async fn a_request_without_a_good_token_is_refused_unless_a_developer_said_otherwise() {
     let world = world_with("answers_ok", &[]).await;
-    is(
+    assert_error(
         &send(&world, "GET", "com.example.answers-ok/", &[]).await,
         401,
         "unauthenticated",
     );
-    is(
+    assert_error(
         &send(
             &world,
             "GET",
@@ -85,7 +85,7 @@ async fn a_request_without_a_good_token_is_refused_unless_a_developer_said_other
         401,
         "unauthenticated",
     );
-    is(
+    assert_error(
         &send(
             &world,
             "GET",
@@ -96,13 +96,13 @@ async fn a_request_without_a_good_token_is_refused_unless_a_developer_said_other
         401,
         "unauthenticated",
     );
-    let developer = World::with_settings(&[("dev_tenant", "acme")]).await;
+    let developer = TestPlatform::with_settings(&[("dev_tenant", "acme")]).await;
     developer.with_guest("answers_ok", &[]).await;
     assert_eq!(
         send(&developer, "GET", "com.example.answers-ok/", &[]).await.text(),
         "ok"
     );
-    is(
+    assert_error(
         &send(
             &developer,
             "GET",
@@ -134,7 +134,7 @@ async fn a_tenant_header_that_disagrees_with_the_token_is_refused() {
         ("x-alga-tenant", "acme"),
         ("x-alga-tenant", "acme"),
     ];
-    is(
+    assert_error(
         &send(&world, "GET", "com.example.answers-ok/", &twice).await,
         400,
         "bad_request",
@@ -144,18 +144,18 @@ async fn a_tenant_header_that_disagrees_with_the_token_is_refused() {
 #[tokio::test]
 async fn only_declared_endpoints_reach_the_guest_and_readers_cannot_write() {
     let world = world_with("answers_ok", &[]).await;
-    is(
+    assert_error(
         &world.call("acme", "GET", "com.example.answers-ok/a/b/c", "").await,
         404,
         "not_found",
     );
-    is(
+    assert_error(
         &world.call("acme", "PATCH", "com.example.answers-ok/a", "").await,
         405,
         "method_not_allowed",
     );
     for path in ["a/..%2fb", "a/%2e%2e/b", "%00"] {
-        is(
+        assert_error(
             &world
                 .call("acme", "GET", &format!("com.example.answers-ok/{path}"), "")
                 .await,
@@ -176,7 +176,7 @@ async fn only_declared_endpoints_reach_the_guest_and_readers_cannot_write() {
             .status,
         200
     );
-    is(
+    assert_error(
         &send(
             &world,
             "DELETE",
@@ -188,7 +188,7 @@ async fn only_declared_endpoints_reach_the_guest_and_readers_cannot_write() {
         "forbidden",
     );
     let nobody = format!("Bearer {}", world.caller_token("acme", Access::None));
-    is(
+    assert_error(
         &send(&world, "GET", "com.example.answers-ok/", &[("authorization", &nobody)]).await,
         403,
         "forbidden",
@@ -266,13 +266,13 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
 async fn errors_of_the_runner_keep_their_code_and_a_body_too_large_is_refused_early() {
     let world = world_with("traps", &[]).await;
     world.with_guest("answers_ok", &[]).await;
-    is(
+    assert_error(
         &world.call("acme", "GET", "com.example.traps/", "").await,
         502,
         "guest_trapped",
     );
     let large = "x".repeat(10 * 1024 * 1024 + 1);
-    is(
+    assert_error(
         &world.call("acme", "POST", "com.example.answers-ok/", &large).await,
         413,
         "payload_too_large",
@@ -281,13 +281,13 @@ async fn errors_of_the_runner_keep_their_code_and_a_body_too_large_is_refused_ea
 
 #[tokio::test]
 async fn an_endpoint_that_is_slower_than_it_says_is_ended_at_its_own_limit() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.slow", "1.0.0", &[]);
     manifest["api"] = json!({ "endpoints": [{ "method": "GET", "path": "/", "timeoutMs": 50 }] });
     let release = Release::new(world.key(), &manifest, &component("sleeps_for_an_hour"));
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
-    is(
+    assert_error(
         &world.call("acme", "GET", "com.example.slow/", "").await,
         504,
         "deadline_exceeded",
@@ -296,7 +296,7 @@ async fn an_endpoint_that_is_slower_than_it_says_is_ended_at_its_own_limit() {
 
 #[tokio::test]
 async fn a_tenant_that_sends_too_often_is_told_when_to_come_back() {
-    let world = World::with_settings(&[("gateway_requests_per_second", "5")]).await;
+    let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "5")]).await;
     world.with_guest("answers_ok", &[]).await;
     let mut accepted = 0;
     let mut refused = None;
@@ -308,7 +308,7 @@ async fn a_tenant_that_sends_too_often_is_told_when_to_come_back() {
         }
     }
     let refused = refused.expect("200 requests are more than 5 in a second");
-    is(&refused, 429, "rate_limited");
+    assert_error(&refused, 429, "rate_limited");
     assert!(refused.headers.contains_key("retry-after"));
     assert!(accepted >= 10, "the burst was served: {accepted}");
     assert_eq!(
@@ -340,7 +340,7 @@ async fn an_install_that_changes_is_known_at_once() {
 
 #[tokio::test]
 async fn the_agreements_example_keeps_its_promises() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/agreements/manifest.json")).unwrap())
             .unwrap();
@@ -406,7 +406,7 @@ async fn the_agreements_example_keeps_its_promises() {
 
 #[tokio::test]
 async fn the_hello_example_answers_in_the_words_of_its_install() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/hello/manifest.json")).unwrap())
             .unwrap();
@@ -429,7 +429,7 @@ async fn the_hello_example_answers_in_the_words_of_its_install() {
 }
 
 /// A request with this caller's token.
-async fn as_caller(world: &World, caller: &Caller, method: &str, target: &str) -> u16 {
+async fn as_caller(world: &TestPlatform, caller: &Caller, method: &str, target: &str) -> u16 {
     let bearer = format!("Bearer {}", world.token_of(caller));
     send(world, method, target, &[("authorization", &bearer)])
         .await
@@ -437,7 +437,7 @@ async fn as_caller(world: &World, caller: &Caller, method: &str, target: &str) -
         .as_u16()
 }
 
-async fn published(world: &World, name: &str, change: impl Fn(&mut Value)) {
+async fn published(world: &TestPlatform, name: &str, change: impl Fn(&mut Value)) {
     let mut manifest = Release::manifest(name, "1.0.0", &[]);
     change(&mut manifest);
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
@@ -447,7 +447,7 @@ async fn published(world: &World, name: &str, change: impl Fn(&mut Value)) {
 
 #[tokio::test]
 async fn customers_reach_extensions_with_a_place_in_their_portal_and_no_others() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, "com.example.inside", |_| {}).await;
     published(&world, "com.example.portal", |manifest| {
         // A page is a file; the component is one, too.
@@ -464,7 +464,7 @@ async fn customers_reach_extensions_with_a_place_in_their_portal_and_no_others()
 
 #[tokio::test]
 async fn an_endpoint_may_say_what_its_callers_must_be_allowed() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, "com.example.search", |manifest| {
         manifest["api"]["endpoints"] = json!([
             { "method": "POST", "path": "/search", "auth": "read" },

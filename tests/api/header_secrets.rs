@@ -1,11 +1,11 @@
 //! Secrets that an extension can only attach to headers: what no header can carry is refused when it is set, and when an upgrade makes it so.
 
-use alga_harness::{Answer, Release, World, component};
+use alga_harness::{Answer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 const INSTALLS: &str = "/v1/registry/tenants/acme/installs";
 
-async fn publish(world: &World, name: &str, version: &str, capabilities: &[&str], hosts: Value) {
+async fn publish(world: &TestPlatform, name: &str, version: &str, capabilities: &[&str], hosts: Value) {
     let mut manifest = Release::manifest(name, version, capabilities);
     manifest["egress"] = json!(["api.example.com"]);
     manifest["secrets"] = json!([{ "name": "token", "hosts": hosts }]);
@@ -13,7 +13,7 @@ async fn publish(world: &World, name: &str, version: &str, capabilities: &[&str]
     world.publish(&release).await;
 }
 
-async fn install(world: &World, name: &str, secret: &str) -> Answer {
+async fn install(world: &TestPlatform, name: &str, secret: &str) -> Answer {
     let grants = json!(["cap:secrets.get"]);
     let body = json!({ "extension": name, "version": "1.0.0", "grants": grants, "secrets": { "token": secret } });
     world.operate("POST", INSTALLS, &body).await
@@ -21,7 +21,7 @@ async fn install(world: &World, name: &str, secret: &str) -> Answer {
 
 #[tokio::test]
 async fn a_secret_that_no_header_can_carry_is_refused_where_only_headers_use_it() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let hosts = json!(["api.example.com"]);
     publish(
         &world,
@@ -63,7 +63,7 @@ async fn a_secret_that_no_header_can_carry_is_refused_where_only_headers_use_it(
 
 #[tokio::test]
 async fn a_secret_has_as_many_bytes_as_a_header_may_have() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let name = "com.example.attaches";
     publish(&world, name, "1.0.0", &["cap:secrets.get"], json!(["api.example.com"])).await;
     let refused = install(&world, name, &"x".repeat(8 * 1024 + 1)).await;
@@ -78,7 +78,7 @@ async fn a_secret_has_as_many_bytes_as_a_header_may_have() {
 
 #[tokio::test]
 async fn an_upgrade_that_would_attach_a_secret_that_no_header_can_carry_is_refused() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let name = "com.example.changes";
     let both = ["cap:secrets.get", "cap:secrets.reveal"];
     publish(&world, name, "1.0.0", &both, json!(["api.example.com"])).await;

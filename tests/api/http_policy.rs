@@ -1,13 +1,13 @@
 //! The HTTP message policy through a whole platform: what `host/http` says in tables happens between a client and a guest.
 
 use alga_auth::Access;
-use alga_harness::{Answer, Release, World, component};
+use alga_harness::{Answer, Release, TestPlatform, component};
 use axum::body::Body;
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 
 /// A guest with these endpoints, for tenant `acme`; its name.
-async fn with_endpoints(world: &World, guest: &str, endpoints: Value) -> String {
+async fn with_endpoints(world: &TestPlatform, guest: &str, endpoints: Value) -> String {
     let name = format!("com.example.{}", guest.replace('_', "-"));
     let mut manifest = Release::manifest(&name, "1.0.0", &[]);
     manifest["api"]["endpoints"] = endpoints;
@@ -19,7 +19,7 @@ async fn with_endpoints(world: &World, guest: &str, endpoints: Value) -> String 
 }
 
 /// Two endpoints that take one path with different rights are told to who publishes them.
-async fn told_at_publish(world: &World, endpoints: &Value) {
+async fn told_at_publish(world: &TestPlatform, endpoints: &Value) {
     let mut manifest = Release::manifest("com.example.overlaps", "1.0.0", &[]);
     manifest["api"]["endpoints"] = endpoints.clone();
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
@@ -32,7 +32,7 @@ async fn told_at_publish(world: &World, endpoints: &Value) {
 }
 
 /// As a user with this access, with these headers.
-async fn ask(world: &World, access: Access, target: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
+async fn ask(world: &TestPlatform, access: Access, target: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
     let token = world.caller_token("acme", access);
     let method = if body.is_empty() { "GET" } else { "POST" };
     let mut request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
@@ -45,7 +45,7 @@ async fn ask(world: &World, access: Access, target: &str, headers: &[(&str, &[u8
 
 #[tokio::test]
 async fn neither_a_spelling_nor_the_order_of_endpoints_gets_a_reader_past_what_needs_write() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let endpoints = json!([
         { "method": "GET", "path": "/admin/:name" },
         { "method": "GET", "path": "/admin/delete", "auth": "write" },
@@ -93,7 +93,7 @@ async fn neither_a_spelling_nor_the_order_of_endpoints_gets_a_reader_past_what_n
 
 #[tokio::test]
 async fn the_sdk_and_the_gateway_choose_the_same_route_and_segments_are_decoded_once() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let paths = ["/:name/b/:other", "/admin/:name", "/x/:name/c", "/admin/delete"];
     let endpoints: Vec<_> = paths
         .iter()
@@ -118,7 +118,7 @@ async fn the_sdk_and_the_gateway_choose_the_same_route_and_segments_are_decoded_
 
 #[tokio::test]
 async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     world.with_guest("echoes_the_request", &[]).await;
     let sent: [(&str, &[u8]); 8] = [
         ("content-encoding", b"gzip"),
@@ -162,7 +162,7 @@ async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
 
 #[tokio::test]
 async fn what_http_allows_arrives_and_what_it_does_not_is_told_to_the_author() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let name = "com.example.answers-as-the-path-says";
     world.with_guest("answers_as_the_path_says", &[]).await;
     let get = async |path: &str| ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
@@ -196,7 +196,7 @@ async fn what_http_allows_arrives_and_what_it_does_not_is_told_to_the_author() {
     assert_eq!(get("trap-after").await.text(), "whole");
 }
 
-async fn records(world: &World, install: &Value) -> Vec<Value> {
+async fn records(world: &TestPlatform, install: &Value) -> Vec<Value> {
     world.platform().executions().flush().await;
     let id = install["id"].as_str().unwrap();
     let path = format!("/v1/registry/tenants/acme/installs/{id}/executions");
@@ -214,7 +214,7 @@ fn last_line(record: &Value) -> &str {
 
 #[tokio::test]
 async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_record() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let install = async |guest: &str| {
         let name = format!("com.example.{}", guest.replace('_', "-"));
         let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
@@ -275,7 +275,7 @@ async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_re
 
 #[tokio::test]
 async fn a_header_that_may_be_sent_once_and_is_not_usable_is_refused_and_nothing_is_executed() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let guest = world.with_guest("counts_in_a_global", &[]).await;
     let target = "com.example.counts-in-a-global/";
     for keys in [&["bestellung-für-1".as_bytes()][..], &[b"a", b"b"], &[b"a", b"a"]] {
@@ -291,7 +291,7 @@ async fn a_header_that_may_be_sent_once_and_is_not_usable_is_refused_and_nothing
 
 #[tokio::test]
 async fn json_that_two_readers_could_read_differently_is_refused_by_the_runner() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let good = request.body.to_string();
     let (context, http) = (request.body["context"].to_string(), request.body["http"].to_string());
@@ -316,7 +316,7 @@ async fn json_that_two_readers_could_read_differently_is_refused_by_the_runner()
 
 #[tokio::test]
 async fn every_refusal_of_every_part_has_one_form() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     world.with_guest("answers_ok", &[]).await;
     let operator = format!("Bearer {}", world.administrator_token());
     let caller = format!("Bearer {}", world.caller_token("acme", Access::Write));
@@ -363,7 +363,7 @@ async fn every_refusal_of_every_part_has_one_form() {
 
 #[tokio::test]
 async fn json_that_two_readers_could_read_differently_is_refused_by_the_registry() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.twice", "1.0.0", &[]),
@@ -398,7 +398,7 @@ async fn json_that_two_readers_could_read_differently_is_refused_by_the_registry
 
 #[tokio::test]
 async fn more_header_names_than_a_message_can_have_are_a_bad_request() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let mut body = request.body.clone();
     let names: Vec<Value> = (0..40_000)

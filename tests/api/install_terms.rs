@@ -1,12 +1,12 @@
 //! What a tenant sets for an install beside capabilities: hosts and limits, and what becomes of them in upgrades.
 
 use crate::installs::{CANARY, install, manifest, published, with_key};
-use alga_harness::{Release, World, component};
+use alga_harness::{Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_tenant_allows_fewer_hosts_and_other_limits_and_undeclared_ones_are_refused() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let all = install(&world, "acme", "1.0.0", with_key()).await.json();
     assert_eq!(all["egress"], json!(["*.example.org:8443", "api.example.com"]));
@@ -52,7 +52,7 @@ async fn a_tenant_allows_fewer_hosts_and_other_limits_and_undeclared_ones_are_re
 
 #[tokio::test]
 async fn a_tenants_time_limit_is_the_one_that_counts() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.slow", "1.0.0", &[]),
@@ -69,7 +69,7 @@ async fn a_tenants_time_limit_is_the_one_that_counts() {
 /// What was taken away stays away; what is new was consented to.
 #[tokio::test]
 async fn consent_to_an_upgrade_adds_its_new_hosts_and_not_those_that_the_tenant_took_away() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let mut next = manifest("1.1.0");
     next["egress"] = json!(["api.example.com", "*.example.org:8443", "new.example.net"]);
@@ -102,7 +102,7 @@ async fn consent_to_an_upgrade_adds_its_new_hosts_and_not_those_that_the_tenant_
 
 #[tokio::test]
 async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let mut next = manifest("1.1.0");
     next["secrets"][1]["required"] = json!(true);
@@ -135,7 +135,7 @@ async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
 /// What was decided by an old look at an install is not written over what was set since.
 #[tokio::test]
 async fn an_upgrade_that_was_looked_at_before_the_terms_changed_does_not_undo_them() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.0.1")).await;
     let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
@@ -152,7 +152,9 @@ async fn an_upgrade_that_was_looked_at_before_the_terms_changed_does_not_undo_th
     assert!(changed(database.apply_upgrade(&stale, &to, &stale.grants, None).await));
     assert!(changed(database.stage_upgrade(&stale, &to).await));
     assert!(changed(
-        database.set_terms(&stale, &alga_store::InstallTerms::default()).await
+        database
+            .update_settings(&stale, &alga_store::InstallSettings::default())
+            .await
     ));
     let now = database.find_install(&tenant, name).await.unwrap().unwrap();
     assert!(now.egress.is_empty() && now.version_id == stale.version_id);
@@ -160,7 +162,7 @@ async fn an_upgrade_that_was_looked_at_before_the_terms_changed_does_not_undo_th
 
 #[tokio::test]
 async fn a_rollback_gives_no_host_back_that_the_tenant_took_away_and_asks_for_the_secrets_of_before() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let mut next = manifest("1.1.0");
     next["secrets"] = json!([]);
@@ -220,7 +222,7 @@ async fn a_rollback_gives_no_host_back_that_the_tenant_took_away_and_asks_for_th
 
 #[tokio::test]
 async fn installing_again_keeps_a_disabled_install_disabled_and_an_older_version_must_be_meant() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.1.0")).await;
     let id = install(&world, "acme", "1.1.0", with_key()).await.json()["id"]
@@ -253,7 +255,7 @@ async fn installing_again_keeps_a_disabled_install_disabled_and_an_older_version
 /// Whatever an administrator changes is in the log, and no secret is.
 #[tokio::test]
 async fn secrets_terms_and_revocations_are_in_the_audit_log() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
         .as_str()

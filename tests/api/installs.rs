@@ -1,6 +1,6 @@
 //! Secrets of installs: nobody sees them again.
 
-use alga_harness::{Answer, Release, Vault, World, component, query};
+use alga_harness::{Answer, Release, TestPlatform, Vault, component, query};
 use alga_secrets::{SealError, Sealer, SecretBinding, SecretEnvelope, VaultTransit};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -18,13 +18,13 @@ pub(crate) fn manifest(version: &str) -> Value {
     manifest
 }
 
-pub(crate) async fn published(world: &World, manifest: &Value) -> Release {
+pub(crate) async fn published(world: &TestPlatform, manifest: &Value) -> Release {
     let release = Release::new(world.key(), manifest, &component("answers_ok"));
     world.publish(&release).await;
     release
 }
 
-pub(crate) async fn install(world: &World, tenant: &str, version: &str, more: Value) -> Answer {
+pub(crate) async fn install(world: &TestPlatform, tenant: &str, version: &str, more: Value) -> Answer {
     let mut body = json!({ "extension": "com.example.terms", "version": version, "grants": [] });
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
@@ -38,7 +38,7 @@ pub(crate) fn with_key() -> Value {
     json!({ "secrets": { "api-key": CANARY } })
 }
 
-async fn envelope(world: &World, install: &Value) -> String {
+async fn envelope(world: &TestPlatform, install: &Value) -> String {
     let id = install["id"].as_str().unwrap().parse().unwrap();
     let stored = world
         .platform()
@@ -50,7 +50,7 @@ async fn envelope(world: &World, install: &Value) -> String {
 
 #[tokio::test]
 async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let answer = install(&world, "acme", "1.0.0", with_key()).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
@@ -97,7 +97,7 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
 
 #[tokio::test]
 async fn only_declared_secrets_are_taken_required_ones_must_be_there_and_go_with_the_install() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let refused = install(&world, "acme", "1.0.0", json!({})).await;
     assert!(
@@ -179,7 +179,7 @@ async fn only_declared_secrets_are_taken_required_ones_must_be_there_and_go_with
 async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
     let vault = Vault::start().await;
     let token = vault.token_file().display().to_string();
-    let world = World::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
+    let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
     published(&world, &manifest("1.0.0")).await;
     let install = install(&world, "acme", "1.0.0", with_key()).await.json();
     let stored = SecretEnvelope::parse(&envelope(&world, &install).await).unwrap();
@@ -229,7 +229,7 @@ async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
 async fn a_secrets_service_that_is_down_or_says_no_stops_setting_secrets_and_says_so() {
     let vault = Vault::start().await;
     let token = vault.token_file().display().to_string();
-    let world = World::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
+    let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
     published(&world, &manifest("1.0.0")).await;
     vault.stop();
     let refused = install(&world, "acme", "1.0.0", with_key()).await;
@@ -254,7 +254,7 @@ async fn a_secrets_service_that_is_down_or_says_no_stops_setting_secrets_and_say
 /// Two installs of one extension at once: one is there, whole; the other side is told to look again.
 #[tokio::test]
 async fn two_first_installs_at_once_leave_one_whose_secret_opens() {
-    let world = std::sync::Arc::new(World::new().await);
+    let world = std::sync::Arc::new(TestPlatform::new().await);
     published(&world, &manifest("1.0.0")).await;
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -293,7 +293,7 @@ async fn two_first_installs_at_once_leave_one_whose_secret_opens() {
 
 #[tokio::test]
 async fn without_its_tenant_no_statement_finds_a_secret_on_postgres() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     assert_eq!(install(&world, "acme", "1.0.0", with_key()).await.status, 201);
     let Some(url) = world.database_url() else { return };

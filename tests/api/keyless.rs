@@ -4,7 +4,7 @@ use crate::signers::{IDENTITY, at, bundle};
 use alga_bundle::Bundle;
 use alga_capabilities::known;
 use alga_harness::pki::{Authority, CertificateRequest};
-use alga_harness::{Release, Sigstore, World, component};
+use alga_harness::{Release, Sigstore, TestPlatform, component};
 use alga_signing::{
     Policy, Rejected, Signature, Signer, SigningKey, TrustBundle, attach, detached, release_message,
     sign_with_certificate, verify,
@@ -163,7 +163,7 @@ fn a_detached_signature_of_cosign_counts_in_either_spelling() {
 #[tokio::test]
 async fn a_keyless_release_is_published_installed_and_run_and_says_who_signed_it() {
     let sigstore = Sigstore::new();
-    let world = World::with_settings(&[("trust_bundle", &keyless_trust(&sigstore).to_string())]).await;
+    let world = TestPlatform::with_settings(&[("trust_bundle", &keyless_trust(&sigstore).to_string())]).await;
     let manifest = Release::manifest("com.example.keyless", "1.0.0", &[]);
     let bytes = Release::pack(&manifest, &component("answers_ok"));
     let bundle = Bundle::read(&bytes, known()).unwrap();
@@ -194,7 +194,7 @@ async fn a_release_stays_good_when_its_certificate_ends_and_a_forged_receipt_doe
         "publishers": [{ "name": "example", "certificates": [{ "authority": "corp", "identity": IDENTITY }] }],
         "authorities": [{ "name": "corp", "roots": [root.pem()], "revocationLists": [] }],
     });
-    let world = World::with_settings(&[("trust_bundle", &trust.to_string())]).await;
+    let world = TestPlatform::with_settings(&[("trust_bundle", &trust.to_string())]).await;
     let year = i32::from(Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year());
     let bytes = Release::pack(
         &Release::manifest("com.example.ending", "1.0.0", &[]),
@@ -245,7 +245,7 @@ async fn publishing_the_same_again_with_a_younger_key_leaves_the_version_as_good
     let trust = json!({ "publishers": [{ "name": "example", "keys": [
         { "publicKey": pem(&old) }, { "publicKey": pem(&young), "notBefore": soon.to_string() },
     ] }] });
-    let world = World::with_settings(&[("trust_bundle", &trust.to_string())]).await;
+    let world = TestPlatform::with_settings(&[("trust_bundle", &trust.to_string())]).await;
     let manifest = Release::manifest("com.example.renewed", "1.0.0", &[]);
     let first = Release::new(&old, &manifest, &component("answers_ok"));
     let again = Release::new(&young, &manifest, &component("answers_ok"));
@@ -279,7 +279,7 @@ async fn publishing_the_same_again_with_a_younger_key_leaves_the_version_as_good
 /// Declared and unused is a warning at publish; the proof is shown, and the registry's receipt signs it.
 #[tokio::test]
 async fn the_capability_proof_is_kept_shown_and_signed_by_the_registry() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.proved", "1.0.0", &["cap:log.emit", "cap:storage.kv"]),

@@ -1,12 +1,12 @@
 //! Installs with consent, withdrawn versions, and the log of it all.
 
-use alga_harness::{Answer, Release, World, component, query};
+use alga_harness::{Answer, Release, TestPlatform, component, query};
 use serde_json::{Value, json};
 
 const NAME: &str = "com.example.ok";
 
 /// Version `version` of one extension, made of this guest and with these changes to its manifest.
-async fn publish(world: &World, version: &str, guest: &str, change: impl Fn(&mut Value)) -> Release {
+async fn publish(world: &TestPlatform, version: &str, guest: &str, change: impl Fn(&mut Value)) -> Release {
     let mut manifest = Release::manifest(NAME, version, &[]);
     change(&mut manifest);
     let release = Release::new(world.key(), &manifest, &component(guest));
@@ -14,14 +14,14 @@ async fn publish(world: &World, version: &str, guest: &str, change: impl Fn(&mut
     release
 }
 
-async fn world_with_install() -> World {
-    let world = World::new().await;
+async fn world_with_install() -> TestPlatform {
+    let world = TestPlatform::new().await;
     let release = publish(&world, "1.0.0", "answers_ok", |_| {}).await;
     assert!(world.install("acme", &release, &[]).await.status.is_success());
     world
 }
 
-async fn act(world: &World, action: &str, body: Value) -> Answer {
+async fn act(world: &TestPlatform, action: &str, body: Value) -> Answer {
     world
         .operate(
             "POST",
@@ -31,13 +31,13 @@ async fn act(world: &World, action: &str, body: Value) -> Answer {
         .await
 }
 
-async fn withdraw(world: &World, version: &str, action: &str) -> Answer {
+async fn withdraw(world: &TestPlatform, version: &str, action: &str) -> Answer {
     let path = format!("/v1/registry/extensions/{NAME}/versions/{version}/{action}");
     world.operate("POST", &path, &json!({ "reason": "a hole" })).await
 }
 
 /// What a user of the tenant gets: its status and, when it is an error, its code.
-async fn call(world: &World) -> (u16, String) {
+async fn call(world: &TestPlatform) -> (u16, String) {
     let answer = world.call("acme", "GET", &format!("{NAME}/"), "").await;
     (answer.status.as_u16(), answer.code())
 }
@@ -191,7 +191,7 @@ async fn a_yanked_version_runs_where_it_is_and_is_installed_nowhere_else_and_a_r
 
 #[tokio::test]
 async fn an_uninstall_takes_the_records_and_leaves_the_bundle() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     assert_eq!(world.execute(&request).await.json()["status"], 200);
     let path = "/v1/registry/tenants/acme/installs/com.example.storage-works";

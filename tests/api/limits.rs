@@ -1,7 +1,7 @@
 //! Limits that are set in one place and enforced in another: what is accepted holds, and what cannot hold is refused where it is set.
 
 use alga_auth::Access;
-use alga_harness::{Release, World, component};
+use alga_harness::{Release, TestPlatform, component};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn the_memory_that_was_consented_to_is_there_and_more_is_told_as_such() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.takes-memory", "1.0.0", &[]);
     manifest["limits"] = json!({ "memoryMb": 128 });
     let release = Release::new(world.key(), &manifest, &component("takes_memory"));
@@ -36,7 +36,7 @@ async fn the_memory_that_was_consented_to_is_there_and_more_is_told_as_such() {
 
 #[tokio::test]
 async fn what_a_host_does_not_give_is_refused_at_publish_and_at_consent() {
-    let world = World::with_settings(&[("memory_max_mb", "100"), ("pool_table_elements", "5000")]).await;
+    let world = TestPlatform::with_settings(&[("memory_max_mb", "100"), ("pool_table_elements", "5000")]).await;
     let publish = async |name: &str, limits: Value, component: &[u8]| {
         let mut manifest = Release::manifest(name, "1.0.0", &[]);
         manifest["limits"] = limits;
@@ -87,7 +87,7 @@ async fn what_a_host_does_not_give_is_refused_at_publish_and_at_consent() {
 
 #[tokio::test]
 async fn configuration_that_would_stop_an_install_is_refused_when_it_is_set() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.configured", "1.0.0", &[]),
@@ -126,7 +126,7 @@ async fn configuration_that_would_stop_an_install_is_refused_when_it_is_set() {
 
 #[tokio::test]
 async fn an_install_with_as_many_hosts_as_a_manifest_may_have_can_be_executed() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let label = "a".repeat(60);
     let hosts: Vec<String> = (0..100)
         .map(|number| format!("h{number}.{label}.{label}.{label}.example.com:65535"))
@@ -141,7 +141,7 @@ async fn an_install_with_as_many_hosts_as_a_manifest_may_have_can_be_executed() 
 
 #[tokio::test]
 async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.leaver", "1.0.0", &[]),
@@ -189,7 +189,7 @@ async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
 
 #[tokio::test]
 async fn a_component_that_starts_with_more_memory_than_it_gets_is_refused_before_it_runs() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let component = "(component (core module (memory 1025)) (core instance (instantiate 0)) \
                      (instance $handler) (export \"wasi:http/incoming-handler@0.2.12\" (instance $handler)))";
     let component = wat::parse_str(component).unwrap();
@@ -217,7 +217,7 @@ async fn a_component_that_starts_with_more_memory_than_it_gets_is_refused_before
 
 #[tokio::test]
 async fn an_upgrade_counts_what_the_tenant_set_and_not_the_defaults_of_the_version_before() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let publish = async |version: &str, fields: Value| {
         let mut manifest = Release::manifest("com.example.defaults", version, &[]);
         manifest["config"] = fields;

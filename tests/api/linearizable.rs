@@ -1,6 +1,6 @@
 //! Records are linearizable for one key: what many clients saw at once is looked through for an order in which each could have seen it.
 
-use alga_harness::{World, rounds};
+use alga_harness::{TestPlatform, rounds};
 use alga_store::{RecordError, RecordLimits, RecordWrite, Records};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -162,7 +162,7 @@ fn check(history: &[Operation]) {
 
 #[tokio::test]
 async fn what_many_clients_see_of_one_key_has_an_order() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let records = Records::new(world.platform().database().clone(), LIMITS);
     let (clock, rounds) = (Arc::new(AtomicU64::new(0)), rounds(60));
     let clients: Vec<_> = (0..CLIENTS)
@@ -182,7 +182,7 @@ async fn what_many_clients_see_of_one_key_has_an_order() {
 
 #[tokio::test]
 async fn of_64_namespaces_that_are_made_at_once_32_are() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let records = Records::new(world.platform().database().clone(), LIMITS);
     let puts: Vec<_> = (0..64)
         .map(|number| {

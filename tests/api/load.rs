@@ -1,11 +1,11 @@
 //! What is stored is not believed: hash, signature, proof and machine code are checked at every load.
 
-use alga_harness::{ExecuteRequest, Release, World, component};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
 use alga_signing::SigningKey;
 use std::fs;
 use std::path::PathBuf;
 
-fn stored(world: &World, request: &ExecuteRequest, file: &str) -> PathBuf {
+fn stored(world: &TestPlatform, request: &ExecuteRequest, file: &str) -> PathBuf {
     let hash = request.body["context"]["content_hash"]
         .as_str()
         .unwrap()
@@ -17,7 +17,7 @@ fn stored(world: &World, request: &ExecuteRequest, file: &str) -> PathBuf {
 
 #[tokio::test]
 async fn a_stored_bundle_with_one_changed_bit_is_rejected() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let path = stored(&world, &request, "bundle.tar.zst");
     let mut bytes = fs::read(&path).unwrap();
@@ -34,7 +34,7 @@ async fn a_stored_bundle_with_one_changed_bit_is_rejected() {
 #[tokio::test]
 async fn a_stored_bundle_without_or_with_another_signature_is_rejected() {
     for signatures in [None, Some(b"{}".to_vec()), Some(Vec::new())] {
-        let world = World::new().await;
+        let world = TestPlatform::new().await;
         let request = world.with_guest("answers_ok", &[]).await;
         let path = stored(&world, &request, "bundle.sigs.json");
         match signatures {
@@ -43,7 +43,7 @@ async fn a_stored_bundle_without_or_with_another_signature_is_rejected() {
         }
         assert_eq!(world.execute(&request).await.code(), "bundle_rejected");
     }
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let stranger = SigningKey::generate().unwrap();
     let manifest = Release::manifest("com.example.answers-ok", "1.0.0", &[]);
@@ -54,7 +54,7 @@ async fn a_stored_bundle_without_or_with_another_signature_is_rejected() {
 
 #[tokio::test]
 async fn a_bundle_that_is_gone_is_not_available_and_one_that_runs_keeps_running() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let other = world.with_guest("counts_in_a_global", &[]).await;
     assert_eq!(world.execute(&request).await.status, 200);
@@ -65,7 +65,7 @@ async fn a_bundle_that_is_gone_is_not_available_and_one_that_runs_keeps_running(
 
 #[tokio::test]
 async fn machine_code_of_another_component_in_the_cache_is_not_run() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let other = world.with_guest("traps", &[]).await;
     let cache = world.folder().join("machine-code");
@@ -89,7 +89,7 @@ async fn machine_code_of_another_component_in_the_cache_is_not_run() {
 
 #[tokio::test]
 async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     let narrowed = request.with("/providers", serde_json::json!(["cap:log.emit"]));
     let answer = world.execute(&narrowed).await;
@@ -106,7 +106,7 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
 
 #[tokio::test]
 async fn a_compiler_that_is_missing_is_our_fault_and_says_nothing_to_the_client() {
-    let world = World::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
+    let world = TestPlatform::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
     let release = Release::new(
         world.key(),
         &Release::manifest("com.example.ok", "1.0.0", &[]),

@@ -2,7 +2,7 @@
 
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
-use alga_harness::{Answer, Release, S3, World, component, fresh_database};
+use alga_harness::{Answer, Release, S3, TestPlatform, component, fresh_database};
 use alga_signing::sign;
 use alga_store::{BlobStore, BundleClaim, Database, NewBundle, NewVersion, StoreError, collect_garbage};
 use axum::body::Body;
@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-async fn world_on(s3: &S3) -> World {
+async fn world_on(s3: &S3) -> TestPlatform {
     let settings = s3.settings();
     let settings: Vec<_> = settings
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .collect();
-    World::with_settings(&settings).await
+    TestPlatform::with_settings(&settings).await
 }
 
 /// Bytes that do not compress.
@@ -35,7 +35,7 @@ fn noise(bytes: usize) -> Vec<u8> {
 }
 
 /// A release of about this many bytes.
-fn release(world: &World, version: &str, bytes: usize) -> Release {
+fn release(world: &TestPlatform, version: &str, bytes: usize) -> Release {
     let manifest = Release::manifest("com.example.stored", version, &[]);
     let files = BTreeMap::from([
         ("manifest.json".parse().unwrap(), manifest.to_string().into_bytes()),
@@ -146,7 +146,7 @@ async fn forged_truncated_and_swapped_objects_in_an_s3_store_are_refused() {
     assert_eq!(world.install("acme", &good, &[]).await.status, 201);
 }
 
-async fn send(world: &World, method: &str, path: &str, offset: Option<u64>, body: Vec<u8>) -> Answer {
+async fn send(world: &TestPlatform, method: &str, path: &str, offset: Option<u64>, body: Vec<u8>) -> Answer {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -157,7 +157,7 @@ async fn send(world: &World, method: &str, path: &str, offset: Option<u64>, body
     world.send(request.body(Body::from(body)).unwrap()).await
 }
 
-async fn publish_upload(world: &World, upload: &str, signatures: &[u8]) -> Answer {
+async fn publish_upload(world: &TestPlatform, upload: &str, signatures: &[u8]) -> Answer {
     let mut form =
         format!("--frontier\r\ncontent-disposition: form-data; name=\"upload\"\r\n\r\n{upload}\r\n").into_bytes();
     form.extend(b"--frontier\r\ncontent-disposition: form-data; name=\"signatures\"\r\n\r\n");
@@ -171,7 +171,7 @@ async fn publish_upload(world: &World, upload: &str, signatures: &[u8]) -> Answe
 
 #[tokio::test]
 async fn an_upload_is_continued_after_a_restart_where_it_ended_and_then_published() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = release(&world, "1.0.0", 300_000);
     let begun = send(&world, "POST", "/v1/registry/uploads", None, vec![]).await;
     assert_eq!(begun.status, 201);
@@ -206,7 +206,7 @@ async fn an_upload_is_continued_after_a_restart_where_it_ended_and_then_publishe
 
 #[tokio::test]
 async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let begin = || send(&world, "POST", "/v1/registry/uploads", None, vec![]);
     let path = format!("/v1/registry/uploads/{}", begin().await.json()["id"].as_str().unwrap());
     let too_much = vec![0; 64 * 1024 * 1024 + 1];
@@ -256,7 +256,7 @@ async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
 /// R4.
 #[tokio::test]
 async fn publishes_that_fail_leave_no_file_behind_and_abandoned_uploads_are_swept() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let staging = world.folder().join("staging");
     let release = release(&world, "1.0.0", 10);
     for bundle in [&release.bundle[..release.bundle.len() / 2], b"", b"nonsense"] {
@@ -375,8 +375,8 @@ enum Publisher {
 async fn no_live_bundle_is_removed(steps: &[Step]) {
     let stores = Stores::new().await;
     let mut publishers = [Publisher::Begins, Publisher::Begins];
-    let mut marked: [Vec<alga_store::Collected>; 2] = [Vec::new(), Vec::new()];
-    let mut removed: [Vec<alga_store::Collected>; 2] = [Vec::new(), Vec::new()];
+    let mut marked: [Vec<alga_store::MarkedClaim>; 2] = [Vec::new(), Vec::new()];
+    let mut removed: [Vec<alga_store::MarkedClaim>; 2] = [Vec::new(), Vec::new()];
     for step in steps {
         match *step {
             Step::Publisher(who) => {
@@ -398,7 +398,7 @@ async fn no_live_bundle_is_removed(steps: &[Step]) {
             }
             Step::Collector(who) => {
                 if let Some(collected) = removed[who].pop() {
-                    stores.database.forget_garbage(collected).await.unwrap();
+                    stores.database.delete_claim(collected).await.unwrap();
                 } else if let Some(collected) = marked[who].pop() {
                     stores.blobs.remove_garbage(collected).await.unwrap();
                     removed[who].push(collected);

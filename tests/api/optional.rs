@@ -1,12 +1,12 @@
 //! Optional capabilities over the life of an install: granted later, needed later, declared later.
 
-use alga_harness::{Answer, Release, World, component};
+use alga_harness::{Answer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 const NAME: &str = "com.example.log-works";
 
 /// A version of a guest that stores, with the capability under this key of the manifest.
-async fn publish(world: &World, version: &str, key: &str) -> Release {
+async fn publish(world: &TestPlatform, version: &str, key: &str) -> Release {
     let mut manifest = Release::manifest(NAME, version, &[]);
     manifest[key] = json!(["cap:storage.kv"]);
     let release = Release::new(world.key(), &manifest, &component("storage_works"));
@@ -14,20 +14,20 @@ async fn publish(world: &World, version: &str, key: &str) -> Release {
     release
 }
 
-async fn is_denied(world: &World) -> bool {
+async fn is_denied(world: &TestPlatform) -> bool {
     let answer = world.call("acme", "GET", &format!("{NAME}/"), "").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.text().contains("cap:storage.kv is not granted")
 }
 
-async fn upgrade(world: &World, version: &str) -> Answer {
+async fn upgrade(world: &TestPlatform, version: &str) -> Answer {
     let path = format!("/v1/registry/tenants/acme/installs/{NAME}/upgrade");
     world.operate("POST", &path, &json!({ "version": version })).await
 }
 
 #[tokio::test]
 async fn what_was_left_out_can_be_granted_by_installing_again() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = publish(&world, "1.0.0", "optionalCapabilities").await;
     assert!(world.install("acme", &release, &[]).await.status.is_success());
     assert!(is_denied(&world).await);
@@ -45,7 +45,7 @@ async fn what_was_left_out_can_be_granted_by_installing_again() {
 
 #[tokio::test]
 async fn what_becomes_needed_waits_for_consent_where_it_was_not_granted_and_goes_on_where_it_was() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let first = publish(&world, "1.0.0", "optionalCapabilities").await;
     publish(&world, "2.0.0", "capabilities").await;
     assert!(world.install("acme", &first, &[]).await.status.is_success());
@@ -58,7 +58,7 @@ async fn what_becomes_needed_waits_for_consent_where_it_was_not_granted_and_goes
     assert!(world.operate("POST", &consent, &body).await.status.is_success());
     assert!(!is_denied(&world).await);
     // Where it was granted, nothing is new.
-    let granted = World::new().await;
+    let granted = TestPlatform::new().await;
     let first = publish(&granted, "1.0.0", "optionalCapabilities").await;
     publish(&granted, "2.0.0", "capabilities").await;
     assert!(
@@ -74,7 +74,7 @@ async fn what_becomes_needed_waits_for_consent_where_it_was_not_granted_and_goes
 
 #[tokio::test]
 async fn what_a_new_version_declares_as_optional_waits_for_consent_and_is_not_granted_by_it() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest(NAME, "1.0.0", &[]);
     manifest["description"] = json!("without storage");
     let first = Release::new(world.key(), &manifest, &component("answers_ok"));

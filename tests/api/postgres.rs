@@ -1,11 +1,11 @@
 //! What only Postgres can promise. `cargo xtask test` runs these against it; on SQLite they have nothing to say.
 
-use alga_harness::{World, query};
+use alga_harness::{TestPlatform, query};
 use alga_store::{Database, StoreError};
 
 #[tokio::test]
 async fn a_statement_that_forgets_its_tenant_finds_nothing() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let Some(url) = world.database_url() else { return };
     world.with_guest("answers_ok", &[]).await;
     for (tenant, seen) in [
@@ -30,7 +30,7 @@ async fn a_statement_that_forgets_its_tenant_finds_nothing() {
 
 #[tokio::test]
 async fn every_table_with_a_tenant_has_a_policy_that_binds_its_owner() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let Some(url) = world.database_url() else { return };
     let open = "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                 WHERE c.relkind = 'r' AND a.attname = 'tenant_id' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)";
@@ -39,7 +39,7 @@ async fn every_table_with_a_tenant_has_a_policy_that_binds_its_owner() {
 
 #[tokio::test]
 async fn a_user_whom_row_level_security_does_not_bind_is_refused() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let Some(url) = world.database_url() else { return };
     let superuser = url.replace("//alga@", "//postgres@");
     assert!(matches!(

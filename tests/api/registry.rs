@@ -1,11 +1,11 @@
-use alga_harness::{Release, World, component};
+use alga_harness::{Release, TestPlatform, component};
 use alga_signing::SigningKey;
 use serde_json::{Value, json};
 
 /// The export that every extension has, for components written by hand.
 const HANDLER: &str = r#"(instance $handler) (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#;
 
-fn release(world: &World, version: &str) -> Release {
+fn release(world: &TestPlatform, version: &str) -> Release {
     Release::new(
         world.key(),
         &Release::manifest("com.example.ok", version, &[]),
@@ -15,7 +15,7 @@ fn release(world: &World, version: &str) -> Release {
 
 #[tokio::test]
 async fn publishing_twice_is_one_publish_and_other_bytes_under_the_same_version_are_refused() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let first = release(&world, "1.0.0");
     let created = world.publish(&first).await;
     assert_eq!(
@@ -40,7 +40,7 @@ async fn publishing_twice_is_one_publish_and_other_bytes_under_the_same_version_
 
 #[tokio::test]
 async fn of_many_who_publish_different_bytes_under_one_version_at_once_one_wins() {
-    let world = std::sync::Arc::new(World::new().await);
+    let world = std::sync::Arc::new(TestPlatform::new().await);
     let guests = ["answers_ok", "traps", "counts_in_a_global", "floods_the_log"];
     let tasks: Vec<_> = guests
         .iter()
@@ -79,7 +79,7 @@ async fn of_many_who_publish_different_bytes_under_one_version_at_once_one_wins(
 
 #[tokio::test]
 async fn unsigned_tampered_and_foreign_releases_are_refused_with_the_check_that_failed() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let good = release(&world, "1.0.0");
     let refused = |bundle: Vec<u8>, signatures: Option<Vec<u8>>| {
         let world = &world;
@@ -121,7 +121,7 @@ async fn unsigned_tampered_and_foreign_releases_are_refused_with_the_check_that_
 
 #[tokio::test]
 async fn a_component_that_imports_more_than_its_manifest_declares_is_told_the_line_to_add() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let manifest = Release::manifest("com.example.kv", "1.0.0", &["cap:log.emit"]);
     let bundle = Release::pack(&manifest, &component("storage_works"));
     let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
@@ -138,7 +138,7 @@ async fn a_component_that_imports_more_than_its_manifest_declares_is_told_the_li
 
 #[tokio::test]
 async fn a_component_that_is_not_valid_here_is_refused_and_the_registry_lives_on() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     for text in [
         "(component (core module (func (result i32))))",
         "(component (core module (memory 65536)))",
@@ -162,7 +162,7 @@ async fn a_component_that_is_not_valid_here_is_refused_and_the_registry_lives_on
 /// What compiles and would take more of the pool than an execution may is the publisher's fault, and is told before anybody installs it.
 #[tokio::test]
 async fn a_component_with_too_many_memories_tables_elements_or_instances_is_refused_at_publish() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     for (module, instances) in [
         ("(memory 1)", 17),
         ("(table 1 funcref)", 65),
@@ -192,7 +192,7 @@ async fn a_component_with_too_many_memories_tables_elements_or_instances_is_refu
 
 #[tokio::test]
 async fn a_broken_manifest_is_refused_with_all_its_problems() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.bad", "1.0.0", &["cap:moon.landing"]);
     manifest["runtime"] = json!("jvm");
     let answer = world
@@ -208,7 +208,7 @@ async fn a_broken_manifest_is_refused_with_all_its_problems() {
 
 #[tokio::test]
 async fn only_the_operator_reaches_the_registry() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     for authorization in [
         None,
         Some("Bearer wrong".to_owned()),
@@ -240,7 +240,7 @@ async fn only_the_operator_reaches_the_registry() {
 
 #[tokio::test]
 async fn installs_keep_to_what_is_declared_and_needed() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let ok = release(&world, "1.0.0");
     world.publish(&ok).await;
     assert_eq!(
@@ -277,7 +277,7 @@ async fn installs_keep_to_what_is_declared_and_needed() {
 
 #[tokio::test]
 async fn a_publish_and_an_install_survive_a_restart() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let world = world.restart().await;
     assert_eq!(world.execute(&request).await.guest_body(), "ok");
@@ -299,7 +299,7 @@ async fn a_publish_and_an_install_survive_a_restart() {
 
 #[tokio::test]
 async fn configuration_has_the_types_that_the_manifest_gives_it() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.typed", "1.0.0", &[]);
     manifest["config"] = json!([
         { "name": "size", "type": "number", "default": 25 },
@@ -332,7 +332,7 @@ async fn configuration_has_the_types_that_the_manifest_gives_it() {
 
 #[tokio::test]
 async fn files_that_the_manifest_names_and_the_bundle_lacks_are_told_together() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.files", "1.0.0", &[]);
     manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html" });
     manifest["assets"] = json!(["dist/*", "ui/**"]);
@@ -352,7 +352,7 @@ async fn files_that_the_manifest_names_and_the_bundle_lacks_are_told_together() 
 
 #[tokio::test]
 async fn lists_come_in_pages_that_neither_miss_nor_repeat() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     for number in 0..7 {
         world.publish(&release(&world, &format!("1.0.{number}"))).await;
     }
@@ -397,7 +397,7 @@ async fn lists_come_in_pages_that_neither_miss_nor_repeat() {
 
 #[tokio::test]
 async fn an_answer_that_the_client_has_is_not_sent_again() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     world.publish(&release(&world, "1.0.0")).await;
     let ask = async |known: Option<&str>| {
         let mut request = http::Request::get("/v1/registry/extensions/com.example.ok/versions/1.0.0")
@@ -422,7 +422,7 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
 
 #[tokio::test]
 async fn publishing_again_mends_a_damaged_bundle_and_takes_the_signature_of_a_new_key() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let release = release(&world, "1.0.0");
     world.publish(&release).await;
     let stored = world

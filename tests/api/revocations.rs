@@ -1,6 +1,6 @@
 //! Signed lists of what is no longer believed.
 
-use alga_harness::{Answer, Release, World, component};
+use alga_harness::{Answer, Release, TestPlatform, component};
 use alga_signing::{RevocationList, RevokedBundle, RevokedSigner, SigningKey, sign_revocations};
 use axum::body::Body;
 use http::Request;
@@ -11,11 +11,11 @@ use std::sync::Arc;
 const PATH: &str = "/v1/registry/revocations";
 
 /// A world that trusts the world's own key for publisher `example`, and one key for revocations.
-async fn world() -> (World, SigningKey, SigningKey) {
+async fn world() -> (TestPlatform, SigningKey, SigningKey) {
     let (publisher, revoker) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let trust = trust(&publisher, &revoker);
     (
-        World::with_settings(&[("trust_bundle", &trust.to_string())]).await,
+        TestPlatform::with_settings(&[("trust_bundle", &trust.to_string())]).await,
         publisher,
         revoker,
     )
@@ -39,7 +39,7 @@ fn list(epoch: u64) -> RevocationList {
     }
 }
 
-async fn take(world: &World, list: &RevocationList, key: &SigningKey) -> Answer {
+async fn take(world: &TestPlatform, list: &RevocationList, key: &SigningKey) -> Answer {
     let request = Request::post(PATH).header("authorization", format!("Bearer {}", world.administrator_token()));
     world
         .send(request.body(Body::from(sign_revocations(list, key).to_json())).unwrap())

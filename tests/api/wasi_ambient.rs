@@ -1,9 +1,9 @@
-use alga_harness::{Release, World, component};
+use alga_harness::{Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn clocks_are_coarse_and_randomness_is_bounded() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("reads_clocks_and_randomness", &[]).await;
     let told: Value = serde_json::from_str(&world.execute(&request).await.guest_body()).unwrap();
     assert_eq!(
@@ -18,7 +18,7 @@ async fn clocks_are_coarse_and_randomness_is_bounded() {
 
 #[tokio::test]
 async fn a_component_that_imports_files_sockets_or_unknown_things_is_refused_at_publish() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     for import in [
         "wasi:filesystem/types@0.2.12",
         "wasi:sockets/tcp@0.2.0",
@@ -49,7 +49,7 @@ async fn a_component_that_imports_files_sockets_or_unknown_things_is_refused_at_
 
 #[tokio::test]
 async fn a_component_whose_toolchain_imports_files_and_sockets_runs_without_them_once_they_are_answered_inside() {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let component = component("opens_files");
     let manifest = Release::manifest("com.example.opens-files", "1.0.0", &[]);
     let as_it_is = Release::pack(&manifest, &component);
@@ -57,8 +57,10 @@ async fn a_component_whose_toolchain_imports_files_and_sockets_runs_without_them
         .err()
         .unwrap();
     assert!(refused.to_string().contains("wasi:filesystem"), "{refused}");
-    let composed = alga_capabilities::inert(&component).unwrap().unwrap();
-    assert_eq!(alga_capabilities::inert(&composed).unwrap(), None);
+    let composed = alga_capabilities::stub_unsupported_imports(&component)
+        .unwrap()
+        .unwrap();
+    assert_eq!(alga_capabilities::stub_unsupported_imports(&composed).unwrap(), None);
     let release = Release::new(world.key(), &manifest, &composed);
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await;

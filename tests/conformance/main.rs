@@ -11,8 +11,8 @@
 mod places;
 
 use alga_bundle::ComponentFacts;
-use alga_capabilities::{known, modules, without};
-use alga_harness::{Outside, Release, World, component, root};
+use alga_capabilities::{compose_denied, known, modules};
+use alga_harness::{MockServer, Release, TestPlatform, component, root};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -35,8 +35,8 @@ fn expect(path: PathBuf, actual: &Value) {
 
 /// A platform with an outside, and the case of one capability in it.
 struct Case {
-    world: World,
-    outside: Outside,
+    world: TestPlatform,
+    outside: MockServer,
     module: &'static str,
     capability: &'static str,
     setup: Value,
@@ -44,7 +44,7 @@ struct Case {
 
 impl Case {
     async fn of(module: &'static str, capability: &'static str) -> Self {
-        let outside = Outside::start().await;
+        let outside = MockServer::start().await;
         let settings = outside.settings();
         let settings: Vec<_> = settings
             .iter()
@@ -53,7 +53,7 @@ impl Case {
         let setup = fs::read_to_string(folder(module).join("setup.json")).unwrap_or_else(|_| "{}".to_owned());
         let setup = setup.replace("{port}", &outside.port().to_string());
         Self {
-            world: World::with_settings(&settings).await,
+            world: TestPlatform::with_settings(&settings).await,
             outside,
             module,
             capability,
@@ -167,7 +167,7 @@ fn a_component_without_its_optional_capability_does_not_import_it_any_more() {
             before.needs(known()).any(|needed| needed == name),
             "{module} does not use what it is for"
         );
-        let composed = without(&guest, &[&name].into()).unwrap();
+        let composed = compose_denied(&guest, &[&name].into()).unwrap();
         let after = ComponentFacts::read(&composed).unwrap();
         assert!(
             after.needs(known()).all(|needed| needed != name) && after.exports_handler(),

@@ -2,7 +2,7 @@
 //! the database and every other file, and in what the process leaves when it is killed by an abort. Its memory is nobody else's.
 
 use crate::platform::Platform;
-use alga_harness::{Outside, ServerOptions};
+use alga_harness::{MockServer, ServerOptions};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -32,7 +32,7 @@ fn holds(bytes: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_where_it_is_used_and_nowhere_else() {
-    let outside = Outside::start().await;
+    let outside = MockServer::start().await;
     let platform = Platform::start(
         &outside,
         &ServerOptions {
@@ -97,7 +97,7 @@ async fn a_secret_is_where_it_is_used_and_nowhere_else() {
 /// Nobody of the same user can look into the process. As root, both are another user: root may look anywhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_of_a_platform_is_its_own() {
-    let outside = Outside::start().await;
+    let outside = MockServer::start().await;
     let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let options = ServerOptions {
         user: is_root.then_some(NOBODY),

@@ -1,7 +1,7 @@
 //! X23: what guests write is text in the operator's log, never a record of its own; and what the environment says of proxies means nothing.
 
 use crate::platform::Platform;
-use alga_harness::{Outside, ServerOptions};
+use alga_harness::{MockServer, ServerOptions};
 use serde_json::{Value, json};
 
 /// Bytes of the operator's log for what one execution may write, in JSON: escapes are up to six times as long.
@@ -9,7 +9,7 @@ const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_text_of_a_guest_is_a_line_of_the_operators_log() {
-    let outside = Outside::start().await;
+    let outside = MockServer::start().await;
     let platform = Platform::start(&outside, &ServerOptions::default());
     let none = json!({});
     let log = platform.install("log_works", &[], &none, &none, &none);
@@ -51,7 +51,7 @@ async fn no_text_of_a_guest_is_a_line_of_the_operators_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn proxies_in_the_environment_are_not_asked() {
-    let outside = Outside::start().await;
+    let outside = MockServer::start().await;
     let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", canary.local_addr().unwrap());
     let names = [

@@ -1,7 +1,7 @@
 //! What hostile guests cost the process: never more than what they were given, and a tenth.
 
 use crate::platform::Platform;
-use alga_harness::{Outside, ServerOptions};
+use alga_harness::{MockServer, ServerOptions};
 use serde_json::json;
 
 /// The memory of a guest (64 MiB by default), and what one call may move between guest and host (8 MiB).
@@ -22,7 +22,7 @@ const TABLES: &str = r#"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_guest_costs_its_budget_and_not_more() {
-    let outside = Outside::start().await;
+    let outside = MockServer::start().await;
     let platform = Platform::start(
         &outside,
         &ServerOptions {

@@ -1,6 +1,6 @@
 //! A platform as a process of its own, with an outside that its extensions reach.
 
-use alga_harness::{Outside, Release, Server, ServerOptions, component, handler};
+use alga_harness::{MockServer, Release, Server, ServerOptions, component, handler};
 use alga_signing::{SigningKey, TrustFile};
 use serde_json::{Value, json};
 use std::fs;
@@ -15,7 +15,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    pub(crate) fn start(outside: &Outside, options: &ServerOptions<'_>) -> Self {
+    pub(crate) fn start(outside: &MockServer, options: &ServerOptions<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = SigningKey::generate().unwrap();
         let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();

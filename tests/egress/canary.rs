@@ -1,7 +1,9 @@
 //! What must not be reached is not connected to, not even for a moment.
 
 use crate::world::{Script, egress, get, install, listen, send, send_as, soon};
-use alga_egress::{Caller, Egress, EgressParts, OperatorPolicy, Patience, Refused, Resolve, ResolveFuture, Traffic};
+use alga_egress::{
+    Caller, Egress, EgressDependencies, EgressError, OperatorPolicy, Resolve, ResolveFuture, Timeouts, Traffic,
+};
 use std::sync::atomic::Ordering;
 
 /// A canary on loopback: whoever connects has got through.
@@ -43,7 +45,7 @@ async fn no_private_address_is_connected_to_in_whatever_form_a_resolver_says_it(
             let pattern = format!("{scheme}://canary.example.com:{port}");
             let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
             assert!(
-                matches!(refused, Some(Refused::Address { .. })),
+                matches!(refused, Some(EgressError::Address { .. })),
                 "{address}: {refused:?}"
             );
         }
@@ -62,7 +64,7 @@ async fn one_private_address_among_public_ones_refuses_the_name() {
     ] {
         let egress = egress(Script::new(&[answer]), "*", "", vec![]);
         let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
-        assert!(matches!(refused, Some(Refused::Address { .. })), "{refused:?}");
+        assert!(matches!(refused, Some(EgressError::Address { .. })), "{refused:?}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
@@ -78,13 +80,13 @@ async fn a_resolver_that_changes_its_mind_is_asked_once_and_what_it_said_is_what
         let egress = egress(std::sync::Arc::clone(&script), "*", &exceptions, vec![]);
         let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
         assert!(
-            matches!(refused, Some(Refused::Connection(_))),
+            matches!(refused, Some(EgressError::Connection(_))),
             "round {round}: {refused:?}"
         );
         assert_eq!(script.questions.load(Ordering::SeqCst), 1);
         let refused = send(&egress, &[&pattern], &format!("{pattern}/")).await.err();
         assert!(
-            matches!(refused, Some(Refused::Address { .. })),
+            matches!(refused, Some(EgressError::Address { .. })),
             "round {round}: {refused:?}"
         );
     }
@@ -101,7 +103,7 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
     let pattern = format!("http://api.example.com:{port}");
     assert!(matches!(
         send(&closed, &[&pattern], &pattern).await.err(),
-        Some(Refused::NotOperated(_))
+        Some(EgressError::NotAllowedByOperator(_))
     ));
     for uri in [
         format!("http://api.example.com.evil:{port}/"),
@@ -113,7 +115,10 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
         "http://api.example.com:6379/".into(),
     ] {
         assert!(
-            matches!(send(&open, &[&pattern], &uri).await.err(), Some(Refused::Undeclared(_))),
+            matches!(
+                send(&open, &[&pattern], &uri).await.err(),
+                Some(EgressError::Undeclared(_))
+            ),
             "{uri}"
         );
     }
@@ -131,7 +136,7 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
         format!("gopher://api.example.com:{port}/"),
     ] {
         assert!(
-            matches!(send(&open, &[&pattern], &uri).await.err(), Some(Refused::Target(_))),
+            matches!(send(&open, &[&pattern], &uri).await.err(), Some(EgressError::Target(_))),
             "{uri}"
         );
     }
@@ -140,7 +145,7 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
         assert!(
             matches!(
                 send(&open, &[&pattern], &pattern).await.err(),
-                Some(Refused::InternalName(_))
+                Some(EgressError::InternalName(_))
             ),
             "{name}"
         );
@@ -162,7 +167,7 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
     for message in 0..200 {
         let uri = format!("https://m{message}.evil.example.com/");
         let answer = send(&egress, &["*.evil.example.com"], &uri).await.err();
-        refused += usize::from(matches!(answer, Some(Refused::TooMany(_))));
+        refused += usize::from(matches!(answer, Some(EgressError::TooMany(_))));
     }
     assert_eq!(script.questions.load(Ordering::SeqCst) + refused, 200);
     // The 200 take less than a second; a machine that takes ten for them hears 20 more.
@@ -171,7 +176,7 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
     let mut again = Vec::new();
     for _ in 0..2_000 {
         let answer = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
-        again.push(matches!(answer.err(), Some(Refused::Address { .. })));
+        again.push(matches!(answer.err(), Some(EgressError::Address { .. })));
     }
     assert!(again[..50].iter().all(|asked| *asked));
     // But not for ever: 600 questions a minute, whatever they are about.
@@ -187,7 +192,7 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
         &Traffic::default(),
     )
     .await;
-    assert!(matches!(other.err(), Some(Refused::Address { .. })));
+    assert!(matches!(other.err(), Some(EgressError::Address { .. })));
 }
 
 /// A name server that never answers.
@@ -204,7 +209,7 @@ impl Resolve for Silent {
 #[tokio::test]
 async fn a_tenant_has_8_questions_under_way_though_nobody_waits_for_them_and_another_tenant_has_its_own() {
     let silent = std::sync::Arc::new(Silent::default());
-    let egress = Egress::new(EgressParts {
+    let egress = Egress::new(EgressDependencies {
         operator: OperatorPolicy::parse("*", "", "").unwrap(),
         resolver: std::sync::Arc::clone(&silent) as _,
         authorities: Vec::new(),
@@ -214,7 +219,7 @@ async fn a_tenant_has_8_questions_under_way_though_nobody_waits_for_them_and_ano
         let install = format!("i-{tenant}-{}", number % 3).parse().unwrap();
         let caller = Caller::Install(tenant.parse().unwrap(), install);
         let request = get(&format!("https://n{number}.evil.example.com/"));
-        let patience = Patience::until(std::time::Instant::now() + std::time::Duration::from_millis(20));
+        let patience = Timeouts::until(std::time::Instant::now() + std::time::Duration::from_millis(20));
         send_as(
             &egress,
             caller,
@@ -226,7 +231,10 @@ async fn a_tenant_has_8_questions_under_way_though_nobody_waits_for_them_and_ano
         .await
     };
     for number in 0..20 {
-        assert!(matches!(ask("acme", number).await.err(), Some(Refused::AnswerTimeout)));
+        assert!(matches!(
+            ask("acme", number).await.err(),
+            Some(EgressError::AnswerTimeout)
+        ));
     }
     assert_eq!(silent.0.load(Ordering::SeqCst), 8);
     assert!(ask("other", 0).await.is_err());

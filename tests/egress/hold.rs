@@ -1,7 +1,7 @@
 //! An origin and a guest that together want to hold connections, or to put one request into another.
 
 use crate::world::{Script, egress, full, get, install, listen, send_as, soon};
-use alga_egress::{Patience, Refused, Traffic};
+use alga_egress::{EgressError, Timeouts, Traffic};
 use bytes::Bytes;
 use http::Request;
 use http_body::{Body, Frame, SizeHint};
@@ -84,10 +84,10 @@ async fn a_handshake_that_does_not_go_on_is_left_though_nobody_waits_for_it() {
     let exceptions = format!("api.example.com:{port}=127.0.0.1");
     let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![]);
     let pattern = format!("https://api.example.com:{port}");
-    let patience = Patience::until((Instant::now() + Duration::from_millis(50)).into_std());
+    let patience = Timeouts::until((Instant::now() + Duration::from_millis(50)).into_std());
     let traffic = Traffic::default();
     let refused = send_as(&egress, install("acme"), &[&pattern], get(&pattern), patience, &traffic).await;
-    assert!(matches!(refused.err(), Some(Refused::AnswerTimeout)));
+    assert!(matches!(refused.err(), Some(EgressError::AnswerTimeout)));
     // The guest is gone; the connection goes, too.
     ended.notified().await;
 }
@@ -124,7 +124,7 @@ async fn an_install_has_at_most_96_connections_that_do_not_end_and_another_has_i
         let answer = upload().await;
         assert!(answer.is_ok(), "{number}: {:?}", answer.err());
     }
-    assert!(matches!(upload().await.err(), Some(Refused::TooMany(_))));
+    assert!(matches!(upload().await.err(), Some(EgressError::TooMany(_))));
     let traffic = Traffic::default();
     let other = send_as(&egress, install("other"), &[&pattern], get(&pattern), soon(), &traffic).await;
     assert!(other.is_ok());

@@ -1,7 +1,7 @@
 //! Origins that answer, and origins that misbehave.
 
 use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
-use alga_egress::{Egress, Patience, Refused, Traffic};
+use alga_egress::{Egress, EgressError, Timeouts, Traffic};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -52,11 +52,11 @@ impl Way {
         .await
     }
 
-    async fn get(&self) -> Result<String, Refused> {
+    async fn get(&self) -> Result<String, EgressError> {
         text(send(&self.egress, &[&self.pattern], &format!("{}/", self.pattern)).await?).await
     }
 
-    async fn get_with(&self, patience: Patience, traffic: &Traffic) -> Result<String, Refused> {
+    async fn get_with(&self, patience: Timeouts, traffic: &Traffic) -> Result<String, EgressError> {
         let request = get(&format!("{}/", self.pattern));
         text(
             send_as(
@@ -205,7 +205,7 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
     ] {
         let refused = Way::saying(answer).await.get().await.err();
         assert!(
-            matches!(refused, Some(Refused::Protocol | Refused::AnswerHeader(_))),
+            matches!(refused, Some(EgressError::Protocol | EgressError::AnswerHeader(_))),
             "{what}: {refused:?}"
         );
     }
@@ -240,7 +240,7 @@ async fn bodies_without_end_end_at_their_limit() {
     let traffic = Traffic::default();
     let chunks = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", chunk).await;
     let refused = chunks.get_with(soon(), &traffic).await.err();
-    assert!(matches!(refused, Some(Refused::AnswerTooLarge(_))), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::AnswerTooLarge(_))), "{refused:?}");
     assert!(
         (32 * 1024 * 1024..33 * 1024 * 1024).contains(&traffic.received_bytes()),
         "{}",
@@ -252,7 +252,7 @@ async fn bodies_without_end_end_at_their_limit() {
         .get()
         .await
         .err();
-    assert!(matches!(refused, Some(Refused::Protocol)), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::Protocol)), "{refused:?}");
     let said = endless(
         "HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n",
         vec![b'a'; 65536],
@@ -261,21 +261,21 @@ async fn bodies_without_end_end_at_their_limit() {
     .get()
     .await
     .err();
-    assert!(matches!(said, Some(Refused::AnswerTooLarge(_))), "{said:?}");
+    assert!(matches!(said, Some(EgressError::AnswerTooLarge(_))), "{said:?}");
 }
 
 #[tokio::test]
 async fn the_deadline_cuts_heads_and_bodies_that_do_not_come() {
-    let in_a_moment = || Patience::until((Instant::now() + Duration::from_millis(50)).into_std());
+    let in_a_moment = || Timeouts::until((Instant::now() + Duration::from_millis(50)).into_std());
     let silent = Way::to(|stream| async move {
         std::future::pending::<()>().await;
         drop(stream);
     });
     let refused = silent.await.get_with(in_a_moment(), &Traffic::default()).await.err();
-    assert!(matches!(refused, Some(Refused::AnswerTimeout)), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::AnswerTimeout)), "{refused:?}");
     let stuck = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").await;
     let refused = stuck.get_with(in_a_moment(), &Traffic::default()).await.err();
-    assert!(matches!(refused, Some(Refused::AnswerTimeout)), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::AnswerTimeout)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -287,7 +287,7 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
     }
     assert!(matches!(
         way.get_with(soon(), &traffic).await.err(),
-        Some(Refused::TooMany(_))
+        Some(EgressError::TooMany(_))
     ));
     assert!(traffic.sent_bytes() > 0 && traffic.received_bytes() >= 128);
     let large = Request::post(&way.pattern)
@@ -303,7 +303,7 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
     )
     .await
     .err();
-    assert!(matches!(refused, Some(Refused::TooLarge(_))), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::TooLarge(_))), "{refused:?}");
     // Held answers are requests under way.
     let (busy, mut held) = (Traffic::default(), Vec::new());
     for _ in 0..8 {
@@ -330,7 +330,7 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
     )
     .await
     .err();
-    assert!(matches!(refused, Some(Refused::TooMany(_))), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::TooMany(_))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -352,7 +352,7 @@ async fn methods_that_make_tunnels_or_echo_headers_are_not_sent() {
         )
         .await
         .err();
-        assert!(matches!(refused, Some(Refused::Target(_))), "{refused:?}");
+        assert!(matches!(refused, Some(EgressError::Target(_))), "{refused:?}");
     }
     assert_eq!(way.connections.load(Ordering::SeqCst), 0);
 }

@@ -1,7 +1,7 @@
 //! Origins that speak TLS, and HTTP/2 over it.
 
 use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
-use alga_egress::{Refused, Traffic};
+use alga_egress::{EgressError, Traffic};
 use http::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -83,11 +83,11 @@ async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered(
     let wrong_name = send(&believed, &declared, &format!("https://other.example.com:{port}/"))
         .await
         .err();
-    assert!(matches!(wrong_name, Some(Refused::Tls(_))), "{wrong_name:?}");
+    assert!(matches!(wrong_name, Some(EgressError::Tls(_))), "{wrong_name:?}");
     let stranger = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/"))
         .await
         .err();
-    assert!(matches!(stranger, Some(Refused::Tls(_))), "{stranger:?}");
+    assert!(matches!(stranger, Some(EgressError::Tls(_))), "{stranger:?}");
 }
 
 /// The beginning of a connection of HTTP/2: the client's preface is read, our settings are said.
@@ -143,7 +143,7 @@ async fn an_origin_that_floods_a_connection_of_http_2_with_frames_is_left() {
             Ok(answer) => text(answer).await.err(),
             Err(refused) => Some(refused),
         };
-        assert!(matches!(ended, Some(Refused::Protocol)), "{what}: {ended:?}");
+        assert!(matches!(ended, Some(EgressError::Protocol)), "{what}: {ended:?}");
         assert!(
             traffic.received_bytes() < 1024 * 1024,
             "{what}: {}",
@@ -203,7 +203,7 @@ async fn an_origin_that_answers_and_takes_no_body_holds_no_place_for_long() {
     for _ in 0..66 {
         refused = upload().await.err();
     }
-    assert!(matches!(refused, Some(Refused::TooMany(_))), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::TooMany(_))), "{refused:?}");
     // No guest waits for any of them: their connection is closed, and their places are free.
     ended.notified().await;
     assert!(upload().await.is_ok());

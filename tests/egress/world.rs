@@ -2,7 +2,8 @@
 
 use alga_bundle::EgressPattern;
 use alga_egress::{
-    Caller, Egress, EgressParts, OperatorPolicy, Patience, Refused, Resolve, ResolveFuture, ResponseBody, Traffic,
+    Caller, Egress, EgressDependencies, EgressError, OperatorPolicy, Resolve, ResolveFuture, ResponseBody, Timeouts,
+    Traffic,
 };
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -45,7 +46,7 @@ impl Resolve for Script {
 }
 
 pub(crate) fn egress(resolver: Arc<Script>, allowlist: &str, exceptions: &str, authorities: Vec<Vec<u8>>) -> Egress {
-    Egress::new(EgressParts {
+    Egress::new(EgressDependencies {
         operator: OperatorPolicy::parse(allowlist, exceptions, "").unwrap(),
         resolver,
         authorities,
@@ -57,8 +58,8 @@ pub(crate) fn install(name: &str) -> Caller {
     Caller::Install(name.parse().unwrap(), format!("i-{name}").parse().unwrap())
 }
 
-pub(crate) fn soon() -> Patience {
-    Patience::until((Instant::now() + Duration::from_secs(20)).into_std())
+pub(crate) fn soon() -> Timeouts {
+    Timeouts::until((Instant::now() + Duration::from_secs(20)).into_std())
 }
 
 pub(crate) fn get(uri: &str) -> Request<Empty<Bytes>> {
@@ -71,18 +72,18 @@ pub(crate) async fn send_as(
     caller: Caller,
     declared: &[&str],
     request: Request<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static>,
-    patience: Patience,
+    patience: Timeouts,
     traffic: &Traffic,
-) -> Result<Response<ResponseBody>, Refused> {
+) -> Result<Response<ResponseBody>, EgressError> {
     let declared: Vec<EgressPattern> = declared.iter().map(|text| text.parse().unwrap()).collect();
     let allowed: BTreeSet<EgressPattern> = declared.iter().cloned().collect();
     let uri: Uri = request.uri().clone();
-    let permitted = egress.permit(caller, &uri, &declared, &allowed)?;
+    let permitted = egress.authorize(caller, &uri, &declared, &allowed)?;
     let request = request.map(|body| body.map_err(|never| match never {}).boxed_unsync());
     egress.send(&permitted, request, traffic, patience).await
 }
 
-pub(crate) async fn send(egress: &Egress, declared: &[&str], uri: &str) -> Result<Response<ResponseBody>, Refused> {
+pub(crate) async fn send(egress: &Egress, declared: &[&str], uri: &str) -> Result<Response<ResponseBody>, EgressError> {
     send_as(egress, install("acme"), declared, get(uri), soon(), &Traffic::default()).await
 }
 
@@ -90,7 +91,7 @@ pub(crate) fn full(bytes: Vec<u8>) -> Full<Bytes> {
     Full::new(bytes.into())
 }
 
-pub(crate) async fn text(response: Response<ResponseBody>) -> Result<String, Refused> {
+pub(crate) async fn text(response: Response<ResponseBody>) -> Result<String, EgressError> {
     let bytes = response.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8(bytes.to_vec()).unwrap())
 }

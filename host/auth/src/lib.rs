@@ -10,12 +10,12 @@
 
 mod administrator;
 mod caller;
-mod remembered;
 mod service;
 mod token;
+mod token_cache;
 
 pub use administrator::AdministratorToken;
 pub use caller::{Access, Caller, UserType, is_user_id};
-pub use remembered::Remembered;
 pub use service::ServiceGrant;
 pub use token::{TokenError, TokenIssuer, TokenVerifier};
+pub use token_cache::VerifiedTokenCache;

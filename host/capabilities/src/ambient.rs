@@ -4,7 +4,7 @@
 //! Clocks and randomness are our own few lines over the generated bindings: the ones in `wasmtime-wasi` have the full resolution of the
 //! machine's clocks and set up three random generators for every request.
 
-use crate::Host;
+use crate::StoreData;
 use alga_bundle::Capability;
 use http::{HeaderName, Request, Response};
 use std::sync::{Arc, LazyLock};
@@ -79,16 +79,16 @@ impl Ambient {
 }
 
 /// Links all of it.
-pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
-    io::error::add_to_linker::<Host, HasTable>(linker, |host| &mut host.table)?;
-    io::poll::add_to_linker::<Host, HasTable>(linker, |host| &mut host.table)?;
-    io::streams::add_to_linker::<Host, HasTable>(linker, |host| &mut host.table)?;
-    clocks::monotonic_clock::add_to_linker::<Host, HasClock>(linker, clock_view)?;
-    clocks::wall_clock::add_to_linker::<Host, HasClock>(linker, clock_view)?;
-    random::random::add_to_linker::<Host, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
-    random::insecure::add_to_linker::<Host, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
-    random::insecure_seed::add_to_linker::<Host, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
-    http_types::add_to_linker::<Host, WasiHttp>(linker, &http_types::LinkOptions::default(), Host::http)
+pub(crate) fn link(linker: &mut Linker<StoreData>) -> Result<()> {
+    io::error::add_to_linker::<StoreData, HasTable>(linker, |host| &mut host.table)?;
+    io::poll::add_to_linker::<StoreData, HasTable>(linker, |host| &mut host.table)?;
+    io::streams::add_to_linker::<StoreData, HasTable>(linker, |host| &mut host.table)?;
+    clocks::monotonic_clock::add_to_linker::<StoreData, HasClock>(linker, clock_view)?;
+    clocks::wall_clock::add_to_linker::<StoreData, HasClock>(linker, clock_view)?;
+    random::random::add_to_linker::<StoreData, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
+    random::insecure::add_to_linker::<StoreData, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
+    random::insecure_seed::add_to_linker::<StoreData, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
+    http_types::add_to_linker::<StoreData, WasiHttp>(linker, &http_types::LinkOptions::default(), StoreData::http)
 }
 
 struct HasTable;
@@ -114,7 +114,7 @@ impl HasData for HasClock {
     type Data<'a> = ClockView<'a>;
 }
 
-fn clock_view(host: &mut Host) -> ClockView<'_> {
+fn clock_view(host: &mut StoreData) -> ClockView<'_> {
     ClockView {
         clock: host.ambient.clock,
         table: &mut host.table,

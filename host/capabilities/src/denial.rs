@@ -23,7 +23,7 @@ const INERT: [&str; 9] = [
 ///
 /// # Errors
 /// When the component cannot be composed with its adapter.
-pub fn inert(component: &[u8]) -> Result<Option<Vec<u8>>, ComposeError> {
+pub fn stub_unsupported_imports(component: &[u8]) -> Result<Option<Vec<u8>>, ComposeError> {
     let reason = "extensions have no files and no sockets";
     let denied = INERT.map(|interface| Denied { interface, reason });
     let composed = deny(component, &denied)?;
@@ -34,7 +34,7 @@ pub fn inert(component: &[u8]) -> Result<Option<Vec<u8>>, ComposeError> {
 ///
 /// # Errors
 /// What it needs in any case and nobody granted either: then it cannot run.
-pub fn optional_and_denied<'a>(
+pub fn denied_optional<'a>(
     manifest: &Manifest,
     proof: &'a CapabilityProof,
     is_granted: impl Fn(&CapabilityName) -> bool,
@@ -53,7 +53,7 @@ pub fn optional_and_denied<'a>(
 ///
 /// # Errors
 /// When the component cannot be composed with its adapter.
-pub fn without(component: &[u8], denied: &BTreeSet<&CapabilityName>) -> Result<Vec<u8>, ComposeError> {
+pub fn compose_denied(component: &[u8], denied: &BTreeSet<&CapabilityName>) -> Result<Vec<u8>, ComposeError> {
     let reasons: Vec<(&str, String)> = known()
         .iter()
         .filter(|capability| denied.iter().any(|name| name.as_str() == capability.name))

@@ -2,11 +2,11 @@
 //! limited: there is no second way.
 
 use crate::ambient::{BODY_CHUNK_BYTES, forbidden_header_filter};
-use crate::attachments::Attachments;
-use crate::journal::{Journal, Level};
-use crate::{Beginning, Host, Permit, Release, Surroundings};
+use crate::guest_log::{GuestLog, Level};
+use crate::secret_injector::SecretInjector;
+use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::Capability;
-use alga_egress::{BodyError, Caller, Egress, Patience, Permitted, Refused, Traffic};
+use alga_egress::{AuthorizedDestination, BodyError, Caller, Egress, EgressError, Timeouts, Traffic};
 use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            egress: Arc::clone(&surroundings.egress),
+            egress: Arc::clone(&host_dependencies.egress),
         }
     }
 }
@@ -41,26 +41,26 @@ impl Service {
 pub(crate) struct State {
     permit: Arc<Permit>,
     release: Arc<Release>,
-    journal: Journal,
+    guest_log: GuestLog,
     traffic: Traffic,
-    attachments: Attachments,
+    secret_injector: SecretInjector,
     service: Service,
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
-            release: Arc::clone(beginning.release),
-            journal: beginning.journal.clone(),
-            traffic: beginning.traffic.clone(),
-            attachments: beginning.attachments.clone(),
+            permit: Arc::clone(execution_context.permit),
+            release: Arc::clone(execution_context.release),
+            guest_log: execution_context.guest_log.clone(),
+            traffic: execution_context.traffic.clone(),
+            secret_injector: execution_context.secret_injector.clone(),
             service: service.clone(),
         }
     }
 
     /// Everything that can be said of a request before a byte of it is sent: 1. where it goes, 2. the secrets that it carries.
-    fn check(&self, request: &mut Request<WasiBody>) -> Result<Permitted, HttpError> {
+    fn check(&self, request: &mut Request<WasiBody>) -> Result<AuthorizedDestination, HttpError> {
         // 1.
         let identity = &self.permit.identity;
         let caller = Caller::Install(identity.tenant.clone(), identity.install.clone());
@@ -68,20 +68,20 @@ impl State {
         let permitted = self
             .service
             .egress
-            .permit(caller, request.uri(), declared, &self.permit.egress);
+            .authorize(caller, request.uri(), declared, &self.permit.egress);
         let permitted = permitted.map_err(|refused| {
-            self.journal
-                .tell(Level::Warn, &format!("a request was not sent: {refused}"));
+            self.guest_log
+                .push_host_note(Level::Warn, &format!("a request was not sent: {refused}"));
             to_guest(&refused)
         })?;
         // 2.
         let revealed = self
-            .attachments
+            .secret_injector
             .reveal_to(permitted.destination(), request.headers_mut());
         revealed.map_err(|secret| {
             let pattern = permitted.destination().pattern();
             let cure = format!("add \"{pattern}\" to the \"hosts\" of the secret \"{secret}\" in manifest.json");
-            self.journal.tell(
+            self.guest_log.push_host_note(
                 Level::Warn,
                 &format!("a request was not sent: its secret is not for this host; {cure}"),
             );
@@ -90,14 +90,14 @@ impl State {
         Ok(permitted)
     }
 
-    fn patience(&self, options: Option<RequestOptions>) -> Patience {
-        let most = Patience::until(self.permit.deadline);
+    fn patience(&self, options: Option<RequestOptions>) -> Timeouts {
+        let most = Timeouts::until(self.permit.deadline);
         let asked = options.unwrap_or_default();
         // 0 would be "at once", which no network can do: the least that means something is a millisecond.
         let at_most = |asked: Option<Duration>, most: Duration| {
             asked.map_or(most, |asked| asked.max(Duration::from_millis(1)).min(most))
         };
-        Patience {
+        Timeouts {
             connect: at_most(asked.connect_timeout, most.connect),
             answer: at_most(asked.first_byte_timeout, most.answer),
             between: at_most(asked.between_bytes_timeout, most.between),
@@ -106,8 +106,8 @@ impl State {
     }
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, _: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    outgoing_handler::add_to_linker::<Host, WasiHttp>(linker, |host| WasiHttpCtxView {
+pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    outgoing_handler::add_to_linker::<StoreData, WasiHttp>(linker, |host| WasiHttpCtxView {
         hooks: &mut host.states.fetch,
         table: &mut host.table,
         ctx: &mut host.ambient.http,
@@ -138,7 +138,11 @@ impl WasiHttpHooks for State {
         };
         let patience = self.patience(options);
         let egress = Arc::clone(&self.service.egress);
-        let (traffic, journal, attachments) = (self.traffic.clone(), self.journal.clone(), self.attachments.clone());
+        let (traffic, guest_log, secret_injector) = (
+            self.traffic.clone(),
+            self.guest_log.clone(),
+            self.secret_injector.clone(),
+        );
         let request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
         Box::new(async move {
             let mut answer = egress
@@ -146,10 +150,10 @@ impl WasiHttpHooks for State {
                 .await
                 .map_err(|refused| {
                     let host = &permitted.destination().host;
-                    journal.tell(Level::Warn, &format!("a request to {host} got no answer: {refused}"));
+                    guest_log.push_host_note(Level::Warn, &format!("a request to {host} got no answer: {refused}"));
                     to_guest(&refused)
                 })?;
-            attachments.conceal(answer.headers_mut());
+            secret_injector.redact_response_headers(answer.headers_mut());
             let answer = answer.map(|body| body.map_err(|refused| to_guest(&refused)).boxed_unsync());
             Ok((answer, Box::new(std::future::ready(Ok(()))) as Box<Transmission>))
         })
@@ -161,26 +165,27 @@ impl WasiHttpHooks for State {
 }
 
 /// What the standard's codes can say. The rest of it is in the execution's log.
-fn to_guest(refused: &Refused) -> HttpError {
+fn to_guest(refused: &EgressError) -> HttpError {
     match refused {
-        Refused::Target(_) => HttpError::HttpRequestUriInvalid,
-        Refused::Undeclared(_) | Refused::NotAllowed(_) | Refused::NotOperated(_) | Refused::InternalName(_) => {
-            HttpError::HttpRequestDenied
-        }
-        Refused::Address { .. } => HttpError::DestinationIpProhibited,
-        Refused::Field(_) | Refused::Length => HttpError::HttpRequestHeaderSectionSize(None),
-        Refused::AnswerHeader(_) => HttpError::HttpResponseHeaderSectionSize(None),
-        Refused::TooLarge(_) => HttpError::HttpRequestBodySize(None),
-        Refused::AnswerTooLarge(_) => HttpError::HttpResponseBodySize(None),
-        Refused::TooMany(_) => HttpError::ConnectionLimitReached,
-        Refused::Unresolved => HttpError::DnsError {
+        EgressError::Target(_) => HttpError::HttpRequestUriInvalid,
+        EgressError::Undeclared(_)
+        | EgressError::NotAllowed(_)
+        | EgressError::NotAllowedByOperator(_)
+        | EgressError::InternalName(_) => HttpError::HttpRequestDenied,
+        EgressError::Address { .. } => HttpError::DestinationIpProhibited,
+        EgressError::Field(_) | EgressError::Length => HttpError::HttpRequestHeaderSectionSize(None),
+        EgressError::AnswerHeader(_) => HttpError::HttpResponseHeaderSectionSize(None),
+        EgressError::TooLarge(_) => HttpError::HttpRequestBodySize(None),
+        EgressError::AnswerTooLarge(_) => HttpError::HttpResponseBodySize(None),
+        EgressError::TooMany(_) => HttpError::ConnectionLimitReached,
+        EgressError::Unresolved => HttpError::DnsError {
             rcode: None,
             info_code: None,
         },
-        Refused::Connection(_) => HttpError::ConnectionRefused,
-        Refused::Tls(_) => HttpError::TlsCertificateError,
-        Refused::Protocol => HttpError::HttpProtocolError,
-        Refused::ConnectTimeout => HttpError::ConnectionTimeout,
-        Refused::AnswerTimeout => HttpError::HttpResponseTimeout,
+        EgressError::Connection(_) => HttpError::ConnectionRefused,
+        EgressError::Tls(_) => HttpError::TlsCertificateError,
+        EgressError::Protocol => HttpError::HttpProtocolError,
+        EgressError::ConnectTimeout => HttpError::ConnectionTimeout,
+        EgressError::AnswerTimeout => HttpError::HttpResponseTimeout,
     }
 }

@@ -15,7 +15,7 @@ impl GrantSet {
     ///
     /// # Errors
     /// When a name is unknown: a grant that is silently ignored would be a promise that nobody keeps.
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a CapabilityName>) -> Result<Self, UnknownCapability> {
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a CapabilityName>) -> Result<Self, UnknownCapability> {
         names.into_iter().try_fold(Self::default(), |set, name| {
             bit(name.as_str())
                 .map(|bit| Self(set.0 | bit))
@@ -36,13 +36,13 @@ impl GrantSet {
 
     /// Both sets together.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Whether a capability is in the set.
     #[must_use]
-    pub fn holds(self, name: &CapabilityName) -> bool {
+    pub fn contains(self, name: &CapabilityName) -> bool {
         self.holds_name(name.as_str())
     }
 
@@ -59,13 +59,13 @@ impl GrantSet {
 
     /// What is in both sets.
     #[must_use]
-    pub fn only(self, other: Self) -> Self {
+    pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
     /// What a component needs and this set does not have.
     pub fn missing(self, proof: &CapabilityProof) -> impl Iterator<Item = &CapabilityName> {
-        proof.capabilities.iter().filter(move |name| !self.holds(name))
+        proof.capabilities.iter().filter(move |name| !self.contains(name))
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_grant_of_something_unknown_is_an_error() {
         let names: Vec<CapabilityName> = vec!["cap:moon.landing".parse().unwrap()];
-        assert!(GrantSet::of(&names).is_err());
+        assert!(GrantSet::from_names(&names).is_err());
     }
 
     #[test]

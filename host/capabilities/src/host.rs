@@ -1,9 +1,9 @@
 //! What is in the store of an execution.
 
 use crate::ambient::Ambient;
-use crate::attachments::Attachments;
-use crate::journal::Journal;
-use crate::surroundings::Beginning;
+use crate::guest_log::GuestLog;
+use crate::host_dependencies::ExecutionContext;
+use crate::secret_injector::SecretInjector;
 use crate::{GrantSet, LogRecord, Permit, Release, Services, States, ambient, link_granted, stdio};
 use alga_egress::Traffic;
 use alga_engine::{Engine, Limited, StoreLimiter};
@@ -18,12 +18,12 @@ const HOST_HANDLES: usize = 1_000;
 const HOST_CALLS: u64 = 100_000;
 
 /// The data of a store: limits, what is ambient, and the state of each capability.
-pub struct Host {
+pub struct StoreData {
     limiter: StoreLimiter,
     pub(crate) table: ResourceTable,
     pub(crate) ambient: Ambient,
     pub(crate) states: States,
-    pub(crate) journal: Journal,
+    pub(crate) guest_log: GuestLog,
     traffic: Traffic,
     host_calls: u64,
 }
@@ -47,20 +47,20 @@ pub struct Accounting {
     pub log_dropped: u64,
 }
 
-impl Host {
+impl StoreData {
     /// The data for one execution.
     #[must_use]
     pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services) -> Self {
-        let journal = services.log.journal(&permit.identity.install);
+        let guest_log = services.log.guest_log(&permit.identity.install);
         let traffic = Traffic::default();
-        let beginning = Beginning {
+        let execution_context = ExecutionContext {
             permit,
             release,
-            journal: &journal,
+            guest_log: &guest_log,
             traffic: &traffic,
-            attachments: &Attachments::default(),
+            secret_injector: &SecretInjector::default(),
         };
-        let states = States::begin(&beginning, services);
+        let states = States::begin(&execution_context, services);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_HANDLES);
         Self {
@@ -68,7 +68,7 @@ impl Host {
             table,
             ambient: Ambient::new(),
             states,
-            journal,
+            guest_log,
             traffic,
             host_calls: 0,
         }
@@ -106,7 +106,7 @@ impl Host {
     /// What was used. Takes the log with it.
     #[must_use]
     pub fn account(&mut self) -> Accounting {
-        let (log, log_dropped) = self.journal.take();
+        let (log, log_dropped) = self.guest_log.take();
         Accounting {
             memory_peak_bytes: self.limiter.peak_bytes(),
             host_calls: self.host_calls,
@@ -119,7 +119,7 @@ impl Host {
     }
 }
 
-impl Limited for Host {
+impl Limited for StoreData {
     fn limiter(&mut self) -> &mut StoreLimiter {
         &mut self.limiter
     }
@@ -129,7 +129,7 @@ impl Limited for Host {
 ///
 /// # Errors
 /// When two modules define the same interface: a mistake of ours.
-pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<Host>> {
+pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine.wasmtime());
     ambient::link(&mut linker)?;
     stdio::link(&mut linker)?;

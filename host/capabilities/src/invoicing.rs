@@ -1,7 +1,7 @@
 //! `alga:psa/invoicing`: drafts of invoices, made by the product. The only call of this family that changes something: it carries a key, so that
 //! a repetition makes nothing twice.
 
-use crate::Host;
+use crate::StoreData;
 use crate::psa::{PsaError, check, check_id, interface_error};
 pub(crate) use crate::psa::{Service, State};
 use alga_bundle::Capability;
@@ -34,8 +34,8 @@ const DESCRIPTION_CHARACTERS: usize = 500;
 /// Characters of a customer's reference, and of a key.
 const REFERENCE_CHARACTERS: usize = 128;
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    invoicing::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    invoicing::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 /// The product's answer.

@@ -7,7 +7,7 @@
 //! # The life of a capability
 //! | step | how often | what |
 //! |---|---|---|
-//! | `Service::new` | once for a process | takes what it needs of the [`Surroundings`] that the composition root gives |
+//! | `Service::new` | once for a process | takes what it needs of the [`HostDependencies`] that the composition root gives |
 //! | `link` | once for a set of grants | puts its functions into a linker. Called for granted capabilities only: deny by absence |
 //! | `State::begin` | once for an execution | from the [`Permit`] and the [`Release`]; never blocks |
 //!
@@ -15,48 +15,48 @@
 //! that is not linked cannot be reached by the guest: nothing in its component leads there.
 
 mod ambient;
-mod attachments;
 mod clients;
 mod context;
 mod denial;
 mod fetch;
 mod grants;
+mod guest_log;
 mod host;
+mod host_dependencies;
 mod invoicing;
-mod journal;
 mod log;
 mod metrics;
-mod pace;
 mod permit;
-mod platform;
+mod product_client;
 mod psa;
+mod rate_limit;
 mod release;
 mod reveal;
+mod secret_injector;
 mod secret_source;
 mod secrets;
 mod services;
 mod stdio;
 mod storage;
-mod surroundings;
 mod ui_proxy;
 mod user;
 
-pub use denial::{inert, optional_and_denied, without};
+pub use denial::{compose_denied, denied_optional, stub_unsupported_imports};
 pub use grants::{GrantSet, UnknownCapability};
-pub use host::{Accounting, Host, new_linker};
-pub use journal::{Level, LogRecord, Source};
+pub use guest_log::{Level, LogRecord, Source};
+pub use host::{Accounting, StoreData, new_linker};
+pub use host_dependencies::HostDependencies;
 pub use metrics::MetricRegistry;
 pub use permit::{Identity, Permit, Trigger, User, UserKind};
-pub use platform::{Platform, PlatformError};
+pub use product_client::{PlatformError, ProductClient};
 pub use release::Release;
 pub use reveal::may_reveal;
 pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
 pub use storage::{
     Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope, limits as storage_limits,
 };
-pub use surroundings::Surroundings;
 
-pub(crate) use surroundings::Beginning;
+pub(crate) use host_dependencies::ExecutionContext;
 
 use alga_bundle::Capability;
 use std::sync::LazyLock;
@@ -82,15 +82,15 @@ macro_rules! capabilities {
             MODULES
         }
 
-        /// What the capabilities took of their [`Surroundings`].
+        /// What the capabilities took of their [`HostDependencies`].
         #[derive(Clone)]
         pub struct Services { $($module: $module::Service,)+ }
 
         impl Services {
             /// Every capability takes what it needs.
             #[must_use]
-            pub fn new(surroundings: &Surroundings) -> Self {
-                Self { $($module: $module::Service::new(surroundings),)+ }
+            pub fn new(host_dependencies: &HostDependencies) -> Self {
+                Self { $($module: $module::Service::new(host_dependencies),)+ }
             }
         }
 
@@ -98,13 +98,13 @@ macro_rules! capabilities {
         pub(crate) struct States { $(pub(crate) $module: $module::State,)+ }
 
         impl States {
-            fn begin(beginning: &Beginning<'_>, services: &Services) -> Self {
-                Self { $($module: $module::State::begin(beginning, &services.$module),)+ }
+            fn begin(execution_context: &ExecutionContext<'_>, services: &Services) -> Self {
+                Self { $($module: $module::State::begin(execution_context, &services.$module),)+ }
             }
         }
 
         /// Links what is granted and nothing else.
-        fn link_granted(linker: &mut Linker<Host>, grants: GrantSet) -> wasmtime::Result<()> {
+        fn link_granted(linker: &mut Linker<StoreData>, grants: GrantSet) -> wasmtime::Result<()> {
             $(if grants.holds_name($module::CAPABILITY.name) {
                 $module::link(linker, |host| &mut host.states.$module)?;
             })+

@@ -1,9 +1,9 @@
-//! `alga:log`: records of an execution, into its [`Journal`](crate::journal::Journal). An install that logs faster than its rate is told so,
+//! `alga:log`: records of an execution, into its [`GuestLog`](crate::journal::Journal). An install that logs faster than its rate is told so,
 //! and its records are counted, not kept: a log is a shared disk.
 
-use crate::journal::{self, Journal, Level, NotKept, Source};
-use crate::pace::Pace;
-use crate::{Beginning, Host, Surroundings};
+use crate::guest_log::{self, Dropped, GuestLog, Level, Source};
+use crate::rate_limit::InstallRateLimiter;
+use crate::{ExecutionContext, HostDependencies, StoreData};
 use alga_bundle::{Capability, InstallId};
 use wasmtime::component::{HasSelf, Linker};
 
@@ -21,32 +21,32 @@ pub(crate) const CAPABILITY: Capability = Capability {
 
 /// The pace of installs; whatever writes into a journal keeps it.
 #[derive(Clone)]
-pub(crate) struct Service(Pace);
+pub(crate) struct Service(InstallRateLimiter);
 
 impl Service {
-    pub(crate) fn new(_: &Surroundings) -> Self {
-        Self(journal::pace())
+    pub(crate) fn new(_: &HostDependencies) -> Self {
+        Self(guest_log::pace())
     }
 
-    pub(crate) fn journal(&self, install: &InstallId) -> Journal {
-        Journal::new(install.clone(), self.0.clone())
+    pub(crate) fn guest_log(&self, install: &InstallId) -> GuestLog {
+        GuestLog::new(install.clone(), self.0.clone())
     }
 }
 
 pub(crate) struct State {
-    journal: Journal,
+    guest_log: GuestLog,
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, _: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
         Self {
-            journal: beginning.journal.clone(),
+            guest_log: execution_context.guest_log.clone(),
         }
     }
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    logger::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    logger::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 impl logger::Host for State {
@@ -58,10 +58,10 @@ impl logger::Host for State {
             logger::Level::Error => Level::Error,
         };
         let fields = fields.iter().map(|field| (field.name.as_str(), field.value.as_str()));
-        let written = self.journal.write(Source::Log, level, &message, fields);
+        let written = self.guest_log.write(Source::Log, level, &message, fields);
         written.map_err(|not_kept| match not_kept {
-            NotKept::Full => logger::Error::BudgetExhausted,
-            NotKept::TooFast => logger::Error::RateLimited,
+            Dropped::Full => logger::Error::BudgetExhausted,
+            Dropped::TooFast => logger::Error::RateLimited,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `alga:metrics`: values of metrics that the manifest declares, counted in the process for whoever scrapes it.
 
-use crate::{Beginning, Host, Permit, Release, Surroundings};
+use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::{Capability, Metric, MetricType};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
@@ -30,9 +30,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            registry: Arc::clone(&surroundings.metrics),
+            registry: Arc::clone(&host_dependencies.metrics),
         }
     }
 }
@@ -44,10 +44,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
-            release: Arc::clone(beginning.release),
+            permit: Arc::clone(execution_context.permit),
+            release: Arc::clone(execution_context.release),
             service: service.clone(),
         }
     }
@@ -100,8 +100,8 @@ fn undeclared(kind: MetricType, name: &str, labels: &[meter::Label]) -> meter::E
     meter::Error::Undeclared(format!("add {line} to \"metrics\" in manifest.json"))
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    meter::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    meter::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 impl meter::Host for State {

@@ -1,8 +1,8 @@
 //! What `clients`, `services` and `invoicing` share: the shape of a call to the product's internal API (`POST {base}/api/internal/ext-…`),
 //! and what its answers mean.
 
-use crate::platform::{Call, NoAnswer, user_type};
-use crate::{Beginning, Permit, Platform, Surroundings};
+use crate::product_client::{Call, ProductError, user_type};
+use crate::{ExecutionContext, HostDependencies, Permit, ProductClient};
 use alga_egress::Traffic;
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -28,11 +28,11 @@ pub(crate) enum PsaError {
     Other(String),
 }
 
-impl From<NoAnswer> for PsaError {
-    fn from(no_answer: NoAnswer) -> Self {
+impl From<ProductError> for PsaError {
+    fn from(no_answer: ProductError) -> Self {
         match no_answer {
-            NoAnswer::Unavailable => Self::Unavailable,
-            NoAnswer::TooMuch(rule) => Self::InvalidInput(rule.to_owned()),
+            ProductError::Unavailable => Self::Unavailable,
+            ProductError::TooMuch(rule) => Self::InvalidInput(rule.to_owned()),
         }
     }
 }
@@ -40,13 +40,13 @@ impl From<NoAnswer> for PsaError {
 /// What each of the three needs from outside.
 #[derive(Clone)]
 pub(crate) struct Service {
-    platform: Option<Platform>,
+    platform: Option<ProductClient>,
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            platform: surroundings.platform.clone(),
+            platform: host_dependencies.platform.clone(),
         }
     }
 }
@@ -55,14 +55,14 @@ impl Service {
 pub(crate) struct State {
     permit: Arc<Permit>,
     traffic: Traffic,
-    platform: Option<Platform>,
+    platform: Option<ProductClient>,
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
-            traffic: beginning.traffic.clone(),
+            permit: Arc::clone(execution_context.permit),
+            traffic: execution_context.traffic.clone(),
             platform: service.platform.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use crate::release::not_set;
 use crate::secret_source::{SecretSource, SecretUnavailable};
 use crate::secrets::FETCHES;
-use crate::{Beginning, Host, Permit, Release, Surroundings};
+use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::{Capability, Manifest};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
@@ -37,9 +37,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            source: Arc::clone(&surroundings.secrets),
+            source: Arc::clone(&host_dependencies.secrets),
         }
     }
 }
@@ -52,18 +52,18 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
-            release: Arc::clone(beginning.release),
+            permit: Arc::clone(execution_context.permit),
+            release: Arc::clone(execution_context.release),
             service: service.clone(),
             fetched: 0,
         }
     }
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    reveal::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    reveal::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 impl reveal::Host for State {

@@ -1,10 +1,10 @@
 //! `alga:secrets/store`: secrets that requests carry and guests do not see. A secret is opened here, attached to a request as a mark, and
 //! written by the [way out](crate::attachments); its plaintext is in the host's memory from `open` to the end of the execution, and wiped then.
 
-use crate::attachments::{Attachments, Form};
 use crate::release::not_set;
+use crate::secret_injector::{Form, SecretInjector};
 use crate::secret_source::{SecretSource, SecretUnavailable};
-use crate::{Beginning, Host, Permit, Release, Surroundings};
+use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::Capability;
 use http::HeaderName;
 use std::sync::Arc;
@@ -70,9 +70,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            source: Arc::clone(&surroundings.secrets),
+            source: Arc::clone(&host_dependencies.secrets),
         }
     }
 }
@@ -80,18 +80,18 @@ impl Service {
 pub(crate) struct State {
     permit: Arc<Permit>,
     release: Arc<Release>,
-    attachments: Attachments,
+    secret_injector: SecretInjector,
     service: Service,
     opened: usize,
     fetched: usize,
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
-            release: Arc::clone(beginning.release),
-            attachments: beginning.attachments.clone(),
+            permit: Arc::clone(execution_context.permit),
+            release: Arc::clone(execution_context.release),
+            secret_injector: execution_context.secret_injector.clone(),
             service: service.clone(),
             opened: 0,
             fetched: 0,
@@ -112,8 +112,8 @@ impl HasData for HasView {
     type Data<'a> = View<'a>;
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, _: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    store::add_to_linker::<Host, HasView>(linker, |host| View {
+pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    store::add_to_linker::<StoreData, HasView>(linker, |host| View {
         state: &mut host.states.secrets,
         table: &mut host.table,
         hooks: &mut host.ambient.hooks,
@@ -182,17 +182,17 @@ impl store::HostSecret for View<'_> {
             Ok(field) => field,
             Err(line) => return Ok(Err(store::Error::Denied(line))),
         };
-        let mark = match self
+        let placeholder = match self
             .state
-            .attachments
+            .secret_injector
             .keep(&secret.name, &secret.plaintext, &form, &field.hosts)
         {
-            Ok(mark) => mark,
+            Ok(placeholder) => placeholder,
             Err(unattachable) => return invalid(unattachable.0),
         };
         let request = self.table.get_mut(&request)?;
         let mut headers = (*request.headers).clone();
-        headers.insert(header, mark);
+        headers.insert(header, placeholder);
         request.headers = FieldMap::new_immutable(self.hooks, headers);
         Ok(Ok(()))
     }

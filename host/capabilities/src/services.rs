@@ -1,6 +1,6 @@
 //! `alga:psa/services`: what the tenant sells, as the product answers for it.
 
-use crate::Host;
+use crate::StoreData;
 pub(crate) use crate::psa::{Service, State};
 use crate::psa::{check_id, check_page, check_search, interface_error};
 use alga_bundle::Capability;
@@ -25,8 +25,8 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "what the tenant sells, read",
 };
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    services::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    services::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]

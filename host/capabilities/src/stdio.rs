@@ -1,9 +1,9 @@
 //! `wasi:cli`, inert: no arguments, no environment, no input, no terminal. What a guest writes to standard output and error goes into the
 //! execution's journal, a line a record; `exit` ends the execution.
 
-use crate::Host;
+use crate::StoreData;
 use crate::ambient::interface;
-use crate::journal::{Journal, Level, Source};
+use crate::guest_log::{GuestLog, Level, Source};
 use alga_bundle::Capability;
 use bytes::Bytes;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -32,7 +32,7 @@ pub(crate) const INTERFACES: [Capability; 10] = [
 ];
 
 pub(crate) struct View<'a> {
-    journal: &'a Journal,
+    guest_log: &'a GuestLog,
     table: &'a mut ResourceTable,
 }
 
@@ -42,25 +42,25 @@ impl HasData for HasView {
     type Data<'a> = View<'a>;
 }
 
-fn view(host: &mut Host) -> View<'_> {
+fn view(host: &mut StoreData) -> View<'_> {
     View {
-        journal: &host.journal,
+        guest_log: &host.guest_log,
         table: &mut host.table,
     }
 }
 
 /// Links all of it.
-pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
-    cli::environment::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::exit::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::stdin::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::stdout::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::stderr::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::terminal_input::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::terminal_output::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::terminal_stdin::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::terminal_stdout::add_to_linker::<Host, HasView>(linker, view)?;
-    cli::terminal_stderr::add_to_linker::<Host, HasView>(linker, view)
+pub(crate) fn link(linker: &mut Linker<StoreData>) -> Result<()> {
+    cli::environment::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::exit::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::stdin::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::stdout::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::stderr::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::terminal_input::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::terminal_output::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::terminal_stdin::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::terminal_stdout::add_to_linker::<StoreData, HasView>(linker, view)?;
+    cli::terminal_stderr::add_to_linker::<StoreData, HasView>(linker, view)
 }
 
 impl cli::environment::Host for View<'_> {
@@ -117,7 +117,7 @@ impl View<'_> {
     fn lines(&mut self, source: Source) -> Result<Resource<DynOutputStream>> {
         let stream: DynOutputStream = Box::new(Lines {
             source,
-            journal: self.journal.clone(),
+            guest_log: self.guest_log.clone(),
             begun: Vec::new(),
         });
         Ok(self.table.push(stream)?)
@@ -163,7 +163,7 @@ impl cli::terminal_stderr::Host for View<'_> {
 /// A stream whose lines become records. What is not UTF-8 is replaced; control characters are escaped where records are shown.
 struct Lines {
     source: Source,
-    journal: Journal,
+    guest_log: GuestLog,
     begun: Vec<u8>,
 }
 
@@ -171,7 +171,7 @@ impl Lines {
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.begun);
         // A full journal counts what it does not keep.
-        self.journal
+        self.guest_log
             .write(self.source, Level::Info, &line, std::iter::empty())
             .ok();
         self.begun.clear();

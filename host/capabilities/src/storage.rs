@@ -1,8 +1,8 @@
 //! `alga:storage`: keys and values of an install. This file checks what a guest says against the promises of
 //! `wit/deps/alga-storage/storage.wit`; a [`Backend`] keeps the records and counts them.
 
-use crate::pace::Pace;
-use crate::{Beginning, Host, Release, Surroundings};
+use crate::rate_limit::InstallRateLimiter;
+use crate::{ExecutionContext, HostDependencies, Release, StoreData};
 use alga_bundle::Capability;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
@@ -33,14 +33,14 @@ pub(crate) const CAPABILITY: Capability = Capability {
 pub(crate) struct Service {
     backend: Arc<dyn Backend>,
     cursor_key: [u8; 32],
-    writes: Pace,
+    writes: InstallRateLimiter,
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            backend: Arc::clone(&surroundings.records),
-            cursor_key: surroundings.cursor_key,
+            backend: Arc::clone(&host_dependencies.records),
+            cursor_key: host_dependencies.cursor_key,
             writes: limits::write_pace(),
         }
     }
@@ -53,20 +53,20 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
-        let identity = &beginning.permit.identity;
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
+        let identity = &execution_context.permit.identity;
         Self {
             scope: Scope {
                 tenant: identity.tenant.clone(),
                 install: identity.install.clone(),
             },
-            release: Arc::clone(beginning.release),
+            release: Arc::clone(execution_context.release),
             service: service.clone(),
         }
     }
 
     /// One more write of the install: every one of them is a turn at a store that all share.
-    fn turn(&self) -> Result<(), kv::Error> {
+    fn check_write_rate(&self) -> Result<(), kv::Error> {
         let is_allowed = self.service.writes.allows(&self.scope.install);
         let rule =
             "an install writes at most 200 times in a second, after 2000 at once; `put-many` writes 20 at a time";
@@ -102,8 +102,8 @@ impl State {
     }
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    kv::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    kv::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 impl kv::Host for State {
@@ -123,7 +123,7 @@ impl kv::Host for State {
     ) -> Result<u64, kv::Error> {
         limits::check_namespace(&namespace)?;
         let request = self.checked(&namespace, key, value, options)?;
-        self.turn()?;
+        self.check_write_rate()?;
         Ok(self.service.backend.put(&self.scope, &namespace, request).await?)
     }
 
@@ -147,7 +147,7 @@ impl kv::Host for State {
         limits::check_different(items.iter().map(|item| item.key.as_str()))?;
         let checked = |item: kv::Item| self.checked(&namespace, item.key, item.value, item.options);
         let requests = items.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
-        self.turn()?;
+        self.check_write_rate()?;
         Ok(self.service.backend.put_many(&self.scope, &namespace, requests).await?)
     }
 
@@ -165,7 +165,7 @@ impl kv::Host for State {
     async fn delete(&mut self, namespace: String, key: String, if_revision: Option<u64>) -> Result<bool, kv::Error> {
         limits::check_namespace(&namespace)?;
         limits::check_key(&key)?;
-        self.turn()?;
+        self.check_write_rate()?;
         Ok(self
             .service
             .backend

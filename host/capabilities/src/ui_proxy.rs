@@ -1,8 +1,8 @@
 //! `alga:ui-proxy`: routes of the product, as the manifest names them. A guest chooses a name and fills in parameters; each becomes one encoded
 //! segment or one value of the query, so that no text of a guest can be a path.
 
-use crate::platform::{Answer, Call, NoAnswer, percent_encoded};
-use crate::{Beginning, Host, Permit, Platform, Release, Surroundings};
+use crate::product_client::{Answer, Call, ProductError, percent_encoded};
+use crate::{ExecutionContext, HostDependencies, Permit, ProductClient, Release, StoreData};
 use alga_bundle::{Capability, ProxyRoute};
 use alga_egress::Traffic;
 use http::Method;
@@ -32,13 +32,13 @@ const PARAMETER_BYTES: usize = 1024;
 
 #[derive(Clone)]
 pub(crate) struct Service {
-    platform: Option<Platform>,
+    platform: Option<ProductClient>,
 }
 
 impl Service {
-    pub(crate) fn new(surroundings: &Surroundings) -> Self {
+    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
         Self {
-            platform: surroundings.ui_proxy.clone(),
+            platform: host_dependencies.ui_proxy.clone(),
         }
     }
 }
@@ -51,18 +51,18 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, service: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
-            release: Arc::clone(beginning.release),
-            traffic: beginning.traffic.clone(),
+            permit: Arc::clone(execution_context.permit),
+            release: Arc::clone(execution_context.release),
+            traffic: execution_context.traffic.clone(),
             service: service.clone(),
         }
     }
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    routes::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    routes::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 impl routes::Host for State {
@@ -96,8 +96,8 @@ impl routes::Host for State {
             .call(&self.permit, &self.traffic, call)
             .await
             .map_err(|no_answer| match no_answer {
-                NoAnswer::Unavailable => routes::Error::Unavailable,
-                NoAnswer::TooMuch(rule) => invalid(rule),
+                ProductError::Unavailable => routes::Error::Unavailable,
+                ProductError::TooMuch(rule) => invalid(rule),
             })?;
         answered(answer)
     }

@@ -1,7 +1,7 @@
 //! `alga:user`: the user whose request this is, as the gateway established it. Answers from the permit.
 
 use crate::permit::UserKind;
-use crate::{Beginning, Host, Permit, Surroundings};
+use crate::{ExecutionContext, HostDependencies, Permit, StoreData};
 use alga_bundle::Capability;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
@@ -23,7 +23,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
 pub(crate) struct Service;
 
 impl Service {
-    pub(crate) fn new(_: &Surroundings) -> Self {
+    pub(crate) fn new(_: &HostDependencies) -> Self {
         Self
     }
 }
@@ -33,15 +33,15 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(beginning: &Beginning<'_>, _: &Service) -> Self {
+    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
         Self {
-            permit: Arc::clone(beginning.permit),
+            permit: Arc::clone(execution_context.permit),
         }
     }
 }
 
-pub(crate) fn link(linker: &mut Linker<Host>, state: fn(&mut Host) -> &mut State) -> wasmtime::Result<()> {
-    identity::add_to_linker::<Host, HasSelf<State>>(linker, state)
+pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
+    identity::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
 impl identity::Host for State {

@@ -1,6 +1,6 @@
 //! Which files of an extension's user interface go into its bundle: a bundle is kept permanently, and read by every tenant that installs it.
 
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use alga_bundle::Manifest;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::fs;
@@ -55,13 +55,13 @@ impl Assets {
 fn ignore_rules(root: &Path) -> Outcome<Gitignore> {
     let mut rules = GitignoreBuilder::new(root);
     for pattern in NEVER {
-        rules.add_line(None, pattern).user(IGNORE_FILE)?;
+        rules.add_line(None, pattern).user_error(IGNORE_FILE)?;
     }
     let file = root.join(IGNORE_FILE);
     if let Some(error) = fs::symlink_metadata(&file).is_ok().then(|| rules.add(&file)).flatten() {
-        return Err(Failed::user(format!("`{IGNORE_FILE}`: {error}")));
+        return Err(CliError::user(format!("`{IGNORE_FILE}`: {error}")));
     }
-    rules.build().user(IGNORE_FILE)
+    rules.build().user_error(IGNORE_FILE)
 }
 
 /// Whether a path of another program's archive is one that is never packed: hidden, or left behind by tools.
@@ -75,11 +75,11 @@ pub(crate) fn is_never_packed(path: &str) -> bool {
 
 impl Walk<'_> {
     fn directory(&mut self, path: &str) -> Outcome {
-        for found in fs::read_dir(self.root.join(path)).user(path)? {
-            let found = found.user(path)?;
+        for found in fs::read_dir(self.root.join(path)).user_error(path)? {
+            let found = found.user_error(path)?;
             let name = found.file_name().to_string_lossy().into_owned();
             let path = format!("{path}/{name}");
-            let kind = found.file_type().user(&path)?;
+            let kind = found.file_type().user_error(&path)?;
             if let Some(reason) = self.reason_against(&path, &name, kind.is_dir()) {
                 let slash = if kind.is_dir() { "/" } else { "" };
                 self.found.left_out.push(format!("{path}{slash} ({reason})"));
@@ -88,7 +88,7 @@ impl Walk<'_> {
             } else if kind.is_file() {
                 self.found.taken.push(path);
             } else {
-                let failed = Failed::user(format!("`{path}` is neither a file nor a directory"));
+                let failed = CliError::user(format!("`{path}` is neither a file nor a directory"));
                 return Err(failed.with_hint("a bundle has no links; copy the file, or name it in .algaignore"));
             }
         }

@@ -1,7 +1,7 @@
 //! Talking to a platform.
 
 use crate::files;
-use crate::outcome::{Blamed, Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Fault, Outcome};
 use crate::printer::Printer;
 use clap::Args;
 use serde_json::Value;
@@ -79,7 +79,7 @@ impl ServerArguments {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body).user("the request")?;
+        let request = request.body(body).user_error("the request")?;
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(timeout))
@@ -88,7 +88,9 @@ impl ServerArguments {
             .proxy(None)
             .build()
             .into();
-        let response = agent.run(request).user(&format!("could not reach {}", self.server));
+        let response = agent
+            .run(request)
+            .user_error(&format!("could not reach {}", self.server));
         let response = response.map_err(|failed| failed.with_hint("is it running? `alga serve --dev` starts one"))?;
         read(response)
     }
@@ -106,7 +108,7 @@ fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
         .with_config()
         .limit(ANSWER_BYTES)
         .read_to_vec()
-        .user("the answer broke off")?;
+        .user_error("the answer broke off")?;
     Ok(Answer {
         status: response.status().as_u16(),
         headers,
@@ -149,7 +151,7 @@ impl OperatorArguments {
                 printer.note(&format!("… {seconds} s: the server verifies and compiles; a JavaScript or Python component takes a minute or more"));
             }
             let joined = request.join();
-            joined.unwrap_or_else(|_| Err(Failed::user("the request was ended by a fault of this program")))
+            joined.unwrap_or_else(|_| Err(CliError::user("the request was ended by a fault of this program")))
         })
     }
 
@@ -171,13 +173,13 @@ impl OperatorArguments {
         if answer.status < 300 {
             Ok(json)
         } else {
-            Err(said_no(answer.status, &json))
+            Err(api_error(answer.status, &json))
         }
     }
 }
 
 /// The server's own words: what, and the cure.
-pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
+pub(crate) fn api_error(status: u16, body: &Value) -> CliError {
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     let message = text("message").unwrap_or_else(|| "no details".to_owned());
     let (message, inner_hint) = message
@@ -189,8 +191,8 @@ pub(crate) fn said_no(status: u16, body: &Value) -> Failed {
     let request = text("requestId")
         .map(|id| format!(" [request {id}]"))
         .unwrap_or_default();
-    Failed {
-        blamed: if status < 500 { Blamed::User } else { Blamed::Us },
+    CliError {
+        fault: if status < 500 { Fault::User } else { Fault::Internal },
         text: format!(
             "server returned {status} {}: {message}{request}",
             code.clone().unwrap_or_default()

@@ -1,6 +1,6 @@
 //! Files that several commands share, with their default places in an extension's folder.
 
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{Bundle, Manifest};
 use alga_capabilities::known;
@@ -19,7 +19,7 @@ pub(crate) const KEY: &str = "signing.key";
 pub(crate) const TRUST: &str = "trust.json";
 
 pub(crate) fn read(path: &Path, hint: &str) -> Outcome<Vec<u8>> {
-    let failed = |failed: Failed| {
+    let failed = |failed: CliError| {
         if hint.is_empty() {
             failed
         } else {
@@ -27,15 +27,15 @@ pub(crate) fn read(path: &Path, hint: &str) -> Outcome<Vec<u8>> {
         }
     };
     fs::read(path)
-        .user(&format!("could not read `{}`", path.display()))
+        .user_error(&format!("could not read `{}`", path.display()))
         .map_err(failed)
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).user(&format!("could not make `{}`", folder.display()))?;
+        fs::create_dir_all(folder).user_error(&format!("could not make `{}`", folder.display()))?;
     }
-    fs::write(path, bytes).user(&format!("could not write `{}`", path.display()))
+    fs::write(path, bytes).user_error(&format!("could not write `{}`", path.display()))
 }
 
 /// A file for this user alone; one that is there stays.
@@ -44,11 +44,11 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
     let opened = options.write(true).create_new(true).mode(0o600).open(path);
     let place = format!("could not write `{}`", path.display());
     let mut file = opened
-        .user(&place)
+        .user_error(&place)
         .map_err(|failed| failed.with_hint("a key that is there is not overwritten; move it away first"))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
-        .user(&place)
+        .user_error(&place)
 }
 
 /// A secret from a file, or from standard input as `-`, without the one line end that editors put at the end, of either kind; says so.
@@ -57,12 +57,12 @@ pub(crate) fn read_secret(path: &Path, printer: &Printer) -> Outcome<String> {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)
-            .user("could not read standard input")?;
+            .user_error("could not read standard input")?;
         bytes
     } else {
         read(path, "")?
     };
-    let text = String::from_utf8(bytes).user(&format!("`{}` is not text", path.display()))?;
+    let text = String::from_utf8(bytes).user_error(&format!("`{}` is not text", path.display()))?;
     let Some(line) = text.strip_suffix('\n') else {
         return Ok(text);
     };
@@ -75,14 +75,14 @@ pub(crate) fn read_secret(path: &Path, printer: &Printer) -> Outcome<String> {
 
 pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {
     let bytes = read(path, "make it with `alga pack`")?;
-    let bundle = Bundle::read(&bytes, known()).user(&format!("`{}` is not a bundle", path.display()))?;
+    let bundle = Bundle::read(&bytes, known()).user_error(&format!("`{}` is not a bundle", path.display()))?;
     Ok((bytes, bundle))
 }
 
 pub(crate) fn read_manifest(folder: &Path) -> Outcome<(Vec<u8>, Manifest)> {
     let path = folder.join("manifest.json");
     let bytes = read(&path, "an extension's folder has one; `alga new` makes it")?;
-    let manifest = Manifest::parse(&bytes, known()).user(&path.display().to_string())?;
+    let manifest = Manifest::parse(&bytes, known()).user_error(&path.display().to_string())?;
     Ok((bytes, manifest))
 }
 

@@ -11,7 +11,7 @@ mod printer;
 
 use clap::Parser;
 use commands::Command;
-use outcome::{Blamed, Outcome, Place};
+use outcome::{ErrorContext, Fault, Outcome};
 use printer::Printer;
 use std::process::ExitCode;
 
@@ -47,14 +47,14 @@ fn main() -> ExitCode {
     let written = printer
         .failure()
         .map_or(Ok(()), Err)
-        .user("could not write to standard output");
+        .user_error("could not write to standard output");
     match ended.and(written) {
         Outcome::Ok(()) => ExitCode::SUCCESS,
         Outcome::Err(error) => {
             printer.error(&error);
-            ExitCode::from(match error.blamed {
-                Blamed::User => 1,
-                Blamed::Us => 2,
+            ExitCode::from(match error.fault {
+                Fault::User => 1,
+                Fault::Internal => 2,
             })
         }
     }

@@ -1,6 +1,6 @@
 //! A release as an OCI artifact: bundle and signatures are its layers, and its digest is the only name that is trusted.
 
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{Digest, Manifest, limits};
 use clap::Args;
@@ -55,12 +55,15 @@ pub(crate) fn reference(text: &str) -> Outcome<Reference> {
     text.strip_prefix("oci://")
         .unwrap_or(text)
         .parse()
-        .user(&format!("`{text}` is not an OCI reference"))
+        .user_error(&format!("`{text}` is not an OCI reference"))
 }
 
 /// Runs one exchange with a registry.
 pub(crate) fn wait<T>(exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-    let runtime = Builder::new_current_thread().enable_all().build().ours("starting")?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .internal_error("starting")?;
     runtime.block_on(exchange)
 }
 
@@ -79,7 +82,7 @@ impl Remote {
             protocol,
             ..ClientConfig::default()
         };
-        let client = Client::try_from(config).ours("an HTTP client")?;
+        let client = Client::try_from(config).internal_error("an HTTP client")?;
         Ok(Self {
             client,
             auth,
@@ -94,24 +97,24 @@ impl Remote {
             .client
             .auth(&self.reference, &self.auth, RegistryOperation::Push)
             .await;
-        allowed.user(&place).map_err(|failed| self.with_cure(failed))?;
+        allowed.user_error(&place).map_err(|failed| self.with_cure(failed))?;
         for bytes in [EMPTY_BYTES, &artifact.bundle, &artifact.signatures] {
             let digest = Digest::of(bytes).to_string();
             let pushed = self.client.push_blob(&self.reference, bytes.to_vec(), &digest).await;
-            pushed.user(&place)?;
+            pushed.user_error(&place)?;
         }
-        let manifest = serde_json::to_vec(&described(artifact, about)).ours("writing a manifest")?;
-        let kind = MANIFEST.parse().ours("a media type")?;
+        let manifest = serde_json::to_vec(&described(artifact, about)).internal_error("writing a manifest")?;
+        let kind = MANIFEST.parse().internal_error("a media type")?;
         let digest = Digest::of(&manifest);
         self.client
             .push_manifest_raw(&self.reference, manifest, kind)
             .await
-            .user(&place)?;
+            .user_error(&place)?;
         Ok(digest)
     }
 
     /// What a registry that speaks plain HTTP looks like to TLS.
-    fn with_cure(&self, failed: Failed) -> Failed {
+    fn with_cure(&self, failed: CliError) -> CliError {
         let is_not_tls = ["InvalidContentType", "wrong version number", "corrupt message"]
             .iter()
             .any(|text| failed.text.contains(text));
@@ -125,7 +128,7 @@ impl Remote {
     /// The digest that a tag names now.
     pub(crate) async fn resolve(&self) -> Outcome<String> {
         let digest = self.client.fetch_manifest_digest(&self.reference, &self.auth).await;
-        let asked = digest.user(&format!("could not ask for {}", self.reference));
+        let asked = digest.user_error(&format!("could not ask for {}", self.reference));
         asked.map_err(|failed| self.with_cure(failed))
     }
 
@@ -136,15 +139,15 @@ impl Remote {
             .client
             .pull_manifest_raw(&self.reference, &self.auth, &[MANIFEST])
             .await;
-        let (bytes, _) = pulled.user(&place).map_err(|failed| self.with_cure(failed))?;
+        let (bytes, _) = pulled.user_error(&place).map_err(|failed| self.with_cure(failed))?;
         if self.reference.digest() != Some(Digest::of(&bytes).to_string().as_str()) {
-            return Err(Failed::user(format!(
+            return Err(CliError::user(format!(
                 "{place}: the registry sent another manifest than the one of this digest"
             )));
         }
-        let manifest: OciManifest = serde_json::from_slice(&bytes).user(&place)?;
+        let manifest: OciManifest = serde_json::from_slice(&bytes).user_error(&place)?;
         let OciManifest::Image(manifest) = manifest else {
-            return Err(Failed::user(format!("{place}: it is an index, not a release")));
+            return Err(CliError::user(format!("{place}: it is an index, not a release")));
         };
         Ok(Artifact {
             bundle: self.layer(&manifest, BUNDLE, limits::BUNDLE_BYTES).await?,
@@ -155,7 +158,7 @@ impl Remote {
     async fn layer(&self, manifest: &OciImageManifest, kind: &str, most: usize) -> Outcome<Vec<u8>> {
         let place = format!("could not pull {}", self.reference);
         let missing = || {
-            Failed::user(format!(
+            CliError::user(format!(
                 "{place}: it has no layer of the type `{kind}`; it is not a release of an extension"
             ))
         };
@@ -166,7 +169,7 @@ impl Remote {
             .ok_or_else(missing)?;
         let size = usize::try_from(layer.size).unwrap_or(usize::MAX);
         if size > most {
-            return Err(Failed::user(format!(
+            return Err(CliError::user(format!(
                 "{place}: a layer has {} bytes, more than the {most} allowed",
                 layer.size
             )));
@@ -183,11 +186,11 @@ impl Remote {
                 },
             )
             .await;
-        pulled.user(&place)?;
+        pulled.user_error(&place)?;
         if Digest::of(&bytes).to_string() == layer.digest {
             Ok(bytes)
         } else {
-            Err(Failed::user(format!(
+            Err(CliError::user(format!(
                 "{place}: a layer has other bytes than its digest says"
             )))
         }

@@ -4,29 +4,29 @@ use alga_errors::chain;
 use std::error::Error;
 use std::fmt;
 
-pub(crate) type Outcome<T = ()> = Result<T, Failed>;
+pub(crate) type Outcome<T = ()> = Result<T, CliError>;
 
 /// Who can change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blamed {
+pub(crate) enum Fault {
     User,
-    Us,
+    Internal,
 }
 
 /// An error for a person: cause, place, cure.
 #[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) blamed: Blamed,
+pub(crate) struct CliError {
+    pub(crate) fault: Fault,
     pub(crate) text: String,
     pub(crate) hint: Option<String>,
     /// The server's stable code, when a server said it.
     pub(crate) code: Option<String>,
 }
 
-impl Failed {
+impl CliError {
     pub(crate) fn user(text: impl Into<String>) -> Self {
         Self {
-            blamed: Blamed::User,
+            fault: Fault::User,
             text: text.into(),
             hint: None,
             code: None,
@@ -34,7 +34,7 @@ impl Failed {
     }
 
     /// An error whose own text may end in `hint: …`.
-    pub(crate) fn caused(blamed: Blamed, place: &str, error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn caused(fault: Fault, place: &str, error: &(dyn Error + 'static)) -> Self {
         let whole = chain(error).to_string();
         let (text, hint) = whole.split_once("\nhint: ").unwrap_or((&whole, ""));
         let text = if place.is_empty() {
@@ -43,7 +43,7 @@ impl Failed {
             format!("{place}: {text}")
         };
         Self {
-            blamed,
+            fault,
             text,
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
             code: None,
@@ -56,24 +56,24 @@ impl Failed {
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for CliError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
 }
 
 /// Says where it happened and that the user can change it.
-pub(crate) trait Place<T> {
-    fn user(self, place: &str) -> Outcome<T>;
-    fn ours(self, place: &str) -> Outcome<T>;
+pub(crate) trait ErrorContext<T> {
+    fn user_error(self, place: &str) -> Outcome<T>;
+    fn internal_error(self, place: &str) -> Outcome<T>;
 }
 
-impl<T, E: Error + 'static> Place<T> for Result<T, E> {
-    fn user(self, place: &str) -> Outcome<T> {
-        self.map_err(|error| Failed::caused(Blamed::User, place, &error))
+impl<T, E: Error + 'static> ErrorContext<T> for Result<T, E> {
+    fn user_error(self, place: &str) -> Outcome<T> {
+        self.map_err(|error| CliError::caused(Fault::User, place, &error))
     }
 
-    fn ours(self, place: &str) -> Outcome<T> {
-        self.map_err(|error| Failed::caused(Blamed::Us, place, &error))
+    fn internal_error(self, place: &str) -> Outcome<T> {
+        self.map_err(|error| CliError::caused(Fault::Internal, place, &error))
     }
 }

@@ -1,7 +1,7 @@
 //! The only place that writes to the terminal. Facts go to standard output, everything else to standard error.
 
 use crate::escape::{escape_json, escape_lines};
-use crate::outcome::Failed;
+use crate::outcome::CliError;
 use serde::Serialize;
 use serde_json::json;
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ impl Printer {
     }
 
     /// What a command found out: as JSON for programs, else as text.
-    pub(crate) fn facts(&self, facts: &impl Serialize, text: impl FnOnce() -> String) {
+    pub(crate) fn output(&self, facts: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
             let json = serde_json::to_string_pretty(facts).unwrap_or_default();
             self.write(format!("{}\n", escape_json(&json)).as_bytes());
@@ -61,7 +61,7 @@ impl Printer {
         writeln!(stderr(), "{}", escape_lines(line)).ok();
     }
 
-    pub(crate) fn error(&self, error: &Failed) {
+    pub(crate) fn error(&self, error: &CliError) {
         if self.json {
             let body = json!({ "error": { "message": error.text, "hint": error.hint, "code": error.code } });
             writeln!(stderr(), "{}", escape_json(&body.to_string())).ok();

@@ -1,8 +1,8 @@
 //! Bodies with a limit, a deadline and an account. Nothing is collected: a frame comes in and goes on.
 
-use crate::metered::{Idle, Taken};
+use crate::metered::{BodyProgress, ConnectionActivity};
 use crate::traffic::{REQUEST_BYTES, RESPONSE_BYTES};
-use crate::{Refused, Traffic};
+use crate::{EgressError, Traffic};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -19,24 +19,24 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
 /// A request and its answer: the room that they take, given back when both of their bodies are over.
-pub(crate) struct Exchange {
-    taken: Taken,
+pub(crate) struct InFlightRequest {
+    taken: BodyProgress,
     /// The connection, once the answer's head has come over it.
-    connection: OnceLock<Idle>,
+    connection: OnceLock<ConnectionActivity>,
     _places: [OwnedSemaphorePermit; 2],
 }
 
-impl Exchange {
+impl InFlightRequest {
     pub(crate) fn new(places: [OwnedSemaphorePermit; 2]) -> Arc<Self> {
         Arc::new(Self {
-            taken: Taken::default(),
+            taken: BodyProgress::default(),
             connection: OnceLock::new(),
             _places: places,
         })
     }
 
     /// The answer's head has come.
-    pub(crate) fn came_over(&self, connection: Option<Idle>) {
+    pub(crate) fn attach_connection(&self, connection: Option<ConnectionActivity>) {
         if let Some(connection) = connection {
             self.connection.set(connection).ok();
         }
@@ -61,7 +61,7 @@ pub struct RequestBody {
     /// What its sender said of its length; hyper makes the header of it.
     length: Option<u64>,
     length_left: Option<u64>,
-    exchange: Arc<Exchange>,
+    exchange: Arc<InFlightRequest>,
 }
 
 impl Drop for RequestBody {
@@ -75,7 +75,7 @@ impl RequestBody {
         inner: UnsyncBoxBody<Bytes, BodyError>,
         traffic: Traffic,
         length: Option<u64>,
-        exchange: Arc<Exchange>,
+        exchange: Arc<InFlightRequest>,
     ) -> Self {
         Self {
             inner,
@@ -106,16 +106,16 @@ impl Body for RequestBody {
         let bytes = data.len() as u64;
         let Some(left) = self.left_bytes.checked_sub(bytes) else {
             return Poll::Ready(Some(Err(
-                Refused::TooLarge("a request's body has at most 10 MiB").into()
+                EgressError::TooLarge("a request's body has at most 10 MiB").into()
             )));
         };
         self.left_bytes = left;
         // What is longer than was said would be the beginning of another request to some servers.
         if let Some(length) = &mut self.length_left {
-            *length = length.checked_sub(bytes).ok_or(Refused::Length)?;
+            *length = length.checked_sub(bytes).ok_or(EgressError::Length)?;
         }
         self.exchange.taken.add(bytes);
-        self.traffic.send(bytes).map_err(Refused::TooMany)?;
+        self.traffic.send(bytes).map_err(EgressError::TooMany)?;
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
@@ -135,12 +135,12 @@ impl Body for RequestBody {
 pub struct ResponseBody {
     inner: Incoming,
     traffic: Traffic,
-    idle: Option<Idle>,
+    idle: Option<ConnectionActivity>,
     left_bytes: u64,
     between: Duration,
     deadline: Instant,
     timer: Pin<Box<Sleep>>,
-    exchange: Arc<Exchange>,
+    exchange: Arc<InFlightRequest>,
 }
 
 impl Drop for ResponseBody {
@@ -152,10 +152,10 @@ impl Drop for ResponseBody {
 /// Time and room for a response's body.
 pub(crate) struct BodyTerms {
     pub(crate) traffic: Traffic,
-    pub(crate) idle: Option<Idle>,
+    pub(crate) idle: Option<ConnectionActivity>,
     pub(crate) between: Duration,
     pub(crate) deadline: Instant,
-    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) exchange: Arc<InFlightRequest>,
 }
 
 impl ResponseBody {
@@ -173,36 +173,39 @@ impl ResponseBody {
         }
     }
 
-    fn account(&mut self, bytes: u64) -> Result<(), Refused> {
+    fn account(&mut self, bytes: u64) -> Result<(), EgressError> {
         if let Some(idle) = &self.idle {
             idle.reset();
         }
         self.left_bytes = self
             .left_bytes
             .checked_sub(bytes)
-            .ok_or(Refused::AnswerTooLarge("a response's body has at most 32 MiB"))?;
+            .ok_or(EgressError::AnswerTooLarge("a response's body has at most 32 MiB"))?;
         let next = self.deadline.min(Instant::now() + self.between);
         self.timer.as_mut().reset(next);
-        self.traffic.receive(bytes).map_err(Refused::TooMany)
+        self.traffic.receive(bytes).map_err(EgressError::TooMany)
     }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Refused;
+    type Error = EgressError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, EgressError>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
                 ready!(self.timer.as_mut().poll(context));
-                return Poll::Ready(Some(Err(Refused::AnswerTimeout)));
+                return Poll::Ready(Some(Err(EgressError::AnswerTimeout)));
             };
             let Some(frame) = frame else { return Poll::Ready(None) };
             let data = match frame.map(Frame::into_data) {
                 Ok(Ok(data)) => data,
                 // Trailers are headers that nobody filtered: a guest has no use for them.
                 Ok(Err(_)) => return Poll::Ready(None),
-                Err(_) => return Poll::Ready(Some(Err(Refused::Protocol))),
+                Err(_) => return Poll::Ready(Some(Err(EgressError::Protocol))),
             };
             let bytes = data.len() as u64;
             if bytes == 0 {

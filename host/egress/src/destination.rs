@@ -1,6 +1,6 @@
 //! A request's target, read once. The name that was checked, the name that is resolved, the name in TLS and the name in `Host` are this one.
 
-use crate::Refused;
+use crate::EgressError;
 use alga_bundle::is_label;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -27,22 +27,22 @@ impl Destination {
     /// Reads the target of a request: `https` or `http`, a name, perhaps a port.
     ///
     /// # Errors
-    /// [`Refused::Target`] for what is not a target, and for addresses in every spelling: whoever means an address means a machine inside.
-    pub fn of(uri: &Uri) -> Result<Self, Refused> {
+    /// [`EgressError::Target`] for what is not a target, and for addresses in every spelling: whoever means an address means a machine inside.
+    pub fn of(uri: &Uri) -> Result<Self, EgressError> {
         let is_tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP => false,
-            _ => return Err(Refused::Target("the scheme is not https or http")),
+            _ => return Err(EgressError::Target("the scheme is not https or http")),
         };
-        let authority = uri.authority().ok_or(Refused::Target("there is no host"))?;
+        let authority = uri.authority().ok_or(EgressError::Target("there is no host"))?;
         if authority.as_str().contains(['@', '\\', '%']) {
-            return Err(Refused::Target("the host has a user, a backslash or escapes in it"));
+            return Err(EgressError::Target("the host has a user, a backslash or escapes in it"));
         }
         if uri
             .path_and_query()
             .is_some_and(|target| target.as_str().len() > TARGET_BYTES)
         {
-            return Err(Refused::Target("path and query have more than 8192 bytes"));
+            return Err(EgressError::Target("path and query have more than 8192 bytes"));
         }
         let port = match explicit_port(authority)? {
             Some(port) => port,
@@ -57,7 +57,7 @@ impl Destination {
     }
 
     /// The target with the host as it was read; what a connector resolves and a server is told.
-    pub(crate) fn uri(&self, target: Option<&PathAndQuery>) -> Result<Uri, Refused> {
+    pub(crate) fn uri(&self, target: Option<&PathAndQuery>) -> Result<Uri, EgressError> {
         let (scheme, own_port) = if self.is_tls {
             (Scheme::HTTPS, HTTPS_PORT)
         } else {
@@ -74,7 +74,7 @@ impl Destination {
             .authority(authority)
             .path_and_query(target)
             .build();
-        built.map_err(|_| Refused::Target("path and query are not those of a request"))
+        built.map_err(|_| EgressError::Target("path and query are not those of a request"))
     }
 
     /// The line of the manifest that would declare it.
@@ -88,8 +88,8 @@ impl Destination {
     }
 }
 
-fn explicit_port(authority: &Authority) -> Result<Option<u16>, Refused> {
-    let refused = Refused::Target("the port is not a number from 1 to 65535");
+fn explicit_port(authority: &Authority) -> Result<Option<u16>, EgressError> {
+    let refused = EgressError::Target("the port is not a number from 1 to 65535");
     // After the last `]`, if there is one, a colon begins the port, and an empty one is not one.
     let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
     match after_host.split_once(':') {
@@ -102,13 +102,13 @@ fn explicit_port(authority: &Authority) -> Result<Option<u16>, Refused> {
     }
 }
 
-fn name(host: &str) -> Result<String, Refused> {
+fn name(host: &str) -> Result<String, EgressError> {
     match Host::parse(host) {
-        Ok(Host::Domain(name)) if !has_labels(&name) => Err(Refused::Target("the host is not a name")),
-        Ok(Host::Domain(name)) if name.ends_with('.') => Err(Refused::Target("the host ends with a dot")),
+        Ok(Host::Domain(name)) if !has_labels(&name) => Err(EgressError::Target("the host is not a name")),
+        Ok(Host::Domain(name)) if name.ends_with('.') => Err(EgressError::Target("the host ends with a dot")),
         Ok(Host::Domain(name)) => Ok(name),
-        Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(Refused::Target("the host is an address, not a name")),
-        Err(_) => Err(Refused::Target("the host is not a name")),
+        Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(EgressError::Target("the host is an address, not a name")),
+        Err(_) => Err(EgressError::Target("the host is not a name")),
     }
 }
 

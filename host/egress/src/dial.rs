@@ -1,8 +1,8 @@
 //! Connecting: the name, not too many questions, its addresses, once, every one of them vetted, a connection to one of those. Between the check and the
 //! connection there is nothing that could answer differently. The numbers are in the code.
 
-use crate::metered::Metered;
-use crate::{OperatorPolicy, Refused, Resolve};
+use crate::metered::GuardedStream;
+use crate::{EgressError, OperatorPolicy, Resolve};
 use governor::{DefaultDirectRateLimiter, Quota};
 use http::Uri;
 use hyper_util::rt::TokioIo;
@@ -40,59 +40,59 @@ const NAME_MEMORY: Duration = Duration::from_secs(60);
 /// Names that are remembered for it: more than a minute can bring.
 const NAMES: u64 = 1_000;
 /// Questions under way, of one tenant: the system's resolver has few places, and an answer may take half a minute.
-pub(crate) const QUESTIONS_AT_ONCE: usize = 8;
+pub(crate) const CONCURRENT_LOOKUPS: usize = 8;
 /// Connections of one install, in use, idle, and on their way out.
 const CONNECTIONS: usize = 96;
 
 /// Connects for one install.
 #[derive(Clone)]
-pub(crate) struct Dial {
+pub(crate) struct GuardedConnector {
     operator: Arc<OperatorPolicy>,
     resolver: Arc<dyn Resolve>,
     /// None where the operator alone chooses the destinations.
-    names: Option<Arc<Names>>,
+    names: Option<Arc<DnsLimiter>>,
     places: Arc<Semaphore>,
 }
 
 /// What an install asks of the resolver.
-struct Names {
+struct DnsLimiter {
     known: Cache<String, ()>,
     new: DefaultDirectRateLimiter,
     all: DefaultDirectRateLimiter,
-    questions: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
 }
 
-impl Names {
-    fn new(questions: Arc<Semaphore>) -> Self {
+impl DnsLimiter {
+    fn new(lookups: Arc<Semaphore>) -> Self {
         let quota = Quota::per_minute(NAMES_PER_MINUTE).allow_burst(NAMES_AT_ONCE);
         Self {
             known: Cache::builder().max_capacity(NAMES).time_to_live(NAME_MEMORY).build(),
             new: DefaultDirectRateLimiter::direct(quota),
             all: DefaultDirectRateLimiter::direct(Quota::per_minute(QUESTIONS_PER_MINUTE)),
-            questions,
+            lookups,
         }
     }
 
     /// Room to ask for a name. Requests to one host at once wait for each other here.
-    async fn ask(&self, name: &str) -> Result<OwnedSemaphorePermit, Refused> {
+    async fn acquire(&self, name: &str) -> Result<OwnedSemaphorePermit, EgressError> {
         if !self.known.contains_key(name) {
             self.new
                 .check()
-                .map_err(|_| Refused::TooMany("an install asks for at most 120 new names in a minute"))?;
+                .map_err(|_| EgressError::TooMany("an install asks for at most 120 new names in a minute"))?;
             self.known.insert(name.to_owned(), ());
         }
-        let too_many = |_| Refused::TooMany("an install asks for at most 600 names in a minute");
+        let too_many = |_| EgressError::TooMany("an install asks for at most 600 names in a minute");
         self.all.check().map_err(too_many)?;
-        let place = Arc::clone(&self.questions).acquire_owned().await;
-        place.map_err(|_| Refused::Unresolved)
+        let place = Arc::clone(&self.lookups).acquire_owned().await;
+        place.map_err(|_| EgressError::Unresolved)
     }
 }
 
-impl Dial {
+impl GuardedConnector {
     /// For destinations that an extension chooses.
-    pub(crate) fn new(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>, questions: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>, lookups: Arc<Semaphore>) -> Self {
         Self {
-            names: Some(Arc::new(Names::new(questions))),
+            names: Some(Arc::new(DnsLimiter::new(lookups))),
             ..Self::for_platform(operator, resolver)
         }
     }
@@ -107,37 +107,37 @@ impl Dial {
         }
     }
 
-    async fn connect(self, uri: Uri) -> Result<Metered, Refused> {
+    async fn connect(self, uri: Uri) -> Result<GuardedStream, EgressError> {
         // 1. The name that `Destination` read; the URI was built of it.
-        let host = uri.host().ok_or(Refused::Target("there is no host"))?;
+        let host = uri.host().ok_or(EgressError::Target("there is no host"))?;
         let own_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(own_port);
         // Some may be idle, and go soon.
         let place = timeout(PLACE_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
-        let too_many = Refused::TooMany("an install has at most 96 connections");
+        let too_many = EgressError::TooMany("an install has at most 96 connections");
         let Ok(Ok(place)) = place else { return Err(too_many) };
         let connect = async {
             let addresses = self.addresses(host, port).await?;
             // 5.
-            let mut failure = Refused::Unresolved;
+            let mut failure = EgressError::Unresolved;
             for address in addresses.into_iter().take(TRIES) {
                 match timeout(ADDRESS_TIMEOUT, TcpStream::connect(SocketAddr::new(address, port))).await {
                     Ok(Ok(stream)) => {
                         stream.set_nodelay(true).ok();
-                        return Ok(Metered::new(stream, place));
+                        return Ok(GuardedStream::new(stream, place));
                     }
-                    Ok(Err(error)) => failure = Refused::Connection(error.kind().to_string()),
-                    Err(_) => failure = Refused::ConnectTimeout,
+                    Ok(Err(error)) => failure = EgressError::Connection(error.kind().to_string()),
+                    Err(_) => failure = EgressError::ConnectTimeout,
                 }
             }
             Err(failure)
         };
         timeout(CONNECT_TIMEOUT, connect)
             .await
-            .unwrap_or(Err(Refused::ConnectTimeout))
+            .unwrap_or(Err(EgressError::ConnectTimeout))
     }
 
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Refused> {
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, EgressError> {
         let pinned = self.operator.pinned(host, port);
         if !pinned.is_empty() {
             tracing::info!(target: "alga::egress", host, port, addresses = ?pinned, "an address is reached by the operator's exception");
@@ -145,7 +145,7 @@ impl Dial {
         }
         // 2.
         let question = match &self.names {
-            Some(names) => Some(names.ask(host).await?),
+            Some(names) => Some(names.acquire(host).await?),
             None => None,
         };
         // 3.
@@ -156,16 +156,16 @@ impl Dial {
             drop(question);
             answer
         });
-        let answer = asked.await.map_err(|_| Refused::Unresolved)?;
-        let addresses = answer.map_err(|_| Refused::Unresolved)?;
+        let answer = asked.await.map_err(|_| EgressError::Unresolved)?;
+        let addresses = answer.map_err(|_| EgressError::Unresolved)?;
         if addresses.len() > ADDRESSES {
-            return Err(Refused::TooMany("a name has at most 32 addresses"));
+            return Err(EgressError::TooMany("a name has at most 32 addresses"));
         }
         // 4.
         for address in &addresses {
             self.operator
                 .vet(host, port, *address)
-                .map_err(|what| Refused::Address {
+                .map_err(|what| EgressError::Address {
                     host: host.to_owned(),
                     what,
                 })?;
@@ -174,12 +174,12 @@ impl Dial {
     }
 }
 
-impl Service<Uri> for Dial {
-    type Response = TokioIo<Metered>;
-    type Error = Refused;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Metered>, Refused>> + Send>>;
+impl Service<Uri> for GuardedConnector {
+    type Response = TokioIo<GuardedStream>;
+    type Error = EgressError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<GuardedStream>, EgressError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), EgressError>> {
         Poll::Ready(Ok(()))
     }
 
@@ -191,9 +191,9 @@ impl Service<Uri> for Dial {
 
 /// A connector whose whole work, the handshake of TLS included, ends in time, even where nobody waits for it any more.
 #[derive(Clone)]
-pub(crate) struct InTime<C>(pub(crate) C);
+pub(crate) struct TimeoutConnector<C>(pub(crate) C);
 
-impl<C> Service<Uri> for InTime<C>
+impl<C> Service<Uri> for TimeoutConnector<C>
 where
     C: Service<Uri>,
     C::Future: Send + 'static,
@@ -212,7 +212,7 @@ where
         Box::pin(async move {
             match timeout(CONNECT_TIMEOUT, connecting).await {
                 Ok(connected) => connected.map_err(Into::into),
-                Err(_) => Err(Refused::ConnectTimeout.into()),
+                Err(_) => Err(EgressError::ConnectTimeout.into()),
             }
         })
     }

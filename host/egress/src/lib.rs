@@ -13,7 +13,7 @@
 //! | `sender` | the order in which all of this happens |
 //! | `refused` | why a request was not sent or not answered, and whose line to change |
 //!
-//! A request goes where the extension's manifest declares, the tenant allows and the operator allows, all three. A [`Permitted`] is the proof,
+//! A request goes where the extension's manifest declares, the tenant allows and the operator allows, all three. A [`AuthorizedDestination`] is the proof,
 //! and the only thing that can be sent. Redirects are answers like any other: whoever follows one asks again.
 
 mod address;
@@ -31,7 +31,7 @@ pub use address::{Special, vet};
 pub use body::{BodyError, RequestBody, ResponseBody};
 pub use destination::Destination;
 pub use operator::{Exception, OperatorPolicy, PolicyError};
-pub use refused::Refused;
+pub use refused::EgressError;
 pub use resolve::{Resolve, ResolveFuture, SystemResolver};
-pub use sender::{Caller, Egress, EgressParts, Patience, Permitted};
+pub use sender::{AuthorizedDestination, Caller, Egress, EgressDependencies, Timeouts};
 pub use traffic::Traffic;

@@ -23,7 +23,7 @@ const IDLE_BYTES: usize = 512 * 1024;
 const STALL: Duration = Duration::from_secs(30);
 
 /// How often a connection is looked at.
-const ROUND: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of a request's body that are taken in a round at least, once its answer is over.
 const ROUND_BYTES: u64 = 64 * 1024;
 /// Rounds without use: an execution lasts 30 seconds, and then a connection is idle for 10.
@@ -31,30 +31,30 @@ const UNUSED_ROUNDS: u32 = 12;
 
 /// What a connection is used for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Idle(Arc<Use>);
+pub(crate) struct ConnectionActivity(Arc<ActivityState>);
 
 #[derive(Debug, Default)]
-struct Use {
+struct ActivityState {
     /// Bytes read since the last that meant something.
     bytes: AtomicUsize,
     /// Whether there was something that meant something since the last round.
     is_used: AtomicBool,
     /// Requests whose answer is over and whose own body is not: perhaps it waits for somebody who does not take it.
-    orphans: Mutex<Vec<Orphan>>,
+    orphans: Mutex<Vec<UnfinishedUpload>>,
 }
 
 #[derive(Debug)]
-struct Orphan {
-    taken: Taken,
+struct UnfinishedUpload {
+    taken: BodyProgress,
     /// Its bytes when it was looked at last.
     before: Option<u64>,
 }
 
 /// Bytes that were taken of a request's body.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Taken(Arc<AtomicU64>);
+pub(crate) struct BodyProgress(Arc<AtomicU64>);
 
-impl Taken {
+impl BodyProgress {
     const OVER: u64 = u64::MAX;
 
     pub(crate) fn add(&self, bytes: u64) {
@@ -71,7 +71,7 @@ impl Taken {
     }
 }
 
-impl Idle {
+impl ConnectionActivity {
     /// A head arrived, or something of a body was taken.
     pub(crate) fn reset(&self) {
         self.0.bytes.store(0, Ordering::Relaxed);
@@ -79,9 +79,9 @@ impl Idle {
     }
 
     /// The answer to a request is over, its own body may not be.
-    pub(crate) fn answered(&self, taken: &Taken) {
+    pub(crate) fn answered(&self, taken: &BodyProgress) {
         if taken.bytes().is_some() {
-            let orphan = Orphan {
+            let orphan = UnfinishedUpload {
                 taken: taken.clone(),
                 before: None,
             };
@@ -103,7 +103,7 @@ impl Idle {
         stuck
     }
 
-    fn orphans(&self) -> MutexGuard<'_, Vec<Orphan>> {
+    fn orphans(&self) -> MutexGuard<'_, Vec<UnfinishedUpload>> {
         self.0.orphans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,31 +119,31 @@ impl Idle {
     }
 }
 
-pub(crate) struct Metered {
+pub(crate) struct GuardedStream {
     stream: Pin<Box<TimeoutStream<TcpStream>>>,
-    idle: Idle,
+    idle: ConnectionActivity,
     round: Pin<Box<Sleep>>,
     unused_rounds: u32,
     _place: OwnedSemaphorePermit,
 }
 
-impl Metered {
+impl GuardedStream {
     pub(crate) fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL));
         Self {
             stream: Box::pin(stream),
-            idle: Idle::default(),
-            round: Box::pin(sleep(ROUND)),
+            idle: ConnectionActivity::default(),
+            round: Box::pin(sleep(CHECK_INTERVAL)),
             unused_rounds: 0,
             _place: place,
         }
     }
 
     /// Once in a round: whether somebody still has a use for it, and what is still sent is taken.
-    fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+    fn check_liveness(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while self.round.as_mut().poll(context).is_ready() {
-            self.round.as_mut().reset(Instant::now() + ROUND);
+            self.round.as_mut().reset(Instant::now() + CHECK_INTERVAL);
             let is_used = self.idle.0.is_used.swap(false, Ordering::Relaxed);
             self.unused_rounds = if is_used { 0 } else { self.unused_rounds + 1 };
             if self.unused_rounds > UNUSED_ROUNDS || self.idle.has_stuck() {
@@ -157,28 +157,28 @@ impl Metered {
     }
 }
 
-impl Connection for Metered {
+impl Connection for GuardedStream {
     fn connected(&self) -> Connected {
         Connected::new().extra(self.idle.clone())
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for GuardedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.look(context)?;
+        self.check_liveness(context)?;
         let before = buffer.filled().len();
         ready!(self.stream.as_mut().poll_read(context, buffer))?;
         Poll::Ready(self.idle.add(buffer.filled().len().saturating_sub(before)))
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for GuardedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.look(context)?;
+        self.check_liveness(context)?;
         self.stream.as_mut().poll_write(context, bytes)
     }
 
@@ -199,7 +199,7 @@ impl AsyncWrite for Metered {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.look(context)?;
+        self.check_liveness(context)?;
         self.stream.as_mut().poll_write_vectored(context, bytes)
     }
 }
@@ -210,17 +210,17 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::sync::Semaphore;
 
-    async fn metered() -> (Metered, TcpStream) {
+    async fn metered() -> (GuardedStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        (Metered::new(stream, place), listener.accept().await.unwrap().0)
+        (GuardedStream::new(stream, place), listener.accept().await.unwrap().0)
     }
 
     /// The round is over now; whether the connection is still good.
-    async fn round(metered: &mut Metered) -> bool {
-        metered.round.as_mut().reset(Instant::now() - ROUND);
-        std::future::poll_fn(|context| Poll::Ready(metered.look(context).is_ok())).await
+    async fn round(metered: &mut GuardedStream) -> bool {
+        metered.round.as_mut().reset(Instant::now() - CHECK_INTERVAL);
+        std::future::poll_fn(|context| Poll::Ready(metered.check_liveness(context).is_ok())).await
     }
 
     #[tokio::test]
@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_taken_after_its_answer_is_kept_and_one_that_is_not_ends_the_connection() {
         let (mut metered, _other) = metered().await;
-        let (slow, over) = (Taken::default(), Taken::default());
+        let (slow, over) = (BodyProgress::default(), BodyProgress::default());
         metered.idle.answered(&slow);
         metered.idle.answered(&over);
         over.end();

@@ -4,7 +4,7 @@ use alga_http::policy::FieldError;
 
 /// The request of a guest that went nowhere, or whose answer is not taken. The text is for the author; each says whose line to change.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Refused {
+pub enum EgressError {
     /// It is not a request that is sent from here.
     #[error("{0}")]
     Target(&'static str),
@@ -16,7 +16,7 @@ pub enum Refused {
     NotAllowed(String),
     /// The operator does not allow it.
     #[error("this platform does not allow the destination {0}; its operator can, with EXT_EGRESS_ALLOWLIST")]
-    NotOperated(String),
+    NotAllowedByOperator(String),
     /// The name belongs to a network inside.
     #[error("`{0}` is a name of a network inside")]
     InternalName(String),
@@ -66,7 +66,7 @@ pub enum Refused {
     AnswerTimeout,
 }
 
-impl Refused {
+impl EgressError {
     /// Whether nothing was sent because a rule says so; otherwise something went wrong on the way.
     #[must_use]
     pub fn is_denied(&self) -> bool {
@@ -74,7 +74,7 @@ impl Refused {
             self,
             Self::Undeclared(_)
                 | Self::NotAllowed(_)
-                | Self::NotOperated(_)
+                | Self::NotAllowedByOperator(_)
                 | Self::InternalName(_)
                 | Self::Address { .. }
         )

@@ -1,10 +1,10 @@
 //! The order in which a request is sent.
 
-use crate::body::{BodyTerms, Exchange, RequestBody, ResponseBody};
-use crate::dial::{CONNECT_TIMEOUT, Dial, InTime, QUESTIONS_AT_ONCE};
-use crate::metered::Idle;
+use crate::body::{BodyTerms, InFlightRequest, RequestBody, ResponseBody};
+use crate::dial::{CONCURRENT_LOOKUPS, CONNECT_TIMEOUT, GuardedConnector, TimeoutConnector};
+use crate::metered::ConnectionActivity;
 use crate::traffic::REQUEST_BYTES;
-use crate::{BodyError, Destination, OperatorPolicy, Refused, Resolve, Traffic};
+use crate::{BodyError, Destination, EgressError, OperatorPolicy, Resolve, Traffic};
 use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_http::policy::{field_bytes, inbound_response, outbound_request};
 use alga_limits::{HEADER_BYTES, HEADERS};
@@ -57,7 +57,7 @@ pub enum Caller {
 
 /// How long to wait; each is cut by the deadline.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// For the connection.
     pub connect: Duration,
     /// For the answer's head.
@@ -68,7 +68,7 @@ pub struct Patience {
     pub deadline: Instant,
 }
 
-impl Patience {
+impl Timeouts {
     /// As long as there is time.
     #[must_use]
     pub fn until(deadline: std::time::Instant) -> Self {
@@ -82,7 +82,7 @@ impl Patience {
 }
 
 /// What the way out is made of.
-pub struct EgressParts {
+pub struct EgressDependencies {
     /// What the operator allows.
     pub operator: OperatorPolicy,
     /// Who knows addresses.
@@ -98,22 +98,22 @@ pub struct Egress {
     tls: ClientConfig,
     callers: Cache<Caller, Arc<Connections>>,
     /// Questions about names that each tenant has under way.
-    questions: Cache<TenantId, Arc<Semaphore>>,
+    lookups: Cache<TenantId, Arc<Semaphore>>,
 }
 
 struct Connections {
-    client: Client<InTime<HttpsConnector<Dial>>, RequestBody>,
+    client: Client<TimeoutConnector<HttpsConnector<GuardedConnector>>, RequestBody>,
     places: Arc<Semaphore>,
 }
 
 /// A destination that somebody may reach. There is no other way to make one than to ask.
 #[derive(Debug, Clone)]
-pub struct Permitted {
+pub struct AuthorizedDestination {
     caller: Caller,
     destination: Destination,
 }
 
-impl Permitted {
+impl AuthorizedDestination {
     /// Where.
     #[must_use]
     pub fn destination(&self) -> &Destination {
@@ -126,14 +126,14 @@ impl Egress {
     ///
     /// # Errors
     /// When an authority is not a certificate, or TLS cannot be set up.
-    pub fn new(parts: EgressParts) -> Result<Self, rustls::Error> {
+    pub fn new(dependencies: EgressDependencies) -> Result<Self, rustls::Error> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.into(),
         };
-        for authority in parts.authorities {
+        for authority in dependencies.authorities {
             roots.add(CertificateDer::from(authority))?;
         }
-        for exception in parts.operator.exceptions() {
+        for exception in dependencies.operator.exceptions() {
             tracing::warn!(target: "alga::egress", exception, "extensions may reach private addresses here");
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -147,11 +147,11 @@ impl Egress {
             .time_to_idle(IDLE_CALLER)
             .build();
         Ok(Self {
-            operator: Arc::new(parts.operator),
-            resolver: parts.resolver,
+            operator: Arc::new(dependencies.operator),
+            resolver: dependencies.resolver,
             tls,
             callers,
-            questions: Cache::builder()
+            lookups: Cache::builder()
                 .max_capacity(CALLERS)
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(IDLE_CALLER)
@@ -163,24 +163,24 @@ impl Egress {
     ///
     /// # Errors
     /// Whose line to change.
-    pub fn permit(
+    pub fn authorize(
         &self,
         caller: Caller,
         uri: &Uri,
         declared: &[EgressPattern],
         allowed: &BTreeSet<EgressPattern>,
-    ) -> Result<Permitted, Refused> {
+    ) -> Result<AuthorizedDestination, EgressError> {
         // 1.
         let destination = Destination::of(uri)?;
         let Destination { is_tls, host, port } = &destination;
         let allows = |pattern: &EgressPattern| pattern.allows(*is_tls, host, *port);
         // 2.
         if !declared.iter().any(allows) {
-            return Err(Refused::Undeclared(destination.pattern()));
+            return Err(EgressError::Undeclared(destination.pattern()));
         }
         // 3.
         if !allowed.iter().any(allows) {
-            return Err(Refused::NotAllowed(destination.pattern()));
+            return Err(EgressError::NotAllowed(destination.pattern()));
         }
         // 4.
         self.permit_operator(caller, destination)
@@ -190,18 +190,22 @@ impl Egress {
     ///
     /// # Errors
     /// When it is no target, or the operator's policy does not have it.
-    pub fn permit_platform(&self, tenant: TenantId, destination: &Destination) -> Result<Permitted, Refused> {
+    pub fn permit_platform(
+        &self,
+        tenant: TenantId,
+        destination: &Destination,
+    ) -> Result<AuthorizedDestination, EgressError> {
         self.permit_operator(Caller::Platform(tenant), destination.clone())
     }
 
-    fn permit_operator(&self, caller: Caller, destination: Destination) -> Result<Permitted, Refused> {
+    fn permit_operator(&self, caller: Caller, destination: Destination) -> Result<AuthorizedDestination, EgressError> {
         if self.operator.is_internal_name(&destination.host, destination.port) {
-            return Err(Refused::InternalName(destination.host));
+            return Err(EgressError::InternalName(destination.host));
         }
         if !self.operator.allows(&destination) {
-            return Err(Refused::NotOperated(destination.pattern()));
+            return Err(EgressError::NotAllowedByOperator(destination.pattern()));
         }
-        Ok(Permitted { caller, destination })
+        Ok(AuthorizedDestination { caller, destination })
     }
 
     /// Sends: 1. room, 2. the request as it may be, 3. connection and head in time, 4. the answer as it may be, its body under its limits.
@@ -210,18 +214,18 @@ impl Egress {
     /// Why nothing was sent, or no answer is taken.
     pub async fn send(
         &self,
-        permitted: &Permitted,
+        permitted: &AuthorizedDestination,
         request: Request<UnsyncBoxBody<Bytes, BodyError>>,
         traffic: &Traffic,
-        patience: Patience,
-    ) -> Result<Response<ResponseBody>, Refused> {
+        patience: Timeouts,
+    ) -> Result<Response<ResponseBody>, EgressError> {
         // 1.
         let connections = self.connections(&permitted.caller);
         let place = Arc::clone(&connections.places).try_acquire_owned();
         let place = place.map_err(|_| {
-            Refused::TooMany("an install, or the platform for a tenant, has at most 64 requests under way")
+            EgressError::TooMany("an install, or the platform for a tenant, has at most 64 requests under way")
         })?;
-        let exchange = Exchange::new([traffic.begin()?, place]);
+        let exchange = InFlightRequest::new([traffic.begin()?, place]);
         // 2.
         let request = prepared(&permitted.destination, request, traffic, &exchange)?;
         let sent = field_bytes(request.headers())
@@ -229,7 +233,7 @@ impl Egress {
                 .uri()
                 .path_and_query()
                 .map_or(0, |target| target.as_str().len() as u64);
-        traffic.send(sent).map_err(Refused::TooMany)?;
+        traffic.send(sent).map_err(EgressError::TooMany)?;
         // 3.
         let patient = patience.connect.saturating_add(patience.answer);
         let until = patience.deadline.min(Instant::now() + patient);
@@ -239,15 +243,15 @@ impl Egress {
         )
         .await;
         let answer = answer
-            .map_err(|_| Refused::AnswerTimeout)?
+            .map_err(|_| EgressError::AnswerTimeout)?
             .map_err(|error| failed(&error))?;
         // 4.
         let (mut head, body) = answer.into_parts();
-        let idle = head.extensions.remove::<Idle>();
+        let idle = head.extensions.remove::<ConnectionActivity>();
         if let Some(idle) = &idle {
             idle.reset();
         }
-        exchange.came_over(idle.clone());
+        exchange.attach_connection(idle.clone());
         let terms = BodyTerms {
             traffic: traffic.clone(),
             idle,
@@ -257,19 +261,21 @@ impl Egress {
         };
         // From here on whatever ends the answer ends the exchange.
         let body = ResponseBody::new(body, terms);
-        traffic.receive(field_bytes(&head.headers)).map_err(Refused::TooMany)?;
-        inbound_response(&mut head.headers).map_err(Refused::AnswerHeader)?;
+        traffic
+            .receive(field_bytes(&head.headers))
+            .map_err(EgressError::TooMany)?;
+        inbound_response(&mut head.headers).map_err(EgressError::AnswerHeader)?;
         Ok(Response::from_parts(head, body))
     }
 
     fn questions_of(&self, tenant: &TenantId) -> Arc<Semaphore> {
-        self.questions
-            .get_with_by_ref(tenant, || Arc::new(Semaphore::new(QUESTIONS_AT_ONCE)))
+        self.lookups
+            .get_with_by_ref(tenant, || Arc::new(Semaphore::new(CONCURRENT_LOOKUPS)))
     }
 
     fn connections(&self, caller: &Caller) -> Arc<Connections> {
         // Asked for with every request, so that a tenant's is forgotten only when it has been quiet.
-        let questions = match caller {
+        let lookups = match caller {
             Caller::Install(tenant, _) | Caller::Platform(tenant) => self.questions_of(tenant),
         };
         self.callers.get_with_by_ref(caller, || {
@@ -277,8 +283,8 @@ impl Egress {
             tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
             let (operator, resolver) = (Arc::clone(&self.operator), Arc::clone(&self.resolver));
             let dial = match caller {
-                Caller::Install(..) => Dial::new(operator, resolver, questions),
-                Caller::Platform(_) => Dial::for_platform(operator, resolver),
+                Caller::Install(..) => GuardedConnector::new(operator, resolver, lookups),
+                Caller::Platform(_) => GuardedConnector::for_platform(operator, resolver),
             };
             let connector = HttpsConnectorBuilder::new()
                 .with_tls_config(tls)
@@ -286,7 +292,7 @@ impl Egress {
                 .enable_http1()
                 .enable_http2()
                 .wrap_connector(dial);
-            let connector = InTime(connector);
+            let connector = TimeoutConnector(connector);
             Arc::new(Connections {
                 client: client(connector),
                 places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
@@ -295,7 +301,9 @@ impl Egress {
     }
 }
 
-fn client(connector: InTime<HttpsConnector<Dial>>) -> Client<InTime<HttpsConnector<Dial>>, RequestBody> {
+fn client(
+    connector: TimeoutConnector<HttpsConnector<GuardedConnector>>,
+) -> Client<TimeoutConnector<HttpsConnector<GuardedConnector>>, RequestBody> {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -314,15 +322,15 @@ fn prepared(
     destination: &Destination,
     request: Request<UnsyncBoxBody<Bytes, BodyError>>,
     traffic: &Traffic,
-    exchange: &Arc<Exchange>,
-) -> Result<Request<RequestBody>, Refused> {
+    exchange: &Arc<InFlightRequest>,
+) -> Result<Request<RequestBody>, EgressError> {
     let (mut head, body) = request.into_parts();
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
-        return Err(Refused::Target("CONNECT and TRACE are not sent"));
+        return Err(EgressError::Target("CONNECT and TRACE are not sent"));
     }
-    let length = outbound_request(&mut head.headers).map_err(Refused::Field)?;
+    let length = outbound_request(&mut head.headers).map_err(EgressError::Field)?;
     if length.is_some_and(|length| length > REQUEST_BYTES) {
-        return Err(Refused::TooLarge("a request's body has at most 10 MiB"));
+        return Err(EgressError::TooLarge("a request's body has at most 10 MiB"));
     }
     let body = RequestBody::new(body, traffic.clone(), length, Arc::clone(exchange));
     let mut request = Request::new(body);
@@ -333,14 +341,14 @@ fn prepared(
 }
 
 /// What went wrong, from the innermost error that says it.
-fn failed(error: &ClientError) -> Refused {
+fn failed(error: &ClientError) -> EgressError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(refused) = error.downcast_ref::<Refused>() {
+        if let Some(refused) = error.downcast_ref::<EgressError>() {
             return refused.clone();
         }
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Refused::Tls(tls.to_string());
+            return EgressError::Tls(tls.to_string());
         }
         // An `io::Error` hides what it was made of from `source`.
         cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
@@ -349,7 +357,7 @@ fn failed(error: &ClientError) -> Refused {
         };
     }
     if error.is_connect() {
-        return Refused::Connection("the other side refused".to_owned());
+        return EgressError::Connection("the other side refused".to_owned());
     }
-    Refused::Protocol
+    EgressError::Protocol
 }

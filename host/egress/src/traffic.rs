@@ -1,6 +1,6 @@
 //! What one execution has sent and received, and may.
 
-use crate::Refused;
+use crate::EgressError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -53,12 +53,12 @@ impl Traffic {
     }
 
     /// Room for one more request, until what it answers is dropped.
-    pub(crate) fn begin(&self) -> Result<OwnedSemaphorePermit, Refused> {
+    pub(crate) fn begin(&self) -> Result<OwnedSemaphorePermit, EgressError> {
         if self.0.requests.fetch_add(1, Ordering::Relaxed) >= REQUESTS {
-            return Err(Refused::TooMany("an execution sends at most 64 requests"));
+            return Err(EgressError::TooMany("an execution sends at most 64 requests"));
         }
         let place = Arc::clone(&self.0.places).try_acquire_owned();
-        place.map_err(|_| Refused::TooMany("an execution has at most 8 requests under way"))
+        place.map_err(|_| EgressError::TooMany("an execution has at most 8 requests under way"))
     }
 
     pub(crate) fn send(&self, bytes: u64) -> Result<(), &'static str> {

@@ -130,9 +130,9 @@ impl MachineCodeCache {
         // HMAC takes keys of any length; the error cannot happen, and an empty key authenticates nothing that `open` has written.
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.key.as_slice()).unwrap_or_else(|_| Hmac::new(&Default::default()));
-        mac.update(&(settings::PRODUCER.len() as u64).to_le_bytes());
-        mac.update(settings::PRODUCER.as_bytes());
-        mac.update(&settings::GENERATION.to_le_bytes());
+        mac.update(&(settings::ENGINE_VERSION.len() as u64).to_le_bytes());
+        mac.update(settings::ENGINE_VERSION.as_bytes());
+        mac.update(&settings::CACHE_FORMAT_VERSION.to_le_bytes());
         mac.update(component);
         mac.update(code);
         mac

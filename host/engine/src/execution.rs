@@ -19,7 +19,7 @@ pub struct ExecutionLimits {
 
 /// Why a guest stopped before it was done.
 #[derive(Debug)]
-pub enum Stop {
+pub enum TerminationCause {
     /// Its time was over.
     Deadline,
     /// It wanted more memory than it may have. The text is of the trap that it ended in, for the log of the extension.
@@ -53,15 +53,15 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
 /// What an error of instantiation or of a call means. `refused_memory` is what the store's limiter says: a guest that cannot get
 /// memory usually ends in `unreachable`, which alone would look like its own mistake.
 #[must_use]
-pub fn why_stopped(error: &Error, refused_memory: bool) -> Stop {
+pub fn termination_cause(error: &Error, refused_memory: bool) -> TerminationCause {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        return Stop::Deadline;
+        return TerminationCause::Deadline;
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        return Stop::PoolExhausted;
+        return TerminationCause::PoolExhausted;
     }
     if refused_memory {
-        return Stop::MemoryLimit(format!("{error:#}"));
+        return TerminationCause::MemoryLimit(format!("{error:#}"));
     }
-    Stop::Trap(format!("{error:#}"))
+    TerminationCause::Trap(format!("{error:#}"))
 }

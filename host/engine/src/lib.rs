@@ -25,7 +25,7 @@ mod ticker;
 pub use cache::{CacheError, CacheKey, MachineCodeCache, private_folder};
 pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
 pub use engine::{Allocation, Engine, EngineError, LoadError, PoolSettings};
-pub use execution::{ExecutionLimits, Stop, new_store, why_stopped};
+pub use execution::{ExecutionLimits, TerminationCause, new_store, termination_cause};
 pub use factory::ComponentFactory;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;

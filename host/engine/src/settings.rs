@@ -12,10 +12,10 @@ use alga_limits::{
 use std::num::NonZeroUsize;
 
 /// Raised by hand when [`shared_config`] changes, so that machine code of before is not looked at any more.
-pub const GENERATION: u32 = 1;
+pub const CACHE_FORMAT_VERSION: u32 = 1;
 
 /// Name and version of what produces machine code, part of every cache key.
-pub const PRODUCER: &str = "wasmtime 48.0.8";
+pub const ENGINE_VERSION: &str = "wasmtime 48.0.8";
 
 /// Bytes of stack a guest may use. Deep recursion ends in a trap long before the fiber's own stack ends.
 pub const GUEST_STACK_BYTES: usize = 512 * 1024;

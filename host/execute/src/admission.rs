@@ -98,7 +98,7 @@ impl Admission {
     /// Acquires more places. A component with many memories or tables counts as several executions everywhere, because the pool has no more of
     /// them. One that may use much memory counts as several in the process, so that all together stay within its places; an install or a tenant
     /// whose limit is lower than that is not kept from ever running it.
-    pub(crate) fn widen(&self, admitted: &mut Admitted, component: u32, memory: u32) -> Result<(), Problem> {
+    pub(crate) fn acquire_more(&self, admitted: &mut Admitted, component: u32, memory: u32) -> Result<(), Problem> {
         let capped = |limit: usize| component.max(memory.min(u32::try_from(limit).unwrap_or(u32::MAX)));
         let wanted = [
             (&mut admitted.install, capped(self.limits.install)),
@@ -164,16 +164,16 @@ mod tests {
         let counters = admission.counters(&"a".parse().unwrap(), &"a1".parse().unwrap());
         let admit = || admission.admit(&counters);
         let mut heavy = admit().unwrap();
-        admission.widen(&mut heavy, 4, 1).unwrap();
+        admission.acquire_more(&mut heavy, 4, 1).unwrap();
         assert_eq!(admit().err().unwrap().code(), Code::RateLimited);
         drop(heavy);
-        let widen = |component, memory| admission.widen(&mut admit().unwrap(), component, memory);
-        assert_eq!(widen(5, 1).err().unwrap().code(), Code::RateLimited);
-        assert!(widen(4, 1).is_ok());
+        let acquire_more = |component, memory| admission.acquire_more(&mut admit().unwrap(), component, memory);
+        assert_eq!(acquire_more(5, 1).err().unwrap().code(), Code::RateLimited);
+        assert!(acquire_more(4, 1).is_ok());
         // Memory counts in the process in full, and never keeps an install from running at all.
-        assert!(widen(1, 8).is_ok());
+        assert!(acquire_more(1, 8).is_ok());
         let mut large = admit().unwrap();
-        admission.widen(&mut large, 1, 8).unwrap();
+        admission.acquire_more(&mut large, 1, 8).unwrap();
         let other = admission.counters(&"b".parse().unwrap(), &"b1".parse().unwrap());
         assert_eq!(admission.admit(&other).err().unwrap().code(), Code::Overloaded);
     }

@@ -1,6 +1,6 @@
 //! From a wire request to a permit and a request for the guest. Everything is checked once, here.
 
-use crate::service::Session;
+use crate::service::TokenSession;
 use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser, read_wire_headers};
 use alga_auth::{ServiceGrant, is_user_id};
 use alga_bundle::{CapabilityName, Digest, RequestId};
@@ -37,7 +37,7 @@ pub(crate) struct CallerHeaders<'a> {
 pub(crate) fn permit(
     wire: &WireRequest<'_>,
     headers: &CallerHeaders<'_>,
-    session: &Session,
+    session: &TokenSession,
     request: RequestId,
     started: Instant,
     defaults: &ExecutionDefaults,
@@ -99,7 +99,7 @@ fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &
 }
 
 /// What the token grants; or less, if the caller names less; never more.
-fn granted(wire: &WireRequest<'_>, session: &Session) -> Result<GrantSet, Problem> {
+fn granted(wire: &WireRequest<'_>, session: &TokenSession) -> Result<GrantSet, Problem> {
     let denied = |error: String| Problem::new(Code::CapabilityDenied, error);
     let Some(providers) = &wire.providers else {
         return Ok(session.grants);
@@ -107,12 +107,12 @@ fn granted(wire: &WireRequest<'_>, session: &Session) -> Result<GrantSet, Proble
     let mut names = Vec::with_capacity(providers.len());
     for provider in providers {
         let name: CapabilityName = provider.parse().map_err(denied)?;
-        if !session.grants.holds(&name) {
+        if !session.grants.contains(&name) {
             return Err(denied(format!("`{name}` is not granted by the service token")));
         }
         names.push(name);
     }
-    GrantSet::of(&names).map_err(|error| denied(error.to_string()))
+    GrantSet::from_names(&names).map_err(|error| denied(error.to_string()))
 }
 
 fn user(wire: &WireUser<'_>) -> Result<User, Problem> {

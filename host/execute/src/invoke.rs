@@ -1,9 +1,9 @@
 //! A fresh store, one call, a bounded response.
 
 use crate::loader::Prepared;
-use crate::records::Account;
-use alga_capabilities::{Host, Permit, Services};
-use alga_engine::{Engine, ExecutionLimits, Stop, new_store, why_stopped};
+use crate::records::ExecutionAccounting;
+use alga_capabilities::{Permit, Services, StoreData};
+use alga_engine::{Engine, ExecutionLimits, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
 use alga_http::policy::{field_bytes, has_content};
 use alga_limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
@@ -43,9 +43,9 @@ pub(crate) struct Invocation {
 
 /// A store under way. When it ends, or is dropped because the client has gone, its account is made.
 struct LiveStore<'a> {
-    store: Store<Host>,
+    store: Store<StoreData>,
     cpu: Duration,
-    account: &'a mut Account,
+    account: &'a mut ExecutionAccounting,
 }
 
 impl Drop for LiveStore<'_> {
@@ -61,22 +61,22 @@ pub(crate) async fn invoke(
     permit: &Arc<Permit>,
     services: &Services,
     request: Request<Full<Bytes>>,
-    account: &mut Account,
+    account: &mut ExecutionAccounting,
 ) -> Invocation {
     let limits = ExecutionLimits {
         deadline: permit.deadline,
     };
     let mut live = LiveStore {
-        store: new_store(engine, Host::new(permit, &prepared.release, services), limits),
+        store: new_store(engine, StoreData::new(permit, &prepared.release, services), limits),
         cpu: Duration::ZERO,
         account,
     };
-    Host::count_calls(&mut live.store);
+    StoreData::count_calls(&mut live.store);
     let mut complete = None;
     let call = AssertUnwindSafe(call(&mut live.store, prepared, request, &mut complete)).catch_unwind();
     let ended = timeout_at(permit.deadline.into(), measured(call, &mut live.cpu)).await;
     let (failure, panicked) = match ended {
-        Err(_) => (Some(stopped(Stop::Deadline)), false),
+        Err(_) => (Some(stopped(TerminationCause::Deadline)), false),
         Ok(Err(_)) => (Some(Problem::internal("a panic while executing")), true),
         Ok(Ok(Ok(()))) => (None, false),
         Ok(Ok(Err(failure))) => (
@@ -121,7 +121,7 @@ enum Failure {
 impl Failure {
     fn into_problem(self, has_refused_memory: bool) -> Problem {
         match self {
-            Self::Wasm(error) => stopped(why_stopped(&error, has_refused_memory)),
+            Self::Wasm(error) => stopped(termination_cause(&error, has_refused_memory)),
             Self::Invalid(reason) => invalid(reason),
             Self::Error(ErrorCode::InternalError(Some(text))) => invalid(ERROR_INSTEAD).caused_by(text),
             Self::Error(code) => invalid(ERROR_INSTEAD).caused_by(format!("{code:?}")),
@@ -140,7 +140,7 @@ impl From<wasmtime::Error> for Failure {
 /// Guest and reader of its response take turns in one task: no spawn, no channel to another thread. A response is put into
 /// `complete` as soon as it is whole; the guest may go on until it returns.
 async fn call(
-    store: &mut Store<Host>,
+    store: &mut Store<StoreData>,
     prepared: &Prepared,
     request: Request<Full<Bytes>>,
     complete: &mut Option<Complete>,
@@ -245,14 +245,16 @@ fn invalid(reason: &str) -> Problem {
 }
 
 /// The client learns the kind; the trap's text is for the extension's log.
-fn stopped(stop: Stop) -> Problem {
+fn stopped(stop: TerminationCause) -> Problem {
     match stop {
-        Stop::Deadline => Problem::new(Code::DeadlineExceeded, "the extension exceeded its deadline"),
-        Stop::MemoryLimit(text) => {
+        TerminationCause::Deadline => Problem::new(Code::DeadlineExceeded, "the extension exceeded its deadline"),
+        TerminationCause::MemoryLimit(text) => {
             Problem::new(Code::MemoryLimit, "the extension wanted more memory than it may have").caused_by(text)
         }
-        Stop::PoolExhausted => Problem::new(Code::Overloaded, "every place to execute is taken").retry_after_seconds(1),
-        Stop::Trap(text) => {
+        TerminationCause::PoolExhausted => {
+            Problem::new(Code::Overloaded, "every place to execute is taken").retry_after_seconds(1)
+        }
+        TerminationCause::Trap(text) => {
             Problem::new(Code::GuestTrapped, "the extension trapped; its log says where").caused_by(text)
         }
     }

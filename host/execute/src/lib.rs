@@ -27,10 +27,10 @@ mod wire;
 pub use admission::AdmissionLimits;
 pub use invoke::GuestResponse;
 pub use limits::ExecutionDefaults;
-pub use loader::{BundleSource, Loader, LoaderParts, SourceError, SourceFuture, StoredRelease};
+pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
 pub use records::{ExecutionRecord, ExecutionRecords};
 pub use router::router;
-pub use service::{ExecuteService, ExecuteServiceParts};
+pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use wire::{
     OneOrMany, Usage, WireContext, WireError, WireHeaders, WireHttp, WireLimits, WireReply, WireRequest, WireUser,
     read_wire_headers, wire_headers,
@@ -41,8 +41,8 @@ pub use wire::{
 pub mod measuring {
     use crate::invoke::invoke;
     use crate::loader::Prepared;
-    use crate::records::Account;
-    use crate::service::{ExecuteService, Session};
+    use crate::records::ExecutionAccounting;
+    use crate::service::{ExecuteService, TokenSession};
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
     use alga_engine::Engine;
     use bytes::Bytes;
@@ -53,7 +53,7 @@ pub mod measuring {
     use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
     /// What a remembered token stands for.
-    pub struct Decision(Arc<Session>);
+    pub struct Decision(Arc<TokenSession>);
 
     impl Decision {
         /// Authenticates once.
@@ -105,7 +105,7 @@ pub mod measuring {
             request
                 .headers_mut()
                 .insert(http::header::HOST, http::HeaderValue::from_static("extension.invalid"));
-            let mut account = Account::default();
+            let mut account = ExecutionAccounting::default();
             let invocation = invoke(
                 &self.engine,
                 &self.prepared,
@@ -136,7 +136,7 @@ pub mod measuring {
 /// Fuzz targets reach in here; nobody else should.
 #[doc(hidden)]
 pub mod fuzzing {
-    use alga_bundle::Object;
+    use alga_bundle::StrictObject;
 
     /// Reads a request as `POST /v1/execute` does.
     #[must_use]
@@ -144,7 +144,7 @@ pub mod fuzzing {
         if alga_bundle::check_json(bytes).is_err() {
             return false;
         }
-        let Ok(Object(wire)) = serde_json::from_slice::<Object<crate::WireRequest<'_>>>(bytes) else {
+        let Ok(StrictObject(wire)) = serde_json::from_slice::<StrictObject<crate::WireRequest<'_>>>(bytes) else {
             return false;
         };
         crate::admit::guest_request(&wire.http, "fuzz").is_ok()

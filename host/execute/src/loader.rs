@@ -10,7 +10,7 @@ mod failure;
 use failure::{LoadFailure, not_made, problem};
 
 use alga_bundle::{Bundle, CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
-use alga_capabilities::{GrantSet, Host, Release, known, new_linker, optional_and_denied, without};
+use alga_capabilities::{GrantSet, Release, StoreData, compose_denied, denied_optional, known, new_linker};
 use alga_engine::{ComponentFactory, Engine};
 use alga_errors::{Problem, chain};
 use alga_signing::{Rejected, TrustPolicy};
@@ -31,7 +31,7 @@ const ENTRY_KIB: usize = 16;
 /// How long what nobody runs is kept ready.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// How long something is at hand before it is asked for again.
-const AT_HAND: Duration = Duration::from_secs(60);
+const REVALIDATE_AFTER: Duration = Duration::from_secs(60);
 /// How long a failure is remembered: long enough to keep a crowd away, short enough that a repaired store is noticed.
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 /// Failures that are remembered.
@@ -60,7 +60,7 @@ pub trait BundleSource: Send + Sync {
 }
 
 /// What a loader works with.
-pub struct LoaderParts {
+pub struct LoaderDependencies {
     /// The engine.
     pub engine: Engine,
     /// Makes components of their bytes.
@@ -73,33 +73,33 @@ pub struct LoaderParts {
 
 /// Loads components and keeps them ready.
 pub struct Loader {
-    parts: LoaderParts,
-    components: Cache<Trusted, Arc<Loaded>>,
-    prepared: Cache<Part, Arc<Prepared>>,
-    failures: moka::sync::Cache<(Trusted, Option<GrantSet>), LoadFailure>,
+    dependencies: LoaderDependencies,
+    components: Cache<ReleaseKey, Arc<Loaded>>,
+    prepared: Cache<LinkedKey, Arc<Prepared>>,
+    failures: moka::sync::Cache<(ReleaseKey, Option<GrantSet>), LoadFailure>,
 }
 
 /// Content, and the generation of the trust policy that it was believed under: with every revocation list, everything is verified again.
-type Trusted = (u64, Digest);
+type ReleaseKey = (u64, Digest);
 
 /// A component with what it was granted of what it needs; other grants make no difference to it.
-type Part = (Trusted, GrantSet);
+type LinkedKey = (ReleaseKey, GrantSet);
 
 /// What a caller was given last, at hand while it is kept ready: asking for the same again takes no lock that others wait for, and allocates
 /// nothing. A newer trust policy makes it worthless, as everything else that was loaded under the older one. Now and then it is asked for where
 /// everything is kept, which forgets what nobody asks for.
 #[derive(Default)]
-pub(crate) struct Held(RwLock<Option<(Part, Weak<Prepared>, Instant)>>);
+pub(crate) struct SessionCache(RwLock<Option<(LinkedKey, Weak<Prepared>, Instant)>>);
 
-impl Held {
-    fn get(&self, part: Part) -> Option<Arc<Prepared>> {
+impl SessionCache {
+    fn get(&self, part: LinkedKey) -> Option<Arc<Prepared>> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         held.as_ref()
-            .filter(|(of, _, since)| *of == part && since.elapsed() < AT_HAND)
+            .filter(|(of, _, since)| *of == part && since.elapsed() < REVALIDATE_AFTER)
             .and_then(|(_, prepared, _)| prepared.upgrade())
     }
 
-    fn put(&self, part: Part, prepared: &Arc<Prepared>) {
+    fn put(&self, part: LinkedKey, prepared: &Arc<Prepared>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) =
             Some((part, Arc::downgrade(prepared), Instant::now()));
     }
@@ -117,7 +117,7 @@ struct Loaded {
 
 /// A component with everything linked that it was granted, ready to be instantiated.
 pub(crate) struct Prepared {
-    pub(crate) pre: ProxyPre<Host>,
+    pub(crate) pre: ProxyPre<StoreData>,
     /// What executions need to know of it.
     pub(crate) release: Arc<Release>,
     /// Places of the pool that one execution takes.
@@ -127,9 +127,9 @@ pub(crate) struct Prepared {
 impl Loader {
     /// A loader that has nothing in memory.
     #[must_use]
-    pub fn new(parts: LoaderParts) -> Self {
+    pub fn new(dependencies: LoaderDependencies) -> Self {
         Self {
-            parts,
+            dependencies,
             components: ready(|loaded: &Arc<Loaded>| {
                 let optional = loaded.optional.as_ref().map_or(0, |(_, bytes)| bytes.len());
                 code_bytes(&loaded.component) + optional
@@ -145,7 +145,7 @@ impl Loader {
     /// How often a component was compiled since the start.
     #[must_use]
     pub fn compilations(&self) -> u64 {
-        self.parts.factory.compilations()
+        self.dependencies.factory.compilations()
     }
 
     /// What can be instantiated for this content and these grants, and whether it had to be made first.
@@ -153,34 +153,38 @@ impl Loader {
         self: &Arc<Self>,
         content_hash: Digest,
         grants: GrantSet,
-        held: &Held,
+        held: &SessionCache,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
-        let trusted = (self.parts.trust.generation(), content_hash);
+        let trusted = (self.dependencies.trust.generation(), content_hash);
         if let Some(ready) = held.get((trusted, grants)) {
             return Ok((ready, false));
         }
-        let (prepared, is_new) = self.find(trusted, grants).await?;
+        let (prepared, is_new) = self.get_or_load(trusted, grants).await?;
         held.put((trusted, grants), &prepared);
         Ok((prepared, is_new))
     }
 
-    async fn find(self: &Arc<Self>, trusted: Trusted, grants: GrantSet) -> Result<(Arc<Prepared>, bool), Problem> {
+    async fn get_or_load(
+        self: &Arc<Self>,
+        trusted: ReleaseKey,
+        grants: GrantSet,
+    ) -> Result<(Arc<Prepared>, bool), Problem> {
         // 1.
         let loaded = match self.components.get(&trusted).await {
             Some(loaded) => loaded,
             None => self.loaded(trusted).await.map_err(|failure| problem(&failure))?,
         };
         // 2.
-        let part = (trusted, grants.only(loaded.needs));
+        let part = (trusted, grants.intersection(loaded.needs));
         if let Some(ready) = self.prepared.get(&part).await {
             return Ok((ready, false));
         }
-        let made = self.part(part, loaded).await;
+        let made = self.get_or_link(part, loaded).await;
         made.map(|prepared| (prepared, true))
             .map_err(|failure| problem(&failure))
     }
 
-    async fn part(self: &Arc<Self>, part: Part, loaded: Arc<Loaded>) -> Result<Arc<Prepared>, LoadFailure> {
+    async fn get_or_link(self: &Arc<Self>, part: LinkedKey, loaded: Arc<Loaded>) -> Result<Arc<Prepared>, LoadFailure> {
         let (trusted, grants) = part;
         if let Some(failure) = self.failures.get(&(trusted, Some(grants))) {
             return Err(failure);
@@ -188,7 +192,7 @@ impl Loader {
         let loader = Arc::clone(self);
         task(async move {
             let make = async {
-                let made = loader.make(&loaded, grants).await;
+                let made = loader.link(&loaded, grants).await;
                 made.inspect_err(|failure| loader.failures.insert((trusted, Some(grants)), failure.clone()))
             };
             let made = loader.prepared.try_get_with(part, make).await;
@@ -197,10 +201,10 @@ impl Loader {
         .await
     }
 
-    async fn make(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
-        let component = self.granted_part(loaded, grants).await?;
+    async fn link(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
+        let component = self.compose_for_grants(loaded, grants).await?;
         let link = || {
-            let linker = new_linker(&self.parts.engine, grants)?;
+            let linker = new_linker(&self.dependencies.engine, grants)?;
             ProxyPre::new(linker.instantiate_pre(&component)?)
         };
         let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
@@ -212,7 +216,7 @@ impl Loader {
     }
 
     /// The component as it is, or, where something optional is not granted, one that does not import it.
-    async fn granted_part(&self, loaded: &Loaded, grants: GrantSet) -> Result<Component, LoadFailure> {
+    async fn compose_for_grants(&self, loaded: &Loaded, grants: GrantSet) -> Result<Component, LoadFailure> {
         let missing: Vec<CapabilityName> = grants.missing(&loaded.proof).cloned().collect();
         let denied = || LoadFailure::Denied(missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
         let (manifest, bytes) = match &loaded.optional {
@@ -222,8 +226,8 @@ impl Loader {
         };
         let proof = loaded.proof.clone();
         let compose = move || {
-            let left_out = optional_and_denied(&manifest, &proof, |name| grants.holds(name)).ok()?;
-            Some(without(&bytes, &left_out).and_then(|composed| {
+            let left_out = denied_optional(&manifest, &proof, |name| grants.contains(name)).ok()?;
+            Some(compose_denied(&bytes, &left_out).and_then(|composed| {
                 // What it has become is read from its own bytes, as everything that is linked.
                 let facts = ComponentFacts::read(&composed).map_err(alga_compose::ComposeError::of)?;
                 Ok((composed, facts))
@@ -235,18 +239,18 @@ impl Loader {
         let (composed, facts) = composed
             .ok_or_else(denied)?
             .map_err(|error| LoadFailure::Rejected(error.to_string()))?;
-        if facts.needs(known()).any(|name| !grants.holds(&name)) {
+        if facts.needs(known()).any(|name| !grants.contains(&name)) {
             return Err(denied());
         }
         let key = *Digest::of(&composed).as_bytes();
-        self.parts
+        self.dependencies
             .factory
             .make(key, &composed)
             .await
             .map_err(|error| not_made(&error))
     }
 
-    async fn loaded(self: &Arc<Self>, trusted: Trusted) -> Result<Arc<Loaded>, LoadFailure> {
+    async fn loaded(self: &Arc<Self>, trusted: ReleaseKey) -> Result<Arc<Loaded>, LoadFailure> {
         if let Some(failure) = self.failures.get(&(trusted, None)) {
             return Err(failure);
         }
@@ -264,17 +268,17 @@ impl Loader {
 
     async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
         // 3.
-        let fetched = self.parts.source.fetch(content_hash).await;
+        let fetched = self.dependencies.source.fetch(content_hash).await;
         let release = fetched
             .map_err(|error| LoadFailure::Unavailable(error.to_string()))?
             .ok_or(LoadFailure::Unknown)?;
         // 4. to 6.
-        let trust = Arc::clone(&self.parts.trust);
+        let trust = Arc::clone(&self.dependencies.trust);
         let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
         let bundle = checked.map_err(|error| LoadFailure::Internal(error.to_string()))??;
         // 7. and 8.
         let key = *bundle.proof().component.as_bytes();
-        let made = self.parts.factory.make(key, bundle.component()).await;
+        let made = self.dependencies.factory.make(key, bundle.component()).await;
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,
             needs: GrantSet::needed_by(bundle.proof()),

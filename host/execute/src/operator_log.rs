@@ -35,12 +35,12 @@ pub(crate) fn guest_records(permit: &Permit, log: &[LogRecord], log_dropped: u64
         level,
         message,
         fields,
-        is_cut,
+        is_truncated,
     } in log
     {
         tracing::info!(
             target: "alga::extension", request = %identity.request, tenant = %identity.tenant, extension = %identity.extension,
-            install = %identity.install, extension_source = ?source, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_cut
+            install = %identity.install, extension_source = ?source, extension_level = ?level, extension_message = ?message, extension_fields = ?fields, is_truncated
         );
     }
     if log_dropped > 0 {

@@ -36,7 +36,7 @@ pub trait ExecutionRecords: Send + Sync {
 
 /// What one execution has cost and written so far.
 #[derive(Default)]
-pub(crate) struct Account {
+pub(crate) struct ExecutionAccounting {
     pub(crate) usage: Usage,
     log: Vec<LogRecord>,
     log_dropped: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Account {
     pub(crate) is_admitted: bool,
 }
 
-impl Account {
+impl ExecutionAccounting {
     /// Takes what the store of an execution knows when it ends, however it ends.
     pub(crate) fn take(&mut self, accounting: Accounting, cpu: Duration) {
         let usage = &mut self.usage;
@@ -58,14 +58,14 @@ impl Account {
 
     /// Adds the host's own words, for the author.
     pub(crate) fn note(&mut self, mut message: String) {
-        let is_cut = message.len() > REASON_BYTES;
+        let is_truncated = message.len() > REASON_BYTES;
         message.truncate(message.floor_char_boundary(REASON_BYTES));
         self.log.push(LogRecord {
             source: Source::Host,
             level: Level::Error,
             message,
             fields: Vec::new(),
-            is_cut,
+            is_truncated,
         });
     }
 }
@@ -77,7 +77,7 @@ pub(crate) struct RunningExecution<'a> {
     pub(crate) content_hash: Digest,
     pub(crate) records: &'a Arc<dyn ExecutionRecords>,
     pub(crate) started: Instant,
-    pub(crate) account: Account,
+    pub(crate) account: ExecutionAccounting,
     is_over: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'a> RunningExecution<'a> {
             content_hash,
             records,
             started,
-            account: Account::default(),
+            account: ExecutionAccounting::default(),
             is_over: false,
         }
     }

@@ -5,7 +5,7 @@ use crate::limits::WIRE_BYTES;
 use crate::service::{ExecuteService, Incoming, Outcome};
 use crate::wire::{WireReply, wire_headers};
 use crate::{GuestResponse, Usage};
-use alga_bundle::{Object, RequestId, check_json};
+use alga_bundle::{RequestId, StrictObject, check_json};
 use alga_errors::{Code, Problem, chain};
 use alga_http::{BODY_TIMEOUT, Refusal, bearer, one_field, read_body};
 use axum::body::Body;
@@ -77,7 +77,7 @@ async fn answer(
     let session = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
     let bytes = read_body(headers, body, WIRE_BYTES, BODY_TIMEOUT).await?;
     check_json(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
-    let Object(wire): Object<crate::WireRequest<'_>> =
+    let StrictObject(wire): StrictObject<crate::WireRequest<'_>> =
         serde_json::from_slice(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let chosen = wire.context.request_id.as_deref().and_then(|text| text.parse().ok());
     let id = chosen.or_else(|| request_id.clone()).unwrap_or_else(RequestId::unique);

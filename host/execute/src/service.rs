@@ -2,10 +2,10 @@ use crate::admission::{Admission, Counters};
 use crate::admit::{CallerHeaders, PLATFORM_FIELDS, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, body_digest};
 use crate::invoke::invoke;
-use crate::loader::Held;
-use crate::records::{Account, ExecutionRecords, RunningExecution};
+use crate::loader::SessionCache;
+use crate::records::{ExecutionAccounting, ExecutionRecords, RunningExecution};
 use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
-use alga_auth::{Remembered, ServiceGrant, TokenError, TokenVerifier};
+use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_bundle::{Digest, EgressPattern, RequestId};
 use alga_capabilities::{GrantSet, Permit, Services};
 use alga_engine::Engine;
@@ -26,7 +26,7 @@ const DEADLINE_NOTICE: Duration = Duration::from_millis(100);
 const PLACE_BYTES: usize = MEMORY_DEFAULT_MB as usize * MIB;
 
 /// What the service works with.
-pub struct ExecuteServiceParts {
+pub struct ExecuteServiceDependencies {
     /// The engine.
     pub engine: Engine,
     /// The loader.
@@ -45,8 +45,8 @@ pub struct ExecuteServiceParts {
 
 /// Executes extensions for whoever has a service token.
 pub struct ExecuteService {
-    parts: ExecuteServiceParts,
-    remembered: Remembered<Arc<Session>>,
+    dependencies: ExecuteServiceDependencies,
+    verified_tokens: VerifiedTokenCache<Arc<TokenSession>>,
     admission: Admission,
     idempotency: Idempotency,
     is_draining: AtomicBool,
@@ -54,17 +54,17 @@ pub struct ExecuteService {
 }
 
 /// What a token stands for, found out once.
-pub(crate) struct Session {
+pub(crate) struct TokenSession {
     pub(crate) grant: ServiceGrant,
     pub(crate) grants: GrantSet,
     pub(crate) egress: Arc<BTreeSet<EgressPattern>>,
     counters: Counters,
-    held: Held,
+    held: SessionCache,
 }
 
 /// A request as it came, not yet believed.
 pub(crate) struct Incoming<'a> {
-    pub(crate) session: Arc<Session>,
+    pub(crate) session: Arc<TokenSession>,
     pub(crate) headers: CallerHeaders<'a>,
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) wire: WireRequest<'a>,
@@ -82,11 +82,11 @@ pub(crate) struct Outcome {
 impl ExecuteService {
     /// A service that has executed nothing yet.
     #[must_use]
-    pub fn new(parts: ExecuteServiceParts) -> Self {
-        let admission = Admission::new(parts.admission);
+    pub fn new(dependencies: ExecuteServiceDependencies) -> Self {
+        let admission = Admission::new(dependencies.admission);
         Self {
-            parts,
-            remembered: Remembered::new(),
+            dependencies,
+            verified_tokens: VerifiedTokenCache::new(),
             admission,
             idempotency: Idempotency::new(),
             is_draining: AtomicBool::new(false),
@@ -104,20 +104,20 @@ impl ExecuteService {
     pub fn is_ready(&self) -> bool {
         !self.is_draining.load(Ordering::Relaxed)
             && !self.is_poisoned.load(Ordering::Relaxed)
-            && self.parts.engine.is_ticking()
+            && self.dependencies.engine.is_ticking()
     }
 
     /// The loader, for figures.
     #[must_use]
     pub fn loader(&self) -> &Loader {
-        &self.parts.loader
+        &self.dependencies.loader
     }
 
     /// After [`Self::authenticate`]: 1. token, header and body agree; 2. the guest's request; 3. once for an idempotency key; then see
     /// [`Self::run`].
     pub(crate) async fn execute(self: &Arc<Self>, incoming: Incoming<'_>) -> Result<Arc<Outcome>, Problem> {
         // 1.
-        let (wire, defaults) = (&incoming.wire, &self.parts.defaults);
+        let (wire, defaults) = (&incoming.wire, &self.dependencies.defaults);
         let (permit, content_hash) = permit(
             wire,
             &incoming.headers,
@@ -169,9 +169,9 @@ impl ExecuteService {
     }
 
     /// What is linked for a session, if it is in memory.
-    pub(crate) async fn ready(&self, session: &Session, grants: GrantSet) -> Option<Arc<crate::loader::Prepared>> {
+    pub(crate) async fn ready(&self, session: &TokenSession, grants: GrantSet) -> Option<Arc<crate::loader::Prepared>> {
         let prepared = self
-            .parts
+            .dependencies
             .loader
             .prepare(session.grant.content_hash, grants, &session.held)
             .await;
@@ -185,15 +185,15 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         request: Request<Full<Bytes>>,
     ) -> Option<u16> {
-        let held = Held::default();
-        let prepare = self.parts.loader.prepare(content_hash, permit.grants, &held);
+        let held = SessionCache::default();
+        let prepare = self.dependencies.loader.prepare(content_hash, permit.grants, &held);
         let (prepared, _) = prepare.await.ok()?;
-        let mut account = Account::default();
+        let mut account = ExecutionAccounting::default();
         let invocation = invoke(
-            &self.parts.engine,
+            &self.dependencies.engine,
             &prepared,
             permit,
-            &self.parts.services,
+            &self.dependencies.services,
             request,
             &mut account,
         );
@@ -201,30 +201,30 @@ impl ExecuteService {
     }
 
     /// Who may execute what. Asked before a body is read: nobody without a valid token makes us hold one.
-    pub(crate) fn authenticate(&self, token: &str) -> Result<Arc<Session>, Problem> {
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Arc<TokenSession>, Problem> {
         if self.is_draining.load(Ordering::Relaxed) {
             return Err(Problem::new(Code::Draining, "this runner is about to stop").retry_after_seconds(1));
         }
         let verify = |token: &str| {
-            let (grant, expires) = self.parts.tokens.verify::<ServiceGrant>(token)?;
+            let (grant, expires) = self.dependencies.tokens.verify::<ServiceGrant>(token)?;
             let counters = self.admission.counters(&grant.tenant_id, &grant.install_id);
             // A grant that this platform does not know is a promise that nobody keeps.
-            let grants = GrantSet::of(&grant.grants).map_err(|error| TokenError::Claims(error.to_string()))?;
+            let grants = GrantSet::from_names(&grant.grants).map_err(|error| TokenError::Claims(error.to_string()))?;
             let egress = Arc::new(grant.egress.clone());
             Ok((
-                Arc::new(Session {
+                Arc::new(TokenSession {
                     grant,
                     grants,
                     egress,
                     counters,
-                    held: Held::default(),
+                    held: SessionCache::default(),
                 }),
                 expires,
             ))
         };
         let unauthenticated =
             |error| Problem::new(Code::Unauthenticated, "a valid service token is required").caused_by(error);
-        self.remembered.get(token, verify).map_err(unauthenticated)
+        self.verified_tokens.get(token, verify).map_err(unauthenticated)
     }
 
     /// 1. capacity; 2. something to instantiate; 3. the call. However it ends, it has its log, usage and record.
@@ -233,10 +233,10 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         content_hash: Digest,
         request: Request<Full<Bytes>>,
-        session: &Session,
+        session: &TokenSession,
         started: Instant,
     ) -> Outcome {
-        let mut execution = RunningExecution::new(permit, content_hash, &self.parts.records, started);
+        let mut execution = RunningExecution::new(permit, content_hash, &self.dependencies.records, started);
         let account = &mut execution.account;
         let result = self
             .run_accounted(permit, content_hash, request, session, account)
@@ -249,14 +249,17 @@ impl ExecuteService {
         permit: &Arc<Permit>,
         content_hash: Digest,
         request: Request<Full<Bytes>>,
-        session: &Session,
-        account: &mut Account,
+        session: &TokenSession,
+        account: &mut ExecutionAccounting,
     ) -> Result<GuestResponse, Problem> {
         // 1.
         let mut admitted = self.admission.admit(&session.counters)?;
         account.is_admitted = true;
         // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
-        let prepare = self.parts.loader.prepare(content_hash, permit.grants, &session.held);
+        let prepare = self
+            .dependencies
+            .loader
+            .prepare(content_hash, permit.grants, &session.held);
         let too_late = |_| {
             Problem::new(
                 Code::DeadlineExceeded,
@@ -265,7 +268,10 @@ impl ExecuteService {
         };
         let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
         let memory_places = u32::try_from(permit.memory_bytes.div_ceil(PLACE_BYTES)).unwrap_or(u32::MAX);
-        if let Err(full) = self.admission.widen(&mut admitted, prepared.places, memory_places) {
+        if let Err(full) = self
+            .admission
+            .acquire_more(&mut admitted, prepared.places, memory_places)
+        {
             // Refused for want of capacity, as before it was loaded: no record.
             account.is_admitted = false;
             return Err(full);
@@ -273,10 +279,10 @@ impl ExecuteService {
         account.usage.cold = cold;
         // 3.
         let invocation = Box::pin(invoke(
-            &self.parts.engine,
+            &self.dependencies.engine,
             &prepared,
             permit,
-            &self.parts.services,
+            &self.dependencies.services,
             request,
             account,
         ))

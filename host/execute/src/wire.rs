@@ -426,7 +426,7 @@ mod tests {
             r#"{"context":{"tenant_id":"a","extension_id":"e","content_hash":"c"},"http":{"method":"GET","path":"/"},"user":["u"]}"#,
         ] {
             assert!(
-                serde_json::from_str::<alga_bundle::Object<WireRequest<'_>>>(bad).is_err(),
+                serde_json::from_str::<alga_bundle::StrictObject<WireRequest<'_>>>(bad).is_err(),
                 "{bad}"
             );
         }

@@ -1,4 +1,4 @@
-use alga_auth::{Caller, Remembered, TokenVerifier};
+use alga_auth::{Caller, TokenVerifier, VerifiedTokenCache};
 use alga_bundle::TenantId;
 use alga_errors::{Code, Problem};
 use alga_http::bearer;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// How callers prove who they are.
 pub struct Authentication {
     tokens: TokenVerifier,
-    remembered: Remembered<Arc<Caller>>,
+    verified_tokens: VerifiedTokenCache<Arc<Caller>>,
     developer: Option<Arc<Caller>>,
 }
 
@@ -20,7 +20,7 @@ impl Authentication {
         let developer = dev_tenant.map(|tenant| Arc::new(Caller::developer(tenant)));
         Self {
             tokens,
-            remembered: Remembered::new(),
+            verified_tokens: VerifiedTokenCache::new(),
             developer,
         }
     }
@@ -36,7 +36,7 @@ impl Authentication {
             let (caller, expires) = self.tokens.verify::<Caller>(token)?;
             Ok((Arc::new(caller), expires))
         };
-        self.remembered
+        self.verified_tokens
             .get(token, verify)
             .map_err(|error| unauthenticated().caused_by(error))
     }

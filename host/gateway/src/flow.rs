@@ -41,7 +41,7 @@ pub struct GatewayLimits {
 }
 
 /// What the gateway works with.
-pub struct GatewayParts {
+pub struct GatewayDependencies {
     /// Who calls.
     pub authentication: Authentication,
     /// Which install.
@@ -53,16 +53,16 @@ pub struct GatewayParts {
 }
 
 struct Gateway {
-    parts: GatewayParts,
+    dependencies: GatewayDependencies,
     rate: DefaultKeyedRateLimiter<TenantId>,
 }
 
 /// The gateway's routes.
-pub fn router(parts: GatewayParts) -> Router {
-    let per_second = parts.limits.requests_per_second;
+pub fn router(dependencies: GatewayDependencies) -> Router {
+    let per_second = dependencies.limits.requests_per_second;
     let quota = Quota::per_second(per_second).allow_burst(per_second.saturating_add(per_second.get()));
     let gateway = Arc::new(Gateway {
-        parts,
+        dependencies,
         rate: DefaultKeyedRateLimiter::keyed(quota),
     });
     let handle =
@@ -90,12 +90,12 @@ impl Gateway {
     async fn respond(&self, request: Request, request_id: &RequestId) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
         // 1.
-        let caller = self.parts.authentication.caller(&head.headers)?;
+        let caller = self.dependencies.authentication.caller(&head.headers)?;
         // 2.
         check_tenant(&head.headers, &caller)?;
         // 3.
         let (extension, path) = target(head.uri.path())?;
-        let resolved = self.parts.installs.find(&caller.tenant_id, &extension).await?;
+        let resolved = self.dependencies.installs.find(&caller.tenant_id, &extension).await?;
         let Resolved { install, endpoints } = &*resolved;
         // 4.
         if head.method == Method::OPTIONS {
@@ -125,7 +125,7 @@ impl Gateway {
             idempotency_key,
             json,
         };
-        let (status, retry_after, reply) = self.parts.runner.execute(call).await?;
+        let (status, retry_after, reply) = self.dependencies.runner.execute(call).await?;
         to_client(
             status,
             retry_after,
@@ -158,7 +158,7 @@ impl Gateway {
         body: &Bytes,
         request_id: &RequestId,
     ) -> Result<Bytes, Problem> {
-        let gateway_ms = u64::try_from(self.parts.limits.timeout.as_millis()).unwrap_or(u64::MAX);
+        let gateway_ms = u64::try_from(self.dependencies.limits.timeout.as_millis()).unwrap_or(u64::MAX);
         let install_ms = install.limits.timeout_ms;
         let declared_ms = endpoint.timeout_ms.into_iter().chain(install_ms).min();
         let timeout_ms = declared_ms.map_or(gateway_ms, |declared_ms| gateway_ms.min(u64::from(declared_ms)));

@@ -19,7 +19,7 @@ const NAME_CHARACTERS: usize = 128;
 #[derive(Clone)]
 pub struct Installs {
     database: Database,
-    remembered: Cache<(TenantId, String), Option<Arc<Resolved>>>,
+    verified_tokens: Cache<(TenantId, String), Option<Arc<Resolved>>>,
 }
 
 /// An install with its endpoints, made once for as long as it is cached.
@@ -34,13 +34,13 @@ impl Installs {
     pub fn new(database: Database) -> Self {
         Self {
             database,
-            remembered: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+            verified_tokens: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
         }
     }
 
     /// Forgets everything: something changed.
     pub fn forget(&self) {
-        self.remembered.invalidate_all();
+        self.verified_tokens.invalidate_all();
     }
 
     /// The install that takes this request: there, enabled, and of a version that may run.
@@ -61,7 +61,7 @@ impl Installs {
             };
             install.map(resolve).transpose()
         };
-        let found = self.remembered.try_get_with(key, look_up).await;
+        let found = self.verified_tokens.try_get_with(key, look_up).await;
         let found = found.map_err(|error: Arc<Problem>| Problem::internal(error))?;
         let resolved = found
             .filter(|resolved| resolved.install.status == InstallStatus::Enabled)

@@ -11,6 +11,6 @@ mod reply;
 mod runner;
 
 pub use authenticate::Authentication;
-pub use flow::{GatewayLimits, GatewayParts, router};
+pub use flow::{GatewayDependencies, GatewayLimits, router};
 pub use installs::Installs;
 pub use runner::RunnerLink;

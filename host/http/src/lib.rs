@@ -29,4 +29,4 @@ pub use field::{bearer, one_field};
 pub use host::check_host;
 pub use path::{PathError, canonical_path};
 pub use refusal::Refusal;
-pub use unparsed::{Answering, AnsweringBody, Exchange, Refusing};
+pub use unparsed::{ConnectionState, InFlightResponse, RefusalWriter, TrackedBody};

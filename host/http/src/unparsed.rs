@@ -21,27 +21,27 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What one connection is doing; shared by its socket and its service. One task uses both: the order of its own steps is order enough.
 #[derive(Debug, Default, Clone)]
-pub struct Exchange(Arc<State>);
+pub struct ConnectionState(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
     /// A request is with the routers, or its response is not handed over yet.
-    is_answering: AtomicBool,
+    is_in_flight: AtomicBool,
     /// Something of a response may not be written yet.
     is_unwritten: AtomicBool,
 }
 
-impl Exchange {
-    /// To be called when a request goes to the routers; what it returns belongs into the response, with [`Answering::with`].
+impl ConnectionState {
+    /// To be called when a request goes to the routers; what it returns belongs into the response, with [`InFlightResponse::with`].
     #[must_use]
-    pub fn begin(&self) -> Answering {
-        self.0.is_answering.store(true, Ordering::Relaxed);
+    pub fn begin(&self) -> InFlightResponse {
+        self.0.is_in_flight.store(true, Ordering::Relaxed);
         self.0.is_unwritten.store(true, Ordering::Relaxed);
-        Answering(self.clone())
+        InFlightResponse(self.clone())
     }
 
     fn flushed(&self) {
-        if !self.0.is_answering.load(Ordering::Relaxed) {
+        if !self.0.is_in_flight.load(Ordering::Relaxed) {
             self.0.is_unwritten.store(false, Ordering::Relaxed);
         }
     }
@@ -53,30 +53,30 @@ impl Exchange {
 
 /// A request that is being answered, until it is dropped.
 #[derive(Debug)]
-pub struct Answering(Exchange);
+pub struct InFlightResponse(ConnectionState);
 
-impl Answering {
+impl InFlightResponse {
     /// The response, which ends when its body has been handed over.
     #[must_use]
-    pub fn with(self, response: Response) -> http::Response<AnsweringBody> {
-        response.map(|body| AnsweringBody { body, _until: self })
+    pub fn with(self, response: Response) -> http::Response<TrackedBody> {
+        response.map(|body| TrackedBody { body, _until: self })
     }
 }
 
-impl Drop for Answering {
+impl Drop for InFlightResponse {
     fn drop(&mut self) {
-        self.0.0.is_answering.store(false, Ordering::Relaxed);
+        self.0.0.is_in_flight.store(false, Ordering::Relaxed);
     }
 }
 
-/// A body of [`Answering::with`].
+/// A body of [`InFlightResponse::with`].
 #[derive(Debug)]
-pub struct AnsweringBody {
+pub struct TrackedBody {
     body: Body,
-    _until: Answering,
+    _until: InFlightResponse,
 }
 
-impl http_body::Body for AnsweringBody {
+impl http_body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -98,25 +98,25 @@ impl http_body::Body for AnsweringBody {
 
 /// A connection's socket. What hyper writes while nobody is answering becomes a refusal like every other.
 #[derive(Debug)]
-pub struct Refusing<S> {
+pub struct RefusalWriter<S> {
     socket: S,
-    exchange: Exchange,
+    connection_state: ConnectionState,
     /// What is written in place of hyper's words, and how much of it is.
     ours: Option<(Vec<u8>, usize)>,
 }
 
-impl<S> Refusing<S> {
+impl<S> RefusalWriter<S> {
     /// A socket beside its service.
-    pub fn new(socket: S, exchange: Exchange) -> Self {
+    pub fn new(socket: S, connection_state: ConnectionState) -> Self {
         Self {
             socket,
-            exchange,
+            connection_state,
             ours: None,
         }
     }
 }
 
-impl<S: AsyncWrite + Unpin> Refusing<S> {
+impl<S: AsyncWrite + Unpin> RefusalWriter<S> {
     /// Writes our words in place of `theirs`; then says that theirs are written.
     fn poll_refuse(&mut self, context: &mut Context<'_>, theirs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let (ours, written) = self.ours.get_or_insert_with(|| (refusal(&together(theirs)), 0));
@@ -132,9 +132,9 @@ impl<S: AsyncWrite + Unpin> Refusing<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Refusing<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RefusalWriter<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.exchange.is_quiet() {
+        if self.connection_state.is_quiet() {
             return self.poll_refuse(context, &[IoSlice::new(bytes)]);
         }
         Pin::new(&mut self.socket).poll_write(context, bytes)
@@ -145,7 +145,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusing<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.exchange.is_quiet() {
+        if self.connection_state.is_quiet() {
             return self.poll_refuse(context, slices);
         }
         Pin::new(&mut self.socket).poll_write_vectored(context, slices)
@@ -158,7 +158,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusing<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.socket).poll_flush(context))?;
         // hyper flushes when it has written all that it has.
-        self.exchange.flushed();
+        self.connection_state.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -167,7 +167,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusing<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Refusing<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RefusalWriter<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_read(context, into)
     }
@@ -249,11 +249,11 @@ mod tests {
     async fn only_what_is_written_while_nobody_answers_is_replaced() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         const BARE: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
-        let exchange = Exchange::default();
+        let connection_state = ConnectionState::default();
         let (socket, mut client) = tokio::io::duplex(16 * 1024);
-        let mut socket = Refusing::new(socket, exchange.clone());
+        let mut socket = RefusalWriter::new(socket, connection_state.clone());
         // The body of an extension may look like hyper's words; and it is written after it was handed over.
-        let response = exchange.begin().with(Response::new(Body::empty()));
+        let response = connection_state.begin().with(Response::new(Body::empty()));
         socket.write_all(BARE).await.unwrap();
         drop(response);
         socket.write_all(BARE).await.unwrap();

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 /// KiB of records that wait for the database.
-const ROOM_KIB: usize = 32 * 1024;
+const QUEUE_KIB: usize = 32 * 1024;
 /// KiB of one install in a second, and at once: a record is at least one, and at most [`RECORD_BYTES`].
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
 const KIB_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
@@ -32,34 +32,34 @@ const LAST_MOMENT: Duration = Duration::from_secs(10);
 const RATES: usize = 10_000;
 
 /// The way into the database.
-pub struct ExecutionLog {
+pub struct ExecutionRecordWriter {
     queue: mpsc::UnboundedSender<Message>,
     room: Arc<Semaphore>,
     rates: DefaultKeyedRateLimiter<InstallId>,
-    lost: AtomicU64,
+    dropped: AtomicU64,
 }
 
 enum Message {
-    Record(Box<Taken>, OwnedSemaphorePermit),
+    Record(Box<QueuedRecord>, OwnedSemaphorePermit),
     Flush(oneshot::Sender<()>),
 }
 
 /// A record, and when it was taken.
-struct Taken {
+struct QueuedRecord {
     record: ExecutionRecord,
     id: ExecutionId,
     at_ms: i64,
 }
 
-impl ExecutionLog {
+impl ExecutionRecordWriter {
     /// A log that writes into this database until it is dropped.
     pub(crate) fn start(database: Database) -> Arc<Self> {
         let (queue, waiting) = mpsc::unbounded_channel();
         let log = Arc::new(Self {
             queue,
-            room: Arc::new(Semaphore::new(ROOM_KIB)),
+            room: Arc::new(Semaphore::new(QUEUE_KIB)),
             rates: DefaultKeyedRateLimiter::keyed(Quota::per_second(KIB_PER_SECOND).allow_burst(KIB_AT_ONCE)),
-            lost: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
         });
         tokio::spawn(write(waiting, database, Arc::downgrade(&log)));
         log
@@ -81,21 +81,21 @@ impl ExecutionLog {
     }
 
     /// Records that are in no database.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     fn lose(&self, count: usize) {
-        self.lost.fetch_add(count as u64, Ordering::Relaxed);
+        self.dropped.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     fn take(&self, mut record: ExecutionRecord) -> Option<()> {
-        let kib = u32::try_from(shorten(&mut record) / 1024 + 1).ok()?;
+        let kib = u32::try_from(truncate(&mut record) / 1024 + 1).ok()?;
         let many = NonZeroU32::new(kib)?;
         self.rates.check_key_n(&record.identity.install, many).ok()?.ok()?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib).ok()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let taken = Taken {
+        let taken = QueuedRecord {
             record,
             id: uuid::Uuid::now_v7().to_string().parse().ok()?,
             at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -104,7 +104,7 @@ impl ExecutionLog {
     }
 }
 
-impl ExecutionRecords for ExecutionLog {
+impl ExecutionRecords for ExecutionRecordWriter {
     fn keep(&self, record: ExecutionRecord) {
         if self.take(record).is_none() {
             self.lose(1);
@@ -113,7 +113,7 @@ impl ExecutionRecords for ExecutionLog {
 }
 
 /// Leaves out what is too long of what the guest wrote; what the host says of it stays. The bytes that are left.
-fn shorten(record: &mut ExecutionRecord) -> usize {
+fn truncate(record: &mut ExecutionRecord) -> usize {
     let (mut guest_bytes, mut host_bytes, all) = (0, 0, record.log.len());
     record.log.retain(|line| {
         let texts = line
@@ -143,7 +143,11 @@ fn json_bytes(text: &str) -> usize {
     text.bytes().map(bytes_of).sum()
 }
 
-async fn write(mut waiting: mpsc::UnboundedReceiver<Message>, database: Database, log: std::sync::Weak<ExecutionLog>) {
+async fn write(
+    mut waiting: mpsc::UnboundedReceiver<Message>,
+    database: Database,
+    log: std::sync::Weak<ExecutionRecordWriter>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let (mut by_tenant, mut flushed) = (BTreeMap::<TenantId, Vec<ExecutionRow>>::new(), Vec::new());
@@ -175,8 +179,8 @@ async fn write(mut waiting: mpsc::UnboundedReceiver<Message>, database: Database
     }
 }
 
-fn row(taken: Taken) -> ExecutionRow {
-    let Taken { record, id, at_ms } = taken;
+fn row(taken: QueuedRecord) -> ExecutionRow {
+    let QueuedRecord { record, id, at_ms } = taken;
     let (status, code) = match record.result {
         Ok(status) => (Some(i64::from(status)), None),
         Err(code) => (None, Some(code.as_str().to_owned())),

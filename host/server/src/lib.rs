@@ -18,20 +18,20 @@
 mod adapters;
 mod config;
 mod executions;
+mod host_dependencies;
+mod host_keys;
 mod memory;
 mod metrics;
-mod outside;
 mod platform;
 mod revocations;
-mod secrets;
 mod serve;
 mod shared;
 mod telemetry;
 
 pub use config::{Config, ConfigError, EffectiveSetting, Origin, Setting};
-pub use executions::ExecutionLog;
+pub use executions::ExecutionRecordWriter;
+pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::keep_memory_private;
 pub use platform::{Platform, StartError};
-pub use secrets::{SecretError, Secrets};
 pub use serve::{ServeError, ServeLimits, serve};
 pub use telemetry::{LogFormat, start_log};

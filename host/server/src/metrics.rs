@@ -1,6 +1,6 @@
 //! `GET /metrics`: what extensions measure, and how much of what they wrote was lost, for whoever has the operator's token. Series name tenants, so they are nobody else's.
 
-use crate::executions::ExecutionLog;
+use crate::executions::ExecutionRecordWriter;
 use alga_auth::AdministratorToken;
 use alga_capabilities::MetricRegistry;
 use alga_errors::{Code, Problem};
@@ -19,13 +19,13 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 
 struct Scraped {
     metrics: Arc<MetricRegistry>,
-    executions: Arc<ExecutionLog>,
+    executions: Arc<ExecutionRecordWriter>,
     administrator: AdministratorToken,
 }
 
 pub(crate) fn router(
     metrics: Arc<MetricRegistry>,
-    executions: Arc<ExecutionLog>,
+    executions: Arc<ExecutionRecordWriter>,
     administrator: AdministratorToken,
 ) -> Router {
     Router::new()
@@ -46,7 +46,7 @@ async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Resp
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     }
-    let lost = scraped.executions.lost();
+    let lost = scraped.executions.dropped();
     let text = format!("{}alga_execution_records_lost_total {lost}\n", scraped.metrics.render());
     ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], text).into_response()
 }

@@ -1,17 +1,19 @@
 use crate::adapters::{StoredReleases, limited_records};
-use crate::executions::ExecutionLog;
+use crate::executions::ExecutionRecordWriter;
 use crate::revocations;
-use crate::shared::Shared;
-use crate::{Config, SecretError};
-use crate::{metrics, outside};
+use crate::shared::SharedResources;
+use crate::{Config, HostKeyError};
+use crate::{host_dependencies, metrics};
 use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::{CacheError, CompileError, ComponentFactory, EngineError};
 use alga_errors::chain;
-use alga_execute::{AdmissionLimits, ExecuteService, ExecuteServiceParts, ExecutionDefaults, Loader, LoaderParts};
-use alga_gateway::{Authentication, GatewayLimits, GatewayParts, Installs, RunnerLink};
+use alga_execute::{
+    AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
+};
+use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, RunnerLink};
 use alga_http::edge;
-use alga_registry_api::RegistryParts;
+use alga_registry_api::RegistryDependencies;
 use alga_secrets::SealError;
 use alga_signing::{RevocationError, TrustError, TrustPolicy};
 use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
@@ -42,7 +44,7 @@ pub struct Platform {
     trust: Arc<TrustPolicy>,
     revocation_file: RevocationFile,
     installs: Installs,
-    executions: Arc<ExecutionLog>,
+    executions: Arc<ExecutionRecordWriter>,
 }
 
 /// Why the platform did not start.
@@ -50,7 +52,7 @@ pub struct Platform {
 #[expect(missing_docs, reason = "each is the error of the part of its name")]
 pub enum StartError {
     #[error("keys")]
-    Secrets(#[from] SecretError),
+    Secrets(#[from] HostKeyError),
     #[error("store")]
     Store(#[from] StoreError),
     #[error("engine")]
@@ -96,7 +98,7 @@ impl Platform {
     /// # Errors
     /// When a part cannot be set up; then nothing has been started.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let shared = Shared::open(config).await?;
+        let shared = SharedResources::open(config).await?;
         let execute = execute_service(config, &shared)?;
         let runner = alga_execute::router(Arc::clone(&execute));
         let installs = Installs::new(shared.database.clone());
@@ -105,7 +107,7 @@ impl Platform {
         let administrator = AdministratorToken::new(&shared.secrets.administrator);
         let executions = Arc::clone(&shared.executions);
         let metrics = metrics::router(Arc::clone(&shared.metrics), Arc::clone(&executions), administrator);
-        let Shared {
+        let SharedResources {
             database,
             blobs,
             staging,
@@ -136,7 +138,7 @@ impl Platform {
 
     /// What executions wrote, on its way into the database.
     #[must_use]
-    pub fn executions(&self) -> &ExecutionLog {
+    pub fn executions(&self) -> &ExecutionRecordWriter {
         &self.executions
     }
 
@@ -168,7 +170,7 @@ impl Platform {
     }
 
     /// Removes, every hour and for ever, what was put and never published and uploads that nobody continues.
-    pub async fn keep_tidy(&self) {
+    pub async fn run_maintenance(&self) {
         let mut hours = tokio::time::interval(TIDY_INTERVAL);
         loop {
             hours.tick().await;
@@ -205,15 +207,15 @@ impl Platform {
     }
 }
 
-fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteService>, StartError> {
+fn execute_service(config: &Config, shared: &SharedResources) -> Result<Arc<ExecuteService>, StartError> {
     let engine = shared.engine.clone();
-    let loader = Loader::new(LoaderParts {
+    let loader = Loader::new(LoaderDependencies {
         engine: engine.clone(),
         factory: shared.factory.clone(),
         source: Arc::new(StoredReleases(shared.blobs.clone())),
         trust: Arc::clone(&shared.trust),
     });
-    let surroundings = outside::surroundings(
+    let host_dependencies = host_dependencies::build_host_dependencies(
         config,
         &shared.database,
         &shared.sealer,
@@ -228,10 +230,10 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
         tenant: (process / 4).max(1),
         install: (process / 8).max(1),
     };
-    Ok(Arc::new(ExecuteService::new(ExecuteServiceParts {
+    Ok(Arc::new(ExecuteService::new(ExecuteServiceDependencies {
         engine,
         loader: Arc::new(loader),
-        services: Services::new(&surroundings),
+        services: Services::new(&host_dependencies),
         tokens,
         defaults: ExecutionDefaults::below(&config.ceilings),
         records: Arc::clone(&shared.executions) as _,
@@ -239,11 +241,16 @@ fn execute_service(config: &Config, shared: &Shared) -> Result<Arc<ExecuteServic
     })))
 }
 
-fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs) -> Result<Router, StartError> {
+fn gateway(
+    config: &Config,
+    shared: &SharedResources,
+    runner: Router,
+    installs: Installs,
+) -> Result<Router, StartError> {
     let keypair = shared.secrets.tokens.to_keypair_bytes();
     let key = shared.secrets.tokens.public_bytes();
     let callers = TokenVerifier::new(&key, Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
-    Ok(alga_gateway::router(GatewayParts {
+    Ok(alga_gateway::router(GatewayDependencies {
         authentication: Authentication::new(callers, config.dev_tenant.clone()),
         installs,
         runner: RunnerLink::new(runner, TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?),
@@ -254,8 +261,8 @@ fn gateway(config: &Config, shared: &Shared, runner: Router, installs: Installs)
     }))
 }
 
-fn registry(config: &Config, shared: &Shared, installs: Installs) -> Router {
-    alga_registry_api::router(RegistryParts {
+fn registry(config: &Config, shared: &SharedResources, installs: Installs) -> Router {
+    alga_registry_api::router(RegistryDependencies {
         database: shared.database.clone(),
         blobs: shared.blobs.clone(),
         sealer: Arc::clone(&shared.sealer),

@@ -8,7 +8,7 @@ use alga_store::{Database, RevocationFile, StoreError, StoredRevocations};
 use jiff::Timestamp;
 
 /// What a process starts with.
-pub(crate) struct Restored<'a> {
+pub(crate) struct RevocationStartup<'a> {
     pub(crate) trust: &'a TrustPolicy,
     pub(crate) database: &'a Database,
     pub(crate) file: &'a RevocationFile,
@@ -18,7 +18,7 @@ pub(crate) struct Restored<'a> {
     pub(crate) adopt: bool,
 }
 
-impl Restored<'_> {
+impl RevocationStartup<'_> {
     pub(crate) async fn restore(self) -> Result<(), StartError> {
         let (in_database, on_host) = (self.database.newest_revocations().await?, self.file.read()?);
         let claimed = on_host

@@ -1,6 +1,6 @@
 //! A socket, and an end that loses nothing.
 
-use alga_http::{AnsweringBody, Exchange, Refusing, check_host, refuse};
+use alga_http::{ConnectionState, RefusalWriter, TrackedBody, check_host, refuse};
 use alga_limits::{HEADER_BYTES, TARGET_BYTES};
 use axum::Router;
 use axum::body::Body;
@@ -90,10 +90,10 @@ pub async fn serve(
             }
         };
         stream.set_nodelay(true).ok();
-        let exchange = Exchange::default();
+        let connection_state = ConnectionState::default();
         let service = service_fn({
-            let (router, exchange) = (router.clone(), exchange.clone());
-            move |request: Request<Incoming>| respond(router.clone(), request.map(Body::new), exchange.clone())
+            let (router, connection_state) = (router.clone(), connection_state.clone());
+            move |request: Request<Incoming>| respond(router.clone(), request.map(Body::new), connection_state.clone())
         });
         let mut builder = http1::Builder::new();
         builder
@@ -102,8 +102,10 @@ pub async fn serve(
             .max_buf_size(HEAD_BYTES);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.stall));
-        let connection =
-            graceful.watch(builder.serve_connection(TokioIo::new(Refusing::new(Box::pin(stream), exchange)), service));
+        let connection = graceful.watch(builder.serve_connection(
+            TokioIo::new(RefusalWriter::new(Box::pin(stream), connection_state)),
+            service,
+        ));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -122,14 +124,14 @@ pub async fn serve(
 async fn respond(
     router: Router,
     request: Request<Body>,
-    exchange: Exchange,
-) -> Result<Response<AnsweringBody>, Infallible> {
-    let answering = exchange.begin();
+    connection_state: ConnectionState,
+) -> Result<Response<TrackedBody>, Infallible> {
+    let in_flight = connection_state.begin();
     let response = match check_host(request.version(), request.headers()) {
         Ok(()) => router.oneshot(request).await?,
         Err(problem) => refuse(&problem, request.headers()),
     };
-    Ok(answering.with(nosniff(response)))
+    Ok(in_flight.with(nosniff(response)))
 }
 
 /// No response, of whatever part, is taken by a browser for something else than it says (WHATWG Fetch, 3.5).

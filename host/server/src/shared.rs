@@ -1,8 +1,8 @@
 //! What several parts share, made of the configuration: keys, database, bundles, engine, trust.
 
-use crate::executions::ExecutionLog;
-use crate::revocations::Restored;
-use crate::{Config, Secrets, StartError};
+use crate::executions::ExecutionRecordWriter;
+use crate::revocations::RevocationStartup;
+use crate::{Config, HostKeys, StartError};
 use alga_capabilities::MetricRegistry;
 use alga_engine::{Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
 use alga_secrets::{LocalKeys, Sealer, VaultTransit};
@@ -13,8 +13,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What several parts share.
-pub(crate) struct Shared {
-    pub(crate) secrets: Secrets,
+pub(crate) struct SharedResources {
+    pub(crate) secrets: HostKeys,
     pub(crate) trust: Arc<TrustPolicy>,
     pub(crate) revocation_file: RevocationFile,
     pub(crate) database: Database,
@@ -24,13 +24,13 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) factory: ComponentFactory,
     pub(crate) metrics: Arc<MetricRegistry>,
-    pub(crate) executions: Arc<ExecutionLog>,
+    pub(crate) executions: Arc<ExecutionRecordWriter>,
 }
 
-impl Shared {
+impl SharedResources {
     pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
         let trust = trust(config)?;
-        let secrets = Secrets::open(&config.data)?;
+        let secrets = HostKeys::open(&config.data)?;
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
             ceilings: config.ceilings,
@@ -58,7 +58,7 @@ impl Shared {
                 source,
             })
         });
-        Restored {
+        RevocationStartup {
             trust: &trust,
             database: &database,
             file: &revocation_file,
@@ -68,7 +68,7 @@ impl Shared {
         .restore()
         .await?;
         Ok(Self {
-            executions: ExecutionLog::start(database.clone()),
+            executions: ExecutionRecordWriter::start(database.clone()),
             trust,
             revocation_file,
             database,
@@ -86,7 +86,7 @@ impl Shared {
     }
 }
 
-fn sealer(config: &Config, secrets: &Secrets) -> Result<Sealer, StartError> {
+fn sealer(config: &Config, secrets: &HostKeys) -> Result<Sealer, StartError> {
     let Some(vault) = &config.vault else {
         return Ok(Sealer::Local(LocalKeys::from_text(&secrets.sealing)?));
     };

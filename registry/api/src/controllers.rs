@@ -1,21 +1,21 @@
 //! One file for each resource.
 
+mod attestations;
 pub(crate) mod audit;
 pub(crate) mod executions;
 pub(crate) mod garbage;
+pub(crate) mod install_lifecycle;
 pub(crate) mod installs;
-pub(crate) mod lifecycle;
-mod optional;
-mod papers;
+mod precompile;
 pub(crate) mod publish;
 pub(crate) mod revocations;
 pub(crate) mod secrets;
-pub(crate) mod states;
 pub(crate) mod uploads;
+pub(crate) mod version_status;
 pub(crate) mod versions;
 
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_bundle::read_json;
 use alga_errors::{Code, Problem};
 use alga_http::{BODY_TIMEOUT, bearer, one_field, read_body};
@@ -28,16 +28,16 @@ use std::sync::Arc;
 
 /// Lets through who has the operator's token.
 pub(crate) async fn administrator_only(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     request: Request,
     next: Next,
 ) -> Response {
-    if bearer(request.headers()).is_some_and(|token| parts.administrator.matches(token)) {
+    if bearer(request.headers()).is_some_and(|token| dependencies.administrator.matches(token)) {
         return next.run(request).await;
     }
     let problem = Problem::new(Code::Unauthenticated, "the registry needs the operator's token")
         .with_hint("pass --token-file; an embedded server keeps it in `admin.token` of its data folder");
-    Failure(problem).into_response()
+    ApiError(problem).into_response()
 }
 
 /// Bytes of a JSON body: an install with a hundred secrets of 64 KiB, as JSON.
@@ -47,9 +47,9 @@ const JSON_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
         let kind = one_field(&head.headers, &CONTENT_TYPE)?.unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -64,6 +64,6 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-pub(crate) fn not_found(what: &str) -> Failure {
-    Failure(Problem::new(Code::NotFound, format!("there is no {what}")))
+pub(crate) fn not_found(what: &str) -> ApiError {
+    ApiError(Problem::new(Code::NotFound, format!("there is no {what}")))
 }

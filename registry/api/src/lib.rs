@@ -24,7 +24,7 @@
 //! Every route needs the operator's token. Errors are `{error, message, requestId, hint?}`.
 
 mod controllers;
-mod failure;
+mod error;
 mod openapi;
 mod page;
 mod routes;
@@ -47,7 +47,7 @@ const FORM_BYTES: usize = 512 * 1024;
 
 /// What the registry works with.
 #[derive(Clone)]
-pub struct RegistryParts {
+pub struct RegistryDependencies {
     /// Rows.
     pub database: Database,
     /// Bundles.
@@ -73,18 +73,21 @@ pub struct RegistryParts {
 }
 
 /// The registry's routes.
-pub fn router(parts: RegistryParts) -> Router {
+pub fn router(dependencies: RegistryDependencies) -> Router {
     let limit = DefaultBodyLimit::max(alga_bundle::limits::BUNDLE_BYTES + FORM_BYTES);
-    let parts = Arc::new(parts);
+    let dependencies = Arc::new(dependencies);
     let (router, document) = routes::all().finish();
     let document = Arc::new(document);
     let describe = move || async move { axum::Json(Value::clone(&document)) };
     router
         .route("/v1/registry/openapi.json", get(describe))
         .layer(limit)
-        .layer(from_fn(page::tagged))
-        .layer(from_fn_with_state(Arc::clone(&parts), controllers::administrator_only))
-        .with_state(parts)
+        .layer(from_fn(page::etag))
+        .layer(from_fn_with_state(
+            Arc::clone(&dependencies),
+            controllers::administrator_only,
+        ))
+        .with_state(dependencies)
 }
 
 /// The OpenAPI document of [`router`].

@@ -3,7 +3,7 @@
 //! Own lines, and few: libraries that derive this from handlers want a trait on every extractor, and have none for bodies that may fail, for paths as
 //! tuples, or for streams.
 
-use crate::RegistryParts;
+use crate::RegistryDependencies;
 use axum::Router;
 use axum::routing::MethodRouter;
 use schemars::generate::SchemaSettings;
@@ -134,7 +134,7 @@ impl Operation {
 
 /// Routes under construction.
 pub(crate) struct Api {
-    router: Router<Arc<RegistryParts>>,
+    router: Router<Arc<RegistryDependencies>>,
     paths: Map<String, Value>,
     generator: SchemaGenerator,
 }
@@ -149,7 +149,7 @@ impl Api {
     }
 
     /// Serves and describes an operation.
-    pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryParts>>) -> Self {
+    pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryDependencies>>) -> Self {
         let described = operation.describe(&mut self.generator);
         let Operation {
             path: place, method, ..
@@ -163,7 +163,7 @@ impl Api {
     }
 
     /// The routes, and the OpenAPI 3.0 document that describes them.
-    pub(crate) fn finish(mut self) -> (Router<Arc<RegistryParts>>, Value) {
+    pub(crate) fn finish(mut self) -> (Router<Arc<RegistryDependencies>>, Value) {
         let problem = json!({
             "type": "object", "required": ["error", "message", "requestId"],
             "properties": {

@@ -1,6 +1,6 @@
 //! Lists a page at a time, and answers that a client may keep and ask about again.
 
-use crate::failure::Failure;
+use crate::error::ApiError;
 use alga_bundle::Digest;
 use alga_errors::{Code, Problem};
 use axum::body::{Body, to_bytes};
@@ -31,9 +31,9 @@ pub(crate) struct PageQuery {
 }
 
 impl<S: Sync> FromRequestParts<S> for PageQuery {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = Query::try_from_uri(&parts.uri);
         let Query(page) = query.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
         Ok(page)
@@ -41,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
 }
 
 impl PageQuery {
-    pub(crate) fn limit(&self) -> Result<u32, Failure> {
+    pub(crate) fn limit(&self) -> Result<u32, ApiError> {
         match self.limit.unwrap_or(PAGE) {
             limit @ 1..=LARGEST_PAGE => Ok(limit),
             limit => Err(Problem::new(Code::BadRequest, format!("limit is 1 to {LARGEST_PAGE}, not {limit}")).into()),
@@ -49,14 +49,14 @@ impl PageQuery {
     }
 
     /// `after` as an id.
-    pub(crate) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<Option<T>, Failure> {
+    pub(crate) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<Option<T>, ApiError> {
         let parsed = self.after.as_deref().map(str::parse).transpose();
         parsed.map_err(|error: T::Err| Problem::new(Code::BadRequest, format!("after: {error}")).into())
     }
 }
 
 /// Gives a GET's answer an entity tag, and answers 304 to a client that has it already (RFC 9110, 13.1.2).
-pub(crate) async fn tagged(request: Request, next: Next) -> Response {
+pub(crate) async fn etag(request: Request, next: Next) -> Response {
     let is_get = *request.method() == Method::GET;
     // A list may be sent as several fields (RFC 9110, 5.3).
     let known: Vec<HeaderValue> = request.headers().get_all(IF_NONE_MATCH).iter().cloned().collect();
@@ -66,7 +66,7 @@ pub(crate) async fn tagged(request: Request, next: Next) -> Response {
     }
     let (mut head, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, TAGGED_BYTES).await else {
-        return Failure(Problem::internal("an answer could not be read back")).into_response();
+        return ApiError(Problem::internal("an answer could not be read back")).into_response();
     };
     let tag = format!("\"{}\"", Digest::of(&bytes).to_hex());
     let Ok(tag_value) = HeaderValue::from_str(&tag) else {

@@ -1,7 +1,8 @@
 //! Every route with its description, a group for each resource.
 
 use crate::controllers::{
-    audit, executions, garbage, installs, lifecycle, publish, revocations, secrets, states, uploads, versions,
+    audit, executions, garbage, install_lifecycle, installs, publish, revocations, secrets, uploads, version_status,
+    versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
 use crate::page::PageQuery;
@@ -95,7 +96,7 @@ fn withdrawing(api: Api) -> Api {
     let withdrawal = |action: &str, summary: &'static str| {
         let path = format!("/v1/registry/extensions/{{name}}/versions/{{version}}/{action}");
         Operation::new("post", path, summary)
-            .takes::<states::Reason>()
+            .takes::<version_status::Reason>()
             .answers::<VersionRow>(200)
     };
     api.with(
@@ -103,16 +104,16 @@ fn withdrawing(api: Api) -> Api {
             "yank",
             "Lets it run where it is installed, and be installed nowhere else",
         ),
-        post(states::yank),
+        post(version_status::yank),
     )
-    .with(withdrawal("unyank", "Takes a yank back"), post(states::unyank))
+    .with(withdrawal("unyank", "Takes a yank back"), post(version_status::unyank))
     .with(
         withdrawal("revoke", "Lets it run nowhere any more, for ever"),
-        post(states::revoke),
+        post(version_status::revoke),
     )
     .with(
         withdrawal("deprecate", "Warns whoever chooses it"),
-        post(states::deprecate),
+        post(version_status::deprecate),
     )
 }
 
@@ -141,7 +142,7 @@ fn installing(api: Api) -> Api {
         Operation::new("get", one(), "Shows an install")
             .answers::<Install>(200)
             .answers_nothing(304),
-        get(lifecycle::show),
+        get(install_lifecycle::show),
     )
     .with(
         Operation::new(
@@ -161,7 +162,7 @@ fn installing(api: Api) -> Api {
             "Takes an install away, with configuration, secrets and records",
         )
         .answers_nothing(204),
-        delete(lifecycle::uninstall),
+        delete(install_lifecycle::uninstall),
     )
 }
 
@@ -192,30 +193,32 @@ fn changing(api: Api) -> Api {
     let terms = change("put", "terms", "Replaces configuration, hosts and limits");
     api.with(
         upgrade
-            .takes::<lifecycle::UpgradeRequest>()
-            .answers::<lifecycle::Upgrade>(200)
-            .answers::<lifecycle::Upgrade>(202),
-        post(lifecycle::upgrade),
+            .takes::<install_lifecycle::UpgradeRequest>()
+            .answers::<install_lifecycle::Upgrade>(200)
+            .answers::<install_lifecycle::Upgrade>(202),
+        post(install_lifecycle::upgrade),
     )
     .with(
-        consent.takes::<lifecycle::ConsentRequest>().answers::<Install>(200),
-        post(lifecycle::consent),
+        consent
+            .takes::<install_lifecycle::ConsentRequest>()
+            .answers::<Install>(200),
+        post(install_lifecycle::consent),
     )
     .with(
-        terms.takes::<lifecycle::TermsRequest>().answers::<Install>(200),
-        put(lifecycle::set_terms),
+        terms.takes::<install_lifecycle::TermsRequest>().answers::<Install>(200),
+        put(install_lifecycle::update_settings),
     )
     .with(
         change("post", "rollback", "Puts the version of before back").answers::<Install>(200),
-        post(lifecycle::roll_back),
+        post(install_lifecycle::roll_back),
     )
     .with(
         change("post", "enable", "Lets it take requests").answers::<Install>(200),
-        post(lifecycle::enable),
+        post(install_lifecycle::enable),
     )
     .with(
         change("post", "disable", "Lets it take no requests").answers::<Install>(200),
-        post(lifecycle::disable),
+        post(install_lifecycle::disable),
     )
 }
 

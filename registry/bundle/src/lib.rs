@@ -31,7 +31,7 @@ pub use manifest::{
     ExtensionName, Manifest, ManifestError, ManifestLimits, ManifestProblem, MenuHook, Method, Metric, MetricType,
     NamespaceField, ProxyRoute, PublisherName, SecretField, Ui, UiType, is_label, manifest_schema,
 };
-pub use object::{Object, object, objects, optional_object};
+pub use object::{StrictObject, object, objects, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
 pub use strict_json::{JsonError, check as check_json, read as read_json};

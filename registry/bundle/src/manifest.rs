@@ -4,7 +4,7 @@
 //! fields, types) and its rules, where all problems are told at once, each with its JSON path and the fix.
 
 use crate::limits::MANIFEST_BYTES;
-use crate::object::{Object, object, objects, optional_object};
+use crate::object::{StrictObject, object, objects, optional_object};
 use crate::{Capability, CapabilityName, EntryPath, JsonError, Version, strict_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -175,7 +175,7 @@ impl Manifest {
             return Err(ManifestError::Encoding(encoding));
         }
         strict_json::check(bytes)?;
-        let Ok(Object(manifest)) = serde_json::from_slice(bytes) else {
+        let Ok(StrictObject(manifest)) = serde_json::from_slice(bytes) else {
             return Err(ManifestError::Problems(diagnosis::problems(bytes, known)));
         };
         let problems = rules::check(&manifest, known);

@@ -10,9 +10,9 @@ use std::marker::PhantomData;
 /// A struct that is written as a JSON object and in no other way. serde's own structs also read lists of their fields, which no schema describes and
 /// nobody means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object<T>(pub T);
+pub struct StrictObject<T>(pub T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for StrictObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields<T>(PhantomData<T>);
 
@@ -37,7 +37,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// # Errors
 /// When it is anything else.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Object::deserialize(deserializer).map(|object| object.0)
+    StrictObject::deserialize(deserializer).map(|object| object.0)
 }
 
 /// For fields: an object or null. Public, because the registry's requests have such fields, too.
@@ -45,7 +45,7 @@ pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -
 /// # Errors
 /// When it is anything else.
 pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let object: Option<Object<T>> = Option::deserialize(deserializer)?;
+    let object: Option<StrictObject<T>> = Option::deserialize(deserializer)?;
     Ok(object.map(|object| object.0))
 }
 
@@ -54,7 +54,7 @@ pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deseriali
 /// # Errors
 /// When it is anything else.
 pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let objects: Vec<Object<T>> = Vec::deserialize(deserializer)?;
+    let objects: Vec<StrictObject<T>> = Vec::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
@@ -62,6 +62,6 @@ pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
 pub(crate) fn named_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {
-    let objects: BTreeMap<String, Object<T>> = BTreeMap::deserialize(deserializer)?;
+    let objects: BTreeMap<String, StrictObject<T>> = BTreeMap::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|(name, object)| (name, object.0)).collect())
 }

@@ -1,6 +1,6 @@
 //! JSON of strangers: no duplicate keys, no deep nesting, nothing after the end.
 
-use crate::Object;
+use crate::StrictObject;
 use crate::limits::JSON_DEPTH;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -32,7 +32,7 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
 /// As [`check`], and when it is not the JSON of a `T`.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     check(bytes).map_err(|JsonError(error)| error)?;
-    serde_json::from_slice(bytes).map(|Object(value)| value)
+    serde_json::from_slice(bytes).map(|StrictObject(value)| value)
 }
 
 /// How many keys of one object are compared one by one; beyond, in a tree.

@@ -6,57 +6,60 @@ use serde_json::Value;
 /// What a field holds.
 enum Form {
     Text,
-    Object(&'static [(&'static str, Form)]),
+    StrictObject(&'static [(&'static str, Form)]),
     List(&'static Form),
 }
 
-use Form::{List, Object, Text};
+use Form::{List, StrictObject, Text};
 
-const CERTIFICATE: Form = Object(&[("rawBytes", Text)]);
-const LOG_ENTRY: Form = Object(&[
+const CERTIFICATE: Form = StrictObject(&[("rawBytes", Text)]);
+const LOG_ENTRY: Form = StrictObject(&[
     ("logIndex", Text),
-    ("logId", Object(&[("keyId", Text)])),
-    ("kindVersion", Object(&[("kind", Text), ("version", Text)])),
+    ("logId", StrictObject(&[("keyId", Text)])),
+    ("kindVersion", StrictObject(&[("kind", Text), ("version", Text)])),
     ("integratedTime", Text),
-    ("inclusionPromise", Object(&[("signedEntryTimestamp", Text)])),
+    ("inclusionPromise", StrictObject(&[("signedEntryTimestamp", Text)])),
     (
         "inclusionProof",
-        Object(&[
+        StrictObject(&[
             ("logIndex", Text),
             ("rootHash", Text),
             ("treeSize", Text),
             ("hashes", List(&Text)),
-            ("checkpoint", Object(&[("envelope", Text)])),
+            ("checkpoint", StrictObject(&[("envelope", Text)])),
         ]),
     ),
     ("canonicalizedBody", Text),
 ]);
-const MATERIAL: Form = Object(&[
+const MATERIAL: Form = StrictObject(&[
     ("certificate", CERTIFICATE),
-    ("x509CertificateChain", Object(&[("certificates", List(&CERTIFICATE))])),
-    ("publicKey", Object(&[("hint", Text)])),
+    (
+        "x509CertificateChain",
+        StrictObject(&[("certificates", List(&CERTIFICATE))]),
+    ),
+    ("publicKey", StrictObject(&[("hint", Text)])),
     ("tlogEntries", List(&LOG_ENTRY)),
     (
         "timestampVerificationData",
-        Object(&[("rfc3161Timestamps", List(&Object(&[("signedTimestamp", Text)])))]),
+        StrictObject(&[("rfc3161Timestamps", List(&StrictObject(&[("signedTimestamp", Text)])))]),
     ),
 ]);
-const BUNDLE: Form = Object(&[
+const BUNDLE: Form = StrictObject(&[
     ("mediaType", Text),
     ("verificationMaterial", MATERIAL),
     (
         "messageSignature",
-        Object(&[
-            ("messageDigest", Object(&[("algorithm", Text), ("digest", Text)])),
+        StrictObject(&[
+            ("messageDigest", StrictObject(&[("algorithm", Text), ("digest", Text)])),
             ("signature", Text),
         ]),
     ),
     (
         "dsseEnvelope",
-        Object(&[
+        StrictObject(&[
             ("payload", Text),
             ("payloadType", Text),
-            ("signatures", List(&Object(&[("sig", Text), ("keyid", Text)]))),
+            ("signatures", List(&StrictObject(&[("sig", Text), ("keyid", Text)]))),
         ]),
     ),
 ]);
@@ -90,7 +93,7 @@ fn walk(value: &Value, form: &Form, place: &str) -> Result<(), String> {
     match (form, value) {
         // ProtoJSON: null is a field that is not set; 64-bit numbers are text, and some write them as numbers.
         (_, Value::Null) | (Text, Value::String(_) | Value::Number(_)) => Ok(()),
-        (Object(fields), Value::Object(values)) => values.iter().try_for_each(|(name, value)| {
+        (StrictObject(fields), Value::Object(values)) => values.iter().try_for_each(|(name, value)| {
             let field = fields.iter().find(|(known, _)| known == name);
             let (_, form) = field.ok_or_else(|| format!("{place} has no field `{}`", name.escape_default()))?;
             walk(value, form, &format!("{place}.{name}"))

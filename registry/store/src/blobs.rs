@@ -146,15 +146,15 @@ impl BlobStore {
     ///
     /// # Errors
     /// When the object store does not answer.
-    pub async fn papers(&self, content_hash: Digest) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub async fn attestations(&self, content_hash: Digest) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
         let signatures = self.read(&signatures_path(content_hash), DOCUMENT_BYTES).await;
-        let papers = match (signatures, self.receipt(content_hash).await) {
+        let attestations = match (signatures, self.receipt(content_hash).await) {
             (Ok(signatures), Ok(receipt)) => signatures.zip(receipt),
             // Larger than they may be: as good as none.
             (Err(StoreError::TooLarge(_)), _) | (_, Err(StoreError::TooLarge(_))) => None,
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        Ok(papers)
+        Ok(attestations)
     }
 
     /// Fetches the receipt of a content hash alone.

@@ -64,7 +64,7 @@ impl Database {
             insert(&mut transaction, tenant, row).await?;
         }
         for install in installs {
-            forget_oldest(&mut transaction, tenant, install).await?;
+            delete_oldest(&mut transaction, tenant, install).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -152,7 +152,7 @@ async fn insert(
     Ok(())
 }
 
-async fn forget_oldest(
+async fn delete_oldest(
     transaction: &mut Transaction<'_, Any>,
     tenant: &TenantId,
     install: &InstallId,

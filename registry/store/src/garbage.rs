@@ -23,7 +23,7 @@ pub struct BundleClaim(pub(crate) String);
 
 /// A claim that is marked.
 #[derive(Debug, Clone, Copy)]
-pub struct Collected {
+pub struct MarkedClaim {
     content_hash: Digest,
     marked_at_ms: i64,
 }
@@ -52,7 +52,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn mark_garbage(&self, grace: Duration) -> Result<Vec<Collected>, StoreError> {
+    pub async fn mark_garbage(&self, grace: Duration) -> Result<Vec<MarkedClaim>, StoreError> {
         let now = now_ms();
         let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let rows = sqlx::query(
@@ -70,7 +70,7 @@ impl Database {
         .await?;
         let collected = rows.iter().map(|row| {
             let hash: String = row.try_get("content_hash")?;
-            Ok(Collected {
+            Ok(MarkedClaim {
                 content_hash: hash.parse().map_err(StoreError::row)?,
                 marked_at_ms: now,
             })
@@ -79,7 +79,7 @@ impl Database {
     }
 
     /// Forgets claims of repeated publishes that broke off: a version refers to the content, so it is no garbage.
-    async fn forget_published_claims(&self, grace: Duration) -> Result<(), StoreError> {
+    async fn delete_published_claims(&self, grace: Duration) -> Result<(), StoreError> {
         let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
         sqlx::query(
             "DELETE FROM extension_bundle_claim WHERE claimed_at_ms <= $1 AND collecting_since_ms IS NULL AND EXISTS (\
@@ -95,7 +95,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn forget_garbage(&self, collected: Collected) -> Result<(), StoreError> {
+    pub async fn delete_claim(&self, collected: MarkedClaim) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND collecting_since_ms = $2")
             .bind(collected.content_hash.to_string())
             .bind(collected.marked_at_ms)
@@ -110,7 +110,7 @@ impl BlobStore {
     ///
     /// # Errors
     /// When the object store does not do it.
-    pub async fn remove_garbage(&self, collected: Collected) -> Result<bool, StoreError> {
+    pub async fn remove_garbage(&self, collected: MarkedClaim) -> Result<bool, StoreError> {
         // The wall clock: it counts while a host is suspended.
         let age_ms = u128::try_from(now_ms().saturating_sub(collected.marked_at_ms)).unwrap_or(u128::MAX);
         if age_ms > REMOVAL_TIME.as_millis() {
@@ -126,14 +126,14 @@ impl BlobStore {
 /// # Errors
 /// When a store does not answer; what was begun is taken up by a later collection.
 pub async fn collect_garbage(database: &Database, blobs: &BlobStore, grace: Duration) -> Result<usize, StoreError> {
-    database.forget_published_claims(grace).await?;
+    database.delete_published_claims(grace).await?;
     let marked = database.mark_garbage(grace).await?;
     let mut removed = 0;
     for collected in marked {
         // One that cannot be removed is taken up later, and keeps nobody else's from going.
         match blobs.remove_garbage(collected).await {
             Ok(true) => {
-                database.forget_garbage(collected).await?;
+                database.delete_claim(collected).await?;
                 removed += 1;
             }
             Ok(false) => {}

@@ -37,14 +37,14 @@ pub struct NewInstall<'a> {
     /// The id that it has already, or will have.
     pub id: &'a InstallId,
     /// Configuration, hosts and limits.
-    pub terms: &'a InstallTerms,
+    pub terms: &'a InstallSettings,
     /// Sealed secrets by name; others that are set stay.
     pub secrets: &'a BTreeMap<String, String>,
 }
 
 /// What a tenant sets for an install.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InstallTerms {
+pub struct InstallSettings {
     /// Configuration.
     pub config: BTreeMap<String, String>,
     /// The hosts that it may call, of those in the manifest; none: all of those.
@@ -161,7 +161,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Changed`] when it is gone, or not what it was when it was looked at.
-    pub async fn set_terms(&self, install: &Install, terms: &InstallTerms) -> Result<(), StoreError> {
+    pub async fn update_settings(&self, install: &Install, terms: &InstallSettings) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET egress = $1, limits = $2, updated_at_ms = $3, revision = revision + 1 \

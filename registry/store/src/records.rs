@@ -9,7 +9,7 @@
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{InstallId, TenantId};
-use rows::{Place, Writing};
+use rows::{NamespaceTransaction, RecordKey};
 use sqlx::Row;
 
 mod rows;
@@ -172,8 +172,8 @@ impl Records {
         namespace: &str,
         writes: &[RecordWrite],
     ) -> Result<Vec<u64>, RecordError> {
-        let place = Place::new(tenant, install, namespace);
-        let mut writing = Writing::begin(
+        let place = RecordKey::new(tenant, install, namespace);
+        let mut writing = NamespaceTransaction::begin(
             &self.database,
             self.database.begin_as(tenant).await?,
             place,
@@ -200,9 +200,9 @@ impl Records {
         key: &str,
         if_revision: Option<u64>,
     ) -> Result<bool, RecordError> {
-        let place = Place::new(tenant, install, namespace);
+        let place = RecordKey::new(tenant, install, namespace);
         let transaction = self.database.begin_as(tenant).await?;
-        let Some(mut writing) = Writing::begin_present(transaction, place).await? else {
+        let Some(mut writing) = NamespaceTransaction::open_existing(transaction, place).await? else {
             // Nothing was ever written here, and a delete is no reason to begin.
             return match if_revision {
                 Some(expected) if expected != 0 => Err(RecordError::Conflict(0)),

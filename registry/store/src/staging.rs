@@ -120,7 +120,7 @@ impl Staging {
     ///
     /// # Errors
     /// As [`Staging::begin`].
-    pub async fn once(&self) -> Result<StagedUpload, StagingError> {
+    pub async fn create_ephemeral(&self) -> Result<StagedUpload, StagingError> {
         let id = format!("{ONCE}{}", crate::database::new_id());
         let path = self.folder.join(&id);
         self.create(&path).await?;
@@ -213,12 +213,12 @@ impl StagedUpload {
     ///
     /// # Errors
     /// When they do not.
-    pub async fn append(&mut self, offset: u64) -> Result<Appending<'_>, StagingError> {
+    pub async fn append(&mut self, offset: u64) -> Result<UploadWriter<'_>, StagingError> {
         if offset != self.size {
             return Err(StagingError::Offset(self.size));
         }
         let file = OpenOptions::new().append(true).open(&self.path).await?;
-        Ok(Appending { upload: self, file })
+        Ok(UploadWriter { upload: self, file })
     }
 
     /// Removes the file when this is dropped.
@@ -238,12 +238,12 @@ impl Drop for StagedUpload {
 }
 
 /// Bytes on their way into an upload.
-pub struct Appending<'a> {
+pub struct UploadWriter<'a> {
     upload: &'a mut StagedUpload,
     file: File,
 }
 
-impl Appending<'_> {
+impl UploadWriter<'_> {
     /// Takes some more.
     ///
     /// # Errors

@@ -5,13 +5,13 @@ use crate::allocations;
 use crate::figures::{Figures, Target};
 use alga_bundle::{InstallId, Manifest};
 use alga_capabilities::{
-    Backend, BackendError, BoxFuture, GrantSet, Identity, MetricRegistry, NamespaceUsage, Page, Permit, PutRequest,
-    Record, Release as Loaded, Scope, SecretFuture, SecretSource, Services, Surroundings, Trigger, known,
+    Backend, BackendError, BoxFuture, GrantSet, HostDependencies, Identity, MetricRegistry, NamespaceUsage, Page,
+    Permit, PutRequest, Record, Release as Loaded, Scope, SecretFuture, SecretSource, Services, Trigger, known,
 };
-use alga_egress::{Caller, Egress, EgressParts, OperatorPolicy, Patience, SystemResolver, Traffic};
+use alga_egress::{Caller, Egress, EgressDependencies, OperatorPolicy, SystemResolver, Timeouts, Traffic};
 use alga_engine::{Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
 use alga_execute::measuring::{Decision, Ready};
-use alga_harness::{Release, World, component, program};
+use alga_harness::{Release, TestPlatform, component, program};
 use alga_store::{Database, RecordLimits, RecordWrite, Records};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
@@ -52,7 +52,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 async fn decision(figures: &mut Figures) {
     const TIMES: u32 = 20_000;
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     let service = &world.platform().execute;
     let decision = Decision::of(service, request.token.as_ref().unwrap()).unwrap();
@@ -154,7 +154,7 @@ impl SecretSource for NoSecrets {
 }
 
 fn way_out(exceptions: &str) -> Egress {
-    Egress::new(EgressParts {
+    Egress::new(EgressDependencies {
         operator: OperatorPolicy::parse("*", exceptions, "").unwrap(),
         resolver: Arc::new(SystemResolver::default()),
         authorities: Vec::new(),
@@ -175,7 +175,7 @@ async fn ready(folder: &std::path::Path) -> Ready {
     let capabilities = ["cap:storage.kv"];
     let manifest = Release::manifest("com.example.bench", "1.0.0", &capabilities);
     let manifest = Manifest::parse(manifest.to_string().as_bytes(), known()).unwrap();
-    let services = Services::new(&Surroundings {
+    let services = Services::new(&HostDependencies {
         records: Arc::new(Memory::default()),
         cursor_key: [0; 32],
         egress: Arc::new(way_out("")),
@@ -185,7 +185,7 @@ async fn ready(folder: &std::path::Path) -> Ready {
         metrics: Arc::new(MetricRegistry::default()),
     });
     let names = capabilities.map(|name| name.parse().unwrap());
-    let grants = GrantSet::defaults().and(GrantSet::of(&names).unwrap());
+    let grants = GrantSet::defaults().union(GrantSet::from_names(&names).unwrap());
     Ready::new(&engine, &made, Loaded::new(manifest), grants, services).unwrap()
 }
 
@@ -287,10 +287,10 @@ async fn egress(figures: &mut Figures) {
         let started = Instant::now();
         for _ in 0..REQUESTS {
             let caller = Caller::Install("acme".parse().unwrap(), "i-1".parse().unwrap());
-            let permitted = guarded.permit(caller, &uri, &declared, &allowed).unwrap();
+            let permitted = guarded.authorize(caller, &uri, &declared, &allowed).unwrap();
             let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
             let request = Request::get(uri.clone()).body(body).unwrap();
-            let patience = Patience::until(Instant::now() + Duration::from_secs(5));
+            let patience = Timeouts::until(Instant::now() + Duration::from_secs(5));
             let answer = guarded
                 .send(&permitted, request, &Traffic::default(), patience)
                 .await

@@ -5,7 +5,7 @@ use crate::load::{Measured, from_another_process, on_core};
 use alga_bundle::Digest;
 use alga_capabilities::{GrantSet, Identity, Permit, Trigger};
 use alga_execute::{OneOrMany, Usage, WireReply, WireRequest, measuring};
-use alga_harness::{ExecuteRequest, Release, World, component, root};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component, root};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -85,7 +85,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
 }
 
 /// A request for the hello extension of this world.
-async fn hello(world: &World) -> ExecuteRequest {
+async fn hello(world: &TestPlatform) -> ExecuteRequest {
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(root().join("examples/hello/manifest.json")).unwrap()).unwrap();
     let release = Release::new(world.key(), &manifest, &component("hello"));
@@ -109,9 +109,9 @@ fn http_request(request: &ExecuteRequest) -> Vec<u8> {
     .into_bytes()
 }
 
-fn runner_world() -> impl Future<Output = World> {
+fn runner_world() -> impl Future<Output = TestPlatform> {
     // Room for all 32 connections within one install's share.
-    World::with_settings(&[("pool", "512")])
+    TestPlatform::with_settings(&[("pool", "512")])
 }
 
 /// (a) Answers the same request with the same JSON, doing nothing for it. The request is made by a world that is then gone.
@@ -201,7 +201,7 @@ fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
     measured
 }
 
-async fn first_request(world: &World, request: &ExecuteRequest) -> Duration {
+async fn first_request(world: &TestPlatform, request: &ExecuteRequest) -> Duration {
     let started = Instant::now();
     let answer = world.execute(request).await;
     let took = started.elapsed();
@@ -210,7 +210,7 @@ async fn first_request(world: &World, request: &ExecuteRequest) -> Duration {
 }
 
 /// (b)
-async fn invoke_without_http(world: &World, request: &ExecuteRequest) -> (f64, f64) {
+async fn invoke_without_http(world: &TestPlatform, request: &ExecuteRequest) -> (f64, f64) {
     let context = &request.body["context"];
     let text = |name: &str| context[name].as_str().unwrap().to_owned();
     let content_hash: Digest = text("content_hash").parse().unwrap();

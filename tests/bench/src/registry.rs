@@ -3,7 +3,7 @@
 use crate::figures::{Figures, Target};
 use alga_bundle::Bundle;
 use alga_capabilities::known;
-use alga_harness::{Release, Server, World, component};
+use alga_harness::{Release, Server, TestPlatform, component};
 use alga_signing::{Policy, SigningKey, TrustBundle, TrustFile, sign, verify};
 use alga_store::{Database, NewVersion};
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ fn read_and_verify(figures: &mut Figures, seconds: u64) {
 }
 
 async fn publish(figures: &mut Figures) {
-    let world = World::new().await;
+    let world = TestPlatform::new().await;
     world.publish(&release(world.key(), "0.0.1", SMALL_BUNDLE_BYTES)).await;
     let mut times = Vec::with_capacity(PUBLISHES);
     for number in 0..PUBLISHES {

@@ -2,7 +2,7 @@
 //! number in a request's path begins its random numbers, so that a failure is repeated by its number.
 
 use alga_capabilities::modules;
-use alga_harness::{ExecuteRequest, Release, World, root};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, root};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -189,14 +189,14 @@ pub(crate) fn component() -> Vec<u8> {
 /// The guest in a platform, with everything granted and nothing reachable.
 struct Installed {
     runtime: Runtime,
-    world: World,
+    world: TestPlatform,
     request: ExecuteRequest,
 }
 
 static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
     let (world, request) = runtime.block_on(async {
-        let world = World::new().await;
+        let world = TestPlatform::new().await;
         let names: Vec<&str> = modules().iter().map(|(_, capability)| capability.name).collect();
         let mut manifest = Release::manifest("com.example.calls-with-anything", "1.0.0", &names);
         manifest["egress"] = json!(["api.example.com"]);

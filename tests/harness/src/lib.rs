@@ -1,13 +1,13 @@
 //! Worlds to test in.
 //!
-//! [`World`] is a platform in a folder of its own, called in process. [`Release`] is a signed extension made from a test guest. What a test
+//! [`TestPlatform`] is a platform in a folder of its own, called in process. [`Release`] is a signed extension made from a test guest. What a test
 //! does with them goes through the same routes that clients use; what reaches below them says so in its name.
 
 mod callers;
 mod database;
+mod mock_server;
 mod objects;
 mod oci;
-mod outside;
 pub mod pki;
 mod release;
 mod server;
@@ -17,14 +17,14 @@ mod world;
 
 pub use callers::{Answer, ExecuteRequest};
 pub use database::{fresh_database, query};
+pub use mock_server::MockServer;
 pub use objects::S3;
 pub use oci::OciRegistry;
-pub use outside::Outside;
 pub use release::Release;
 pub use server::{Server, ServerOptions};
 pub use sigstore::Sigstore;
 pub use vault::Vault;
-pub use world::{Stopped, World};
+pub use world::{StoppedPlatform, TestPlatform};
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 use crate::{Answer, ExecuteRequest, Release, component, fresh_database, program};
 use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::TenantId;
-use alga_server::{Config, Platform, Secrets};
+use alga_server::{Config, HostKeys, Platform};
 use alga_signing::{SigningKey, TrustFile};
 use axum::Router;
 use axum::body::Body;
@@ -16,15 +16,15 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 /// A platform in a folder of its own.
-pub struct World {
+pub struct TestPlatform {
     folder: Arc<TempDir>,
     key: Arc<SigningKey>,
     platform: Platform,
-    secrets: Secrets,
+    secrets: HostKeys,
     settings: Vec<(String, String)>,
 }
 
-impl World {
+impl TestPlatform {
     /// A platform with nothing published.
     pub async fn new() -> Self {
         Self::with_settings(&[]).await
@@ -47,9 +47,9 @@ impl World {
     }
 
     /// Ends the platform; its folder and database stay.
-    pub async fn stop(self) -> Stopped {
+    pub async fn stop(self) -> StoppedPlatform {
         self.platform.close().await;
-        Stopped {
+        StoppedPlatform {
             folder: self.folder,
             key: self.key,
             settings: self.settings,
@@ -57,7 +57,7 @@ impl World {
     }
 
     async fn start(folder: Arc<TempDir>, key: Arc<SigningKey>, settings: Vec<(String, String)>) -> Self {
-        let stopped = Stopped { folder, key, settings };
+        let stopped = StoppedPlatform { folder, key, settings };
         stopped.start_with(&[]).await.unwrap()
     }
 
@@ -247,13 +247,13 @@ impl World {
 }
 
 /// What a platform leaves behind.
-pub struct Stopped {
+pub struct StoppedPlatform {
     folder: Arc<TempDir>,
     key: Arc<SigningKey>,
     settings: Vec<(String, String)>,
 }
 
-impl Stopped {
+impl StoppedPlatform {
     /// The platform's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -264,7 +264,7 @@ impl Stopped {
     ///
     /// # Errors
     /// The whole chain of reasons.
-    pub async fn start_with(&self, more: &[(&str, &str)]) -> Result<World, String> {
+    pub async fn start_with(&self, more: &[(&str, &str)]) -> Result<TestPlatform, String> {
         let trust = TrustFile::of(&"example".parse().unwrap(), &self.key).unwrap();
         let mut flags = BTreeMap::from([
             ("data".to_owned(), self.folder.path().display().to_string()),
@@ -279,11 +279,11 @@ impl Stopped {
         let platform = Platform::start(&config)
             .await
             .map_err(|error| alga_errors::chain(&error).to_string())?;
-        Ok(World {
+        Ok(TestPlatform {
             folder: Arc::clone(&self.folder),
             key: Arc::clone(&self.key),
             platform,
-            secrets: Secrets::open(self.folder.path()).unwrap(),
+            secrets: HostKeys::open(self.folder.path()).unwrap(),
             settings: self.settings.clone(),
         })
     }

@@ -95,13 +95,13 @@ impl MetricRegistry {
     pub fn render(&self) -> String {
         let mut by_metric: BTreeMap<String, String> = BTreeMap::new();
         let mut bytes = 0;
-        let mut is_cut = false;
+        let mut is_truncated = false;
         for (_, series) in &self.installs {
             let series = series.lock().unwrap_or_else(PoisonError::into_inner);
             let mut own_bytes = 0;
             for (key, value) in &series.values {
                 if bytes + own_bytes > SCRAPE_BYTES || own_bytes > INSTALL_BYTES {
-                    is_cut = true;
+                    is_truncated = true;
                     break;
                 }
                 let lines = by_metric.entry(key.metric.clone()).or_default();
@@ -112,7 +112,7 @@ impl MetricRegistry {
             bytes += own_bytes;
         }
         let mut text: String = by_metric.into_values().collect();
-        writeln!(text, "alga_metrics_are_cut {}", u8::from(is_cut)).ok();
+        writeln!(text, "alga_metrics_are_cut {}", u8::from(is_truncated)).ok();
         text
     }
 }

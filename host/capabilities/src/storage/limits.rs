@@ -1,7 +1,7 @@
 //! The limits that `wit/deps/alga-storage/storage.wit` promises.
 
 use super::kv::Error;
-use crate::pace::Pace;
+use crate::rate_limit::InstallRateLimiter;
 use governor::Quota;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -35,8 +35,8 @@ const LIST_DEFAULT: u32 = 25;
 const LIST_MAXIMUM: u32 = 100;
 
 /// How fast installs may write.
-pub(super) fn write_pace() -> Pace {
-    Pace::new(Quota::per_second(WRITES_PER_SECOND).allow_burst(WRITES_AT_ONCE))
+pub(super) fn write_pace() -> InstallRateLimiter {
+    InstallRateLimiter::new(Quota::per_second(WRITES_PER_SECOND).allow_burst(WRITES_AT_ONCE))
 }
 
 fn check(fits: bool, rule: &str) -> Result<(), Error> {

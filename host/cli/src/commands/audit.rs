@@ -1,5 +1,5 @@
 use crate::client::OperatorArguments;
-use crate::outcome::{Failed, Outcome};
+use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
 use clap::Args;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             _ => break,
         }
     }
-    printer.facts(&json!({ "entries": entries }), || {
+    printer.output(&json!({ "entries": entries }), || {
         entries.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     Ok(())
@@ -42,12 +42,12 @@ fn verify(arguments: &Arguments, printer: &Printer) -> Outcome {
         .operator
         .send("GET", "/v1/registry/audit/verify", "application/json", Vec::new())?;
     if let Some(entry) = chain.get("broken_at").and_then(Value::as_i64) {
-        return Err(Failed::user(format!(
+        return Err(CliError::user(format!(
             "entry {entry} does not follow from the one before it: the log was changed"
         ))
         .with_hint("compare with a backup; whoever did it had the database's password"));
     }
-    printer.facts(&chain, || {
+    printer.output(&chain, || {
         let head = chain.get("head").and_then(Value::as_str).unwrap_or_default();
         let entries = chain.get("entries").and_then(Value::as_i64).unwrap_or_default();
         format!("{entries} entries follow from each other\nhead {head}\nkeep the head elsewhere: it shows later that nothing was cut off")

@@ -1,5 +1,5 @@
 use crate::files::{COMPONENT, read, write};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_toolchain::{BuildRequest, GuestToolchain, Size, encode_component};
 use clap::Args;
@@ -25,11 +25,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let manifest = arguments.folder.join("Cargo.toml");
     if !manifest.is_file() {
-        let failed = Failed::user(format!("`{}` is not there", manifest.display()));
+        let failed = CliError::user(format!("`{}` is not there", manifest.display()));
         return Err(failed.with_hint("run it in the extension's folder or name that folder; `alga new` makes one"));
     }
     let cache = arguments.cache.clone().unwrap_or_else(user_cache);
-    let toolchain = GuestToolchain::find(&cache, &|step| printer.note(step)).user("")?;
+    let toolchain = GuestToolchain::find(&cache, &|step| printer.note(step)).user_error("")?;
     let shared = cache.join("targets").join(env!("CARGO_PKG_VERSION"));
     let request = BuildRequest {
         manifest: &manifest,
@@ -45,14 +45,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let built = toolchain.build_shared(&request, |artifacts| {
         artifacts.iter().try_for_each(|artifact| {
             let module = read(&artifact.module, "")?;
-            let component = encode_component(&module).user(&artifact.name)?;
+            let component = encode_component(&module).user_error(&artifact.name)?;
             write(&out, &component)?;
             let facts = json!({ "component": out, "bytes": component.len() });
-            printer.facts(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
+            printer.output(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
             Ok(())
         })
     });
-    built.user("")?
+    built.user_error("")?
 }
 
 /// `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).

@@ -1,6 +1,6 @@
-use crate::client::{Answer, ServerArguments, said_no};
+use crate::client::{Answer, ServerArguments, api_error};
 use crate::files::read;
-use crate::outcome::{Failed, Outcome};
+use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
 use clap::Args;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     for header in &arguments.headers {
         let (name, value) = header
             .split_once(':')
-            .ok_or_else(|| Failed::user(format!("`{header}` is not NAME: VALUE")))?;
+            .ok_or_else(|| CliError::user(format!("`{header}` is not NAME: VALUE")))?;
         headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         headers.push((name, value.trim()));
     }
@@ -70,14 +70,14 @@ fn show(answer: &Answer, raw: bool, printer: &Printer) -> Outcome {
         .as_ref()
         .filter(|body| answer.status >= 400 && body.get("requestId").is_some())
     {
-        return Err(said_no(answer.status, body));
+        return Err(api_error(answer.status, body));
     }
     let usage = header("server-timing").unwrap_or_default();
     let facts = json!({ "status": answer.status, "requestId": header("x-request-id"), "usage": usage, "body": json });
     if raw {
         printer.raw(&answer.body);
     } else if printer.is_json() {
-        printer.facts(&facts, String::new);
+        printer.output(&facts, String::new);
     } else {
         printer.body(&answer.body);
     }

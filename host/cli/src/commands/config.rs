@@ -1,4 +1,4 @@
-use crate::outcome::{Outcome, Place};
+use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_server::{Config, EffectiveSetting, Origin};
 use clap::Args;
@@ -44,12 +44,12 @@ type Given = (BTreeMap<String, String>, Option<String>);
 impl ConfigArguments {
     pub(crate) fn load(&self) -> Outcome<Config> {
         let (flags, file) = self.given()?;
-        Config::load(&flags, &variable, file.as_deref()).user("")
+        Config::load(&flags, &variable, file.as_deref()).user_error("")
     }
 
     fn effective(&self) -> Outcome<Vec<EffectiveSetting>> {
         let (flags, file) = self.given()?;
-        Config::effective(&flags, &variable, file.as_deref()).user("")
+        Config::effective(&flags, &variable, file.as_deref()).user_error("")
     }
 
     fn given(&self) -> Outcome<Given> {
@@ -66,7 +66,7 @@ impl ConfigArguments {
             .filter_map(|(key, value)| Some((key.to_owned(), value?)))
             .collect();
         let file = self.config.as_ref();
-        let file = file.map(|path| std::fs::read_to_string(path).user(&path.display().to_string()));
+        let file = file.map(|path| std::fs::read_to_string(path).user_error(&path.display().to_string()));
         Ok((flags, file.transpose()?))
     }
 }
@@ -79,7 +79,7 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let effective = arguments.config.effective()?;
     let facts: BTreeMap<&str, Value> = effective.iter().map(|one| (one.setting.key, fact(one))).collect();
-    printer.facts(&facts, || effective.iter().map(line).collect::<Vec<_>>().join("\n"));
+    printer.output(&facts, || effective.iter().map(line).collect::<Vec<_>>().join("\n"));
     if let Err(failed) = arguments.config.load() {
         printer.note(&format!("note: `alga serve` would not start with these: {failed}"));
         if let Some(hint) = &failed.hint {

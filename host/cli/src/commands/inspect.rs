@@ -1,5 +1,5 @@
 use crate::files::{COMPONENT, read};
-use crate::outcome::{Outcome, Place};
+use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{Bundle, Capability, ComponentFacts, Digest, InterfaceName, Manifest};
 use alga_capabilities::known;
@@ -52,9 +52,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let facts = if is_wasm {
         let manifest = arguments.manifest.as_ref().map(|path| {
             let bytes = read(path, "")?;
-            Manifest::parse(&bytes, known()).user(&path.display().to_string())
+            Manifest::parse(&bytes, known()).user_error(&path.display().to_string())
         });
-        let component = ComponentFacts::read(&bytes).user(&place)?;
+        let component = ComponentFacts::read(&bytes).user_error(&place)?;
         facts(
             Digest::of(&bytes),
             &component.imports,
@@ -62,8 +62,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             manifest.transpose()?.as_ref(),
         )
     } else {
-        let bundle = Bundle::read(&bytes, known()).user(&place)?;
-        let exports = ComponentFacts::read(bundle.component()).user(&place)?.exports;
+        let bundle = Bundle::read(&bytes, known()).user_error(&place)?;
+        let exports = ComponentFacts::read(bundle.component()).user_error(&place)?.exports;
         let mut facts = facts(
             bundle.digest(),
             &bundle.proof().imports,
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         facts.files = bundle.entries().map(|(path, size)| (path.to_string(), size)).collect();
         facts
     };
-    printer.facts(&facts, || text(&facts));
+    printer.output(&facts, || text(&facts));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 use crate::client::OperatorArguments;
 use crate::files::{read_manifest, read_secret};
-use crate::outcome::{Failed, Outcome};
+use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{CapabilityName, TenantId};
 use clap::Args;
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         body.to_string().into_bytes(),
         printer,
     )?;
-    printer.facts(&install, || {
+    printer.output(&install, || {
         let grants = install.get("grants").map(names).unwrap_or_default();
         let id = install.get("id").and_then(Value::as_str).unwrap_or_default();
         format!(
@@ -85,7 +85,8 @@ fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
     match &arguments.extension {
         Some(text) => {
             let (name, version) = text.split_once('@').ok_or_else(|| {
-                Failed::user(format!("missing version in `{text}`")).with_hint("write it like com.example.hello@1.0.0")
+                CliError::user(format!("missing version in `{text}`"))
+                    .with_hint("write it like com.example.hello@1.0.0")
             })?;
             Ok((name.to_owned(), version.to_owned()))
         }
@@ -107,7 +108,8 @@ fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<Value> 
 }
 
 pub(super) fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
-    let split = |pair: &'_ String| -> Outcome<(&str, &str)> { Err(Failed::user(format!("`{pair}` is not KEY=VALUE"))) };
+    let split =
+        |pair: &'_ String| -> Outcome<(&str, &str)> { Err(CliError::user(format!("`{pair}` is not KEY=VALUE"))) };
     pairs
         .iter()
         .map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok))
@@ -128,7 +130,7 @@ pub(super) fn terms(egress: Option<&[String]>, timeout_ms: Option<u32>, memory_m
 }
 
 fn secrets<'a>(pairs: &'a [String], printer: &Printer) -> Outcome<BTreeMap<&'a str, String>> {
-    let form = |pair: &str| Failed::user(format!("`{pair}` is not NAME=@FILE"));
+    let form = |pair: &str| CliError::user(format!("`{pair}` is not NAME=@FILE"));
     let read = |pair: &'a str| -> Outcome<(&'a str, String)> { Err(form(pair)) };
     pairs
         .iter()

@@ -1,6 +1,6 @@
 use crate::client::OperatorArguments;
 use crate::files::read_secret;
-use crate::outcome::{Failed, Outcome};
+use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
 use alga_bundle::TenantId;
 use clap::{Args, Subcommand};
@@ -109,12 +109,12 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let tenant = arguments
         .tenant
         .as_ref()
-        .ok_or_else(|| Failed::user("which tenant?".to_owned()).with_hint("pass --tenant"))?;
+        .ok_or_else(|| CliError::user("which tenant?".to_owned()).with_hint("pass --tenant"))?;
     let path = format!("/v1/registry/tenants/{tenant}/installs{action}");
     let answer = arguments
         .operator
         .send_compiling(method, &path, "application/json", body, printer)?;
-    printer.facts(&answer, || shown(&answer));
+    printer.output(&answer, || render(&answer));
     Ok(())
 }
 
@@ -170,11 +170,11 @@ fn request(action: &Action, printer: &Printer) -> Outcome<(&'static str, String,
 
 pub(super) fn name_and_version(text: &str) -> Outcome<(&str, &str)> {
     text.split_once('@').ok_or_else(|| {
-        Failed::user(format!("missing version in `{text}`")).with_hint("write it like com.example.hello@1.0.0")
+        CliError::user(format!("missing version in `{text}`")).with_hint("write it like com.example.hello@1.0.0")
     })
 }
 
-fn shown(answer: &Value) -> String {
+fn render(answer: &Value) -> String {
     if answer.is_null() {
         return "done".to_owned();
     }

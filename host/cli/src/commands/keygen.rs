@@ -1,5 +1,5 @@
 use crate::files::{KEY, TRUST, write, write_secret};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::PublisherName;
 use alga_signing::{SigningKey, TrustFile};
@@ -33,23 +33,23 @@ enum Algorithm {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if arguments.trust.exists() {
-        let failed = Failed::user(format!("`{}` is there already", arguments.trust.display()));
+        let failed = CliError::user(format!("`{}` is there already", arguments.trust.display()));
         return Err(failed.with_hint("a trust bundle is not overwritten; pass --trust <other file>"));
     }
     let key = match arguments.algorithm {
         Algorithm::Ed25519 => SigningKey::generate(),
         Algorithm::P256 => SigningKey::generate_p256(),
     };
-    let key = key.ours("making a key")?;
-    let pem = key.to_pem().ours("making a key")?;
+    let key = key.internal_error("making a key")?;
+    let pem = key.to_pem().internal_error("making a key")?;
     let trust = TrustFile::of(&arguments.publisher, &key).and_then(|file| file.to_json());
-    let trust = trust.ours("making a trust bundle")?;
+    let trust = trust.internal_error("making a trust bundle")?;
     write_secret(&arguments.out, &pem)?;
     write(&arguments.trust, format!("{trust}\n").as_bytes())?;
     let id = key.verifying_key().id();
     let facts =
         json!({ "key": arguments.out, "trust": arguments.trust, "keyId": id, "publisher": arguments.publisher });
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         format!(
             "private key {id} in `{}`: keep it\ntrust bundle in `{}`: give it to the server (SIGNING_TRUST_BUNDLE)",
             arguments.out.display(),

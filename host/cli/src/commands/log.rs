@@ -8,11 +8,11 @@ pub(super) fn all(executions: &[Value]) -> String {
     if executions.is_empty() {
         return "no execution of the last week wrote something or failed".to_owned();
     }
-    executions.iter().map(shown).collect::<Vec<_>>().join("\n")
+    executions.iter().map(render).collect::<Vec<_>>().join("\n")
 }
 
 /// One execution: a line about it, then one for each record.
-fn shown(execution: &Value) -> String {
+fn render(execution: &Value) -> String {
     let text = |pointer: &str| execution.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let number = |pointer: &str| execution.pointer(pointer).and_then(Value::as_i64);
     let came = number("/status").map_or_else(|| text("/code").to_owned(), |status| status.to_string());
@@ -63,6 +63,6 @@ mod tests {
                     { "source": "stdout", "level": "info", "message": "\u{202e}hello", "fields": [], "is_cut": false }],
         });
         let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more that were not kept";
-        assert_eq!(shown(&execution), expected);
+        assert_eq!(render(&execution), expected);
     }
 }

@@ -1,5 +1,5 @@
 use crate::files::write;
-use crate::outcome::{Failed, Outcome};
+use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
 use clap::Args;
 use serde_json::json;
@@ -31,7 +31,7 @@ fn sdk_of_this_checkout() -> PathBuf {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let folder = &arguments.folder;
     if folder.exists() {
-        return Err(Failed::user(format!("`{}` is there already", folder.display())).with_hint("choose another name"));
+        return Err(CliError::user(format!("`{}` is there already", folder.display())).with_hint("choose another name"));
     }
     let word = folder
         .file_name()
@@ -39,10 +39,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         .unwrap_or_default();
     let name: alga_bundle::ExtensionName = format!("{}.{word}", arguments.domain)
         .parse()
-        .map_err(|rule: &str| Failed::user(format!("`{}.{word}`: {rule}", arguments.domain)))?;
+        .map_err(|rule: &str| CliError::user(format!("`{}.{word}`: {rule}", arguments.domain)))?;
     let sdk = absolute(&arguments.sdk);
     if !sdk.join("Cargo.toml").exists() {
-        let failed = Failed::user(format!("there is no guest SDK in `{}`", sdk.display()));
+        let failed = CliError::user(format!("there is no guest SDK in `{}`", sdk.display()));
         return Err(failed.with_hint("pass --sdk <checkout>/guest-sdk"));
     }
     let crate_name = crate_name(&word);
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         write(&folder.join(path), fill(template).as_bytes())?;
     }
     let facts = json!({ "folder": folder, "name": name });
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         format!(
             "{name} is in `{}`\nnext: cd {} && alga build",
             folder.display(),

@@ -1,11 +1,11 @@
 use crate::assets::{Assets, is_never_packed};
 use crate::escape::escape_line;
 use crate::files::{BUNDLE, read, read_manifest, write};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
 use alga_bundle::{Bundle, EntryPath, Manifest};
-use alga_capabilities::{inert, known};
+use alga_capabilities::{known, stub_unsupported_imports};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,17 +41,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     };
     without_files_and_sockets(&mut files, printer)?;
     let folder = &arguments.folder;
-    let packed = alga_bundle::pack(&files).user("packing")?;
+    let packed = alga_bundle::pack(&files).user_error("packing")?;
     // What a registry would refuse is refused here.
-    let bundle = Bundle::read(&packed, known()).user(&folder.display().to_string())?;
+    let bundle = Bundle::read(&packed, known()).user_error(&folder.display().to_string())?;
     if let Some(pattern) = bundle.manifest().everybody() {
-        let failed = Failed::user(format!(
+        let failed = CliError::user(format!(
             "$.egress: `{pattern}` is a wildcard over a public suffix; anyone can register a matching domain"
         ));
         return Err(failed.with_hint("name the hosts that are meant"));
     }
     let checked = bundle.check_ceilings(&Ceilings::default());
-    checked.user(&folder.display().to_string())?;
+    checked.user_error(&folder.display().to_string())?;
     let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
     write(&out, &packed)?;
     warn(&bundle, printer);
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": taken, "leftOut": left_out,
         "warnings": bundle.manifest().overlaps(),
     });
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         let mut text = format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest());
         for (path, bytes) in &taken {
             text.push_str(&format!("\n  {path} ({bytes} bytes)"));
@@ -101,7 +101,7 @@ fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: 
     let Some(component) = files.get_mut(&entry(&manifest.entry)?) else {
         return Ok(());
     };
-    if let Ok(Some(composed)) = inert(component) {
+    if let Ok(Some(composed)) = stub_unsupported_imports(component) {
         *component = composed;
         printer.note("note: the component imports files or sockets, which no extension has; they are answered inside it now: no folders, no sockets");
     }
@@ -112,7 +112,7 @@ fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: 
 fn files_of(archive: &Path) -> Outcome<(Files, Vec<String>)> {
     let bytes = read(archive, "")?;
     let place = archive.display().to_string();
-    let files = alga_bundle::unpack_foreign(&bytes).user(&place)?;
+    let files = alga_bundle::unpack_foreign(&bytes).user_error(&place)?;
     let (left_out, taken): (Files, Files) = files.into_iter().partition(|(path, _)| is_never_packed(path.as_str()));
     let left_out = left_out.into_keys().map(|path| format!("{path} (hidden or ignored)"));
     Ok((taken, left_out.collect()))
@@ -140,5 +140,5 @@ fn files_in(arguments: &Arguments) -> Outcome<(Files, Vec<String>)> {
 }
 
 fn entry(path: &str) -> Outcome<EntryPath> {
-    path.parse().user(path)
+    path.parse().user_error(path)
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             escape_line(warning.as_str().unwrap_or_default())
         ));
     }
-    printer.facts(&published, || {
+    printer.output(&published, || {
         let manifest = bundle.manifest();
         let is_new = published.get("created").and_then(Value::as_bool).unwrap_or_default();
         let what = if is_new {

@@ -2,7 +2,7 @@
 
 use crate::files::{BUNDLE, signatures_path, write};
 use crate::oci::{RegistryArguments, Remote, reference, wait};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::Bundle;
 use alga_capabilities::known;
@@ -26,17 +26,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let remote = Remote::new(&arguments.registry, source.clone(), printer)?;
     if source.digest().is_none() {
         let now = wait(remote.resolve())?;
-        let failed = Failed::user(format!("`{source}` is a tag, and tags are moved"));
+        let failed = CliError::user(format!("`{source}` is a tag, and tags are moved"));
         let pinned = format!("{}/{}@{now}", source.registry(), source.repository());
         return Err(failed.with_hint(format!("name the digest; now it is: alga pull {pinned}")));
     }
     let artifact = wait(remote.pull())?;
-    let bundle = Bundle::read(&artifact.bundle, known()).user("what was pulled is not a bundle")?;
+    let bundle = Bundle::read(&artifact.bundle, known()).user_error("what was pulled is not a bundle")?;
     let signatures = signatures_path(&arguments.out);
     write(&arguments.out, &artifact.bundle)?;
     write(&signatures, &artifact.signatures)?;
     let facts = json!({ "bundle": arguments.out, "signatures": signatures, "contentHash": bundle.digest() });
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         let manifest = bundle.manifest();
         format!(
             "pulled {} {}\n{}\nnobody has verified its signature yet: `alga verify`",

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let remote = Remote::new(&arguments.registry, target.clone(), printer)?;
     let digest = wait(remote.push(&artifact, bundle.manifest()))?;
     let pinned = format!("{}/{}@{digest}", target.registry(), target.repository());
-    printer.facts(
+    printer.output(
         &json!({ "reference": pinned, "digest": digest, "contentHash": bundle.digest() }),
         || {
             format!(

@@ -1,5 +1,5 @@
 use super::config::ConfigArguments;
-use crate::outcome::{Outcome, Place};
+use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_server::{Config, LogFormat, Platform, ServeLimits, keep_memory_private, serve, start_log};
 use clap::Args;
@@ -17,28 +17,28 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    keep_memory_private().ours("keeping memory private")?;
+    keep_memory_private().internal_error("keeping memory private")?;
     let config = arguments.config.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .ours("starting")?;
+        .internal_error("starting")?;
     runtime.block_on(run_platform(&config, printer))
 }
 
 async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
-    let platform = Platform::start(config).await.user("could not start")?;
-    platform.check_compiler().await.user("could not start")?;
+    let platform = Platform::start(config).await.user_error("could not start")?;
+    platform.check_compiler().await.user_error("could not start")?;
     let place = format!("could not listen on {}", config.listen);
-    let listener = TcpListener::bind(config.listen).await.user(&place);
+    let listener = TcpListener::bind(config.listen).await.user_error(&place);
     let listener = listener.map_err(|failed| failed.with_hint("another server there? choose another with --port"))?;
-    let address = listener.local_addr().ours("")?;
+    let address = listener.local_addr().internal_error("")?;
     // Whoever started us waits for this line.
-    printer.facts(&json!({ "listening": format!("http://{address}") }), || {
+    printer.output(&json!({ "listening": format!("http://{address}") }), || {
         format!("listening on http://{address}")
     });
-    let mut terminate = signal(SignalKind::terminate()).ours("")?;
+    let mut terminate = signal(SignalKind::terminate()).internal_error("")?;
     let execute = platform.execute.clone();
     let stop = async move {
         tokio::select! {
@@ -51,9 +51,9 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     // Tidying never ends; serving does.
     let served = tokio::select! {
         served = served => served,
-        () = platform.keep_tidy() => Ok(()),
+        () = platform.run_maintenance() => Ok(()),
         () = platform.follow_revocations() => Ok(()),
     };
     platform.close().await;
-    served.ours("")
+    served.internal_error("")
 }

@@ -1,7 +1,7 @@
 //! `alga sign`: by a key here, by a certificate, or what another program signed.
 
 use crate::files::{BUNDLE, KEY, read, read_bundle, signatures_path, write};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::Bundle;
 use alga_signing::{
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (_, bundle) = read_bundle(&arguments.bundle)?;
     if let Some(path) = &arguments.message {
         write(path, &release_message(&bundle))?;
-        printer.facts(
+        printer.output(
             &json!({ "message": path, "statement": Statement::about(&bundle) }),
             || {
                 format!(
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (envelope, by) = signed(arguments, &bundle)?;
     write(&out, &envelope.to_json())?;
     let facts = json!({ "signatures": out, "signer": by, "statement": Statement::about(&bundle) });
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         let manifest = bundle.manifest();
         format!(
             "{} {} by {} signed with {by}\n{}",
@@ -91,16 +91,17 @@ fn signed(arguments: &Arguments, bundle: &Bundle) -> Outcome<(Envelope, String)>
     }
     if let (Some(signature), Some(public_key)) = (&arguments.signature, &arguments.public_key) {
         let pem = read(public_key, "`cosign generate-key-pair` writes cosign.pub")?;
-        let key = VerifyingKey::from_pem(&String::from_utf8_lossy(&pem)).user(&public_key.display().to_string())?;
+        let key =
+            VerifyingKey::from_pem(&String::from_utf8_lossy(&pem)).user_error(&public_key.display().to_string())?;
         let attached = detached(&key, signature_bytes(signature)?);
         return Ok((attach(bundle, &attached), format!("key {}", key.id())));
     }
     let pem = read(&arguments.key, "make one with `alga keygen --publisher <name>`")?;
-    let key = SigningKey::from_pem(&String::from_utf8_lossy(&pem)).user(&arguments.key.display().to_string())?;
+    let key = SigningKey::from_pem(&String::from_utf8_lossy(&pem)).user_error(&arguments.key.display().to_string())?;
     match &arguments.certificates {
         None => Ok((sign(bundle, &key), format!("key {}", key.verifying_key().id()))),
         Some(path) => {
-            let chain = certificates_of(&read(path, "")?).user(&path.display().to_string())?;
+            let chain = certificates_of(&read(path, "")?).user_error(&path.display().to_string())?;
             Ok((
                 sign_with_certificate(bundle, &key, chain),
                 format!("the certificate in `{}`", path.display()),
@@ -115,6 +116,6 @@ fn signature_bytes(path: &Path) -> Outcome<Vec<u8>> {
     match alga_signing::base64_of(&bytes) {
         Some(decoded) => Ok(decoded),
         None if !bytes.is_empty() => Ok(bytes),
-        None => Err(Failed::user(format!("`{}` is empty", path.display()))),
+        None => Err(CliError::user(format!("`{}` is empty", path.display()))),
     }
 }

@@ -1,8 +1,8 @@
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_auth::{Access, Caller, TokenIssuer, is_user_id};
 use alga_bundle::TenantId;
-use alga_server::Secrets;
+use alga_server::HostKeys;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
@@ -35,18 +35,18 @@ enum May {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if !arguments.data.join("tokens.key").exists() {
-        let failed = Failed::user(format!("there is no platform in `{}`", arguments.data.display()));
+        let failed = CliError::user(format!("there is no platform in `{}`", arguments.data.display()));
         return Err(failed.with_hint("start one with `alga serve`, or pass --data <its data folder>"));
     }
     if !is_user_id(&arguments.user) {
-        return Err(Failed::user("a user id has 1 to 128 visible ASCII characters"));
+        return Err(CliError::user("a user id has 1 to 128 visible ASCII characters"));
     }
     let lifetime = Duration::from_secs(u64::from(arguments.minutes) * 60);
     if lifetime > Caller::LONGEST {
-        return Err(Failed::user("a token is valid for 720 minutes at the most"));
+        return Err(CliError::user("a token is valid for 720 minutes at the most"));
     }
-    let secrets = Secrets::open(&arguments.data).user("")?;
-    let issuer = TokenIssuer::new(&secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).ours("")?;
+    let secrets = HostKeys::open(&arguments.data).user_error("")?;
+    let issuer = TokenIssuer::new(&secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).internal_error("")?;
     let mut caller = Caller::developer(arguments.tenant.clone());
     caller.user_id.clone_from(&arguments.user);
     caller.user_name.clone_from(&arguments.user);
@@ -54,8 +54,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         May::Read => Access::Read,
         May::Write => Access::Write,
     };
-    let token = issuer.issue(&caller, lifetime).ours("")?;
-    printer.facts(
+    let token = issuer.issue(&caller, lifetime).internal_error("")?;
+    printer.output(
         &json!({ "token": token, "tenant": arguments.tenant, "minutes": arguments.minutes }),
         || token.clone(),
     );

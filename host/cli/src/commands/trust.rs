@@ -80,14 +80,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             let taken = arguments
                 .operator
                 .send("POST", "/v1/registry/revocations", "application/json", list)?;
-            printer.facts(&taken, || revoke::described(&taken));
+            printer.output(&taken, || revoke::described(&taken));
             Ok(())
         }
         Action::Revocations => {
             let present = arguments
                 .operator
                 .send("GET", "/v1/registry/revocations", "", Vec::new())?;
-            printer.facts(&present, || revoke::described(&present));
+            printer.output(&present, || revoke::described(&present));
             Ok(())
         }
     }

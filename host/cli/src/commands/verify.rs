@@ -1,5 +1,5 @@
 use crate::files::{BUNDLE, TRUST, read, read_bundle, signatures_path};
-use crate::outcome::{Outcome, Place};
+use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_signing::{Policy, RevocationList, TrustBundle, verify};
 use clap::Args;
@@ -42,18 +42,18 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         .unwrap_or_else(|| signatures_path(&arguments.bundle));
     let envelope = read(&signatures, "sign the bundle with `alga sign`")?;
     let trust = read(&arguments.trust, "`alga keygen` writes one")?;
-    let trust = TrustBundle::parse(&trust).user(&arguments.trust.display().to_string())?;
+    let trust = TrustBundle::parse(&trust).user_error(&arguments.trust.display().to_string())?;
     let revocations = match &arguments.revocations {
         None => None,
-        Some(path) => Some(RevocationList::read(&read(path, "")?, &trust).user(&path.display().to_string())?),
+        Some(path) => Some(RevocationList::read(&read(path, "")?, &trust).user_error(&path.display().to_string())?),
     };
     let policy = Policy {
         revocations: revocations.as_ref(),
         ..Policy::now(&trust)
     };
-    let verified = verify(&envelope, &bundle, policy).user(&signatures.display().to_string())?;
+    let verified = verify(&envelope, &bundle, policy).user_error(&signatures.display().to_string())?;
     let facts = json!({ "verified": true, "signer": verified.signer, "statement": verified.statement });
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         let checks: String = CHECKS
             .iter()
             .zip(1..)

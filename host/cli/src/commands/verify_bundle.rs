@@ -1,7 +1,7 @@
 //! `alga verify-bundle`: any sigstore bundle over any file.
 
 use crate::files::read;
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::Digest;
 use alga_signing::{ArtifactSigner, KeylessIdentity, KeylessRoot, SignedArtifact, verify_artifact};
@@ -34,14 +34,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let root = match &arguments.trusted_root {
         Some(path) => {
-            let json = String::from_utf8(read(path, "")?).user(&path.display().to_string())?;
-            KeylessRoot::from_json(&json).user(&path.display().to_string())?
+            let json = String::from_utf8(read(path, "")?).user_error(&path.display().to_string())?;
+            KeylessRoot::from_json(&json).user_error(&path.display().to_string())?
         }
-        None => KeylessRoot::public_good().ours("the root of the public-good sigstore")?,
+        None => KeylessRoot::public_good().internal_error("the root of the public-good sigstore")?,
     };
-    let bundle = String::from_utf8(read(&arguments.bundle, "")?).user(&arguments.bundle.display().to_string())?;
+    let bundle = String::from_utf8(read(&arguments.bundle, "")?).user_error(&arguments.bundle.display().to_string())?;
     let key = match &arguments.key {
-        Some(path) => Some(String::from_utf8(read(path, "")?).user(&path.display().to_string())?),
+        Some(path) => Some(String::from_utf8(read(path, "")?).user_error(&path.display().to_string())?),
         None => None,
     };
     let signer = match (
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         (Some(pem), ..) => ArtifactSigner::Key(pem),
         (None, Some(identity), Some(issuer)) => ArtifactSigner::Keyless(KeylessIdentity { issuer, identity }),
         _ => {
-            let failed = Failed::user("who must have signed is not said");
+            let failed = CliError::user("who must have signed is not said");
             return Err(failed.with_hint("pass --certificate-identity and --certificate-oidc-issuer, or --key"));
         }
     };
@@ -62,14 +62,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             arguments
                 .file_or_digest
                 .parse::<Digest>()
-                .user(&arguments.file_or_digest)?,
+                .user_error(&arguments.file_or_digest)?,
         )
     } else {
         bytes = read(&PathBuf::from(&arguments.file_or_digest), "")?;
         SignedArtifact::Bytes(&bytes)
     };
-    let time = verify_artifact(&root, &bundle, artifact, signer).user(&arguments.bundle.display().to_string())?;
-    printer.facts(&json!({ "verified": true, "signedAt": time }), || {
+    let time = verify_artifact(&root, &bundle, artifact, signer).user_error(&arguments.bundle.display().to_string())?;
+    printer.output(&json!({ "verified": true, "signedAt": time }), || {
         let time = time.map(|time| format!(", signed at {time}")).unwrap_or_default();
         format!("verified{time}")
     });

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let path = format!("/v1/registry/extensions/{name}/versions/{version}/{verb}");
     let body = json!({ "reason": withdrawal.reason }).to_string().into_bytes();
     let row = arguments.operator.send("POST", &path, "application/json", body)?;
-    printer.facts(&row, || line(&row));
+    printer.output(&row, || line(&row));
     Ok(())
 }
 
@@ -63,7 +63,7 @@ fn list(arguments: &Arguments, name: &str, printer: &Printer) -> Outcome {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    printer.facts(&answer, || versions.iter().map(line).collect::<Vec<_>>().join("\n"));
+    printer.output(&answer, || versions.iter().map(line).collect::<Vec<_>>().join("\n"));
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_store::{AuditChain, AuditEntry};
 use axum::Json;
@@ -27,14 +27,16 @@ pub(crate) struct AuditPage {
 }
 
 pub(crate) async fn list(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     query: Result<Query<AuditQuery>, QueryRejection>,
-) -> Result<Json<AuditPage>, Failure> {
+) -> Result<Json<AuditPage>, ApiError> {
     let Query(query) = query.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
-    let entries = parts.database.audit_after(query.after, PAGE).await?;
+    let entries = dependencies.database.audit_after(query.after, PAGE).await?;
     Ok(Json(AuditPage { entries }))
 }
 
-pub(crate) async fn verify(State(parts): State<Arc<RegistryParts>>) -> Result<Json<AuditChain>, Failure> {
-    Ok(Json(parts.database.audit_chain().await?))
+pub(crate) async fn verify(
+    State(dependencies): State<Arc<RegistryDependencies>>,
+) -> Result<Json<AuditChain>, ApiError> {
+    Ok(Json(dependencies.database.audit_chain().await?))
 }

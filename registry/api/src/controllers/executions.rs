@@ -1,8 +1,8 @@
 //! What executions of an install wrote and why they failed, for its author.
 
-use super::lifecycle::find;
-use crate::RegistryParts;
-use crate::failure::Failure;
+use super::install_lifecycle::find;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use crate::page::PageQuery;
 use alga_bundle::ExecutionId;
 use alga_store::ExecutionRow;
@@ -21,13 +21,13 @@ pub(crate) struct Executions {
 }
 
 pub(crate) async fn list(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): Path<(String, String)>,
     page: PageQuery,
-) -> Result<Json<Executions>, Failure> {
+) -> Result<Json<Executions>, ApiError> {
     let (after, limit) = (page.id::<ExecutionId>()?, page.limit()?);
-    let install = find(&parts, &tenant, &install).await?;
-    let executions = parts
+    let install = find(&dependencies, &tenant, &install).await?;
+    let executions = dependencies
         .database
         .executions(&install.tenant_id, &install.id, after.as_ref(), limit)
         .await?;

@@ -1,8 +1,8 @@
 //! Collecting by hand what is collected every hour.
 
 use super::uploads::staging_failed;
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_errors::Problem;
 use alga_store::{CLAIM_GRACE, UPLOAD_LIFE, collect_garbage};
 use axum::Json;
@@ -21,11 +21,11 @@ pub(crate) struct Removed {
 }
 
 /// Collects now what is collected every hour.
-pub(crate) async fn collect(State(parts): State<Arc<RegistryParts>>) -> Result<Json<Removed>, Failure> {
-    let staging = parts.staging.clone();
+pub(crate) async fn collect(State(dependencies): State<Arc<RegistryDependencies>>) -> Result<Json<Removed>, ApiError> {
+    let staging = dependencies.staging.clone();
     let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
     Ok(Json(Removed {
-        bundles: collect_garbage(&parts.database, &parts.blobs, CLAIM_GRACE).await?,
+        bundles: collect_garbage(&dependencies.database, &dependencies.blobs, CLAIM_GRACE).await?,
         uploads: swept.map_err(Problem::internal)?.map_err(staging_failed)?,
     }))
 }

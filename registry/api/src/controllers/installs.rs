@@ -1,22 +1,22 @@
 //! Installing a version for a tenant. What the component needs and the tenant does not grant is refused here, by name, instead of
 //! failing at the first request.
 
-use super::lifecycle::flag;
-use super::optional::compile_granted;
-use super::revocations::not_overdue;
+use super::install_lifecycle::add_warnings;
+use super::precompile::compile_granted;
+use super::revocations::ensure_revocations_fresh;
 use super::secrets::SecretOwner;
 use super::{JsonBody, not_found};
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use crate::page::PageQuery;
 use alga_bundle::{
     Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId, Version, optional_object,
 };
-use alga_capabilities::{known, optional_and_denied};
+use alga_capabilities::{denied_optional, known};
 use alga_errors::{Code, Problem};
 use alga_limits::CONFIG_BYTES;
 use alga_signing::Rejected;
-use alga_store::{Database, Install, InstallTerms, NewInstall, VersionRow, VersionStatus};
+use alga_store::{Database, Install, InstallSettings, NewInstall, VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -63,33 +63,36 @@ pub(crate) struct Installs {
 }
 
 pub(crate) async fn create(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(tenant): Path<String>,
     JsonBody(request): JsonBody<InstallRequest>,
-) -> Result<(StatusCode, Json<Install>), Failure> {
+) -> Result<(StatusCode, Json<Install>), ApiError> {
     let tenant = tenant_of(&tenant)?;
-    let version = parts.database.version(&request.extension, &request.version).await?;
+    let version = dependencies
+        .database
+        .version(&request.extension, &request.version)
+        .await?;
     let version = version.ok_or_else(|| not_found("such version"))?;
     if version.status != VersionStatus::Published {
         return Err(Problem::new(Code::VersionRevoked, "this version is withdrawn").into());
     }
-    let grants = consented(&version, &request.grants)?;
+    let grants = resolve_grants(&version, &request.grants)?;
     check_config(&version, &request.config)?;
-    let terms = InstallTerms {
+    let terms = InstallSettings {
         config: request.config,
         egress: request.egress,
         limits: request.limits,
     };
-    check_terms(&parts, &version, &terms)?;
-    let bundle = verify_stored(&parts, &version).await?;
-    check_start(&parts, &bundle, terms.limits)?;
-    compile_granted(&parts, bundle, &grants).await?;
-    let present = parts
+    check_settings(&dependencies, &version, &terms)?;
+    let bundle = verify_stored(&dependencies, &version).await?;
+    check_start(&dependencies, &bundle, terms.limits)?;
+    compile_granted(&dependencies, bundle, &grants).await?;
+    let present = dependencies
         .database
         .find_install(&tenant, version.extension_id.as_str())
         .await?;
     if let Some(install) = &present {
-        not_older(&version.version, &install.manifest.version, request.allow_downgrade)?;
+        ensure_not_downgrade(&version.version, &install.manifest.version, request.allow_downgrade)?;
     }
     let id = match &present {
         Some(install) => install.id.clone(),
@@ -101,8 +104,8 @@ pub(crate) async fn create(
         tenant: &tenant,
         install: &id,
     };
-    let secrets = owner.seal(&parts, &request.secrets, &kept).await?;
-    parts
+    let secrets = owner.seal(&dependencies, &request.secrets, &kept).await?;
+    dependencies
         .database
         .install(&NewInstall {
             id: &id,
@@ -113,8 +116,8 @@ pub(crate) async fn create(
             secrets: &secrets,
         })
         .await?;
-    (parts.on_install)();
-    let install = parts
+    (dependencies.on_install)();
+    let install = dependencies
         .database
         .find_install(&tenant, version.extension_id.as_str())
         .await?;
@@ -124,17 +127,17 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn list(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(tenant): Path<String>,
     page: PageQuery,
-) -> Result<Json<Installs>, Failure> {
+) -> Result<Json<Installs>, ApiError> {
     let (after, limit) = (page.id::<InstallId>()?, page.limit()?);
-    let mut installs = parts
+    let mut installs = dependencies
         .database
         .installs(&tenant_of(&tenant)?, after.as_ref(), limit)
         .await?;
     for install in &mut installs {
-        flag(&parts, install);
+        add_warnings(&dependencies, install);
     }
     let is_full = u32::try_from(installs.len()).is_ok_and(|count| count == limit);
     let next = installs.last().filter(|_| is_full).map(|install| install.id.clone());
@@ -142,7 +145,7 @@ pub(crate) async fn list(
 }
 
 /// An older version may have holes that the installed one has not: it must be meant.
-pub(super) fn not_older(to: &Version, from: &Version, is_meant: bool) -> Result<(), Failure> {
+pub(super) fn ensure_not_downgrade(to: &Version, from: &Version, is_meant: bool) -> Result<(), ApiError> {
     if to >= from || is_meant {
         return Ok(());
     }
@@ -151,16 +154,16 @@ pub(super) fn not_older(to: &Version, from: &Version, is_meant: bool) -> Result<
     Err(problem.with_hint("say that you mean it: --allow-downgrade").into())
 }
 
-pub(super) fn tenant_of(text: &str) -> Result<TenantId, Failure> {
+pub(super) fn tenant_of(text: &str) -> Result<TenantId, ApiError> {
     text.parse()
         .map_err(|error: alga_bundle::IdError| Problem::new(Code::BadRequest, error.to_string()).into())
 }
 
 /// Real imports ⊆ grants ⊆ manifest.
-pub(super) fn consented(
+pub(super) fn resolve_grants(
     version: &VersionRow,
     granted: &BTreeSet<CapabilityName>,
-) -> Result<BTreeSet<CapabilityName>, Failure> {
+) -> Result<BTreeSet<CapabilityName>, ApiError> {
     let declared = version.manifest.declared(known());
     if let Some(name) = granted.iter().find(|name| !declared.contains(*name)) {
         let message = format!("`{name}` is not declared by {} {}", version.name, version.version);
@@ -174,7 +177,7 @@ pub(super) fn consented(
         .filter_map(|capability| capability.name.parse().ok());
     let grants: BTreeSet<CapabilityName> = granted.iter().cloned().chain(defaults).collect();
     // What is imported, not optional and not granted could not be linked, and the install would fail at its first request.
-    let Err(missing) = optional_and_denied(&version.manifest, &version.capability_proof, |name| {
+    let Err(missing) = denied_optional(&version.manifest, &version.capability_proof, |name| {
         grants.contains(name)
     }) else {
         return Ok(grants);
@@ -189,7 +192,11 @@ pub(super) fn consented(
 }
 
 /// Hosts ⊆ manifest; limits that let something run.
-pub(super) fn check_terms(parts: &RegistryParts, version: &VersionRow, terms: &InstallTerms) -> Result<(), Failure> {
+pub(super) fn check_settings(
+    dependencies: &RegistryDependencies,
+    version: &VersionRow,
+    terms: &InstallSettings,
+) -> Result<(), ApiError> {
     let declared = &version.manifest.egress;
     let undeclared = terms.egress.iter().flatten().find(|host| !declared.contains(host));
     if let Some(host) = undeclared {
@@ -210,30 +217,36 @@ pub(super) fn check_terms(parts: &RegistryParts, version: &VersionRow, terms: &I
         )
         .into());
     }
-    check_limits(parts, version, terms.limits)
+    check_limits(dependencies, version, terms.limits)
 }
 
 /// What is consented to holds: a host that does not give it says so now.
 pub(super) fn check_limits(
-    parts: &RegistryParts,
+    dependencies: &RegistryDependencies,
     version: &VersionRow,
     own: Option<ManifestLimits>,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let asked = own.unwrap_or_default().or(version.manifest.limits);
-    parts
+    dependencies
         .ceilings
         .check_execution(asked.memory_mb, asked.timeout_ms)
         .map_err(|exceeded| Problem::new(Code::BadRequest, format!("this host: {exceeded}")).into())
 }
 
 /// The memory that is consented to is at least what the component takes before its first instruction.
-pub(super) fn check_start(parts: &RegistryParts, bundle: &Bundle, own: Option<ManifestLimits>) -> Result<(), Failure> {
+pub(super) fn check_start(
+    dependencies: &RegistryDependencies,
+    bundle: &Bundle,
+    own: Option<ManifestLimits>,
+) -> Result<(), ApiError> {
     let asked = own.unwrap_or_default().or(bundle.manifest().limits);
-    let starts = parts.ceilings.check_start(bundle.requirements(), asked.memory_mb);
+    let starts = dependencies
+        .ceilings
+        .check_start(bundle.requirements(), asked.memory_mb);
     starts.map_err(|exceeded| Problem::new(Code::BadRequest, format!("the component has {exceeded}")).into())
 }
 
-pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), Failure> {
+pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, String>) -> Result<(), ApiError> {
     let fields = &version.manifest.config;
     if let Some(key) = config
         .keys()
@@ -277,17 +290,20 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
 }
 
 /// What was believed at publish is verified again over what is stored now.
-pub(super) async fn verify_stored(parts: &Arc<RegistryParts>, version: &VersionRow) -> Result<Bundle, Failure> {
-    not_overdue(parts)?;
+pub(super) async fn verify_stored(
+    dependencies: &Arc<RegistryDependencies>,
+    version: &VersionRow,
+) -> Result<Bundle, ApiError> {
+    ensure_revocations_fresh(dependencies)?;
     let rejected = |reason: String| {
         Problem::new(Code::BundleRejected, "the stored extension failed its verification").caused_by(reason)
     };
-    let stored = parts
+    let stored = dependencies
         .blobs
         .get(version.content_hash)
         .await?
         .ok_or_else(|| rejected("it is not in the store".into()))?;
-    let (trust, content_hash) = (Arc::clone(&parts.trust), version.content_hash);
+    let (trust, content_hash) = (Arc::clone(&dependencies.trust), version.content_hash);
     let checked = tokio::task::spawn_blocking(move || {
         let bundle = Bundle::read(&stored.bundle, known()).map_err(|error| error.to_string())?;
         if bundle.digest() != content_hash {

@@ -4,12 +4,12 @@
 //!    bundle, 6. insert the version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to, and that are collected;
 //!    repeating the request with the same bytes always ends well.
 
-use super::optional::compile_alone;
-use super::papers::{self, Papers};
-use super::revocations::not_overdue;
+use super::attestations::{self, Attestations};
+use super::precompile::precompile_minimal;
+use super::revocations::ensure_revocations_fresh;
 use super::uploads::staging_failed;
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_engine::CompileError;
@@ -49,33 +49,33 @@ pub(crate) struct Published {
 }
 
 pub(crate) async fn publish(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     form: Multipart,
-) -> Result<(StatusCode, Json<Published>), Failure> {
+) -> Result<(StatusCode, Json<Published>), ApiError> {
     // 1.
-    not_overdue(&parts)?;
-    let mut received = receive(&parts, form).await?;
+    ensure_revocations_fresh(&dependencies)?;
+    let mut received = receive(&dependencies, form).await?;
     // 2. and 3.
     let received_at = Timestamp::now();
-    let (bundle, verified) = check(&parts, &received, received_at).await?;
+    let (bundle, verified) = check(&dependencies, &received, received_at).await?;
     let bundle = Arc::new(bundle);
     // 4.
-    compile(&parts, &bundle).await?;
-    compile_alone(&parts, &bundle).await?;
+    compile(&dependencies, &bundle).await?;
+    precompile_minimal(&dependencies, &bundle).await?;
     // 5.
-    let claim = parts.database.claim_bundle(bundle.digest()).await?;
-    let fresh = Papers::new(&parts, &bundle, &verified, received.signatures, received_at);
-    let papers = papers::settle(&parts, &bundle, fresh).await?;
+    let claim = dependencies.database.claim_bundle(bundle.digest()).await?;
+    let fresh = Attestations::new(&dependencies, &bundle, &verified, received.signatures, received_at);
+    let attestations = attestations::keep_or_replace(&dependencies, &bundle, fresh).await?;
     let new = NewBundle {
         content_hash: bundle.digest(),
         file: received.upload.path(),
-        signatures: &papers.signatures,
-        receipt: &papers.receipt,
+        signatures: &attestations.signatures,
+        receipt: &attestations.receipt,
     };
-    parts.blobs.put(new).await?;
+    dependencies.blobs.put(new).await?;
     // 6.
-    let signing_key = papers.signer.clone();
-    let outcome = parts
+    let signing_key = attestations.signer.clone();
+    let outcome = dependencies
         .database
         .publish(&NewVersion {
             manifest: bundle.manifest(),
@@ -84,7 +84,7 @@ pub(crate) async fn publish(
             claim: &claim,
             size_bytes: bundle.size_bytes(),
             signing_key: &signing_key,
-            receipt: &String::from_utf8_lossy(&papers.receipt),
+            receipt: &String::from_utf8_lossy(&attestations.receipt),
         })
         .await?;
     // 7.
@@ -120,14 +120,14 @@ struct Received {
 }
 
 /// The form: `signatures`, and either `bundle` or the id of an `upload`.
-async fn receive(parts: &RegistryParts, mut form: Multipart) -> Result<Received, Failure> {
+async fn receive(dependencies: &RegistryDependencies, mut form: Multipart) -> Result<Received, ApiError> {
     let (mut upload, mut signatures) = (None, None);
     while let Some(mut field) = in_time(form.next_field()).await? {
         let is_repeated = match field.name() {
-            Some("bundle") => upload.replace(spool(parts, &mut field).await?).is_some(),
+            Some("bundle") => upload.replace(spool(dependencies, &mut field).await?).is_some(),
             Some("upload") => {
                 let id = in_time(field.text()).await?;
-                let staged = parts.staging.lock(&id).await.map_err(staging_failed)?;
+                let staged = dependencies.staging.lock(&id).await.map_err(staging_failed)?;
                 upload.replace(staged).is_some()
             }
             Some("signatures") => {
@@ -155,13 +155,13 @@ async fn receive(parts: &RegistryParts, mut form: Multipart) -> Result<Received,
 }
 
 /// The next part of the form, if it comes before a sender that has stopped is given up.
-async fn in_time<T>(part: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Failure> {
+async fn in_time<T>(part: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
     let part = tokio::time::timeout(BODY_TIMEOUT, part).await;
     let late = |_| Problem::new(Code::BadRequest, "the body did not arrive in time");
     part.map_err(late)?.map_err(broken)
 }
 
-fn broken(error: MultipartError) -> Failure {
+fn broken(error: MultipartError) -> ApiError {
     let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Code::PayloadTooLarge
     } else {
@@ -171,11 +171,11 @@ fn broken(error: MultipartError) -> Failure {
         Code::PayloadTooLarge => "the form has more bytes than a bundle and its signatures",
         _ => "the form was interrupted, or is not framed as HTTP and multipart require",
     };
-    Failure(Problem::new(code, message).caused_by(error))
+    ApiError(Problem::new(code, message).caused_by(error))
 }
 
-async fn spool(parts: &RegistryParts, field: &mut Field<'_>) -> Result<StagedUpload, Failure> {
-    let mut upload = parts.staging.once().await.map_err(staging_failed)?;
+async fn spool(dependencies: &RegistryDependencies, field: &mut Field<'_>) -> Result<StagedUpload, ApiError> {
+    let mut upload = dependencies.staging.create_ephemeral().await.map_err(staging_failed)?;
     let mut appending = upload.append(0).await.map_err(staging_failed)?;
     while let Some(chunk) = in_time(field.chunk()).await? {
         appending.write(&chunk).await.map_err(staging_failed)?;
@@ -184,7 +184,7 @@ async fn spool(parts: &RegistryParts, field: &mut Field<'_>) -> Result<StagedUpl
     Ok(upload)
 }
 
-async fn bounded(field: &mut Field<'_>, most: usize) -> Result<Vec<u8>, Failure> {
+async fn bounded(field: &mut Field<'_>, most: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = in_time(field.chunk()).await? {
         if bytes.len() + chunk.len() > most {
@@ -197,18 +197,18 @@ async fn bounded(field: &mut Field<'_>, most: usize) -> Result<Vec<u8>, Failure>
 }
 
 async fn check(
-    parts: &Arc<RegistryParts>,
+    dependencies: &Arc<RegistryDependencies>,
     received: &Received,
     received_at: Timestamp,
-) -> Result<(Bundle, Verified), Failure> {
-    let trust = Arc::clone(&parts.trust);
+) -> Result<(Bundle, Verified), ApiError> {
+    let trust = Arc::clone(&dependencies.trust);
     let (path, signatures) = (received.upload.path().to_path_buf(), received.signatures.clone());
     let size = usize::try_from(received.upload.size()).map_err(Problem::internal)?;
-    let ceilings = parts.ceilings;
+    let ceilings = dependencies.ceilings;
     let checked = tokio::task::spawn_blocking(move || {
         let file = File::open(path).map_err(Problem::internal)?;
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
-        not_for_everybody(bundle.manifest())?;
+        ensure_no_public_suffix(bundle.manifest())?;
         // What this host gives no extension is refused now, with the number, and not when it runs.
         bundle.check_ceilings(&ceilings).map_err(|error| invalid(&error))?;
         let verified = trust
@@ -220,7 +220,7 @@ async fn check(
 }
 
 /// A tenant could not mean such a grant. Asked here and not when a stored bundle is read: the list of suffixes grows.
-fn not_for_everybody(manifest: &Manifest) -> Result<(), Problem> {
+fn ensure_no_public_suffix(manifest: &Manifest) -> Result<(), Problem> {
     let Some(pattern) = manifest.everybody() else {
         return Ok(());
     };
@@ -243,9 +243,9 @@ fn invalid(error: &BundleError) -> Problem {
     Problem::new(code, chain(error).to_string())
 }
 
-async fn compile(parts: &RegistryParts, bundle: &Bundle) -> Result<(), Failure> {
+async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result<(), ApiError> {
     let key = *bundle.proof().component.as_bytes();
-    let made = parts.factory.make(key, bundle.component()).await;
+    let made = dependencies.factory.make(key, bundle.component()).await;
     made.map(drop).map_err(|error| not_compiled(error, "").into())
 }
 

@@ -1,7 +1,7 @@
 //! Revocation lists. A list is kept in the database, then on this host's disk, then it is judged by, then it is acknowledged.
 
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_signing::{RevocationError, RevocationList};
 use alga_store::StoredRevocations;
@@ -25,28 +25,28 @@ pub(crate) struct Present {
     is_overdue: bool,
 }
 
-pub(crate) async fn show(State(parts): State<Arc<RegistryParts>>) -> Json<Present> {
-    let list = parts.trust.revocations();
+pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) -> Json<Present> {
+    let list = dependencies.trust.revocations();
     Json(Present {
         epoch: list.as_ref().map_or(0, |list| list.epoch),
         list: list.map(Arc::unwrap_or_clone),
-        is_overdue: parts.trust.is_overdue(),
+        is_overdue: dependencies.trust.is_overdue(),
     })
 }
 
 /// A task of its own: a client that leaves does not leave a list that is kept and not judged by.
 pub(crate) async fn take(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     body: Bytes,
-) -> Result<(StatusCode, Json<Present>), Failure> {
-    let taking = Arc::clone(&parts);
+) -> Result<(StatusCode, Json<Present>), ApiError> {
+    let taking = Arc::clone(&dependencies);
     let taken = tokio::spawn(async move { keep(&taking, &body).await }).await;
     taken.map_err(Problem::internal)??;
-    Ok((StatusCode::CREATED, show(State(parts)).await))
+    Ok((StatusCode::CREATED, show(State(dependencies)).await))
 }
 
-async fn keep(parts: &RegistryParts, envelope: &[u8]) -> Result<(), Failure> {
-    let list = parts
+async fn keep(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<(), ApiError> {
+    let list = dependencies
         .trust
         .read_revocations(envelope)
         .map_err(|error| refused(&error))?;
@@ -54,19 +54,19 @@ async fn keep(parts: &RegistryParts, envelope: &[u8]) -> Result<(), Failure> {
         epoch: list.epoch,
         envelope: String::from_utf8_lossy(envelope).into_owned(),
     };
-    let newest = parts.database.newest_revocations().await?;
+    let newest = dependencies.database.newest_revocations().await?;
     // Sent again because its answer was lost, or because its first taking broke off: what is left to do is done.
     if newest.as_ref() != Some(&stored) {
         list.may_follow(newest.map_or(0, |newest| newest.epoch), Timestamp::now())
             .map_err(|error| refused(&error))?;
-        parts.database.add_revocations(&stored).await?;
+        dependencies.database.add_revocations(&stored).await?;
     }
-    let file = parts.revocation_file.clone();
+    let file = dependencies.revocation_file.clone();
     let written = tokio::task::spawn_blocking(move || file.write(&stored)).await;
     written.map_err(Problem::internal)??;
     tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "judging by a new revocation list");
-    parts.trust.take_revocations(list);
-    (parts.on_install)();
+    dependencies.trust.take_revocations(list);
+    (dependencies.on_install)();
     Ok(())
 }
 
@@ -80,8 +80,8 @@ fn refused(error: &RevocationError) -> Problem {
 }
 
 /// Nothing new is let in while it cannot be known what was revoked.
-pub(super) fn not_overdue(parts: &RegistryParts) -> Result<(), Problem> {
-    if !parts.trust.is_overdue() {
+pub(super) fn ensure_revocations_fresh(dependencies: &RegistryDependencies) -> Result<(), Problem> {
+    if !dependencies.trust.is_overdue() {
         return Ok(());
     }
     let problem = Problem::new(

@@ -1,9 +1,9 @@
 //! Secrets of installs. They come in the clear, are sealed at once, and never leave again: what is shown is names.
 
-use super::lifecycle::{find, installed_version};
+use super::install_lifecycle::{find, installed_version};
 use super::{JsonBody, not_found};
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_bundle::{InstallId, Manifest, SecretField, TenantId};
 use alga_capabilities::may_reveal;
 use alga_errors::{Code, Problem};
@@ -37,37 +37,37 @@ pub(super) struct SecretOwner<'a> {
 type SecretPath = Path<(String, String, String)>;
 
 pub(crate) async fn set(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install, name)): SecretPath,
     JsonBody(request): JsonBody<SecretRequest>,
-) -> Result<StatusCode, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
-    let version = installed_version(&parts, &install).await?;
+) -> Result<StatusCode, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
+    let version = installed_version(&dependencies, &install).await?;
     let owner = SecretOwner {
         version: &version,
         tenant: &install.tenant_id,
         install: &install.id,
     };
-    let sealed = owner.seal_one(&parts, &name, &request.value).await?;
-    parts.database.set_secret(&install, &name, &sealed).await?;
-    (parts.on_install)();
+    let sealed = owner.seal_one(&dependencies, &name, &request.value).await?;
+    dependencies.database.set_secret(&install, &name, &sealed).await?;
+    (dependencies.on_install)();
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn delete(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install, name)): SecretPath,
-) -> Result<StatusCode, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
+) -> Result<StatusCode, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
     let field = install.manifest.secrets.iter().find(|field| field.name == name);
     if field.is_some_and(|field| field.required) {
         let message = format!("the secret `{name}` is required while {} is installed", install.name);
         return Err(Problem::new(Code::Conflict, message).into());
     }
-    if !parts.database.delete_secret(&install, &name).await? {
+    if !dependencies.database.delete_secret(&install, &name).await? {
         return Err(not_found("such secret"));
     }
-    (parts.on_install)();
+    (dependencies.on_install)();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -75,10 +75,10 @@ impl SecretOwner<'_> {
     /// Seals all, or none: every name is declared, and what the manifest requires is there or was set before.
     pub(super) async fn seal(
         &self,
-        parts: &RegistryParts,
+        dependencies: &RegistryDependencies,
         secrets: &BTreeMap<String, Zeroizing<String>>,
         kept: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, String>, Failure> {
+    ) -> Result<BTreeMap<String, String>, ApiError> {
         let fields = &self.version.manifest.secrets;
         let is_missing = |name: &String| !secrets.contains_key(name) && !kept.contains(name);
         if let Some(field) = fields.iter().find(|field| field.required && is_missing(&field.name)) {
@@ -88,12 +88,12 @@ impl SecretOwner<'_> {
         }
         let mut sealed = BTreeMap::new();
         for (name, value) in secrets {
-            sealed.insert(name.clone(), self.seal_one(parts, name, value).await?);
+            sealed.insert(name.clone(), self.seal_one(dependencies, name, value).await?);
         }
         Ok(sealed)
     }
 
-    async fn seal_one(&self, parts: &RegistryParts, name: &str, value: &str) -> Result<String, Failure> {
+    async fn seal_one(&self, dependencies: &RegistryDependencies, name: &str, value: &str) -> Result<String, ApiError> {
         let fields = &self.version.manifest.secrets;
         let field = fields.iter().find(|field| field.name == name);
         if field.is_some_and(|field| is_for_headers(self.version, field)) {
@@ -112,7 +112,7 @@ impl SecretOwner<'_> {
             name,
         };
         let secret = SecretValue::new(Zeroizing::new(value.as_bytes().to_vec())).map_err(seal_failed)?;
-        let sealed = parts.sealer.seal(&secret, &binding).await.map_err(seal_failed)?;
+        let sealed = dependencies.sealer.seal(&secret, &binding).await.map_err(seal_failed)?;
         Ok(sealed.to_json())
     }
 }
@@ -123,7 +123,7 @@ fn is_for_headers(version: &VersionRow, field: &SecretField) -> bool {
 }
 
 /// What every use of it would fail for is refused when it is set.
-fn check_for_headers(name: &str, value: &[u8]) -> Result<(), Failure> {
+fn check_for_headers(name: &str, value: &[u8]) -> Result<(), ApiError> {
     let refused = |rule: String| {
         let problem = Problem::new(
             Code::BadRequest,
@@ -154,11 +154,11 @@ fn check_for_headers(name: &str, value: &[u8]) -> Result<(), Failure> {
 
 /// The secrets that an install has and another version uses in headers, where the installed one does not.
 pub(super) async fn check_kept(
-    parts: &RegistryParts,
+    dependencies: &RegistryDependencies,
     install: &Install,
     from: &Manifest,
     to: &VersionRow,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let was_for_headers = |name: &str| {
         let field = from.secrets.iter().find(|field| field.name == name);
         field.is_some_and(|field| !field.hosts.is_empty()) && !may_reveal(from)
@@ -167,7 +167,7 @@ pub(super) async fn check_kept(
         if !install.secrets.contains(&field.name) || was_for_headers(&field.name) || !is_for_headers(to, field) {
             continue;
         }
-        let envelope = parts
+        let envelope = dependencies
             .database
             .secret(&install.tenant_id, &install.id, &field.name)
             .await?;
@@ -179,13 +179,17 @@ pub(super) async fn check_kept(
             name: &field.name,
         };
         let envelope = SecretEnvelope::parse(&envelope).map_err(Problem::internal)?;
-        let opened = parts.sealer.open(&envelope, &binding).await.map_err(seal_failed)?;
+        let opened = dependencies
+            .sealer
+            .open(&envelope, &binding)
+            .await
+            .map_err(seal_failed)?;
         check_for_headers(&field.name, opened.expose())?;
     }
     Ok(())
 }
 
-fn seal_failed(error: SealError) -> Failure {
+fn seal_failed(error: SealError) -> ApiError {
     let message = error.to_string();
     let problem = match error {
         SealError::Size(_) => Problem::new(Code::BadRequest, message.as_str()),

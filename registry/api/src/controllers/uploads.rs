@@ -1,11 +1,11 @@
 //! Uploads that can be continued. `POST` begins one, `PATCH` with `upload-offset` sends the next bytes, `GET` tells how many are here; the publish form then has
 //! the upload's id in place of the bundle. An upload that nobody continues for a day goes away.
 
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_http::{BODY_TIMEOUT, one_field};
-use alga_store::{Appending, StagingError};
+use alga_store::{StagingError, UploadWriter};
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
@@ -27,25 +27,27 @@ pub(crate) struct Upload {
     offset: u64,
 }
 
-pub(crate) async fn begin(State(parts): State<Arc<RegistryParts>>) -> Result<(StatusCode, Json<Upload>), Failure> {
-    let id = parts.staging.begin().await.map_err(staging_failed)?;
+pub(crate) async fn begin(
+    State(dependencies): State<Arc<RegistryDependencies>>,
+) -> Result<(StatusCode, Json<Upload>), ApiError> {
+    let id = dependencies.staging.begin().await.map_err(staging_failed)?;
     Ok((StatusCode::CREATED, Json(Upload { id, offset: 0 })))
 }
 
 pub(crate) async fn show(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(id): Path<String>,
-) -> Result<Json<Upload>, Failure> {
-    let offset = parts.staging.size(&id).await.map_err(staging_failed)?;
+) -> Result<Json<Upload>, ApiError> {
+    let offset = dependencies.staging.size(&id).await.map_err(staging_failed)?;
     Ok(Json(Upload { id, offset }))
 }
 
 pub(crate) async fn append(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Upload>, Failure> {
+) -> Result<Json<Upload>, ApiError> {
     let offset = one_field(&headers, &OFFSET)?.and_then(|text| text.parse().ok());
     let missing = || {
         Problem::new(
@@ -54,7 +56,7 @@ pub(crate) async fn append(
         )
     };
     let offset = offset.ok_or_else(missing)?;
-    let mut upload = parts.staging.lock(&id).await.map_err(staging_failed)?;
+    let mut upload = dependencies.staging.lock(&id).await.map_err(staging_failed)?;
     let mut appending = upload.append(offset).await.map_err(staging_failed)?;
     let taken = take(&mut appending, body.into_data_stream()).await;
     // What came stays, also when the sender broke off: that is what this is for.
@@ -63,7 +65,7 @@ pub(crate) async fn append(
     Ok(Json(Upload { id, offset }))
 }
 
-async fn take(appending: &mut Appending<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
+async fn take(appending: &mut UploadWriter<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
     // A sender that has stopped is given up; what came stays.
     while let Some(chunk) = timeout(BODY_TIMEOUT, body.next())
         .await
@@ -75,14 +77,14 @@ async fn take(appending: &mut Appending<'_>, mut body: BodyDataStream) -> Result
 }
 
 pub(crate) async fn end(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(id): Path<String>,
-) -> Result<StatusCode, Failure> {
-    parts.staging.lock(&id).await.map_err(staging_failed)?.end();
+) -> Result<StatusCode, ApiError> {
+    dependencies.staging.lock(&id).await.map_err(staging_failed)?.end();
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) fn staging_failed(error: StagingError) -> Failure {
+pub(super) fn staging_failed(error: StagingError) -> ApiError {
     let message = error.to_string();
     let problem = match error {
         StagingError::Unknown => Problem::new(Code::NotFound, message),

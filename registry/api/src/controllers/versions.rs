@@ -1,6 +1,6 @@
 use super::not_found;
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use crate::page::PageQuery;
 use alga_bundle::VersionId;
 use alga_store::{VersionRow, VersionSummary};
@@ -19,12 +19,12 @@ pub(crate) struct Versions {
 }
 
 pub(crate) async fn list(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(name): Path<String>,
     page: PageQuery,
-) -> Result<Json<Versions>, Failure> {
+) -> Result<Json<Versions>, ApiError> {
     let (after, limit) = (page.id::<VersionId>()?, page.limit()?);
-    let versions = parts.database.versions(&name, after.as_ref(), limit).await?;
+    let versions = dependencies.database.versions(&name, after.as_ref(), limit).await?;
     if versions.is_empty() && after.is_none() {
         return Err(not_found("extension of this name"));
     }
@@ -34,10 +34,10 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn show(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((name, version)): Path<(String, String)>,
-) -> Result<Json<VersionRow>, Failure> {
-    parts
+) -> Result<Json<VersionRow>, ApiError> {
+    dependencies
         .database
         .version(&name, &version)
         .await?

@@ -4,7 +4,7 @@
 use super::rules::{self, PROBLEMS};
 use super::{Manifest, ManifestProblem};
 use crate::Capability;
-use crate::object::Object;
+use crate::object::StrictObject;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
@@ -17,19 +17,20 @@ pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProble
     let mut document: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let mut found: Vec<ManifestProblem> = Vec::new();
     while found.len() < PROBLEMS {
-        match serde_path_to_error::deserialize::<_, Object<Manifest>>(&document) {
-            Ok(Object(manifest)) => {
+        match serde_path_to_error::deserialize::<_, StrictObject<Manifest>>(&document) {
+            Ok(StrictObject(manifest)) => {
                 // What stands in a mended place is ours, and no problem of the author's.
-                let is_mended = |problem: &ManifestProblem| found.iter().any(|told| overlap(&told.path, &problem.path));
+                let is_substituted =
+                    |problem: &ManifestProblem| found.iter().any(|told| overlap(&told.path, &problem.path));
                 let rules = rules::check(&manifest, known).into_iter();
-                let broken: Vec<_> = rules.filter(|problem| !is_mended(problem)).collect();
+                let broken: Vec<_> = rules.filter(|problem| !is_substituted(problem)).collect();
                 found.extend(broken);
                 break;
             }
             Err(error) => {
-                let (problem, is_mended) = mend(&mut document, &sample, &error);
+                let (problem, is_substituted) = substitute_sample(&mut document, &sample, &error);
                 found.push(problem);
-                if !is_mended {
+                if !is_substituted {
                     break;
                 }
             }
@@ -43,7 +44,7 @@ fn overlap(told: &str, path: &str) -> bool {
 }
 
 /// Tells a problem and puts a right value in its place; false when there is none to put.
-fn mend(
+fn substitute_sample(
     document: &mut Value,
     sample: &Value,
     error: &serde_path_to_error::Error<serde_json::Error>,

@@ -14,7 +14,7 @@ const TEXT_CHARACTERS: usize = 4_000;
 
 /// All broken rules.
 pub(super) fn check(manifest: &Manifest, known: &[Capability]) -> Vec<ManifestProblem> {
-    let mut problems = Problems(Vec::new());
+    let mut problems = ManifestErrors(Vec::new());
     check_basics(manifest, &mut problems);
     check_capabilities(manifest, known, &mut problems);
     check_endpoints(&manifest.api.endpoints, &mut problems);
@@ -22,9 +22,9 @@ pub(super) fn check(manifest: &Manifest, known: &[Capability]) -> Vec<ManifestPr
     problems.0
 }
 
-struct Problems(Vec<ManifestProblem>);
+struct ManifestErrors(Vec<ManifestProblem>);
 
-impl Problems {
+impl ManifestErrors {
     fn add(&mut self, path: impl Into<String>, rule: impl Into<String>, fix: impl Into<String>) {
         // One who has more will run it again; a list of thousands helps nobody and is an answer of megabytes.
         if self.0.len() >= PROBLEMS {
@@ -38,7 +38,7 @@ impl Problems {
     }
 }
 
-fn check_basics(manifest: &Manifest, problems: &mut Problems) {
+fn check_basics(manifest: &Manifest, problems: &mut ManifestErrors) {
     if !RUNTIMES.contains(&manifest.runtime.as_str()) {
         problems.add(
             "$.runtime",
@@ -64,7 +64,7 @@ fn check_basics(manifest: &Manifest, problems: &mut Problems) {
     check_zero_limits(manifest, problems);
 }
 
-fn check_zero_limits(manifest: &Manifest, problems: &mut Problems) {
+fn check_zero_limits(manifest: &Manifest, problems: &mut ManifestErrors) {
     let limits = manifest.limits.unwrap_or_default();
     if limits.memory_mb == Some(0) || limits.timeout_ms == Some(0) {
         problems.add(
@@ -78,7 +78,7 @@ fn check_zero_limits(manifest: &Manifest, problems: &mut Problems) {
 /// What is consented to must hold: a limit that a host does not give is refused, not lowered. Asked when a bundle is packed and
 /// published, not when a stored one is read: an operator may lower a ceiling, and what was published stays readable.
 pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<ManifestProblem> {
-    let mut problems = Problems(Vec::new());
+    let mut problems = ManifestErrors(Vec::new());
     let limits = manifest.limits.unwrap_or_default();
     if let Err(exceeded) = ceilings.check_execution(limits.memory_mb, limits.timeout_ms) {
         problems.add("$.limits", exceeded.to_string(), "ask for less");
@@ -107,7 +107,7 @@ pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<Ma
     problems.0
 }
 
-fn check_texts(manifest: &Manifest, problems: &mut Problems) {
+fn check_texts(manifest: &Manifest, problems: &mut ManifestErrors) {
     let about = [
         ("$.displayName", &manifest.display_name),
         ("$.description", &manifest.description),
@@ -130,7 +130,7 @@ fn is_plain_text(text: &str) -> bool {
             .any(|character| character.is_control() && character != '\n')
 }
 
-fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut Problems) {
+fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut ManifestErrors) {
     let required = manifest
         .capabilities
         .iter()
@@ -162,7 +162,7 @@ fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut 
     }
 }
 
-fn check_known(name: &CapabilityName, path: &str, known: &[Capability], problems: &mut Problems) {
+fn check_known(name: &CapabilityName, path: &str, known: &[Capability], problems: &mut ManifestErrors) {
     if known.iter().any(|capability| capability.name == name.as_str()) {
         return;
     }
@@ -178,7 +178,7 @@ fn check_known(name: &CapabilityName, path: &str, known: &[Capability], problems
     );
 }
 
-fn check_endpoints(endpoints: &[Endpoint], problems: &mut Problems) {
+fn check_endpoints(endpoints: &[Endpoint], problems: &mut ManifestErrors) {
     if endpoints.len() > ENDPOINTS {
         problems.add(
             "$.api.endpoints",

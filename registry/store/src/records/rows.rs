@@ -16,13 +16,13 @@ const TOMBSTONE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A record's place.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RecordKey<'a> {
     pub(super) tenant: &'a str,
     pub(super) install: &'a str,
     pub(super) namespace: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> RecordKey<'a> {
     pub(super) fn new(tenant: &'a TenantId, install: &'a InstallId, namespace: &'a str) -> Self {
         Self {
             tenant: tenant.as_str(),
@@ -34,7 +34,7 @@ impl<'a> Place<'a> {
 
 /// What is in a record's slot now.
 #[derive(Default)]
-struct Slot {
+struct RecordRow {
     /// 0: never written.
     last_revision: i64,
     is_live: bool,
@@ -43,7 +43,7 @@ struct Slot {
     size_bytes: i64,
 }
 
-impl Slot {
+impl RecordRow {
     fn visible_revision(&self) -> u64 {
         if self.is_live {
             u64::try_from(self.last_revision).unwrap_or_default()
@@ -54,9 +54,9 @@ impl Slot {
 }
 
 /// A namespace that is being written to: its row of usage is locked, and what changes is added up until the end.
-pub(super) struct Writing<'a> {
+pub(super) struct NamespaceTransaction<'a> {
     pub(super) transaction: Transaction<'static, Any>,
-    pub(super) place: Place<'a>,
+    pub(super) place: RecordKey<'a>,
     pub(super) keys: i64,
     pub(super) bytes: i64,
     /// Revisions of keys that nobody remembers are at most this.
@@ -66,12 +66,12 @@ pub(super) struct Writing<'a> {
     before: (i64, i64, i64, i64),
 }
 
-impl<'a> Writing<'a> {
+impl<'a> NamespaceTransaction<'a> {
     /// Locks the namespace, making it if it is new and there is room for one more.
     pub(super) async fn begin(
         database: &Database,
         mut transaction: Transaction<'static, Any>,
-        place: Place<'a>,
+        place: RecordKey<'a>,
         limits: &RecordLimits,
     ) -> Result<Self, RecordError> {
         let row = sqlx::query(
@@ -96,9 +96,9 @@ impl<'a> Writing<'a> {
     }
 
     /// Locks the namespace, if there is one.
-    pub(super) async fn begin_present(
+    pub(super) async fn open_existing(
         mut transaction: Transaction<'static, Any>,
-        place: Place<'a>,
+        place: RecordKey<'a>,
     ) -> Result<Option<Self>, RecordError> {
         let row = sqlx::query(
             "UPDATE ext_storage_usage SET key_count = key_count WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 \
@@ -112,7 +112,7 @@ impl<'a> Writing<'a> {
         row.map(|row| Self::locked(transaction, place, &row)).transpose()
     }
 
-    fn locked(transaction: Transaction<'static, Any>, place: Place<'a>, row: &AnyRow) -> Result<Self, RecordError> {
+    fn locked(transaction: Transaction<'static, Any>, place: RecordKey<'a>, row: &AnyRow) -> Result<Self, RecordError> {
         let (keys, bytes): (i64, i64) = (row.try_get("key_count")?, row.try_get("size_bytes")?);
         let (revision_floor, next_expiry_ms): (i64, i64) =
             (row.try_get("revision_floor")?, row.try_get("next_expiry_ms")?);
@@ -198,7 +198,7 @@ impl<'a> Writing<'a> {
         let (keys, bytes, ..) = self.before;
         let number = |count: i64| u64::try_from(count).unwrap_or_default();
         if number(self.keys) > limits.keys || number(self.bytes) > limits.namespace_bytes {
-            self.forget_deleted().await?;
+            self.purge_deleted().await?;
         }
         if self.keys > keys && number(self.keys) > limits.keys {
             return Err(RecordError::Full("the namespace has as many keys as it may have"));
@@ -207,7 +207,7 @@ impl<'a> Writing<'a> {
             return Err(RecordError::Full("the namespace has as many bytes as it may have"));
         }
         if self.keys == 0 {
-            self.forget_namespace().await?;
+            self.purge_namespace().await?;
         } else if self.before != (self.keys, self.bytes, self.revision_floor, self.next_expiry_ms) {
             self.write_usage().await?;
         }
@@ -215,7 +215,7 @@ impl<'a> Writing<'a> {
     }
 
     /// A namespace without keys leaves nothing but its revisions, which are not used again: else new names without end would be rows without end.
-    async fn forget_namespace(&mut self) -> Result<(), RecordError> {
+    async fn purge_namespace(&mut self) -> Result<(), RecordError> {
         sqlx::query("DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3")
             .bind(self.place.tenant)
             .bind(self.place.install)
@@ -255,7 +255,7 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    async fn slot(&mut self, key: &str) -> Result<Slot, RecordError> {
+    async fn slot(&mut self, key: &str) -> Result<RecordRow, RecordError> {
         let row = sqlx::query(
             "SELECT revision, expires_at_ms, is_deleted, LENGTH(record_key) + LENGTH(value) + LENGTH(metadata) AS size_bytes \
              FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND record_key = $4",
@@ -266,10 +266,12 @@ impl<'a> Writing<'a> {
         .bind(key.as_bytes())
         .fetch_optional(&mut *self.transaction)
         .await?;
-        let Some(row) = row else { return Ok(Slot::default()) };
+        let Some(row) = row else {
+            return Ok(RecordRow::default());
+        };
         let is_deleted: i64 = row.try_get("is_deleted")?;
         let expires_at_ms: i64 = row.try_get("expires_at_ms")?;
-        Ok(Slot {
+        Ok(RecordRow {
             last_revision: row.try_get("revision")?,
             is_live: is_deleted == 0 && expires_at_ms > now_ms(),
             is_counted: true,
@@ -299,7 +301,7 @@ impl<'a> Writing<'a> {
     }
 }
 
-fn expect(if_revision: Option<u64>, slot: &Slot) -> Result<(), RecordError> {
+fn expect(if_revision: Option<u64>, slot: &RecordRow) -> Result<(), RecordError> {
     let current = slot.visible_revision();
     match if_revision {
         Some(expected) if expected != current => Err(RecordError::Conflict(current)),

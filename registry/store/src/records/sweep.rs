@@ -2,27 +2,27 @@
 //!
 //! A write to a namespace sweeps it first when something in it is due; the hourly round does it for namespaces that nobody writes to.
 
-use super::rows::{NEVER_MS, Place, Writing};
+use super::rows::{NEVER_MS, NamespaceTransaction, RecordKey};
 use super::{RecordError, Records};
 use crate::database::now_ms;
 use alga_bundle::{InstallId, TenantId};
 use sqlx::Row;
 
-impl Writing<'_> {
+impl NamespaceTransaction<'_> {
     pub(super) async fn sweep_if_due(&mut self) -> Result<(), RecordError> {
         let now = now_ms();
         if self.next_expiry_ms > now {
             return Ok(());
         }
-        self.forget(now, false).await
+        self.purge(now, false).await
     }
 
     /// Makes room: deleted records that would be remembered for longer are forgotten now.
-    pub(super) async fn forget_deleted(&mut self) -> Result<(), RecordError> {
-        self.forget(now_ms(), true).await
+    pub(super) async fn purge_deleted(&mut self) -> Result<(), RecordError> {
+        self.purge(now_ms(), true).await
     }
 
-    async fn forget(&mut self, now: i64, also_deleted: bool) -> Result<(), RecordError> {
+    async fn purge(&mut self, now: i64, also_deleted: bool) -> Result<(), RecordError> {
         self.remove(now, also_deleted).await?;
         let row = sqlx::query(
             "SELECT COUNT(*) AS left_keys, COALESCE(SUM(LENGTH(record_key) + LENGTH(value) + LENGTH(metadata)), 0) AS left_bytes, \
@@ -89,9 +89,9 @@ impl Records {
     pub(super) async fn sweep_tenant(&self, tenant: &TenantId) -> Result<u64, RecordError> {
         let mut swept = 0;
         for (install, namespace) in self.due(tenant).await? {
-            let place = Place::new(tenant, &install, &namespace);
+            let place = RecordKey::new(tenant, &install, &namespace);
             let transaction = self.database.begin_as(tenant).await?;
-            if let Some(mut writing) = Writing::begin_present(transaction, place).await? {
+            if let Some(mut writing) = NamespaceTransaction::open_existing(transaction, place).await? {
                 writing.sweep_if_due().await?;
                 writing.commit(&self.limits).await?;
                 swept += 1;

@@ -1,7 +1,7 @@
 //! Changes to the trust bundle. A change that makes a bundle which a server would not take is not written.
 
 use crate::files::{read, write};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::PublisherName;
 use alga_signing::{
@@ -79,7 +79,7 @@ impl Key {
     pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
         trust
             .add_key(&self.publisher, &public_key(&self.file)?)
-            .ours("adding a key")
+            .internal_error("adding a key")
     }
 }
 
@@ -87,7 +87,7 @@ impl Retirement {
     pub(crate) fn apply(&self, trust: &mut TrustFile) -> Outcome {
         let keys = &mut trust.publisher(&self.publisher).keys;
         let Some(key) = keys.iter_mut().find(|key| id_of(key) == self.key) else {
-            let failed = Failed::user(format!("`{}` has no key {}", self.publisher, self.key));
+            let failed = CliError::user(format!("`{}` has no key {}", self.publisher, self.key));
             return Err(failed.with_hint("`alga trust show` lists the keys"));
         };
         key.not_after = Some(self.at.unwrap_or_else(Timestamp::now));
@@ -130,16 +130,16 @@ impl IdentityRule {
 
 pub(crate) fn add_root(trust: &mut TrustFile, name: &str, path: &Path) -> Outcome {
     let text = text(path)?;
-    KeylessRoot::from_json(&text).user(&path.display().to_string())?;
+    KeylessRoot::from_json(&text).user_error(&path.display().to_string())?;
     trust.sigstore_roots.push(TrustedSigstore {
         name: name.to_owned(),
-        trusted_root: serde_json::from_str(&text).user(&path.display().to_string())?,
+        trusted_root: serde_json::from_str(&text).user_error(&path.display().to_string())?,
     });
     Ok(())
 }
 
 pub(crate) fn add_revocation_key(trust: &mut TrustFile, path: &Path) -> Outcome {
-    let pem = public_key(path)?.to_pem().ours("writing a key")?;
+    let pem = public_key(path)?.to_pem().internal_error("writing a key")?;
     trust.revocation_keys.push(pem);
     Ok(())
 }
@@ -153,9 +153,9 @@ pub(crate) fn change(path: &Path, printer: &Printer, apply: impl FnOnce(&mut Tru
     };
     apply(&mut file)?;
     if !file.publishers.is_empty() {
-        TrustBundle::from_file(&file).user("the trust bundle would not be taken by a server")?;
+        TrustBundle::from_file(&file).user_error("the trust bundle would not be taken by a server")?;
     }
-    let json = file.to_json().ours("writing a trust bundle")?;
+    let json = file.to_json().internal_error("writing a trust bundle")?;
     write(path, format!("{json}\n").as_bytes())?;
     print(&file, printer);
     Ok(())
@@ -167,12 +167,12 @@ pub(crate) fn show(path: &Path, printer: &Printer) -> Outcome {
 }
 
 fn open(path: &Path) -> Outcome<TrustFile> {
-    TrustFile::parse(&read(path, "`alga keygen` writes one")?).user(&path.display().to_string())
+    TrustFile::parse(&read(path, "`alga keygen` writes one")?).user_error(&path.display().to_string())
 }
 
 fn print(file: &TrustFile, printer: &Printer) {
     let facts = serde_json::to_value(file).unwrap_or_default();
-    printer.facts(&facts, || {
+    printer.output(&facts, || {
         let mut lines = Vec::new();
         for publisher in &file.publishers {
             lines.push(publisher.name.to_string());
@@ -226,6 +226,6 @@ fn public_key(path: &Path) -> Outcome<VerifyingKey> {
     let pem = text(path)?;
     match SigningKey::from_pem(&pem) {
         Ok(private) => Ok(private.verifying_key()),
-        Err(_) => VerifyingKey::from_pem(&pem).user(&path.display().to_string()),
+        Err(_) => VerifyingKey::from_pem(&pem).user_error(&path.display().to_string()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bundle::text;
 use crate::files::{KEY, read, write};
-use crate::outcome::{Failed, Outcome, Place};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::Digest;
 use alga_signing::{RevocationList, RevokedBundle, RevokedSigner, SigningKey, TrustBundle, sign_revocations};
@@ -40,14 +40,15 @@ pub(crate) struct Revocation {
 }
 
 pub(crate) fn sign(arguments: &Revocation, trust: &Path, printer: &Printer) -> Outcome {
-    let trust = TrustBundle::parse(&read(trust, "`alga keygen` writes one")?).user(&trust.display().to_string())?;
-    let key = SigningKey::from_pem(&text(&arguments.key)?).user(&arguments.key.display().to_string())?;
+    let trust =
+        TrustBundle::parse(&read(trust, "`alga keygen` writes one")?).user_error(&trust.display().to_string())?;
+    let key = SigningKey::from_pem(&text(&arguments.key)?).user_error(&arguments.key.display().to_string())?;
     let list = next(arguments, &trust)?;
     let envelope = sign_revocations(&list, &key).to_json();
-    let checked = RevocationList::read(&envelope, &trust).user("a server would not take this list");
+    let checked = RevocationList::read(&envelope, &trust).user_error("a server would not take this list");
     checked.map_err(|failed| failed.with_hint("`alga trust revocation-key <key>` lets the key sign lists"))?;
     write(&arguments.out, &envelope)?;
-    printer.facts(&json!({ "file": arguments.out, "list": list }), || {
+    printer.output(&json!({ "file": arguments.out, "list": list }), || {
         format!(
             "revocation list {} in `{}`: send it with `alga trust send`",
             list.epoch,
@@ -67,9 +68,9 @@ fn next(arguments: &Revocation, trust: &TrustBundle) -> Outcome<RevocationList> 
         signers: Vec::new(),
     };
     if let Some(path) = &arguments.previous {
-        list = RevocationList::read(&read(path, "")?, trust).user(&path.display().to_string())?;
+        list = RevocationList::read(&read(path, "")?, trust).user_error(&path.display().to_string())?;
     }
-    let too_many = || Failed::user("the previous list has the last epoch there is");
+    let too_many = || CliError::user("the previous list has the last epoch there is");
     list.epoch = list.epoch.checked_add(1).ok_or_else(too_many)?;
     list.issued_at = now;
     list.expires_at = now + SignedDuration::from_hours(24 * i64::from(arguments.days));

@@ -1,6 +1,6 @@
 //! Rules of the lists of named things: configuration, secrets, hosts, events, places in the user interface, assets, metrics.
 
-use super::Problems;
+use super::ManifestErrors;
 use crate::manifest::rules::path_is_a_route;
 use crate::manifest::{Endpoint, EventSubscription, Manifest, SecretField};
 use crate::{EntryPath, ValueSchema};
@@ -12,7 +12,7 @@ const ENTRIES: usize = 100;
 /// Label keys of one metric. Each multiplies the series that an operator pays for.
 const LABELS: usize = 8;
 
-pub(super) fn check(manifest: &Manifest, problems: &mut Problems) {
+pub(super) fn check(manifest: &Manifest, problems: &mut ManifestErrors) {
     check_names(manifest, problems);
     check_config_defaults(manifest, problems);
     check_secrets(&manifest.secrets, &manifest.egress, problems);
@@ -27,7 +27,7 @@ pub(super) fn check(manifest: &Manifest, problems: &mut Problems) {
 }
 
 /// Every list is short, every name in it has the form of its list, and none is there twice.
-fn check_names(manifest: &Manifest, problems: &mut Problems) {
+fn check_names(manifest: &Manifest, problems: &mut ManifestErrors) {
     let key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let metric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     names(
@@ -80,7 +80,7 @@ fn names(
     list: &str,
     field: &str,
     allowed: fn(u8) -> bool,
-    problems: &mut Problems,
+    problems: &mut ManifestErrors,
 ) {
     let mut seen = BTreeSet::new();
     for (index, name) in names.enumerate() {
@@ -110,7 +110,7 @@ fn names(
     }
 }
 
-fn check_config_defaults(manifest: &Manifest, problems: &mut Problems) {
+fn check_config_defaults(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (index, field) in manifest.config.iter().enumerate() {
         let Some(default) = &field.default else { continue };
         if !field.kind.takes(&default.to_string()) {
@@ -123,7 +123,7 @@ fn check_config_defaults(manifest: &Manifest, problems: &mut Problems) {
     }
 }
 
-fn check_routes(manifest: &Manifest, problems: &mut Problems) {
+fn check_routes(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (index, route) in manifest.ui_proxy.iter().enumerate() {
         if !path_is_a_route(&route.path) || !route.is_of_the_product() {
             problems.add(
@@ -135,7 +135,7 @@ fn check_routes(manifest: &Manifest, problems: &mut Problems) {
     }
 }
 
-fn check_namespaces(manifest: &Manifest, problems: &mut Problems) {
+fn check_namespaces(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (index, field) in manifest.storage.iter().enumerate() {
         let Some(schema) = &field.schema else { continue };
         if let Some(problem) = ValueSchema::of(schema).problem() {
@@ -149,7 +149,7 @@ fn check_namespaces(manifest: &Manifest, problems: &mut Problems) {
 }
 
 /// A secret goes to named hosts only, and only to those that the extension may call at all.
-fn check_secrets(secrets: &[SecretField], egress: &[crate::EgressPattern], problems: &mut Problems) {
+fn check_secrets(secrets: &[SecretField], egress: &[crate::EgressPattern], problems: &mut ManifestErrors) {
     for (index, secret) in secrets.iter().enumerate() {
         for (host_index, host) in secret.hosts.iter().enumerate() {
             if !egress.contains(host) {
@@ -163,7 +163,7 @@ fn check_secrets(secrets: &[SecretField], egress: &[crate::EgressPattern], probl
     }
 }
 
-fn check_event(index: usize, event: &EventSubscription, endpoints: &[Endpoint], problems: &mut Problems) {
+fn check_event(index: usize, event: &EventSubscription, endpoints: &[Endpoint], problems: &mut ManifestErrors) {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-');
     if !(1..=128).contains(&event.topic.len()) || !event.topic.bytes().all(allowed) {
         problems.add(
@@ -183,7 +183,7 @@ fn check_event(index: usize, event: &EventSubscription, endpoints: &[Endpoint], 
     }
 }
 
-fn check_ui(manifest: &Manifest, problems: &mut Problems) {
+fn check_ui(manifest: &Manifest, problems: &mut ManifestErrors) {
     let Some(ui) = &manifest.ui else { return };
     for (name, hook) in &ui.hooks {
         let path = format!("$.ui.hooks.{}", name.escape_default());
@@ -205,7 +205,7 @@ fn check_ui(manifest: &Manifest, problems: &mut Problems) {
 }
 
 /// Paths have the form of paths; whether the files are there, the bundle tells.
-fn check_files(manifest: &Manifest, problems: &mut Problems) {
+fn check_files(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (path, file) in manifest.named_files() {
         if file.parse::<EntryPath>().is_err() {
             problems.add(path, "not a path in a bundle", "write it like `ui/index.html`");
@@ -222,7 +222,7 @@ fn check_files(manifest: &Manifest, problems: &mut Problems) {
     }
 }
 
-fn check_labels(manifest: &Manifest, problems: &mut Problems) {
+fn check_labels(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (index, metric) in manifest.metrics.iter().enumerate() {
         let distinct: BTreeSet<_> = metric.labels.iter().collect();
         let is_label = |label: &String| {

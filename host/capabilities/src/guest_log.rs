@@ -2,7 +2,7 @@
 //! here, kept in the store, and handed out with the outcome, so that a guest that writes without end costs what one that writes a little
 //! costs.
 
-use crate::pace::Pace;
+use crate::rate_limit::InstallRateLimiter;
 use alga_bundle::InstallId;
 use governor::Quota;
 use serde::Serialize;
@@ -61,12 +61,12 @@ pub struct LogRecord {
     /// Its fields, likewise.
     pub fields: Vec<(String, String)>,
     /// Whether something was cut.
-    pub is_cut: bool,
+    pub is_truncated: bool,
 }
 
 /// Why a record was counted and not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotKept {
+pub(crate) enum Dropped {
     /// The execution has used up what it may write.
     Full,
     /// The install writes faster than it may: a log is a shared disk.
@@ -74,29 +74,29 @@ pub(crate) enum NotKept {
 }
 
 /// How fast installs may write.
-pub(crate) fn pace() -> Pace {
+pub(crate) fn pace() -> InstallRateLimiter {
     let burst = RECORDS_PER_SECOND.saturating_add(RECORDS_PER_SECOND.get());
-    Pace::new(Quota::per_second(RECORDS_PER_SECOND).allow_burst(burst))
+    InstallRateLimiter::new(Quota::per_second(RECORDS_PER_SECOND).allow_burst(burst))
 }
 
 /// What one execution has written; shared by everything that writes for it.
 #[derive(Clone)]
-pub(crate) struct Journal {
-    kept: Arc<Mutex<Kept>>,
+pub(crate) struct GuestLog {
+    kept: Arc<Mutex<LogBuffer>>,
     install: InstallId,
-    pace: Pace,
+    pace: InstallRateLimiter,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct LogBuffer {
     records: Vec<LogRecord>,
     bytes: usize,
     dropped: u64,
     host_records: usize,
 }
 
-impl Journal {
-    pub(crate) fn new(install: InstallId, pace: Pace) -> Self {
+impl GuestLog {
+    pub(crate) fn new(install: InstallId, pace: InstallRateLimiter) -> Self {
         Self {
             kept: Arc::default(),
             install,
@@ -111,10 +111,10 @@ impl Journal {
         level: Level,
         message: &str,
         fields: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<(), NotKept> {
+    ) -> Result<(), Dropped> {
         if !self.pace.allows(&self.install) {
             self.kept().dropped += 1;
-            return Err(NotKept::TooFast);
+            return Err(Dropped::TooFast);
         }
         self.put(source, level, message, fields)
     }
@@ -125,14 +125,14 @@ impl Journal {
         level: Level,
         message: &str,
         fields: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<(), NotKept> {
+    ) -> Result<(), Dropped> {
         let mut kept = self.kept();
         let left = EXECUTION_BYTES.saturating_sub(kept.bytes);
         if kept.records.len().saturating_sub(kept.host_records) >= RECORDS || left == 0 {
             kept.dropped += 1;
-            return Err(NotKept::Full);
+            return Err(Dropped::Full);
         }
-        let mut room = Room {
+        let mut room = ByteBudget {
             bytes: RECORD_BYTES.min(left),
             was_short: fields.len() > FIELDS,
         };
@@ -149,20 +149,20 @@ impl Journal {
             level,
             message,
             fields: taken,
-            is_cut: room.was_short,
+            is_truncated: room.was_short,
         });
         Ok(())
     }
 
     /// Tells the author something. A guest that writes without end takes no room from it.
-    pub(crate) fn tell(&self, level: Level, message: &str) {
+    pub(crate) fn push_host_note(&self, level: Level, message: &str) {
         let mut kept = self.kept();
         if kept.host_records >= HOST_RECORDS {
             kept.dropped += 1;
             return;
         }
         kept.host_records += 1;
-        let mut room = Room {
+        let mut room = ByteBudget {
             bytes: HOST_BYTES,
             was_short: false,
         };
@@ -171,7 +171,7 @@ impl Journal {
             level,
             message: room.fit(message),
             fields: Vec::new(),
-            is_cut: room.was_short,
+            is_truncated: room.was_short,
         });
     }
 
@@ -182,18 +182,18 @@ impl Journal {
     }
 
     /// Nothing under this lock can leave a record half written: what a panic left is as good as before.
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, LogBuffer> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Bytes that are left for text.
-struct Room {
+struct ByteBudget {
     bytes: usize,
     was_short: bool,
 }
 
-impl Room {
+impl ByteBudget {
     /// A copy of what fits: the guest's own buffer may be far larger than what is kept of it.
     fn fit(&mut self, text: &str) -> String {
         let kept = text
@@ -209,8 +209,8 @@ impl Room {
 mod tests {
     use super::*;
 
-    fn journal(install: &str, pace: &Pace) -> Journal {
-        Journal::new(install.parse().unwrap(), pace.clone())
+    fn guest_log(install: &str, pace: &InstallRateLimiter) -> GuestLog {
+        GuestLog::new(install.parse().unwrap(), pace.clone())
     }
 
     #[test]
@@ -218,14 +218,14 @@ mod tests {
         let pace = pace();
         let mut too_fast = 0;
         for _ in 0..100 {
-            let flood = journal("i-1", &pace);
+            let flood = guest_log("i-1", &pace);
             for source in [Source::Log, Source::Stdout].into_iter().cycle().take(100) {
                 let written = flood.write(source, Level::Info, "", std::iter::empty());
-                too_fast += usize::from(written == Err(NotKept::TooFast));
+                too_fast += usize::from(written == Err(Dropped::TooFast));
             }
         }
         assert!(too_fast > 0);
-        let neighbour = journal("i-2", &pace);
+        let neighbour = guest_log("i-2", &pace);
         assert_eq!(
             neighbour.write(Source::Log, Level::Info, "", std::iter::empty()),
             Ok(())
@@ -234,46 +234,46 @@ mod tests {
 
     #[test]
     fn what_the_host_says_has_room_of_its_own_and_an_end() {
-        let journal = journal("i-1", &pace());
+        let guest_log = guest_log("i-1", &pace());
         for _ in 0..RECORDS * 2 {
-            journal.write(Source::Log, Level::Info, "", std::iter::empty()).ok();
+            guest_log.write(Source::Log, Level::Info, "", std::iter::empty()).ok();
         }
         for _ in 0..100 {
-            journal.tell(Level::Warn, &"x".repeat(HOST_BYTES + 1));
+            guest_log.push_host_note(Level::Warn, &"x".repeat(HOST_BYTES + 1));
         }
-        let (records, dropped) = journal.take();
+        let (records, dropped) = guest_log.take();
         let of_host: Vec<_> = records.iter().filter(|record| record.source == Source::Host).collect();
         assert_eq!((records.len(), of_host.len()), (RECORDS + HOST_RECORDS, HOST_RECORDS));
         assert_eq!(dropped, (RECORDS + 100 - HOST_RECORDS) as u64);
         assert!(
             of_host
                 .iter()
-                .all(|record| record.message.len() == HOST_BYTES && record.is_cut)
+                .all(|record| record.message.len() == HOST_BYTES && record.is_truncated)
         );
     }
 
     #[test]
     fn a_long_record_is_cut_at_a_character_and_says_so() {
-        let journal = journal("i-1", &pace());
+        let guest_log = guest_log("i-1", &pace());
         let message = "é".repeat(RECORD_BYTES);
-        journal
+        guest_log
             .write(Source::Log, Level::Info, &message, std::iter::empty())
             .unwrap();
-        let (records, _) = journal.take();
+        let (records, _) = guest_log.take();
         assert_eq!(records[0].message.len(), RECORD_BYTES);
-        assert!(records[0].is_cut);
+        assert!(records[0].is_truncated);
     }
 
     #[test]
     fn a_million_records_cost_no_more_than_the_budget() {
-        let journal = journal("i-1", &pace());
+        let guest_log = guest_log("i-1", &pace());
         let message = "x".repeat(2_000);
         for _ in 0..1_000_000 {
-            journal
+            guest_log
                 .write(Source::Log, Level::Info, &message, std::iter::empty())
                 .ok();
         }
-        let (records, dropped) = journal.take();
+        let (records, dropped) = guest_log.take();
         assert!(records.iter().map(|record| record.message.len()).sum::<usize>() <= EXECUTION_BYTES);
         assert_eq!(records.len() as u64 + dropped, 1_000_000);
     }

@@ -3,8 +3,8 @@
 use crate::adapters::{SealedSecrets, StoredRecords};
 use crate::config::EgressSettings;
 use crate::{Config, StartError};
-use alga_capabilities::{MetricRegistry, Platform, Surroundings};
-use alga_egress::{Destination, Egress, EgressParts, OperatorPolicy, SystemResolver};
+use alga_capabilities::{HostDependencies, MetricRegistry, ProductClient};
+use alga_egress::{Destination, Egress, EgressDependencies, OperatorPolicy, SystemResolver};
 use alga_secrets::Sealer;
 use alga_store::Database;
 use rustls_pki_types::CertificateDer;
@@ -18,13 +18,13 @@ use zeroize::Zeroizing;
 const INTERNAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything that is outside, for one process.
-pub(crate) fn surroundings(
+pub(crate) fn build_host_dependencies(
     config: &Config,
     database: &Database,
     sealer: &Arc<Sealer>,
     cursor_key: [u8; 32],
     metrics: &Arc<MetricRegistry>,
-) -> Result<Surroundings, StartError> {
+) -> Result<HostDependencies, StartError> {
     let authorities = config
         .egress
         .authorities
@@ -46,10 +46,10 @@ pub(crate) fn surroundings(
         timeout: platform.ui_proxy_timeout,
         is_for_routes: true,
     });
-    Ok(Surroundings {
+    Ok(HostDependencies {
         records: Arc::new(StoredRecords::new(database.clone())),
         cursor_key,
-        egress: Arc::new(way_out(&config.egress, authorities.clone())?),
+        egress: Arc::new(egress_client(&config.egress, authorities.clone())?),
         secrets: Arc::new(SealedSecrets::new(database.clone(), Arc::clone(sealer))),
         platform: internal.map(|place| product(&place, &authorities)).transpose()?,
         ui_proxy: routes.map(|place| product(&place, &authorities)).transpose()?,
@@ -57,10 +57,10 @@ pub(crate) fn surroundings(
     })
 }
 
-fn way_out(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result<Egress, StartError> {
+fn egress_client(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result<Egress, StartError> {
     let operator = OperatorPolicy::parse(&settings.allowlist, &settings.exceptions, &settings.denied);
     let operator = operator.map_err(StartError::Egress)?;
-    let parts = EgressParts {
+    let parts = EgressDependencies {
         operator,
         resolver: Arc::new(SystemResolver::default()),
         authorities,
@@ -77,7 +77,7 @@ struct Product<'a> {
 }
 
 /// The product has a way of its own: only to its place, at whatever address that is.
-fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<Platform, StartError> {
+fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient, StartError> {
     let base = place.base;
     let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
     let uri: axum::http::Uri = base
@@ -88,14 +88,14 @@ fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<Platform, Sta
         // What a route may be is judged by the whole path.
         return Err(refused("the URL of the product's routes has no path".to_owned()));
     }
-    let parts = EgressParts {
+    let parts = EgressDependencies {
         operator: OperatorPolicy::only(&destination),
         resolver: Arc::new(SystemResolver::default()),
         authorities: authorities.to_vec(),
     };
     let egress = Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))?;
     let credential = place.token_file.map(credential).transpose()?;
-    Platform::new(Arc::new(egress), base, credential.as_ref(), place.timeout)
+    ProductClient::new(Arc::new(egress), base, credential.as_ref(), place.timeout)
         .map_err(|error| refused(error.to_string()))
 }
 

@@ -1,14 +1,14 @@
 //! What capabilities have around them: given by the composition root once for a process, and once for an execution.
 
-use crate::attachments::Attachments;
-use crate::journal::Journal;
-use crate::{Backend, MetricRegistry, Permit, Platform, Release, SecretSource};
+use crate::guest_log::GuestLog;
+use crate::secret_injector::SecretInjector;
+use crate::{Backend, MetricRegistry, Permit, ProductClient, Release, SecretSource};
 use alga_egress::{Egress, Traffic};
 use std::sync::Arc;
 
 /// What there is outside: a capability takes what it needs and nothing else. Made once by the composition root.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct HostDependencies {
     /// Keeps records.
     pub records: Arc<dyn Backend>,
     /// Authenticates cursors; the same for all processes of a fleet.
@@ -18,18 +18,18 @@ pub struct Surroundings {
     /// Opens secrets of installs.
     pub secrets: Arc<dyn SecretSource>,
     /// The product, if it has an address.
-    pub platform: Option<Platform>,
+    pub platform: Option<ProductClient>,
     /// The product's routes that manifests name, if they have an address.
-    pub ui_proxy: Option<Platform>,
+    pub ui_proxy: Option<ProductClient>,
     /// Counts what extensions measure.
     pub metrics: Arc<MetricRegistry>,
 }
 
 /// What the states of one execution begin from.
-pub(crate) struct Beginning<'a> {
+pub(crate) struct ExecutionContext<'a> {
     pub(crate) permit: &'a Arc<Permit>,
     pub(crate) release: &'a Arc<Release>,
-    pub(crate) journal: &'a Journal,
+    pub(crate) guest_log: &'a GuestLog,
     pub(crate) traffic: &'a Traffic,
-    pub(crate) attachments: &'a Attachments,
+    pub(crate) secret_injector: &'a SecretInjector,
 }

@@ -1,23 +1,23 @@
 //! What lies beside a bundle: signatures, and the registry's word about who made them and when it had them. They belong together.
 
 use super::publish::rejected;
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_bundle::Bundle;
 use alga_errors::Problem;
 use alga_signing::{Receipt, Verified};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-pub(super) struct Papers {
+pub(super) struct Attestations {
     pub(super) signatures: Vec<u8>,
     pub(super) receipt: Vec<u8>,
     pub(super) signer: String,
 }
 
-impl Papers {
+impl Attestations {
     pub(super) fn new(
-        parts: &RegistryParts,
+        dependencies: &RegistryDependencies,
         bundle: &Bundle,
         verified: &Verified,
         signatures: Vec<u8>,
@@ -32,7 +32,7 @@ impl Papers {
         };
         Self {
             signatures,
-            receipt: receipt.sign(&parts.registry_key).to_json(),
+            receipt: receipt.sign(&dependencies.registry_key).to_json(),
             signer,
         }
     }
@@ -40,14 +40,18 @@ impl Papers {
 
 /// The papers that are kept already, if they are still good: the same release published again leaves the version as good as it was. Others make room for the
 /// fresh ones: of a key that was replaced, or damaged. Either way they are verified as every load will, and by a revocation list that came meanwhile.
-pub(super) async fn settle(parts: &Arc<RegistryParts>, bundle: &Arc<Bundle>, fresh: Papers) -> Result<Papers, Failure> {
-    let stored = parts.blobs.papers(bundle.digest()).await?;
-    let (parts, bundle) = (Arc::clone(parts), Arc::clone(bundle));
+pub(super) async fn keep_or_replace(
+    dependencies: &Arc<RegistryDependencies>,
+    bundle: &Arc<Bundle>,
+    fresh: Attestations,
+) -> Result<Attestations, ApiError> {
+    let stored = dependencies.blobs.attestations(bundle.digest()).await?;
+    let (dependencies, bundle) = (Arc::clone(dependencies), Arc::clone(bundle));
     let settled = tokio::task::spawn_blocking(move || {
-        if let Some(kept) = stored.and_then(|stored| kept(&parts, &bundle, stored)) {
+        if let Some(kept) = stored.and_then(|stored| kept(&dependencies, &bundle, stored)) {
             return Ok(kept);
         }
-        let verified = parts
+        let verified = dependencies
             .trust
             .verify_kept(&fresh.signatures, Some(&fresh.receipt), &bundle);
         verified.map(|_| fresh).map_err(|error| rejected(&error))
@@ -55,11 +59,18 @@ pub(super) async fn settle(parts: &Arc<RegistryParts>, bundle: &Arc<Bundle>, fre
     Ok(settled.await.map_err(Problem::internal)??)
 }
 
-fn kept(parts: &RegistryParts, bundle: &Bundle, (signatures, receipt): (Vec<u8>, Vec<u8>)) -> Option<Papers> {
+fn kept(
+    dependencies: &RegistryDependencies,
+    bundle: &Bundle,
+    (signatures, receipt): (Vec<u8>, Vec<u8>),
+) -> Option<Attestations> {
     // One that is not this registry's own says nothing about the time.
-    Receipt::read(&receipt, parts.trust.registry(), bundle.digest())?;
-    let verified = parts.trust.verify_kept(&signatures, Some(&receipt), bundle).ok()?;
-    Some(Papers {
+    Receipt::read(&receipt, dependencies.trust.registry(), bundle.digest())?;
+    let verified = dependencies
+        .trust
+        .verify_kept(&signatures, Some(&receipt), bundle)
+        .ok()?;
+    Some(Attestations {
         signatures,
         receipt,
         signer: verified.signer.to_string(),

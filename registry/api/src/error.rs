@@ -4,15 +4,15 @@ use alga_store::StoreError;
 use axum::response::{IntoResponse, Response};
 
 /// A [`Problem`] on its way to the client. The edge logs it, once, with its cause.
-pub(crate) struct Failure(pub(crate) Problem);
+pub(crate) struct ApiError(pub(crate) Problem);
 
-impl From<Problem> for Failure {
+impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self(problem)
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         let problem = match error {
@@ -33,7 +33,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         Refusal(self.0).into_response()
     }

@@ -2,17 +2,20 @@
 //! so that no request waits for it.
 
 use super::publish::not_compiled;
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_bundle::{Bundle, CapabilityName, Digest};
-use alga_capabilities::{optional_and_denied, without};
+use alga_capabilities::{compose_denied, denied_optional};
 use alga_compose::ComposeError;
 use alga_errors::{Code, Problem};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The component with nothing optional granted.
-pub(super) async fn compile_alone(parts: &RegistryParts, bundle: &Arc<Bundle>) -> Result<(), Failure> {
+pub(super) async fn precompile_minimal(
+    dependencies: &RegistryDependencies,
+    bundle: &Arc<Bundle>,
+) -> Result<(), ApiError> {
     let optional = &bundle.manifest().optional_capabilities;
     let granted = bundle
         .proof()
@@ -21,22 +24,26 @@ pub(super) async fn compile_alone(parts: &RegistryParts, bundle: &Arc<Bundle>) -
         .filter(|name| !optional.contains(name))
         .cloned()
         .collect();
-    compile(parts, Arc::clone(bundle), granted).await
+    compile(dependencies, Arc::clone(bundle), granted).await
 }
 
 /// The component as an install with these grants runs it.
 pub(super) async fn compile_granted(
-    parts: &RegistryParts,
+    dependencies: &RegistryDependencies,
     bundle: Bundle,
     grants: &BTreeSet<CapabilityName>,
-) -> Result<(), Failure> {
-    compile(parts, Arc::new(bundle), grants.clone()).await
+) -> Result<(), ApiError> {
+    compile(dependencies, Arc::new(bundle), grants.clone()).await
 }
 
-async fn compile(parts: &RegistryParts, bundle: Arc<Bundle>, granted: BTreeSet<CapabilityName>) -> Result<(), Failure> {
+async fn compile(
+    dependencies: &RegistryDependencies,
+    bundle: Arc<Bundle>,
+    granted: BTreeSet<CapabilityName>,
+) -> Result<(), ApiError> {
     let compose = move || -> Result<Option<Vec<u8>>, ComposeError> {
-        match optional_and_denied(bundle.manifest(), bundle.proof(), |name| granted.contains(name)) {
-            Ok(denied) if !denied.is_empty() => without(bundle.component(), &denied).map(Some),
+        match denied_optional(bundle.manifest(), bundle.proof(), |name| granted.contains(name)) {
+            Ok(denied) if !denied.is_empty() => compose_denied(bundle.component(), &denied).map(Some),
             // Everything is granted, or something is missing that whoever asks for this has told already.
             _ => Ok(None),
         }
@@ -52,7 +59,7 @@ async fn compile(parts: &RegistryParts, bundle: Arc<Bundle>, granted: BTreeSet<C
         return Ok(());
     };
     let key = *Digest::of(&composed).as_bytes();
-    let made = parts.factory.make(key, &composed).await;
+    let made = dependencies.factory.make(key, &composed).await;
     made.map(drop)
         .map_err(|error| not_compiled(error, "without its optional capabilities: ").into())
 }

@@ -12,13 +12,13 @@ use zeroize::Zeroizing;
 /// A key file could not be read or made.
 #[derive(Debug, thiserror::Error)]
 #[error("the key file `{}`", path.display())]
-pub struct SecretError {
+pub struct HostKeyError {
     path: PathBuf,
     source: io::Error,
 }
 
 /// All keys of a host.
-pub struct Secrets {
+pub struct HostKeys {
     /// Authenticates machine code of this host.
     pub machine_code: [u8; 32],
     /// Authenticates cursors.
@@ -33,13 +33,13 @@ pub struct Secrets {
     pub administrator: Zeroizing<String>,
 }
 
-impl Secrets {
+impl HostKeys {
     /// Reads the keys, making those that are not there.
     ///
     /// # Errors
     /// When a file cannot be read, made, or is not what it should be.
-    pub fn open(folder: &Path) -> Result<Self, SecretError> {
-        private_folder(folder).map_err(|source| SecretError {
+    pub fn open(folder: &Path) -> Result<Self, HostKeyError> {
+        private_folder(folder).map_err(|source| HostKeyError {
             path: folder.to_path_buf(),
             source,
         })?;
@@ -54,18 +54,18 @@ impl Secrets {
     }
 }
 
-fn key(path: &Path) -> Result<[u8; 32], SecretError> {
+fn key(path: &Path) -> Result<[u8; 32], HostKeyError> {
     let digits = token(path)?;
     let mut bytes = [0; 32];
     let decoded = hex::decode_to_slice(digits.as_bytes(), &mut bytes);
-    decoded.map(|()| bytes).map_err(|error| SecretError {
+    decoded.map(|()| bytes).map_err(|error| HostKeyError {
         path: path.to_path_buf(),
         source: io::Error::other(error),
     })
 }
 
 /// 64 random hexadecimal digits.
-fn token(path: &Path) -> Result<Zeroizing<String>, SecretError> {
+fn token(path: &Path) -> Result<Zeroizing<String>, HostKeyError> {
     read_or_make(path, || {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(bytes.as_mut_slice()).map_err(io::Error::other)?;
@@ -73,13 +73,13 @@ fn token(path: &Path) -> Result<Zeroizing<String>, SecretError> {
     })
 }
 
-fn signing_key(path: &Path) -> Result<Ed25519Key, SecretError> {
+fn signing_key(path: &Path) -> Result<Ed25519Key, HostKeyError> {
     let pem = read_or_make(path, || {
         Ed25519Key::generate()
             .and_then(|key| key.to_pem())
             .map_err(io::Error::other)
     })?;
-    Ed25519Key::from_pem(&pem).map_err(|error| SecretError {
+    Ed25519Key::from_pem(&pem).map_err(|error| HostKeyError {
         path: path.to_path_buf(),
         source: io::Error::other(error),
     })
@@ -88,8 +88,8 @@ fn signing_key(path: &Path) -> Result<Ed25519Key, SecretError> {
 fn read_or_make(
     path: &Path,
     make: impl FnOnce() -> io::Result<Zeroizing<String>>,
-) -> Result<Zeroizing<String>, SecretError> {
-    let in_file = |source| SecretError {
+) -> Result<Zeroizing<String>, HostKeyError> {
+    let in_file = |source| HostKeyError {
         path: path.to_path_buf(),
         source,
     };
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_only_their_user_can_read_them() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Secrets::open(folder.path()).unwrap();
-        let second = Secrets::open(folder.path()).unwrap();
+        let first = HostKeys::open(folder.path()).unwrap();
+        let second = HostKeys::open(folder.path()).unwrap();
         assert_eq!(first.machine_code, second.machine_code);
         assert_eq!(first.tokens.public_bytes(), second.tokens.public_bytes());
         assert_eq!(*first.administrator, *second.administrator);

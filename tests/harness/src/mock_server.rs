@@ -20,7 +20,7 @@ const CREDENTIAL: &str = "product-credential";
 const ROUTES_CREDENTIAL: &str = "routes-credential";
 
 /// The server; it ends with this.
-pub struct Outside {
+pub struct MockServer {
     port: u16,
     folder: tempfile::TempDir,
     state: Arc<Seen>,
@@ -33,7 +33,7 @@ struct Seen {
     invoices: Mutex<HashMap<String, Value>>,
 }
 
-impl Outside {
+impl MockServer {
     /// Starts on a free port of loopback.
     pub async fn start() -> Self {
         let state = Arc::<Seen>::default();
@@ -110,7 +110,7 @@ impl Outside {
     }
 }
 
-impl Drop for Outside {
+impl Drop for MockServer {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -4,17 +4,18 @@
 //! version keeps running.
 
 use super::installs::{
-    check_config, check_limits, check_start, check_terms, consented, not_older, tenant_of, verify_stored,
+    check_config, check_limits, check_settings, check_start, ensure_not_downgrade, resolve_grants, tenant_of,
+    verify_stored,
 };
-use super::optional::compile_granted;
+use super::precompile::compile_granted;
 use super::secrets::check_kept;
 use super::{JsonBody, not_found};
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Version, optional_object};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
-use alga_store::{Install, InstallStatus, InstallTerms, VersionRow, VersionStatus};
+use alga_store::{Install, InstallSettings, InstallStatus, VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -60,23 +61,23 @@ enum UpgradeOutcome {
 type InstallPath = Path<(String, String)>;
 
 pub(crate) async fn show(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
-) -> Result<Json<Install>, Failure> {
-    Ok(Json(find(&parts, &tenant, &install).await?))
+) -> Result<Json<Install>, ApiError> {
+    Ok(Json(find(&dependencies, &tenant, &install).await?))
 }
 
 pub(crate) async fn upgrade(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
     JsonBody(request): JsonBody<UpgradeRequest>,
-) -> Result<(StatusCode, Json<Upgrade>), Failure> {
-    let install = find(&parts, &tenant, &install).await?;
+) -> Result<(StatusCode, Json<Upgrade>), ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
     let (from, to) = (
-        installed_version(&parts, &install).await?,
-        installable(&parts, &install, &request.version).await?,
+        installed_version(&dependencies, &install).await?,
+        installable(&dependencies, &install, &request.version).await?,
     );
-    not_older(&to.version, &from.version, request.allow_downgrade)?;
+    ensure_not_downgrade(&to.version, &from.version, request.allow_downgrade)?;
     let mut diff = CapabilityDiff::between(
         (&from.manifest, &from.capability_proof),
         (&to.manifest, &to.capability_proof),
@@ -89,20 +90,20 @@ pub(crate) async fn upgrade(
         .filter(|name| !to.manifest.optional_capabilities.contains(*name) && !install.grants.contains(*name));
     diff.capabilities.extend(needed.map(ToString::to_string));
     let (outcome, status) = if diff.is_empty() {
-        let grants = kept(&install, &to);
-        compile_granted(&parts, verify_stored(&parts, &to).await?, &grants).await?;
+        let grants = retained_grants(&install, &to);
+        compile_granted(&dependencies, verify_stored(&dependencies, &to).await?, &grants).await?;
         let egress = kept_egress(&install, &to);
-        parts
+        dependencies
             .database
             .apply_upgrade(&install, &to, &grants, egress.as_ref())
             .await?;
         (UpgradeOutcome::Upgraded, StatusCode::OK)
     } else {
-        parts.database.stage_upgrade(&install, &to).await?;
+        dependencies.database.stage_upgrade(&install, &to).await?;
         (UpgradeOutcome::Pending, StatusCode::ACCEPTED)
     };
-    (parts.on_install)();
-    let install = find(&parts, install.tenant_id.as_str(), install.id.as_str()).await?;
+    (dependencies.on_install)();
+    let install = find(&dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
     Ok((status, Json(Upgrade { outcome, diff, install })))
 }
 
@@ -118,64 +119,68 @@ pub(crate) struct TermsRequest {
     limits: Option<ManifestLimits>,
 }
 
-pub(crate) async fn set_terms(
-    State(parts): State<Arc<RegistryParts>>,
+pub(crate) async fn update_settings(
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
     JsonBody(request): JsonBody<TermsRequest>,
-) -> Result<Json<Install>, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
-    let version = installed_version(&parts, &install).await?;
-    let terms = InstallTerms {
+) -> Result<Json<Install>, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
+    let version = installed_version(&dependencies, &install).await?;
+    let terms = InstallSettings {
         config: request.config,
         egress: request.egress,
         limits: request.limits,
     };
     check_config(&version, &terms.config)?;
-    check_terms(&parts, &version, &terms)?;
+    check_settings(&dependencies, &version, &terms)?;
     if terms.limits.is_some_and(|limits| limits.memory_mb.is_some()) {
-        check_start(&parts, &verify_stored(&parts, &version).await?, terms.limits)?;
+        check_start(
+            &dependencies,
+            &verify_stored(&dependencies, &version).await?,
+            terms.limits,
+        )?;
     }
-    parts.database.set_terms(&install, &terms).await?;
-    changed(&parts, &install).await
+    dependencies.database.update_settings(&install, &terms).await?;
+    reload(&dependencies, &install).await
 }
 
 pub(crate) async fn consent(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
     JsonBody(request): JsonBody<ConsentRequest>,
-) -> Result<Json<Install>, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
-    let to = installable(&parts, &install, &request.version).await?;
+) -> Result<Json<Install>, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
+    let to = installable(&dependencies, &install, &request.version).await?;
     if install.pending.as_ref() != Some(&to.id) {
         let message = format!("{} does not wait for consent here", to.version);
         return Err(Problem::new(Code::Conflict, message)
             .with_hint("`alga installs show` tells which version does")
             .into());
     }
-    let asked: BTreeSet<CapabilityName> = kept(&install, &to)
+    let asked: BTreeSet<CapabilityName> = retained_grants(&install, &to)
         .into_iter()
         .chain(to.manifest.capabilities.iter().cloned())
         .collect();
-    let grants = consented(&to, &asked)?;
-    let bundle = verify_stored(&parts, &to).await?;
-    compile_granted(&parts, bundle, &grants).await?;
+    let grants = resolve_grants(&to, &asked)?;
+    let bundle = verify_stored(&dependencies, &to).await?;
+    compile_granted(&dependencies, bundle, &grants).await?;
     let egress = kept_egress(&install, &to);
-    parts
+    dependencies
         .database
         .apply_upgrade(&install, &to, &grants, egress.as_ref())
         .await?;
-    changed(&parts, &install).await
+    reload(&dependencies, &install).await
 }
 
 pub(crate) async fn roll_back(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
-) -> Result<Json<Install>, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
+) -> Result<Json<Install>, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
     let Some(previous) = &install.previous else {
         return Err(Problem::new(Code::Conflict, "there is no version to go back to").into());
     };
-    let to = parts
+    let to = dependencies
         .database
         .version_by_id(previous)
         .await?
@@ -184,61 +189,77 @@ pub(crate) async fn roll_back(
     if to.status == VersionStatus::Revoked {
         return Err(Problem::new(Code::VersionRevoked, format!("{} was revoked", to.version)).into());
     }
-    fits(&install, &to)?;
-    check_limits(&parts, &to, install.own_limits)?;
-    check_kept(&parts, &install, &install.manifest, &to).await?;
-    check_start(&parts, &verify_stored(&parts, &to).await?, install.own_limits)?;
+    ensure_config_satisfied(&install, &to)?;
+    check_limits(&dependencies, &to, install.own_limits)?;
+    check_kept(&dependencies, &install, &install.manifest, &to).await?;
+    check_start(
+        &dependencies,
+        &verify_stored(&dependencies, &to).await?,
+        install.own_limits,
+    )?;
     let egress = egress_of_before(&install, &to);
-    parts.database.roll_back(&install, egress.as_ref()).await?;
-    changed(&parts, &install).await
+    dependencies.database.roll_back(&install, egress.as_ref()).await?;
+    reload(&dependencies, &install).await
 }
 
-pub(crate) async fn enable(state: State<Arc<RegistryParts>>, path: InstallPath) -> Result<Json<Install>, Failure> {
+pub(crate) async fn enable(
+    state: State<Arc<RegistryDependencies>>,
+    path: InstallPath,
+) -> Result<Json<Install>, ApiError> {
     set_status(state, path, InstallStatus::Enabled).await
 }
 
-pub(crate) async fn disable(state: State<Arc<RegistryParts>>, path: InstallPath) -> Result<Json<Install>, Failure> {
+pub(crate) async fn disable(
+    state: State<Arc<RegistryDependencies>>,
+    path: InstallPath,
+) -> Result<Json<Install>, ApiError> {
     set_status(state, path, InstallStatus::Disabled).await
 }
 
 async fn set_status(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
     status: InstallStatus,
-) -> Result<Json<Install>, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
-    parts.database.set_install_status(&install, status).await?;
-    changed(&parts, &install).await
+) -> Result<Json<Install>, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
+    dependencies.database.set_install_status(&install, status).await?;
+    reload(&dependencies, &install).await
 }
 
 pub(crate) async fn uninstall(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
-) -> Result<StatusCode, Failure> {
-    let install = find(&parts, &tenant, &install).await?;
-    parts.database.uninstall(&install).await?;
-    (parts.on_install)();
+) -> Result<StatusCode, ApiError> {
+    let install = find(&dependencies, &tenant, &install).await?;
+    dependencies.database.uninstall(&install).await?;
+    (dependencies.on_install)();
     tracing::info!(tenant = %install.tenant_id, install = %install.id, name = %install.name, "uninstalled");
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn changed(parts: &RegistryParts, install: &Install) -> Result<Json<Install>, Failure> {
-    (parts.on_install)();
-    let install = find(parts, install.tenant_id.as_str(), install.id.as_str()).await?;
+async fn reload(dependencies: &RegistryDependencies, install: &Install) -> Result<Json<Install>, ApiError> {
+    (dependencies.on_install)();
+    let install = find(dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
     tracing::info!(tenant = %install.tenant_id, install = %install.id, version = %install.version_id, status = ?install.status, "install changed");
     Ok(Json(install))
 }
 
-pub(super) async fn find(parts: &RegistryParts, tenant: &str, install: &str) -> Result<Install, Failure> {
-    let install = parts.database.find_install(&tenant_of(tenant)?, install).await?;
+pub(super) async fn find(
+    dependencies: &RegistryDependencies,
+    tenant: &str,
+    install: &str,
+) -> Result<Install, ApiError> {
+    let install = dependencies.database.find_install(&tenant_of(tenant)?, install).await?;
     let mut install = install.ok_or_else(|| not_found("such install"))?;
-    flag(parts, &mut install);
+    add_warnings(dependencies, &mut install);
     Ok(install)
 }
 
 /// Tells what was revoked since it was installed: content that does not run any more, and signers who are not believed any more although what came from them before is.
-pub(super) fn flag(parts: &RegistryParts, install: &mut Install) {
-    let Some(list) = parts.trust.revocations() else { return };
+pub(super) fn add_warnings(dependencies: &RegistryDependencies, install: &mut Install) {
+    let Some(list) = dependencies.trust.revocations() else {
+        return;
+    };
     if list
         .bundles
         .iter()
@@ -261,14 +282,21 @@ pub(super) fn flag(parts: &RegistryParts, install: &mut Install) {
     }
 }
 
-pub(super) async fn installed_version(parts: &RegistryParts, install: &Install) -> Result<VersionRow, Failure> {
-    let version = parts.database.version_by_id(&install.version_id).await?;
+pub(super) async fn installed_version(
+    dependencies: &RegistryDependencies,
+    install: &Install,
+) -> Result<VersionRow, ApiError> {
+    let version = dependencies.database.version_by_id(&install.version_id).await?;
     version.ok_or_else(|| not_found("installed version"))
 }
 
 /// A published version of the same extension, verified again over what is stored now, that the install's configuration fits.
-async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Version) -> Result<VersionRow, Failure> {
-    let version = parts
+async fn installable(
+    dependencies: &Arc<RegistryDependencies>,
+    install: &Install,
+    version: &Version,
+) -> Result<VersionRow, ApiError> {
+    let version = dependencies
         .database
         .version(install.name.as_str(), &version.to_string())
         .await?;
@@ -276,15 +304,19 @@ async fn installable(parts: &Arc<RegistryParts>, install: &Install, version: &Ve
     if version.status != VersionStatus::Published {
         return Err(Problem::new(Code::VersionRevoked, "this version is withdrawn").into());
     }
-    fits(install, &version)?;
-    check_limits(parts, &version, install.own_limits)?;
-    check_kept(parts, install, &install.manifest, &version).await?;
-    check_start(parts, &verify_stored(parts, &version).await?, install.own_limits)?;
+    ensure_config_satisfied(install, &version)?;
+    check_limits(dependencies, &version, install.own_limits)?;
+    check_kept(dependencies, install, &install.manifest, &version).await?;
+    check_start(
+        dependencies,
+        &verify_stored(dependencies, &version).await?,
+        install.own_limits,
+    )?;
     Ok(version)
 }
 
 /// Whether the install's configuration and secrets are what a version needs.
-fn fits(install: &Install, version: &VersionRow) -> Result<(), Failure> {
+fn ensure_config_satisfied(install: &Install, version: &VersionRow) -> Result<(), ApiError> {
     let is_known = |name: &String| version.manifest.config.iter().any(|field| field.name == *name);
     // Not the defaults of the installed version: the other one has its own.
     let config = install.own_config.iter().filter(|(name, _)| is_known(name));
@@ -334,7 +366,7 @@ fn kept_egress(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPatt
 }
 
 /// What was granted and is still declared.
-fn kept(install: &Install, to: &VersionRow) -> BTreeSet<CapabilityName> {
+fn retained_grants(install: &Install, to: &VersionRow) -> BTreeSet<CapabilityName> {
     install
         .grants
         .intersection(&to.manifest.declared(known()))

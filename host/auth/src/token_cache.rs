@@ -13,11 +13,11 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// Remembers what a verified token means until it expires. Verifying a signature costs several times what an execution does.
 ///
 /// Tokens are remembered by their digest: nothing in memory could be used as a token.
-pub struct Remembered<T: Clone + Send + Sync + 'static> {
+pub struct VerifiedTokenCache<T: Clone + Send + Sync + 'static> {
     cache: Cache<[u8; 32], (T, Timestamp)>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Remembered<T> {
+impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -48,7 +48,7 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Default for Remembered<T> {
+impl<T: Clone + Send + Sync + 'static> Default for VerifiedTokenCache<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_token_is_verified_once_and_forgotten_when_it_expires() {
-        let remembered = Remembered::new();
+        let remembered = VerifiedTokenCache::new();
         let later = Timestamp::now() + jiff::SignedDuration::from_secs(60);
         assert_eq!(remembered.get("a", |_| Ok((1, later))).unwrap(), 1);
         assert_eq!(remembered.get("a", |_| Ok((2, later))).unwrap(), 1);

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 const ATTACHMENTS: usize = 64;
 use alga_limits::HEADER_SECRET_BYTES as VALUE_BYTES;
 /// Bytes of a secret that is looked for in an answer's headers: a shorter one is found where it is not.
-const FINDABLE_BYTES: usize = 8;
+const MIN_REDACTABLE_BYTES: usize = 8;
 const MARK: &str = "alga-secret-";
 
 /// What stands before a secret in its header.
@@ -34,7 +34,7 @@ pub(crate) struct Unattachable(pub(crate) &'static str);
 
 /// The secrets that requests of one execution carry.
 #[derive(Clone, Default)]
-pub(crate) struct Attachments(Arc<Mutex<Vec<Attached>>>);
+pub(crate) struct SecretInjector(Arc<Mutex<Vec<Attached>>>);
 
 struct Attached {
     name: String,
@@ -43,7 +43,7 @@ struct Attached {
     hosts: Vec<EgressPattern>,
 }
 
-impl Attachments {
+impl SecretInjector {
     /// Keeps a secret for its header and answers the mark for it.
     pub(crate) fn keep(
         &self,
@@ -71,10 +71,10 @@ impl Attachments {
                 hosts: hosts.to_vec(),
             });
         }
-        let mut mark =
+        let mut placeholder =
             HeaderValue::from_str(&format!("{MARK}{index}")).map_err(|_| Unattachable("the mark is no header"))?;
-        mark.set_sensitive(true);
-        Ok(mark)
+        placeholder.set_sensitive(true);
+        Ok(placeholder)
     }
 
     /// Puts secrets in the place of their marks.
@@ -102,7 +102,7 @@ impl Attachments {
     }
 
     /// Leaves out the headers of an answer that hold a secret: a server that says again what it was told tells the host, not the guest.
-    pub(crate) fn conceal(&self, headers: &mut HeaderMap) {
+    pub(crate) fn redact_response_headers(&self, headers: &mut HeaderMap) {
         let kept = self.kept();
         if kept.is_empty() {
             return;
@@ -127,13 +127,13 @@ impl Attached {
     fn is_in(&self, text: &[u8]) -> bool {
         let written = self.value.as_bytes();
         let written = written.rsplit(|byte| *byte == b' ').next().unwrap_or(written);
-        let holds = |part: &[u8]| part.len() >= FINDABLE_BYTES && memmem::find(text, part).is_some();
+        let holds = |part: &[u8]| part.len() >= MIN_REDACTABLE_BYTES && memmem::find(text, part).is_some();
         holds(&self.plaintext) || (written != self.plaintext.as_slice() && holds(written))
     }
 }
 
-fn index_of(mark: &HeaderValue) -> Option<usize> {
-    mark.to_str().ok()?.strip_prefix(MARK)?.parse().ok()
+fn index_of(placeholder: &HeaderValue) -> Option<usize> {
+    placeholder.to_str().ok()?.strip_prefix(MARK)?.parse().ok()
 }
 
 /// The header's value, in memory that is wiped when the last copy of it goes.
@@ -190,12 +190,12 @@ mod tests {
 
     #[test]
     fn a_secret_takes_the_place_of_its_mark_towards_its_hosts_and_no_others() {
-        let attachments = Attachments::default();
+        let secret_injector = SecretInjector::default();
         let hosts = ["api.example.com".parse().unwrap()];
-        let mark = attachments.keep("token", b"s3cret", &Form::Bearer, &hosts).unwrap();
-        assert!(!mark.as_bytes().windows(6).any(|part| part == b"s3cret"));
-        let mut headers = with(mark.clone());
-        attachments
+        let placeholder = secret_injector.keep("token", b"s3cret", &Form::Bearer, &hosts).unwrap();
+        assert!(!placeholder.as_bytes().windows(6).any(|part| part == b"s3cret"));
+        let mut headers = with(placeholder.clone());
+        secret_injector
             .reveal_to(&destination("https://api.example.com/"), &mut headers)
             .unwrap();
         assert_eq!(headers[AUTHORIZATION].as_bytes(), b"Bearer s3cret");
@@ -206,7 +206,7 @@ mod tests {
             "https://api.example.com:8443/",
         ] {
             assert_eq!(
-                attachments.reveal_to(&destination(elsewhere), &mut with(mark.clone())),
+                secret_injector.reveal_to(&destination(elsewhere), &mut with(placeholder.clone())),
                 Err("token".to_owned()),
                 "{elsewhere}"
             );
@@ -215,35 +215,35 @@ mod tests {
 
     #[test]
     fn the_text_of_a_mark_is_not_a_mark() {
-        let attachments = Attachments::default();
+        let secret_injector = SecretInjector::default();
         let hosts = ["api.example.com".parse().unwrap()];
-        let mark = attachments.keep("token", b"s3cret", &Form::Raw, &hosts).unwrap();
-        let mut forged = with(HeaderValue::from_bytes(mark.as_bytes()).unwrap());
-        attachments
+        let placeholder = secret_injector.keep("token", b"s3cret", &Form::Raw, &hosts).unwrap();
+        let mut forged = with(HeaderValue::from_bytes(placeholder.as_bytes()).unwrap());
+        secret_injector
             .reveal_to(&destination("https://api.example.com/"), &mut forged)
             .unwrap();
-        assert_eq!(forged[AUTHORIZATION].as_bytes(), mark.as_bytes());
+        assert_eq!(forged[AUTHORIZATION].as_bytes(), placeholder.as_bytes());
     }
 
     #[test]
     fn an_answers_header_that_holds_a_secret_is_left_out() {
-        let attachments = Attachments::default();
-        attachments
+        let secret_injector = SecretInjector::default();
+        secret_injector
             .keep("t", b"s3cret-value", &Form::Basic("user"), &[])
             .unwrap();
-        attachments.keep("short", b"a", &Form::Raw, &[]).unwrap();
+        secret_injector.keep("short", b"a", &Form::Raw, &[]).unwrap();
         let pair = STANDARD.encode("user:s3cret-value");
         let mut headers = HeaderMap::new();
         for (name, value) in [("x-said", "you said s3cret-value!"), ("x-pair", &pair), ("etag", "a")] {
             headers.insert(name, value.parse().unwrap());
         }
-        attachments.conceal(&mut headers);
+        secret_injector.redact_response_headers(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["etag"]);
     }
 
     #[test]
     fn what_a_header_cannot_carry_is_not_attached() {
-        let keep = |secret: &[u8], form: &Form<'_>| Attachments::default().keep("s", secret, form, &[]).map(|_| ());
+        let keep = |secret: &[u8], form: &Form<'_>| SecretInjector::default().keep("s", secret, form, &[]).map(|_| ());
         assert!(keep(b"a\r\nb: c", &Form::Raw).is_err() && keep(&[0], &Form::Bearer).is_err());
         assert!(keep(&vec![b'a'; VALUE_BYTES + 1], &Form::Raw).is_err());
         assert!(keep(b"a", &Form::Basic("u:v")).is_err() && keep(b"a\r\n", &Form::Basic("u")).is_ok());

@@ -3,7 +3,7 @@
 
 use crate::Permit;
 use crate::permit::UserKind;
-use alga_egress::{BodyError, Destination, Egress, Patience, Refused, Traffic};
+use alga_egress::{BodyError, Destination, Egress, EgressError, Timeouts, Traffic};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
@@ -18,7 +18,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The product.
 #[derive(Clone)]
-pub struct Platform {
+pub struct ProductClient {
     egress: Arc<Egress>,
     place: Destination,
     base: Arc<str>,
@@ -55,14 +55,14 @@ pub(crate) struct Call<'a> {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoAnswer {
+pub(crate) enum ProductError {
     /// The product did not answer, or not as it should. Trying again may help.
     Unavailable,
     /// The execution has used up what it may ask, or asks for too much. Trying again does not help.
     TooMuch(&'static str),
 }
 
-impl Platform {
+impl ProductClient {
     /// A product at this base. `egress` is the platform's own: extensions' requests go another way.
     ///
     /// # Errors
@@ -91,23 +91,28 @@ impl Platform {
     }
 
     /// Calls the product on behalf of an execution. Redirects are answers.
-    pub(crate) async fn call(&self, permit: &Permit, traffic: &Traffic, call: Call<'_>) -> Result<Answer, NoAnswer> {
+    pub(crate) async fn call(
+        &self,
+        permit: &Permit,
+        traffic: &Traffic,
+        call: Call<'_>,
+    ) -> Result<Answer, ProductError> {
         if call.body.as_ref().is_some_and(|body| body.len() > BODY_BYTES) {
-            return Err(NoAnswer::TooMuch("a call of the product carries at most 1 MiB"));
+            return Err(ProductError::TooMuch("a call of the product carries at most 1 MiB"));
         }
-        let request = self.request(permit, call).ok_or(NoAnswer::Unavailable)?;
+        let request = self.request(permit, call).ok_or(ProductError::Unavailable)?;
         let deadline = permit.deadline.min(std::time::Instant::now() + self.timeout);
         let tenant = permit.identity.tenant.clone();
         let permitted = self.egress.permit_platform(tenant, &self.place);
-        let permitted = permitted.map_err(|refused| told(permit, &refused))?;
+        let permitted = permitted.map_err(|refused| log_and_map(permit, &refused))?;
         let sent = self
             .egress
-            .send(&permitted, request, traffic, Patience::until(deadline));
-        let answer = sent.await.map_err(|refused| told(permit, &refused))?;
+            .send(&permitted, request, traffic, Timeouts::until(deadline));
+        let answer = sent.await.map_err(|refused| log_and_map(permit, &refused))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
             tracing::warn!(target: "alga::platform", request = %permit.identity.request, %error, "the product's answer is not taken");
-            NoAnswer::Unavailable
+            ProductError::Unavailable
         })?;
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         Ok(Answer {
@@ -147,12 +152,12 @@ impl Platform {
 }
 
 /// What a guest has used up is its own business; everything else is the operator's, at most once for each request that an execution may send.
-fn told(permit: &Permit, refused: &Refused) -> NoAnswer {
-    if let Refused::TooMany(rule) | Refused::TooLarge(rule) = refused {
-        return NoAnswer::TooMuch(rule);
+fn log_and_map(permit: &Permit, refused: &EgressError) -> ProductError {
+    if let EgressError::TooMany(rule) | EgressError::TooLarge(rule) = refused {
+        return ProductError::TooMuch(rule);
     }
     tracing::warn!(target: "alga::platform", request = %permit.identity.request, error = %refused, "the product did not answer");
-    NoAnswer::Unavailable
+    ProductError::Unavailable
 }
 
 /// Names as AlgaPSA's product reads them.

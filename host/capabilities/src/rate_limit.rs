@@ -12,14 +12,14 @@ const ROUND: usize = 10_000;
 
 /// The rates of all installs, shared by whoever asks.
 #[derive(Clone)]
-pub(crate) struct Pace(Arc<Rates>);
+pub(crate) struct InstallRateLimiter(Arc<Rates>);
 
 struct Rates {
     rates: DefaultKeyedRateLimiter<InstallId>,
     asked: AtomicUsize,
 }
 
-impl Pace {
+impl InstallRateLimiter {
     pub(crate) fn new(quota: Quota) -> Self {
         Self(Arc::new(Rates {
             rates: DefaultKeyedRateLimiter::keyed(quota),

@@ -2,8 +2,8 @@
 //! word of warning.
 
 use super::{JsonBody, not_found};
-use crate::RegistryParts;
-use crate::failure::Failure;
+use crate::RegistryDependencies;
+use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_store::{VersionRow, VersionStatus};
 use axum::Json;
@@ -26,58 +26,61 @@ type VersionPath = Path<(String, String)>;
 type ReasonBody = JsonBody<Reason>;
 
 pub(crate) async fn yank(
-    state: State<Arc<RegistryParts>>,
+    state: State<Arc<RegistryDependencies>>,
     path: VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, Failure> {
+) -> Result<Json<VersionRow>, ApiError> {
     set(state, path, body, VersionStatus::Yanked).await
 }
 
 pub(crate) async fn unyank(
-    state: State<Arc<RegistryParts>>,
+    state: State<Arc<RegistryDependencies>>,
     path: VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, Failure> {
+) -> Result<Json<VersionRow>, ApiError> {
     set(state, path, body, VersionStatus::Published).await
 }
 
 pub(crate) async fn revoke(
-    state: State<Arc<RegistryParts>>,
+    state: State<Arc<RegistryDependencies>>,
     path: VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, Failure> {
+) -> Result<Json<VersionRow>, ApiError> {
     set(state, path, body, VersionStatus::Revoked).await
 }
 
 pub(crate) async fn deprecate(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(path): VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, Failure> {
+) -> Result<Json<VersionRow>, ApiError> {
     let reason = reason_of(body)?;
-    let version = find(&parts, &path).await?;
-    parts
+    let version = find(&dependencies, &path).await?;
+    dependencies
         .database
         .deprecate_version(&version, (!reason.is_empty()).then_some(reason.as_str()))
         .await?;
-    Ok(Json(find(&parts, &path).await?))
+    Ok(Json(find(&dependencies, &path).await?))
 }
 
 async fn set(
-    State(parts): State<Arc<RegistryParts>>,
+    State(dependencies): State<Arc<RegistryDependencies>>,
     Path(path): VersionPath,
     body: ReasonBody,
     status: VersionStatus,
-) -> Result<Json<VersionRow>, Failure> {
+) -> Result<Json<VersionRow>, ApiError> {
     let reason = reason_of(body)?;
-    let version = find(&parts, &path).await?;
-    parts.database.set_version_status(&version, status, &reason).await?;
-    (parts.on_install)();
+    let version = find(&dependencies, &path).await?;
+    dependencies
+        .database
+        .set_version_status(&version, status, &reason)
+        .await?;
+    (dependencies.on_install)();
     tracing::warn!(name = %version.name, version = %version.version, ?status, reason = ?reason, "version status changed");
-    Ok(Json(find(&parts, &path).await?))
+    Ok(Json(find(&dependencies, &path).await?))
 }
 
-fn reason_of(body: ReasonBody) -> Result<String, Failure> {
+fn reason_of(body: ReasonBody) -> Result<String, ApiError> {
     let JsonBody(Reason { reason }) = body;
     if reason.chars().count() > REASON_CHARACTERS || reason.chars().any(char::is_control) {
         let message = format!("a reason has at most {REASON_CHARACTERS} characters of plain text");
@@ -86,7 +89,7 @@ fn reason_of(body: ReasonBody) -> Result<String, Failure> {
     Ok(reason)
 }
 
-async fn find(parts: &RegistryParts, (name, version): &(String, String)) -> Result<VersionRow, Failure> {
-    let version = parts.database.version(name, version).await?;
+async fn find(dependencies: &RegistryDependencies, (name, version): &(String, String)) -> Result<VersionRow, ApiError> {
+    let version = dependencies.database.version(name, version).await?;
     version.ok_or_else(|| not_found("such version"))
 }
