@@ -1,4 +1,5 @@
-//! Who and what this execution is for (`alga:context`, granted by `cap:context.read`).
+//! Identity, trigger, configuration and remaining time of this execution
+//! (`alga:context`, granted by `cap:context.read`).
 //!
 //! ```no_run
 //! let tenant = alga::context::current().tenant_id;
@@ -10,31 +11,31 @@ use std::time::Duration;
 
 pub use execution::{Identity, Trigger};
 
-/// The identities of this execution.
+/// Returns the identities of this execution.
 #[must_use]
 pub fn current() -> Identity {
     execution::current()
 }
 
-/// Why the extension was started.
+/// Returns the reason why the extension was started.
 #[must_use]
 pub fn trigger() -> Trigger {
     execution::why()
 }
 
-/// The value of a configuration key of this install, if it is set.
+/// Returns the value of a configuration key of this install, if it is set.
 #[must_use]
 pub fn config(key: &str) -> Option<String> {
     execution::config(key)
 }
 
-/// All configuration of this install.
+/// Returns all configuration of this install.
 #[must_use]
 pub fn all_config() -> Vec<(String, String)> {
     execution::all_config()
 }
 
-/// How long until the host ends this execution.
+/// Returns the time until the host ends this execution.
 #[must_use]
 pub fn remaining() -> Duration {
     Duration::from_millis(execution::remaining_ms())

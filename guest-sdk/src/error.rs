@@ -1,50 +1,53 @@
-//! The one error type of a handler. Every variant knows the HTTP status that it becomes, so `?` is enough.
+//! The error type of handlers. Every variant maps to an HTTP status, so a handler can propagate
+//! errors with `?`.
 
 use crate::Response;
 
 /// The result of a handler.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// Why a handler did not answer as asked. Becomes `{"error": code, "message": text}` with the status named here.
+/// Error of a handler, sent as `{"error": code, "message": text}` with the status named at the
+/// variant.
 #[derive(Debug)]
 pub enum Error {
-    /// 400: the request is not one this endpoint understands.
+    /// Malformed request for this endpoint (400).
     BadRequest(String),
-    /// 403: the extension, its install or the user may not do this. The text says which line to add; it goes into the log, not to the client.
+    /// Action that the extension, its install or the user is not permitted to do (403). The text
+    /// names the line to add; it is logged and not sent to the client.
     Denied(String),
-    /// 404: there is no such thing.
+    /// Requested item that does not exist (404).
     NotFound(String),
-    /// 409: the thing changed meanwhile, or exists already.
+    /// Item that was modified concurrently, or already exists (409).
     Conflict(String),
-    /// 422: understood, but a field breaks a rule.
+    /// Well-formed request with a field that violates a rule (422).
     Invalid(String),
-    /// 413: more than this endpoint takes.
+    /// Body that is larger than this endpoint accepts (413).
     TooLarge(String),
-    /// 507: the install's storage is full.
+    /// Storage quota or write rate of the install exceeded (507).
     StorageFull(String),
-    /// 503: the platform did not answer in time; trying again may help.
+    /// Service that did not respond in time (503). A retry may succeed.
     Unavailable(String),
-    /// 500: the extension's own fault. The text goes into the log, not to the client.
+    /// Error of the extension itself (500). The text is logged and not sent to the client.
     Internal(String),
 }
 
 impl Error {
-    /// The HTTP status, the stable code, and what the client may read.
+    /// Returns the HTTP status, the stable code, and the message for the client.
     fn parts(&self) -> (u16, &'static str, &str) {
         match self {
             Self::BadRequest(text) => (400, "bad_request", text),
-            Self::Denied(_) => (403, "denied", "this is not permitted; the extension's log says why"),
+            Self::Denied(_) => (403, "denied", "not permitted; see the extension's log"),
             Self::NotFound(text) => (404, "not_found", text),
             Self::Conflict(text) => (409, "conflict", text),
             Self::Invalid(text) => (422, "invalid", text),
             Self::TooLarge(text) => (413, "too_large", text),
             Self::StorageFull(text) => (507, "storage_full", text),
             Self::Unavailable(text) => (503, "unavailable", text),
-            Self::Internal(_) => (500, "internal", "the extension failed; its log says why"),
+            Self::Internal(_) => (500, "internal", "the extension failed; see its log"),
         }
     }
 
-    /// The response that the client gets.
+    /// Converts the error to the response that the client receives.
     #[must_use]
     pub fn into_response(self) -> Response {
         let (status, code, message) = self.parts();
@@ -52,7 +55,7 @@ impl Error {
         Response::status(status).with_body("application/json", body.to_string())
     }
 
-    /// The text for the log, where it is one that the client must not see.
+    /// Returns the text for the log if the client must not see it.
     pub(crate) fn secret_text(&self) -> Option<&str> {
         match self {
             Self::Internal(text) | Self::Denied(text) => Some(text),
@@ -70,9 +73,11 @@ impl core::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A value of our own that does not fit JSON is a fault of the extension; JSON of a client is read with [`crate::Request::json`].
+/// Maps to [`Error::Internal`]: a value of the extension that is not valid JSON is an error of the
+/// extension. JSON from a client is parsed by [`crate::Request::json`], which returns
+/// [`Error::BadRequest`].
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::Internal(format!("a value could not be turned into JSON or back: {error}"))
+        Self::Internal(format!("JSON serialization or deserialization failed: {error}"))
     }
 }

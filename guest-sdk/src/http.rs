@@ -1,6 +1,7 @@
 //! Requests to other hosts (`wasi:http/outgoing-handler`, granted by `cap:http.fetch`).
 //!
-//! Every host is declared in the manifest, `"egress": ["api.example.com"]`, and allowed by the tenant. Redirects are answers: follow one by asking again.
+//! Every host is declared in the manifest, `"egress": ["api.example.com"]`, and allowed by the
+//! tenant. Redirects are not followed: a redirect is returned as a response.
 //!
 //! ```no_run
 //! # #[derive(serde::Deserialize)] struct Rate { cents: u64 }
@@ -16,7 +17,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A secret goes along without the extension seeing it:
+//! A request can carry a secret that the extension never sees:
 //!
 //! ```no_run
 //! # fn example() -> alga::Result<()> {
@@ -40,29 +41,30 @@ use crate::{Error, Method, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
-/// Bytes of one part of a body.
+/// Maximum bytes of one chunk of a body.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// Sends requests. Costs nothing to make; connections are the host's.
+/// HTTP client for requests to other hosts. Cheap to create: the host manages the connections.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Client {
     timeout: Option<Duration>,
 }
 
 impl Client {
-    /// A client without limits of its own: the execution's deadline holds.
+    /// Creates a client without a timeout of its own: the execution's deadline applies.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long each request may take to connect, and to begin to answer.
+    /// Creates a client whose requests have this timeout for connecting, and again for the first
+    /// byte of the response.
     #[must_use]
     pub fn with_timeout(timeout: Duration) -> Self {
         Self { timeout: Some(timeout) }
     }
 
-    /// Begins a request.
+    /// Starts building a request.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         RequestBuilder {
             method,
@@ -77,36 +79,37 @@ impl Client {
         }
     }
 
-    /// Begins a GET.
+    /// Starts building a GET request.
     pub fn get(&self, url: &str) -> RequestBuilder {
         self.request(Method::Get, url)
     }
 
-    /// Begins a POST.
+    /// Starts building a POST request.
     pub fn post(&self, url: &str) -> RequestBuilder {
         self.request(Method::Post, url)
     }
 
-    /// Begins a PUT.
+    /// Starts building a PUT request.
     pub fn put(&self, url: &str) -> RequestBuilder {
         self.request(Method::Put, url)
     }
 
-    /// Begins a PATCH.
+    /// Starts building a PATCH request.
     pub fn patch(&self, url: &str) -> RequestBuilder {
         self.request(Method::Patch, url)
     }
 
-    /// Begins a DELETE.
+    /// Starts building a DELETE request.
     pub fn delete(&self, url: &str) -> RequestBuilder {
         self.request(Method::Delete, url)
     }
 }
 
-/// Attaches a secret to the finished request. A function of its own, so that an extension without secrets does not import them.
+/// Attaches a secret to the finished request. It is a boxed function so that an extension that uses
+/// no secrets does not import `alga:secrets`.
 type Attachment = Box<dyn FnOnce(&wasi::OutgoingRequest) -> Result<()>>;
 
-/// A request that is being put together. What is wrong with it is told by [`send`](Self::send).
+/// Builder of a request. Its errors are returned by [`send`](Self::send).
 #[must_use = "a request is sent with `send`"]
 pub struct RequestBuilder {
     method: Method,
@@ -121,13 +124,13 @@ pub struct RequestBuilder {
 }
 
 impl RequestBuilder {
-    /// Adds a header.
+    /// Adds a header to the request.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
         self
     }
 
-    /// Adds a key and a value to the query, encoded.
+    /// Adds a percent-encoded key and value to the query.
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let separator = if self.query.is_empty() { "" } else { "&" };
         self.query
@@ -135,13 +138,13 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends bytes.
+    /// Sets the body to these bytes.
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = bytes.into();
         self
     }
 
-    /// Sends a value as JSON.
+    /// Sets the body to a value serialized as JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match serde_json::to_vec(value) {
             Ok(bytes) => self.header("content-type", "application/json").body(bytes),
@@ -152,7 +155,7 @@ impl RequestBuilder {
         }
     }
 
-    /// Sends fields as an HTML form does.
+    /// Sets the body to fields encoded as an HTML form (`application/x-www-form-urlencoded`).
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
         let pairs: Vec<String> = fields
             .iter()
@@ -162,13 +165,13 @@ impl RequestBuilder {
             .body(pairs.join("&"))
     }
 
-    /// How long this request may take to connect, and to begin to answer.
+    /// Sets the timeout for connecting, and again for the first byte of the response.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// `authorization: Bearer <secret>`; the host writes the secret.
+    /// Adds a bearer token, `authorization: Bearer <secret>`; the host fills in the secret.
     pub fn bearer_secret(mut self, secret: Secret) -> Self {
         self.secrets.push(secret.name().to_owned());
         self.attachments
@@ -176,7 +179,8 @@ impl RequestBuilder {
         self
     }
 
-    /// `authorization: Basic …` with this user and the secret as password; the host writes the secret.
+    /// Adds basic authentication, `authorization: Basic …`, with this user name and the secret as
+    /// password; the host fills in the secret.
     pub fn basic_secret(mut self, user: &str, secret: Secret) -> Self {
         let user = user.to_owned();
         self.secrets.push(secret.name().to_owned());
@@ -185,7 +189,7 @@ impl RequestBuilder {
         self
     }
 
-    /// A header whose value is the secret; the host writes it.
+    /// Adds a header whose value is the secret; the host fills it in.
     pub fn header_secret(mut self, name: &str, secret: Secret) -> Self {
         let name = name.to_owned();
         self.secrets.push(secret.name().to_owned());
@@ -194,11 +198,13 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends the request and waits for the head of its answer.
+    /// Sends the request and waits for the status and headers of the response.
     ///
     /// # Errors
-    /// [`Error::Denied`] with the line to add where the destination is not declared or allowed, [`Error::Unavailable`] when nobody answered,
-    /// [`Error::BadRequest`] when it is no request.
+    /// Returns [`Error::Denied`] with the line to add if the destination is not declared or not
+    /// allowed, [`Error::BadRequest`] if the URL or a header is invalid, [`Error::TooLarge`] if the
+    /// body exceeds the host's limit, [`Error::Unavailable`] if the request fails for another
+    /// reason.
     pub fn send(self) -> Result<Response> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -208,26 +214,27 @@ impl RequestBuilder {
         let refused = |error: &wasi::ErrorCode| failed(error, &target);
         let has_content = !self.body.is_empty() || anticipates_content(&self.method);
         let headers = with_length(self.headers, has_content.then_some(self.body.len()));
-        let headers = wasi::Fields::from_list(&headers).map_err(|_| Error::BadRequest("a header is not one".into()))?;
+        let headers = wasi::Fields::from_list(&headers)
+            .map_err(|_| Error::BadRequest("a header name or value is invalid".into()))?;
         let request = wasi::OutgoingRequest::new(headers);
         let set = request
             .set_method(&self.method)
             .and_then(|()| request.set_scheme(Some(&target.scheme)));
         let set = set.and_then(|()| request.set_authority(Some(&target.authority)));
         let set = set.and_then(|()| request.set_path_with_query(Some(&target.path_with_query)));
-        set.map_err(|()| Error::BadRequest(format!("`{}` is not the URL of a request", self.url)))?;
+        set.map_err(|()| Error::BadRequest(format!("`{}` is not a valid request URL", self.url)))?;
         for attachment in self.attachments {
             attachment(&request)?;
         }
-        // A body that is taken is sent, in chunks if its length is not declared.
+        // Opening the body makes the host send one, chunked unless a content-length is declared.
         let body = has_content.then(|| request.body()).transpose();
-        let body = body.map_err(|()| Error::BadRequest("content-length is not one".into()))?;
+        let body = body.map_err(|()| Error::BadRequest("the content-length is invalid".into()))?;
         let answer = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
         if let Some(body) = body {
             let stream = body
                 .write()
-                .map_err(|()| Error::Internal("a body is written once".into()))?;
-            // One that broke off is told by the answer.
+                .map_err(|()| Error::Internal("the request body was already opened".into()))?;
+            // A write error is not returned here: the response reports it.
             write_all(&stream, &self.body).ok();
             drop(stream);
             wasi::OutgoingBody::finish(body, None).ok();
@@ -241,17 +248,19 @@ impl RequestBuilder {
                 target,
             }),
             Some(Ok(Err(error))) => Err(failed(&error, &target)),
-            _ => Err(Error::Internal("an answer is taken once".into())),
+            _ => Err(Error::Internal("the response was already consumed".into())),
         }
     }
 }
 
-/// Whether a request with this method declares the length of its content even when that is none (RFC 9110, 8.6).
+/// True if a request with this method declares the length of its content even if it is empty
+/// (RFC 9110, 8.6).
 fn anticipates_content(method: &Method) -> bool {
     matches!(method, Method::Post | Method::Put | Method::Patch)
 }
 
-/// Declares the length of the content, which is known: many servers want it (411). A request without content has no length.
+/// Sets `content-length`, because many servers require it (status 411). A request without content
+/// has none.
 fn with_length(mut headers: Vec<(String, Vec<u8>)>, content: Option<usize>) -> Vec<(String, Vec<u8>)> {
     headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
     if let Some(bytes) = content {
@@ -268,13 +277,13 @@ fn options(timeout: Option<Duration>) -> Option<wasi::RequestOptions> {
     Some(options)
 }
 
-/// Where a request goes.
+/// Destination of a request.
 #[derive(Debug)]
 struct Target {
     scheme: wasi::Scheme,
     authority: String,
     path_with_query: String,
-    /// Names of the secrets that the request carries.
+    /// Names of the secrets that are attached to the request.
     secrets: Vec<String>,
 }
 
@@ -307,7 +316,7 @@ impl Target {
         })
     }
 
-    /// The line of the manifest that declares it.
+    /// Returns the `egress` entry that declares this destination.
     fn line(&self) -> String {
         match self.scheme {
             wasi::Scheme::Http => format!("http://{}", self.authority),
@@ -321,19 +330,18 @@ fn failed(error: &wasi::ErrorCode, target: &Target) -> Error {
     match error {
         wasi::ErrorCode::HttpRequestDenied => Error::Denied(denied(&line, &target.secrets)),
         wasi::ErrorCode::DestinationIpProhibited => Error::Denied(format!(
-            "{line} is not in the public internet; only the operator can make an exception"
+            "{line} is not on the public internet; only the operator can allow it"
         )),
-        wasi::ErrorCode::HttpRequestUriInvalid => {
-            Error::BadRequest(format!("{line} is not a destination: names only, https or http"))
-        }
-        wasi::ErrorCode::HttpRequestBodySize(_) => {
-            Error::TooLarge("the request's body is larger than the host sends".into())
-        }
-        other => Error::Unavailable(format!("{line} did not answer: {other:?}")),
+        wasi::ErrorCode::HttpRequestUriInvalid => Error::BadRequest(format!(
+            "{line} is not a valid destination: use http or https and a host name"
+        )),
+        wasi::ErrorCode::HttpRequestBodySize(_) => Error::TooLarge("the request body exceeds the host's limit".into()),
+        other => Error::Unavailable(format!("the request to {line} failed: {other:?}")),
     }
 }
 
-/// Whose line is missing; the standard's error has no text that could say which of them.
+/// Returns the manifest lines that may be missing: the error code of `wasi:http` carries no text
+/// that identifies the one that is.
 fn denied(line: &str, secrets: &[String]) -> String {
     let bound: String = secrets
         .iter()
@@ -341,14 +349,15 @@ fn denied(line: &str, secrets: &[String]) -> String {
         .collect();
     format!(
         "the request to {line} was not sent; declare it in manifest.json: \"capabilities\": [\"cap:http.fetch\"] and \"egress\": [\"{line}\"]{bound}, and have the \
-         tenant and the operator allow it; the execution's log says which of them does not"
+         tenant and the operator allow it; the execution's log names the rule that refused it"
     )
 }
 
-/// An answer whose head is there.
+/// Response whose status and headers have arrived.
 #[derive(Debug)]
 pub struct Response {
-    /// The stream before the body that it belongs to: a child is dropped first.
+    /// The stream is declared before the body that it belongs to, because a child resource must be
+    /// dropped first.
     stream: Option<InputStream>,
     body: Option<wasi::IncomingBody>,
     raw: wasi::IncomingResponse,
@@ -356,13 +365,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// The status.
+    /// Returns the status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.raw.status()
     }
 
-    /// The first value of a header, if it is text. Names are compared without case.
+    /// Returns the first value of a header, if it is UTF-8. Names are case-insensitive.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.raw.headers().get(name);
@@ -372,31 +381,39 @@ impl Response {
             .and_then(|value| String::from_utf8(value).ok())
     }
 
-    /// The answer itself, if its status is below 400.
+    /// Returns the response itself if its status is below 400.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] with the status.
+    /// Returns [`Error::Unavailable`] with the status if it is 400 or above.
     pub fn error_for_status(self) -> Result<Self> {
         match self.status() {
-            status @ 400.. => Err(Error::Unavailable(format!("{} answered {status}", self.target.line()))),
+            status @ 400.. => Err(Error::Unavailable(format!(
+                "{} responded with status {status}",
+                self.target.line()
+            ))),
             _ => Ok(self),
         }
     }
 
-    /// The next part of the body as it comes; none at its end. What is read so is not held by anybody else.
+    /// Returns the next chunk of the body as it arrives; none at its end. The whole body is not
+    /// buffered.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes).
+    /// Returns the errors of [`bytes`](Self::bytes).
     pub fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         let line = self.target.line();
-        let broken = |reason: String| Error::Unavailable(format!("the answer of {line} broke off: {reason}"));
+        let broken =
+            |reason: String| Error::Unavailable(format!("the response from {line} could not be read: {reason}"));
         if self.stream.is_none() {
-            let body = self.raw.consume().map_err(|()| broken("it was taken before".into()))?;
+            let body = self
+                .raw
+                .consume()
+                .map_err(|()| broken("it was already consumed".into()))?;
             self.stream = body.stream().ok();
             self.body = Some(body);
         }
         let Some(stream) = &self.stream else {
-            return Err(broken("it was taken before".into()));
+            return Err(broken("it was already consumed".into()));
         };
         match stream.blocking_read(CHUNK_BYTES) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -405,37 +422,45 @@ impl Response {
         }
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it broke off or is larger than the host takes.
+    /// Returns [`Error::Unavailable`] if the connection was interrupted, the body was already
+    /// consumed, or it is larger than the host accepts.
     pub fn bytes(self) -> Result<Vec<u8>> {
         let line = self.target.line();
-        let broken = |reason: String| Error::Unavailable(format!("the answer of {line} broke off: {reason}"));
-        let body = self.raw.consume().map_err(|()| broken("it was taken before".into()))?;
+        let broken =
+            |reason: String| Error::Unavailable(format!("the response from {line} could not be read: {reason}"));
+        let body = self
+            .raw
+            .consume()
+            .map_err(|()| broken("it was already consumed".into()))?;
         read_all(&body).map_err(|error| match error {
-            StreamError::Closed => broken("it is closed".into()),
+            StreamError::Closed => broken("the stream is closed".into()),
             StreamError::LastOperationFailed(error) => broken(error.to_debug_string()),
         })
     }
 
-    /// The whole body as text.
+    /// Reads the whole body as text.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes), or when it is not UTF-8.
+    /// Returns the errors of [`bytes`](Self::bytes), and [`Error::Unavailable`] if the body is not
+    /// UTF-8.
     pub fn text(self) -> Result<String> {
         let line = self.target.line();
-        String::from_utf8(self.bytes()?).map_err(|_| Error::Unavailable(format!("the answer of {line} is not text")))
+        String::from_utf8(self.bytes()?)
+            .map_err(|_| Error::Unavailable(format!("the response from {line} is not UTF-8")))
     }
 
-    /// The whole body as JSON.
+    /// Reads the whole body as JSON.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes), or when it is not the JSON of a `T`.
+    /// Returns the errors of [`bytes`](Self::bytes), and [`Error::Unavailable`] if the body is not
+    /// the JSON of a `T`.
     pub fn json<T: DeserializeOwned>(self) -> Result<T> {
         let line = self.target.line();
         let bytes = self.bytes()?;
         serde_json::from_slice(&bytes)
-            .map_err(|error| Error::Unavailable(format!("the answer of {line} is not the JSON expected: {error}")))
+            .map_err(|error| Error::Unavailable(format!("the response from {line} is not the expected JSON: {error}")))
     }
 }

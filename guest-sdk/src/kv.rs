@@ -1,4 +1,4 @@
-//! Keys and values of this install (`alga:storage/kv`, granted by `cap:storage.kv`).
+//! Key/value records of this install (`alga:storage/kv`, granted by `cap:storage.kv`).
 //!
 //! ```no_run
 //! # #[derive(serde::Serialize, serde::Deserialize)] struct Agreement { title: String }
@@ -19,75 +19,76 @@ pub use kv::{Entry, Error, Item, ListOptions, PutOptions, Usage};
 
 use std::time::Duration;
 
-/// A namespace of the install's records. Values are JSON; for raw bytes see [`Namespace::get_bytes`].
+/// Namespace of the install's records. Values are JSON; for raw bytes see [`Namespace::get_bytes`].
 #[derive(Debug, Clone, Copy)]
 pub struct Namespace<'a> {
     name: &'a str,
 }
 
-/// A record with the revision that a later [`Namespace::replace`] needs.
+/// Record with the revision that a later [`Namespace::replace`] needs.
 #[derive(Debug)]
 pub struct Record<T> {
-    /// Its key.
+    /// Key of the record.
     pub key: String,
-    /// Its value.
+    /// Value of the record.
     pub value: T,
-    /// Its revision.
+    /// Revision of the record.
     pub revision: u64,
 }
 
-/// Part of a listing.
+/// One page of a listing.
 #[derive(Debug)]
 pub struct Page<T> {
     /// The records, in the order of their keys.
     pub records: Vec<Record<T>>,
-    /// Where to go on, if there is more.
+    /// Cursor of the next page, if there is one.
     pub next_cursor: Option<String>,
 }
 
 impl<'a> Namespace<'a> {
-    /// Names a namespace; nothing is done yet.
+    /// Creates a handle for a namespace without accessing the storage.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
         Self { name }
     }
 
-    /// Reads a record.
+    /// Reads a record as JSON.
     ///
     /// # Errors
-    /// As the store says, or when the value is not the JSON of a `T`.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`], and
+    /// [`crate::Error::Internal`] if the value is not the JSON of a `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<Record<T>>> {
         self.get_bytes(key)?.map(parse).transpose()
     }
 
-    /// Writes a record in any case. Answers its revision.
+    /// Writes a record unconditionally and returns its revision.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<u64> {
         self.put_bytes(key, &serde_json::to_vec(value)?, &options(None))
     }
 
-    /// Writes a record only if there is none under this key.
+    /// Writes a record only if its key does not exist yet.
     ///
     /// # Errors
-    /// [`crate::Error::Conflict`] if there is one.
+    /// Returns [`crate::Error::Conflict`] if the key exists.
     pub fn create<T: Serialize>(&self, key: &str, value: &T) -> Result<u64> {
         self.put_bytes(key, &serde_json::to_vec(value)?, &options(Some(0)))
     }
 
-    /// Writes a record only if it is still at this revision.
+    /// Writes a record only if it is at this revision.
     ///
     /// # Errors
-    /// [`crate::Error::Conflict`] if it is not.
+    /// Returns [`crate::Error::Conflict`] if it is at another revision.
     pub fn replace<T: Serialize>(&self, key: &str, value: &T, revision: u64) -> Result<u64> {
         self.put_bytes(key, &serde_json::to_vec(value)?, &options(Some(revision)))
     }
 
-    /// Writes a record that disappears after a while: 60 seconds to 30 days.
+    /// Writes a record that expires after a time to live of 60 seconds to 30 days.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn put_for<T: Serialize>(&self, key: &str, value: &T, life: Duration) -> Result<u64> {
         let options = PutOptions {
             ttl_seconds: Some(u32::try_from(life.as_secs()).unwrap_or(u32::MAX)),
@@ -96,20 +97,21 @@ impl<'a> Namespace<'a> {
         self.put_bytes(key, &serde_json::to_vec(value)?, &options)
     }
 
-    /// Reads up to 20 records, in the order of the keys.
+    /// Reads up to 20 records, in the order of the given keys.
     ///
     /// # Errors
-    /// As the store says, or when a value is not the JSON of a `T`.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`], and
+    /// [`crate::Error::Internal`] if a value is not the JSON of a `T`.
     pub fn get_many<T: DeserializeOwned>(&self, keys: &[&str]) -> Result<Vec<Option<Record<T>>>> {
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         let entries = kv::get_many(self.name, &keys)?;
         entries.into_iter().map(|entry| entry.map(parse).transpose()).collect()
     }
 
-    /// Writes up to 20 records of different keys, all or none. Answers their revisions.
+    /// Writes up to 20 records with distinct keys, all or none, and returns their revisions.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn put_many<T: Serialize>(&self, records: &[(&str, T)]) -> Result<Vec<u64>> {
         let item = |(key, value): &(&str, T)| {
             Ok(Item {
@@ -122,26 +124,26 @@ impl<'a> Namespace<'a> {
         Ok(kv::put_many(self.name, &items)?)
     }
 
-    /// What the namespace holds, and may hold.
+    /// Returns the usage and limits of the namespace.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn usage(&self) -> Result<Usage> {
         Ok(kv::usage_of(self.name)?)
     }
 
-    /// Deletes a record. Answers whether there was one.
+    /// Deletes a record and returns true if it existed.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn delete(&self, key: &str) -> Result<bool> {
         Ok(kv::delete(self.name, key, None)?)
     }
 
-    /// Deletes a record that is at this revision, and no other.
+    /// Deletes a record only if it is at this revision.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when somebody else was faster.
+    /// Returns [`crate::Error::Conflict`] if the record is at another revision.
     pub fn delete_at(&self, key: &str, revision: u64) -> Result<bool> {
         Ok(kv::delete(self.name, key, Some(revision))?)
     }
@@ -149,7 +151,8 @@ impl<'a> Namespace<'a> {
     /// Lists records whose keys start with `prefix`.
     ///
     /// # Errors
-    /// As the store says, or when a value is not the JSON of a `T`.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`], and
+    /// [`crate::Error::Internal`] if a value is not the JSON of a `T`.
     pub fn list<T: DeserializeOwned>(&self, prefix: &str, limit: u32, cursor: Option<&str>) -> Result<Page<T>> {
         let options = ListOptions {
             prefix: prefix.to_owned(),
@@ -164,10 +167,10 @@ impl<'a> Namespace<'a> {
         })
     }
 
-    /// Writes a record with every option there is; returns its revision.
+    /// Writes a record with the given options and returns its revision.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn put_with<T: Serialize>(&self, key: &str, value: &T, options: &PutOptions) -> Result<u64> {
         self.put_bytes(key, &serde_json::to_vec(value)?, options)
     }
@@ -175,15 +178,15 @@ impl<'a> Namespace<'a> {
     /// Reads a record as bytes.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn get_bytes(&self, key: &str) -> Result<Option<Entry>> {
         Ok(kv::get(self.name, key)?)
     }
 
-    /// Writes a record as bytes, with every option there is.
+    /// Writes a record as bytes with the given options and returns its revision.
     ///
     /// # Errors
-    /// As the store says.
+    /// Returns the errors of `alga:storage/kv`, converted to [`crate::Error`].
     pub fn put_bytes(&self, key: &str, value: &[u8], options: &PutOptions) -> Result<u64> {
         Ok(kv::put(self.name, key, value, options)?)
     }
@@ -213,7 +216,7 @@ impl From<Error> for crate::Error {
             Error::InvalidInput(text) => Self::Invalid(text),
             Error::Conflict(revision) => Self::Conflict(format!("the record is at revision {revision}")),
             Error::QuotaExceeded(text) => Self::StorageFull(text),
-            Error::Unavailable => Self::Unavailable("the store did not answer in time".into()),
+            Error::Unavailable => Self::Unavailable("record storage did not respond in time".into()),
             Error::Other(text) => Self::Internal(text),
         }
     }

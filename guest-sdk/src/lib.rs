@@ -39,14 +39,14 @@ pub use error::{Error, Result};
 pub use message::{Method, Request, Response};
 pub use router::Router;
 
-/// What nearly every extension needs: `use alga::prelude::*;`.
+/// The items that nearly every extension needs: `use alga::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         Error, Method, Request, Response, Result, Router, context, http, kv, log, metrics, psa, secrets, ui_proxy, user,
     };
 }
 
-/// What the code that [`macro@handler`] generates needs. Not for people.
+/// Items used by the code that [`macro@handler`] generates; not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings::__export_http_extension_impl as export;
@@ -54,7 +54,7 @@ pub mod __private {
     pub use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
     pub use crate::export::answer;
 
-    /// The module that the export macro finds its types in.
+    /// The module in which the export macro looks up its types.
     pub mod bindings {
         pub use crate::bindings::*;
     }

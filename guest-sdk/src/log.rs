@@ -1,4 +1,4 @@
-//! Writing into the log of this execution (`alga:log`, granted by `cap:log.emit`).
+//! Writes records into the log of this execution (`alga:log`, granted by `cap:log.emit`).
 //!
 //! ```no_run
 //! alga::log::info("agreement created");
@@ -7,42 +7,43 @@
 
 use crate::bindings::alga::log::logger::{Field, Level, emit};
 
-/// For whoever is looking for a fault.
+/// Logs a message for troubleshooting.
 pub fn debug(message: &str) {
     write(Level::Debug, message, &[]);
 }
 
-/// What normally happens.
+/// Logs a message about normal operation.
 pub fn info(message: &str) {
     write(Level::Info, message, &[]);
 }
 
-/// [`info`] with fields that a machine can search for.
+/// Logs like [`info`], with searchable fields.
 pub fn info_with(message: &str, fields: &[(&str, &str)]) {
     write(Level::Info, message, fields);
 }
 
-/// Not wrong yet.
+/// Logs a potential problem that has not caused a failure yet.
 pub fn warn(message: &str) {
     write(Level::Warn, message, &[]);
 }
 
-/// [`warn`] with fields that a machine can search for.
+/// Logs like [`warn`], with searchable fields.
 pub fn warn_with(message: &str, fields: &[(&str, &str)]) {
     write(Level::Warn, message, fields);
 }
 
-/// Somebody did not get what they asked for.
+/// Logs a failed request or operation.
 pub fn error(message: &str) {
     write(Level::Error, message, &[]);
 }
 
-/// [`error`] with fields that a machine can search for.
+/// Logs like [`error`], with searchable fields.
 pub fn error_with(message: &str, fields: &[(&str, &str)]) {
     write(Level::Error, message, fields);
 }
 
-/// A log that is full must not fail the work that it describes: the host counts what it does not keep.
+/// Writes a record and ignores errors: a full log must not fail the work that it describes, and the
+/// host counts the records that it drops.
 fn write(level: Level, message: &str, fields: &[(&str, &str)]) {
     let field = |(name, value): &(&str, &str)| Field {
         name: (*name).to_owned(),

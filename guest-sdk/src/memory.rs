@@ -1,10 +1,11 @@
-//! The allocator of extensions.
+//! Global allocator of extensions.
 //!
-//! Rust's own allocator for this target asks the host for more memory at its first allocation, in every request; growing memory costs the
-//! host two system calls. This one starts in a region that is part of the component's initial memory and grows only beyond it.
+//! Rust's default allocator for this target grows the memory at its first allocation, in every
+//! request, which costs the host two system calls. This one starts in a region that is part of the
+//! component's initial memory and grows the memory only when that region is exhausted.
 #![expect(
     unsafe_code,
-    reason = "an allocator works on raw memory; a mistake here stays inside the guest's own sandbox"
+    reason = "an allocator works on raw memory; a bug here stays inside the guest's own sandbox"
 )]
 
 use core::alloc::Layout;
@@ -15,11 +16,11 @@ use talc::cell::TalcSyncCell;
 use talc::source::Source;
 use talc::wasm::WasmBinning;
 
-/// Bytes that are there from the start: what a usual request needs.
+/// Bytes of the initial region: enough for a typical request.
 const INITIAL_BYTES: usize = 32 * 1024;
-/// A page of linear memory (WebAssembly core specification, 4.2.8).
+/// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
 const PAGE_BYTES: usize = 64 * 1024;
-/// What the allocator needs for its own records, at the most, beside an allocation.
+/// Upper bound of the allocator's own metadata beside an allocation.
 const RECORDS_BYTES: usize = 4 * 1024;
 
 #[global_allocator]
@@ -28,17 +29,17 @@ static ALLOCATOR: TalcSyncCell<InitialThenGrow, WasmBinning> =
 
 static mut INITIAL: [u8; INITIAL_BYTES] = [0; INITIAL_BYTES];
 
-/// First the initial region, then pages from the host.
+/// Source of memory for the allocator: first the initial region, then pages from the host.
 #[derive(Debug)]
 struct InitialThenGrow {
     has_initial: bool,
 }
 
-// SAFETY: `acquire` works on the allocator that it is given and allocates nothing itself.
+// SAFETY: `acquire` works on the allocator passed to it and allocates nothing itself.
 unsafe impl Source for InitialThenGrow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         if core::mem::take(&mut talc.source.has_initial) {
-            // SAFETY: the region is named here alone and handed over once.
+            // SAFETY: the region is referenced only here and claimed once.
             return unsafe { talc.claim((&raw mut INITIAL).cast(), INITIAL_BYTES) }
                 .map(|_| ())
                 .ok_or(());
@@ -52,7 +53,7 @@ unsafe impl Source for InitialThenGrow {
         if before == usize::MAX {
             return Err(());
         }
-        // SAFETY: the host has just made these pages; nobody else has been told of them.
+        // SAFETY: `memory_grow` has just created these pages; no other code has their address.
         unsafe { talc.claim((before * PAGE_BYTES) as *mut u8, pages * PAGE_BYTES) }
             .map(|_| ())
             .ok_or(())

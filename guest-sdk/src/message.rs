@@ -1,4 +1,5 @@
-//! The request that started the execution, and the response to it. Nothing is read from the host before the extension asks for it.
+//! The request that started the execution, and the response to it. Headers and body are read from
+//! the host only when the extension accesses them.
 
 use crate::bindings::wasi::http::types as wasi;
 use crate::bindings::wasi::io::streams::StreamError;
@@ -7,10 +8,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use wasi::Method;
 
-/// How many bytes are asked of the host in one read.
+/// Maximum bytes that are requested from the host in one read.
 const READ_CHUNK_BYTES: u64 = 64 * 1024;
 
-/// Names and decoded values of a route's segments.
+/// Names and decoded values of a route's `:name` segments.
 pub(crate) type Params = Vec<(String, Option<String>)>;
 
 /// The request that started this execution.
@@ -20,7 +21,7 @@ pub struct Request {
     method: Method,
     path: String,
     query: String,
-    /// The `:name` segments, decoded; none where that is not UTF-8.
+    /// The `:name` segments, decoded; none for a value that is not UTF-8.
     params: Params,
 }
 
@@ -37,25 +38,25 @@ impl Request {
         }
     }
 
-    /// The method.
+    /// Returns the request method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The path below the extension's root, starting with `/`, without the query.
+    /// Returns the path below the extension's root, starting with `/`, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The query as it came, without `?`.
+    /// Returns the undecoded query, without `?`.
     #[must_use]
     pub fn raw_query(&self) -> &str {
         &self.query
     }
 
-    /// The first value of a query key, with `%` and `+` decoded.
+    /// Returns the first value of a query key, with `%` and `+` decoded.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
         self.query.split('&').find_map(|pair| {
@@ -64,11 +65,12 @@ impl Request {
         })
     }
 
-    /// The value of a `:name` segment of the route that matched, decoded as [`Self::query`] decodes.
+    /// Returns the percent-decoded value of a `:name` segment of the matched route; `+` stays a
+    /// plus.
     ///
     /// # Errors
-    /// [`Error::BadRequest`] when the client's escapes are not UTF-8, [`Error::Internal`] when the route has no such segment: a slip of
-    /// the extension, not of its client.
+    /// Returns [`Error::BadRequest`] if the decoded value is not UTF-8, [`Error::Internal`] if the
+    /// route has no such segment, which is a bug of the extension.
     pub fn param(&self, name: &str) -> Result<&str> {
         let found = self.params.iter().find(|(key, _)| key == name);
         let (_, decoded) = found.ok_or_else(|| Error::Internal(format!("the route has no segment `:{name}`")))?;
@@ -80,7 +82,7 @@ impl Request {
         self.params = params;
     }
 
-    /// The first value of a header, if it is text. Names are compared without case.
+    /// Returns the first value of a header, if it is UTF-8. Names are case-insensitive.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.raw.headers().get(name);
@@ -90,28 +92,30 @@ impl Request {
             .and_then(|value| String::from_utf8(value).ok())
     }
 
-    /// The whole body. The host has checked its size.
+    /// Reads the whole body. The host enforces its maximum size.
     ///
     /// # Errors
-    /// [`Error::BadRequest`] when the body was taken before or broke off.
+    /// Returns [`Error::BadRequest`] if the body was already read or the connection was
+    /// interrupted.
     pub fn body(&self) -> Result<Vec<u8>> {
-        let broken = |()| Error::BadRequest("the body can be read once".into());
+        let broken = |()| Error::BadRequest("the request body was already read".into());
         let body = self.raw.consume().map_err(broken)?;
-        read_all(&body).map_err(|error| Error::BadRequest(format!("the body broke off: {error}")))
+        read_all(&body).map_err(|error| Error::BadRequest(format!("the request body could not be read: {error}")))
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
-    /// [`Error::BadRequest`], saying where the JSON does not fit, for the client to read.
+    /// Returns [`Error::BadRequest`] if the body cannot be read or is not the JSON of a `T`; its
+    /// text reports the position to the client.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let bytes = self.body()?;
         serde_json::from_slice(&bytes)
-            .map_err(|error| Error::BadRequest(format!("the body is not the JSON expected here: {error}")))
+            .map_err(|error| Error::BadRequest(format!("the request body is not the expected JSON: {error}")))
     }
 }
 
-/// All bytes of a body. The host has a limit for it.
+/// Reads all bytes of a body. The host limits its size.
 pub(crate) fn read_all(body: &wasi::IncomingBody) -> Result<Vec<u8>, StreamError> {
     let stream = body.stream().map_err(|()| StreamError::Closed)?;
     let mut bytes = Vec::new();
@@ -124,7 +128,7 @@ pub(crate) fn read_all(body: &wasi::IncomingBody) -> Result<Vec<u8>, StreamError
     }
 }
 
-/// A part of a query or a form (WHATWG URL, 5.2), with `%20` for a blank.
+/// Percent-encodes a component of a query or a form (WHATWG URL, 5.2), with `%20` for a space.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -137,7 +141,7 @@ pub(crate) fn encode(text: &str) -> String {
     encoded
 }
 
-/// What the client gets.
+/// Response that is sent to the client.
 #[derive(Debug, Default)]
 pub struct Response {
     pub(crate) status: u16,
@@ -146,7 +150,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response without a body.
+    /// Creates a response without a body.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self {
@@ -155,35 +159,36 @@ impl Response {
         }
     }
 
-    /// 200 with text.
+    /// Creates a 200 response with a text body.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::status(200).with_body("text/plain; charset=utf-8", text.into())
     }
 
-    /// 200 with JSON.
+    /// Creates a 200 response with a JSON body.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the value has no JSON form, such as a map whose keys are not text.
+    /// Returns [`Error::Internal`] if the value cannot be represented in JSON, such as a map whose
+    /// keys are not strings.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
         Ok(Self::status(200).with_body("application/json", serde_json::to_vec(value)?))
     }
 
-    /// The same with another status.
+    /// Replaces the status of the response.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 
-    /// The same with one more header.
+    /// Adds a header to the response.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
         self
     }
 
-    /// The same with this body.
+    /// Sets the body and adds its `content-type`.
     #[must_use]
     pub fn with_body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -191,7 +196,8 @@ impl Response {
     }
 }
 
-/// Percent-decoding of a query component (WHATWG URL, application/x-www-form-urlencoded). A broken escape stays as it is.
+/// Percent-decodes a query component (WHATWG URL, application/x-www-form-urlencoded). Invalid
+/// escapes are left unchanged.
 fn decode(text: &str) -> String {
     let spaced: String = text
         .chars()
@@ -200,7 +206,8 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&percent_decoded(&spaced)).into_owned()
 }
 
-/// Percent-decoding of a segment of a path (RFC 3986, 2.1), where `+` is a plus. `None` when it is not UTF-8.
+/// Percent-decodes a path segment (RFC 3986, 2.1), where `+` is a plus. Returns `None` if the
+/// result is not UTF-8.
 pub(crate) fn decode_segment(text: &str) -> Option<String> {
     String::from_utf8(percent_decoded(text)).ok()
 }

@@ -1,6 +1,7 @@
-//! Counting and measuring (`alga:metrics`, granted by `cap:metrics.emit`).
+//! Counters, gauges and histograms (`alga:metrics`, granted by `cap:metrics.emit`).
 //!
-//! A metric and the keys of its labels are declared in the manifest: `"metrics": [{ "name": "agreements_created", "type": "counter", "labels": ["kind"] }]`.
+//! A metric and the keys of its labels are declared in the manifest:
+//! `"metrics": [{ "name": "agreements_created", "type": "counter", "labels": ["kind"] }]`.
 //!
 //! ```no_run
 //! # fn example() -> alga::Result<()> {
@@ -12,26 +13,27 @@
 use crate::bindings::alga::metrics::meter;
 use crate::{Error, Result};
 
-/// Adds to a counter.
+/// Adds an amount to a counter.
 ///
 /// # Errors
-/// [`Error::Denied`] with the line to add when it is not declared so; [`Error::Invalid`] for what no counter takes.
+/// Returns [`Error::Denied`] with the line to add if the manifest does not declare this metric with
+/// these labels and this type, [`Error::Invalid`] if the value or a label is invalid.
 pub fn add(name: &str, amount: f64, labels: &[(&str, &str)]) -> Result<()> {
     Ok(meter::add(name, amount, &owned(labels))?)
 }
 
-/// Sets a gauge.
+/// Sets the value of a gauge.
 ///
 /// # Errors
-/// As [`add`].
+/// Returns the errors of [`add`].
 pub fn set(name: &str, value: f64, labels: &[(&str, &str)]) -> Result<()> {
     Ok(meter::set(name, value, &owned(labels))?)
 }
 
-/// Counts a value in a histogram.
+/// Records a value in a histogram.
 ///
 /// # Errors
-/// As [`add`].
+/// Returns the errors of [`add`].
 pub fn observe(name: &str, value: f64, labels: &[(&str, &str)]) -> Result<()> {
     Ok(meter::observe(name, value, &owned(labels))?)
 }

@@ -1,13 +1,20 @@
-//! What the product knows: customers (`cap:client.read`), services (`cap:service.read`), invoices (`cap:invoice.manual.create`).
+//! Data of the host application (AlgaPSA): customers (`cap:client.read`), services
+//! (`cap:service.read`), invoices (`cap:invoice.manual.create`).
 //!
 //! ```no_run
 //! # fn example() -> alga::Result<()> {
 //! use alga::psa::{clients, invoicing, services};
 //!
-//! let acme = clients::list(&clients::Filter { search: Some("Acme".into()), include_inactive: false }, 1, 25)?;
-//! let hour = services::list(&services::Filter { search: Some("Support".into()), ..services::any() }, 1, 1)?;
-//! let (Some(client), Some(service)) = (acme.items.first(), hour.items.first()) else { return Ok(()) };
-//! let invoice = invoicing::create(&invoicing::draft(&client.id, "2026-11-acme").line(&service.id, 2.5, "Support", service.default_rate))?;
+//! let filter = clients::Filter { search: Some("Acme".into()), include_inactive: false };
+//! let acme = clients::list(&filter, 1, 25)?;
+//! let filter = services::Filter { search: Some("Support".into()), ..services::any() };
+//! let hour = services::list(&filter, 1, 1)?;
+//! let (Some(client), Some(service)) = (acme.items.first(), hour.items.first()) else {
+//!     return Ok(());
+//! };
+//! let draft = invoicing::draft(&client.id, "2026-11-acme");
+//! let draft = draft.line(&service.id, 2.5, "Support", service.default_rate);
+//! let invoice = invoicing::create(&draft)?;
 //! alga::log::info_with("invoice drafted", &[("number", &invoice.number)]);
 //! # Ok(()) }
 //! ```
@@ -21,13 +28,13 @@ impl From<types::Error> for Error {
             types::Error::Denied(text) => Self::Denied(text),
             types::Error::NotFound(text) => Self::NotFound(text),
             types::Error::InvalidInput(text) => Self::Invalid(text),
-            types::Error::Unavailable => Self::Unavailable("the product did not answer".into()),
+            types::Error::Unavailable => Self::Unavailable("the host application did not respond".into()),
             types::Error::Other(text) => Self::Internal(text),
         }
     }
 }
 
-/// The tenant's customers.
+/// Customers of the tenant.
 pub mod clients {
     use super::{Result, types};
     use crate::bindings::alga::psa::clients;
@@ -37,28 +44,28 @@ pub mod clients {
     /// Lists customers; pages count from 1.
     ///
     /// # Errors
-    /// [`crate::Error::Denied`] when the user or the extension may not see them.
+    /// Returns [`crate::Error::Denied`] if the user or the extension may not read them.
     pub fn list(filter: &Filter, page: u32, size: u32) -> Result<Listing> {
         Ok(clients::list_clients(filter, types::Page { number: page, size })?)
     }
 
-    /// One customer.
+    /// Returns one customer, if it exists.
     ///
     /// # Errors
-    /// As [`list`].
+    /// Returns the errors of [`list`].
     pub fn get(id: &str) -> Result<Option<Client>> {
         Ok(clients::get_client(id)?)
     }
 }
 
-/// What the tenant sells.
+/// Services and products that the tenant sells.
 pub mod services {
     use super::{Result, types};
     use crate::bindings::alga::psa::services;
 
     pub use services::{BillingMethod, Filter, ItemKind, Listing, Service};
 
-    /// The filter that lets everything through.
+    /// Returns a filter that matches all services and products.
     #[must_use]
     pub fn any() -> Filter {
         Filter {
@@ -69,31 +76,31 @@ pub mod services {
         }
     }
 
-    /// Lists services; pages count from 1.
+    /// Lists services and products; pages count from 1.
     ///
     /// # Errors
-    /// [`crate::Error::Denied`] when the user or the extension may not see them.
+    /// Returns [`crate::Error::Denied`] if the user or the extension may not read them.
     pub fn list(filter: &Filter, page: u32, size: u32) -> Result<Listing> {
         Ok(services::list_services(filter, types::Page { number: page, size })?)
     }
 
-    /// One service.
+    /// Returns one service or product, if it exists.
     ///
     /// # Errors
-    /// As [`list`].
+    /// Returns the errors of [`list`].
     pub fn get(id: &str) -> Result<Option<Service>> {
         Ok(services::get_service(id)?)
     }
 }
 
-/// Drafts of invoices.
+/// Creation of draft invoices.
 pub mod invoicing {
     use super::Result;
     use crate::bindings::alga::psa::invoicing;
 
     pub use invoicing::{DiscountKind, Draft, Invoice, Item};
 
-    /// A draft without lines. Two calls with the same key make one invoice.
+    /// Creates a draft without lines. Two calls of [`create`] with the same key create one invoice.
     #[must_use]
     pub fn draft(client_id: &str, idempotency_key: &str) -> Draft {
         Draft {
@@ -107,7 +114,7 @@ pub mod invoicing {
     }
 
     impl Draft {
-        /// The same with one more line; the rate is in minor units.
+        /// Adds a line to the draft; the rate is in minor units.
         #[must_use]
         pub fn line(mut self, service_id: &str, quantity: f64, description: &str, rate: f64) -> Self {
             self.items.push(Item {
@@ -123,10 +130,11 @@ pub mod invoicing {
         }
     }
 
-    /// Makes the draft of an invoice.
+    /// Creates a draft invoice in the host application.
     ///
     /// # Errors
-    /// [`crate::Error::Invalid`] with what the product says of its fields.
+    /// Returns [`crate::Error::Invalid`] with the host application's field errors if it rejects the
+    /// draft.
     pub fn create(draft: &Draft) -> Result<Invoice> {
         Ok(invoicing::create_manual_invoice(draft)?)
     }

@@ -1,12 +1,13 @@
-//! Finds the function for a method and a path. The most specific route wins, whatever the order in which they were added: from left to right, a
-//! literal segment wins over `:name`, as the gateway decides between the endpoints of a manifest.
+//! Routing by method and path. The most specific route wins, regardless of the order in which
+//! routes were added: from left to right, a literal segment wins over `:name`. The gateway applies
+//! the same rule to the endpoints of a manifest.
 
 use crate::message::{Params, decode_segment};
 use crate::{Error, Method, Request, Response, Result};
 
 type Handler = fn(&Request) -> Result<Response>;
 
-/// Methods and paths, each with its function.
+/// Table of methods and paths, each with its handler function.
 ///
 /// A segment `:name` matches one segment and is read with [`Request::param`].
 ///
@@ -25,13 +26,13 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router without routes: everything is 404.
+    /// Creates a router without routes, which returns [`Error::NotFound`] for every request.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a route.
+    /// Adds a route for a method.
     #[must_use]
     pub fn route(mut self, method: Method, pattern: &'static str, handler: Handler) -> Self {
         self.routes.push((method, pattern, handler));
@@ -65,7 +66,8 @@ impl Router {
     /// Calls the function of the most specific route that matches.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when none does, otherwise what the function returns.
+    /// Returns [`Error::NotFound`] if no route matches; otherwise the error that the function
+    /// returns.
     pub fn handle(&self, mut request: Request) -> Result<Response> {
         let routes = self
             .routes
@@ -82,7 +84,8 @@ impl Router {
     }
 }
 
-/// Of the patterns that match, the one whose first difference is a literal segment; of two alike, the first.
+/// Selects the matching pattern that has a literal segment at the first position where the patterns
+/// differ; of equally specific patterns, the first.
 fn most_specific<'a, T>(patterns: impl Iterator<Item = (&'a str, T)>, path: &str) -> Option<(T, Params)> {
     let literal_first =
         |pattern: &str| -> Vec<bool> { pattern.split('/').map(|segment| segment.starts_with(':')).collect() };
@@ -99,8 +102,8 @@ fn method_is(one: &Method, other: &Method) -> bool {
     }
 }
 
-/// The `:name` segments, if the path fits the pattern. Literal segments are compared decoded: `/größe` and
-/// `/gr%C3%B6%C3%9Fe` are one path.
+/// Returns the `:name` segments if the path matches the pattern. Literal segments are compared
+/// after decoding: `/größe` and `/gr%C3%B6%C3%9Fe` are the same path.
 fn matches(pattern: &str, path: &str) -> Option<Params> {
     let mut params = Vec::new();
     let mut segments = path.split('/');

@@ -1,16 +1,18 @@
-//! Secrets that the tenant has set (`alga:secrets/store`, granted by `cap:secrets.get`).
+//! Secrets set by the tenant (`alga:secrets/store`, granted by `cap:secrets.get`).
 //!
-//! A secret is declared in the manifest with the hosts that it may be sent to, `"secrets": [{ "name": "api-key", "hosts": ["api.example.com"] }]`. The
-//! extension opens it and attaches it to a request; it never sees it.
+//! A secret is declared in the manifest with the hosts that it may be sent to,
+//! `"secrets": [{ "name": "api-key", "hosts": ["api.example.com"] }]`. The extension opens it and
+//! attaches it to a request, without ever seeing its value.
 //!
 //! ```no_run
 //! # fn example() -> alga::Result<()> {
 //! let key = alga::secrets::open("api-key")?;
-//! let answer = alga::http::Client::new().get("https://api.example.com/").bearer_secret(key).send()?;
+//! let client = alga::http::Client::new();
+//! let response = client.get("https://api.example.com/").bearer_secret(key).send()?;
 //! # Ok(()) }
 //! ```
 //!
-//! What cannot be done with a header (signing, decrypting) needs the secret itself: [`reveal`], granted by `cap:secrets.reveal`.
+//! Signing and decrypting need the secret itself: see [`reveal`], granted by `cap:secrets.reveal`.
 
 use crate::bindings::alga::secrets::reveal as clear;
 use crate::bindings::alga::secrets::store;
@@ -20,17 +22,18 @@ use serde::de::DeserializeOwned;
 
 pub use store::Declared;
 
-/// An open secret.
+/// Handle of an open secret.
 #[derive(Debug)]
 pub struct Secret {
     handle: store::Secret,
     name: String,
 }
 
-/// Opens a secret.
+/// Opens a secret by name.
 ///
 /// # Errors
-/// [`Error::Denied`] with the line to add when it is not declared, [`Error::NotFound`] when the tenant has not set it.
+/// Returns [`Error::Denied`] with the line to add if it is not declared, [`Error::NotFound`] if the
+/// tenant has not set it.
 pub fn open(name: &str) -> Result<Secret> {
     Ok(Secret {
         handle: store::open(name)?,
@@ -38,41 +41,42 @@ pub fn open(name: &str) -> Result<Secret> {
     })
 }
 
-/// The secrets that the manifest declares, set or not.
+/// Returns the secrets that the manifest declares, whether or not they are set.
 ///
 /// # Errors
-/// [`Error::Denied`] when the capability is optional and not granted.
+/// Returns [`Error::Denied`] if the capability is optional and not granted.
 pub fn declared() -> Result<Vec<Declared>> {
     Ok(store::names()?)
 }
 
-/// The secret in the clear. Keep it no longer than needed: it is in your memory now.
+/// Returns the secret in plaintext. Drop it as soon as possible: it is in the extension's memory.
 ///
 /// # Errors
-/// As [`open`].
+/// Returns the errors of [`open`].
 pub fn reveal(name: &str) -> Result<Vec<u8>> {
     Ok(clear::reveal(name)?)
 }
 
-/// The secret as text.
+/// Returns the secret as text.
 ///
 /// # Errors
-/// As [`open`], and [`Error::Invalid`] when it is not UTF-8.
+/// Returns the errors of [`open`], and [`Error::Invalid`] if it is not UTF-8.
 pub fn reveal_text(name: &str) -> Result<String> {
     let bytes = reveal(name)?;
-    String::from_utf8(bytes).map_err(|_| Error::Invalid(format!("the secret `{name}` is not text")))
+    String::from_utf8(bytes).map_err(|_| Error::Invalid(format!("the secret `{name}` is not UTF-8")))
 }
 
-/// The secret as a value: credentials that a tenant has pasted as JSON.
+/// Parses the secret as JSON, for credentials that the tenant has set in that form.
 ///
 /// # Errors
-/// As [`open`], and [`Error::Invalid`] when it is not JSON of this shape; nothing of the secret is in the text.
+/// Returns the errors of [`open`], and [`Error::Invalid`] if it is not the JSON of a `T`; the text
+/// contains no part of the secret.
 pub fn reveal_json<T: DeserializeOwned>(name: &str) -> Result<T> {
     let bytes = reveal(name)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         Error::Invalid(format!(
-            "the secret `{name}` has another shape than expected, at {place}"
+            "the secret `{name}` does not match the expected JSON at {place}"
         ))
     })
 }
@@ -103,7 +107,7 @@ impl From<store::Error> for Error {
             store::Error::Denied(text) => Self::Denied(text),
             store::Error::Missing(text) => Self::NotFound(text),
             store::Error::InvalidInput(text) => Self::Invalid(text),
-            store::Error::Unavailable => Self::Unavailable("what keeps secrets did not answer".into()),
+            store::Error::Unavailable => Self::Unavailable("the secret store did not respond".into()),
             store::Error::Other(text) => Self::Internal(text),
         }
     }
@@ -114,7 +118,7 @@ impl From<clear::Error> for Error {
         match error {
             clear::Error::Denied(text) => Self::Denied(text),
             clear::Error::Missing(text) => Self::NotFound(text),
-            clear::Error::Unavailable => Self::Unavailable("what keeps secrets did not answer".into()),
+            clear::Error::Unavailable => Self::Unavailable("the secret store did not respond".into()),
             clear::Error::Other(text) => Self::Internal(text),
         }
     }

@@ -1,6 +1,9 @@
-//! Routes of the product that the extension runs in (`alga:ui-proxy`, granted by `cap:ui.proxy`).
+//! Routes of the host application (AlgaPSA) that the extension runs in (`alga:ui-proxy`, granted by
+//! `cap:ui.proxy`).
 //!
-//! Routes are declared in the manifest: `"uiProxy": [{ "name": "ticket", "method": "GET", "path": "/api/tickets/:id" }]`. The host adds who calls.
+//! Routes are declared in the manifest:
+//! `"uiProxy": [{ "name": "ticket", "method": "GET", "path": "/api/tickets/:id" }]`. The host adds
+//! the caller's identity.
 //!
 //! ```no_run
 //! # #[derive(serde::Deserialize)] struct Ticket { title: String }
@@ -13,7 +16,7 @@ use crate::bindings::alga::ui_proxy::routes;
 use crate::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A call that is being put together.
+/// Builder of a call.
 #[derive(Debug)]
 #[must_use = "a route is called with `call`"]
 pub struct RouteCall {
@@ -21,7 +24,7 @@ pub struct RouteCall {
     parameters: Vec<(String, String)>,
 }
 
-/// Begins a call of a route by its name in the manifest.
+/// Starts building a call of a route, by its name in the manifest.
 pub fn route(name: &str) -> RouteCall {
     RouteCall {
         route: name.to_owned(),
@@ -30,7 +33,7 @@ pub fn route(name: &str) -> RouteCall {
 }
 
 impl RouteCall {
-    /// Fills in a `:name` of the path; what is no name of the path goes into the query.
+    /// Sets a `:name` segment of the path; a name that is not in the path is added to the query.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.to_owned()));
         self
@@ -39,7 +42,9 @@ impl RouteCall {
     /// Calls the route without a body.
     ///
     /// # Errors
-    /// [`Error::Denied`] with the line to add when the manifest does not name it; otherwise as the product answers.
+    /// Returns [`Error::Denied`] with the line to add if the manifest does not declare the route,
+    /// or if the host application refuses the call; [`Error::NotFound`], [`Error::Invalid`] or
+    /// [`Error::Unavailable`] according to its response.
     pub fn call(self) -> Result<Answer> {
         Ok(Answer(routes::call(&self.route, &self.parameters, None)?))
     }
@@ -47,43 +52,46 @@ impl RouteCall {
     /// Calls the route with a value as JSON.
     ///
     /// # Errors
-    /// As [`call`](Self::call).
+    /// Returns the errors of [`call`](Self::call).
     pub fn call_with<T: Serialize + ?Sized>(self, body: &T) -> Result<Answer> {
         let body = serde_json::to_vec(body)?;
         Ok(Answer(routes::call(&self.route, &self.parameters, Some(&body))?))
     }
 }
 
-/// What the product answered.
+/// Successful response of the host application.
 #[derive(Debug)]
 pub struct Answer(routes::Answer);
 
 impl Answer {
-    /// 200 to 299.
+    /// Returns the status code, 200 to 299.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.0.status
     }
 
-    /// The media type of the body.
+    /// Returns the media type of the body, if the response declares one.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         self.0.content_type.as_deref()
     }
 
-    /// The body.
+    /// Returns the body.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0.body
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it is not the JSON of a `T`.
+    /// Returns [`Error::Unavailable`] if the body is not the JSON of a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.0.body)
-            .map_err(|error| Error::Unavailable(format!("the product's answer is not the JSON expected: {error}")))
+        serde_json::from_slice(&self.0.body).map_err(|error| {
+            Error::Unavailable(format!(
+                "the host application's response is not the expected JSON: {error}"
+            ))
+        })
     }
 }
 
@@ -93,7 +101,7 @@ impl From<routes::Error> for Error {
             routes::Error::Denied(text) => Self::Denied(text),
             routes::Error::NotFound(text) => Self::NotFound(text),
             routes::Error::InvalidInput(text) => Self::Invalid(text),
-            routes::Error::Unavailable => Self::Unavailable("the product did not answer".into()),
+            routes::Error::Unavailable => Self::Unavailable("the host application did not respond".into()),
             routes::Error::Other(text) => Self::Internal(text),
         }
     }

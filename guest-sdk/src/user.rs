@@ -1,4 +1,4 @@
-//! The user whose request this is (`alga:user`, granted by `cap:user.read`).
+//! The user on whose behalf this execution happens (`alga:user`, granted by `cap:user.read`).
 //!
 //! ```no_run
 //! match alga::user::current() {
@@ -11,7 +11,7 @@ use crate::bindings::alga::user::identity;
 
 pub use identity::{Kind, User};
 
-/// The user; none when a schedule or an event started the extension.
+/// Returns the user; none if a schedule or an event started the extension.
 #[must_use]
 pub fn current() -> Option<User> {
     identity::current()

@@ -1,4 +1,5 @@
-//! Bundles made to hurt, and stores that lie: what the other files of this folder do not look at yet. Each refused whole, with nothing written anywhere.
+//! Hostile bundles and corrupted stores that the other files of this directory do not cover. Each
+//! is refused whole, with nothing written anywhere.
 
 use alga_harness::{Release, TestPlatform, component};
 use alga_signing::sign;
@@ -10,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Every file below a folder, with its bytes.
+/// Reads every file below a directory.
 fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -29,7 +30,7 @@ fn compressed(archive: &[u8]) -> Vec<u8> {
     zstd::encode_all(archive, 3).unwrap()
 }
 
-/// An archive as the `tar` crate writes it, with one entry that should not be there.
+/// Returns an archive as the `tar` crate writes it, with one additional entry that must be refused.
 fn with_entry(change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
     let manifest = Release::manifest("com.example.hostile", "1.0.0", &[]).to_string();
     let mut builder = tar::Builder::new(Vec::new());
@@ -46,7 +47,7 @@ fn with_entry(change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
     compressed(&builder.into_inner().unwrap())
 }
 
-/// An entry of any type with any name, whatever the library thinks of it.
+/// Appends an entry of any type with any name, without the checks of the library.
 fn entry(builder: &mut tar::Builder<Vec<u8>>, kind: tar::EntryType, name: &[u8], target: &str) {
     let mut header = tar::Header::new_ustar();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
@@ -84,7 +85,7 @@ fn hostile_bundles() -> Vec<(&'static str, Vec<u8>)> {
         ("a hard link", one(Kind::Link, b"ui/link", "manifest.json")),
         ("a device", one(Kind::Char, b"ui/null", "")),
         ("a pipe", one(Kind::Fifo, b"ui/pipe", "")),
-        ("a folder", one(Kind::Directory, b"ui/", "")),
+        ("a directory", one(Kind::Directory, b"ui/", "")),
         ("a global extension", one(Kind::XGlobalHeader, b"pax", "")),
         ("an extension", one(Kind::XHeader, b"pax", "")),
         ("a sparse file", one(Kind::GNUSparse, b"ui/sparse", "")),
@@ -110,7 +111,7 @@ fn hostile_bundles() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// B1 to B6.
+/// Covers B1 to B6.
 #[tokio::test]
 async fn hostile_archives_are_refused_whole_and_nothing_is_written_anywhere() {
     let world = TestPlatform::new().await;
@@ -152,7 +153,7 @@ async fn signatures_that_are_larger_than_any_real_ones_are_refused_early() {
     assert_eq!(answer.code(), "payload_too_large");
 }
 
-/// `alga pack --from` reads archives of strangers, too.
+/// Reads a third party's archive, as `alga pack --from` does.
 #[test]
 fn a_foreign_archive_is_read_under_the_limits_of_bundles() {
     for (what, bundle) in hostile_bundles() {
@@ -173,7 +174,7 @@ fn a_foreign_archive_is_read_under_the_limits_of_bundles() {
     }
 }
 
-/// B4: what we accept, others read as the same files.
+/// Other programs read the archives that we accept as the same files (B4).
 #[test]
 fn the_tar_library_and_gnu_tar_read_what_we_accept_as_the_same_files() {
     let long = format!("ui/{}/{}.js", "a".repeat(60), "b".repeat(60));
@@ -220,7 +221,7 @@ fn the_tar_library_and_gnu_tar_read_what_we_accept_as_the_same_files() {
     assert_eq!(ours.into_iter().map(|(path, _)| path).collect::<Vec<_>>(), listed);
 }
 
-/// B6, B7: a manifest that is too large, too deep, or that two readers could read in two ways.
+/// A manifest that is too large, too deep, or ambiguous is refused (B6, B7).
 #[tokio::test]
 async fn a_manifest_that_costs_too_much_or_means_two_things_is_refused() {
     let world = TestPlatform::new().await;
@@ -241,7 +242,7 @@ async fn a_manifest_that_costs_too_much_or_means_two_things_is_refused() {
         ),
         ("no number", format!("{plain},\"limits\":{{\"memoryMb\":NaN}}}}")),
         (
-            "a number without end",
+            "an infinite number",
             format!("{plain},\"limits\":{{\"memoryMb\":1e400}}}}"),
         ),
         (
@@ -264,7 +265,8 @@ async fn a_manifest_that_costs_too_much_or_means_two_things_is_refused() {
     }
 }
 
-/// B9, B11: the bundle is the only source; what lies beside it, or calls itself machine code in it, is never read.
+/// The bundle is the only source; objects stored beside it, or precompiled machine code inside it,
+/// are never read (B9, B11).
 #[tokio::test]
 async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
     let world = TestPlatform::new().await;
@@ -303,7 +305,8 @@ async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
     );
 }
 
-/// B10: somebody swaps the stored bundle all the time; what runs is what was verified, or nothing.
+/// Another thread swaps the stored bundle continuously; what runs is what was verified, or nothing
+/// (B10).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     let mut world = TestPlatform::new().await;
@@ -339,7 +342,7 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     };
     let mut outcomes = BTreeMap::new();
     for _ in 0..alga_harness::rounds(15) {
-        // Another process: nothing is in memory.
+        // Another process: nothing is cached in memory.
         world = world.restart().await;
         let answer = world.execute(&world.request_for(&install)).await;
         match answer.status.as_u16() {
@@ -354,7 +357,7 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     println!("{outcomes:?}");
 }
 
-/// R1. A round is 64 publishers of one version, each with bytes of its own.
+/// A round is 64 publishers of one version, each with different bytes (R1).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
     let world = Arc::new(TestPlatform::new().await);
@@ -367,7 +370,8 @@ async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
                 let release = Release::new(world.key(), &manifest, &component("answers_ok"));
                 let world = Arc::clone(&world);
                 tokio::spawn(async move {
-                    // Who is told that the database is busy asks again, as a client does.
+                    // A publisher that is refused because the database is busy retries, as a client
+                    // does.
                     loop {
                         let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
                         match answer.status.as_u16() {
@@ -398,7 +402,8 @@ async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
     assert_eq!(chain.json()["broken_at"], Value::Null);
 }
 
-/// R3: the answer was lost, so the publisher asks again: the same id, and nothing new in the log.
+/// The response was lost, so the publisher repeats the request: it gets the same id, and nothing
+/// new is logged (R3).
 #[tokio::test]
 async fn a_publish_whose_answer_was_lost_is_repeated_without_effect() {
     let world = TestPlatform::new().await;
@@ -421,7 +426,8 @@ async fn a_publish_whose_answer_was_lost_is_repeated_without_effect() {
     assert_eq!(entries().await, before);
 }
 
-/// R11: a program of before works beside one of now, because a migration only ever adds.
+/// The previous version of the program works beside the current one, because migrations only add
+/// (R11).
 #[test]
 fn migrations_only_expand() {
     let folder = alga_harness::root().join("registry/store/migrations");

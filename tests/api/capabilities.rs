@@ -1,9 +1,10 @@
-//! Capabilities in a platform: what conformance cases do not show, because it needs two of something, a moment, or a look behind.
+//! Capabilities in a platform: behavior that conformance cases cannot show, because it needs two
+//! tenants, a moment in time, or access to the store.
 
 use alga_harness::{Answer, ExecuteRequest, MockServer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
-/// A platform with an outside, and a guest that reaches it.
+/// Platform with a mock server, and a guest that calls it.
 struct Reaching {
     world: TestPlatform,
     outside: MockServer,
@@ -25,7 +26,7 @@ impl Reaching {
         }
     }
 
-    /// The guest for this tenant, its origin in its configuration.
+    /// Installs the guest for this tenant, with the mock server's origin in its configuration.
     async fn guest(&self, tenant: &str, guest: &str, change: impl Fn(&mut Value)) -> (ExecuteRequest, Answer) {
         let mut manifest = Release::manifest(
             &format!("com.example.{}", guest.replace('_', "-")),
@@ -116,7 +117,8 @@ async fn bodies_and_requests_without_end_are_errors_of_the_guest() {
     let answer = reaching.world.execute(&at("/endless")).await;
     let told = json_of(&answer);
     assert!(
-        told["bytes"].as_u64().unwrap() <= 32 * 1024 * 1024 && told["error"].as_str().unwrap().contains("broke off"),
+        told["bytes"].as_u64().unwrap() <= 32 * 1024 * 1024
+            && told["error"].as_str().unwrap().contains("could not be read"),
         "{told}"
     );
     assert!(answer.usage("ingress_bytes") <= 33 * 1024 * 1024, "{}", answer.text());
@@ -168,7 +170,7 @@ async fn lists_calls_and_headers_without_end_end_the_guest_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_a_guest_writes_to_its_output_is_lines_of_its_log_and_its_surroundings_are_empty() {
+async fn guest_output_becomes_log_lines_and_its_environment_is_empty() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("writes_to_its_output", &[]).await;
     let answer = world.execute(&request).await;
@@ -238,7 +240,7 @@ async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
         (&json!("u-7"), &json!("ada@example.com"), &json!("c-1"))
     );
     assert_eq!(seen["additional_fields"], json!([["department", "sales"]]));
-    // A schedule has no user; a user that is more than one may be is refused.
+    // A scheduled execution has no user; a user with oversized fields is refused.
     let execute = world.request_for(&world.install("other", &release, &[]).await.json());
     assert_eq!(world.execute(&execute).await.guest_body(), "null");
     let large = execute.with(

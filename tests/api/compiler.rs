@@ -1,13 +1,15 @@
-//! The compiler's own limits, each hit by a component that goes over it; and bombs under the limits that production has.
+//! The compiler's own limits, each exceeded by a component, and hostile components under the
+//! production limits.
 
 use alga_engine::{CompileError, Compiler, CompilerLimits};
 use alga_harness::{Release, TestPlatform, component, program};
 use std::time::Duration;
 
-/// The export that every extension has.
+/// Export that every extension has.
 const HANDLER: &str = r#"(instance $handler) (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#;
 
-/// One function of 20 000 indirect calls: 100 kB that take ten seconds to compile, and with every doubling four times as long.
+/// Returns a function with 20 000 indirect calls: 100 kB that compile in ten seconds; every
+/// doubling multiplies that by four.
 fn large_function() -> Vec<u8> {
     let calls = "(call_indirect (i32.const 0))".repeat(20_000);
     component_of(&format!("(table 1 funcref) (func {calls})"))
@@ -29,7 +31,7 @@ async fn too_costly(limits: CompilerLimits, component: &[u8], what: &str) {
 }
 
 #[tokio::test]
-async fn a_component_that_takes_more_processor_time_memory_or_patience_than_allowed_is_too_costly() {
+async fn a_component_that_exceeds_compile_time_or_memory_is_too_costly() {
     let (limits, large) = (CompilerLimits::default(), large_function());
     let seconds = CompilerLimits {
         processor_seconds: 1,
@@ -72,7 +74,7 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
     let nowhere = Compiler::new("/nowhere/alga-compiler".as_ref(), CompilerLimits::default());
     let ended = nowhere.compile(&component("answers_ok")).await;
     assert!(matches!(ended, Err(CompileError::Spawn { .. })));
-    // Not even the component could be read: nobody's component is to blame.
+    // Not even the component could be read: no component is at fault.
     let no_room = CompilerLimits {
         address_space_bytes: 1024 * 1024,
         ..CompilerLimits::default()
@@ -83,7 +85,8 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
     assert!(matches!(ended, Err(CompileError::Pipe(_))));
 }
 
-/// The wall clock is the host's, the processor's time the publisher's, and each text says which limit and how much was used.
+/// Wall time is the host's fault, processor time the publisher's; each message names the limit and
+/// the amount used.
 #[tokio::test]
 async fn a_host_without_time_is_told_apart_from_a_component_that_takes_too_much() {
     let large = component("javascript");
@@ -104,7 +107,7 @@ async fn a_host_without_time_is_told_apart_from_a_component_that_takes_too_much(
     for part in [
         "1 s on the wall clock",
         "of its 120 s of processor time",
-        "need not change",
+        "retry later with the same bytes",
     ] {
         assert!(busy.text().contains(part), "{part}: {}", busy.text());
     }
@@ -122,7 +125,8 @@ async fn a_host_without_time_is_told_apart_from_a_component_that_takes_too_much(
     );
 }
 
-/// wasmtime has more on by default than extensions may use. What reads bundles and what compiles them decide alike.
+/// wasmtime enables more proposals than extensions may use. The bundle reader and the compiler must
+/// accept the same ones.
 #[tokio::test]
 async fn the_compiler_and_the_reader_of_bundles_take_the_same_proposals() {
     let compiler = Compiler::new(&program("alga-compiler"), CompilerLimits::default());
@@ -180,7 +184,8 @@ async fn the_compiler_and_the_reader_of_bundles_take_the_same_proposals() {
     }
 }
 
-/// Each is refused or compiles within the limits; in any case the registry lives on and takes the next release.
+/// Each component is refused or compiles within the limits; in any case the registry survives and
+/// accepts the next release.
 #[tokio::test]
 async fn bombs_for_the_compiler_end_within_its_limits() {
     let world = TestPlatform::with_settings(&[("compiler_seconds", "2")]).await;

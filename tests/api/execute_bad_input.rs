@@ -1,4 +1,4 @@
-//! Every malformed request gets its code, and the next request works.
+//! Every malformed request gets its error code, and the next request works.
 
 use alga_auth::ServiceGrant;
 use alga_harness::{ExecuteRequest, TestPlatform};
@@ -130,12 +130,12 @@ async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (401, "unauthenticated"),
-        "not 413: nobody counted it"
+        "not 413: no code counted it"
     );
 }
 
 #[tokio::test]
-async fn token_header_and_body_that_disagree_are_refused_before_anything_happens() {
+async fn a_token_header_and_body_that_disagree_are_refused_first() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let other_hash = format!("sha256:{}", "0".repeat(64));
@@ -188,7 +188,7 @@ async fn providers_narrow_what_the_token_grants_and_never_widen_it() {
         "capability_denied",
     )
     .await;
-    // The SDK logs panics, so this guest imports the log: without it, it cannot be linked.
+    // The SDK logs panics, so this guest imports the log and cannot be linked without it.
     refused(
         &world,
         &good.clone().with("/providers", json!([])),

@@ -1,4 +1,5 @@
-//! Guests that do their worst. Each gets its code within its limits; the process lives on; the next request works.
+//! Hostile guests. Each gets its error code within its limits, the process survives, and the next
+//! request works.
 
 use alga_harness::{Answer, ExecuteRequest, Release, TestPlatform, handler};
 
@@ -162,7 +163,8 @@ async fn answers_that_are_no_response_are_refused() {
         502,
         "guest_trapped",
     );
-    // More header bytes than a set of fields may hold: the guest is refused when it makes them.
+    // More header bytes than a `fields` resource may hold: the guest is refused when it creates
+    // them.
     assert_error(
         &world.execute(&request.clone().on("GET", "/headers-large")).await,
         502,
@@ -202,7 +204,7 @@ async fn one_install_cannot_take_every_place() {
             tokio::spawn(async move { world.execute(&sleeper).await.code() })
         })
         .collect();
-    // While they sleep the neighbour is served.
+    // While they sleep, the other guest's request is handled.
     assert_eq!(world.execute(&good).await.guest_body(), "ok");
     let mut codes = Vec::new();
     for task in tasks {
@@ -224,7 +226,7 @@ async fn with_module(world: &TestPlatform, name: &str, module: &str) -> ExecuteR
 }
 
 #[tokio::test]
-async fn a_guest_that_grows_its_tables_without_end_is_told_that_they_do_not_grow() {
+async fn a_guest_that_grows_its_tables_past_the_limit_is_refused_the_growth() {
     let world = TestPlatform::with_settings(&[("pool_table_elements", "20000")]).await;
     // Ends with `unreachable` once growing is refused, and loops until its deadline if it never is.
     let grown = "(func (export \"handle\") (param i32 i32)
@@ -234,7 +236,7 @@ async fn a_guest_that_grows_its_tables_without_end_is_told_that_they_do_not_grow
         let request = with_module(&world, name, &module).await.within_ms(10_000);
         assert_error(&world.execute(&request).await, 502, "memory_limit");
     }
-    // What is allowed fills all that is allowed, and the next execution has it anew.
+    // A table may use all of its limit, and the next execution gets the whole limit again.
     let filled = "(table 1 funcref) (func (export \"handle\") (param i32 i32)
         (drop (table.grow (ref.func 0) (i32.const 19999))) (table.fill (i32.const 0) (ref.null func) (table.size)) unreachable)
         (elem declare func 0)";

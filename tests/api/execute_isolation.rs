@@ -1,4 +1,4 @@
-//! Nothing of one request reaches the next.
+//! No state of one request reaches the next.
 
 use alga_harness::{TestPlatform, rounds};
 
@@ -11,10 +11,11 @@ async fn every_request_has_an_instance_of_its_own() {
     }
 }
 
-/// The short form of `cargo xtask soak isolation`.
+/// Short form of `cargo xtask soak isolation`.
 #[tokio::test]
 async fn no_byte_of_a_guest_reaches_the_next_one() {
-    // One place in the pool: the next guest gets exactly the memory and the stack of the last one.
+    // One slot in the pool: the next guest gets exactly the memory and the stack of the previous
+    // one.
     let world = TestPlatform::with_settings(&[("pool", "1")]).await;
     let canary = world.with_guest("fills_memory_with_a_canary", &[]).await.within_ms(300);
     let scanner = world
@@ -29,14 +30,14 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
     }
 }
 
-/// The short form of `cargo xtask soak cancellation`.
+/// Short form of `cargo xtask soak cancellation`.
 #[tokio::test]
 async fn executions_cancelled_at_any_moment_give_their_place_back() {
     let world = TestPlatform::with_settings(&[("pool", "1")]).await;
     let request = world.with_guest("echoes_the_request", &[]).await;
     assert_eq!(world.execute(&request).await.status, 200);
     for round in 0..rounds(300) {
-        // A prime step walks through all moments of a short execution.
+        // A prime step covers all moments of a short execution.
         let moment = std::time::Duration::from_micros(round * 37 % 3_000);
         let _ = tokio::time::timeout(moment, world.execute(&request)).await;
     }

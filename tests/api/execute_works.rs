@@ -53,7 +53,8 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
     assert_eq!(seen["headers"], headers);
 }
 
-/// The stack of a guest is small, since it is wiped after every request; what `serde_json` allows to be nested must fit on it.
+/// The stack of a guest is small, since it is wiped after every request, but must suffice for the
+/// nesting depth that `serde_json` allows.
 #[tokio::test]
 async fn a_guest_reads_json_as_deep_as_its_parser_goes() {
     let world = TestPlatform::new().await;
@@ -81,7 +82,7 @@ async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
     for _ in 0..1_000 {
         assert_eq!(world.execute(&request).await.status, 200);
     }
-    // Publishing has compiled it, in a child; no request ever did.
+    // Publishing compiled it, in a child process; no request ever did.
     assert_eq!(compilations(&world), 1);
     let world = world.restart().await;
     assert_eq!(world.execute(&request).await.status, 200);
@@ -128,7 +129,7 @@ async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body()
     assert_eq!(world.execute(&unusable).await.code(), "bad_request");
 }
 
-/// A guest that keeps what it is sent, so that executions can be counted afterwards.
+/// Installs a guest that stores each request body, so that executions can be counted afterwards.
 async fn agreements(world: &TestPlatform) -> ExecuteRequest {
     let manifest = std::fs::read(root().join("examples/agreements/manifest.json")).unwrap();
     let manifest = serde_json::from_slice(&manifest).unwrap();
@@ -176,7 +177,7 @@ async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() 
 }
 
 #[tokio::test]
-async fn what_was_begun_under_an_idempotency_key_is_kept_even_if_the_caller_leaves() {
+async fn an_idempotent_execution_is_kept_even_if_the_caller_disconnects() {
     let world = TestPlatform::new().await;
     let any = agreements(&world).await;
     let mut create = any

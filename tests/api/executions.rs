@@ -1,9 +1,9 @@
-//! What executions write lands in their records, and those are their tenant's to read.
+//! The output of executions is stored in their records, and only their tenant may read them.
 
 use alga_harness::{Answer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
-/// A guest of tenant `acme`, and the path of its executions.
+/// Installs a guest for tenant `acme`; returns its name and the path of its executions.
 async fn installed(world: &TestPlatform, guest: &str) -> (String, String) {
     let name = format!("com.example.{}", guest.replace('_', "-"));
     let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
@@ -67,7 +67,7 @@ async fn what_a_guest_writes_to_its_output_is_lines_of_its_record() {
 }
 
 #[tokio::test]
-async fn a_trap_leaves_its_place_for_the_author_and_nothing_of_it_for_the_client() {
+async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
     let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "traps").await;
     let answer = get(&world, &format!("{name}/")).await;
@@ -106,7 +106,7 @@ async fn records_come_newest_first_in_pages_and_go_with_the_install() {
         .await
         .json();
     assert_eq!(second["executions"], json!(all[2..4]));
-    // Another tenant's path finds nothing, not even the install.
+    // Under another tenant's path, not even the install is found.
     let elsewhere = world
         .operate("GET", &path.replace("/acme/", "/other/"), &Value::Null)
         .await;
@@ -119,7 +119,7 @@ async fn records_come_newest_first_in_pages_and_go_with_the_install() {
 }
 
 #[tokio::test]
-async fn who_is_refused_before_anything_runs_and_who_has_nothing_to_say_leave_no_record() {
+async fn refused_requests_and_executions_without_output_leave_no_record() {
     let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "answers_ok").await;
     assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
@@ -128,7 +128,7 @@ async fn who_is_refused_before_anything_runs_and_who_has_nothing_to_say_leave_no
 }
 
 #[tokio::test]
-async fn an_install_that_writes_without_end_keeps_the_beginning_of_each_record_and_a_mebibyte_at_once() {
+async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
     const CALLS: usize = 60;
     let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "floods_the_log").await;

@@ -67,7 +67,7 @@ async fn another_tenant_finds_nothing_and_cannot_tell_why() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_good_token_is_refused_unless_a_developer_said_otherwise() {
+async fn a_request_without_a_valid_token_is_refused_outside_development_mode() {
     let world = world_with("answers_ok", &[]).await;
     assert_error(
         &send(&world, "GET", "com.example.answers-ok/", &[]).await,
@@ -263,7 +263,7 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
 }
 
 #[tokio::test]
-async fn errors_of_the_runner_keep_their_code_and_a_body_too_large_is_refused_early() {
+async fn runner_errors_keep_their_code_and_a_large_body_is_refused_early() {
     let world = world_with("traps", &[]).await;
     world.with_guest("answers_ok", &[]).await;
     assert_error(
@@ -428,7 +428,7 @@ async fn the_hello_example_answers_in_the_words_of_its_install() {
     );
 }
 
-/// A request with this caller's token.
+/// Sends a request with this caller's token.
 async fn as_caller(world: &TestPlatform, caller: &Caller, method: &str, target: &str) -> u16 {
     let bearer = format!("Bearer {}", world.token_of(caller));
     send(world, method, target, &[("authorization", &bearer)])
@@ -450,7 +450,7 @@ async fn customers_reach_extensions_with_a_place_in_their_portal_and_no_others()
     let world = TestPlatform::new().await;
     published(&world, "com.example.inside", |_| {}).await;
     published(&world, "com.example.portal", |manifest| {
-        // A page is a file; the component is one, too.
+        // The UI entry must be a file of the bundle; the component is one.
         manifest["ui"] = json!({ "type": "iframe", "entry": "dist/main.wasm", "hooks": { "clientPortalMenu": { "label": "Orders" } } });
     })
     .await;

@@ -1,4 +1,5 @@
-//! Secrets that an extension can only attach to headers: what no header can carry is refused when it is set, and when an upgrade makes it so.
+//! Secrets that an extension can only attach to headers: a value that no header can carry is
+//! refused when it is set, and when an upgrade would attach it.
 
 use alga_harness::{Answer, Release, TestPlatform, component};
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ async fn a_secret_that_no_header_can_carry_is_refused_where_only_headers_use_it(
             .status,
         201
     );
-    // A key in lines, for a version that reads it.
+    // A key with several lines, for a version that reads it.
     assert_eq!(
         install(&world, "com.example.reveals", "-----BEGIN\nkey\n-----END\n")
             .await
@@ -77,7 +78,7 @@ async fn a_secret_has_as_many_bytes_as_a_header_may_have() {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_would_attach_a_secret_that_no_header_can_carry_is_refused() {
+async fn an_upgrade_to_a_secret_that_no_header_can_carry_is_refused() {
     let world = TestPlatform::new().await;
     let name = "com.example.changes";
     let both = ["cap:secrets.get", "cap:secrets.reveal"];

@@ -1,4 +1,5 @@
-//! The HTTP message policy through a whole platform: what `host/http` says in tables happens between a client and a guest.
+//! The HTTP message policy through a whole platform: the rules that `host/http` has in tables,
+//! between a client and a guest.
 
 use alga_auth::Access;
 use alga_harness::{Answer, Release, TestPlatform, component};
@@ -6,7 +7,7 @@ use axum::body::Body;
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
 
-/// A guest with these endpoints, for tenant `acme`; its name.
+/// Installs a guest with these endpoints for tenant `acme`; returns its name.
 async fn with_endpoints(world: &TestPlatform, guest: &str, endpoints: Value) -> String {
     let name = format!("com.example.{}", guest.replace('_', "-"));
     let mut manifest = Release::manifest(&name, "1.0.0", &[]);
@@ -18,7 +19,7 @@ async fn with_endpoints(world: &TestPlatform, guest: &str, endpoints: Value) -> 
     name
 }
 
-/// Two endpoints that take one path with different rights are told to who publishes them.
+/// Checks that publishing warns of two endpoints that match the same path with different access.
 async fn told_at_publish(world: &TestPlatform, endpoints: &Value) {
     let mut manifest = Release::manifest("com.example.overlaps", "1.0.0", &[]);
     manifest["api"]["endpoints"] = endpoints.clone();
@@ -31,7 +32,7 @@ async fn told_at_publish(world: &TestPlatform, endpoints: &Value) {
     );
 }
 
-/// As a user with this access, with these headers.
+/// Sends a request as a user with this access, with these headers.
 async fn ask(world: &TestPlatform, access: Access, target: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
     let token = world.caller_token("acme", access);
     let method = if body.is_empty() { "GET" } else { "POST" };
@@ -44,7 +45,7 @@ async fn ask(world: &TestPlatform, access: Access, target: &str, headers: &[(&st
 }
 
 #[tokio::test]
-async fn neither_a_spelling_nor_the_order_of_endpoints_gets_a_reader_past_what_needs_write() {
+async fn no_encoding_or_endpoint_order_lets_a_reader_past_a_write_requirement() {
     let world = TestPlatform::new().await;
     let endpoints = json!([
         { "method": "GET", "path": "/admin/:name" },
@@ -92,7 +93,7 @@ async fn neither_a_spelling_nor_the_order_of_endpoints_gets_a_reader_past_what_n
 }
 
 #[tokio::test]
-async fn the_sdk_and_the_gateway_choose_the_same_route_and_segments_are_decoded_once() {
+async fn sdk_and_gateway_choose_the_same_route_and_decode_segments_once() {
     let world = TestPlatform::new().await;
     let paths = ["/:name/b/:other", "/admin/:name", "/x/:name/c", "/admin/delete"];
     let endpoints: Vec<_> = paths
@@ -213,7 +214,7 @@ fn last_line(record: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_record() {
+async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
     let world = TestPlatform::new().await;
     let install = async |guest: &str| {
         let name = format!("com.example.{}", guest.replace('_', "-"));
@@ -266,7 +267,8 @@ async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_re
         last_line(record).contains("trailers of its response were left out"),
         "{record}"
     );
-    // What goes on after its response is ended at the deadline; the client has the response.
+    // An execution that continues after its response ends at the deadline; the client has the
+    // response.
     let request = world.request_for(&trapping).on("GET", "/loop-after").within_ms(200);
     assert_eq!(world.execute(&request).await.json()["status"], 200);
     let record = &records(&world, &trapping).await[0];
@@ -274,7 +276,7 @@ async fn the_words_of_a_guests_error_and_a_trap_after_its_response_are_in_the_re
 }
 
 #[tokio::test]
-async fn a_header_that_may_be_sent_once_and_is_not_usable_is_refused_and_nothing_is_executed() {
+async fn a_repeated_or_unusable_single_header_is_refused_without_executing() {
     let world = TestPlatform::new().await;
     let guest = world.with_guest("counts_in_a_global", &[]).await;
     let target = "com.example.counts-in-a-global/";
@@ -356,13 +358,13 @@ async fn every_refusal_of_every_part_has_one_form() {
             "{method} {path}"
         );
         assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
-        // RFC 9110, 15.5.6: with 405 comes what is allowed.
+        // RFC 9110, 15.5.6: a 405 response lists the allowed methods.
         assert_eq!(answer.headers.contains_key("allow"), status == 405, "{method} {path}");
     }
 }
 
 #[tokio::test]
-async fn json_that_two_readers_could_read_differently_is_refused_by_the_registry() {
+async fn ambiguous_json_is_refused_by_the_registry() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),

@@ -1,11 +1,12 @@
-//! What a tenant sets for an install beside capabilities: hosts and limits, and what becomes of them in upgrades.
+//! A tenant's settings for an install besides capabilities (hosts and limits), and how upgrades
+//! preserve them.
 
 use crate::installs::{CANARY, install, manifest, published, with_key};
 use alga_harness::{Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_tenant_allows_fewer_hosts_and_other_limits_and_undeclared_ones_are_refused() {
+async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let all = install(&world, "acme", "1.0.0", with_key()).await.json();
@@ -66,9 +67,9 @@ async fn a_tenants_time_limit_is_the_one_that_counts() {
     assert_eq!(answer.code(), "deadline_exceeded", "{}", answer.text());
 }
 
-/// What was taken away stays away; what is new was consented to.
+/// Hosts that the tenant removed stay removed; new hosts were consented to.
 #[tokio::test]
-async fn consent_to_an_upgrade_adds_its_new_hosts_and_not_those_that_the_tenant_took_away() {
+async fn consent_to_an_upgrade_adds_new_hosts_but_none_the_tenant_removed() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let mut next = manifest("1.1.0");
@@ -132,9 +133,9 @@ async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
     );
 }
 
-/// What was decided by an old look at an install is not written over what was set since.
+/// A change based on a stale read of an install does not overwrite settings made since.
 #[tokio::test]
-async fn an_upgrade_that_was_looked_at_before_the_terms_changed_does_not_undo_them() {
+async fn an_upgrade_based_on_a_stale_read_does_not_undo_new_settings() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.0.1")).await;
@@ -161,7 +162,7 @@ async fn an_upgrade_that_was_looked_at_before_the_terms_changed_does_not_undo_th
 }
 
 #[tokio::test]
-async fn a_rollback_gives_no_host_back_that_the_tenant_took_away_and_asks_for_the_secrets_of_before() {
+async fn a_rollback_restores_no_removed_host_and_requires_the_old_secrets() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let mut next = manifest("1.1.0");
@@ -221,7 +222,7 @@ async fn a_rollback_gives_no_host_back_that_the_tenant_took_away_and_asks_for_th
 }
 
 #[tokio::test]
-async fn installing_again_keeps_a_disabled_install_disabled_and_an_older_version_must_be_meant() {
+async fn reinstalling_keeps_disabled_installs_disabled_and_guards_downgrades() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.1.0")).await;
@@ -252,7 +253,7 @@ async fn installing_again_keeps_a_disabled_install_disabled_and_an_older_version
     );
 }
 
-/// Whatever an administrator changes is in the log, and no secret is.
+/// Every change by an administrator is in the audit log, and no secret is.
 #[tokio::test]
 async fn secrets_terms_and_revocations_are_in_the_audit_log() {
     let world = TestPlatform::new().await;

@@ -1,4 +1,4 @@
-//! Secrets of installs: nobody sees them again.
+//! Secrets of installs: no route returns them.
 
 use alga_harness::{Answer, Release, TestPlatform, Vault, component, query};
 use alga_secrets::{SealError, Sealer, SecretBinding, SecretEnvelope, VaultTransit};
@@ -96,7 +96,7 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
 }
 
 #[tokio::test]
-async fn only_declared_secrets_are_taken_required_ones_must_be_there_and_go_with_the_install() {
+async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     let refused = install(&world, "acme", "1.0.0", json!({})).await;
@@ -174,7 +174,7 @@ async fn only_declared_secrets_are_taken_required_ones_must_be_there_and_go_with
     );
 }
 
-/// S4: an envelope is worth nothing under another tenant, install, extension or name.
+/// An envelope does not open under another tenant, install, extension or name (S4).
 #[tokio::test]
 async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
     let vault = Vault::start().await;
@@ -226,7 +226,7 @@ async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
 }
 
 #[tokio::test]
-async fn a_secrets_service_that_is_down_or_says_no_stops_setting_secrets_and_says_so() {
+async fn setting_secrets_fails_if_the_secrets_service_is_down_or_refuses() {
     let vault = Vault::start().await;
     let token = vault.token_file().display().to_string();
     let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
@@ -251,7 +251,8 @@ async fn a_secrets_service_that_is_down_or_says_no_stops_setting_secrets_and_say
     );
 }
 
-/// Two installs of one extension at once: one is there, whole; the other side is told to look again.
+/// Two concurrent first installs of one extension: one succeeds completely, the other is refused
+/// with a conflict and must be retried.
 #[tokio::test]
 async fn two_first_installs_at_once_leave_one_whose_secret_opens() {
     let world = std::sync::Arc::new(TestPlatform::new().await);

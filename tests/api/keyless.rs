@@ -1,4 +1,4 @@
-//! Keyless identities, keys of cosign, and what the registry says about a release later.
+//! Keyless identities, keys of cosign, and the registry's receipts for later verification.
 
 use crate::signers::{IDENTITY, at, bundle};
 use alga_bundle::Bundle;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const ISSUER: &str = "https://accounts.example.test";
 const WORKFLOW: &str = "https://code.example.test/acme/hello/.github/workflows/release.yml@refs/heads/main";
 
-/// Trusting [`WORKFLOW`], which [`ISSUER`] vouches for.
+/// Returns a trust configuration for [`WORKFLOW`], authenticated by [`ISSUER`].
 fn keyless_trust(sigstore: &Sigstore) -> Value {
     json!({
         "publishers": [{ "name": "example", "keyless": [{ "sigstore": "ours", "issuer": ISSUER, "identity": WORKFLOW }] }],
@@ -47,9 +47,10 @@ fn an_identity_signs_without_a_key_in_every_version_of_sigstore_bundles() {
     }
 }
 
-/// Who runs one deployment can call itself anybody there, and is nobody in another.
+/// An operator of one sigstore deployment can issue any identity there, but none in another
+/// deployment.
 #[test]
-fn an_identity_counts_in_the_deployment_that_it_is_trusted_in_and_in_no_other() {
+fn an_identity_is_trusted_only_in_its_own_deployment() {
     let (ours, theirs, message) = (Sigstore::new(), Sigstore::new(), release_message(&bundle()));
     let mut file = keyless_trust(&ours);
     let other = json!({ "name": "theirs", "trustedRoot": theirs.trusted_root() });
@@ -100,7 +101,7 @@ fn keyless_signatures_of_others_or_over_something_else_are_refused() {
     }
 }
 
-/// Every part that a verifier could forget to look at.
+/// Covers every part of the signature that a verifier could omit to check.
 #[test]
 fn a_keyless_signature_with_any_part_changed_or_missing_is_refused() {
     let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
@@ -138,7 +139,7 @@ fn a_keyless_signature_with_any_part_changed_or_missing_is_refused() {
     assert!(judge_keyless(&unlogged, &sigstore).is_err(), "not in the log");
 }
 
-/// cosign's keys are P-256, and half of its signatures have the larger S.
+/// The keys of cosign are P-256, and half of its signatures have the larger S.
 #[test]
 fn a_detached_signature_of_cosign_counts_in_either_spelling() {
     let (key, bundle) = (SigningKey::generate_p256().unwrap(), bundle());
@@ -161,7 +162,7 @@ fn a_detached_signature_of_cosign_counts_in_either_spelling() {
 }
 
 #[tokio::test]
-async fn a_keyless_release_is_published_installed_and_run_and_says_who_signed_it() {
+async fn a_keyless_release_is_published_installed_run_and_names_its_signer() {
     let sigstore = Sigstore::new();
     let world = TestPlatform::with_settings(&[("trust_bundle", &keyless_trust(&sigstore).to_string())]).await;
     let manifest = Release::manifest("com.example.keyless", "1.0.0", &[]);
@@ -186,9 +187,10 @@ async fn a_keyless_release_is_published_installed_and_run_and_says_who_signed_it
     );
 }
 
-/// The certificate is over by the time it is loaded; the registry's receipt says that it was not when the release came.
+/// The certificate has expired by the time the release is loaded; the registry's receipt proves
+/// that it was valid when the release was published.
 #[tokio::test]
-async fn a_release_stays_good_when_its_certificate_ends_and_a_forged_receipt_does_not_help() {
+async fn a_release_outlives_its_certificate_and_a_forged_receipt_does_not_help() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let trust = json!({
         "publishers": [{ "name": "example", "certificates": [{ "authority": "corp", "identity": IDENTITY }] }],
@@ -222,7 +224,8 @@ async fn a_release_stays_good_when_its_certificate_ends_and_a_forged_receipt_doe
     let policy = world.platform().trust();
     assert!(policy.verify_kept(&release.signatures, Some(&receipt), &bundle).is_ok());
 
-    // The same release, signed with a certificate that is over: only a receipt of this registry for this content moves the time.
+    // The same release, signed with an expired certificate: only a receipt of this registry for
+    // this content changes the time of evaluation.
     let over = CertificateRequest {
         years: (2020, 2021),
         ..CertificateRequest::default()
@@ -236,9 +239,10 @@ async fn a_release_stays_good_when_its_certificate_ends_and_a_forged_receipt_doe
     assert!(policy.verify_kept(&late, Some(&forged), &bundle).is_err());
 }
 
-/// Renewed papers do not replace good ones: those are judged by the time on the receipt, at which the new ones were not valid yet.
+/// Renewed attestations do not replace valid ones: those are evaluated as of the receipt's time, at
+/// which the new ones were not valid yet.
 #[tokio::test]
-async fn publishing_the_same_again_with_a_younger_key_leaves_the_version_as_good_as_it_was() {
+async fn republishing_with_a_newer_key_leaves_the_version_verifiable() {
     let (old, young) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let soon = Timestamp::now() + jiff::SignedDuration::from_millis(1500);
     let pem = |key: &SigningKey| key.verifying_key().to_pem().unwrap();
@@ -276,7 +280,8 @@ async fn publishing_the_same_again_with_a_younger_key_leaves_the_version_as_good
     assert_eq!(world.execute(&world.request_for(&install)).await.status, 200);
 }
 
-/// Declared and unused is a warning at publish; the proof is shown, and the registry's receipt signs it.
+/// A capability that is declared and unused is a warning at publish; the proof is returned, and the
+/// registry's receipt signs it.
 #[tokio::test]
 async fn the_capability_proof_is_kept_shown_and_signed_by_the_registry() {
     let world = TestPlatform::new().await;

@@ -1,11 +1,12 @@
-//! Installs with consent, withdrawn versions, and the log of it all.
+//! Installs with consent, withdrawn versions, and the audit log of all this.
 
 use alga_harness::{Answer, Release, TestPlatform, component, query};
 use serde_json::{Value, json};
 
 const NAME: &str = "com.example.ok";
 
-/// Version `version` of one extension, made of this guest and with these changes to its manifest.
+/// Publishes version `version` of one extension, made from this guest and with these changes to its
+/// manifest.
 async fn publish(world: &TestPlatform, version: &str, guest: &str, change: impl Fn(&mut Value)) -> Release {
     let mut manifest = Release::manifest(NAME, version, &[]);
     change(&mut manifest);
@@ -36,7 +37,7 @@ async fn withdraw(world: &TestPlatform, version: &str, action: &str) -> Answer {
     world.operate("POST", &path, &json!({ "reason": "a hole" })).await
 }
 
-/// What a user of the tenant gets: its status and, when it is an error, its code.
+/// Sends a request as a user of the tenant; returns the status and, for an error, its code.
 async fn call(world: &TestPlatform) -> (u16, String) {
     let answer = world.call("acme", "GET", &format!("{NAME}/"), "").await;
     (answer.status.as_u16(), answer.code())
@@ -47,7 +48,7 @@ fn ok() -> (u16, String) {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_can_do_nothing_new_happens_at_once_and_a_rollback_is_one_command() {
+async fn an_upgrade_without_new_grants_applies_at_once_and_rolls_back() {
     let world = world_with_install().await;
     publish(&world, "1.1.0", "counts_in_a_global", |_| {}).await;
     let upgraded = act(&world, "upgrade", json!({ "version": "1.1.0" })).await;
@@ -63,7 +64,7 @@ async fn an_upgrade_that_can_do_nothing_new_happens_at_once_and_a_rollback_is_on
     let back = act(&world, "rollback", Value::Null).await;
     assert_eq!(back.json()["manifest"]["version"], "1.0.0", "{}", back.text());
     assert_eq!(body().await, "ok");
-    // Twice is where it began.
+    // A second rollback returns to the initial version.
     act(&world, "rollback", Value::Null).await;
     assert_eq!(body().await, "1");
 }
@@ -99,7 +100,7 @@ async fn an_upgrade_that_can_do_something_new_waits_for_consent_to_exactly_it() 
     assert_eq!(diff["events"], json!(["invoice.created"]));
     assert_eq!(diff["open_endpoints"], json!(["POST /"]));
     assert_eq!(diff["limits"], json!(["memoryMb default → 128"]));
-    assert_eq!(call(&world).await, ok(), "the old version keeps running");
+    assert_eq!(call(&world).await, ok(), "the old version still runs");
     assert_eq!(
         act(&world, "consent", json!({ "version": "2.0.1" })).await.code(),
         "conflict"
@@ -112,12 +113,12 @@ async fn an_upgrade_that_can_do_something_new_waits_for_consent_to_exactly_it() 
     assert_eq!(consented.json()["manifest"]["version"], "2.0.0", "{}", consented.text());
     assert!(consented.json()["grants"].to_string().contains("cap:storage.kv"));
     assert!(consented.json().get("pending_version_id").is_none());
-    // A consent that is used up is no consent to going there again.
+    // A consent is used up by its upgrade and does not cover a second one.
     assert_eq!(
         act(&world, "consent", json!({ "version": "2.0.0" })).await.code(),
         "conflict"
     );
-    // Down again, only what it declares stays granted.
+    // After the downgrade, only what the older version declares stays granted.
     let down = act(
         &world,
         "upgrade",
@@ -157,7 +158,7 @@ async fn a_disabled_install_answers_nobody_and_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_yanked_version_runs_where_it_is_and_is_installed_nowhere_else_and_a_revoked_one_does_neither() {
+async fn a_yanked_version_runs_only_where_installed_and_a_revoked_one_nowhere() {
     let world = world_with_install().await;
     let release = Release::new(
         world.key(),
@@ -178,9 +179,9 @@ async fn a_yanked_version_runs_where_it_is_and_is_installed_nowhere_else_and_a_r
     assert_eq!(
         withdraw(&world, "1.0.0", "unyank").await.code(),
         "conflict",
-        "revoked is for ever"
+        "a revocation is permanent"
     );
-    // Nor is it reached by going back, or published anew.
+    // A revoked version is not reached by a rollback or by publishing it again either.
     publish(&world, "1.1.0", "answers_ok", |_| {}).await;
     act(&world, "upgrade", json!({ "version": "1.1.0" })).await;
     assert_eq!(call(&world).await, ok());
@@ -214,7 +215,7 @@ async fn an_uninstall_takes_the_records_and_leaves_the_bundle() {
     );
 }
 
-/// Whoever asks for another tenant's install hears that there is none, whatever is asked.
+/// A request for another tenant's install returns 404, whatever the request is.
 #[tokio::test]
 async fn an_install_of_another_tenant_is_not_there() {
     let world = world_with_install().await;
@@ -286,7 +287,8 @@ async fn every_change_is_in_the_audit_log_and_a_changed_entry_is_found() {
         (verify().await["entries"].clone(), verify().await["broken_at"].clone()),
         (json!(8), Value::Null)
     );
-    // The table refuses to be changed; who removes that guard first is found by the chain.
+    // A trigger refuses changes to the table; changes made after removing the trigger are detected
+    // by the hash chain.
     let Some(url) = world.database_url() else { return };
     query(
         url,

@@ -1,4 +1,5 @@
-//! Limits that are set in one place and enforced in another: what is accepted holds, and what cannot hold is refused where it is set.
+//! Limits that are set in one place and enforced in another: accepted limits are enforced, and
+//! limits that cannot be enforced are refused where they are set.
 
 use alga_auth::Access;
 use alga_harness::{Release, TestPlatform, component};
@@ -154,7 +155,8 @@ async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
         "/v1/registry/tenants/acme/installs/{}/executions",
         install["id"].as_str().unwrap()
     );
-    // The client leaves at some moment. On a busy machine the guest may not have begun by then; a later one comes late enough.
+    // The client disconnects at some moment. On a busy machine the guest may not have started by
+    // then; a later disconnect is late enough.
     let mut record = Value::Null;
     for wait_ms in [100, 300, 1_000, 3_000] {
         let request = Request::get("/api/ext/com.example.leaver/").header("authorization", format!("Bearer {token}"));
@@ -188,7 +190,7 @@ async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
 }
 
 #[tokio::test]
-async fn a_component_that_starts_with_more_memory_than_it_gets_is_refused_before_it_runs() {
+async fn a_component_with_too_much_initial_memory_is_refused_before_it_runs() {
     let world = TestPlatform::new().await;
     let component = "(component (core module (memory 1025)) (core instance (instantiate 0)) \
                      (instance $handler) (export \"wasi:http/incoming-handler@0.2.12\" (instance $handler)))";
@@ -200,7 +202,7 @@ async fn a_component_that_starts_with_more_memory_than_it_gets_is_refused_before
         let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
         (release, answer)
     };
-    // 1025 pages are one more than the 64 MiB of a manifest that asks for nothing.
+    // 1025 pages are one more than the 64 MiB of a manifest without limits.
     let (_, refused) = publish("1.0.0", Value::Null).await;
     assert_eq!(refused.status, 422, "{}", refused.text());
     assert!(
@@ -216,7 +218,7 @@ async fn a_component_that_starts_with_more_memory_than_it_gets_is_refused_before
 }
 
 #[tokio::test]
-async fn an_upgrade_counts_what_the_tenant_set_and_not_the_defaults_of_the_version_before() {
+async fn an_upgrade_counts_tenant_values_and_not_the_previous_defaults() {
     let world = TestPlatform::new().await;
     let publish = async |version: &str, fields: Value| {
         let mut manifest = Release::manifest("com.example.defaults", version, &[]);
@@ -231,7 +233,8 @@ async fn an_upgrade_counts_what_the_tenant_set_and_not_the_defaults_of_the_versi
         .collect();
     let first = publish("1.0.0", json!(before)).await;
     assert!(world.install("acme", &first, &[]).await.status.is_success());
-    // The same fields without a default, and another twenty: both sets together would be more than CONFIG_BYTES.
+    // The same fields without a default, and another twenty: both sets together would exceed
+    // CONFIG_BYTES.
     let mut after: Vec<_> = (0..20)
         .map(|number| json!({ "name": format!("a{number}"), "type": "string" }))
         .collect();

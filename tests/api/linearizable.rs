@@ -1,4 +1,5 @@
-//! Records are linearizable for one key: what many clients saw at once is looked through for an order in which each could have seen it.
+//! Records are linearizable per key: the test records what many concurrent clients observed and
+//! searches for an order in which all observations are possible.
 
 use alga_harness::{TestPlatform, rounds};
 use alga_store::{RecordError, RecordLimits, RecordWrite, Records};
@@ -14,9 +15,9 @@ const LIMITS: RecordLimits = RecordLimits {
 
 #[derive(Debug, Clone)]
 enum Saw {
-    /// A read: the revision and the number that was written with it.
+    /// A read, with the revision and the number that was written with it.
     Read(Option<(u64, u64)>),
-    /// A write of this number, that became this revision; what it expected, if it did.
+    /// A write of this number that became this revision; the revision that it expected, if any.
     Wrote {
         number: u64,
         revision: u64,
@@ -33,7 +34,7 @@ struct Operation {
     saw: Saw,
 }
 
-/// A revision that an operation proves to have existed, when it was over.
+/// Returns the revision that an operation proves to have existed when it ended.
 fn proved(saw: &Saw) -> Option<u64> {
     match saw {
         Saw::Read(Some((revision, _))) => Some(*revision),
@@ -117,7 +118,7 @@ fn check(history: &[Operation]) {
                 assert_eq!(
                     revision,
                     expected + 1,
-                    "a write took the place of one that it did not expect"
+                    "a write replaced a revision that it did not expect"
                 );
             }
         }
@@ -127,7 +128,7 @@ fn check(history: &[Operation]) {
             assert_eq!(
                 writes.get(&revision),
                 Some(&number),
-                "a value that nobody wrote as this revision"
+                "a value that no client wrote as this revision"
             );
         }
         let newest = history
@@ -141,7 +142,7 @@ fn check(history: &[Operation]) {
             Saw::Read(Some((revision, _))) => {
                 assert!(*revision >= newest, "{later:?} after revision {newest} was known")
             }
-            // Nothing is there: somebody must have deleted it since, or be about to.
+            // No record exists: another client must have deleted it, or be about to.
             Saw::Read(None) | Saw::Conflict(0) => {
                 let wrote_newest = history
                     .iter()
@@ -152,7 +153,7 @@ fn check(history: &[Operation]) {
                         && operation.ended > wrote_newest.began
                         && operation.began < later.ended
                 });
-                assert!(deleted, "{later:?}, but nobody deleted revision {newest}");
+                assert!(deleted, "{later:?}, but no client deleted revision {newest}");
             }
             Saw::Conflict(revision) => assert!(*revision >= newest, "{later:?} after revision {newest} was known"),
             Saw::Deleted => {}

@@ -1,4 +1,4 @@
-//! What is stored is not believed: hash, signature, proof and machine code are checked at every load.
+//! Stored data is not trusted: hash, signature, proof and machine code are checked at every load.
 
 use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
 use alga_signing::SigningKey;

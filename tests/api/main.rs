@@ -1,4 +1,4 @@
-//! The platform's routes, called in process, with real guests.
+//! Tests of the platform's routes, called in process, with real guests.
 
 mod attacks;
 mod capabilities;

@@ -1,4 +1,4 @@
-//! Where bundles are kept: a real S3 server, uploads that can be continued, and what is collected.
+//! Storage of bundles: a real S3 server, resumable uploads, and garbage collection.
 
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
@@ -22,7 +22,7 @@ async fn world_on(s3: &S3) -> TestPlatform {
     TestPlatform::with_settings(&settings).await
 }
 
-/// Bytes that do not compress.
+/// Returns bytes that do not compress.
 fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
     let next = || {
@@ -34,7 +34,7 @@ fn noise(bytes: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(bytes).collect()
 }
 
-/// A release of about this many bytes.
+/// Creates a release of about this many bytes.
 fn release(world: &TestPlatform, version: &str, bytes: usize) -> Release {
     let manifest = Release::manifest("com.example.stored", version, &[]);
     let files = BTreeMap::from([
@@ -54,7 +54,7 @@ fn release(world: &TestPlatform, version: &str, bytes: usize) -> Release {
 }
 
 #[tokio::test]
-async fn bundles_in_an_s3_store_are_published_installed_and_run_whatever_their_size() {
+async fn bundles_of_any_size_in_an_s3_store_are_published_and_run() {
     let s3 = S3::start().await;
     let world = world_on(&s3).await;
     for (version, bytes) in [("1.0.0", 10), ("1.0.1", 20 * 1024 * 1024)] {
@@ -73,7 +73,7 @@ async fn bundles_in_an_s3_store_are_published_installed_and_run_whatever_their_s
     }
 }
 
-/// R7: what is loaded runs on; what is not is refused with a code that says so.
+/// Loaded components stay usable; others are refused with the code for unavailable storage (R7).
 #[tokio::test]
 async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
     let s3 = S3::start().await;
@@ -93,7 +93,7 @@ async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
         "{}",
         cold.text()
     );
-    // The client hears what the loader said, through the gateway as well.
+    // The client gets the loader's `retry-after`, through the gateway as well.
     assert_eq!(cold.headers["retry-after"], "5");
     let through_the_gateway = world.call("acme", "GET", &format!("{}/", release.name), "").await;
     assert_eq!(
@@ -119,7 +119,7 @@ async fn two_who_put_the_same_bundle_into_an_s3_store_at_once_both_succeed() {
     assert_eq!(world.install("acme", &release, &[]).await.status, 201);
 }
 
-/// B8: whatever of a stored bundle changes, it is not run.
+/// A stored bundle that was changed in any way is not run (B8).
 #[tokio::test]
 async fn forged_truncated_and_swapped_objects_in_an_s3_store_are_refused() {
     let s3 = S3::start().await;
@@ -142,7 +142,7 @@ async fn forged_truncated_and_swapped_objects_in_an_s3_store_are_refused() {
         let installed = world.install("acme", &good, &[]).await;
         assert_eq!(installed.code(), "bundle_rejected", "{what}");
     }
-    assert_eq!(world.publish(&good).await.status, 200, "publishing again mends it");
+    assert_eq!(world.publish(&good).await.status, 200, "publishing again repairs it");
     assert_eq!(world.install("acme", &good, &[]).await.status, 201);
 }
 
@@ -170,7 +170,7 @@ async fn publish_upload(world: &TestPlatform, upload: &str, signatures: &[u8]) -
 }
 
 #[tokio::test]
-async fn an_upload_is_continued_after_a_restart_where_it_ended_and_then_published() {
+async fn an_upload_resumes_at_its_offset_after_a_restart_and_is_published() {
     let world = TestPlatform::new().await;
     let release = release(&world, "1.0.0", 300_000);
     let begun = send(&world, "POST", "/v1/registry/uploads", None, vec![]).await;
@@ -253,9 +253,9 @@ async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
     assert_eq!(refused.as_deref(), Some("rate_limited"));
 }
 
-/// R4.
+/// Covers test R4.
 #[tokio::test]
-async fn publishes_that_fail_leave_no_file_behind_and_abandoned_uploads_are_swept() {
+async fn failed_publishes_leave_no_file_and_abandoned_uploads_are_swept() {
     let world = TestPlatform::new().await;
     let staging = world.folder().join("staging");
     let release = release(&world, "1.0.0", 10);
@@ -276,7 +276,7 @@ async fn publishes_that_fail_leave_no_file_behind_and_abandoned_uploads_are_swep
     assert_eq!(collected.json(), json!({ "bundles": 0, "uploads": 0 }));
 }
 
-/// A database and a folder of bundles, without a platform around them.
+/// Database and bundle storage, without a platform around them.
 struct Stores {
     folder: tempfile::TempDir,
     database: Database,
@@ -287,7 +287,7 @@ struct Stores {
 
 impl Stores {
     async fn new() -> Self {
-        // The memory file system: what is tested is order, not disks.
+        // A memory file system: the test is about order, not disks.
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let bytes = Release::pack(
             &Release::manifest("com.example.raced", "1.0.0", &[]),
@@ -339,7 +339,7 @@ impl Stores {
 }
 
 #[tokio::test]
-async fn what_was_put_and_never_published_is_collected_after_its_grace_and_not_before() {
+async fn unpublished_bundles_are_collected_only_after_their_grace_period() {
     let stores = Stores::new().await;
     stores.database.claim_bundle(stores.hash).await.unwrap();
     stores.put(&stores.file()).await;
@@ -356,7 +356,7 @@ async fn what_was_put_and_never_published_is_collected_after_its_grace_and_not_b
     assert!(stores.is_there().await);
 }
 
-/// One step of somebody.
+/// One step of a publisher or a collector.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Publisher(usize),
@@ -371,7 +371,8 @@ enum Publisher {
     Put(BundleClaim),
 }
 
-/// Publishers of one content and collectors that take everything for old, their steps in any order. Whenever a version is there, so is its bundle.
+/// Runs publishers of one content, and collectors that treat everything as expired, with their
+/// steps in the given order. Whenever a version exists, its bundle exists, too.
 async fn no_live_bundle_is_removed(steps: &[Step]) {
     let stores = Stores::new().await;
     let mut publishers = [Publisher::Begins, Publisher::Begins];
@@ -389,7 +390,7 @@ async fn no_live_bundle_is_removed(steps: &[Step]) {
                         stores.put(&stores.file()).await;
                         Publisher::Put(claim)
                     }
-                    // Published or told to begin again.
+                    // Published, or refused so that the publisher must start again.
                     Publisher::Put(claim) => {
                         stores.publish(&claim).await.ok();
                         Publisher::Begins
@@ -425,14 +426,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// R5. `cargo xtask soak garbage` goes through many more.
+/// `cargo xtask soak garbage` tries many more orders (R5).
 #[test]
 fn no_order_of_publishing_and_collecting_removes_a_live_bundle() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    // A database of its own for each order costs more on Postgres.
+    // A separate database for each order costs more on Postgres.
     let short = if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
         20
     } else {

@@ -1,11 +1,13 @@
-//! Optional capabilities over the life of an install: granted later, needed later, declared later.
+//! Optional capabilities over the lifetime of an install: granted later, required later, declared
+//! later.
 
 use alga_harness::{Answer, Release, TestPlatform, component};
 use serde_json::{Value, json};
 
 const NAME: &str = "com.example.log-works";
 
-/// A version of a guest that stores, with the capability under this key of the manifest.
+/// Publishes a version of a guest that uses storage, with the capability under this key of the
+/// manifest.
 async fn publish(world: &TestPlatform, version: &str, key: &str) -> Release {
     let mut manifest = Release::manifest(NAME, version, &[]);
     manifest[key] = json!(["cap:storage.kv"]);
@@ -44,7 +46,7 @@ async fn what_was_left_out_can_be_granted_by_installing_again() {
 }
 
 #[tokio::test]
-async fn what_becomes_needed_waits_for_consent_where_it_was_not_granted_and_goes_on_where_it_was() {
+async fn a_capability_that_becomes_required_needs_consent_unless_granted() {
     let world = TestPlatform::new().await;
     let first = publish(&world, "1.0.0", "optionalCapabilities").await;
     publish(&world, "2.0.0", "capabilities").await;
@@ -73,7 +75,7 @@ async fn what_becomes_needed_waits_for_consent_where_it_was_not_granted_and_goes
 }
 
 #[tokio::test]
-async fn what_a_new_version_declares_as_optional_waits_for_consent_and_is_not_granted_by_it() {
+async fn a_new_optional_capability_needs_consent_which_does_not_grant_it() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest(NAME, "1.0.0", &[]);
     manifest["description"] = json!("without storage");

@@ -1,4 +1,5 @@
-//! What only Postgres can promise. `cargo xtask test` runs these against it; on SQLite they have nothing to say.
+//! Guarantees that only Postgres gives. `cargo xtask test` runs these tests against it; on SQLite
+//! they check nothing.
 
 use alga_harness::{TestPlatform, query};
 use alga_store::{Database, StoreError};
@@ -20,7 +21,7 @@ async fn a_statement_that_forgets_its_tenant_finds_nothing() {
             "{tenant}"
         );
     }
-    // Nor can it write rows of another.
+    // Rows of another tenant cannot be written either.
     let taken = query(
         url,
         "SET alga.tenant = 'other'; UPDATE tenant_extension_install SET tenant_id = 'other' RETURNING 1",

@@ -2,7 +2,7 @@ use alga_harness::{Release, TestPlatform, component};
 use alga_signing::SigningKey;
 use serde_json::{Value, json};
 
-/// The export that every extension has, for components written by hand.
+/// Export that every extension has, for components written by hand.
 const HANDLER: &str = r#"(instance $handler) (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#;
 
 fn release(world: &TestPlatform, version: &str) -> Release {
@@ -14,7 +14,7 @@ fn release(world: &TestPlatform, version: &str) -> Release {
 }
 
 #[tokio::test]
-async fn publishing_twice_is_one_publish_and_other_bytes_under_the_same_version_are_refused() {
+async fn publishing_twice_is_idempotent_and_other_bytes_are_refused() {
     let world = TestPlatform::new().await;
     let first = release(&world, "1.0.0");
     let created = world.publish(&first).await;
@@ -78,7 +78,7 @@ async fn of_many_who_publish_different_bytes_under_one_version_at_once_one_wins(
 }
 
 #[tokio::test]
-async fn unsigned_tampered_and_foreign_releases_are_refused_with_the_check_that_failed() {
+async fn unsigned_tampered_and_foreign_releases_fail_with_the_failed_check() {
     let world = TestPlatform::new().await;
     let good = release(&world, "1.0.0");
     let refused = |bundle: Vec<u8>, signatures: Option<Vec<u8>>| {
@@ -120,7 +120,7 @@ async fn unsigned_tampered_and_foreign_releases_are_refused_with_the_check_that_
 }
 
 #[tokio::test]
-async fn a_component_that_imports_more_than_its_manifest_declares_is_told_the_line_to_add() {
+async fn a_refusal_of_an_undeclared_import_names_the_line_to_add() {
     let world = TestPlatform::new().await;
     let manifest = Release::manifest("com.example.kv", "1.0.0", &["cap:log.emit"]);
     let bundle = Release::pack(&manifest, &component("storage_works"));
@@ -137,7 +137,7 @@ async fn a_component_that_imports_more_than_its_manifest_declares_is_told_the_li
 }
 
 #[tokio::test]
-async fn a_component_that_is_not_valid_here_is_refused_and_the_registry_lives_on() {
+async fn an_invalid_component_is_refused_and_the_registry_keeps_running() {
     let world = TestPlatform::new().await;
     for text in [
         "(component (core module (func (result i32))))",
@@ -159,9 +159,10 @@ async fn a_component_that_is_not_valid_here_is_refused_and_the_registry_lives_on
     world.publish(&release(&world, "1.0.0")).await;
 }
 
-/// What compiles and would take more of the pool than an execution may is the publisher's fault, and is told before anybody installs it.
+/// A component that compiles but needs more of the pool than an execution may use is the
+/// publisher's fault, and is refused before any tenant installs it.
 #[tokio::test]
-async fn a_component_with_too_many_memories_tables_elements_or_instances_is_refused_at_publish() {
+async fn too_many_memories_tables_elements_or_instances_are_refused_at_publish() {
     let world = TestPlatform::new().await;
     for (module, instances) in [
         ("(memory 1)", 17),
@@ -177,7 +178,8 @@ async fn a_component_with_too_many_memories_tables_elements_or_instances_is_refu
         let instances = "(core instance (instantiate 0))".repeat(instances);
         let text = format!("(component (core module {module}) {instances} {HANDLER})");
         let manifest = Release::manifest("com.example.bomb", "1.0.0", &[]);
-        // `alga pack` refuses it, so nobody can sign it; a publisher that has its own packer is told the same.
+        // `alga pack` refuses it, so it cannot be signed with `alga`; a publisher with another
+        // packer gets the same error.
         let bomb = Release::pack(&manifest, &wat::parse_str(text).unwrap());
         let answer = world.publish_bytes(&bomb, Some(b"{}")).await;
         assert_eq!(
@@ -373,7 +375,7 @@ async fn lists_come_in_pages_that_neither_miss_nor_repeat() {
             Some(next) => after = format!("&after={next}"),
             None => break,
         }
-        // What is published meanwhile is newer than any page to come.
+        // Versions published meanwhile are newer than any following page.
         world.publish(&release(&world, &format!("2.0.{}", seen.len()))).await;
     }
     let expected: Vec<_> = (0..7).rev().map(|number| format!("1.0.{number}")).collect();
@@ -421,7 +423,7 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn publishing_again_mends_a_damaged_bundle_and_takes_the_signature_of_a_new_key() {
+async fn republishing_repairs_a_damaged_bundle_and_its_signatures() {
     let world = TestPlatform::new().await;
     let release = release(&world, "1.0.0");
     world.publish(&release).await;

@@ -1,4 +1,4 @@
-//! Signed lists of what is no longer believed.
+//! Signed lists of revoked releases and signers.
 
 use alga_harness::{Answer, Release, TestPlatform, component};
 use alga_signing::{RevocationList, RevokedBundle, RevokedSigner, SigningKey, sign_revocations};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 const PATH: &str = "/v1/registry/revocations";
 
-/// A world that trusts the world's own key for publisher `example`, and one key for revocations.
+/// Starts a platform that trusts its own key for publisher `example`, and one key for revocations.
 async fn world() -> (TestPlatform, SigningKey, SigningKey) {
     let (publisher, revoker) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let trust = trust(&publisher, &revoker);
@@ -126,7 +126,7 @@ async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
         "signature_rejected"
     );
     assert_eq!(world.install("acme", &before, &[]).await.status, 201);
-    // What is installed runs on, and says it.
+    // An installed version still runs, with a warning.
     let list = world
         .operate("GET", "/v1/registry/tenants/early/installs", &Value::Null)
         .await
@@ -154,7 +154,7 @@ async fn old_lists_far_ones_and_those_of_strangers_are_not_taken() {
         ("over", over, &revoker, "bad_request"),
         ("by a publisher", list(6), &publisher, "signature_rejected"),
         (
-            "by a stranger",
+            "by an unknown key",
             list(6),
             &SigningKey::generate().unwrap(),
             "signature_rejected",
@@ -215,12 +215,12 @@ async fn a_list_survives_a_restart() {
     );
 }
 
-/// R12.
+/// Covers test R12.
 #[tokio::test]
-async fn a_database_put_back_to_before_a_revocation_does_not_start_until_the_operator_says_so() {
+async fn a_database_restored_to_before_a_revocation_needs_the_operators_consent() {
     let (world, _, revoker) = world().await;
     take(&world, &list(1), &revoker).await;
-    // This host has seen epoch 2; the database it finds knows 1.
+    // This host has seen epoch 2; the database it finds has epoch 1.
     let newer = sign_revocations(&list(2), &revoker).to_json();
     std::fs::write(world.folder().join("revocations.json"), newer).unwrap();
     let stopped = world.stop().await;
@@ -228,7 +228,7 @@ async fn a_database_put_back_to_before_a_revocation_does_not_start_until_the_ope
         panic!("it started")
     };
     assert!(
-        error.contains("put back to an older state") && error.contains("ALGA_ADOPT_REVOCATIONS"),
+        error.contains("restored from an older backup") && error.contains("ALGA_ADOPT_REVOCATIONS"),
         "{error}"
     );
     let world = stopped.start_with(&[("adopt_revocations", "true")]).await.unwrap();
@@ -237,7 +237,7 @@ async fn a_database_put_back_to_before_a_revocation_does_not_start_until_the_ope
 }
 
 #[tokio::test]
-async fn a_host_that_starts_with_a_list_that_is_long_over_lets_nothing_new_in_and_runs_what_is_installed() {
+async fn a_host_with_an_expired_list_admits_nothing_new_and_runs_old_installs() {
     let (world, publisher, revoker) = world().await;
     let first = release(&publisher, "1.0.0");
     world.publish(&first).await;
@@ -268,7 +268,8 @@ async fn a_host_that_starts_with_a_list_that_is_long_over_lets_nothing_new_in_an
     world.publish(&next).await;
 }
 
-/// The answer was lost, or the disk was full in the middle: sending the same list again ends well.
+/// The response was lost, or the disk was full during the write: sending the same list again
+/// succeeds.
 #[tokio::test]
 async fn the_same_list_sent_again_is_taken_again() {
     let (world, _, revoker) = world().await;
@@ -285,9 +286,9 @@ async fn the_same_list_sent_again_is_taken_again() {
     }
 }
 
-/// The key that signs lists is replaced, and no list of it can be read any more.
+/// The key that signs lists is replaced, and lists signed by the lost key can no longer be read.
 #[tokio::test]
-async fn a_lost_revocation_key_is_replaced_with_a_newer_list_and_never_with_an_older_one() {
+async fn a_lost_revocation_key_is_replaced_only_with_a_newer_list() {
     let (world, publisher, lost) = world().await;
     take(&world, &list(5), &lost).await;
     let next = SigningKey::generate().unwrap();
@@ -300,7 +301,7 @@ async fn a_lost_revocation_key_is_replaced_with_a_newer_list_and_never_with_an_o
     ];
     std::fs::write(&supplied, sign_revocations(&list(5), &next).to_json()).unwrap();
     let Err(error) = stopped.start_with(&settings).await else {
-        panic!("an old list was taken")
+        panic!("an old list was accepted")
     };
     assert!(error.contains("ALGA_REVOCATIONS"), "{error}");
     std::fs::write(&supplied, sign_revocations(&list(6), &next).to_json()).unwrap();
@@ -310,7 +311,8 @@ async fn a_lost_revocation_key_is_replaced_with_a_newer_list_and_never_with_an_o
     assert_eq!(take(&world, &list(7), &next).await.status, 201);
 }
 
-/// Another process of the fleet took a list: it is in the database, and this process has not heard of it yet.
+/// Another process of the fleet accepted a list: it is in the database, and this process has not
+/// read it yet.
 #[tokio::test]
 async fn a_list_that_another_process_took_is_followed() {
     let (world, publisher, revoker) = world().await;

@@ -1,4 +1,5 @@
-//! Who may sign a release, and everything that looks almost like it: certificates of private authorities.
+//! Certificates of private authorities: the signers that are trusted for a release, and near misses
+//! that are not.
 
 use alga_bundle::Bundle;
 use alga_capabilities::known;
@@ -16,7 +17,7 @@ pub(crate) fn bundle() -> Bundle {
     Bundle::read(&Release::pack(&manifest, &component("answers_ok")), known()).unwrap()
 }
 
-/// Trusting [`IDENTITY`] in certificates of this authority.
+/// Returns a trust bundle that trusts [`IDENTITY`] in certificates of this authority.
 fn trusting(authority: &Authority, revocation_lists: &[String]) -> TrustBundle {
     let file = json!({
         "publishers": [{ "name": "example", "certificates": [{ "authority": "corp", "identity": IDENTITY }] }],
@@ -56,7 +57,7 @@ fn a_certificate_of_a_trusted_authority_signs_for_exactly_its_name() {
     }
 }
 
-/// The name of a mistake, and the certificate chain that makes it.
+/// Returns certificate chains with one defect each, with the defect's name.
 fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let issue = |request: CertificateRequest<'_>| root.issue(key, &request);
     let good = CertificateRequest::default;
@@ -145,7 +146,7 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
         ),
         ("a hundred certificates", long),
         ("the wrong order", wrong_order),
-        ("somebody else's certificate", vec![root.issue(&stranger, &good())]),
+        ("another key's certificate", vec![root.issue(&stranger, &good())]),
         (
             "an intermediate for servers",
             middle(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
@@ -173,7 +174,7 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
         ("half a certificate", vec![issue(good())[..100].to_vec()]),
         ("a root as signer", vec![root.der()]),
         (
-            "the same certificate twice, of a stranger",
+            "the same certificate twice, of another key",
             vec![root.issue(&stranger, &good()), issue(good())],
         ),
         ("no name", vec![issue(CertificateRequest { names: &[], ..good() })]),
@@ -247,7 +248,7 @@ fn a_certificate_is_judged_at_the_time_the_release_was_received() {
 }
 
 #[test]
-fn with_revocation_lists_only_certificates_that_a_current_list_clears_are_believed() {
+fn with_revocation_lists_a_certificate_needs_a_current_list_without_it() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let chain = || vec![root.issue(&key, &CertificateRequest::default())];
     let other = Authority::new("other");
@@ -255,7 +256,7 @@ fn with_revocation_lists_only_certificates_that_a_current_list_clears_are_believ
         ("a clean list", root.revocation_list(&[8], 2030), true),
         ("a list with this certificate", root.revocation_list(&[7], 2030), false),
         ("a list that is over", root.revocation_list(&[8], 2025), false),
-        ("a list of somebody else", other.revocation_list(&[], 2030), false),
+        ("a list of another authority", other.revocation_list(&[], 2030), false),
     ] {
         assert_eq!(
             judge(chain(), &key, &trusting(&root, &[list]), 2026).is_ok(),

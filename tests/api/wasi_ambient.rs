@@ -17,7 +17,7 @@ async fn clocks_are_coarse_and_randomness_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_component_that_imports_files_sockets_or_unknown_things_is_refused_at_publish() {
+async fn imports_of_files_sockets_or_unknown_interfaces_are_refused_at_publish() {
     let world = TestPlatform::new().await;
     for import in [
         "wasi:filesystem/types@0.2.12",
@@ -48,7 +48,7 @@ async fn a_component_that_imports_files_sockets_or_unknown_things_is_refused_at_
 }
 
 #[tokio::test]
-async fn a_component_whose_toolchain_imports_files_and_sockets_runs_without_them_once_they_are_answered_inside() {
+async fn a_component_runs_once_its_file_and_socket_imports_are_stubbed() {
     let world = TestPlatform::new().await;
     let component = component("opens_files");
     let manifest = Release::manifest("com.example.opens-files", "1.0.0", &[]);

@@ -1,6 +1,7 @@
-//! The `alga` command as people meet it: exit code, standard output, standard error. Snapshots are beside this file.
+//! The `alga` command as users see it: exit code, standard output, standard error. Snapshots are
+//! next to this file.
 //!
-//! `INSTA_UPDATE=always cargo xtask test` writes them anew.
+//! `INSTA_UPDATE=always cargo xtask test` rewrites them.
 
 mod messages;
 mod trust;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A folder of an author.
+/// Project directory of an author.
 struct Author {
     folder: TempDir,
 }
@@ -23,7 +24,7 @@ impl Author {
         }
     }
 
-    /// With the hello example, built.
+    /// Creates a project with the built hello example.
     fn with_hello() -> Self {
         let author = Self::new();
         fs::create_dir(author.path().join("dist")).unwrap();
@@ -61,7 +62,7 @@ impl Author {
     }
 }
 
-/// What differs from day to day is replaced by what it is.
+/// Compares with a snapshot; parts that differ from day to day are replaced by their names.
 fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
@@ -154,9 +155,9 @@ fn pack_refuses_what_a_registry_would_refuse_and_names_the_cure() {
     snapshot("pack_without_manifest", &author.run(&["pack"]));
 }
 
-/// GNU tar, unsorted, with folders, owners, times and long names.
+/// The archive comes from GNU tar: unsorted, with directories, owners, times and long names.
 #[test]
-fn an_archive_that_another_program_made_is_packed_anew_and_a_link_in_it_is_refused() {
+fn a_foreign_archive_is_repacked_and_a_link_in_it_is_refused() {
     let author = Author::with_hello();
     let long = format!("ui/{}/{}", "a".repeat(90), "b".repeat(90));
     fs::create_dir_all(author.path().join(&long).parent().unwrap()).unwrap();
@@ -177,7 +178,7 @@ fn an_archive_that_another_program_made_is_packed_anew_and_a_link_in_it_is_refus
         let bytes = fs::read(author.path().join("foreign.tar")).unwrap();
         fs::write(author.path().join(file), zstd::encode_all(bytes.as_slice(), 3).unwrap()).unwrap();
     };
-    // What is never packed from a directory is not packed from an archive of it.
+    // Files that are never packed from a directory are not packed from an archive of it either.
     fs::write(author.path().join("ui/.env"), "KEY=1").unwrap();
     archive("foreign.tar.zst");
     let packed = author.run(&["pack", "--from", "foreign.tar.zst", "--out", "again.tar.zst"]);
@@ -216,7 +217,7 @@ fn pack_answers_files_and_sockets_inside_and_says_so() {
     .unwrap();
     let told = author.run(&["pack"]);
     assert!(
-        told.starts_with("exit 0") && told.contains("no folders, no sockets"),
+        told.starts_with("exit 0") && told.contains("no directories, no sockets"),
         "{told}"
     );
     let inspected = author.run(&["inspect", "dist/bundle.tar.zst"]);
@@ -233,7 +234,7 @@ fn new_makes_a_project_and_never_over_another() {
     snapshot("new_again", &author.run(&["new", "greeter"]));
     snapshot("new_wrong_name", &author.run(&["new", "Greeter!"]));
     assert!(author.path().join("greeter/src/lib.rs").exists());
-    // Editors find the schema by this.
+    // Editors find the schema by this field.
     let manifest = fs::read_to_string(author.path().join("greeter/manifest.json")).unwrap();
     assert!(
         manifest.contains("\"$schema\": \"./manifest.schema.json\"")
@@ -294,7 +295,7 @@ fn serve_refuses_to_start_without_a_compiler_of_its_own_version() {
     snapshot("serve_with_another_compiler", &with_compiler("/bin/cat"));
 }
 
-/// `BLESS=1 cargo xtask test` writes it anew.
+/// `BLESS=1 cargo xtask test` rewrites the schema.
 #[test]
 fn the_shipped_schema_is_the_one_of_the_types() {
     let path = root().join("registry/manifest.schema.json");

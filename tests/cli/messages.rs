@@ -1,4 +1,5 @@
-//! What a person is told: faults with their cure, text of third parties, and what was left out.
+//! Messages for users: errors with their fix, text from third parties, and files that were left
+//! out.
 
 use crate::Author;
 use alga_harness::{program, root, target};
@@ -13,7 +14,7 @@ fn manifest(author: &Author, change: impl Fn(&mut serde_json::Value)) {
 }
 
 #[test]
-fn an_archive_that_two_programs_unpack_differently_is_refused_with_the_reason() {
+fn an_ambiguous_archive_is_refused_with_the_reason() {
     let author = Author::new();
     let archive = {
         let mut builder = tar::Builder::new(Vec::new());
@@ -77,7 +78,7 @@ fn pack_lists_what_it_takes_and_names_what_it_leaves_out() {
 }
 
 #[test]
-fn pack_says_where_it_looks_for_files_which_endpoints_overlap_and_which_limit_is_exceeded() {
+fn pack_reports_searched_paths_overlapping_endpoints_and_exceeded_limits() {
     let author = Author::with_hello();
     manifest(&author, |manifest| {
         manifest["api"]["endpoints"] = serde_json::json!([
@@ -218,8 +219,8 @@ fn what_clap_quotes_and_names_of_files_do_not_deceive_a_terminal() {
 }
 
 #[test]
-fn a_secret_from_an_editor_of_windows_loses_one_line_end_and_its_owner_is_told() {
-    // Told before the server is asked: nothing listens on port 9.
+fn a_trailing_line_end_of_a_secret_is_removed_with_a_notice() {
+    // Reported before a request is sent to the server: nothing listens on port 9.
     let author = Author::new();
     fs::write(author.path().join("admin.token"), "t").unwrap();
     for (bytes, is_told) in [(&b"token\r\n"[..], true), (b"token\n", true), (b"token", false)] {
@@ -237,7 +238,7 @@ fn a_secret_from_an_editor_of_windows_loses_one_line_end_and_its_owner_is_told()
             "admin.token",
         ]);
         assert_eq!(
-            told.contains("the line end at the end of `secret` is not a part of the secret"),
+            told.contains("the trailing line ending of `secret` is not part of the secret"),
             is_told,
             "{told}"
         );
@@ -321,7 +322,7 @@ fn on_a_terminal(author: &Author, command: &str) -> String {
 
 #[test]
 fn a_response_is_escaped_for_a_terminal_and_raw_where_that_is_asked_for() {
-    // A server that answers every request with text that would clear the screen.
+    // A server that responds to every request with text that would clear the screen.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -356,7 +357,7 @@ fn a_response_is_escaped_for_a_terminal_and_raw_where_that_is_asked_for() {
 
 #[test]
 fn a_build_for_browsers_is_told_which_import_and_which_feature() {
-    // The same machinery as `alga build`, on a module that a crate for browsers would make.
+    // The same code as `alga build`, on a module that a crate for browsers would produce.
     let module =
         wat::parse_str(r#"(module (import "__wbindgen_placeholder__" "__wbindgen_describe" (func (param i32))))"#)
             .unwrap();
@@ -367,15 +368,13 @@ fn a_build_for_browsers_is_told_which_import_and_which_feature() {
 }
 
 #[test]
-fn two_extensions_with_crates_of_one_name_share_what_they_depend_on_and_not_each_other() {
+fn extensions_with_the_same_crate_name_share_dependencies_and_not_output() {
     let author = Author::new();
     for (folder, word) in [("one/same", "first"), ("two/same", "second")] {
         fs::create_dir_all(author.path().join(folder).parent().unwrap()).unwrap();
         author.run(&["new", folder]);
         let source = author.path().join(folder).join("src/lib.rs");
-        let text = fs::read_to_string(&source)
-            .unwrap()
-            .replace("somebody was greeted", word);
+        let text = fs::read_to_string(&source).unwrap().replace("sent a greeting", word);
         fs::write(source, text).unwrap();
     }
     let build = |folder: &str| {
@@ -392,6 +391,7 @@ fn two_extensions_with_crates_of_one_name_share_what_they_depend_on_and_not_each
     let holds = |component: &[u8], word: &str| component.windows(word.len()).any(|window| window == word.as_bytes());
     let (first, second) = (build("one/same"), build("two/same"));
     assert!(holds(&first, "first") && holds(&second, "second"));
-    // Nothing has changed; cargo would hand out the other's file.
+    // Nothing has changed; with a shared output directory, cargo would return the other project's
+    // file.
     assert!(build("one/same") == first && build("two/same") == second);
 }

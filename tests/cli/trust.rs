@@ -1,4 +1,5 @@
-//! Keys, certificates, identities and revocations on the command line; and sigstore bundles that others made.
+//! Keys, certificates, identities and revocations on the command line; and sigstore bundles from
+//! third parties.
 
 use super::{Author, snapshot};
 use alga_harness::Sigstore;
@@ -12,7 +13,7 @@ use std::process::Command;
 const ISSUER: &str = "https://accounts.example.test";
 const IDENTITY: &str = "https://code.example.test/acme/hello/release.yml@refs/heads/main";
 
-/// With a packed bundle of publisher `example`.
+/// Creates a project with a packed bundle of publisher `example`.
 fn publisher() -> Author {
     let author = Author::with_hello();
     author.run(&["keygen", "--publisher", "example"]);
@@ -115,7 +116,7 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// What `cosign sign-blob` does between the first command and the second, a private sigstore does here.
+/// A private sigstore does what `cosign sign-blob` does between the first command and the second.
 #[test]
 fn a_release_is_signed_without_a_key() {
     let (author, sigstore) = (publisher(), Sigstore::new());
@@ -200,7 +201,8 @@ fn revocation_lists_follow_each_other_and_verify_judges_by_them() {
     snapshot("trust_show", &author.run(&["trust", "show"]));
 }
 
-/// The folder of a dependency as cargo unpacked it: its tests come with real bundles of the public sigstore.
+/// Returns the directory of a dependency as cargo unpacked it: its tests contain real bundles of
+/// the public sigstore.
 fn dependency(name: &str) -> PathBuf {
     let output = Command::new("cargo")
         .args([
@@ -227,7 +229,7 @@ fn dependency(name: &str) -> PathBuf {
         .to_path_buf()
 }
 
-/// (bundle, arguments, what the answer says; an empty one is a success)
+/// Cases of (bundle, arguments, expected error text; empty means success).
 const REAL: [(&str, &[&str], &str); 8] = [
     (
         "bundles/cosign-v3-blob",
@@ -334,7 +336,8 @@ fn bundles_of_the_public_sigstore_verify_and_only_for_who_signed_what() {
     }
 }
 
-/// No log entry, no checkpoint, a certificate that is missing, a version that does not exist, an entry of another signature, an unknown certificate log.
+/// No log entry, no checkpoint, a missing certificate, a version that does not exist, an entry of
+/// another signature, an unknown certificate log.
 #[test]
 fn broken_bundles_of_the_conformance_suite_are_refused() {
     let data = dependency("sigstore-verify").join("test_data");
@@ -385,7 +388,8 @@ fn broken_bundles_of_the_conformance_suite_are_refused() {
     }
 }
 
-/// What a careless reader would let pass: a root that comes with what it vouches for, and two values for one key.
+/// Defects that a careless parser would accept: a root certificate inside the chain that it
+/// certifies, and two values for one key.
 #[test]
 fn a_chain_with_its_root_and_a_repeated_key_are_refused() {
     let data = dependency("sigstore-verify").join("test_data");
@@ -418,7 +422,7 @@ fn a_chain_with_its_root_and_a_repeated_key_are_refused() {
     let author = Author::new();
     let verify = |json: &str| {
         fs::write(author.path().join("bundle.json"), json).unwrap();
-        // Without --trusted-root: the public-good sigstore's is the default.
+        // Without --trusted-root, the root of the public-good sigstore is the default.
         let output = Command::new(alga_harness::program("alga"))
             .args(["verify-bundle", "--bundle"])
             .arg(author.path().join("bundle.json"))
@@ -434,9 +438,9 @@ fn a_chain_with_its_root_and_a_repeated_key_are_refused() {
     assert_eq!(verify(&text).0, Some(0), "{}", verify(&text).1);
     let (code, told) = verify(&with_root.to_string());
     assert!(
-        code == Some(1) && told.contains("has a root certificate in it"),
+        code == Some(1) && told.contains("contains a root certificate"),
         "{told}"
     );
     let (code, told) = verify(&twice);
-    assert!(code == Some(1) && told.contains("is there twice"), "{told}");
+    assert!(code == Some(1) && told.contains("duplicate key"), "{told}");
 }

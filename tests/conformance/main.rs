@@ -1,12 +1,15 @@
-//! One folder for each capability, of the name of its module: `granted.json` and `denied.json`.
+//! One directory per capability, with the name of its module: `granted.json` and `denied.json`.
 //!
-//! The cases use the guest `<module>_works`, which calls every function of the interface. `granted.json` is what it answers when the capability is
-//! granted. `denied.json` has both ways of not being granted: what installing is answered with when the manifest requires it, and what the guest is told by the
-//! calls themselves when the manifest calls it optional. A capability that every install has cannot be denied: the file says `null`.
+//! The cases use the guest `<module>_works`, which calls every function of the interface.
+//! `granted.json` is the guest's response if the capability is granted. `denied.json` covers both
+//! kinds of denial: the response to the install if the manifest requires the capability, and the
+//! results of the guest's calls if the manifest declares it as optional. A capability that every
+//! install has cannot be denied: its file is `null`.
 //!
-//! `setup.json`, where there is one, has what the case needs beside the capability: fields of the manifest, other capabilities, secrets.
+//! `setup.json`, if it exists, contains what the case needs in addition: fields of the manifest,
+//! other capabilities, secrets.
 //!
-//! `BLESS=1 cargo xtask test` writes the files anew.
+//! `BLESS=1 cargo xtask test` rewrites the files.
 
 mod places;
 
@@ -33,7 +36,7 @@ fn expect(path: PathBuf, actual: &Value) {
     assert_eq!(text, expected, "{}", path.display());
 }
 
-/// A platform with an outside, and the case of one capability in it.
+/// Platform with a mock server, and the case of one capability.
 struct Case {
     world: TestPlatform,
     outside: MockServer,
@@ -65,7 +68,7 @@ impl Case {
         serde_json::from_value(self.setup["capabilities"].clone()).unwrap_or_default()
     }
 
-    /// The guest's release, with the capability in this list of the manifest.
+    /// Creates the guest's release, with the capability in this list of the manifest.
     fn release(&self, version: &str, list: &str) -> Release {
         let others = self.others();
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
@@ -94,7 +97,7 @@ impl Case {
             .await
     }
 
-    /// Guests that call outside find where in their configuration.
+    /// Returns the configuration value: the origin of the mock server for guests that call it.
     fn config(&self) -> String {
         if self.setup.is_object() && !self.setup["manifest"]["egress"].is_null() {
             self.outside.origin()
@@ -103,7 +106,7 @@ impl Case {
         }
     }
 
-    /// What the guest answers, without what differs from run to run.
+    /// Returns the guest's response, without the parts that differ between runs.
     async fn answer(&self, tenant: &str, release: &Release) -> Value {
         let answer = self.world.call(tenant, "GET", &format!("{}/", release.name), "").await;
         let body = if answer.json().is_null() {
@@ -125,7 +128,8 @@ impl Case {
         self.answer("acme", &release).await
     }
 
-    /// Required: it is not installed. Optional: it is, and every call is told so.
+    /// Returns both denials. Required: the install is refused. Optional: it succeeds, and every
+    /// call returns an error.
     async fn denied(&self) -> Value {
         let required = self
             .install("other", &self.release("1.0.0", "capabilities"), &self.others())
@@ -156,9 +160,10 @@ async fn every_capability_works_when_granted_and_is_denied_by_name_when_not() {
     }
 }
 
-/// What a reviewer sees with `wasm-tools component wit`: the component that runs does not import what it was not granted.
+/// A reviewer can see this with `wasm-tools component wit`: the component that runs does not import
+/// capabilities that it was not granted.
 #[test]
-fn a_component_without_its_optional_capability_does_not_import_it_any_more() {
+fn a_component_without_its_optional_capability_does_not_import_it() {
     for (module, capability) in modules() {
         let guest = component(&format!("{module}_works"));
         let name = capability.name.parse().unwrap();

@@ -1,12 +1,13 @@
-//! Adding a capability touches six places (`host/README.md`). What would have to be touched elsewhere would have to name it there: this looks for the
-//! names of every capability in all sources of host and registry.
+//! Adding a capability changes six places (`host/README.md`). Any other place would have to name
+//! the capability, so this test searches all sources of host and registry for the names of every
+//! capability.
 
 use alga_capabilities::modules;
 use alga_harness::root;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Sources outside of tests: what a change would have to touch.
+/// Collects the source files outside of tests.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
@@ -19,7 +20,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The part of a file that is not about tests, and no comment.
+/// Returns the code of a file without its tests and comments.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -38,7 +39,7 @@ fn a_capability_has_its_six_places_and_is_named_nowhere_else() {
     }
     let world = fs::read_to_string(root().join("wit/world.wit")).unwrap();
     for (module, capability) in modules() {
-        // 1. and 2.
+        // Places 1 and 2.
         let package = capability.interface.split('/').next().unwrap().replace(':', "-");
         assert!(root().join("wit/deps").join(&package).is_dir(), "{package}");
         assert!(
@@ -46,7 +47,8 @@ fn a_capability_has_its_six_places_and_is_named_nowhere_else() {
             "{}",
             capability.interface
         );
-        // 3. and 4.: its module (with its own folder) is the only source that names it; the list names the module.
+        // Places 3 and 4: its module (with its own directory) is the only source that names it; the
+        // list names the module.
         let own = [capabilities.join(format!("{module}.rs")), capabilities.join(module)];
         assert!(own[0].is_file(), "{module}");
         for path in all.iter().filter(|path| !own.iter().any(|own| path.starts_with(own))) {
@@ -65,7 +67,7 @@ fn a_capability_has_its_six_places_and_is_named_nowhere_else() {
                 path.display()
             );
         }
-        // 5. and 6.
+        // Places 5 and 6.
         assert!(
             root().join(format!("tests/guests/src/bin/{module}_works.rs")).is_file(),
             "{module}"

@@ -1,5 +1,6 @@
-//! A secret goes through a whole platform, and is looked for everywhere afterwards: in what was logged at the most talkative level, in metrics, in answers, in
-//! the database and every other file, and in what the process leaves when it is killed by an abort. Its memory is nobody else's.
+//! A secret passes through a whole platform and is then searched for everywhere: in the log at its
+//! most verbose level, in metrics, in responses, in the database and every other file, and in the
+//! directory left after the process is aborted. Other users cannot read the memory of the process.
 
 use crate::platform::Platform;
 use alga_harness::{MockServer, ServerOptions};
@@ -9,10 +10,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// A user of no importance.
+/// Unprivileged user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// 32 bytes that are nowhere else.
+/// 32 bytes that occur nowhere else.
 const CANARY: &str = "canary-7f3a9c51e8d24b06a1c7-of-acme";
 
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
@@ -59,7 +60,7 @@ async fn a_secret_is_where_it_is_used_and_nowhere_else() {
             &secrets,
         );
         answers.push(platform.call(&name, "/"));
-        // What goes wrong must not tell more: a request that is broken, one that is not answered.
+        // Failures must not reveal more: a malformed request, and one that fails.
         answers.push(platform.call(&name, "/%00"));
         answers.push(platform.operate("GET", &format!("/v1/registry/tenants/demo/installs/{name}"), None));
     }
@@ -94,7 +95,8 @@ async fn a_secret_is_where_it_is_used_and_nowhere_else() {
     }
 }
 
-/// Nobody of the same user can look into the process. As root, both are another user: root may look anywhere.
+/// Another process of the same user cannot read the memory of the platform. If the test runs as
+/// root, both processes run as another user, because root may read any memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_of_a_platform_is_its_own() {
     let outside = MockServer::start().await;
@@ -112,7 +114,7 @@ async fn the_memory_of_a_platform_is_its_own() {
         }
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };
-    // Another process of that user, which does not mind: the test can tell.
+    // Control: an unprotected process of the same user can be read.
     let mut other = Command::new("sleep");
     if is_root {
         other.uid(NOBODY).gid(NOBODY);

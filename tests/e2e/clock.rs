@@ -1,4 +1,4 @@
-//! Steps of the wall clock: a machine that slept, an operator who sets the time.
+//! Steps of the wall clock: a machine that was suspended, an operator who sets the time.
 
 use crate::{done, hello_in};
 use alga_harness::{Server, ServerOptions};
@@ -37,7 +37,7 @@ fn a_step_of_the_clock_in_either_direction_costs_no_request() {
             &["call", "com.example.hello/hello/you", "--server", server.address()],
         )
     };
-    // Forward by two minutes, by a day, then back beyond the start.
+    // Forward by two minutes and by a day, then back beyond the start.
     for step in ["+0", "+120", "+86400", "-120", "-86400", "+0"] {
         fs::write(&offset, step).unwrap();
         for _ in 0..3 {

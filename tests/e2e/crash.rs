@@ -1,6 +1,7 @@
-//! The real server, killed at any moment while releases are published. What it acknowledged is there afterwards, whole.
+//! The real server, killed at any moment while releases are published. Every acknowledged release
+//! exists completely afterwards.
 //!
-//! The moment is chosen by the seed that the test prints; a failed round leaves its folder behind.
+//! The seed that the test prints determines the moment; a failed round leaves its directory behind.
 
 use crate::operator::Operator;
 use alga_harness::{Release, Server, component, rounds};
@@ -15,9 +16,10 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// Nobody publishes longer than this before the kill.
+/// Longest time from the first response to the kill.
 const LONGEST_MICROSECONDS: u64 = 120_000;
-/// The newest releases that are looked at after every kill; in a long campaign, all would take longer every round.
+/// Number of newest releases that are checked after every kill; in a long campaign, checking all
+/// would make each round slower than the previous one.
 const CHECKED: u64 = 50;
 const NAME: &str = "com.example.crash";
 
@@ -26,7 +28,7 @@ pub(crate) fn release(key: &SigningKey, number: u64) -> Release {
     Release::new(key, &manifest, &component("answers_ok"))
 }
 
-/// A different moment for each round of a seed (xorshift64).
+/// Returns a different value for each round of a seed (xorshift64).
 fn next(seed: &mut u64) -> u64 {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
@@ -34,7 +36,8 @@ fn next(seed: &mut u64) -> u64 {
     *seed
 }
 
-/// The row is there, and the bundle that it names is stored with that hash.
+/// Asserts that the row names the hash of the release and that the bundle is stored under that
+/// hash.
 pub(crate) fn is_whole(folder: &Path, row: &Value, release: &Release) {
     let hash = release.content_hash();
     assert_eq!(row["content_hash"], hash.to_string());
@@ -43,7 +46,7 @@ pub(crate) fn is_whole(folder: &Path, row: &Value, release: &Release) {
     assert_eq!(fs::read(stored.join("bundle.sigs.json")).unwrap(), release.signatures);
 }
 
-/// A folder to serve from, and the key that is trusted there.
+/// Creates a directory to serve from, and a key that is trusted there.
 pub(crate) fn prepared() -> (PathBuf, Arc<SigningKey>) {
     let folder = TempDir::new().unwrap().keep();
     let key = Arc::new(SigningKey::generate().unwrap());
@@ -56,11 +59,11 @@ pub(crate) fn prepared() -> (PathBuf, Arc<SigningKey>) {
 }
 
 #[test]
-fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one() {
+fn a_server_killed_at_any_moment_keeps_every_acknowledged_publish_whole() {
     let (folder, key) = prepared();
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut seed = u64::try_from(started.as_nanos()).unwrap_or(1) | 1;
-    println!("seed {seed}, folder {}", folder.display());
+    println!("seed {seed}, directory {}", folder.display());
     let mut acknowledged = BTreeSet::new();
     let mut number = 0;
     for round in 0..rounds(5) {
@@ -79,7 +82,8 @@ fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half
                 }
             })
         };
-        // The first one is answered before the clock of the kill starts, so that every round has work under way.
+        // The first response arrives before the kill timer starts, so that every round has requests
+        // in progress.
         let mut answers = vec![receiver.recv().unwrap()];
         thread::sleep(Duration::from_micros(next(&mut seed) % LONGEST_MICROSECONDS));
         server.kill();
@@ -97,7 +101,8 @@ fn a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// After a restart: every acknowledged release is whole; one that was not is whole or absent; publishing it again ends well.
+/// Checks the state after a restart: every acknowledged release is complete, every other one is
+/// complete or absent, and publishing it again succeeds.
 fn check(folder: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u64, round: u64) {
     let server = Server::start(folder);
     let operator = Operator::of(folder, &server);
@@ -108,7 +113,7 @@ fn check(folder: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u6
             Some(row) => is_whole(folder, &row, &release),
             None => assert!(
                 !acknowledged.contains(&number),
-                "round {round}: {number} was acknowledged and is gone"
+                "round {round}: {number} was acknowledged and is missing"
             ),
         }
         let again = operator.publish(&release).map(|(status, _)| status);

@@ -1,7 +1,9 @@
-//! The real server, killed at every durable step of publish, install and uninstall: at the first, second, third … call of each system call that
-//! writes, syncs, names or sends, as strace injects it. No cooperation of the code is needed, so no step can be forgotten.
+//! The real server, killed at every durable step of publish, install and uninstall: at the first,
+//! second, third … call of each system call that writes, syncs, names or sends, as strace injects
+//! it. The code does not cooperate, so no step can be missed.
 //!
-//! After each kill and restart: what was acknowledged holds, what was not is whole or absent, and asking again ends well.
+//! After each kill and restart, what was acknowledged exists, what was not is complete or absent,
+//! and repeating the request succeeds.
 
 use crate::crash::{is_whole, prepared, release};
 use crate::operator::{Operator, Reply};
@@ -13,7 +15,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-/// Every call by which something becomes durable: files of the object store and of SQLite, and what is sent to Postgres.
+/// System calls by which something becomes durable: files of the object store and of SQLite, and
+/// data sent to Postgres.
 const CALLS: [&str; 9] = [
     "fsync",
     "fdatasync",
@@ -25,21 +28,21 @@ const CALLS: [&str; 9] = [
     "ftruncate",
     "sendto",
 ];
-/// A call that is made more often than this in one scenario is not looked at further.
+/// Highest call number that is tested in one scenario.
 const LAST: u64 = 200;
 
 #[derive(Default)]
 struct Acknowledged {
     publish: bool,
-    /// Its id.
+    /// Id of the acknowledged install.
     install: Option<String>,
     uninstall: bool,
 }
 
-/// strace on a running server; it kills the server at the `count`th call.
+/// An strace attached to a running server; it kills the server at the `count`th call.
 struct Injection {
     strace: Child,
-    /// Kept open: strace goes on telling of threads, and would end if nobody listened.
+    /// Pipe held open: strace reports each new thread and would exit if it were closed.
     _said: BufReader<ChildStderr>,
 }
 
@@ -72,7 +75,7 @@ impl Drop for Injection {
     }
 }
 
-/// Publishes, installs and uninstalls until the server goes away; true when it did.
+/// Publishes, installs and uninstalls until the server exits; returns true if it was killed.
 fn scenario(operator: &Operator, release: &Release) -> (Acknowledged, bool) {
     let mut acknowledged = Acknowledged::default();
     let done = |reply: Reply| {
@@ -96,7 +99,8 @@ fn install_path(release: &Release) -> String {
     format!("/v1/registry/tenants/demo/installs/{}", release.name)
 }
 
-/// One kill and one look; false when the call was not made that often.
+/// Kills the server once and checks the state after a restart; returns false if the call was not
+/// made that often.
 fn kill_at(folder: &Path, key: &SigningKey, number: u64, calls: &str, count: u64) -> bool {
     let release = release(key, number);
     let server = Server::start(folder);
@@ -112,10 +116,10 @@ fn kill_at(folder: &Path, key: &SigningKey, number: u64, calls: &str, count: u64
 }
 
 fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &Acknowledged) {
-    // The publish.
+    // The published version.
     match operator.version(release) {
         Some(row) => is_whole(folder, &row, release),
-        None => assert!(!acknowledged.publish, "an acknowledged publish is gone"),
+        None => assert!(!acknowledged.publish, "an acknowledged publish is missing"),
     }
     // The install: complete or absent, as acknowledged.
     let (status, install) = operator.ask("GET", &install_path(release), &Value::Null).unwrap();
@@ -127,19 +131,20 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
                 (&json!(release.version), &json!("enabled"))
             );
         }
-        // Gone although it was acknowledged: only because the uninstall, which was asked for next, happened and could not be acknowledged.
+        // Absent although acknowledged: only if the uninstall, which was requested next, happened
+        // and could not be acknowledged.
         _ => {
             let is_uninstalled = |id: &String| log(operator).contains(&("install.uninstall".to_owned(), id.clone()));
             assert!(
                 acknowledged.install.as_ref().is_none_or(is_uninstalled),
-                "an acknowledged install is gone"
+                "an acknowledged install is missing"
             );
         }
     }
-    // The log: whole, and what it tells is what is there.
+    // The audit log: its chain is intact, and it matches the state.
     let (_, chain) = operator.ask("GET", "/v1/registry/audit/verify", &Value::Null).unwrap();
     assert_eq!(chain["broken_at"], Value::Null, "{chain}");
-    // Asking again ends well.
+    // Repeating the requests succeeds.
     assert!(operator.publish(release).unwrap().0 < 300);
     assert!(
         operator
@@ -157,7 +162,7 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
         operator.ask("DELETE", &install_path(release), &Value::Null).unwrap().0,
         204
     );
-    // Nothing is left of requests that are over.
+    // No staging files of completed requests remain.
     let staged: Vec<_> = fs::read_dir(folder.join("alga-data/staging"))
         .unwrap()
         .flatten()
@@ -165,10 +170,10 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
     assert!(staged.is_empty(), "{staged:?}");
     let counts = ["install.install", "install.uninstall"]
         .map(|wanted| log(operator).iter().filter(|(action, _)| action == wanted).count());
-    assert!(counts[0] >= counts[1], "more was taken away than was there: {counts:?}");
+    assert!(counts[0] >= counts[1], "more uninstalls than installs: {counts:?}");
 }
 
-/// Action and subject of every entry.
+/// Returns action and subject of every audit entry.
 fn log(operator: &Operator) -> Vec<(String, String)> {
     let (mut entries, mut after) = (Vec::new(), 0);
     loop {
@@ -183,9 +188,10 @@ fn log(operator: &Operator) -> Vec<(String, String)> {
     }
 }
 
-/// In the short form the first calls of each kind and then ever fewer; in the long form all of them.
+/// The short form tests the first calls of each kind and then ever fewer of them; the long form
+/// tests all.
 #[test]
-fn a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_and_nothing_half() {
+fn a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_whole() {
     let (folder, key) = prepared();
     let is_long = rounds(0) > 0;
     let (mut number, mut kills) = (0, 0);
@@ -202,6 +208,6 @@ fn a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_and_nothing_ha
         number += 1;
         println!("{calls}: {} kills", kills - before);
     }
-    assert!(kills >= 8, "strace killed too rarely to say anything: {kills}");
+    assert!(kills >= 8, "too few kills by strace: {kills}");
     fs::remove_dir_all(folder).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Postgres itself, killed while releases are published, and started again. The server lives through it.
+//! Postgres itself, killed while releases are published, and restarted. The server survives it.
 
 use crate::crash::{is_whole, prepared, release};
 use crate::operator::Operator;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A Postgres that may be killed, as `cargo xtask test` tells of it.
+/// A Postgres that may be killed, as described by the environment variables of `cargo xtask test`.
 struct Victim {
     url: String,
     programs: PathBuf,
@@ -32,17 +32,19 @@ impl Victim {
         })
     }
 
-    /// Kills the postmaster and all its children at once: nothing is flushed, nobody is told.
+    /// Kills the postmaster and all its children at once: nothing is flushed, and no client is
+    /// notified.
     fn kill(&self) {
         let pid = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
-        // Stopped first, so that it does not begin to recover while its children die.
+        // Stopped first, so that it does not start recovery while its children die.
         Command::new("kill").args(["-STOP", &pid]).status().unwrap();
         Command::new("pkill").args(["-KILL", "-P", &pid]).status().unwrap();
         Command::new("kill").args(["-KILL", &pid]).status().unwrap();
     }
 
-    /// Starts it as it was; it refuses as long as a process of before is not quite gone.
+    /// Restarts it with the same options; it refuses to start while a process of the previous run
+    /// still exists.
     fn start(&self) {
         let begun = Instant::now();
         while !self.starts() {
@@ -56,7 +58,7 @@ impl Victim {
             .args(["--user", "postgres", "--"])
             .arg(self.programs.join("pg_ctl"));
         let options = fs::read_to_string(self.data.join("postmaster.opts")).unwrap();
-        // The program and the folder are said by pg_ctl itself.
+        // `pg_ctl` adds the program and the data directory itself.
         let options = options.split_whitespace().skip(3);
         let options: Vec<_> = options.map(|option| option.replace('"', "'")).collect();
         let log = self.data.with_file_name("log");
@@ -73,8 +75,8 @@ impl Victim {
 }
 
 #[test]
-fn a_postgres_that_is_killed_and_comes_back_has_every_acknowledged_publish_and_no_half_one() {
-    // On the run with SQLite there is nothing to kill.
+fn a_killed_and_restarted_postgres_keeps_acknowledged_publishes_whole() {
+    // On the run with SQLite, there is no server to kill.
     let Some(victim) = Victim::from_environment() else {
         return;
     };
@@ -114,7 +116,7 @@ fn a_postgres_that_is_killed_and_comes_back_has_every_acknowledged_publish_and_n
             let release = release(&key, *number);
             let row = operator
                 .version(&release)
-                .unwrap_or_else(|| panic!("round {round}: publish {number} is gone"));
+                .unwrap_or_else(|| panic!("round {round}: publish {number} is missing"));
             is_whole(&folder, &row, &release);
         }
         let (_, chain) = operator.ask("GET", "/v1/registry/audit/verify", &Value::Null).unwrap();

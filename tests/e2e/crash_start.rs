@@ -1,4 +1,5 @@
-//! The first start, killed at every durable step: keys, folders, migrations. The next start finds something whole, or makes it.
+//! The first start, killed at every durable step: keys, directories, migrations. The next start
+//! finds each of them complete, or creates it.
 
 use crate::crash::{prepared, release};
 use crate::operator::Operator;
@@ -17,10 +18,10 @@ const CALLS: [&str; 6] = [
     "renameat,rename,renameat2",
     "sendto",
 ];
-/// A call that is made more often than this in one start is not looked at further.
+/// Highest call number that is tested in one start.
 const LAST: u64 = 400;
 
-/// Whether the server was killed at the `count`th call of its start.
+/// Returns whether the server was killed at the `count`th call of its start.
 fn is_killed_at(folder: &Path, calls: &str, count: u64) -> bool {
     let mut strace = Command::new("strace");
     strace
@@ -50,7 +51,7 @@ fn is_killed_at(folder: &Path, calls: &str, count: u64) -> bool {
         .read_line(&mut line)
         .unwrap();
     let has_started = line.contains("http://");
-    // strace and the server, which may live on without it.
+    // Kills strace and the server, which may survive strace.
     Command::new("kill")
         .args(["-KILL", "--", &format!("-{}", child.id())])
         .status()
@@ -87,5 +88,5 @@ fn a_server_killed_at_any_step_of_its_first_start_starts_the_next_time() {
         }
         println!("{calls}: killed up to call {}", count);
     }
-    assert!(kills >= 5, "strace killed too rarely to say anything: {kills}");
+    assert!(kills >= 5, "too few kills by strace: {kills}");
 }

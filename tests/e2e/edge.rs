@@ -1,11 +1,11 @@
-//! The HTTP edge over a real socket: what no library of a client would send.
+//! The HTTP edge over a real socket: requests that no client library would send.
 
 use crate::{done, hello_in};
 use alga_harness::Server;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Status, headers and JSON of a response.
+/// Splits a response into status, headers and JSON.
 fn parts(response: &str) -> (u16, String, Value) {
     let (head, body) = response
         .split_once("\r\n\r\n")
@@ -39,7 +39,7 @@ fn is_refused(server: &Server, request: &[u8], status: u16, code: &str) {
 }
 
 #[test]
-fn a_request_without_exactly_one_valid_host_is_refused_in_the_form_of_every_refusal() {
+fn a_request_without_exactly_one_valid_host_gets_the_standard_error() {
     let folder = TempDir::new().unwrap();
     done(folder.path(), &["keygen", "--publisher", "example"]);
     let server = Server::start(folder.path());
@@ -93,7 +93,7 @@ fn a_body_that_is_not_framed_as_http_requires_is_a_bad_request_everywhere() {
             );
             let response = server.raw(request.as_bytes());
             let (status, _, json) = parts(&response);
-            // The example has no endpoint for POST; what it has is asked before a body is read.
+            // The example has no endpoint for POST; the method is checked before the body is read.
             let expected = if path.starts_with("/api") {
                 (405, "method_not_allowed")
             } else {
@@ -138,7 +138,8 @@ fn what_is_no_request_is_refused_in_the_form_of_every_refusal() {
         (request("/healthz", &many), 431, "headers_too_large"),
     ] {
         is_refused(&server, text.as_bytes(), status, code);
-        // The same after a request that is one, on the same connection: its response comes first, as it is.
+        // The same after a valid request on the same connection, whose response comes first and
+        // unchanged.
         let both = format!("{}{text}", request("/healthz", ""));
         let response = server.raw(both.as_bytes());
         let (first, second) = response.split_once("ok\n").unwrap();

@@ -1,4 +1,5 @@
-//! From an empty folder to an answer without a key of one's own; the private sigstore does what `cosign sign-blob` does.
+//! From an empty directory to a response without a signing key of one's own; the private sigstore
+//! does what `cosign sign-blob` does.
 
 use crate::done;
 use alga_harness::{Server, Sigstore, root, target};

@@ -1,4 +1,5 @@
-//! Components with a whole engine in them, published beside a machine that is busy with other things: the publisher is not to blame for that.
+//! Components that contain a whole engine, published on a machine busy with other work: that must
+//! not be treated as the publisher's fault.
 
 use crate::{alga, done};
 use alga_harness::{Server, target};
@@ -7,12 +8,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// Programs that want a processor, until they are dropped.
+/// Busy loops that use all processors until this value is dropped.
 struct Busy(Vec<Child>);
 
 impl Busy {
     fn machine() -> Self {
-        // Three for each processor: a compiler gets a quarter of one.
+        // Three per processor: the compiler gets a quarter of one.
         let count = 3 * std::thread::available_parallelism().unwrap().get();
         let spin = || {
             Command::new("sh")
@@ -53,7 +54,7 @@ fn project(home: &TempDir, language: &str) -> PathBuf {
 }
 
 #[test]
-fn javascript_and_python_components_are_published_beside_a_busy_machine_and_answer() {
+fn javascript_and_python_components_compile_and_run_on_a_busy_machine() {
     if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
         return; // Compiling knows no database.
     }

@@ -1,10 +1,12 @@
-//! X23: what guests write is text in the operator's log, never a record of its own; and what the environment says of proxies means nothing.
+//! X23: guest output is text in the operator's log, never a record of its own; and proxy variables
+//! in the environment have no effect.
 
 use crate::platform::Platform;
 use alga_harness::{MockServer, ServerOptions};
 use serde_json::{Value, json};
 
-/// Bytes of the operator's log for what one execution may write, in JSON: escapes are up to six times as long.
+/// Limit for the bytes in the operator's log from one execution, as JSON: escaping makes text up to
+/// six times as long.
 const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]

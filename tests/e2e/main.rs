@@ -1,4 +1,4 @@
-//! Journeys over real sockets, with the programs that people use.
+//! Journeys over real sockets, with the programs that users run.
 
 mod canary;
 mod clock;
@@ -81,7 +81,7 @@ fn an_author_gets_from_an_empty_folder_to_an_answer() {
     assert_eq!(answer.trim(), r#"{"message":"Moin, you!"}"#);
     let log = std::fs::read_to_string(folder.join("server.log")).unwrap();
     assert!(
-        log.contains("somebody was greeted"),
+        log.contains("sent a greeting"),
         "what the extension logs reaches the operator: {log}"
     );
     for line in log.lines() {
@@ -141,7 +141,7 @@ fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("extension_not_available"));
 }
 
-/// B20: on every answer of every part, errors included.
+/// Every response of every part of the platform has `nosniff`, errors included (B20).
 #[test]
 fn no_answer_is_ever_sniffed() {
     let folder = TempDir::new().unwrap();

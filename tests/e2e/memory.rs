@@ -1,13 +1,14 @@
-//! What hostile guests cost the process: never more than what they were given, and a tenth.
+//! Memory that hostile guests cost the process: at most their budget plus a tenth.
 
 use crate::platform::Platform;
 use alga_harness::{MockServer, ServerOptions};
 use serde_json::json;
 
-/// The memory of a guest (64 MiB by default), and what one call may move between guest and host (8 MiB).
+/// Memory of a guest (64 MiB by default) plus the limit for one call between guest and host (8
+/// MiB).
 const BUDGET_KB: u64 = (64 + 8) * 1024;
 
-/// Four tables, each filled and grown until it is refused.
+/// Module with four tables, each filled and grown until it is refused.
 const TABLES: &str = r#"
 (table $a 1 funcref) (table $b 1 funcref) (table $c 1 funcref) (table $d 1 funcref)
 (elem declare func $handle)

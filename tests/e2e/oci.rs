@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A folder with the hello example, packed and signed.
+/// Creates a directory with the hello example, packed and signed.
 fn signed() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::create_dir(folder.path().join("dist")).unwrap();
@@ -73,20 +73,20 @@ fn a_tag_is_not_pulled_and_the_digest_that_it_names_is_said() {
     let tag = format!("{}/acme/hello:1.0.0", registry.host());
     for over_tls in [&["push", &tag][..], &["pull", &tag]] {
         let said = refused(author.path(), over_tls);
-        assert!(said.contains("pass --plain-http if that is meant"), "{said}");
+        assert!(said.contains("pass --plain-http to connect without TLS"), "{said}");
     }
     let said = refused(
         author.path(),
         &["pull", "--plain-http", "--out", "got/bundle.tar.zst", &tag],
     );
     assert!(
-        said.contains("tags are moved") && said.contains(pushed["reference"].as_str().unwrap()),
+        said.contains("tags can move") && said.contains(pushed["reference"].as_str().unwrap()),
         "{said}"
     );
     assert!(!author.path().join("got").exists());
 }
 
-/// The registry, or somebody who got into it, changes what it keeps.
+/// The registry, or an attacker who controls it, changes the stored blobs.
 #[test]
 fn what_the_registry_changed_is_refused_and_nothing_is_written() {
     let (registry, author) = (OciRegistry::start(), signed());

@@ -1,4 +1,6 @@
-//! The registry's OpenAPI document is true: schemathesis, which knows nothing else, sends what it allows and what it forbids, and finds no answer that it does not describe.
+//! The registry's OpenAPI document is accurate: schemathesis, which knows only the document, sends
+//! requests that it allows and requests that it forbids, and finds no response that it does not
+//! describe.
 
 use crate::crash::prepared;
 use crate::operator::Operator;
@@ -51,7 +53,8 @@ fn schemathesis_finds_nothing_that_the_document_does_not_say() {
             "--phases",
             "examples,coverage,fuzzing",
         ])
-        // What the document cannot say (that a name must exist, that a version must parse) is refused with a code, and that is right.
+        // Constraints that the document cannot express (a name must exist, a version must parse)
+        // are refused with an error code, which is correct.
         .args([
             "--exclude-checks",
             "positive_data_acceptance",

@@ -5,17 +5,17 @@ use std::path::Path;
 use ureq::Agent;
 use ureq::http::Request;
 
-/// An operator who talks to a server that may go away at any moment.
+/// Operator's client for a server that may exit at any moment.
 pub(crate) struct Operator {
     address: String,
     token: String,
 }
 
-/// A status with its JSON; none when the server went away.
+/// Status and JSON of a response; none if the server exited.
 pub(crate) type Reply = Option<(u16, Value)>;
 
 impl Operator {
-    /// The operator of the server in this folder.
+    /// Creates a client for the operator of the server in this directory.
     pub(crate) fn of(folder: &Path, server: &Server) -> Self {
         let token = fs::read_to_string(folder.join("alga-data/admin.token")).unwrap();
         Self {
@@ -51,7 +51,7 @@ impl Operator {
         self.send(method, path, "application/json", body)
     }
 
-    /// Asks as somebody of the development tenant; the status.
+    /// Sends a GET request as a user of the development tenant; returns the status.
     pub(crate) fn visit(&self, path: &str) -> Option<u16> {
         let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
         let answer = agent.get(format!("{}{path}", self.address)).call().ok()?;
@@ -74,7 +74,7 @@ impl Operator {
         )
     }
 
-    /// The row of a release; none when there is none.
+    /// Returns the row of a release, or none if it does not exist.
     pub(crate) fn version(&self, release: &Release) -> Option<Value> {
         let path = format!("/v1/registry/extensions/{}/versions/{}", release.name, release.version);
         let (status, row) = self.ask("GET", &path, &Value::Null).unwrap();

@@ -1,4 +1,4 @@
-//! A platform as a process of its own, with an outside that its extensions reach.
+//! Platform as a separate process, with a mock server that its extensions call.
 
 use alga_harness::{MockServer, Release, Server, ServerOptions, component, handler};
 use alga_signing::{SigningKey, TrustFile};
@@ -52,7 +52,8 @@ impl Platform {
         self.server.id()
     }
 
-    /// Publishes a guest with these fields in its manifest and installs it for `demo`; its name.
+    /// Publishes a guest with these fields in its manifest and installs it for `demo`; returns its
+    /// name.
     pub(crate) fn install(
         &self,
         guest: &str,
@@ -75,7 +76,7 @@ impl Platform {
         )
     }
 
-    /// A handler in WebAssembly text, for `demo`; its name.
+    /// Publishes and installs a handler in WebAssembly text for `demo`; returns its name.
     pub(crate) fn install_handler(&self, name: &str, module: &str) -> String {
         let manifest = Release::manifest(name, "1.0.0", &[]);
         let release = Release::new(&self.key, &manifest, &handler(module));
@@ -115,7 +116,7 @@ impl Platform {
         name.to_owned()
     }
 
-    /// A request to the registry as the operator.
+    /// Sends a request to the registry as the operator.
     pub(crate) fn operate(&self, method: &str, path: &str, body: Option<&Value>) -> String {
         let request = http::Request::builder()
             .method(method)
@@ -126,7 +127,7 @@ impl Platform {
         self.agent.run(request).unwrap().into_body().read_to_string().unwrap()
     }
 
-    /// A request to an extension as a user of `demo`.
+    /// Sends a request to an extension as a user of `demo`.
     pub(crate) fn call(&self, name: &str, path: &str) -> String {
         let answer = self
             .agent
@@ -135,19 +136,20 @@ impl Platform {
         answer.unwrap().into_body().read_to_string().unwrap()
     }
 
-    /// Kilobytes of memory that the process has, or had at the most, by the name of the line in `/proc/…/status`.
+    /// Returns the current or peak memory of the process in kilobytes, by the name of the line in
+    /// `/proc/…/status`.
     pub(crate) fn memory_kb(&self, line: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
         found.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// From now on the most is counted anew.
+    /// Resets the peak memory of the process.
     pub(crate) fn forget_peak(&self) {
         fs::write(format!("/proc/{}/clear_refs", self.id()), "5").unwrap();
     }
 
-    /// Kills it as a fault of its own would, and leaves its folder.
+    /// Kills the process with SIGABRT, as a fault of its own would, and returns its directory.
     pub(crate) fn abort(self) -> TempDir {
         let Self { server, folder, .. } = self;
         std::process::Command::new("kill")

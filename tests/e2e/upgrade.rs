@@ -1,4 +1,4 @@
-//! An operator's way through an upgrade, with the command people use.
+//! An operator's journey through an upgrade, with the `alga` command.
 
 use super::{alga, done, hello_in};
 use alga_harness::Server;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 const NAME: &str = "com.example.hello";
 
-/// The next version in this folder, which could also call a host.
+/// Prepares the next version in this directory, which may also call a host.
 fn prepare_1_1_0(folder: &Path) {
     let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
     let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
@@ -20,7 +20,7 @@ fn prepare_1_1_0(folder: &Path) {
 }
 
 #[test]
-fn an_operator_upgrades_with_consent_goes_back_and_finds_it_all_in_the_audit_log() {
+fn an_operator_upgrades_with_consent_rolls_back_and_reads_the_audit_log() {
     let home = TempDir::new().unwrap();
     let folder = hello_in(home.path());
     let server = Server::start(&folder);
@@ -49,7 +49,7 @@ fn an_operator_upgrades_with_consent_goes_back_and_finds_it_all_in_the_audit_log
     assert!(String::from_utf8_lossy(&refused.stderr).contains("version_revoked"));
     let log = at(&["audit"]);
     assert_eq!(log.lines().count(), 7, "{log}");
-    assert!(at(&["audit", "--verify"]).starts_with("7 entries follow from each other"));
+    assert!(at(&["audit", "--verify"]).starts_with("7 entries with a valid hash chain"));
     at(&["installs", "uninstall", NAME, "--tenant", "demo"]);
     assert_eq!(at(&["installs", "list", "--tenant", "demo"]).trim(), "");
 }

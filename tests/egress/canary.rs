@@ -1,4 +1,4 @@
-//! What must not be reached is not connected to, not even for a moment.
+//! Forbidden addresses are never connected to, not even for a moment.
 
 use crate::world::{Script, egress, get, install, listen, send, send_as, soon};
 use alga_egress::{
@@ -6,7 +6,7 @@ use alga_egress::{
 };
 use std::sync::atomic::Ordering;
 
-/// A canary on loopback: whoever connects has got through.
+/// A canary on loopback: any connection to it is a breach.
 async fn canary() -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     listen(|stream| async move { drop(stream) }).await
 }
@@ -70,10 +70,11 @@ async fn one_private_address_among_public_ones_refuses_the_name() {
 }
 
 #[tokio::test]
-async fn a_resolver_that_changes_its_mind_is_asked_once_and_what_it_said_is_what_is_connected_to() {
+async fn a_name_is_resolved_once_and_exactly_that_address_is_connected_to() {
     let (port, connections) = canary().await;
     let pattern = format!("http://canary.example.com:{port}");
-    // The first answer is one that is allowed, an address of this machine that nobody listens on; the canary comes second.
+    // The first lookup returns an allowed address, of this machine and without a listener; the
+    // second returns the canary's.
     let exceptions = format!("canary.example.com:{port}=127.9.9.9/32");
     for round in 0..10_000_u32 {
         let script = Script::new(&[&["127.9.9.9"], &["127.0.0.1"]]);
@@ -160,7 +161,7 @@ async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
 }
 
 #[tokio::test]
-async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_second_and_names_it_knows_600_times() {
+async fn dns_lookups_of_an_install_are_rate_limited_more_for_new_names() {
     let script = Script::new(&[&["127.0.0.1"]]);
     let egress = egress(std::sync::Arc::clone(&script), "*", "", vec![]);
     let mut refused = 0;
@@ -170,19 +171,19 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
         refused += usize::from(matches!(answer, Some(EgressError::TooMany(_))));
     }
     assert_eq!(script.questions.load(Ordering::SeqCst) + refused, 200);
-    // The 200 take less than a second; a machine that takes ten for them hears 20 more.
+    // The 200 need less than a second; on a machine that needs ten, 20 more lookups are permitted.
     assert!((160..=180).contains(&refused), "{refused}");
-    // A name that was asked for may be asked for again, so that connections can be made.
+    // A name that was looked up before may be looked up again, so that connections can be made.
     let mut again = Vec::new();
     for _ in 0..2_000 {
         let answer = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
         again.push(matches!(answer.err(), Some(EgressError::Address { .. })));
     }
     assert!(again[..50].iter().all(|asked| *asked));
-    // But not for ever: 600 questions a minute, whatever they are about.
+    // But not without limit: 600 lookups a minute, whatever the names.
     let asked = again.iter().filter(|asked| **asked).count();
     assert!((500..1_500).contains(&asked), "{asked}");
-    // Another install has its own.
+    // Another install has its own limit.
     let other = send_as(
         &egress,
         install("other"),
@@ -195,7 +196,7 @@ async fn a_guest_that_talks_through_names_is_heard_20_times_and_then_twice_a_sec
     assert!(matches!(other.err(), Some(EgressError::Address { .. })));
 }
 
-/// A name server that never answers.
+/// Resolver whose lookups never complete.
 #[derive(Default)]
 struct Silent(std::sync::atomic::AtomicUsize);
 
@@ -207,7 +208,7 @@ impl Resolve for Silent {
 }
 
 #[tokio::test]
-async fn a_tenant_has_8_questions_under_way_though_nobody_waits_for_them_and_another_tenant_has_its_own() {
+async fn a_tenant_has_8_concurrent_lookups_and_another_tenant_has_its_own() {
     let silent = std::sync::Arc::new(Silent::default());
     let egress = Egress::new(EgressDependencies {
         operator: OperatorPolicy::parse("*", "", "").unwrap(),

@@ -1,4 +1,5 @@
-//! An origin and a guest that together want to hold connections, or to put one request into another.
+//! An origin and a guest that cooperate to hold connections open, or to smuggle one request inside
+//! another.
 
 use crate::world::{Script, egress, full, get, install, listen, send_as, soon};
 use alga_egress::{EgressError, Timeouts, Traffic};
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A body that comes in parts, without saying how many.
+/// Body that is sent in chunks and declares no total length.
 struct Parts(VecDeque<&'static str>);
 
 impl Body for Parts {
@@ -59,7 +60,7 @@ async fn a_body_that_is_longer_than_it_said_carries_no_second_request() {
         .body(Parts(["abc", "GET /smuggled HTTP/1.1\r\n\r\n"].into()))
         .unwrap();
     let traffic = Traffic::default();
-    // Whether the rest breaks the connection or is never read is the protocol's business.
+    // Whether the excess bytes break the connection or are never read is up to the protocol.
     send_as(&egress, install("acme"), &[&pattern], request, soon(), &traffic)
         .await
         .ok();
@@ -88,13 +89,14 @@ async fn a_handshake_that_does_not_go_on_is_left_though_nobody_waits_for_it() {
     let traffic = Traffic::default();
     let refused = send_as(&egress, install("acme"), &[&pattern], get(&pattern), patience, &traffic).await;
     assert!(matches!(refused.err(), Some(EgressError::AnswerTimeout)));
-    // The guest is gone; the connection goes, too.
+    // The guest no longer waits; the connection is closed, too.
     ended.notified().await;
 }
 
 #[tokio::test]
-async fn an_install_has_at_most_96_connections_that_do_not_end_and_another_has_its_own() {
-    // An origin that answers early and reads no more: what was sent keeps its connection, though the answer is over.
+async fn an_install_has_at_most_96_open_connections_and_another_has_its_own() {
+    // An origin that responds early and stops reading: the unfinished upload holds its connection
+    // open, although the response is complete.
     let (port, _) = listen(|mut stream| async move {
         let mut head = [0; 1024];
         assert!(stream.read(&mut head).await.is_ok());

@@ -1,6 +1,8 @@
-//! The way out against real sockets: a canary that must never be reached, and origins that misbehave.
+//! Outbound HTTP (egress) against real sockets: a canary that must never be reached, and origins
+//! that misbehave.
 //!
-//! Names are answered by a resolver of the tests; addresses are loopback, which only the operator's exceptions let through.
+//! The tests have a resolver of their own; addresses are loopback, which only the operator's
+//! exceptions permit.
 
 mod canary;
 mod hold;

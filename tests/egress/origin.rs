@@ -1,4 +1,4 @@
-//! Origins that answer, and origins that misbehave.
+//! Origins that respond correctly, and origins that misbehave.
 
 use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
 use alga_egress::{Egress, EgressError, Timeouts, Traffic};
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// A way out to one origin on loopback.
+/// Egress client with one origin on loopback.
 struct Way {
     egress: Egress,
     pattern: String,
@@ -35,7 +35,8 @@ impl Way {
         }
     }
 
-    /// An origin that answers every request with these bytes, whatever it is, once its head is there.
+    /// Starts an origin that responds to every request with these bytes as soon as it has received
+    /// the head.
     async fn saying(answer: impl Into<Vec<u8>>) -> Self {
         let answer = Arc::new(answer.into());
         Self::to(move |mut stream| {
@@ -190,11 +191,11 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
             ),
         ),
         (
-            "a header without end",
+            "an unbounded header",
             format!("HTTP/1.1 200 OK\r\nx: {}", "a".repeat(10 * 1024 * 1024)),
         ),
         (
-            "interim answers without end",
+            "unbounded interim responses",
             "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000_000),
         ),
         ("no HTTP", "SSH-2.0-OpenSSH\r\n".into()),
@@ -304,7 +305,7 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
     .await
     .err();
     assert!(matches!(refused, Some(EgressError::TooLarge(_))), "{refused:?}");
-    // Held answers are requests under way.
+    // Responses whose bodies are not consumed count as requests in progress.
     let (busy, mut held) = (Traffic::default(), Vec::new());
     for _ in 0..8 {
         held.push(

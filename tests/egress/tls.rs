@@ -1,4 +1,4 @@
-//! Origins that speak TLS, and HTTP/2 over it.
+//! Origins that use TLS, and HTTP/2 over it.
 
 use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
 use alga_egress::{EgressError, Traffic};
@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// A server's side of TLS for `api.example.com`, and the authority that says so.
+/// Server side of TLS for `api.example.com`, and the certificate authority that issued its
+/// certificate.
 fn acceptor() -> (TlsAcceptor, Vec<u8>) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut authority = rcgen::CertificateParams::default();
@@ -42,7 +43,7 @@ fn acceptor() -> (TlsAcceptor, Vec<u8>) {
     )
 }
 
-/// An origin over TLS; its port, and its authority.
+/// Starts an origin over TLS; returns its port and its certificate authority.
 async fn origin<F>(serve: impl Fn(TlsStream<TcpStream>) -> F + Clone + Send + Sync + 'static) -> (u16, Vec<u8>)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -90,7 +91,7 @@ async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered(
     assert!(matches!(stranger, Some(EgressError::Tls(_))), "{stranger:?}");
 }
 
-/// The beginning of a connection of HTTP/2: the client's preface is read, our settings are said.
+/// Opens an HTTP/2 connection: reads the client's preface and sends our settings.
 async fn greet(stream: &mut TlsStream<TcpStream>) -> bool {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.is_ok() && stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.is_ok()
@@ -100,7 +101,8 @@ async fn greet(stream: &mut TlsStream<TcpStream>) -> bool {
 async fn an_origin_that_floods_a_connection_of_http_2_with_frames_is_left() {
     let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], &[1; 8]].concat();
     let settings = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
-    // The head of an answer without end: HEADERS, then CONTINUATION for ever, each with a header that is not indexed.
+    // An unbounded response head: HEADERS, then CONTINUATION frames without limit, each with a
+    // header that is not indexed.
     let header = [&[0_u8][..], &[1, b'x', 0x7f, 0x81, 0x7e], &[b'a'; 16_384 - 400]].concat();
     let frame = |kind: u8| {
         let length = u32::try_from(header.len()).unwrap().to_be_bytes();
@@ -152,11 +154,12 @@ async fn an_origin_that_floods_a_connection_of_http_2_with_frames_is_left() {
     }
 }
 
-/// Answers every request at once, and never takes a byte of its body. Tells when the connection is over.
+/// Responds to every request at once and reads no byte of its body. Notifies when the connection is
+/// closed.
 async fn answer_and_take_nothing(mut stream: TlsStream<TcpStream>, ended: Arc<Notify>) {
     let mut preface = [0; 24];
     assert!(stream.read_exact(&mut preface).await.is_ok());
-    // SETTINGS: a window of nothing for bodies.
+    // SETTINGS: a flow-control window of zero for bodies.
     let no_window = [&[0, 0, 6, 4, 0, 0, 0, 0, 0][..], &[0, 4, 0, 0, 0, 0]].concat();
     stream.write_all(&no_window).await.ok();
     let mut head = [0; 9];
@@ -165,9 +168,9 @@ async fn answer_and_take_nothing(mut stream: TlsStream<TcpStream>, ended: Arc<No
         let mut payload = vec![0; length as usize];
         stream.read_exact(&mut payload).await.ok();
         let answer = match (head[3], head[4] & 1) {
-            // HEADERS: 200, and that is all.
+            // HEADERS: status 200 and no body.
             (1, _) => [&[0, 0, 1, 1, 5][..], &head[5..], &[0x88]].concat(),
-            // SETTINGS: understood.
+            // SETTINGS acknowledgement.
             (4, 0) => vec![0, 0, 0, 4, 1, 0, 0, 0, 0],
             _ => continue,
         };
@@ -198,13 +201,13 @@ async fn an_origin_that_answers_and_takes_no_body_holds_no_place_for_long() {
         )
         .await
     };
-    // The first may be on its way before it is known that nothing is taken.
+    // The first requests may be in flight before it is known that the origin reads no body.
     let mut refused = None;
     for _ in 0..66 {
         refused = upload().await.err();
     }
     assert!(matches!(refused, Some(EgressError::TooMany(_))), "{refused:?}");
-    // No guest waits for any of them: their connection is closed, and their places are free.
+    // No guest waits for any of them: their connection is closed, and their permits are free.
     ended.notified().await;
     assert!(upload().await.is_ok());
 }

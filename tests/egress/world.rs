@@ -1,4 +1,4 @@
-//! A way out with a resolver whose answers are a test's, and origins on loopback.
+//! Egress client with a scripted resolver, and origins on loopback.
 
 use alga_bundle::EgressPattern;
 use alga_egress::{
@@ -16,7 +16,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-/// Answers with the next of its lists, the last one for ever, and counts the questions.
+/// Resolver that returns the next of its lists for each lookup, and the last one for all further
+/// lookups; counts the lookups.
 pub(crate) struct Script {
     answers: Mutex<Vec<Vec<IpAddr>>>,
     pub(crate) questions: AtomicUsize,
@@ -66,7 +67,7 @@ pub(crate) fn get(uri: &str) -> Request<Empty<Bytes>> {
     Request::get(uri).body(Empty::new()).unwrap()
 }
 
-/// Sends as an install that declares and allows these hosts.
+/// Sends a request as an install that declares and allows these hosts.
 pub(crate) async fn send_as(
     egress: &Egress,
     caller: Caller,
@@ -96,7 +97,7 @@ pub(crate) async fn text(response: Response<ResponseBody>) -> Result<String, Egr
     Ok(String::from_utf8(bytes.to_vec()).unwrap())
 }
 
-/// A listener on loopback that counts who connects, and gives each to `serve`.
+/// Listens on loopback, counts the connections, and passes each to `serve`.
 pub(crate) async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> (u16, Arc<AtomicUsize>)
 where
     F: Future<Output = ()> + Send + 'static,

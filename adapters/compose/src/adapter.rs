@@ -1,4 +1,4 @@
-//! From interfaces of a guest to a component that exports them.
+//! Generates a component that exports given interfaces of a guest.
 
 use crate::Denied;
 use crate::module::Functions;
@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::{InterfaceId, Resolve, SizeAlign, WorldId, WorldItem, WorldKey};
 
-/// The adapter for what a guest imports of these interfaces; none when it imports none of them.
+/// Returns the adapter for the listed interfaces that a guest imports, or `None` if it imports none
+/// of them.
 pub(crate) fn denying(guest: &[u8], denied: &[Denied<'_>]) -> Result<Option<Vec<u8>>> {
     let DecodedWasm::Component(mut resolve, world) = wit_component::decode(guest)? else {
         bail!("it is a WIT package, not a component");
@@ -25,7 +26,7 @@ pub(crate) fn denying(guest: &[u8], denied: &[Denied<'_>]) -> Result<Option<Vec<
     for (key, item) in &resolve
         .worlds
         .get(world)
-        .context("the world that was just made")?
+        .context("the generated world is missing")?
         .exports
     {
         let WorldItem::Interface { id, .. } = item else {
@@ -44,7 +45,7 @@ pub(crate) fn denying(guest: &[u8], denied: &[Denied<'_>]) -> Result<Option<Vec<
     ))
 }
 
-/// What a guest imports of these interfaces: the full name, the interface, and the reason.
+/// Returns the listed interfaces that a guest imports, each with its full name and the reason.
 fn imported<'a>(resolve: &Resolve, world: WorldId, denied: &[Denied<'a>]) -> Vec<(String, InterfaceId, &'a str)> {
     let mut found = Vec::new();
     let imports = resolve.worlds.get(world).into_iter().flat_map(|world| &world.imports);
@@ -69,7 +70,10 @@ fn add_interface(
     reason: &str,
 ) -> Result<()> {
     let name = resolve.name_world_key(key);
-    let interface = resolve.interfaces.get(id).context("an interface of the guest")?;
+    let interface = resolve
+        .interfaces
+        .get(id)
+        .context("an interface of the guest is missing")?;
     for function in interface.functions.values() {
         functions.add(&format!("{name}#{}", function.name), function, reason)?;
     }

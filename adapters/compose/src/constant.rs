@@ -1,8 +1,9 @@
-//! The bytes of an answer, by the layout of the canonical ABI (Component Model, `CanonicalABI.md`, "Storing").
+//! The bytes of a function's result, laid out by the canonical ABI (Component Model,
+//! `CanonicalABI.md`, "Storing").
 
 use wit_parser::{Resolve, SizeAlign, Type, TypeDefKind};
 
-/// Cases of errors that say "you may not", best first.
+/// Names of error cases that mean "access denied", most specific first.
 const REFUSALS: [&str; 6] = [
     "denied",
     "access-denied",
@@ -12,14 +13,16 @@ const REFUSALS: [&str; 6] = [
     "not-supported",
 ];
 
-/// An answer laid out: its bytes, and the place in them that points to the reason, if it carries one.
+/// A result in memory layout: its bytes, and the offset of the pointer to the reason, if the result
+/// contains one.
 pub(crate) struct Constant {
     pub(crate) bytes: Vec<u8>,
     pub(crate) align: usize,
     pub(crate) reason_at: Option<usize>,
 }
 
-/// What a function of this result answers; none when there is no value to give: it would have to make a resource.
+/// Returns the constant that a function with this result type returns, or `None` if there is none:
+/// its error type has no case for denial, or the value would contain a resource.
 pub(crate) fn answer(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Option<Constant> {
     let mut constant = Constant {
         bytes: vec![0; sizes.size(result).size_wasm32()],
@@ -29,7 +32,7 @@ pub(crate) fn answer(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Opt
     if let Some(TypeDefKind::Result(types)) = kind(resolve, result)
         && let Some(error) = &types.err
     {
-        // `err` is the second case; where its payload begins depends on both.
+        // `err` is the second case; the offset of its payload depends on both payload types.
         let at = sizes
             .payload_offset(wit_parser::Int::U8, [types.ok.as_ref(), Some(error)])
             .size_wasm32();
@@ -39,11 +42,12 @@ pub(crate) fn answer(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Opt
         }
         return None;
     }
-    // Numbers are 0, lists and texts empty, options none, variants their first case, if that has nothing in it.
+    // Numbers are 0, lists and strings are empty, options are `none`, and variants are their first
+    // case, if its payload is empty, too.
     has_empty(resolve, result).then_some(constant)
 }
 
-/// Writes the refusal of an error type at this place; whether it has one.
+/// Writes the refusal case of an error type at this offset. Returns false if the type has none.
 fn refuse(resolve: &Resolve, sizes: &SizeAlign, error: &Type, at: usize, constant: &mut Constant) -> bool {
     match kind(resolve, error) {
         Some(TypeDefKind::Enum(cases)) => {
@@ -74,7 +78,8 @@ fn best<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<usize> {
         .find_map(|refusal| names.iter().position(|name| name == refusal))
 }
 
-/// Discriminants of our interfaces and of WASI's have fewer than 256 cases: one byte, the others are 0.
+/// Writes a discriminant in one byte; the other bytes stay 0. The variants of `alga:` and `wasi:`
+/// interfaces have fewer than 256 cases.
 fn put_tag(constant: &mut Constant, at: usize, index: usize) -> bool {
     match (constant.bytes.get_mut(at), u8::try_from(index)) {
         (Some(byte), Ok(tag)) => {
@@ -85,7 +90,7 @@ fn put_tag(constant: &mut Constant, at: usize, index: usize) -> bool {
     }
 }
 
-/// Whether all zeros are a value of the type.
+/// True if all zero bytes are a value of the type.
 fn has_empty(resolve: &Resolve, of: &Type) -> bool {
     match kind(resolve, of) {
         None => !matches!(of, Type::ErrorContext),
@@ -100,7 +105,7 @@ fn has_empty(resolve: &Resolve, of: &Type) -> bool {
     }
 }
 
-/// What a type is behind its names; none for the primitive ones.
+/// Returns the definition of a type behind its aliases, or `None` for a primitive type.
 fn kind<'a>(resolve: &'a Resolve, of: &Type) -> Option<&'a TypeDefKind> {
     let Type::Id(id) = of else { return None };
     match &resolve.types.get(*id)?.kind {

@@ -1,15 +1,17 @@
 //! Composes adapters in front of a guest.
 //!
-//! A guest that imports an interface which it is not granted gets an adapter that exports this interface and answers every call by itself; the
-//! component that comes out does not import it any more, and `wasm-tools component wit` shows it. There is no flag to forget: what is
-//! not there cannot be called.
+//! For each interface that a guest imports without a grant, the adapter exports that interface and
+//! implements every function of it. The composed component no longer imports the interface, and
+//! `wasm-tools component wit` shows it. Denial therefore needs no check at run time: an interface
+//! that is not imported cannot be called.
 //!
-//! The adapter is made from the types that the guest itself imports, so it fits whatever version and whatever part of an interface
-//! that is. Its functions hold no logic: each returns a constant that was laid out in its memory.
+//! The adapter is made from the types that the guest itself imports, so it fits whatever version
+//! and subset of an interface that is. Its functions hold no logic: each returns a constant that
+//! was laid out in its memory.
 //!
 //! | module | its one idea |
 //! |---|---|
-//! | `constant` | the bytes of an answer, by the canonical ABI's layout |
+//! | `constant` | the bytes of a result, by the canonical ABI's layout |
 //! | `module` | a core module whose functions return constants |
 //! | `adapter` | from interfaces of a guest to a component that exports them |
 
@@ -20,35 +22,38 @@ mod module;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};
 
-/// An interface that is answered inside.
+/// An interface that the adapter implements in place of the host.
 #[derive(Debug, Clone, Copy)]
 pub struct Denied<'a> {
-    /// Without its version: `alga:storage/kv`.
+    /// The interface's name without its version: `alga:storage/kv`.
     pub interface: &'a str,
-    /// What its errors say.
+    /// The message of the errors that its functions return.
     pub reason: &'a str,
 }
 
-/// A component could not be composed.
+/// The error of a failed composition.
 #[derive(Debug, thiserror::Error)]
 #[error("the component cannot be composed with its adapters: {0}")]
 pub struct ComposeError(String);
 
 impl ComposeError {
-    /// From what went wrong in one of the steps.
+    /// Wraps an error of one of the composition steps.
     pub fn of(error: impl Into<anyhow::Error>) -> Self {
         Self(format!("{:#}", error.into()))
     }
 }
 
-/// The guest with these interfaces answered inside. Those that it does not import change nothing; a guest that imports none of them comes back as
-/// it is.
+/// Composes a guest with an adapter that implements these interfaces. Interfaces that the guest
+/// does not import are ignored; a guest that imports none of them is returned unchanged.
 ///
-/// A function that answers a `result` whose error has a case for it (`denied`, `access`, `HTTP-request-denied`, …) returns that error; one that
-/// cannot fail returns the empty value of its type; one that would have to make a resource traps.
+/// A function that returns a `result` whose error type has a case for denial (`denied`, `access`,
+/// `HTTP-request-denied`, …) returns that error. A function that cannot fail returns the empty
+/// value of its type. A function traps if its error type has no such case, if it would have to
+/// return a resource, or if its result is a single 64-bit integer or float.
 ///
 /// # Errors
-/// When the bytes are not a component, or the pieces do not fit.
+/// Returns [`ComposeError`] if the bytes are not a component, or the adapter does not fit the
+/// guest.
 pub fn deny(guest: &[u8], denied: &[Denied<'_>]) -> Result<Vec<u8>, ComposeError> {
     let Some(adapter) = adapter::denying(guest, denied).map_err(ComposeError::of)? else {
         return Ok(guest.to_vec());

@@ -1,8 +1,8 @@
-//! A core module whose functions return constants.
+//! Generates a core module whose functions return constants.
 //!
 //! ```text
-//! memory    answers, each where its function points; texts; then what callers hand in
-//! function  what callers have handed in is forgotten; the address of the answer
+//! memory    results, each at the address that its function returns; strings; callers' arguments
+//! function  discards the arguments of earlier calls; returns the address of its result
 //! ```
 
 use crate::constant::{Constant, answer};
@@ -14,14 +14,14 @@ use wasm_encoder::{
 use wit_parser::abi::{AbiVariant, WasmSignature, WasmType};
 use wit_parser::{Resolve, SizeAlign};
 
-/// Where the first answer is; 0 stays free, because a pointer to nothing is 0.
+/// The address of the first result; lower addresses stay unused, because 0 is the null pointer.
 const FIRST: usize = 16;
 /// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
 const PAGE_BYTES: usize = 65_536;
-/// The one global: where the next thing that a caller hands in is put.
+/// The index of the only global: the address where the next argument of a caller is allocated.
 const FREE: u32 = 0;
 
-/// Functions that are being put together.
+/// A builder for the functions of the module.
 pub(crate) struct Functions<'a> {
     resolve: &'a Resolve,
     sizes: &'a SizeAlign,
@@ -37,7 +37,7 @@ struct Denying {
 
 enum Body {
     Nothing,
-    /// The address of an answer, or the answer itself, if it is one number.
+    /// The address of a result, or the result itself if it is a single number.
     Constant(i32),
     Trap,
 }
@@ -52,14 +52,15 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// Adds the function that is exported by this name.
+    /// Adds a function that is exported under this name.
     pub(crate) fn add(&mut self, name: &str, function: &wit_parser::Function, reason: &str) -> Result<()> {
         let signature = self.resolve.wasm_signature(AbiVariant::GuestExport, function);
         let body = match &function.result {
             None => Body::Nothing,
             Some(result) => match answer(self.resolve, self.sizes, result) {
                 Some(constant) if signature.retptr => Body::Constant(self.put(constant, reason)?),
-                // One number: the first byte of an answer tells it, because all that is not 0 in one is a discriminant.
+                // A single number: the first byte is the whole result, because only a discriminant
+                // is not 0.
                 Some(constant) if matches!(signature.results.as_slice(), [WasmType::I32]) => {
                     Body::Constant(constant.bytes.first().copied().unwrap_or_default().into())
                 }
@@ -74,7 +75,7 @@ impl<'a> Functions<'a> {
         Ok(())
     }
 
-    /// Puts an answer into memory and tells its address.
+    /// Appends a result to the memory and returns its address.
     fn put(&mut self, mut constant: Constant, reason: &str) -> Result<i32> {
         if let Some(at) = constant.reason_at {
             let address = u32::try_from(self.memory.len())?;
@@ -82,7 +83,7 @@ impl<'a> Functions<'a> {
             let length = u32::try_from(reason.len())?;
             let pair: Vec<u8> = address.to_le_bytes().into_iter().chain(length.to_le_bytes()).collect();
             let Some(place) = constant.bytes.get_mut(at..at + pair.len()) else {
-                bail!("an error's text has no place in it");
+                bail!("the error's text lies outside the layout of its result");
             };
             place.copy_from_slice(&pair);
         }
@@ -150,7 +151,7 @@ impl<'a> Functions<'a> {
 impl Body {
     fn code(&self, free: i32) -> Function {
         let mut function = Function::new([]);
-        // What the caller handed in is not looked at: its memory is free again.
+        // The caller's arguments are not read: free their memory.
         function
             .instruction(&Instruction::I32Const(free))
             .instruction(&Instruction::GlobalSet(FREE));
@@ -173,8 +174,9 @@ fn value_type(of: &WasmType) -> ValType {
     }
 }
 
-/// `cabi_realloc(old, old-size, align, new-size)`: always new room behind the last, with pages from the host as it needs them. What was in the
-/// old room is not copied, because nobody reads it: the functions answer the same whatever they are given.
+/// Generates `cabi_realloc(old, old-size, align, new-size)`: it always allocates behind the last
+/// allocation and grows the memory as needed. It does not copy the old bytes, because the functions
+/// never read their arguments.
 fn reallocate() -> Function {
     const ALIGN: u32 = 2;
     const SIZE: u32 = 3;
@@ -204,7 +206,7 @@ fn reallocate() -> Function {
         .instruction(&Instruction::LocalGet(SIZE))
         .instruction(&Instruction::I32Add)
         .instruction(&Instruction::GlobalSet(FREE));
-    // A sum that went around is smaller than what it began from.
+    // A sum that overflowed is smaller than its first operand.
     function
         .instruction(&Instruction::GlobalGet(FREE))
         .instruction(&Instruction::LocalGet(ADDRESS))

@@ -1,5 +1,6 @@
-//! Service agreements over key/value storage: list, create, read, change, delete. Every input is checked before it is stored, and a change
-//! says which revision it is based on, so that two editors do not overwrite each other.
+//! Service agreements in key/value storage: list, create, read, change, delete. Every input is
+//! checked before it is stored, and a change specifies the revision that it is based on, so that
+//! concurrent editors do not overwrite each other.
 
 use alga::kv::{Namespace, Record};
 use alga::prelude::*;
@@ -16,7 +17,7 @@ struct Agreement {
     monthly_cents: u64,
 }
 
-/// What a client sees: the agreement, its id, and the revision to send with a change.
+/// Agreement as clients see it, with its id and the revision to send with a change.
 #[derive(Serialize)]
 struct Shown {
     id: String,
@@ -44,7 +45,8 @@ fn list(request: &Request) -> Result<Response> {
 
 fn create(request: &Request) -> Result<Response> {
     let agreement: Agreement = checked(request.json()?)?;
-    // The request's id is unique and nobody else has it: a repeated request cannot make two agreements.
+    // The request id as the key: a retry with the same `x-request-id` cannot create a second
+    // agreement.
     let id = context::current().request_id;
     let revision = AGREEMENTS.create(&id, &agreement)?;
     log::info_with("agreement created", &[("id", &id), ("client", &agreement.client)]);
@@ -63,7 +65,9 @@ fn read(request: &Request) -> Result<Response> {
 fn change(request: &Request) -> Result<Response> {
     let id = request.param("id")?.to_owned();
     let base = request.query("revision").and_then(|text| text.parse().ok());
-    let base: u64 = base.ok_or_else(|| Error::BadRequest("say which revision you changed: ?revision=…".into()))?;
+    let base: u64 = base.ok_or_else(|| {
+        Error::BadRequest("missing or invalid `?revision=…`: send the revision that the change is based on".into())
+    })?;
     let agreement: Agreement = checked(request.json()?)?;
     find(&id)?;
     let revision = AGREEMENTS.replace(&id, &agreement, base)?;
@@ -87,7 +91,7 @@ fn find(id: &str) -> Result<Record<Agreement>> {
 }
 
 fn not_found(id: &str) -> Error {
-    Error::NotFound(format!("there is no agreement {id}"))
+    Error::NotFound(format!("agreement {id} does not exist"))
 }
 
 fn shown(record: Record<Agreement>) -> Shown {
@@ -108,15 +112,15 @@ fn checked(agreement: Agreement) -> Result<Agreement> {
     };
     rule(
         (1..=200).contains(&agreement.title.chars().count()),
-        "title has 1 to 200 characters",
+        "title must have 1 to 200 characters",
     )?;
     rule(
         (1..=200).contains(&agreement.client.chars().count()),
-        "client has 1 to 200 characters",
+        "client must have 1 to 200 characters",
     )?;
     rule(
         agreement.monthly_cents <= 100_000_000,
-        "monthly_cents is at most 100000000",
+        "monthly_cents must be at most 100000000",
     )?;
     Ok(agreement)
 }

@@ -1,4 +1,4 @@
-//! The smallest useful extension: one endpoint, one page of code.
+//! The smallest useful extension, on one page: two routes, configuration and JSON.
 
 use alga::prelude::*;
 
@@ -10,7 +10,7 @@ fn handle(request: Request) -> Result<Response> {
         .handle(request)
 }
 
-/// The install's configuration chooses the word, so that two tenants may be greeted differently.
+/// Greets with the word from the install's configuration, which can differ per tenant.
 fn greet(name: &str) -> Result<Response> {
     let word = context::config("greeting").unwrap_or_else(|| "Hello".to_owned());
     Response::json(&serde_json::json!({ "message": format!("{word}, {name}!") }))

@@ -1,19 +1,21 @@
 //! The `#[alga::handler]` attribute.
 //!
-//! Written on the compiler's own token type: a parser would take longer to compile than the rest of an extension.
+//! Works directly on the compiler's tokens: compiling a parser such as `syn` would be slower than
+//! compiling the rest of an extension.
 
 use proc_macro::{Delimiter, TokenStream, TokenTree};
 
 const USAGE: &str = "write `#[alga::handler] fn handle(request: alga::Request) -> alga::Result<alga::Response>`";
 
-/// Makes a function the extension's answer to every request.
+/// Makes a function the handler of every request to the extension.
 ///
-/// The function takes an `alga::Request` and returns an `alga::Result<alga::Response>`. There is one in an extension; the component
-/// then exports `wasi:http/incoming-handler`.
+/// The function accepts an `alga::Request` and returns an `alga::Result<alga::Response>`. An
+/// extension has exactly one handler; its component exports `wasi:http/incoming-handler`.
 #[proc_macro_attribute]
 pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let name = arguments.is_empty().then(|| handler_name(item.clone())).flatten();
-    // Both texts are Rust; what cannot be parsed is an error of the compiler, at the function.
+    // Both strings are valid Rust, so the parse cannot fail; the compiler reports errors in the
+    // function.
     let mut expanded = item;
     let added = match name {
         Some(name) => export(&name),
@@ -23,7 +25,7 @@ pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expanded
 }
 
-/// The name of a function that is not `async`, not generic, and has one parameter.
+/// Returns the name of a function that is not `async`, not generic, and has one parameter.
 fn handler_name(item: TokenStream) -> Option<String> {
     let mut tokens = item
         .into_iter()
@@ -46,7 +48,7 @@ fn is_word(token: &TokenTree, word: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident.to_string() == word)
 }
 
-/// How many parameters a list has. Commas between `<` and `>` belong to a type.
+/// Counts the parameters in a list. Commas between `<` and `>` belong to a type.
 fn parameters(list: TokenStream) -> usize {
     let (mut count, mut depth, mut is_begun) = (0, 0_i32, false);
     for token in list {

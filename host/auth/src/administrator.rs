@@ -1,14 +1,15 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The operator's credential for the registry's API. Kept as a digest, compared in constant time.
+/// The operator's credential for the registry's API, stored as a digest and compared in constant
+/// time.
 #[derive(Clone)]
 pub struct AdministratorToken {
     digest: [u8; 32],
 }
 
 impl AdministratorToken {
-    /// The token that this text is.
+    /// Creates the credential from the token's text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self {
@@ -16,7 +17,7 @@ impl AdministratorToken {
         }
     }
 
-    /// Whether this is the token.
+    /// Reports whether `text` is the token.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let other: [u8; 32] = Sha256::digest(text.as_bytes()).into();

@@ -3,39 +3,40 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A user of a tenant, as the product knows it.
+/// A user of a tenant, as the host application (AlgaPSA) describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Caller {
-    /// The tenant that the user belongs to, and whose installs it reaches.
+    /// The tenant that the user belongs to and whose installs the user may call.
     pub tenant_id: TenantId,
-    /// The user: 1 to 128 visible ASCII characters. It becomes a header of calls of the product, and a part of keys.
+    /// User id of 1 to 128 visible ASCII characters. Sent as a header to the host application and
+    /// used as part of keys.
     #[serde(deserialize_with = "user_id")]
     pub user_id: String,
-    /// Its address.
+    /// The user's e-mail address.
     #[serde(default)]
     pub user_email: String,
-    /// Its name.
+    /// The user's display name.
     #[serde(default)]
     pub user_name: String,
-    /// What kind of user.
+    /// The kind of user.
     #[serde(default)]
     pub user_type: UserType,
-    /// What it may do with extensions.
+    /// The user's access to extensions.
     #[serde(default)]
     pub access: Access,
     /// The customer that a client user belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// That customer's name.
+    /// The name of that customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
-    /// Anything else that the product wants extensions to know.
+    /// Further user attributes that the host application passes to extensions.
     #[serde(default)]
     pub additional_fields: BTreeMap<String, String>,
 }
 
-/// Whether a text is a user's id.
+/// Reports whether `text` is a valid user id.
 #[must_use]
 pub fn is_user_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -49,40 +50,41 @@ fn user_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
         .ok_or_else(|| serde::de::Error::custom(rule))
 }
 
-/// What kind of user.
+/// The kind of the calling user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserType {
-    /// Works for the tenant.
+    /// A member of the tenant's own staff.
     #[default]
     Internal,
-    /// Is a customer of the tenant.
+    /// A customer of the tenant.
     Client,
 }
 
-/// `extension:read` and `extension:write`.
+/// The access of a user, from the permissions `extension:read` and `extension:write`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// Neither.
+    /// No access to extensions.
     #[default]
     None,
-    /// GET and HEAD.
+    /// GET and HEAD requests only.
     Read,
-    /// Every method.
+    /// Requests with any method.
     Write,
 }
 
 impl Caller {
-    /// Whom the token is for.
+    /// The `aud` claim of caller tokens.
     pub const AUDIENCE: &'static str = "alga-gateway";
-    /// How long a token may be valid: a working day.
+    /// Maximum lifetime of a token: a working day.
     pub const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
-    /// Bytes of such a token. What it says of its user is less than an execution takes of it (`USER_BYTES`), so that no token is accepted here and
-    /// refused there.
+    /// Maximum bytes of a token. Its user data is smaller than what an execution accepts
+    /// (`USER_BYTES`), so that no token is accepted here and refused there.
     pub const BYTES: usize = 16 * 1024;
 
-    /// The user that requests without a token are, where the operator has said so for development.
+    /// Returns the user assumed for requests without a token, if the operator has enabled that for
+    /// development.
     #[must_use]
     pub fn developer(tenant_id: TenantId) -> Self {
         Self {

@@ -1,12 +1,13 @@
-//! Credentials to a caller.
+//! Authentication: credentials and the callers that they identify.
 //!
-//! | credential | for | who makes it |
+//! | credential | grants access to | issued by |
 //! |---|---|---|
-//! | service token | the runner: one execution context | the gateway, valid 60 s at the most |
-//! | caller token | the gateway: one user of one tenant | the product that alga is part of |
+//! | service token | the runner: one execution context | the gateway, valid at most 60 s |
+//! | caller token | the gateway: one user of one tenant | the host application (AlgaPSA) |
 //! | administration token | the registry's API | the operator |
 //!
-//! Tokens are PASETO v4.public: EdDSA, with no field from which an attacker could choose another algorithm.
+//! Service and caller tokens are PASETO v4.public: EdDSA, with no field from which an attacker
+//! could choose another algorithm.
 
 mod administrator;
 mod caller;

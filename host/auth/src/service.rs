@@ -3,32 +3,33 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What a service token says: the one context in which the runner may execute for its bearer.
+/// Claims of a service token: the one context in which the runner may execute for its bearer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceGrant {
-    /// The tenant.
+    /// The tenant of the execution.
     pub tenant_id: TenantId,
-    /// The extension.
+    /// The extension to execute.
     pub extension_id: ExtensionId,
-    /// The tenant's install of it.
+    /// The tenant's install of the extension.
     pub install_id: InstallId,
     /// The version that is installed.
     pub version_id: VersionId,
     /// The content of that version.
     pub content_hash: Digest,
-    /// What the install granted.
+    /// The capabilities granted to the install.
     pub grants: Vec<CapabilityName>,
-    /// The hosts that the install allows.
+    /// The hosts that the install may send requests to.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub egress: BTreeSet<EgressPattern>,
 }
 
 impl ServiceGrant {
-    /// Whom the token is for.
+    /// The `aud` claim of service tokens.
     pub const AUDIENCE: &'static str = "alga-runner";
-    /// How long a token may be valid: a stolen one is of little use, a reused one saves the price of a signature.
+    /// Maximum lifetime of a token: short enough that a stolen one is of little use, long enough
+    /// that reusing one saves signatures.
     pub const LONGEST: Duration = Duration::from_secs(60);
-    /// Bytes of such a token: it names up to 100 hosts of 261 characters, in base64.
+    /// Maximum bytes of a token: it names up to 100 hosts of 261 characters, in base64.
     pub const BYTES: usize = 64 * 1024;
 }

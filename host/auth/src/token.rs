@@ -1,4 +1,4 @@
-//! Signing and verifying claims.
+//! Signing and verifying of token claims.
 
 use jiff::{SignedDuration, Timestamp};
 use pasetors::claims::{Claims, ClaimsValidationRules};
@@ -8,51 +8,54 @@ use pasetors::{Public, public, version4::V4};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
-/// The claim that holds ours.
+/// The PASETO claim that holds the audience-specific claims of alga.
 const CLAIM: &str = "alga";
-/// How far the clocks of two processes may be apart.
+/// Tolerated difference between the clocks of two processes.
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
-/// Why a token is refused, or could not be made. Not for the client: it learns that it is not authenticated, and no more.
+/// Reason why a token is refused or could not be issued. Never sent to the client, which learns
+/// only that it is not authenticated.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The key is not one.
+    /// The bytes are not an Ed25519 key.
     #[error("not an Ed25519 key")]
     Key,
-    /// Too large to be one of ours.
-    #[error("more bytes than a token of this audience has")]
+    /// The token is larger than tokens of this audience can be.
+    #[error("the token is larger than this audience allows")]
     TooLarge,
-    /// Form, signature, audience or time.
-    #[error("the token does not hold: {0}")]
+    /// The form, signature, audience or validity period is invalid.
+    #[error("invalid token: {0}")]
     Invalid(String),
-    /// Valid for longer than this audience allows.
+    /// The lifetime is longer than this audience allows.
     #[error("the token is valid for too long")]
     TooLong,
-    /// The claims are not those of this audience.
-    #[error("the token's claims: {0}")]
+    /// The claims do not have the form of this audience's claims.
+    #[error("invalid token claims: {0}")]
     Claims(String),
 }
 
-/// Makes tokens for one audience.
+/// Issues tokens for one audience.
 pub struct TokenIssuer {
     key: AsymmetricSecretKey<V4>,
     audience: &'static str,
 }
 
 impl TokenIssuer {
-    /// `keypair`: secret and public half of an Ed25519 key.
+    /// Creates an issuer from `keypair`, the secret and public half of an Ed25519 key.
     ///
     /// # Errors
-    /// When it is not a key.
+    /// Returns [`TokenError::Key`] if `keypair` is not a valid Ed25519 key pair.
     pub fn new(keypair: &[u8; 64], audience: &'static str) -> Result<Self, TokenError> {
         let key = AsymmetricSecretKey::from(keypair).map_err(|_| TokenError::Key)?;
         Ok(Self { key, audience })
     }
 
-    /// A token that says `claims` for `lifetime` from now.
+    /// Issues a token with `claims` that is valid for `lifetime` from now.
     ///
     /// # Errors
-    /// When the claims have no JSON form.
+    /// Returns [`TokenError::Claims`] if the claims cannot be serialized as JSON,
+    /// [`TokenError::TooLong`] if the expiration time cannot be represented, and
+    /// [`TokenError::Invalid`] if the token cannot be signed.
     pub fn issue<C: Serialize>(&self, claims: &C, lifetime: Duration) -> Result<String, TokenError> {
         let value = serde_json::to_value(claims).map_err(|error| TokenError::Claims(error.to_string()))?;
         let now = Timestamp::now();
@@ -83,10 +86,11 @@ pub struct TokenVerifier {
 }
 
 impl TokenVerifier {
-    /// `longest`: how long a token may be valid in all; `most_bytes`: how large it may be.
+    /// Creates a verifier for tokens signed with `key` that are valid for at most `longest` and
+    /// have at most `most_bytes` bytes.
     ///
     /// # Errors
-    /// When `key` is not an Ed25519 public key.
+    /// Returns [`TokenError::Key`] if `key` is not an Ed25519 public key.
     pub fn new(
         key: &[u8; 32],
         audience: &'static str,
@@ -102,10 +106,12 @@ impl TokenVerifier {
         })
     }
 
-    /// The claims of a token and when it expires.
+    /// Verifies a token and returns its claims and its expiration time.
     ///
     /// # Errors
-    /// When anything about it does not hold.
+    /// Returns [`TokenError::TooLarge`] or [`TokenError::TooLong`] if the token exceeds a limit of
+    /// this audience, [`TokenError::Invalid`] if its form, signature, audience or validity period
+    /// is invalid, and [`TokenError::Claims`] if its claims are missing or malformed.
     pub fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<(C, Timestamp), TokenError> {
         if token.len() > self.most_bytes {
             return Err(TokenError::TooLarge);
@@ -114,12 +120,12 @@ impl TokenVerifier {
         let untrusted = UntrustedToken::<Public, V4>::try_from(token).map_err(invalid)?;
         let mut rules = ClaimsValidationRules::new();
         rules.validate_audience_with(self.audience);
-        // Times are checked below, with the skew that two machines may have.
+        // `check_times` validates the times, because it tolerates clock skew.
         rules.disable_valid_at();
         let trusted = public::verify(&self.key, &untrusted, &rules, None, None).map_err(invalid)?;
         let claims = trusted
             .payload_claims()
-            .ok_or_else(|| TokenError::Claims("none".into()))?;
+            .ok_or_else(|| TokenError::Claims("no claims".into()))?;
         let expires = self.check_times(claims)?;
         let ours = claims.get_claim(CLAIM).cloned().unwrap_or_default();
         let ours = serde_json::from_value(ours).map_err(|error| TokenError::Claims(error.to_string()))?;
@@ -129,7 +135,7 @@ impl TokenVerifier {
     fn check_times(&self, claims: &Claims) -> Result<Timestamp, TokenError> {
         let time = |name: &str| -> Option<Timestamp> { claims.get_claim(name)?.as_str()?.parse().ok() };
         let (Some(issued), Some(not_before), Some(expires)) = (time("iat"), time("nbf"), time("exp")) else {
-            return Err(TokenError::Invalid("a time is missing".into()));
+            return Err(TokenError::Invalid("`iat`, `nbf` or `exp` is missing".into()));
         };
         let now = Timestamp::now();
         let skew = SignedDuration::try_from(CLOCK_SKEW).unwrap_or_default();

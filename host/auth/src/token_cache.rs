@@ -4,21 +4,23 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// Tokens that are remembered at the same time.
+/// Maximum number of tokens in the cache.
 const TOKENS: u64 = 50_000;
 
-/// How long a token is remembered without being verified again: most are replaced long before they expire, and nobody asks for them then.
+/// Time after which a cached token must be verified again: most tokens are replaced long before
+/// they expire and are then not used any more.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
 
-/// Remembers what a verified token means until it expires. Verifying a signature costs several times what an execution does.
+/// Cache of verified tokens; a token is not returned after it expires. Verifying a signature costs
+/// several times as much as an execution.
 ///
-/// Tokens are remembered by their digest: nothing in memory could be used as a token.
+/// The cache key is the token's digest, so that nothing in memory can be used as a token.
 pub struct VerifiedTokenCache<T: Clone + Send + Sync + 'static> {
     cache: Cache<[u8; 32], (T, Timestamp)>,
 }
 
 impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
-    /// Remembers nothing yet.
+    /// Creates an empty cache.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -26,10 +28,12 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         }
     }
 
-    /// What a token means: remembered, or found out with `verify`, which also says until when.
+    /// Returns the value for a token from the cache, or from `verify`, which also returns the
+    /// token's expiration time.
     ///
     /// # Errors
-    /// What `verify` says. Refusals are not remembered: they cost an attacker's time as much as ours.
+    /// Returns the error of `verify`. Errors are not cached: an invalid token costs the attacker as
+    /// much time as this process.
     pub fn get(
         &self,
         token: &str,

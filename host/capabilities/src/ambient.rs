@@ -1,10 +1,11 @@
-//! What every component may import without being granted anything: input and output streams, coarse clocks, bounded randomness, and
-//! the types of HTTP. None of it reaches outside the execution.
+//! Ambient interfaces, which every component may import without a grant: input and output streams,
+//! coarse clocks, bounded randomness, and the types of HTTP. None of them reaches outside the
+//! execution.
 //!
-//! Clocks and randomness are our own few lines over the generated bindings: the ones in `wasmtime-wasi` have the full resolution of the
-//! machine's clocks and set up three random generators for every request.
+//! Clocks and randomness are implemented here over the generated bindings, because the
+//! implementations in `wasmtime-wasi` have the full resolution of the machine's clocks and set up
+//! three random generators for every request.
 
-use crate::StoreData;
 use alga_bundle::Capability;
 use http::{HeaderName, Request, Response};
 use std::sync::{Arc, LazyLock};
@@ -16,16 +17,16 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp,
-    WasiHttpCtx, WasiHttpHooks,
+    WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
 };
 
-/// The resolution of both clocks: too coarse to time a neighbour's cache lines.
+/// The resolution of both clocks: too coarse for a cache-timing attack on another tenant.
 const CLOCK_RESOLUTION: Duration = Duration::from_millis(1);
-/// Bytes of randomness in one call.
+/// Maximum bytes of randomness per call.
 const RANDOM_BYTES: u64 = 64 * 1024;
-/// Bytes of a set of headers in the host's memory.
+/// Maximum bytes of one set of headers in the host's memory.
 const FIELDS_BYTES: usize = 32 * 1024;
-/// Bytes that a guest may write to a body in one call.
+/// Maximum bytes that a guest may write to a body per call.
 pub(crate) const BODY_CHUNK_BYTES: usize = 64 * 1024;
 
 pub(crate) const fn interface(name: &'static str, promise: &'static str) -> Capability {
@@ -40,16 +41,13 @@ pub(crate) const fn interface(name: &'static str, promise: &'static str) -> Capa
 
 /// The ambient interfaces.
 pub(crate) const INTERFACES: [Capability; 9] = [
-    interface("wasi:io/error", "errors of streams"),
-    interface("wasi:io/poll", "waiting"),
-    interface("wasi:io/streams", "bytes of bodies"),
-    interface(
-        "wasi:clocks/monotonic-clock",
-        "time that never goes back, in steps of 1 ms",
-    ),
+    interface("wasi:io/error", "stream errors"),
+    interface("wasi:io/poll", "waiting for events"),
+    interface("wasi:io/streams", "streaming of bodies"),
+    interface("wasi:clocks/monotonic-clock", "monotonic time, in steps of 1 ms"),
     interface("wasi:clocks/wall-clock", "the date, in steps of 1 ms"),
-    interface("wasi:random/random", "randomness, 64 KiB in one call"),
-    interface("wasi:random/insecure", "the same"),
+    interface("wasi:random/random", "randomness, at most 64 KiB per call"),
+    interface("wasi:random/insecure", "randomness, at most 64 KiB per call"),
     interface("wasi:random/insecure-seed", "a seed for hash maps"),
     interface(
         "wasi:http/types",
@@ -57,7 +55,7 @@ pub(crate) const INTERFACES: [Capability; 9] = [
     ),
 ];
 
-/// The ambient part of a store.
+/// The state of the ambient interfaces in one store.
 pub(crate) struct Ambient {
     pub(crate) http: WasiHttpCtx,
     pub(crate) hooks: Hooks,
@@ -78,17 +76,33 @@ impl Ambient {
     }
 }
 
-/// Links all of it.
-pub(crate) fn link(linker: &mut Linker<StoreData>) -> Result<()> {
-    io::error::add_to_linker::<StoreData, HasTable>(linker, |host| &mut host.table)?;
-    io::poll::add_to_linker::<StoreData, HasTable>(linker, |host| &mut host.table)?;
-    io::streams::add_to_linker::<StoreData, HasTable>(linker, |host| &mut host.table)?;
-    clocks::monotonic_clock::add_to_linker::<StoreData, HasClock>(linker, clock_view)?;
-    clocks::wall_clock::add_to_linker::<StoreData, HasClock>(linker, clock_view)?;
-    random::random::add_to_linker::<StoreData, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
-    random::insecure::add_to_linker::<StoreData, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
-    random::insecure_seed::add_to_linker::<StoreData, HasSelf<Random>>(linker, |host| &mut host.ambient.random)?;
-    http_types::add_to_linker::<StoreData, WasiHttp>(linker, &http_types::LinkOptions::default(), StoreData::http)
+/// Data of a store with the state of the ambient interfaces.
+pub(crate) trait HasAmbient: Send + 'static {
+    /// Returns the state and the table of resource handles.
+    fn ambient(&mut self) -> (&mut Ambient, &mut ResourceTable);
+}
+
+/// Returns the view that the bindings of `wasi:http` require.
+pub(crate) fn http_view<T: HasAmbient>(data: &mut T) -> WasiHttpCtxView<'_> {
+    let (ambient, table) = data.ambient();
+    WasiHttpCtxView {
+        hooks: &mut ambient.hooks,
+        table,
+        ctx: &mut ambient.http,
+    }
+}
+
+/// Links every ambient interface.
+pub(crate) fn link<T: HasAmbient>(linker: &mut Linker<T>) -> Result<()> {
+    io::error::add_to_linker::<T, HasTable>(linker, |data| data.ambient().1)?;
+    io::poll::add_to_linker::<T, HasTable>(linker, |data| data.ambient().1)?;
+    io::streams::add_to_linker::<T, HasTable>(linker, |data| data.ambient().1)?;
+    clocks::monotonic_clock::add_to_linker::<T, HasClock>(linker, clock_view)?;
+    clocks::wall_clock::add_to_linker::<T, HasClock>(linker, clock_view)?;
+    random::random::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient().0.random)?;
+    random::insecure::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient().0.random)?;
+    random::insecure_seed::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient().0.random)?;
+    http_types::add_to_linker::<T, WasiHttp>(linker, &http_types::LinkOptions::default(), http_view)
 }
 
 struct HasTable;
@@ -97,7 +111,7 @@ impl HasData for HasTable {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// The moment at which the execution's monotonic clock was 0.
+/// The monotonic clock of one execution, which counts from `start`.
 #[derive(Clone, Copy)]
 struct Clock {
     start: Instant,
@@ -114,10 +128,11 @@ impl HasData for HasClock {
     type Data<'a> = ClockView<'a>;
 }
 
-fn clock_view(host: &mut StoreData) -> ClockView<'_> {
+fn clock_view<T: HasAmbient>(data: &mut T) -> ClockView<'_> {
+    let (ambient, table) = data.ambient();
     ClockView {
-        clock: host.ambient.clock,
-        table: &mut host.table,
+        clock: ambient.clock,
+        table,
     }
 }
 
@@ -161,7 +176,7 @@ impl clocks::monotonic_clock::Host for ClockView<'_> {
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> Result<Resource<DynPollable>> {
-        // Rounded up: a sleep never ends early, and its end tells no more than the clock.
+        // Rounded up: a sleep never ends early, and its end reveals no finer time than the clock.
         let ticks = duration.div_ceil(nanoseconds(CLOCK_RESOLUTION));
         let until = tokio::time::Instant::now().checked_add(Duration::from_millis(ticks));
         let sleep = self.table.push(Sleep { until })?;
@@ -169,7 +184,8 @@ impl clocks::monotonic_clock::Host for ClockView<'_> {
     }
 }
 
-/// A wait; for ever, if the moment cannot be represented. The execution's deadline ends it.
+/// A timer for one sleep. If `until` is `None`, because the instant cannot be represented, it never
+/// fires, and the execution's deadline ends the wait.
 struct Sleep {
     until: Option<tokio::time::Instant>,
 }
@@ -184,12 +200,12 @@ impl Pollable for Sleep {
     }
 }
 
-/// Randomness from the operating system, only when it is asked for.
+/// Randomness that is read from the operating system on each call.
 struct Random;
 
 fn random_bytes(length: u64) -> Result<Vec<u8>> {
     if length > RANDOM_BYTES {
-        bail!("{length} random bytes asked for; {RANDOM_BYTES} are allowed in one call");
+        bail!("{length} random bytes requested; at most {RANDOM_BYTES} are allowed in one call");
     }
     let mut bytes = vec![0; usize::try_from(length)?];
     getrandom::fill(&mut bytes)?;
@@ -222,13 +238,13 @@ impl random::insecure_seed::Host for Random {
     }
 }
 
-/// Policies of `wasi:http`.
+/// Hooks with the header and body policies of `wasi:http/types`.
 pub(crate) struct Hooks;
 
-/// Shared by all executions: nothing is allocated for the filter.
+/// The header filter that all executions share, so that none is allocated per execution.
 static FORBIDDEN: LazyLock<ForbiddenHeaderFilter> = LazyLock::new(|| Arc::new(is_forbidden));
 
-/// The headers that no guest sets or sees.
+/// Returns the filter for headers that a guest can neither set nor read.
 pub(crate) fn forbidden_header_filter() -> ForbiddenHeaderFilter {
     Arc::clone(&FORBIDDEN)
 }
@@ -249,7 +265,8 @@ impl WasiHttpHooks for Hooks {
         forbidden_header_filter()
     }
 
-    /// These hooks are those of `wasi:http/types`, which sends nothing; `fetch` has its own.
+    /// Denies every request: `wasi:http/types` sends none, and the `fetch` module has hooks of its
+    /// own.
     fn send_request(
         &mut self,
         _: Request<WasiBody>,

@@ -1,4 +1,4 @@
-//! `alga:psa/clients`: the tenant's customers, as the product answers for them.
+//! `alga:psa/clients`: read access to the tenant's customers in the host application.
 
 use crate::StoreData;
 pub(crate) use crate::psa::{Service, State};
@@ -22,14 +22,14 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:psa/clients",
     version: (1, 0, 0),
     granted_by_default: false,
-    promise: "the tenant's customers, read",
+    promise: "read access to the tenant's customers",
 };
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
     clients::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
-/// A customer as the product says it.
+/// A customer as returned by the host application.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary {

@@ -1,4 +1,5 @@
-//! `alga:context`: who and what an execution is for. Answers from the [`Permit`], so every answer is as true as the permit.
+//! `alga:context`: the identity, trigger and configuration of an execution. All values come from
+//! the [`Permit`].
 
 use crate::{ExecutionContext, HostDependencies, Permit, StoreData, Trigger};
 use alga_bundle::Capability;
@@ -18,7 +19,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "request id, tenant, extension, install, version, trigger, configuration, remaining time",
 };
 
-/// Nothing is needed from outside.
+/// The empty service of a capability without host dependencies.
 #[derive(Clone)]
 pub(crate) struct Service;
 

@@ -1,11 +1,13 @@
-//! What is optional and not granted, and what nobody is ever granted: answered inside the component.
+//! Denial adapters composed into a component, for optional capabilities that are not granted and
+//! for interfaces that no extension is ever granted.
 
 use crate::known;
 use alga_bundle::{CapabilityName, CapabilityProof, Manifest};
 use alga_compose::{ComposeError, Denied, deny};
 use std::collections::BTreeSet;
 
-/// What many toolchains import whether a program uses it or not, and no extension has: no files, no sockets.
+/// File and socket interfaces, which many toolchains import even if the program does not use them.
+/// No extension is granted any of them.
 const INERT: [&str; 9] = [
     "wasi:filesystem/preopens",
     "wasi:filesystem/types",
@@ -18,11 +20,13 @@ const INERT: [&str; 9] = [
     "wasi:sockets/udp-create-socket",
 ];
 
-/// The component with its imports of files and sockets answered inside: there are no folders, and every socket is refused. None when it imports
-/// neither. For whoever packs a component; a registry takes what it gets.
+/// Composes the component with an adapter for its file and socket imports: there are no preopened
+/// directories, and every socket is refused. Returns `None` if the component imports neither.
+///
+/// Used by the tools that pack a component; the registry does not modify components.
 ///
 /// # Errors
-/// When the component cannot be composed with its adapter.
+/// Returns a [`ComposeError`] if the component cannot be composed with the adapter.
 pub fn stub_unsupported_imports(component: &[u8]) -> Result<Option<Vec<u8>>, ComposeError> {
     let reason = "extensions have no files and no sockets";
     let denied = INERT.map(|interface| Denied { interface, reason });
@@ -30,10 +34,11 @@ pub fn stub_unsupported_imports(component: &[u8]) -> Result<Option<Vec<u8>>, Com
     Ok((composed != component).then_some(composed))
 }
 
-/// The capabilities that a component imports, its manifest calls optional, and nobody granted.
+/// Returns the capabilities that the component imports, its manifest lists as optional, and the
+/// install was not granted.
 ///
 /// # Errors
-/// What it needs in any case and nobody granted either: then it cannot run.
+/// Returns the required capabilities that were not granted; without them the component cannot run.
 pub fn denied_optional<'a>(
     manifest: &Manifest,
     proof: &'a CapabilityProof,
@@ -48,11 +53,14 @@ pub fn denied_optional<'a>(
     if needed.is_empty() { Ok(missing) } else { Err(needed) }
 }
 
-/// The component with these capabilities denied inside: it does not import them any more. Takes milliseconds for a small component and a tenth of a
-/// second for a large one; not for an async thread.
+/// Composes the component with an adapter that denies these capabilities, so that it does not
+/// import them any more.
+///
+/// This blocks for milliseconds with a small component and for a tenth of a second with a large
+/// one; do not call it on an async thread.
 ///
 /// # Errors
-/// When the component cannot be composed with its adapter.
+/// Returns a [`ComposeError`] if the component cannot be composed with the adapter.
 pub fn compose_denied(component: &[u8], denied: &BTreeSet<&CapabilityName>) -> Result<Vec<u8>, ComposeError> {
     let reasons: Vec<(&str, String)> = known()
         .iter()

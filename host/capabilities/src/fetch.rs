@@ -1,5 +1,6 @@
-//! `wasi:http/outgoing-handler`: requests of the extension, through the [way out](alga_egress). What every language's `fetch` speaks is what is
-//! limited: there is no second way.
+//! `wasi:http/outgoing-handler`: outbound requests of the extension, through [`alga_egress`]. This
+//! standard interface, which the `fetch` of every language uses, is the only one for outbound HTTP,
+//! so its limits apply to every request.
 
 use crate::ambient::{BODY_CHUNK_BYTES, forbidden_header_filter};
 use crate::guest_log::{GuestLog, Level};
@@ -59,7 +60,8 @@ impl State {
         }
     }
 
-    /// Everything that can be said of a request before a byte of it is sent: 1. where it goes, 2. the secrets that it carries.
+    /// Authorizes a request before any byte of it is sent. Checks, in order: 1. the destination,
+    /// 2. the secrets that the request carries.
     fn check(&self, request: &mut Request<WasiBody>) -> Result<AuthorizedDestination, HttpError> {
         // 1.
         let identity = &self.permit.identity;
@@ -83,7 +85,7 @@ impl State {
             let cure = format!("add \"{pattern}\" to the \"hosts\" of the secret \"{secret}\" in manifest.json");
             self.guest_log.push_host_note(
                 Level::Warn,
-                &format!("a request was not sent: its secret is not for this host; {cure}"),
+                &format!("a request was not sent: its secret is not bound to this host; {cure}"),
             );
             HttpError::HttpRequestDenied
         })?;
@@ -93,7 +95,7 @@ impl State {
     fn patience(&self, options: Option<RequestOptions>) -> Timeouts {
         let most = Timeouts::until(self.permit.deadline);
         let asked = options.unwrap_or_default();
-        // 0 would be "at once", which no network can do: the least that means something is a millisecond.
+        // A timeout of 0 would always expire, so the minimum is one millisecond.
         let at_most = |asked: Option<Duration>, most: Duration| {
             asked.map_or(most, |asked| asked.max(Duration::from_millis(1)).min(most))
         };
@@ -150,7 +152,7 @@ impl WasiHttpHooks for State {
                 .await
                 .map_err(|refused| {
                     let host = &permitted.destination().host;
-                    guest_log.push_host_note(Level::Warn, &format!("a request to {host} got no answer: {refused}"));
+                    guest_log.push_host_note(Level::Warn, &format!("a request to {host} failed: {refused}"));
                     to_guest(&refused)
                 })?;
             secret_injector.redact_response_headers(answer.headers_mut());
@@ -164,7 +166,7 @@ impl WasiHttpHooks for State {
     }
 }
 
-/// What the standard's codes can say. The rest of it is in the execution's log.
+/// Maps an error to the closest `wasi:http` error code. The details are in the execution's log.
 fn to_guest(refused: &EgressError) -> HttpError {
     match refused {
         EgressError::Target(_) => HttpError::HttpRequestUriInvalid,

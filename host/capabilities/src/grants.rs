@@ -1,20 +1,22 @@
 use crate::known;
 use alga_bundle::{CapabilityName, CapabilityProof};
 
-/// A set of capabilities as bits, in the order of [`known`]. Small enough to be part of every cache key.
+/// A set of capabilities as a bit set in the order of [`known`], small enough to be part of every
+/// cache key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct GrantSet(u64);
 
-/// A name that no capability of this platform has.
+/// Error for a name that is not a capability of this platform.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{0}` is not a capability of this platform")]
 pub struct UnknownCapability(pub CapabilityName);
 
 impl GrantSet {
-    /// The set of these capabilities.
+    /// Builds the set from capability names.
     ///
     /// # Errors
-    /// When a name is unknown: a grant that is silently ignored would be a promise that nobody keeps.
+    /// Returns [`UnknownCapability`] for the first unknown name; an unknown grant must not be
+    /// ignored silently.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a CapabilityName>) -> Result<Self, UnknownCapability> {
         names.into_iter().try_fold(Self::default(), |set, name| {
             bit(name.as_str())
@@ -23,7 +25,8 @@ impl GrantSet {
         })
     }
 
-    /// What every install has: nothing of it reaches beyond the execution.
+    /// Returns the capabilities that are granted by default; none of them reaches outside the
+    /// execution.
     #[must_use]
     pub fn defaults() -> Self {
         let defaults = known().iter().filter(|capability| capability.granted_by_default);
@@ -34,13 +37,13 @@ impl GrantSet {
         )
     }
 
-    /// Both sets together.
+    /// Returns the union of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether a capability is in the set.
+    /// Reports whether the capability is in the set.
     #[must_use]
     pub fn contains(self, name: &CapabilityName) -> bool {
         self.holds_name(name.as_str())
@@ -50,20 +53,20 @@ impl GrantSet {
         bit(name).is_some_and(|bit| self.0 & bit != 0)
     }
 
-    /// What a component needs, of what this platform has.
+    /// Returns the capabilities that a component needs, without those unknown to this platform.
     #[must_use]
     pub fn needed_by(proof: &CapabilityProof) -> Self {
         let needed = proof.capabilities.iter().filter_map(|name| bit(name.as_str()));
         Self(needed.fold(0, |set, bit| set | bit))
     }
 
-    /// What is in both sets.
+    /// Returns the intersection of both sets.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What a component needs and this set does not have.
+    /// Returns the capabilities that a component needs and that are not in this set.
     pub fn missing(self, proof: &CapabilityProof) -> impl Iterator<Item = &CapabilityName> {
         proof.capabilities.iter().filter(move |name| !self.contains(name))
     }

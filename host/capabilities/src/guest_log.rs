@@ -1,6 +1,7 @@
-//! What is written down of an execution: by the guest through `alga:log`, on its standard output and error, and by the host about it. Bounded
-//! here, kept in the store, and handed out with the outcome, so that a guest that writes without end costs what one that writes a little
-//! costs.
+//! The log of one execution: records that the guest writes through `alga:log`, standard output and
+//! standard error, and notes of the host. It is buffered in the wasmtime store and returned with
+//! the outcome. Its size is bounded here, so that a guest that never stops writing costs the host
+//! as little as one that writes a few records.
 
 use crate::rate_limit::InstallRateLimiter;
 use alga_bundle::InstallId;
@@ -9,25 +10,27 @@ use serde::Serialize;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Records of one execution. wit/deps/alga-log promises these limits.
+/// Maximum records of one execution. `wit/deps/alga-log` documents these limits.
 const RECORDS: usize = 256;
-/// Bytes of text in one record.
+/// Maximum bytes of text in one record.
 const RECORD_BYTES: usize = 8 * 1024;
-/// Bytes of text in one execution: what the host may have to hold for each that runs.
+/// Maximum bytes of text per execution, which bounds the host memory of each running execution.
 const EXECUTION_BYTES: usize = 256 * 1024;
-/// Records of the host about one execution, beside those, and bytes of one.
+/// Maximum number of host notes per execution, in addition to the guest's records.
 const HOST_RECORDS: usize = 32;
+/// Maximum bytes of one host note.
 const HOST_BYTES: usize = 1024;
-/// Fields of one record.
+/// Maximum fields of one record.
 const FIELDS: usize = 32;
 
-/// Records of one install in a second, after a burst of twice as many. wit/deps/alga-log promises it.
+/// Records of one install per second, after a burst of twice as many. Documented in
+/// `wit/deps/alga-log`.
 const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_999);
 
-/// How much a record matters.
+/// The severity of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Level {
     Debug,
     Info,
@@ -35,7 +38,7 @@ pub enum Level {
     Error,
 }
 
-/// Who wrote a record.
+/// The writer of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -49,37 +52,37 @@ pub enum Source {
     Host,
 }
 
-/// A record as the host keeps it.
+/// A log record as the host stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogRecord {
-    /// Who wrote it.
+    /// The writer of the record.
     pub source: Source,
-    /// Its level.
+    /// The severity of the record.
     pub level: Level,
-    /// Its message. Text of a stranger: escape it wherever it is shown.
+    /// The message, which is untrusted text: escape it wherever it is displayed.
     pub message: String,
-    /// Its fields, likewise.
+    /// The fields as names and values, which are untrusted text as well.
     pub fields: Vec<(String, String)>,
-    /// Whether something was cut.
+    /// True if the message or a field was truncated or omitted.
     pub is_truncated: bool,
 }
 
-/// Why a record was counted and not kept.
+/// Reason why a record was counted but not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// The execution has used up what it may write.
+    /// The execution has exhausted its log budget.
     Full,
-    /// The install writes faster than it may: a log is a shared disk.
+    /// The install exceeds its rate; installs share the disk that logs are stored on.
     TooFast,
 }
 
-/// How fast installs may write.
+/// Returns the limiter of log records per install.
 pub(crate) fn pace() -> InstallRateLimiter {
     let burst = RECORDS_PER_SECOND.saturating_add(RECORDS_PER_SECOND.get());
     InstallRateLimiter::new(Quota::per_second(RECORDS_PER_SECOND).allow_burst(burst))
 }
 
-/// What one execution has written; shared by everything that writes for it.
+/// The log of one execution, shared by everything that writes into it.
 #[derive(Clone)]
 pub(crate) struct GuestLog {
     kept: Arc<Mutex<LogBuffer>>,
@@ -104,7 +107,8 @@ impl GuestLog {
         }
     }
 
-    /// Writes a record of the guest, cutting what is too long. `fields` tells how many there are before it is walked.
+    /// Writes a record of the guest and truncates it to the limits. `fields` has a known length, so
+    /// that a surplus is detected without iterating over it.
     pub(crate) fn write<'a>(
         &self,
         source: Source,
@@ -154,7 +158,8 @@ impl GuestLog {
         Ok(())
     }
 
-    /// Tells the author something. A guest that writes without end takes no room from it.
+    /// Writes a note of the host for the extension's author. Notes have a budget of their own,
+    /// which the guest's records cannot exhaust.
     pub(crate) fn push_host_note(&self, level: Level, message: &str) {
         let mut kept = self.kept();
         if kept.host_records >= HOST_RECORDS {
@@ -175,26 +180,28 @@ impl GuestLog {
         });
     }
 
-    /// The records and the number of those that were not kept.
+    /// Moves the records out of the log and returns them with the number of dropped records.
     pub(crate) fn take(&self) -> (Vec<LogRecord>, u64) {
         let mut kept = self.kept();
         (std::mem::take(&mut kept.records), kept.dropped)
     }
 
-    /// Nothing under this lock can leave a record half written: what a panic left is as good as before.
+    /// Locks the buffer. Poisoning is ignored: code under this lock cannot leave a record half
+    /// written.
     fn kept(&self) -> MutexGuard<'_, LogBuffer> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Bytes that are left for text.
+/// The remaining bytes for text.
 struct ByteBudget {
     bytes: usize,
     was_short: bool,
 }
 
 impl ByteBudget {
-    /// A copy of what fits: the guest's own buffer may be far larger than what is kept of it.
+    /// Copies the part of `text` that fits. A copy, because the guest's buffer may be far larger
+    /// than that part.
     fn fit(&mut self, text: &str) -> String {
         let kept = text
             .get(..text.floor_char_boundary(self.bytes.min(text.len())))
@@ -214,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_install_that_writes_in_every_execution_is_slowed_down_and_its_neighbour_is_not() {
+    fn an_install_that_floods_its_log_is_rate_limited_and_others_are_not() {
         let pace = pace();
         let mut too_fast = 0;
         for _ in 0..100 {

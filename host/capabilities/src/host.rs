@@ -1,9 +1,10 @@
-//! What is in the store of an execution.
+//! The data in the wasmtime store of an execution.
 
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, HasAmbient, http_view};
 use crate::guest_log::GuestLog;
 use crate::host_dependencies::ExecutionContext;
 use crate::secret_injector::SecretInjector;
+use crate::stdio::{HasStdio, View};
 use crate::{GrantSet, LogRecord, Permit, Release, Services, States, ambient, link_granted, stdio};
 use alga_egress::Traffic;
 use alga_engine::{Engine, Limited, StoreLimiter};
@@ -12,12 +13,14 @@ use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{CallHook, Store, bail};
 use wasmtime_wasi_http::WasiHttpCtxView;
 
-/// Handles that the host keeps for a guest; wasmtime's default is a million.
+/// Maximum number of resource handles that the host holds for a guest; wasmtime's default is a
+/// million.
 const HOST_HANDLES: usize = 1_000;
-/// Calls to the host in one execution. A call costs the host about a microsecond, so this is about a tenth of a second of its time.
+/// Maximum calls to the host per execution. A call costs the host about a microsecond, so all of
+/// them cost about a tenth of a second.
 const HOST_CALLS: u64 = 100_000;
 
-/// The data of a store: limits, what is ambient, and the state of each capability.
+/// The data of a store: limits, the ambient interfaces, and the state of each capability.
 pub struct StoreData {
     limiter: StoreLimiter,
     pub(crate) table: ResourceTable,
@@ -28,27 +31,27 @@ pub struct StoreData {
     host_calls: u64,
 }
 
-/// What an execution used, as far as its store knows.
+/// Resource usage of an execution, as far as its store measures it.
 #[derive(Debug, Clone, Default)]
 pub struct Accounting {
-    /// The most memory it had, in bytes.
+    /// Peak memory of the guest, in bytes.
     pub memory_peak_bytes: usize,
-    /// Calls to the host.
+    /// Number of calls to the host.
     pub host_calls: u64,
-    /// Whether it was refused memory.
+    /// True if the guest requested more memory than its limit.
     pub refused_memory: bool,
     /// Bytes sent to other hosts.
     pub egress_bytes: u64,
     /// Bytes received from other hosts.
     pub ingress_bytes: u64,
-    /// What was written down of it.
+    /// Log records of the execution.
     pub log: Vec<LogRecord>,
-    /// Log records that were not kept.
+    /// Number of log records that were dropped.
     pub log_dropped: u64,
 }
 
 impl StoreData {
-    /// The data for one execution.
+    /// Creates the data for one execution.
     #[must_use]
     pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services) -> Self {
         let guest_log = services.log.guest_log(&permit.identity.install);
@@ -74,7 +77,7 @@ impl StoreData {
         }
     }
 
-    /// Counts every call of the guest to the host, and ends a guest that makes too many.
+    /// Counts every call of the guest to the host, and terminates a guest that makes too many.
     pub fn count_calls(store: &mut Store<Self>) {
         store.call_hook(|mut store, hook| {
             if matches!(hook, CallHook::CallingHost) {
@@ -88,22 +91,18 @@ impl StoreData {
         });
     }
 
-    /// The view that `wasi:http` works on.
+    /// Returns the view that the bindings of `wasi:http` require.
     pub fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            hooks: &mut self.ambient.hooks,
-            table: &mut self.table,
-            ctx: &mut self.ambient.http,
-        }
+        http_view(self)
     }
 
-    /// Whether the guest asked for more memory than it may have.
+    /// Reports whether the guest requested more memory than its limit.
     #[must_use]
     pub fn has_refused_memory(&self) -> bool {
         self.limiter.has_refused()
     }
 
-    /// What was used. Takes the log with it.
+    /// Returns the resource usage and moves the log out of the store.
     #[must_use]
     pub fn account(&mut self) -> Accounting {
         let (log, log_dropped) = self.guest_log.take();
@@ -119,16 +118,31 @@ impl StoreData {
     }
 }
 
+impl HasAmbient for StoreData {
+    fn ambient(&mut self) -> (&mut Ambient, &mut ResourceTable) {
+        (&mut self.ambient, &mut self.table)
+    }
+}
+
+impl HasStdio for StoreData {
+    fn stdio(&mut self) -> View<'_> {
+        View {
+            guest_log: &self.guest_log,
+            table: &mut self.table,
+        }
+    }
+}
+
 impl Limited for StoreData {
     fn limiter(&mut self) -> &mut StoreLimiter {
         &mut self.limiter
     }
 }
 
-/// A linker with what is ambient and what is granted, and nothing else.
+/// Creates a linker with the ambient interfaces and the granted capabilities, and nothing else.
 ///
 /// # Errors
-/// When two modules define the same interface: a mistake of ours.
+/// Returns wasmtime's error if two modules define the same interface, which is an internal error.
 pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine.wasmtime());
     ambient::link(&mut linker)?;

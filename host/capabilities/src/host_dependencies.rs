@@ -1,31 +1,35 @@
-//! What capabilities have around them: given by the composition root once for a process, and once for an execution.
+//! Host dependencies shared by all capabilities, which the composition root builds once per
+//! process, and the context that each execution starts from.
 
 use crate::guest_log::GuestLog;
+use crate::metric_registry::MetricRegistry;
 use crate::secret_injector::SecretInjector;
-use crate::{Backend, MetricRegistry, Permit, ProductClient, Release, SecretSource};
+use crate::storage_backend::Backend;
+use crate::{Permit, ProductClient, Release, SecretSource};
 use alga_egress::{Egress, Traffic};
 use std::sync::Arc;
 
-/// What there is outside: a capability takes what it needs and nothing else. Made once by the composition root.
+/// Host dependencies of the capabilities, built once by the composition root. Each capability
+/// clones only those that it needs.
 #[derive(Clone)]
 pub struct HostDependencies {
-    /// Keeps records.
+    /// Storage backend for records.
     pub records: Arc<dyn Backend>,
-    /// Authenticates cursors; the same for all processes of a fleet.
+    /// Key that authenticates list cursors; all processes of a fleet have the same one.
     pub cursor_key: [u8; 32],
-    /// The way out.
+    /// Client for outbound HTTP (egress).
     pub egress: Arc<Egress>,
-    /// Opens secrets of installs.
+    /// Source of the installs' secrets.
     pub secrets: Arc<dyn SecretSource>,
-    /// The product, if it has an address.
+    /// Client for the host application's internal API, if its URL is configured.
     pub platform: Option<ProductClient>,
-    /// The product's routes that manifests name, if they have an address.
+    /// Client for the host application's routes that manifests declare, if their URL is configured.
     pub ui_proxy: Option<ProductClient>,
-    /// Counts what extensions measure.
+    /// Registry of the extensions' metrics.
     pub metrics: Arc<MetricRegistry>,
 }
 
-/// What the states of one execution begin from.
+/// The context that the capability states of one execution are created from.
 pub(crate) struct ExecutionContext<'a> {
     pub(crate) permit: &'a Arc<Permit>,
     pub(crate) release: &'a Arc<Release>,

@@ -1,5 +1,6 @@
-//! `alga:psa/invoicing`: drafts of invoices, made by the product. The only call of this family that changes something: it carries a key, so that
-//! a repetition makes nothing twice.
+//! `alga:psa/invoicing`: creation of draft invoices in the host application. This is the only call
+//! of `alga:psa` that changes data: it carries an idempotency key, so that a retry does not create
+//! a second invoice.
 
 use crate::StoreData;
 use crate::psa::{PsaError, check, check_id, interface_error};
@@ -24,21 +25,21 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:psa/invoicing",
     version: (1, 0, 0),
     granted_by_default: false,
-    promise: "drafts of invoices",
+    promise: "creation of draft invoices",
 };
 
-/// Lines of an invoice.
+/// Maximum lines of an invoice.
 const ITEMS: usize = 200;
-/// Characters of a line's description.
+/// Maximum characters of a line's description.
 const DESCRIPTION_CHARACTERS: usize = 500;
-/// Characters of a customer's reference, and of a key.
+/// Maximum characters of a purchase order number and of an idempotency key.
 const REFERENCE_CHARACTERS: usize = 128;
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
     invoicing::add_to_linker::<StoreData, HasSelf<State>>(linker, state)
 }
 
-/// The product's answer.
+/// The host application's response.
 #[derive(Deserialize)]
 struct Made {
     invoice: Invoice,
@@ -109,7 +110,8 @@ fn check_draft(draft: &invoicing::Draft) -> Result<(), PsaError> {
     check(is_key, "an idempotency key has 1 to 128 printable ASCII characters")
 }
 
-/// The form; whether there is such a day is the product's to say.
+/// Reports whether the text has the form YYYY-MM-DD; the host application checks that the date
+/// exists.
 fn is_date(text: &str) -> bool {
     text.len() == 10
         && text.bytes().enumerate().all(|(position, byte)| match position {

@@ -1,18 +1,22 @@
-//! What an extension can be granted: one module for each `alga:*` interface, and the one list that they are registered in.
+//! Capabilities that an extension can be granted: one module per interface, and the one list that
+//! registers them.
 //!
 //! # Adding a capability
-//! A new module beside `log.rs`, and its name in the list below. Names, the table for people, the linker and the state of a store derive from
-//! the list. The six places are in `host/README.md`.
+//! Add a module beside `log.rs`, and its name to the list at the end of this file. The names, the
+//! table of capabilities, the linker and the state of a store derive from the list.
+//! `host/README.md` lists all six changes.
 //!
-//! # The life of a capability
-//! | step | how often | what |
+//! # Lifecycle of a capability
+//! | step | called | purpose |
 //! |---|---|---|
-//! | `Service::new` | once for a process | takes what it needs of the [`HostDependencies`] that the composition root gives |
-//! | `link` | once for a set of grants | puts its functions into a linker. Called for granted capabilities only: deny by absence |
-//! | `State::begin` | once for an execution | from the [`Permit`] and the [`Release`]; never blocks |
+//! | `Service::new` | once per process | clones what it needs from the [`HostDependencies`] |
+//! | `link` | once per set of grants | adds its functions to a linker, if it is granted |
+//! | `State::begin` | once per execution | uses the [`Permit`] and the [`Release`]; never blocks |
 //!
-//! A capability that is linked has its state, because a store has the states of all and `link` is given the function that finds it. A state
-//! that is not linked cannot be reached by the guest: nothing in its component leads there.
+//! A capability that is not granted is denied by absence: it is not linked. Every linked capability
+//! has its state, because a store holds the states of all capabilities and `link` receives the
+//! function that returns the state from the store. A guest cannot reach the state of a capability
+//! that is not linked, because no import of its component leads to it.
 
 mod ambient;
 mod clients;
@@ -25,6 +29,7 @@ mod host;
 mod host_dependencies;
 mod invoicing;
 mod log;
+mod metric_registry;
 mod metrics;
 mod permit;
 mod product_client;
@@ -38,6 +43,7 @@ mod secrets;
 mod services;
 mod stdio;
 mod storage;
+mod storage_backend;
 mod ui_proxy;
 mod user;
 
@@ -46,15 +52,14 @@ pub use grants::{GrantSet, UnknownCapability};
 pub use guest_log::{Level, LogRecord, Source};
 pub use host::{Accounting, StoreData, new_linker};
 pub use host_dependencies::HostDependencies;
-pub use metrics::MetricRegistry;
+pub use metric_registry::MetricRegistry;
 pub use permit::{Identity, Permit, Trigger, User, UserKind};
 pub use product_client::{PlatformError, ProductClient};
 pub use release::Release;
 pub use reveal::may_reveal;
 pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
-pub use storage::{
-    Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope, limits as storage_limits,
-};
+pub use storage::limits as storage_limits;
+pub use storage_backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
 
 pub(crate) use host_dependencies::ExecutionContext;
 
@@ -62,10 +67,11 @@ use alga_bundle::Capability;
 use std::sync::LazyLock;
 use wasmtime::component::Linker;
 
-/// Registers capabilities: everything that is known of them by name is made here.
+/// Generates everything that depends on the list of capabilities.
 macro_rules! capabilities {
     ($($module:ident),+ $(,)?) => {
-        /// Every capability, in the order of the bits of a [`GrantSet`], then what is ambient.
+        /// Returns every capability in the order of the bits of a [`GrantSet`], then the ambient
+        /// interfaces.
         #[must_use]
         pub fn known() -> &'static [Capability] {
             static KNOWN: LazyLock<Vec<Capability>> = LazyLock::new(|| {
@@ -75,19 +81,20 @@ macro_rules! capabilities {
             &KNOWN
         }
 
-        /// Every capability with the name of its module, after which its guest and its cases are named.
+        /// Returns every capability with the name of its module, which its test guest and its
+        /// conformance cases share.
         #[must_use]
         pub fn modules() -> &'static [(&'static str, Capability)] {
             const MODULES: &[(&str, Capability)] = &[$((stringify!($module), $module::CAPABILITY)),+];
             MODULES
         }
 
-        /// What the capabilities took of their [`HostDependencies`].
+        /// The services of all capabilities, created once per process.
         #[derive(Clone)]
         pub struct Services { $($module: $module::Service,)+ }
 
         impl Services {
-            /// Every capability takes what it needs.
+            /// Creates the service of every capability from the host dependencies.
             #[must_use]
             pub fn new(host_dependencies: &HostDependencies) -> Self {
                 Self { $($module: $module::Service::new(host_dependencies),)+ }
@@ -103,7 +110,7 @@ macro_rules! capabilities {
             }
         }
 
-        /// Links what is granted and nothing else.
+        /// Links the granted capabilities and no others.
         fn link_granted(linker: &mut Linker<StoreData>, grants: GrantSet) -> wasmtime::Result<()> {
             $(if grants.holds_name($module::CAPABILITY.name) {
                 $module::link(linker, |host| &mut host.states.$module)?;

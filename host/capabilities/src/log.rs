@@ -1,5 +1,6 @@
-//! `alga:log`: records of an execution, into its [`GuestLog`](crate::journal::Journal). An install that logs faster than its rate is told so,
-//! and its records are counted, not kept: a log is a shared disk.
+//! `alga:log`: log records of the guest, written into the [`GuestLog`] of the execution. An install
+//! that logs faster than its rate gets an error, and its records are counted but not stored,
+//! because installs share the disk that logs are stored on.
 
 use crate::guest_log::{self, Dropped, GuestLog, Level, Source};
 use crate::rate_limit::InstallRateLimiter;
@@ -19,7 +20,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "level, message and fields into the execution's log; bounded in number, size and rate",
 };
 
-/// The pace of installs; whatever writes into a journal keeps it.
+/// The rate limiter that every [`GuestLog`] of the process shares.
 #[derive(Clone)]
 pub(crate) struct Service(InstallRateLimiter);
 

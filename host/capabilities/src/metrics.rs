@@ -1,13 +1,11 @@
-//! `alga:metrics`: values of metrics that the manifest declares, counted in the process for whoever scrapes it.
+//! `alga:metrics`: values of metrics that the manifest declares, aggregated in this process for the
+//! metrics scraper.
 
+use crate::metric_registry::MetricRegistry;
 use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::{Capability, Metric, MetricType};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
-
-mod registry;
-
-pub use registry::MetricRegistry;
 
 wasmtime::component::bindgen!({ path: "../../wit", world: "alga:metrics/imports@1.0.0" });
 
@@ -21,7 +19,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "counters, gauges and histograms that the manifest declares; bounded in series",
 };
 
-/// Bytes of a label's value.
+/// Maximum bytes of a label's value.
 const LABEL_BYTES: usize = 128;
 
 #[derive(Clone)]
@@ -92,7 +90,8 @@ fn invalid(rule: &str) -> meter::Error {
     meter::Error::InvalidInput(rule.to_owned())
 }
 
-/// The line to add. Its texts are the guest's own, cut: an answer is no place to store things in.
+/// Returns the error with the manifest line to add. The guest's texts in the line are truncated, so
+/// that the error is small.
 fn undeclared(kind: MetricType, name: &str, labels: &[meter::Label]) -> meter::Error {
     let cut = |text: &str| -> String { text.chars().take(64).collect() };
     let keys: Vec<String> = labels.iter().take(8).map(|label| cut(&label.key)).collect();

@@ -4,25 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Whose execution this is.
+/// The identity of one execution.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// This execution.
+    /// Id of this execution.
     pub request: RequestId,
-    /// The tenant.
+    /// Tenant of the execution.
     pub tenant: TenantId,
-    /// The extension.
+    /// Extension that is executed.
     pub extension: ExtensionId,
-    /// The tenant's install; storage belongs to it.
+    /// The tenant's install of the extension; storage belongs to the install.
     pub install: InstallId,
-    /// The version that runs, if it is known.
+    /// Version that is executed, if it is known.
     pub version: Option<VersionId>,
 }
 
-/// Why the execution happens.
+/// The trigger of an execution.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Trigger {
-    /// A request came.
+    /// An HTTP request arrived.
     #[default]
     Http,
     /// A schedule fired.
@@ -31,17 +31,17 @@ pub enum Trigger {
     Event(String),
 }
 
-/// What kind of user.
+/// The kind of the calling user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum UserKind {
-    /// Works for the tenant.
+    /// A member of the tenant's own staff.
     #[default]
     Internal,
-    /// Is a customer of the tenant.
+    /// A customer of the tenant.
     Client,
 }
 
-/// The user whose request it is, as the gateway established it.
+/// The calling user, as authenticated by the gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "wit/deps/alga-user/user.wit documents them")]
 pub struct User {
@@ -54,23 +54,24 @@ pub struct User {
     pub additional_fields: BTreeMap<String, String>,
 }
 
-/// The permission to execute once. Whoever made one has checked token, install and limits; the layers below need nothing else.
+/// The permission to execute once. Its creator has checked token, install and limits; the layers
+/// below need no other input to decide what the execution may do.
 #[derive(Debug)]
 pub struct Permit {
-    /// Whose execution.
+    /// Identity of the execution.
     pub identity: Identity,
-    /// Why.
+    /// Trigger of the execution.
     pub trigger: Trigger,
     /// The install's configuration, without secrets.
     pub config: Arc<BTreeMap<String, String>>,
-    /// Whose request it is; none when a schedule or an event started it.
+    /// The calling user; `None` if a schedule or an event started the execution.
     pub user: Option<User>,
-    /// What is granted.
+    /// The granted capabilities.
     pub grants: GrantSet,
-    /// The hosts that the tenant allows, of those that the manifest declares.
+    /// The hosts that the manifest declares and the tenant allows.
     pub egress: Arc<BTreeSet<EgressPattern>>,
-    /// Bytes of memory for the guest.
+    /// Maximum memory of the guest, in bytes.
     pub memory_bytes: usize,
-    /// When it must be over.
+    /// Deadline of the execution.
     pub deadline: Instant,
 }

@@ -1,5 +1,6 @@
-//! Calls to the product that extensions run in. Where it is and by which credential it knows us is the operator's configuration; who calls is
-//! the permit's; what a guest gives is a body, never a target.
+//! HTTP client for the host application (AlgaPSA). The operator configures its URL and its
+//! credential, and the permit identifies the caller. A guest supplies a body, but never chooses the
+//! target.
 
 use crate::Permit;
 use crate::permit::UserKind;
@@ -12,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Bytes of a body in either direction.
+/// Maximum bytes of a body in either direction.
 pub(crate) const BODY_BYTES: usize = 1024 * 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The product.
+/// Client for one API of the host application.
 #[derive(Clone)]
 pub struct ProductClient {
     egress: Arc<Egress>,
@@ -26,47 +27,50 @@ pub struct ProductClient {
     timeout: Duration,
 }
 
-/// A setting of the product's place that is not one.
+/// Error for an invalid setting of a [`ProductClient`].
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
-    /// The address.
-    #[error("the base is not an http or https URL with a host name: {0}")]
+    /// The base URL is invalid.
+    #[error("the base URL is not an http or https URL with a host name: {0}")]
     Base(String),
-    /// The credential.
-    #[error("the credential is not a header's value")]
+    /// The credential is invalid.
+    #[error("the credential is not a valid header value")]
     Credential,
 }
 
-/// What the product answered.
+/// The host application's response.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Bytes,
 }
 
-/// One call.
+/// One call to the host application.
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
-    /// Path and query below the base; made by the host of what manifest and WIT say.
+    /// Path and query below the base URL, built by this host from the manifest and the WIT
+    /// interface.
     pub(crate) target: &'a str,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) idempotency_key: Option<&'a str>,
 }
 
-/// Why there is no answer.
+/// Reason why a call returned no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProductError {
-    /// The product did not answer, or not as it should. Trying again may help.
+    /// The host application did not respond, or not correctly. A retry may succeed.
     Unavailable,
-    /// The execution has used up what it may ask, or asks for too much. Trying again does not help.
+    /// The execution has exhausted its limits, or the call is too large. A retry does not succeed.
     TooMuch(&'static str),
 }
 
 impl ProductClient {
-    /// A product at this base. `egress` is the platform's own: extensions' requests go another way.
+    /// Creates a client for the API at `base`. `egress` is a client for the platform's own
+    /// requests, separate from the one for the requests of extensions.
     ///
     /// # Errors
-    /// When the base or the credential is not one.
+    /// Returns [`PlatformError::Base`] if `base` is not an http or https URL with a host name, and
+    /// [`PlatformError::Credential`] if the credential is not a valid header value.
     pub fn new(
         egress: Arc<Egress>,
         base: &str,
@@ -90,7 +94,7 @@ impl ProductClient {
         })
     }
 
-    /// Calls the product on behalf of an execution. Redirects are answers.
+    /// Calls the host application on behalf of an execution. Redirects are returned, not followed.
     pub(crate) async fn call(
         &self,
         permit: &Permit,
@@ -98,7 +102,9 @@ impl ProductClient {
         call: Call<'_>,
     ) -> Result<Answer, ProductError> {
         if call.body.as_ref().is_some_and(|body| body.len() > BODY_BYTES) {
-            return Err(ProductError::TooMuch("a call of the product carries at most 1 MiB"));
+            return Err(ProductError::TooMuch(
+                "a call to the host application carries at most 1 MiB",
+            ));
         }
         let request = self.request(permit, call).ok_or(ProductError::Unavailable)?;
         let deadline = permit.deadline.min(std::time::Instant::now() + self.timeout);
@@ -111,7 +117,7 @@ impl ProductClient {
         let answer = sent.await.map_err(|refused| log_and_map(permit, &refused))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
-            tracing::warn!(target: "alga::platform", request = %permit.identity.request, %error, "the product's answer is not taken");
+            tracing::warn!(target: "alga::platform", request = %permit.identity.request, %error, "failed to read the host application's response");
             ProductError::Unavailable
         })?;
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -151,16 +157,18 @@ impl ProductClient {
     }
 }
 
-/// What a guest has used up is its own business; everything else is the operator's, at most once for each request that an execution may send.
+/// Maps an error of a call. Limits that the guest exceeded are reported to the guest; every other
+/// error is logged for the operator, at most once per request that an execution may send.
 fn log_and_map(permit: &Permit, refused: &EgressError) -> ProductError {
     if let EgressError::TooMany(rule) | EgressError::TooLarge(rule) = refused {
         return ProductError::TooMuch(rule);
     }
-    tracing::warn!(target: "alga::platform", request = %permit.identity.request, error = %refused, "the product did not answer");
+    tracing::warn!(target: "alga::platform", request = %permit.identity.request, error = %refused, "a call to the host application failed");
     ProductError::Unavailable
 }
 
-/// Names as AlgaPSA's product reads them.
+/// Sets the headers that identify the caller, under the names that AlgaPSA expects. Returns `None`
+/// if a value cannot be sent as a header.
 fn who_calls(headers: &mut HeaderMap, permit: &Permit) -> Option<()> {
     let identity = &permit.identity;
     let mut say = |name: &'static str, value: &str| {
@@ -175,7 +183,8 @@ fn who_calls(headers: &mut HeaderMap, permit: &Permit) -> Option<()> {
         say("x-ext-version-id", version.as_str())?;
     }
     if let Some(user) = &permit.user {
-        // A user whose id is no header is nobody: the product would otherwise take the call for one without a user, which may do more.
+        // If the user id cannot be sent as a header, the call fails: the host application would
+        // treat it as a call without a user, which may have more rights.
         say("x-user-id", &user.id)?;
         say("x-user-type", user_type(user.kind))?;
         say("x-user-email", &user.email).unwrap_or_default();
@@ -190,7 +199,8 @@ pub(crate) fn user_type(kind: UserKind) -> &'static str {
     }
 }
 
-/// Writes one segment of a path or one part of a query (RFC 3986, 2.3): nothing in it can end it.
+/// Percent-encodes one path segment or one part of a query: everything but the unreserved
+/// characters (RFC 3986, 2.3), so that it contains no delimiter.
 pub(crate) fn percent_encoded(text: &str) -> String {
     use std::fmt::Write as _;
     let mut encoded = String::with_capacity(text.len());
@@ -198,7 +208,7 @@ pub(crate) fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             encoded.push(char::from(byte));
         } else {
-            // Writing into a string does not fail.
+            // Writing to a string cannot fail.
             write!(encoded, "%{byte:02X}").ok();
         }
     }

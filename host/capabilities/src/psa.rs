@@ -1,5 +1,5 @@
-//! What `clients`, `services` and `invoicing` share: the shape of a call to the product's internal API (`POST {base}/api/internal/ext-…`),
-//! and what its answers mean.
+//! Shared code of `clients`, `services` and `invoicing`: calls to the host application's internal
+//! API (`POST {base}/api/internal/ext-…`), and the mapping of its responses.
 
 use crate::product_client::{Call, ProductError, user_type};
 use crate::{ExecutionContext, HostDependencies, Permit, ProductClient};
@@ -9,16 +9,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Characters of a search.
+/// Maximum characters of a search text.
 const SEARCH_CHARACTERS: usize = 200;
-/// Characters of an id.
+/// Maximum characters of an id.
 const ID_CHARACTERS: usize = 128;
 const PAGES: u32 = 10_000;
 const PAGE_SIZE: u32 = 100;
-/// Characters of the product's own words in an error.
+/// Maximum characters of the host application's error text that are passed to the guest.
 const REASON_CHARACTERS: usize = 2_000;
 
-/// Why there is no answer; each interface has its own type of it.
+/// Error of a call; [`interface_error`] converts it to the error type of an interface.
 #[derive(Debug)]
 pub(crate) enum PsaError {
     Denied(String),
@@ -37,7 +37,7 @@ impl From<ProductError> for PsaError {
     }
 }
 
-/// What each of the three needs from outside.
+/// The service of each of the three capabilities.
 #[derive(Clone)]
 pub(crate) struct Service {
     platform: Option<ProductClient>,
@@ -51,7 +51,7 @@ impl Service {
     }
 }
 
-/// The state of each of the three.
+/// The state of each of the three capabilities.
 pub(crate) struct State {
     permit: Arc<Permit>,
     traffic: Traffic,
@@ -67,7 +67,8 @@ impl State {
         }
     }
 
-    /// `POST {base}/api/internal/ext-{api}/install/{install}` with `{operation, input, user?}`.
+    /// Sends `POST {base}/api/internal/ext-{api}/install/{install}` with
+    /// `{operation, input, user?}`.
     pub(crate) async fn operate<T: DeserializeOwned>(
         &self,
         api: &str,
@@ -96,24 +97,24 @@ impl State {
             .map_err(PsaError::from)?;
         match answer.status.as_u16() {
             200..=299 => serde_json::from_slice(&answer.body).map_err(|error| {
-                tracing::warn!(target: "alga::platform", request = %self.permit.identity.request, %error, api, "the product's answer has another shape");
-                PsaError::Other("the product's answer has another shape than expected".to_owned())
+                tracing::warn!(target: "alga::platform", request = %self.permit.identity.request, %error, api, "unexpected format of the host application's response");
+                PsaError::Other("unexpected format of the host application's response".to_owned())
             }),
-            401 | 403 => Err(PsaError::Denied("the product refused this user".to_owned())),
-            404 => Err(PsaError::NotFound("the product does not know it".to_owned())),
+            401 | 403 => Err(PsaError::Denied("the host application refused this user".to_owned())),
+            404 => Err(PsaError::NotFound("not found in the host application".to_owned())),
             400 | 409 | 422 => Err(PsaError::InvalidInput(reason(&answer.body))),
             _ => Err(PsaError::Unavailable),
         }
     }
 }
 
-/// The product's `error`, and its `fieldErrors` as JSON.
+/// Returns the response's `error`, followed by its `fieldErrors` as JSON.
 fn reason(body: &[u8]) -> String {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = said
         .get("error")
         .and_then(Value::as_str)
-        .unwrap_or("the product refused the input");
+        .unwrap_or("the host application refused the input");
     let text = match said.get("fieldErrors") {
         Some(fields) if !fields.is_null() => format!("{error} {fields}"),
         _ => error.to_owned(),
@@ -148,7 +149,7 @@ pub(crate) fn check_page(number: u32, size: u32) -> Result<(), PsaError> {
     check((1..=PAGE_SIZE).contains(&size), "a page has 1 to 100 items")
 }
 
-/// The same error, in the type that an interface has for it.
+/// Implements the conversion of a [`PsaError`] into the error type of an interface.
 macro_rules! interface_error {
     ($error:path) => {
         impl From<$crate::psa::PsaError> for $error {

@@ -1,16 +1,16 @@
-//! How fast installs may do something, however many executions they have.
+//! Rate limits per install, independent of the number of its executions.
 
 use alga_bundle::InstallId;
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Installs after which those that are quiet are forgotten.
+/// Number of tracked installs above which idle ones are evicted.
 const REMEMBERED: usize = 10_000;
-/// Questions between two rounds of forgetting: a round walks over all.
+/// Number of checks between two evictions, because each eviction visits all installs.
 const ROUND: usize = 10_000;
 
-/// The rates of all installs, shared by whoever asks.
+/// Rate limiter for one kind of operation of all installs; clones share its state.
 #[derive(Clone)]
 pub(crate) struct InstallRateLimiter(Arc<Rates>);
 
@@ -27,7 +27,7 @@ impl InstallRateLimiter {
         }))
     }
 
-    /// Whether an install may do it once more now.
+    /// Counts one operation of the install and returns whether it is within the rate.
     pub(crate) fn allows(&self, install: &InstallId) -> bool {
         let Rates { rates, asked } = &*self.0;
         let is_round = asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(ROUND);

@@ -1,4 +1,5 @@
-//! What executions need to know of the release that they run: its manifest, and what of it is worth being prepared once.
+//! Data of a release that its executions need: the manifest, and the schemas that are compiled
+//! once.
 
 use alga_bundle::{Manifest, SecretField, ValueSchema};
 use std::collections::BTreeMap;
@@ -11,8 +12,8 @@ pub struct Release {
 }
 
 impl Release {
-    /// Prepares a release whose manifest's rules hold. A schema that cannot be compiled was refused at publish; here it would be lost, so its
-    /// namespace takes nothing.
+    /// Prepares a release from a valid manifest. Publishing refuses a schema that cannot be
+    /// compiled; here, the namespace of such a schema would refuse every value.
     #[must_use]
     pub fn new(manifest: Manifest) -> Self {
         let declared = manifest.storage.iter();
@@ -28,7 +29,7 @@ impl Release {
         &self.manifest
     }
 
-    /// A secret that the manifest declares; else the line to add.
+    /// Returns the manifest's declaration of a secret, or the line to add if it is not declared.
     pub(crate) fn secret(&self, name: &str) -> Result<&SecretField, String> {
         let declared = self.manifest.secrets.iter().find(|field| field.name == name);
         declared.ok_or_else(|| {
@@ -38,13 +39,13 @@ impl Release {
         })
     }
 
-    /// The schema that values of a namespace have, if it has one.
+    /// Returns the schema for the values of a namespace, if the manifest declares one.
     pub(crate) fn schema(&self, namespace: &str) -> Option<&ValueSchema> {
         self.schemas.get(namespace)
     }
 }
 
-/// What to do about a secret that is declared and not set.
+/// Returns the error text for a secret that is declared but not set, with the command that sets it.
 pub(crate) fn not_set(name: &str) -> String {
     format!("the tenant has not set it: `alga installs set-secret … {name}`")
 }

@@ -1,4 +1,4 @@
-//! `alga:secrets/reveal`: secrets in the clear, for extensions that a tenant trusts to see them.
+//! `alga:secrets/reveal`: secrets in plaintext, for extensions that a tenant trusts with them.
 
 use crate::release::not_set;
 use crate::secret_source::{SecretSource, SecretUnavailable};
@@ -21,10 +21,11 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:secrets/reveal",
     version: (1, 0, 0),
     granted_by_default: false,
-    promise: "secrets of the install in the clear: the extension sees them",
+    promise: "secrets of the install in plaintext: the extension sees them",
 };
 
-/// Whether an extension of this manifest may see secrets in the clear; one that may not uses them in headers alone.
+/// Reports whether the manifest requests access to secrets in plaintext. An extension without that
+/// access can use secrets in request headers only.
 #[must_use]
 pub fn may_reveal(manifest: &Manifest) -> bool {
     let mut declared = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
@@ -76,7 +77,8 @@ impl reveal::Host for State {
         }
         self.fetched += 1;
         match self.service.source.open(&self.permit.identity, &name).await {
-            // The guest's memory is wiped with the execution and ours here; the copy on its way between them is freed as it is.
+            // The guest's memory is wiped at the end of the execution, and `plaintext` here; the
+            // copy in between is freed without being wiped.
             Ok(Some(plaintext)) => Ok(plaintext.to_vec()),
             Ok(None) => Err(reveal::Error::Missing(not_set(&name))),
             Err(SecretUnavailable) => Err(reveal::Error::Unavailable),

@@ -1,8 +1,9 @@
-//! Secrets that an execution has attached to its requests. The guest's request carries a mark; the secret takes its place on the way out, and
-//! only towards a host that the secret is bound to.
+//! Injection of secrets into the requests of an execution. The guest's request carries a
+//! placeholder; the host replaces it with the secret before sending, and only for a host that the
+//! secret is bound to.
 //!
-//! A mark is a header's value with the flag `sensitive`, which nothing in a guest's reach sets: a value that a guest writes by itself is never one,
-//! whatever its text.
+//! A placeholder is a header value with the flag `sensitive`, which a guest has no means to set: a
+//! value that the guest writes itself is never a placeholder, whatever its text.
 
 use alga_bundle::EgressPattern;
 use alga_egress::Destination;
@@ -14,21 +15,22 @@ use memchr::memmem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
-/// Attachments of one execution: each holds a copy of its secret.
+/// Maximum attachments of one execution, because each holds a copy of its secret.
 const ATTACHMENTS: usize = 64;
 use alga_limits::HEADER_SECRET_BYTES as VALUE_BYTES;
-/// Bytes of a secret that is looked for in an answer's headers: a shorter one is found where it is not.
+/// Minimum bytes of a secret that is searched for in response headers: a shorter one would match
+/// unrelated values.
 const MIN_REDACTABLE_BYTES: usize = 8;
 const MARK: &str = "alga-secret-";
 
-/// What stands before a secret in its header.
+/// The format of a secret in its header.
 pub(crate) enum Form<'a> {
     Raw,
     Bearer,
     Basic(&'a str),
 }
 
-/// Why a secret was not attached.
+/// Reason why a secret was not attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unattachable(pub(crate) &'static str);
 
@@ -44,7 +46,7 @@ struct Attached {
 }
 
 impl SecretInjector {
-    /// Keeps a secret for its header and answers the mark for it.
+    /// Stores the header value of a secret and returns the placeholder for it.
     pub(crate) fn keep(
         &self,
         name: &str,
@@ -72,14 +74,15 @@ impl SecretInjector {
             });
         }
         let mut placeholder =
-            HeaderValue::from_str(&format!("{MARK}{index}")).map_err(|_| Unattachable("the mark is no header"))?;
+            HeaderValue::from_str(&format!("{MARK}{index}")).map_err(|_| Unattachable("invalid placeholder"))?;
         placeholder.set_sensitive(true);
         Ok(placeholder)
     }
 
-    /// Puts secrets in the place of their marks.
+    /// Replaces placeholders with their secrets.
     ///
-    /// The error is the name of a secret that is not bound to this destination; then nothing may be sent.
+    /// The error is the name of a secret that is not bound to this destination; the request must
+    /// then not be sent.
     pub(crate) fn reveal_to(&self, destination: &Destination, headers: &mut HeaderMap) -> Result<(), String> {
         if headers.values().all(|value| !value.is_sensitive()) {
             return Ok(());
@@ -88,7 +91,7 @@ impl SecretInjector {
         let Destination { is_tls, host, port } = destination;
         for value in headers.values_mut().filter(|value| value.is_sensitive()) {
             let attached = index_of(value).and_then(|index| kept.get(index));
-            let attached = attached.ok_or("a mark without a secret")?;
+            let attached = attached.ok_or("a placeholder without a secret")?;
             if !attached
                 .hosts
                 .iter()
@@ -101,7 +104,8 @@ impl SecretInjector {
         Ok(())
     }
 
-    /// Leaves out the headers of an answer that hold a secret: a server that says again what it was told tells the host, not the guest.
+    /// Removes the response headers that contain a secret, so that a server that echoes request
+    /// headers does not reveal it to the guest.
     pub(crate) fn redact_response_headers(&self, headers: &mut HeaderMap) {
         let kept = self.kept();
         if kept.is_empty() {
@@ -123,7 +127,8 @@ impl SecretInjector {
 }
 
 impl Attached {
-    /// Whether a text holds the secret, or what was written of it after the scheme.
+    /// Reports whether `text` contains the secret, or its encoded form after the authentication
+    /// scheme.
     fn is_in(&self, text: &[u8]) -> bool {
         let written = self.value.as_bytes();
         let written = written.rsplit(|byte| *byte == b' ').next().unwrap_or(written);
@@ -136,7 +141,7 @@ fn index_of(placeholder: &HeaderValue) -> Option<usize> {
     placeholder.to_str().ok()?.strip_prefix(MARK)?.parse().ok()
 }
 
-/// The header's value, in memory that is wiped when the last copy of it goes.
+/// Returns the header value, in memory that is wiped when its last clone is dropped.
 fn value_of(secret: &[u8], form: &Form<'_>) -> Result<HeaderValue, Unattachable> {
     if secret.len() > VALUE_BYTES {
         return Err(Unattachable("a secret in a header has at most 8192 bytes"));

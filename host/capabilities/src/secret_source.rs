@@ -1,19 +1,20 @@
-//! Where secrets come from.
+//! The interface to the storage of secrets.
 
 use crate::Identity;
 use std::pin::Pin;
 use zeroize::Zeroizing;
 
-/// What keeps secrets did not answer, or what it keeps does not open. Why is in the operator's log; nothing of it is for a guest.
+/// Error of a [`SecretSource`] that is unavailable or could not decrypt a secret. The cause is
+/// logged for the operator and never reported to a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretUnavailable;
 
-/// A secret under way; none when it is not set.
+/// A future that resolves to the plaintext of a secret, or to `None` if the secret is not set.
 pub type SecretFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Zeroizing<Vec<u8>>>, SecretUnavailable>> + Send + 'a>>;
 
-/// Opens secrets of installs.
+/// Source of the secrets of installs.
 pub trait SecretSource: Send + Sync {
-    /// The plaintext of a secret of the install that this identity names.
+    /// Returns the plaintext of a secret of the install that `owner` identifies.
     fn open<'a>(&'a self, owner: &'a Identity, name: &'a str) -> SecretFuture<'a>;
 }

@@ -1,5 +1,7 @@
-//! `alga:secrets/store`: secrets that requests carry and guests do not see. A secret is opened here, attached to a request as a mark, and
-//! written by the [way out](crate::attachments); its plaintext is in the host's memory from `open` to the end of the execution, and wiped then.
+//! `alga:secrets/store`: secrets that requests carry and guests do not see. A secret is opened
+//! here, attached to a request as a placeholder, and written into the request by the
+//! [`SecretInjector`]. Its plaintext is in the host's memory from `open` to the end of the
+//! execution, and is then wiped.
 
 use crate::release::not_set;
 use crate::secret_injector::{Form, SecretInjector};
@@ -12,10 +14,10 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi_http::FieldMap;
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 
-/// An open secret.
+/// A secret that the guest has opened.
 #[expect(
     unreachable_pub,
-    reason = "the generated bindings export the types of their resources again"
+    reason = "the generated bindings re-export the types of their resources"
 )]
 pub struct OpenSecret {
     name: String,
@@ -44,11 +46,13 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "secrets of the install on requests to the hosts that they are bound to; the extension does not see them",
 };
 
-/// Secrets that are open in one execution.
+/// Maximum secrets that are open at the same time in one execution.
 const OPEN: usize = 8;
-/// Secrets that are fetched in one execution: each is a question to the database, and one to whatever seals.
+/// Maximum secrets that are fetched in one execution: each fetch is a database query and an unseal
+/// operation.
 pub(crate) const FETCHES: usize = 32;
-/// Headers that many servers answer with what they were sent: a secret there would come back into the guest.
+/// Request headers that many servers echo in responses: a secret in one of them would return to the
+/// guest.
 const REFLECTED: [&str; 12] = [
     "accept",
     "accept-encoding",
@@ -99,7 +103,7 @@ impl State {
     }
 }
 
-/// The state, and the tables that requests are in.
+/// View of the state, with the table of resources that holds the requests.
 pub(crate) struct View<'a> {
     state: &'a mut State,
     table: &'a mut ResourceTable,
@@ -170,13 +174,13 @@ impl store::HostSecret for View<'_> {
         };
         let invalid = |rule: &str| Ok(Err(store::Error::InvalidInput(rule.to_owned())));
         let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-            return invalid("the header's name is not one");
+            return invalid("the header name is not valid");
         };
         if crate::ambient::forbidden_header_filter()(&header) || header == http::header::CONTENT_LENGTH {
-            return invalid("this header is not one that an extension sets");
+            return invalid("an extension cannot set this header");
         }
         if is_reflected(&header) {
-            return invalid("servers answer with this header: a secret in it would come back");
+            return invalid("servers echo this header in responses: a secret in it would be exposed");
         }
         let field = match self.state.release.secret(&secret.name) {
             Ok(field) => field,
@@ -204,7 +208,8 @@ impl store::HostSecret for View<'_> {
     }
 }
 
-/// By name, or a request's or correlation's id under whatever name.
+/// Reports whether servers may echo the header: one of [`REFLECTED`], or a request, correlation or
+/// trace id under any name.
 fn is_reflected(header: &HeaderName) -> bool {
     let name = header.as_str();
     REFLECTED.contains(&name)

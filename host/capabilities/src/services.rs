@@ -1,4 +1,5 @@
-//! `alga:psa/services`: what the tenant sells, as the product answers for it.
+//! `alga:psa/services`: read access to the services and products that the tenant sells, as the host
+//! application returns them.
 
 use crate::StoreData;
 pub(crate) use crate::psa::{Service, State};
@@ -22,7 +23,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:psa/services",
     version: (1, 0, 0),
     granted_by_default: false,
-    promise: "what the tenant sells, read",
+    promise: "read access to the services and products that the tenant sells",
 };
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
@@ -44,7 +45,7 @@ enum BillingMethod {
     Usage,
 }
 
-/// A service as the product says it.
+/// A service as returned by the host application.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary {

@@ -1,7 +1,7 @@
-//! `wasi:cli`, inert: no arguments, no environment, no input, no terminal. What a guest writes to standard output and error goes into the
-//! execution's journal, a line a record; `exit` ends the execution.
+//! `wasi:cli` without access to the host: no arguments, no environment, no input, no terminal. Each
+//! line that a guest writes to standard output or error becomes a record of the execution's log;
+//! `exit` ends the execution.
 
-use crate::StoreData;
 use crate::ambient::interface;
 use crate::guest_log::{GuestLog, Level, Source};
 use alga_bundle::Capability;
@@ -12,12 +12,12 @@ use wasmtime_wasi::p2::bindings::cli;
 use wasmtime_wasi::p2::pipe::ClosedInputStream;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, OutputStream, Pollable, StreamResult};
 
-/// Bytes of a line; a longer one becomes several.
+/// Maximum bytes of a line; a longer line is split.
 const LINE_BYTES: usize = 4 * 1024;
-/// Bytes that may be written in one call.
+/// Maximum bytes that may be written per call.
 const WRITE_BYTES: usize = 64 * 1024;
 
-/// The interfaces of this file.
+/// The interfaces that this module implements.
 pub(crate) const INTERFACES: [Capability; 10] = [
     interface("wasi:cli/environment", "an empty environment"),
     interface("wasi:cli/exit", "ends the execution"),
@@ -31,9 +31,16 @@ pub(crate) const INTERFACES: [Capability; 10] = [
     interface("wasi:cli/terminal-stderr", "no terminal"),
 ];
 
+/// The parts of a store that these interfaces use.
 pub(crate) struct View<'a> {
-    guest_log: &'a GuestLog,
-    table: &'a mut ResourceTable,
+    pub(crate) guest_log: &'a GuestLog,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+/// Data of a store with the log and the table of resource handles.
+pub(crate) trait HasStdio: Send + 'static {
+    /// Returns those parts.
+    fn stdio(&mut self) -> View<'_>;
 }
 
 struct HasView;
@@ -42,25 +49,18 @@ impl HasData for HasView {
     type Data<'a> = View<'a>;
 }
 
-fn view(host: &mut StoreData) -> View<'_> {
-    View {
-        guest_log: &host.guest_log,
-        table: &mut host.table,
-    }
-}
-
-/// Links all of it.
-pub(crate) fn link(linker: &mut Linker<StoreData>) -> Result<()> {
-    cli::environment::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::exit::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::stdin::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::stdout::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::stderr::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::terminal_input::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::terminal_output::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::terminal_stdin::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::terminal_stdout::add_to_linker::<StoreData, HasView>(linker, view)?;
-    cli::terminal_stderr::add_to_linker::<StoreData, HasView>(linker, view)
+/// Links every interface of this module.
+pub(crate) fn link<T: HasStdio>(linker: &mut Linker<T>) -> Result<()> {
+    cli::environment::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::exit::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::stdin::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::stdout::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::stderr::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::terminal_input::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::terminal_output::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::terminal_stdin::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::terminal_stdout::add_to_linker::<T, HasView>(linker, T::stdio)?;
+    cli::terminal_stderr::add_to_linker::<T, HasView>(linker, T::stdio)
 }
 
 impl cli::environment::Host for View<'_> {
@@ -80,9 +80,9 @@ impl cli::environment::Host for View<'_> {
 impl cli::exit::Host for View<'_> {
     fn exit(&mut self, status: Result<(), ()>) -> Result<()> {
         bail!(
-            "the extension ended itself {}",
+            "the extension exited {}",
             if status.is_ok() {
-                "without an answer"
+                "without a response"
             } else {
                 "with an error"
             }
@@ -90,7 +90,7 @@ impl cli::exit::Host for View<'_> {
     }
 
     fn exit_with_code(&mut self, status_code: u8) -> Result<()> {
-        bail!("the extension ended itself with {status_code}")
+        bail!("the extension exited with code {status_code}")
     }
 }
 
@@ -160,7 +160,8 @@ impl cli::terminal_stderr::Host for View<'_> {
     }
 }
 
-/// A stream whose lines become records. What is not UTF-8 is replaced; control characters are escaped where records are shown.
+/// An output stream whose lines become log records. Invalid UTF-8 is replaced; control characters
+/// are escaped where records are displayed.
 struct Lines {
     source: Source,
     guest_log: GuestLog,
@@ -170,7 +171,7 @@ struct Lines {
 impl Lines {
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.begun);
-        // A full journal counts what it does not keep.
+        // The error is ignored: the log counts the records that it drops.
         self.guest_log
             .write(self.source, Level::Info, &line, std::iter::empty())
             .ok();
@@ -208,7 +209,7 @@ impl Pollable for Lines {
     async fn ready(&mut self) {}
 }
 
-/// A last line without an end is a line.
+/// Writes the last line if it does not end with a line feed.
 impl Drop for Lines {
     fn drop(&mut self) {
         if !self.begun.is_empty() {

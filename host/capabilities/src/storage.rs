@@ -1,5 +1,5 @@
-//! `alga:storage`: keys and values of an install. This file checks what a guest says against the promises of
-//! `wit/deps/alga-storage/storage.wit`; a [`Backend`] keeps the records and counts them.
+//! `alga:storage`: key-value records of an install. This module validates a guest's input against
+//! the rules of `wit/deps/alga-storage/storage.wit`; a [`Backend`] stores and counts the records.
 
 use crate::rate_limit::InstallRateLimiter;
 use crate::{ExecutionContext, HostDependencies, Release, StoreData};
@@ -7,11 +7,11 @@ use alga_bundle::Capability;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
-mod backend;
 mod cursor;
 pub mod limits;
 
-pub use backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
+use crate::storage_backend::Backend;
+use crate::storage_backend::{BackendError, PutRequest, Record, Scope};
 
 wasmtime::component::bindgen!({
     path: "../../wit",
@@ -65,17 +65,17 @@ impl State {
         }
     }
 
-    /// One more write of the install: every one of them is a turn at a store that all share.
+    /// Counts one write against the install's rate, because all installs share the store.
     fn check_write_rate(&self) -> Result<(), kv::Error> {
         let is_allowed = self.service.writes.allows(&self.scope.install);
         let rule =
-            "an install writes at most 200 times in a second, after 2000 at once; `put-many` writes 20 at a time";
+            "an install writes at most 200 times per second, after a burst of 2000; `put-many` writes 20 at a time";
         is_allowed
             .then_some(())
             .ok_or_else(|| kv::Error::QuotaExceeded(rule.to_owned()))
     }
 
-    /// A write that keeps every promise that can be checked without the store.
+    /// Validates a write against all rules of the interface that do not need the store.
     fn checked(
         &self,
         namespace: &str,
@@ -216,7 +216,7 @@ impl From<BackendError> for kv::Error {
             BackendError::Conflict(revision) => Self::Conflict(revision),
             BackendError::QuotaExceeded(limit) => Self::QuotaExceeded(limit.to_owned()),
             BackendError::Unavailable(cause) => {
-                tracing::error!(error = %cause, "the store of records did not answer");
+                tracing::error!(error = %cause, "record storage is unavailable");
                 Self::Unavailable
             }
         }

@@ -1,5 +1,6 @@
-//! `alga:ui-proxy`: routes of the product, as the manifest names them. A guest chooses a name and fills in parameters; each becomes one encoded
-//! segment or one value of the query, so that no text of a guest can be a path.
+//! `alga:ui-proxy`: calls to routes of the host application that the manifest declares. A guest
+//! specifies a route's name and parameters; each parameter becomes one encoded path segment or one
+//! query value, so that a guest's text cannot change the path.
 
 use crate::product_client::{Answer, Call, ProductError, percent_encoded};
 use crate::{ExecutionContext, HostDependencies, Permit, ProductClient, Release, StoreData};
@@ -22,12 +23,12 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:ui-proxy/routes",
     version: (1, 0, 0),
     granted_by_default: false,
-    promise: "routes of the product that the manifest names",
+    promise: "routes of the host application that the manifest declares",
 };
 
-/// Parameters of a call.
+/// Maximum parameters of a call.
 const PARAMETERS: usize = 16;
-/// Bytes of a parameter's name or value.
+/// Maximum bytes of a parameter's name or value.
 const PARAMETER_BYTES: usize = 1024;
 
 #[derive(Clone)]
@@ -81,9 +82,9 @@ impl routes::Host for State {
         let declared = declared.ok_or_else(|| undeclared(&route))?;
         let target = target(declared, &parameters)?;
         let method = Method::from_bytes(declared.method.as_str().as_bytes())
-            .map_err(|_| invalid("the route's method is not one"))?;
+            .map_err(|_| invalid("the route's method is not valid"))?;
         if body.is_some() && method == Method::GET {
-            return Err(invalid("a route with GET takes no body"));
+            return Err(invalid("a GET route accepts no body"));
         }
         let platform = self.service.platform.as_ref().ok_or(routes::Error::Unavailable)?;
         let call = Call {
@@ -112,7 +113,9 @@ fn answered(answer: Answer) -> Result<routes::Answer, routes::Error> {
             content_type: answer.content_type,
             body: answer.body.to_vec(),
         }),
-        401 | 403 => Err(routes::Error::Denied("the product refused it".to_owned())),
+        401 | 403 => Err(routes::Error::Denied(
+            "the host application refused the request".to_owned(),
+        )),
         404 => Err(routes::Error::NotFound(said())),
         400..=499 => Err(routes::Error::InvalidInput(said())),
         _ => Err(routes::Error::Unavailable),
@@ -129,17 +132,16 @@ fn invalid(rule: &str) -> routes::Error {
     routes::Error::InvalidInput(rule.to_owned())
 }
 
-/// Path and query: every `:name` takes its parameter, what is left becomes the query.
+/// Builds path and query: each `:name` is replaced by its parameter, and the remaining parameters
+/// become the query.
 fn target(route: &ProxyRoute, parameters: &[(String, String)]) -> Result<String, routes::Error> {
     let fits = |text: &String| text.len() <= PARAMETER_BYTES;
     if parameters.len() > PARAMETERS || !parameters.iter().all(|(name, value)| fits(name) && fits(value)) {
         return Err(invalid("a call has at most 16 parameters of 1024 bytes"));
     }
-    // The manifest's rules say the same; what is stored may be older than they are.
+    // The manifest is validated by the same rule, but a stored manifest may predate the rule.
     if !route.is_of_the_product() {
-        return Err(routes::Error::Denied(
-            "this route is not one that extensions have".to_owned(),
-        ));
+        return Err(routes::Error::Denied("extensions may not call this route".to_owned()));
     }
     let mut path = String::new();
     let mut in_path = Vec::new();
@@ -154,7 +156,7 @@ fn target(route: &ProxyRoute, parameters: &[(String, String)]) -> Result<String,
             .find(|(given, _)| given == name)
             .map(|(_, value)| value.as_str());
         match value {
-            // Some servers take these for other places, encoded or not.
+            // Some servers resolve these to another path, encoded or not.
             None | Some("" | "." | "..") => return Err(invalid("a parameter of the path is missing, empty, or dots")),
             Some(value) if value.contains(['/', '\\', '\0']) => {
                 return Err(invalid("a parameter of the path has no slashes"));

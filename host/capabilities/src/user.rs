@@ -1,4 +1,4 @@
-//! `alga:user`: the user whose request this is, as the gateway established it. Answers from the permit.
+//! `alga:user`: the calling user, as authenticated by the gateway and stored in the [`Permit`].
 
 use crate::permit::UserKind;
 use crate::{ExecutionContext, HostDependencies, Permit, StoreData};
@@ -18,7 +18,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "the calling user, if there is one",
 };
 
-/// Nothing is needed from outside.
+/// The empty service of a capability without host dependencies.
 #[derive(Clone)]
 pub(crate) struct Service;
 

@@ -1,4 +1,5 @@
-//! Which files of an extension's user interface go into its bundle: a bundle is kept permanently, and read by every tenant that installs it.
+//! Selection of the user interface files that go into a bundle. Hidden and ignored files are left
+//! out, because a bundle is stored permanently and readable by every tenant that installs it.
 
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use alga_bundle::Manifest;
@@ -6,17 +7,18 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::fs;
 use std::path::Path;
 
-/// A file beside the manifest, in the form of `.gitignore`, with what is left out beside the rest.
+/// A file beside the manifest, in `.gitignore` syntax, that names further files to leave out of the
+/// bundle.
 const IGNORE_FILE: &str = ".algaignore";
-/// What tools leave behind and no page needs.
+/// Files that tools create and no page needs.
 const NEVER: [&str; 4] = ["node_modules/", "Thumbs.db", "desktop.ini", "*~"];
 
-/// What was found.
+/// The packed and the left-out files of a directory.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Assets {
     /// Paths of files that go into the bundle.
     pub(crate) taken: Vec<String>,
-    /// Paths that stay behind, each with the reason; directories end with `/`.
+    /// Paths that are left out, each with the reason; directories end with `/`.
     pub(crate) left_out: Vec<String>,
 }
 
@@ -29,8 +31,9 @@ struct Walk<'a> {
 }
 
 impl Assets {
-    /// Walks the directory `below` of an extension. Hidden files, what `.algaignore` names and, where the manifest has `assets`, what none of its
-    /// patterns matches are left out.
+    /// Walks the directory `below` of an extension. Leaves out hidden files, files that
+    /// `.algaignore` names and, if the manifest has `assets`, files that match none of its
+    /// patterns.
     pub(crate) fn find(root: &Path, below: &str, manifest: &Manifest) -> Outcome<Self> {
         let mut walk = Walk {
             root,
@@ -64,7 +67,8 @@ fn ignore_rules(root: &Path) -> Outcome<Gitignore> {
     rules.build().user_error(IGNORE_FILE)
 }
 
-/// Whether a path of another program's archive is one that is never packed: hidden, or left behind by tools.
+/// Returns whether a path in an archive of another program is never packed: it is hidden, or
+/// created by tools.
 pub(crate) fn is_never_packed(path: &str) -> bool {
     path.split('/').any(|segment| {
         segment.starts_with('.')
@@ -89,7 +93,7 @@ impl Walk<'_> {
                 self.found.taken.push(path);
             } else {
                 let failed = CliError::user(format!("`{path}` is neither a file nor a directory"));
-                return Err(failed.with_hint("a bundle has no links; copy the file, or name it in .algaignore"));
+                return Err(failed.with_hint("a bundle cannot have links; copy the file, or name it in .algaignore"));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Talking to a platform.
+//! HTTP client of a platform's APIs.
 
 use crate::files;
 use crate::outcome::{CliError, ErrorContext, Fault, Outcome};
@@ -12,16 +12,17 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
-/// Time for a request that the server answers at once.
+/// Timeout of a request that needs no compilation.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Time for a request for which the server compiles: several components, each for as long as a busy host may take.
+/// Timeout of a request for which the server compiles: several components, each of which can be
+/// slow on a busy host.
 const COMPILING_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// How often a long request says that it goes on.
+/// Interval between progress messages of a long request.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
-/// Bytes of an answer.
+/// Maximum bytes of a response.
 const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Where the platform is.
+/// The platform's address.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
     /// The platform's address
@@ -35,12 +36,12 @@ pub(crate) struct ServerArguments {
     pub(crate) server: String,
 }
 
-/// Where the platform is, and the operator's credential.
+/// The platform's address and the operator's credential.
 #[derive(Debug, Args)]
 pub(crate) struct OperatorArguments {
     #[command(flatten)]
     pub(crate) server: ServerArguments,
-    /// File with the operator's token; an embedded server keeps it in its data folder
+    /// File with the operator's token; an embedded server writes it to its data directory
     #[arg(
         long,
         global = true,
@@ -51,7 +52,7 @@ pub(crate) struct OperatorArguments {
     pub(crate) token_file: PathBuf,
 }
 
-/// An answer, whatever its status.
+/// A response, of any status.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -108,7 +109,7 @@ fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
         .with_config()
         .limit(ANSWER_BYTES)
         .read_to_vec()
-        .user_error("the answer broke off")?;
+        .user_error("could not read the response")?;
     Ok(Answer {
         status: response.status().as_u16(),
         headers,
@@ -118,18 +119,18 @@ fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
 
 impl OperatorArguments {
     fn token(&self) -> Outcome<String> {
-        let hint = "pass --token-file <data folder>/admin.token";
+        let hint = "pass --token-file <data directory>/admin.token";
         let bytes = files::read(&self.token_file, hint)?;
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
-    /// Sends as the operator; an answer that is not a success becomes an error.
+    /// Sends a request as the operator; a response with an error status becomes an error.
     pub(crate) fn send(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Outcome<Value> {
         self.send_within(TIMEOUT, method, path, content_type, body)
     }
 
-    /// The same for a request for which the server may compile: it says every few seconds that it goes on, and waits as long as a busy
-    /// server takes.
+    /// Like [`Self::send`], for a request for which the server may compile: prints progress every
+    /// few seconds, and waits up to [`COMPILING_TIMEOUT`].
     pub(crate) fn send_compiling(
         &self,
         method: &str,
@@ -142,16 +143,16 @@ impl OperatorArguments {
         let started = Instant::now();
         thread::scope(|scope| {
             let request = scope.spawn(move || {
-                // Dropped with the request's end, however it ends.
+                // Dropped when the request ends, also if it panics.
                 let _done = done;
                 self.send_within(COMPILING_TIMEOUT, method, path, content_type, body)
             });
             while is_done.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 let seconds = started.elapsed().as_secs();
-                printer.note(&format!("… {seconds} s: the server verifies and compiles; a JavaScript or Python component takes a minute or more"));
+                printer.note(&format!("… {seconds} s: the server verifies and compiles; a JavaScript or Python component needs a minute or more"));
             }
             let joined = request.join();
-            joined.unwrap_or_else(|_| Err(CliError::user("the request was ended by a fault of this program")))
+            joined.unwrap_or_else(|_| Err(CliError::user("internal panic in the request")))
         })
     }
 
@@ -178,7 +179,7 @@ impl OperatorArguments {
     }
 }
 
-/// The server's own words: what, and the cure.
+/// Converts an error response of the server, with its message and hint.
 pub(crate) fn api_error(status: u16, body: &Value) -> CliError {
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     let message = text("message").unwrap_or_else(|| "no details".to_owned());
@@ -202,9 +203,10 @@ pub(crate) fn api_error(status: u16, body: &Value) -> CliError {
     }
 }
 
-/// `multipart/form-data` (RFC 7578) of named parts.
+/// Encodes named parts as `multipart/form-data` (RFC 7578). Returns the content type and the body.
 pub(crate) fn multipart(parts: &[(&str, &Path, &[u8])]) -> (String, Vec<u8>) {
-    // 128 bits that no part contains by chance; the parts are not secret from each other.
+    // 128 bits of a hash over all parts, which no part contains by chance. It may depend on all of
+    // them, because they are not secret from each other.
     let digest = alga_bundle::Digest::of(
         &parts
             .iter()

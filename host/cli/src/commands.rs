@@ -1,4 +1,4 @@
-//! One file for each command. A command takes its arguments and a printer, and says how it ended.
+//! One file for each command. A command gets its arguments and a printer, and returns its outcome.
 
 mod audit;
 mod build;
@@ -28,13 +28,13 @@ use clap::Subcommand;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Start an extension in a new folder
+    /// Create an extension in a new directory
     New(new::Arguments),
-    /// Build the extension in this folder into a component
+    /// Build an extension into a component
     Build(build::Arguments),
-    /// Show what a component or bundle imports, beside what its manifest declares
+    /// Show the imports of a component or bundle, next to what its manifest declares
     Inspect(inspect::Arguments),
-    /// Make a signing key and the trust bundle that believes it
+    /// Generate a signing key and a trust bundle that trusts it
     Keygen(keygen::Arguments),
     /// Pack manifest, component and assets into a bundle
     Pack(pack::Arguments),
@@ -42,9 +42,9 @@ pub(crate) enum Command {
     Sign(sign::Arguments),
     /// Verify a bundle and its signature, explaining each check; works offline
     Verify(verify::Arguments),
-    /// Verify any sigstore bundle over any file, offline
+    /// Verify a sigstore bundle over any file, offline
     VerifyBundle(verify_bundle::Arguments),
-    /// Say whose releases a server believes, and take it back
+    /// Manage trusted signers and revocations
     Trust(trust::Arguments),
     /// Publish a signed bundle to a registry
     Publish(publish::Arguments),
@@ -54,17 +54,17 @@ pub(crate) enum Command {
     Pull(pull::Arguments),
     /// Install a published version for a tenant
     Install(install::Arguments),
-    /// Upgrade, consent, roll back, switch off and on, uninstall
+    /// Manage the installs of a tenant: upgrade, consent, roll back, enable, disable, uninstall
     Installs(installs::Arguments),
     /// List and withdraw published versions
     Versions(versions::Arguments),
-    /// Show every change of the registry, or verify that none was hidden
+    /// Show the registry's audit log, or verify its hash chain
     Audit(audit::Arguments),
     /// Send a request to an installed extension
     Call(call::Arguments),
     /// Run the platform
     Serve(serve::Arguments),
-    /// Make a caller's token for an embedded platform
+    /// Issue a caller's token for an embedded platform
     Token(token::Arguments),
     /// Print the effective configuration of `serve`
     Config(config::Arguments),

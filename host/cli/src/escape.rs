@@ -1,9 +1,11 @@
-//! Text of third parties on a terminal: nothing in it may move the cursor, hide, or turn the direction of writing.
+//! Escaping of untrusted text for a terminal: it must not move the cursor, hide text, or change the
+//! direction of writing.
 
 use std::borrow::Cow;
 
-/// Whether a terminal shows a character as something else than it is: control characters, what is invisible, and what
-/// changes the direction or the shape of the text around it (Unicode, 23.2, 23.3 and 23.8).
+/// Returns whether a terminal shows a character as something else than it is: control characters,
+/// invisible characters, and characters that change the direction or the shape of the text around
+/// them (Unicode, 23.2, 23.3 and 23.8).
 fn deceives(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -12,14 +14,15 @@ fn deceives(character: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Text of several lines: line ends and tabs stay, everything else that deceives is shown as an escape.
+/// Escapes text of several lines: line endings and tabs stay, every other deceptive character is
+/// escaped.
 pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| {
         deceives(character) && !matches!(character, '\n' | '\t')
     })
 }
 
-/// Text that must not begin a line of its own.
+/// Escapes text that must stay on one line, including line endings and tabs.
 pub(crate) fn escape_line(text: &str) -> Cow<'_, str> {
     escape(text, deceives)
 }
@@ -39,7 +42,8 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// JSON with the same characters as JSON's own escapes: a program reads the same, a terminal is not deceived.
+/// Replaces deceptive characters by JSON escapes: a program parses the same value, and a terminal
+/// is not deceived.
 pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
     let is_escaped = |character: char| deceives(character) && character != '\n';
     if !json.contains(is_escaped) {

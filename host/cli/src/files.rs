@@ -1,4 +1,4 @@
-//! Files that several commands share, with their default places in an extension's folder.
+//! Files that several commands share, with their default paths in an extension's directory.
 
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
@@ -9,13 +9,13 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where `alga build` puts the component.
+/// The path of the component that `alga build` writes.
 pub(crate) const COMPONENT: &str = "dist/main.wasm";
-/// Where `alga pack` puts the bundle.
+/// The path of the bundle that `alga pack` writes.
 pub(crate) const BUNDLE: &str = "dist/bundle.tar.zst";
-/// Where `alga keygen` puts the key, beside the project, never in the bundle.
+/// The path of the private key that `alga keygen` writes; it is never packed into the bundle.
 pub(crate) const KEY: &str = "signing.key";
-/// Where `alga keygen` puts the trust bundle.
+/// The path of the trust bundle that `alga keygen` writes.
 pub(crate) const TRUST: &str = "trust.json";
 
 pub(crate) fn read(path: &Path, hint: &str) -> Outcome<Vec<u8>> {
@@ -33,25 +33,26 @@ pub(crate) fn read(path: &Path, hint: &str) -> Outcome<Vec<u8>> {
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).user_error(&format!("could not make `{}`", folder.display()))?;
+        fs::create_dir_all(folder).user_error(&format!("could not create `{}`", folder.display()))?;
     }
     fs::write(path, bytes).user_error(&format!("could not write `{}`", path.display()))
 }
 
-/// A file for this user alone; one that is there stays.
+/// Creates a file that only this user can access; fails if it already exists.
 pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
     let mut options = fs::OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(path);
     let place = format!("could not write `{}`", path.display());
     let mut file = opened
         .user_error(&place)
-        .map_err(|failed| failed.with_hint("a key that is there is not overwritten; move it away first"))?;
+        .map_err(|failed| failed.with_hint("an existing key is not overwritten; move it away first"))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .user_error(&place)
 }
 
-/// A secret from a file, or from standard input as `-`, without the one line end that editors put at the end, of either kind; says so.
+/// Reads a secret from a file, or from standard input for `-`. Strips one trailing line ending (LF
+/// or CRLF), which editors add, and prints a note if there was one.
 pub(crate) fn read_secret(path: &Path, printer: &Printer) -> Outcome<String> {
     let bytes = if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
@@ -67,7 +68,7 @@ pub(crate) fn read_secret(path: &Path, printer: &Printer) -> Outcome<String> {
         return Ok(text);
     };
     printer.note(&format!(
-        "note: the line end at the end of `{}` is not a part of the secret",
+        "note: the trailing line ending of `{}` is not part of the secret",
         path.display()
     ));
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
@@ -81,12 +82,12 @@ pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {
 
 pub(crate) fn read_manifest(folder: &Path) -> Outcome<(Vec<u8>, Manifest)> {
     let path = folder.join("manifest.json");
-    let bytes = read(&path, "an extension's folder has one; `alga new` makes it")?;
+    let bytes = read(&path, "`alga new` creates a directory that has one")?;
     let manifest = Manifest::parse(&bytes, known()).user_error(&path.display().to_string())?;
     Ok((bytes, manifest))
 }
 
-/// `bundle.tar.zst` → `bundle.sigs.json`.
+/// Returns the path of the signatures: `bundle.tar.zst` → `bundle.sigs.json`.
 pub(crate) fn signatures_path(bundle: &Path) -> PathBuf {
     let name = bundle
         .file_name()

@@ -1,4 +1,5 @@
-//! The `alga` command: extensions from an empty folder to an answer, and the platform that runs them.
+//! The `alga` command: builds, signs, publishes, installs and calls extensions, and runs the
+//! platform.
 
 mod assets;
 mod client;
@@ -17,18 +18,18 @@ use std::process::ExitCode;
 
 /// Build, sign, publish, install and run extensions.
 ///
-/// Exit codes: 0 done, 1 something you can change, 2 something we must change.
+/// Exit codes: 0 success, 1 user error, 2 internal error.
 #[derive(Parser)]
 #[command(name = "alga", version, after_help = EXAMPLE)]
 struct Arguments {
-    /// Print facts as JSON on standard output
+    /// Print results as JSON on standard output
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-const EXAMPLE: &str = "From nothing to an answer:
+const EXAMPLE: &str = "Quick start:
   alga new hello && cd hello
   alga keygen --publisher example
   alga build
@@ -60,7 +61,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version are facts; a wrong command line is the user's to change. What it quotes may come from anywhere.
+/// Prints help or version and succeeds, or prints an error about the command line and fails as a
+/// user error. The error is escaped, because it quotes arguments that may come from an untrusted
+/// source.
 fn not_parsed(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         Printer::new(false).note(error.render().to_string().trim_end());
@@ -68,7 +71,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
     }
     match error.print() {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has closed the pipe has what it wanted.
+        // A reader that closed the pipe needs no more output.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             Printer::new(false).note(&format!("error: could not write to standard output: {error}"));

@@ -1,4 +1,5 @@
-//! A release as an OCI artifact: bundle and signatures are its layers, and its digest is the only name that is trusted.
+//! A release as an OCI artifact: bundle and signatures are its layers, and it is pulled only by its
+//! digest.
 
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
@@ -12,24 +13,24 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tokio::runtime::Builder;
 
-/// What the artifact is (OCI image specification 1.1, guidelines for artifact usage).
+/// The type of the artifact (OCI image specification 1.1, guidelines for artifact usage).
 const ARTIFACT: &str = "application/vnd.alga.extension.v1";
 const BUNDLE: &str = "application/vnd.alga.bundle.v1.tar+zstd";
 const SIGNATURES: &str = "application/vnd.alga.signatures.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// The config of an artifact that has none, and its bytes.
+/// The media type of the empty config of an artifact, and its bytes.
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY_BYTES: &[u8] = b"{}";
-/// Bytes of the signatures that are pulled.
+/// Maximum bytes of the signatures that are pulled.
 const SIGNATURE_BYTES: usize = 256 * 1024;
 
-/// Where, and who.
+/// The protocol and the credentials of an OCI registry.
 #[derive(Debug, Args)]
 pub(crate) struct RegistryArguments {
-    /// The OCI registry speaks plain HTTP
+    /// Connect to the OCI registry over plain HTTP
     #[arg(long)]
     plain_http: bool,
-    /// User of the OCI registry
+    /// User name for the OCI registry
     #[arg(long, env = "ALGA_OCI_USERNAME", hide_env_values = true, requires = "password_file")]
     username: Option<String>,
     /// File with the password or access token
@@ -37,20 +38,20 @@ pub(crate) struct RegistryArguments {
     password_file: Option<PathBuf>,
 }
 
-/// A release as it travels.
+/// The layers of a release.
 pub(crate) struct Artifact {
     pub(crate) bundle: Vec<u8>,
     pub(crate) signatures: Vec<u8>,
 }
 
-/// An OCI registry.
+/// A client for one reference in an OCI registry.
 pub(crate) struct Remote {
     client: Client,
     auth: RegistryAuth,
     reference: Reference,
 }
 
-/// Reads a reference such as `ghcr.io/acme/hello:1.0.0`.
+/// Parses a reference such as `ghcr.io/acme/hello:1.0.0`.
 pub(crate) fn reference(text: &str) -> Outcome<Reference> {
     text.strip_prefix("oci://")
         .unwrap_or(text)
@@ -58,12 +59,12 @@ pub(crate) fn reference(text: &str) -> Outcome<Reference> {
         .user_error(&format!("`{text}` is not an OCI reference"))
 }
 
-/// Runs one exchange with a registry.
+/// Blocks on one exchange with a registry.
 pub(crate) fn wait<T>(exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
-        .internal_error("starting")?;
+        .internal_error("could not start the async runtime")?;
     runtime.block_on(exchange)
 }
 
@@ -90,7 +91,7 @@ impl Remote {
         })
     }
 
-    /// Pushes layers, then the manifest that names them; answers its digest.
+    /// Pushes the layers, then the manifest that names them. Returns the manifest's digest.
     pub(crate) async fn push(&self, artifact: &Artifact, about: &Manifest) -> Outcome<Digest> {
         let place = format!("could not push to {}", self.reference);
         let allowed = self
@@ -113,26 +114,27 @@ impl Remote {
         Ok(digest)
     }
 
-    /// What a registry that speaks plain HTTP looks like to TLS.
+    /// Adds a hint to a TLS error that indicates a registry with plain HTTP.
     fn with_cure(&self, failed: CliError) -> CliError {
         let is_not_tls = ["InvalidContentType", "wrong version number", "corrupt message"]
             .iter()
             .any(|text| failed.text.contains(text));
         if is_not_tls {
-            failed.with_hint("the registry does not speak TLS; pass --plain-http if that is meant")
+            failed.with_hint("the registry does not speak TLS; pass --plain-http to connect without TLS")
         } else {
             failed
         }
     }
 
-    /// The digest that a tag names now.
+    /// Returns the digest that a tag currently names.
     pub(crate) async fn resolve(&self) -> Outcome<String> {
         let digest = self.client.fetch_manifest_digest(&self.reference, &self.auth).await;
-        let asked = digest.user_error(&format!("could not ask for {}", self.reference));
+        let asked = digest.user_error(&format!("could not resolve {}", self.reference));
         asked.map_err(|failed| self.with_cure(failed))
     }
 
-    /// Pulls what the reference's digest names, and nothing that has another digest or is larger than it may be.
+    /// Pulls the artifact that the reference's digest names. Refuses content with another digest or
+    /// above the size limits.
     pub(crate) async fn pull(&self) -> Outcome<Artifact> {
         let place = format!("could not pull {}", self.reference);
         let pulled = self
@@ -142,7 +144,7 @@ impl Remote {
         let (bytes, _) = pulled.user_error(&place).map_err(|failed| self.with_cure(failed))?;
         if self.reference.digest() != Some(Digest::of(&bytes).to_string().as_str()) {
             return Err(CliError::user(format!(
-                "{place}: the registry sent another manifest than the one of this digest"
+                "{place}: the manifest that the registry sent does not match this digest"
             )));
         }
         let manifest: OciManifest = serde_json::from_slice(&bytes).user_error(&place)?;
@@ -191,13 +193,13 @@ impl Remote {
             Ok(bytes)
         } else {
             Err(CliError::user(format!(
-                "{place}: a layer has other bytes than its digest says"
+                "{place}: the content of a layer does not match its digest"
             )))
         }
     }
 }
 
-/// The manifest: the same release always has the same one.
+/// Returns the manifest of a release; the same release always has the same one.
 fn described(artifact: &Artifact, about: &Manifest) -> OciManifest {
     let layer = |kind: &str, bytes: &[u8]| OciDescriptor {
         media_type: kind.to_owned(),
@@ -221,7 +223,7 @@ fn described(artifact: &Artifact, about: &Manifest) -> OciManifest {
     })
 }
 
-/// Takes bytes up to a limit, whatever a registry sends.
+/// Accepts bytes up to a limit, however many a registry sends.
 struct Capped<'a> {
     bytes: &'a mut Vec<u8>,
     most: usize,
@@ -235,7 +237,7 @@ impl tokio::io::AsyncWrite for Capped<'_> {
     ) -> std::task::Poll<std::io::Result<usize>> {
         let this = self.get_mut();
         if this.bytes.len() + chunk.len() > this.most {
-            let error = std::io::Error::other("the registry sends more than it said");
+            let error = std::io::Error::other("the registry sends more bytes than allowed");
             return std::task::Poll::Ready(Err(error));
         }
         this.bytes.extend_from_slice(chunk);

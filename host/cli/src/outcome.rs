@@ -1,4 +1,4 @@
-//! How a command ends.
+//! The outcome of a command.
 
 use alga_errors::chain;
 use std::error::Error;
@@ -6,20 +6,20 @@ use std::fmt;
 
 pub(crate) type Outcome<T = ()> = Result<T, CliError>;
 
-/// Who can change it.
+/// The party that must fix an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     User,
     Internal,
 }
 
-/// An error for a person: cause, place, cure.
+/// An error as shown to the user: context, cause and hint.
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub(crate) fault: Fault,
     pub(crate) text: String,
     pub(crate) hint: Option<String>,
-    /// The server's stable code, when a server said it.
+    /// The stable error code, if a server returned the error.
     pub(crate) code: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl CliError {
         }
     }
 
-    /// An error whose own text may end in `hint: …`.
+    /// Converts an error whose text may end with `hint: …`.
     pub(crate) fn caused(fault: Fault, place: &str, error: &(dyn Error + 'static)) -> Self {
         let whole = chain(error).to_string();
         let (text, hint) = whole.split_once("\nhint: ").unwrap_or((&whole, ""));
@@ -62,7 +62,7 @@ impl fmt::Display for CliError {
     }
 }
 
-/// Says where it happened and that the user can change it.
+/// Adds context to an error, and classifies it as a user error or an internal error.
 pub(crate) trait ErrorContext<T> {
     fn user_error(self, place: &str) -> Outcome<T>;
     fn internal_error(self, place: &str) -> Outcome<T>;

@@ -1,4 +1,4 @@
-//! The only place that writes to the terminal. Facts go to standard output, everything else to standard error.
+//! All output of the command. Results go to standard output, everything else to standard error.
 
 use crate::escape::{escape_json, escape_lines};
 use crate::outcome::CliError;
@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write, stderr, stdout};
 
 pub(crate) struct Printer {
     json: bool,
-    /// The first failure of standard output.
+    /// The first error of writing to standard output.
     failure: RefCell<Option<io::Error>>,
 }
 
@@ -21,12 +21,12 @@ impl Printer {
         }
     }
 
-    /// Whether facts are printed as JSON.
+    /// True if results are printed as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// What a command found out: as JSON for programs, else as text.
+    /// Prints a command's result as JSON or as text.
     pub(crate) fn output(&self, facts: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
             let json = serde_json::to_string_pretty(facts).unwrap_or_default();
@@ -36,7 +36,7 @@ impl Printer {
         }
     }
 
-    /// A response's body: escaped for a terminal, as it is for a file or another program.
+    /// Prints a response body: escaped for a terminal, unchanged for a file or a pipe.
     pub(crate) fn body(&self, bytes: &[u8]) {
         if !stdout().is_terminal() {
             return self.raw(bytes);
@@ -44,20 +44,20 @@ impl Printer {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.write(format!("{}\n", escape_lines(text.trim_end())).as_bytes()),
             Err(_) => self.note(&format!(
-                "{} bytes that are no text; --raw writes them as they are",
+                "{} bytes that are not text; --raw writes them unchanged",
                 bytes.len()
             )),
         }
     }
 
-    /// Bytes as they are.
+    /// Writes bytes to standard output, unchanged.
     pub(crate) fn raw(&self, bytes: &[u8]) {
         self.write(bytes);
     }
 
-    /// What is being done.
+    /// Prints a note or progress message to standard error.
     pub(crate) fn note(&self, line: &str) {
-        // Nobody to tell when standard error is gone.
+        // If standard error is closed, the message cannot be reported elsewhere.
         writeln!(stderr(), "{}", escape_lines(line)).ok();
     }
 
@@ -73,8 +73,8 @@ impl Printer {
         }
     }
 
-    /// The first error of standard output: what a command found out did not arrive, so it has not succeeded. A reader that has
-    /// closed the pipe has what it wanted.
+    /// Returns the first error of writing to standard output: the result was lost, so the command
+    /// has failed. A closed pipe is no error, since its reader needs no more output.
     pub(crate) fn failure(&self) -> Option<io::Error> {
         let failure = self.failure.take();
         failure.filter(|error| error.kind() != ErrorKind::BrokenPipe)

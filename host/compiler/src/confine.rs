@@ -1,14 +1,14 @@
-//! The limits that the compiler sets on itself.
+//! The limits that the compiler process sets on itself.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use std::collections::BTreeMap;
 use std::error::Error;
 
-/// Open files: the three pipes and what the runtime opens while it starts.
+/// Maximum number of open files: the three pipes and what the runtime opens at startup.
 const OPEN_FILES: u64 = 16;
 
-/// Limits that hold whatever happens: memory, time, no core file, no written file.
+/// Sets limits for the whole run: memory, time, no core file, no written file.
 pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) -> Result<(), Box<dyn Error>> {
     for (resource, limit) in [
         (Resource::As, address_space_bytes),
@@ -17,8 +17,9 @@ pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) 
         (Resource::Fsize, 0),
         (Resource::Nofile, OPEN_FILES),
     ] {
-        // A second between the two: at the first, SIGXCPU tells the parent which limit it was; at the second, SIGKILL could
-        // come from anywhere.
+        // For processor time the hard limit is one second above the soft limit. At the soft limit
+        // the child ends with SIGXCPU, which identifies the limit to the parent; the SIGKILL at the
+        // hard limit could have any cause.
         let grace = u64::from(resource == Resource::Cpu);
         setrlimit(
             resource,
@@ -31,7 +32,7 @@ pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) 
     Ok(())
 }
 
-/// From here on: memory, time, the open pipes, and the end. Any other system call kills the process.
+/// Allows only system calls for memory, time, the open pipes and exit. Any other kills the process.
 pub(crate) fn forbid_system_calls() -> Result<(), Box<dyn Error>> {
     let rules = allowed()
         .iter()
@@ -44,7 +45,7 @@ pub(crate) fn forbid_system_calls() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a compiler needs that has read its input already.
+/// System calls of a compiler that has already read its input.
 fn allowed() -> Vec<i64> {
     vec![
         libc::SYS_read,

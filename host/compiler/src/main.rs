@@ -1,7 +1,9 @@
-//! `alga-compiler`: reads one component from standard input, writes its machine code to standard output.
+//! The `alga-compiler` program: reads one component from standard input, writes its machine code to
+//! standard output.
 //!
-//! The only program with a compiler in it. It lives for one component, without environment, files or network, under limits that it sets on
-//! itself before it reads the first byte. A compiler that is broken into through its input finds nothing there.
+//! The only program that contains a compiler. It runs for one component, without environment, files
+//! or network, under limits that it sets on itself before it reads the first byte. An attacker who
+//! exploits the compiler through its input gains access to nothing.
 
 mod confine;
 
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
     if component.len() > COMPONENT_BYTES {
         return tell(REFUSED, "the component is too large");
     }
-    // From here on the input is looked at.
+    // The input is parsed only from here on.
     if let Err(reason) = confine::forbid_system_calls() {
         return tell(BROKEN, &format!("could not confine itself: {reason}"));
     }
@@ -41,20 +43,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the parent allows (`alga_engine::CompilerLimits` says why).
+/// Reads the limits from the arguments that the parent passes (see `alga_engine::CompilerLimits`).
 fn limits() -> Option<(u64, u64)> {
     let mut limits = std::env::args().skip(1).map(|text| text.parse().ok());
     Some((limits.next()??, limits.next()??))
 }
 
 fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    // wasmtime has more proposals on by default than extensions may use: what reads bundles decides.
+    // wasmtime enables more proposals by default than extensions may use, so the bundle reader
+    // decides.
     alga_bundle::ComponentFacts::read(component)?;
     wasmtime::Engine::new(&shared_config())?.precompile_component(component)
 }
 
 fn tell(code: u8, reason: &str) -> ExitCode {
-    // Nobody to tell when the parent is gone.
+    // The write fails only if the parent has exited, and then nothing is left to report to.
     writeln!(io::stderr(), "{reason}").ok();
     ExitCode::from(code)
 }

@@ -1,11 +1,12 @@
-//! Which addresses are in the public internet. Everything in IANA's registries of special-purpose addresses (RFC 6890 and its successors) is
-//! not, whether the registry calls it reachable or not; nor is a form that carries another address inside, because what is at its other end
-//! is not what was vetted.
+//! Check for addresses of the public internet. Everything in IANA's registries of special-purpose
+//! addresses (RFC 6890 and its successors) is refused, whether the registry lists it as globally
+//! reachable or not. Address forms that embed another address are refused, too, because the
+//! endpoint that they reach is not the address that was vetted.
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address that is not in the public internet, and what it is.
+/// An address outside of the public internet, with the name of its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Special(pub &'static str);
 
@@ -17,7 +18,8 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
-/// IANA IPv4 Special-Purpose Address Registry, multicast (RFC 5771), and one cloud's metadata service.
+/// IANA IPv4 Special-Purpose Address Registry, multicast (RFC 5771), and the metadata service of
+/// one cloud.
 const SPECIAL_V4: [(Ipv4Net, &str); 19] = [
     (v4(0, 0, 0, 0, 8), "this network"),
     (v4(10, 0, 0, 0, 8), "private"),
@@ -37,13 +39,14 @@ const SPECIAL_V4: [(Ipv4Net, &str); 19] = [
     (v4(203, 0, 113, 0, 24), "documentation"),
     (v4(224, 0, 0, 0, 4), "multicast"),
     (v4(240, 0, 0, 0, 4), "reserved, and broadcast"),
-    // Not in the registry: the wire server of a large cloud, reachable only from its machines.
+    // Not in the registry: the WireServer of a large cloud, reachable only from its virtual
+    // machines.
     (v4(168, 63, 129, 16, 32), "a cloud's metadata service"),
 ];
 
-/// Global unicast (RFC 4291): what is not in here is not looked at further.
+/// Global unicast (RFC 4291): every IPv6 address outside of this block is refused.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
-/// IANA IPv6 Special-Purpose Address Registry, as far as it is inside of [`GLOBAL_V6`].
+/// IANA IPv6 Special-Purpose Address Registry, the blocks inside of [`GLOBAL_V6`].
 const SPECIAL_V6: [(Ipv6Net, &str); 5] = [
     (
         v6(0x2001, 0, 0, 23),
@@ -54,14 +57,14 @@ const SPECIAL_V6: [(Ipv6Net, &str); 5] = [
     (v6(0x2620, 0x4f, 0x8000, 48), "AS112"),
     (v6(0x3fff, 0, 0, 20), "documentation"),
 ];
-/// The interface identifiers of ISATAP (RFC 5214, 6.1), which carry an IPv4 address.
+/// Interface identifiers of ISATAP (RFC 5214, 6.1), which embed an IPv4 address.
 const ISATAP: [u16; 2] = [0x0000, 0x0200];
 const ISATAP_MARK: u16 = 0x5efe;
 
-/// Passes addresses of the public internet.
+/// Accepts only addresses of the public internet.
 ///
 /// # Errors
-/// What the address is instead.
+/// [`Special`] names the block that the address belongs to otherwise.
 pub fn vet(address: IpAddr) -> Result<(), Special> {
     match address {
         IpAddr::V4(address) => vet_v4(address),
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_and_the_last_of_every_special_block_are_refused_and_their_neighbours_are_judged_by_themselves() {
+    fn special_blocks_are_refused_to_their_edges_and_addresses_beside_are_not() {
         for (block, name) in SPECIAL_V4 {
             assert!(
                 vet(block.network().into()).is_err() && vet(block.broadcast().into()).is_err(),

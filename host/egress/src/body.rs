@@ -1,4 +1,5 @@
-//! Bodies with a limit, a deadline and an account. Nothing is collected: a frame comes in and goes on.
+//! Bodies with a size limit, a deadline and traffic accounting. They are streamed frame by frame,
+//! never collected.
 
 use crate::metered::{BodyProgress, ConnectionActivity};
 use crate::traffic::{REQUEST_BYTES, RESPONSE_BYTES};
@@ -15,13 +16,13 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Why a body broke off.
+/// The error that ends a body early.
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
-/// A request and its answer: the room that they take, given back when both of their bodies are over.
+/// A request and its response, with the permits that they hold until both bodies have ended.
 pub(crate) struct InFlightRequest {
     taken: BodyProgress,
-    /// The connection, once the answer's head has come over it.
+    /// The connection, set once the response head has arrived.
     connection: OnceLock<ConnectionActivity>,
     _places: [OwnedSemaphorePermit; 2],
 }
@@ -35,7 +36,7 @@ impl InFlightRequest {
         })
     }
 
-    /// The answer's head has come.
+    /// Attaches the connection over which the response head has arrived.
     pub(crate) fn attach_connection(&self, connection: Option<ConnectionActivity>) {
         if let Some(connection) = connection {
             self.connection.set(connection).ok();
@@ -53,12 +54,12 @@ impl InFlightRequest {
     }
 }
 
-/// What is sent.
+/// The body of an outbound request.
 pub struct RequestBody {
     inner: UnsyncBoxBody<Bytes, BodyError>,
     traffic: Traffic,
     left_bytes: u64,
-    /// What its sender said of its length; hyper makes the header of it.
+    /// Length that the sender declared, from which hyper writes the `content-length` header.
     length: Option<u64>,
     length_left: Option<u64>,
     exchange: Arc<InFlightRequest>,
@@ -99,7 +100,7 @@ impl Body for RequestBody {
         let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)?) else {
             return Poll::Ready(None);
         };
-        // Trailers are a guest's way to set headers after they were checked: they end here.
+        // Trailers would let a guest set headers after the header check, so they are dropped.
         let Ok(data) = frame.into_data() else {
             return Poll::Ready(None);
         };
@@ -110,7 +111,8 @@ impl Body for RequestBody {
             )));
         };
         self.left_bytes = left;
-        // What is longer than was said would be the beginning of another request to some servers.
+        // Bytes beyond the declared length could be read by a server as the start of another
+        // request.
         if let Some(length) = &mut self.length_left {
             *length = length.checked_sub(bytes).ok_or(EgressError::Length)?;
         }
@@ -131,7 +133,7 @@ impl Body for RequestBody {
     }
 }
 
-/// What comes back.
+/// The body of a response.
 pub struct ResponseBody {
     inner: Incoming,
     traffic: Traffic,
@@ -149,7 +151,7 @@ impl Drop for ResponseBody {
     }
 }
 
-/// Time and room for a response's body.
+/// Time and size limits of a response body.
 pub(crate) struct BodyTerms {
     pub(crate) traffic: Traffic,
     pub(crate) idle: Option<ConnectionActivity>,
@@ -203,7 +205,7 @@ impl Body for ResponseBody {
             let Some(frame) = frame else { return Poll::Ready(None) };
             let data = match frame.map(Frame::into_data) {
                 Ok(Ok(data)) => data,
-                // Trailers are headers that nobody filtered: a guest has no use for them.
+                // Trailers bypass the header filter, and guests do not need them.
                 Ok(Err(_)) => return Poll::Ready(None),
                 Err(_) => return Poll::Ready(Some(Err(EgressError::Protocol))),
             };

@@ -1,4 +1,5 @@
-//! A request's target, read once. The name that was checked, the name that is resolved, the name in TLS and the name in `Host` are this one.
+//! Parsing of a request's target, done once. The same host name is checked, resolved, used for TLS
+//! and sent in `Host`.
 
 use crate::EgressError;
 use alga_bundle::is_label;
@@ -6,37 +7,40 @@ use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use url::Host;
 
-/// Ports that belong to the schemes.
+/// Default ports of the schemes.
 const HTTPS_PORT: u16 = 443;
 const HTTP_PORT: u16 = 80;
-/// Bytes of a target: what servers usually take.
+/// Maximum bytes of path and query, as most servers accept.
 const TARGET_BYTES: usize = 8 * 1024;
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// Whether over TLS.
+    /// True for `https`.
     pub is_tls: bool,
-    /// A name in lower case and in ASCII (UTS 46), without a trailing dot.
+    /// Host name in lower case and ASCII (UTS 46), without a trailing dot.
     pub host: String,
-    /// The port.
+    /// The explicit port, or the default port of the scheme.
     pub port: u16,
 }
 
 impl Destination {
-    /// Reads the target of a request: `https` or `http`, a name, perhaps a port.
+    /// Parses the target of a request: `https` or `http`, a host name, and an optional port.
     ///
     /// # Errors
-    /// [`EgressError::Target`] for what is not a target, and for addresses in every spelling: whoever means an address means a machine inside.
+    /// Returns [`EgressError::Target`] if the target is invalid, or if its host is an IP address in
+    /// any notation, because an address usually means an internal machine.
     pub fn of(uri: &Uri) -> Result<Self, EgressError> {
         let is_tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP => false,
             _ => return Err(EgressError::Target("the scheme is not https or http")),
         };
-        let authority = uri.authority().ok_or(EgressError::Target("there is no host"))?;
+        let authority = uri.authority().ok_or(EgressError::Target("the target has no host"))?;
         if authority.as_str().contains(['@', '\\', '%']) {
-            return Err(EgressError::Target("the host has a user, a backslash or escapes in it"));
+            return Err(EgressError::Target(
+                "the host contains a user name, a backslash or escapes",
+            ));
         }
         if uri
             .path_and_query()
@@ -56,7 +60,8 @@ impl Destination {
         })
     }
 
-    /// The target with the host as it was read; what a connector resolves and a server is told.
+    /// The target URI with the parsed host, from which the connector resolves the name and hyper
+    /// writes `Host`.
     pub(crate) fn uri(&self, target: Option<&PathAndQuery>) -> Result<Uri, EgressError> {
         let (scheme, own_port) = if self.is_tls {
             (Scheme::HTTPS, HTTPS_PORT)
@@ -74,10 +79,10 @@ impl Destination {
             .authority(authority)
             .path_and_query(target)
             .build();
-        built.map_err(|_| EgressError::Target("path and query are not those of a request"))
+        built.map_err(|_| EgressError::Target("path and query are invalid"))
     }
 
-    /// The line of the manifest that would declare it.
+    /// The entry for the manifest's `egress` list that declares this destination.
     #[must_use]
     pub fn pattern(&self) -> String {
         let scheme = if self.is_tls { "" } else { "http://" };
@@ -90,7 +95,7 @@ impl Destination {
 
 fn explicit_port(authority: &Authority) -> Result<Option<u16>, EgressError> {
     let refused = EgressError::Target("the port is not a number from 1 to 65535");
-    // After the last `]`, if there is one, a colon begins the port, and an empty one is not one.
+    // A colon after the last `]`, if any, starts the port; an empty port is refused.
     let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
     match after_host.split_once(':') {
         None => Ok(None),
@@ -104,16 +109,17 @@ fn explicit_port(authority: &Authority) -> Result<Option<u16>, EgressError> {
 
 fn name(host: &str) -> Result<String, EgressError> {
     match Host::parse(host) {
-        Ok(Host::Domain(name)) if !has_labels(&name) => Err(EgressError::Target("the host is not a name")),
+        Ok(Host::Domain(name)) if !has_labels(&name) => Err(EgressError::Target("the host is not a valid name")),
         Ok(Host::Domain(name)) if name.ends_with('.') => Err(EgressError::Target("the host ends with a dot")),
         Ok(Host::Domain(name)) => Ok(name),
         Ok(Host::Ipv4(_) | Host::Ipv6(_)) => Err(EgressError::Target("the host is an address, not a name")),
-        Err(_) => Err(EgressError::Target("the host is not a name")),
+        Err(_) => Err(EgressError::Target("the host is not a valid name")),
     }
 }
 
-/// RFC 1035, 2.3.4, and RFC 1123, 2.1: labels of letters, digits and hyphens, as a manifest may declare them, 253 bytes in all. A dot at the end
-/// is refused by itself.
+/// Checks the labels of a host name (RFC 1035, 2.3.4, and RFC 1123, 2.1): letters, digits and
+/// hyphens, as a manifest may declare them, at most 253 bytes in all. A trailing dot is refused
+/// separately.
 fn has_labels(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.len() <= 253 && name.split('.').all(is_label)
@@ -144,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_in_every_spelling_and_what_only_looks_like_a_host_are_refused() {
+    fn addresses_in_every_encoding_and_invalid_hosts_are_refused() {
         for text in [
             "https://127.0.0.1/",
             "https://127.1/",
@@ -195,7 +201,8 @@ mod tests {
 
     #[test]
     fn digits_of_other_scripts_are_digits() {
-        // `http::Uri` has ASCII hosts only; who builds a host from elsewhere meets the same rule.
+        // `http::Uri` accepts ASCII hosts only; a host from any other source is checked by the same
+        // rule.
         for host in [
             "１２７.0.0.1",
             "①②⑦.0.0.1",

@@ -1,5 +1,12 @@
-//! Connecting: the name, not too many questions, its addresses, once, every one of them vetted, a connection to one of those. Between the check and the
-//! connection there is nothing that could answer differently. The numbers are in the code.
+//! Setup of a connection, in steps that are numbered as in the code:
+//! 1. read host name and port of the URI and acquire a connection permit,
+//! 2. acquire a permit for the DNS lookup,
+//! 3. resolve the name, once,
+//! 4. vet every address,
+//! 5. connect to one of the vetted addresses.
+//!
+//! The name is not resolved again between the check and the connection, so DNS rebinding has no
+//! effect.
 
 use crate::metered::GuardedStream;
 use crate::{EgressError, OperatorPolicy, Resolve};
@@ -19,42 +26,46 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tower_service::Service;
 
-/// Time for name and connection together.
+/// Time limit for name resolution and connection together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time to wait for a place.
+/// Time to wait for a connection permit.
 const PLACE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Time for one address, so that a silent one leaves time for another.
+/// Time limit for one address, so that an unresponsive one leaves time for another.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Addresses of a name that are looked at. One more, and the name is refused: what is not vetted must not be hidden behind what is.
+/// Maximum number of addresses of a name. A name with more is refused, so that no address remains
+/// unvetted.
 const ADDRESSES: usize = 32;
-/// Addresses that are tried.
+/// Maximum number of addresses to try.
 const TRIES: usize = 4;
-/// New names in a minute, of one install: a name under a wildcard is a message to whoever answers for it.
+/// New names that one install may look up per minute. A lookup under a wildcard domain sends data
+/// to that domain's name server.
 const NAMES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
-/// Questions in a minute, of one install, names that it asked for before included: in which order it asks is a message, too.
+/// Lookups per minute of one install, repeated names included: the order of lookups can carry data,
+/// too.
 const QUESTIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
-/// New names at once.
+/// Burst of new names.
 const NAMES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
-/// How long a name is not new any more after it was asked for.
+/// Time for which a looked-up name does not count as new again.
 const NAME_MEMORY: Duration = Duration::from_secs(60);
-/// Names that are remembered for it: more than a minute can bring.
+/// Capacity of the cache of looked-up names: more than can be new in a minute.
 const NAMES: u64 = 1_000;
-/// Questions under way, of one tenant: the system's resolver has few places, and an answer may take half a minute.
+/// Concurrent lookups of one tenant: the system's resolver has few slots, and a lookup may last
+/// half a minute.
 pub(crate) const CONCURRENT_LOOKUPS: usize = 8;
-/// Connections of one install, in use, idle, and on their way out.
+/// Maximum number of connections of one install: in use, idle and closing.
 const CONNECTIONS: usize = 96;
 
-/// Connects for one install.
+/// Connector for the requests of one install.
 #[derive(Clone)]
 pub(crate) struct GuardedConnector {
     operator: Arc<OperatorPolicy>,
     resolver: Arc<dyn Resolve>,
-    /// None where the operator alone chooses the destinations.
+    /// `None` if only the operator chooses the destinations.
     names: Option<Arc<DnsLimiter>>,
     places: Arc<Semaphore>,
 }
 
-/// What an install asks of the resolver.
+/// Limits on the DNS lookups of an install.
 struct DnsLimiter {
     known: Cache<String, ()>,
     new: DefaultDirectRateLimiter,
@@ -73,15 +84,15 @@ impl DnsLimiter {
         }
     }
 
-    /// Room to ask for a name. Requests to one host at once wait for each other here.
+    /// Acquires a permit to look up a name. Lookups over the concurrency limit wait here.
     async fn acquire(&self, name: &str) -> Result<OwnedSemaphorePermit, EgressError> {
         if !self.known.contains_key(name) {
             self.new
                 .check()
-                .map_err(|_| EgressError::TooMany("an install asks for at most 120 new names in a minute"))?;
+                .map_err(|_| EgressError::TooMany("an install looks up at most 120 new names per minute"))?;
             self.known.insert(name.to_owned(), ());
         }
-        let too_many = |_| EgressError::TooMany("an install asks for at most 600 names in a minute");
+        let too_many = |_| EgressError::TooMany("an install looks up at most 600 names per minute");
         self.all.check().map_err(too_many)?;
         let place = Arc::clone(&self.lookups).acquire_owned().await;
         place.map_err(|_| EgressError::Unresolved)
@@ -89,7 +100,7 @@ impl DnsLimiter {
 }
 
 impl GuardedConnector {
-    /// For destinations that an extension chooses.
+    /// Creates a connector for destinations that an extension chooses.
     pub(crate) fn new(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>, lookups: Arc<Semaphore>) -> Self {
         Self {
             names: Some(Arc::new(DnsLimiter::new(lookups))),
@@ -97,7 +108,7 @@ impl GuardedConnector {
         }
     }
 
-    /// For destinations that the operator has chosen.
+    /// Creates a connector for destinations that the operator has chosen.
     pub(crate) fn for_platform(operator: Arc<OperatorPolicy>, resolver: Arc<dyn Resolve>) -> Self {
         Self {
             operator,
@@ -108,11 +119,11 @@ impl GuardedConnector {
     }
 
     async fn connect(self, uri: Uri) -> Result<GuardedStream, EgressError> {
-        // 1. The name that `Destination` read; the URI was built of it.
-        let host = uri.host().ok_or(EgressError::Target("there is no host"))?;
+        // 1. The name that `Destination` parsed; the URI was built from it.
+        let host = uri.host().ok_or(EgressError::Target("the target has no host"))?;
         let own_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(own_port);
-        // Some may be idle, and go soon.
+        // Waits for a while, because idle connections close soon.
         let place = timeout(PLACE_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
         let too_many = EgressError::TooMany("an install has at most 96 connections");
         let Ok(Ok(place)) = place else { return Err(too_many) };
@@ -140,7 +151,7 @@ impl GuardedConnector {
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, EgressError> {
         let pinned = self.operator.pinned(host, port);
         if !pinned.is_empty() {
-            tracing::info!(target: "alga::egress", host, port, addresses = ?pinned, "an address is reached by the operator's exception");
+            tracing::info!(target: "alga::egress", host, port, addresses = ?pinned, "connecting to a pinned address of an operator's exception");
             return Ok(pinned);
         }
         // 2.
@@ -150,7 +161,7 @@ impl GuardedConnector {
         };
         // 3.
         let (resolver, name) = (Arc::clone(&self.resolver), host.to_owned());
-        // A task of its own keeps its place until there is an answer, even if nobody waits for it any more.
+        // A separate task holds the permit until the lookup ends, even if its caller is dropped.
         let asked = tokio::spawn(async move {
             let answer = resolver.resolve(&name).await;
             drop(question);
@@ -189,7 +200,8 @@ impl Service<Uri> for GuardedConnector {
     }
 }
 
-/// A connector whose whole work, the handshake of TLS included, ends in time, even where nobody waits for it any more.
+/// A connector with a time limit for its whole work, the TLS handshake included, even if its caller
+/// is dropped.
 #[derive(Clone)]
 pub(crate) struct TimeoutConnector<C>(pub(crate) C);
 

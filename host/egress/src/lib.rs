@@ -1,20 +1,23 @@
-//! The one way out. Every connection that an extension causes, by itself or through a host API, is made here.
+//! Outbound HTTP (egress). Every connection that an extension causes, by itself or through a host
+//! API, is made here.
 //!
-//! | module | its one idea |
+//! | module | responsibility |
 //! |---|---|
-//! | `destination` | a request's target read once: scheme, name, port, for the check and for the connection |
+//! | `destination` | a request's target, parsed once for the check and the connection |
 //! | `address` | which addresses are in the public internet |
-//! | `operator` | what the operator allows: an allowlist for everybody, exceptions for private addresses |
-//! | `resolve` | names to addresses, bounded |
+//! | `operator` | the operator's policy: allowlist, exceptions for private addresses |
+//! | `resolve` | bounded name resolution |
 //! | `dial` | resolve once, vet every address, connect to a vetted one |
-//! | `metered` | a connection that cannot be kept busy with bytes that are no answer |
-//! | `body` | bodies with a limit, a deadline and an account |
-//! | `traffic` | what one execution has sent and received, and may |
-//! | `sender` | the order in which all of this happens |
-//! | `refused` | why a request was not sent or not answered, and whose line to change |
+//! | `metered` | connections that end when they stall or carry too much non-response data |
+//! | `body` | bodies with a size limit, a deadline and traffic accounting |
+//! | `traffic` | per-execution traffic counters and their limits |
+//! | `sender` | the order of the steps of a request |
+//! | `refused` | errors of a request, with the setting to change |
 //!
-//! A request goes where the extension's manifest declares, the tenant allows and the operator allows, all three. A [`AuthorizedDestination`] is the proof,
-//! and the only thing that can be sent. Redirects are answers like any other: whoever follows one asks again.
+//! A request is sent only if the extension's manifest declares its destination and both the tenant
+//! and the operator allow it. An [`AuthorizedDestination`] is the proof, and the only thing that
+//! can be sent to. A redirect is returned like any other response; following it requires a new
+//! authorization.
 
 mod address;
 mod body;

@@ -1,7 +1,9 @@
-//! A connection that cannot be kept busy with bytes that are no answer: interim responses, extensions of chunks, empty frames. Whatever is
-//! read is counted; the head of an answer, and what of a body is taken, sets the count back. Nor can it be kept from ending: who does not read
-//! what we send is left after a while, a request whose body is not taken ends with its answer, and what has no use for longer than any execution
-//! lasts is closed. Every connection has a place among its install's.
+//! Connections that cannot be held open without use. Bytes that are not part of a response (interim
+//! responses, chunk extensions, empty frames) are limited: everything read is counted, and a
+//! response head or body data that is read resets the count. A connection also ends if the peer
+//! does not read what is sent to it, if a request body stalls after its response has ended, or if
+//! it was unused for longer than any execution lasts. Every connection holds one of its install's
+//! permits.
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io;
@@ -16,41 +18,44 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_io_timeout::TimeoutStream;
 
-/// Bytes that may be read between two that mean something: a response's head, a handshake, the frames around a body.
+/// Bytes that may be read without a response head or body data: a handshake, the frames around a
+/// body, one response head.
 const IDLE_BYTES: usize = 512 * 1024;
 
-/// How long the other side may take to accept a part of what we send, our goodbye included.
+/// Write timeout of a connection: the peer must accept some data within it, even at shutdown.
 const STALL: Duration = Duration::from_secs(30);
 
-/// How often a connection is looked at.
+/// Interval between the checks of a connection.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// Bytes of a request's body that are taken in a round at least, once its answer is over.
+/// Bytes of a request body that must be sent per check interval, once its response has ended.
 const ROUND_BYTES: u64 = 64 * 1024;
-/// Rounds without use: an execution lasts 30 seconds, and then a connection is idle for 10.
+/// Consecutive checks without activity after which a connection is closed: an execution lasts 30
+/// seconds, and a connection is then idle for 10.
 const UNUSED_ROUNDS: u32 = 12;
 
-/// What a connection is used for.
+/// Activity of a connection, shared by the connection and its requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionActivity(Arc<ActivityState>);
 
 #[derive(Debug, Default)]
 struct ActivityState {
-    /// Bytes read since the last that meant something.
+    /// Bytes read since the last response head or body data.
     bytes: AtomicUsize,
-    /// Whether there was something that meant something since the last round.
+    /// True if a response head or body data was read since the last check.
     is_used: AtomicBool,
-    /// Requests whose answer is over and whose own body is not: perhaps it waits for somebody who does not take it.
+    /// Requests whose response has ended and whose own body has not: the peer may never read the
+    /// rest.
     orphans: Mutex<Vec<UnfinishedUpload>>,
 }
 
 #[derive(Debug)]
 struct UnfinishedUpload {
     taken: BodyProgress,
-    /// Its bytes when it was looked at last.
+    /// Bytes sent at the previous check.
     before: Option<u64>,
 }
 
-/// Bytes that were taken of a request's body.
+/// Bytes of a request body that were sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BodyProgress(Arc<AtomicU64>);
 
@@ -65,20 +70,20 @@ impl BodyProgress {
         self.0.store(Self::OVER, Ordering::Relaxed);
     }
 
-    /// None when it is over.
+    /// Bytes sent, or `None` if the body has ended.
     fn bytes(&self) -> Option<u64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|bytes| *bytes != Self::OVER)
     }
 }
 
 impl ConnectionActivity {
-    /// A head arrived, or something of a body was taken.
+    /// Records that a response head or body data was read.
     pub(crate) fn reset(&self) {
         self.0.bytes.store(0, Ordering::Relaxed);
         self.0.is_used.store(true, Ordering::Relaxed);
     }
 
-    /// The answer to a request is over, its own body may not be.
+    /// Records that the response to a request has ended; its request body may not have.
     pub(crate) fn answered(&self, taken: &BodyProgress) {
         if taken.bytes().is_some() {
             let orphan = UnfinishedUpload {
@@ -89,7 +94,7 @@ impl ConnectionActivity {
         }
     }
 
-    /// Whether the body of one of them was hardly taken in a whole round.
+    /// Reports whether a request body made too little progress since the previous check.
     fn has_stuck(&self) -> bool {
         let mut stuck = false;
         self.orphans().retain_mut(|orphan| {
@@ -110,10 +115,7 @@ impl ConnectionActivity {
     fn add(&self, bytes: usize) -> io::Result<()> {
         let idle = self.0.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if idle > IDLE_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "too many bytes that are no answer",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "too much non-response data"));
         }
         Ok(())
     }
@@ -140,17 +142,15 @@ impl GuardedStream {
         }
     }
 
-    /// Once in a round: whether somebody still has a use for it, and what is still sent is taken.
+    /// Checks the connection once per interval: it must have been used lately, and unfinished
+    /// uploads must progress.
     fn check_liveness(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while self.round.as_mut().poll(context).is_ready() {
             self.round.as_mut().reset(Instant::now() + CHECK_INTERVAL);
             let is_used = self.idle.0.is_used.swap(false, Ordering::Relaxed);
             self.unused_rounds = if is_used { 0 } else { self.unused_rounds + 1 };
             if self.unused_rounds > UNUSED_ROUNDS || self.idle.has_stuck() {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "nobody has a use for this connection",
-                ));
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "connection idle too long"));
             }
         }
         Ok(())
@@ -217,14 +217,14 @@ mod tests {
         (GuardedStream::new(stream, place), listener.accept().await.unwrap().0)
     }
 
-    /// The round is over now; whether the connection is still good.
+    /// Ends the current interval; returns whether the connection passes its check.
     async fn round(metered: &mut GuardedStream) -> bool {
         metered.round.as_mut().reset(Instant::now() - CHECK_INTERVAL);
         std::future::poll_fn(|context| Poll::Ready(metered.check_liveness(context).is_ok())).await
     }
 
     #[tokio::test]
-    async fn a_connection_that_is_used_is_kept_and_one_that_is_not_ends_after_a_minute() {
+    async fn a_used_connection_stays_open_and_an_idle_one_ends_after_a_minute() {
         let (mut metered, _other) = metered().await;
         for number in 0..100 {
             if number % 10 == 0 {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_taken_after_its_answer_is_kept_and_one_that_is_not_ends_the_connection() {
+    async fn an_upload_after_its_response_may_finish_unless_it_makes_no_progress() {
         let (mut metered, _other) = metered().await;
         let (slow, over) = (BodyProgress::default(), BodyProgress::default());
         metered.idle.answered(&slow);
@@ -251,7 +251,7 @@ mod tests {
             assert!(round(&mut metered).await);
             slow.add(ROUND_BYTES);
         }
-        assert_eq!(metered.idle.orphans().len(), 1, "what is over is forgotten");
+        assert_eq!(metered.idle.orphans().len(), 1, "a body that has ended is removed");
         assert!(round(&mut metered).await);
         assert!(!round(&mut metered).await);
     }

@@ -1,4 +1,4 @@
-//! What the operator allows. Nobody else can: neither a guest nor a tenant reaches a setting of this file.
+//! The operator's egress policy. Neither a guest nor a tenant can change a setting of this file.
 
 use crate::{Destination, vet};
 use alga_bundle::EgressPattern;
@@ -6,8 +6,9 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// Names of metadata services and of networks that are never the internet. Their addresses are refused in any case; a name that an operator's
-/// own resolver answers differently is refused here.
+/// Domains of metadata services and of internal networks. Private addresses are refused in any
+/// case; this list also refuses such names if the operator's resolver returns other addresses for
+/// them.
 const INTERNAL_NAMES: [&str; 7] = [
     "internal",
     "local",
@@ -18,20 +19,20 @@ const INTERNAL_NAMES: [&str; 7] = [
     "metadata.goog",
 ];
 
-/// What extensions of this installation may reach at all.
+/// The destinations that extensions of this installation may reach at all.
 #[derive(Debug, Clone, Default)]
 pub struct OperatorPolicy {
     allowlist: Allowlist,
     exceptions: Vec<Exception>,
-    /// Addresses of the public internet that are the operator's own, and no extension's business.
+    /// Public addresses of the operator's own network, which extensions must not reach.
     denied: Vec<IpNet>,
 }
 
 #[derive(Debug, Clone)]
 enum Allowlist {
-    /// Whatever manifest and tenant allow.
+    /// All destinations that manifest and tenant allow.
     Everything,
-    /// These, of what manifest and tenant allow.
+    /// The listed ones of the destinations that manifest and tenant allow.
     Only(Vec<EgressPattern>),
 }
 
@@ -41,8 +42,9 @@ impl Default for Allowlist {
     }
 }
 
-/// A place with private addresses that extensions may reach. `crm.example.com:443=10.1.0.0/16`: the name is resolved, and these addresses are meant.
-/// `crm.example.com:443=10.1.2.3`: this is its address, and nobody is asked.
+/// A destination with private addresses that extensions may reach. For
+/// `crm.example.com:443=10.1.0.0/16` the name is resolved, and addresses in that block are allowed.
+/// For `crm.example.com:443=10.1.2.3` the address is pinned, and the name is not resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
     host: String,
@@ -51,29 +53,28 @@ pub struct Exception {
     is_pinned: bool,
 }
 
-/// A setting that is not one.
+/// An invalid egress setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// In the allowlist.
+    /// Invalid entry of the allowlist.
     #[error(
         "`{0}` is not a host like `api.example.com`, `*.example.com:8443` or `http://legacy.example.com`; `*` alone allows what installs allow"
     )]
     Pattern(String),
-    /// In the denied addresses.
-    #[error("`{0}` is not a block of addresses like `198.51.100.0/24`")]
+    /// Invalid entry of the denied addresses.
+    #[error("`{0}` is not an address block like `198.51.100.0/24`")]
     Denied(String),
-    /// In the exceptions.
-    #[error(
-        "`{0}` is not an exception like `crm.example.com:443=10.1.0.0/16`: name, port, and the addresses that are meant"
-    )]
+    /// Invalid entry of the exceptions.
+    #[error("`{0}` is not an exception like `crm.example.com:443=10.1.0.0/16`: name, port, and the allowed addresses")]
     Exception(String),
 }
 
 impl OperatorPolicy {
-    /// Reads the three settings, each a list with commas. An empty allowlist allows nothing; `*` allows what installs allow.
+    /// Parses the three settings, each a comma-separated list. An empty allowlist allows nothing;
+    /// `*` allows what installs allow.
     ///
     /// # Errors
-    /// The first item that is not one.
+    /// [`PolicyError`] names the first invalid entry.
     pub fn parse(allowlist: &str, exceptions: &str, denied: &str) -> Result<Self, PolicyError> {
         let items = |text: &str| -> Vec<String> {
             let items = text.split(',').map(|item| item.trim().to_owned());
@@ -101,7 +102,8 @@ impl OperatorPolicy {
         })
     }
 
-    /// For calls of the platform itself to a place in its configuration: that place, at whatever address.
+    /// The policy for the platform's own calls to a configured destination: that destination only,
+    /// at any address.
     #[must_use]
     pub fn only(destination: &Destination) -> Self {
         let any = [
@@ -121,7 +123,7 @@ impl OperatorPolicy {
         }
     }
 
-    /// The exceptions, for the log at the start.
+    /// The exceptions as text, for the log at startup.
     pub fn exceptions(&self) -> impl Iterator<Item = String> + '_ {
         self.exceptions
             .iter()
@@ -136,7 +138,7 @@ impl OperatorPolicy {
         }
     }
 
-    /// Whether a name belongs to a network inside, and no exception says that it is meant.
+    /// Reports whether a name is an internal host name without an exception for it.
     pub(crate) fn is_internal_name(&self, host: &str, port: u16) -> bool {
         let internal = INTERNAL_NAMES.iter().any(|name| {
             host.strip_suffix(name)
@@ -149,7 +151,7 @@ impl OperatorPolicy {
                 .any(|exception| exception.host == host && exception.port == port)
     }
 
-    /// The addresses that the operator says a place has, if it says any.
+    /// The addresses that the operator has pinned for a destination, if any.
     pub(crate) fn pinned(&self, host: &str, port: u16) -> Vec<IpAddr> {
         let pins = self
             .exceptions
@@ -158,7 +160,8 @@ impl OperatorPolicy {
         pins.map(|exception| exception.block.addr()).collect()
     }
 
-    /// Passes an address of the public internet, or one that is meant for this place.
+    /// Accepts an address of the public internet, or one that an exception allows for this
+    /// destination.
     pub(crate) fn vet(&self, host: &str, port: u16, address: IpAddr) -> Result<(), &'static str> {
         let is_own = self.denied.iter().any(|block| block.contains(&address));
         let special = match vet(address) {
@@ -171,7 +174,7 @@ impl OperatorPolicy {
         };
         match self.exceptions.iter().find(meant) {
             Some(exception) => {
-                tracing::info!(target: "alga::egress", host, port, %address, exception = %exception.block, "a private address is reached by the operator's exception");
+                tracing::info!(target: "alga::egress", host, port, %address, exception = %exception.block, "connecting to a private address by an operator's exception");
                 Ok(())
             }
             None => Err(special),

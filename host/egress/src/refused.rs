@@ -1,73 +1,75 @@
-//! Why a request was not sent, or its answer not taken.
+//! Errors of a request that was not sent, or whose response was refused.
 
 use alga_http::policy::FieldError;
 
-/// The request of a guest that went nowhere, or whose answer is not taken. The text is for the author; each says whose line to change.
+/// The error of an outbound request that was not sent or whose response was refused. The text is
+/// for the extension's author; it names the setting that would allow the request, if there is one.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EgressError {
-    /// It is not a request that is sent from here.
+    /// The target or the method is not allowed in an outbound request.
     #[error("{0}")]
     Target(&'static str),
     /// The manifest does not declare the destination.
     #[error("the manifest does not declare this destination; add \"{0}\" to \"egress\" in manifest.json")]
     Undeclared(String),
-    /// The tenant does not allow it.
-    #[error("the install does not allow this destination; its tenant can: `alga installs set-terms … --egress {0}`")]
+    /// The tenant does not allow the destination.
+    #[error("the tenant's install does not allow this destination; run `alga installs set-terms … --egress {0}`")]
     NotAllowed(String),
-    /// The operator does not allow it.
-    #[error("this platform does not allow the destination {0}; its operator can, with EXT_EGRESS_ALLOWLIST")]
+    /// The operator does not allow the destination.
+    #[error("this platform does not allow the destination {0}; its operator can allow it with EXT_EGRESS_ALLOWLIST")]
     NotAllowedByOperator(String),
-    /// The name belongs to a network inside.
-    #[error("`{0}` is a name of a network inside")]
+    /// The host name is an internal one.
+    #[error("`{0}` is an internal host name")]
     InternalName(String),
     /// An address of the name is not in the public internet.
     #[error("`{host}` has an address that is not in the public internet: {what}")]
     Address {
-        /// The name.
+        /// The host name that was resolved.
         host: String,
-        /// What the address is.
+        /// The kind of the address.
         what: &'static str,
     },
-    /// A header that is not a guest's to set, or too many of them.
+    /// The request has too many headers or an invalid `content-length`.
     #[error("{0}")]
     Field(FieldError),
-    /// A body that is longer than its `content-length`.
+    /// The body is longer than its `content-length`.
     #[error("the body is longer than its content-length")]
     Length,
-    /// More than a request's body may have.
+    /// The request body exceeds its size limit.
     #[error("{0}")]
     TooLarge(&'static str),
-    /// More than an answer's headers may have.
+    /// The response has too many headers.
     #[error("{0}")]
     AnswerHeader(FieldError),
-    /// More than an answer's body may have.
+    /// The response body exceeds its size limit.
     #[error("{0}")]
     AnswerTooLarge(&'static str),
-    /// More than an execution or an install may do.
+    /// A limit of the execution or of the install is reached.
     #[error("{0}")]
     TooMany(&'static str),
-    /// The name has no address.
+    /// The host name could not be resolved.
     #[error("the name could not be resolved")]
     Unresolved,
-    /// Nobody answers there.
+    /// The connection failed, for example because it was refused.
     #[error("no connection: {0}")]
     Connection(String),
-    /// The other side's certificate is not one for this name.
+    /// The TLS handshake failed, for example because the certificate is for another name.
     #[error("TLS: {0}")]
     Tls(String),
-    /// What came is not HTTP, or it broke off.
-    #[error("the connection broke off, or what came over it is not HTTP")]
+    /// The response is not valid HTTP, or the connection was reset.
+    #[error("the connection was reset, or the response is not valid HTTP")]
     Protocol,
-    /// The connection was not there in time.
-    #[error("there was no connection in time")]
+    /// The connection was not established in time.
+    #[error("the connection was not established in time")]
     ConnectTimeout,
-    /// The answer, or more of it, was not there in time.
-    #[error("there was no answer in time")]
+    /// The response head, or more of its body, did not arrive in time.
+    #[error("the response did not arrive in time")]
     AnswerTimeout,
 }
 
 impl EgressError {
-    /// Whether nothing was sent because a rule says so; otherwise something went wrong on the way.
+    /// True if a rule denied the destination and nothing was sent; false for failures and exceeded
+    /// limits.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(

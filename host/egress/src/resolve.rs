@@ -1,4 +1,4 @@
-//! Names to addresses.
+//! Resolution of host names to addresses.
 
 use std::io;
 use std::net::IpAddr;
@@ -6,19 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Addresses under way.
+/// A pending lookup of addresses.
 pub type ResolveFuture<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
-/// Asks for the addresses of a name.
+/// Resolver of host names.
 pub trait Resolve: Send + Sync {
-    /// All addresses that a name has now.
+    /// Resolves a name to all of its current addresses.
     fn resolve<'a>(&'a self, name: &'a str) -> ResolveFuture<'a>;
 }
 
-/// Questions at the same time. Each holds a thread, however long its answer takes; the runtime has 512 for everything that blocks.
+/// Maximum number of concurrent lookups. Each holds a thread until it ends; the runtime has 512 for
+/// all blocking work.
 const QUESTIONS: usize = 128;
 
-/// The system's resolver, with its files and its servers.
+/// The system's resolver, with its hosts file and DNS servers.
 pub struct SystemResolver {
     places: Arc<Semaphore>,
 }
@@ -39,7 +40,8 @@ impl Resolve for SystemResolver {
                 .await
                 .map_err(io::Error::other)?;
             let name = name.to_owned();
-            // A task of its own keeps its place until the thread is free, even if nobody waits for the answer any more.
+            // A separate task holds the permit until the thread is free, even if its caller is
+            // dropped.
             let asked = tokio::spawn(async move {
                 let addresses = tokio::net::lookup_host((name.as_str(), 0)).await;
                 drop(place);

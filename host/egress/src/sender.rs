@@ -1,4 +1,4 @@
-//! The order in which a request is sent.
+//! Sending a request, step by step.
 
 use crate::body::{BodyTerms, InFlightRequest, RequestBody, ResponseBody};
 use crate::dial::{CONCURRENT_LOOKUPS, CONNECT_TIMEOUT, GuardedConnector, TimeoutConnector};
@@ -26,50 +26,51 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-/// How long a connection is kept for the next request.
+/// Time for which an idle connection stays open for the next request.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
-/// Connections kept for one origin of one install.
+/// Idle connections per origin of one install.
 const IDLE_CONNECTIONS: usize = 2;
-/// Requests of one install at the same time, in this process.
+/// Concurrent requests of one install, in this process.
 const REQUESTS_AT_ONCE: usize = 64;
-/// Installs whose connections are kept.
+/// Installs whose connections are cached.
 const CALLERS: u64 = 10_000;
-/// How long the connections of an install that calls nobody are kept.
+/// Time after which the connections of an install without requests are evicted.
 const IDLE_CALLER: Duration = Duration::from_secs(120);
-/// Sessions of TLS that are remembered for one install: never for two of them.
+/// TLS sessions cached for one install; installs never share them.
 const TLS_SESSIONS: usize = 16;
-/// Bytes that hyper holds of a response's head.
+/// Bytes of a response head that hyper buffers.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
-/// Bytes of a stream and of a connection that HTTP/2 reads ahead of a guest: less than a connection may carry without an answer.
+/// Bytes that HTTP/2 reads ahead of a guest, per stream and per connection: less than the
+/// `IDLE_BYTES` of a connection.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
-/// Between the parts of an answer, unless the guest wants less.
+/// Maximum time for the response head and between body data; a guest may set less.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Whose request it is. Connections are never shared between two callers.
+/// The origin of a request. Connections are never shared between two callers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Caller {
-    /// An extension.
+    /// An extension that is installed for a tenant.
     Install(TenantId, InstallId),
     /// The platform itself, for an extension of this tenant.
     Platform(TenantId),
 }
 
-/// How long to wait; each is cut by the deadline.
+/// Timeouts of a request; the deadline limits each of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For the connection.
+    /// Time to establish the connection.
     pub connect: Duration,
-    /// For the answer's head.
+    /// Time until the response head arrives.
     pub answer: Duration,
-    /// Between the parts of its body.
+    /// Time between two frames of the response body.
     pub between: Duration,
-    /// When everything must be over.
+    /// Time by which the whole exchange must end.
     pub deadline: Instant,
 }
 
 impl Timeouts {
-    /// As long as there is time.
+    /// The default timeouts, with a deadline.
     #[must_use]
     pub fn until(deadline: std::time::Instant) -> Self {
         Self {
@@ -81,23 +82,23 @@ impl Timeouts {
     }
 }
 
-/// What the way out is made of.
+/// Dependencies and configuration of [`Egress`].
 pub struct EgressDependencies {
-    /// What the operator allows.
+    /// The operator's egress policy.
     pub operator: OperatorPolicy,
-    /// Who knows addresses.
+    /// Resolver of host names.
     pub resolver: Arc<dyn Resolve>,
-    /// Authorities that are believed beside those that browsers believe, in DER.
+    /// Additional trusted CA certificates in DER, beside the public ones (Mozilla's root program).
     pub authorities: Vec<Vec<u8>>,
 }
 
-/// The way out. One for a process.
+/// The egress client, one per process.
 pub struct Egress {
     operator: Arc<OperatorPolicy>,
     resolver: Arc<dyn Resolve>,
     tls: ClientConfig,
     callers: Cache<Caller, Arc<Connections>>,
-    /// Questions about names that each tenant has under way.
+    /// Permits for concurrent DNS lookups, per tenant.
     lookups: Cache<TenantId, Arc<Semaphore>>,
 }
 
@@ -106,7 +107,7 @@ struct Connections {
     places: Arc<Semaphore>,
 }
 
-/// A destination that somebody may reach. There is no other way to make one than to ask.
+/// A destination that its caller may reach. Only [`Egress`] can create one, after its checks.
 #[derive(Debug, Clone)]
 pub struct AuthorizedDestination {
     caller: Caller,
@@ -114,7 +115,7 @@ pub struct AuthorizedDestination {
 }
 
 impl AuthorizedDestination {
-    /// Where.
+    /// The destination that was authorized.
     #[must_use]
     pub fn destination(&self) -> &Destination {
         &self.destination
@@ -122,10 +123,10 @@ impl AuthorizedDestination {
 }
 
 impl Egress {
-    /// A way out that is not connected to anything yet.
+    /// Creates a client without any connection.
     ///
     /// # Errors
-    /// When an authority is not a certificate, or TLS cannot be set up.
+    /// Returns [`rustls::Error`] if a CA certificate is invalid, or if TLS cannot be configured.
     pub fn new(dependencies: EgressDependencies) -> Result<Self, rustls::Error> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.into(),
@@ -134,7 +135,7 @@ impl Egress {
             roots.add(CertificateDer::from(authority))?;
         }
         for exception in dependencies.operator.exceptions() {
-            tracing::warn!(target: "alga::egress", exception, "extensions may reach private addresses here");
+            tracing::warn!(target: "alga::egress", exception, "an operator's exception lets extensions reach private addresses");
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -159,10 +160,13 @@ impl Egress {
         })
     }
 
-    /// Whether an extension may reach this: 1. a target, 2. the manifest declares it, 3. the tenant allows it, 4. the operator does.
+    /// Authorizes a request of an extension. Checks, in order: 1. the target is valid, 2. the
+    /// manifest declares it, 3. the tenant allows it, 4. the operator allows it.
     ///
     /// # Errors
-    /// Whose line to change.
+    /// Returns [`EgressError::Target`], [`EgressError::Undeclared`], [`EgressError::NotAllowed`],
+    /// or [`EgressError::InternalName`] and [`EgressError::NotAllowedByOperator`], for the check
+    /// that failed. The text names the setting that would allow the request, if there is one.
     pub fn authorize(
         &self,
         caller: Caller,
@@ -186,10 +190,12 @@ impl Egress {
         self.permit_operator(caller, destination)
     }
 
-    /// Whether the platform itself may reach this. For destinations that only the operator chooses.
+    /// Authorizes a request of the platform itself, for destinations that only the operator
+    /// chooses.
     ///
     /// # Errors
-    /// When it is no target, or the operator's policy does not have it.
+    /// Returns [`EgressError::InternalName`] or [`EgressError::NotAllowedByOperator`] if the
+    /// operator's policy does not allow the destination.
     pub fn permit_platform(
         &self,
         tenant: TenantId,
@@ -208,10 +214,12 @@ impl Egress {
         Ok(AuthorizedDestination { caller, destination })
     }
 
-    /// Sends: 1. room, 2. the request as it may be, 3. connection and head in time, 4. the answer as it may be, its body under its limits.
+    /// Sends a request: 1. acquires its permits, 2. sanitizes the request, 3. connects and waits
+    /// for the response head, 4. sanitizes the response and limits its body.
     ///
     /// # Errors
-    /// Why nothing was sent, or no answer is taken.
+    /// Returns [`EgressError`] if a limit or a rule refuses the request or its response, or if the
+    /// exchange fails or times out.
     pub async fn send(
         &self,
         permitted: &AuthorizedDestination,
@@ -223,7 +231,7 @@ impl Egress {
         let connections = self.connections(&permitted.caller);
         let place = Arc::clone(&connections.places).try_acquire_owned();
         let place = place.map_err(|_| {
-            EgressError::TooMany("an install, or the platform for a tenant, has at most 64 requests under way")
+            EgressError::TooMany("an install, or the platform for a tenant, has at most 64 concurrent requests")
         })?;
         let exchange = InFlightRequest::new([traffic.begin()?, place]);
         // 2.
@@ -259,7 +267,7 @@ impl Egress {
             deadline: patience.deadline,
             exchange,
         };
-        // From here on whatever ends the answer ends the exchange.
+        // From here on, dropping the response body ends the exchange.
         let body = ResponseBody::new(body, terms);
         traffic
             .receive(field_bytes(&head.headers))
@@ -274,7 +282,8 @@ impl Egress {
     }
 
     fn connections(&self, caller: &Caller) -> Arc<Connections> {
-        // Asked for with every request, so that a tenant's is forgotten only when it has been quiet.
+        // Looked up for every request, so that a tenant's permits are evicted only after a quiet
+        // time.
         let lookups = match caller {
             Caller::Install(tenant, _) | Caller::Platform(tenant) => self.questions_of(tenant),
         };
@@ -317,7 +326,8 @@ fn client(
         .build(connector)
 }
 
-/// The request as it goes out: target, headers and length are ours, the rest is the guest's.
+/// Builds the request to send: target, header filter and length are set here, the rest is the
+/// guest's.
 fn prepared(
     destination: &Destination,
     request: Request<UnsyncBoxBody<Bytes, BodyError>>,
@@ -340,7 +350,7 @@ fn prepared(
     Ok(request)
 }
 
-/// What went wrong, from the innermost error that says it.
+/// Maps a client error to the most specific cause in its chain.
 fn failed(error: &ClientError) -> EgressError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -350,14 +360,14 @@ fn failed(error: &ClientError) -> EgressError {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return EgressError::Tls(tls.to_string());
         }
-        // An `io::Error` hides what it was made of from `source`.
+        // `io::Error::source` skips the error that it wraps, so `get_ref` is used.
         cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
         };
     }
     if error.is_connect() {
-        return EgressError::Connection("the other side refused".to_owned());
+        return EgressError::Connection("refused by the peer".to_owned());
     }
     EgressError::Protocol
 }

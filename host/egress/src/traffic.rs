@@ -1,22 +1,22 @@
-//! What one execution has sent and received, and may.
+//! Per-execution traffic counters and their limits.
 
 use crate::EgressError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of one request's body: what a request to an extension may have.
+/// Bytes of a request body: the same as for a request to an extension.
 pub(crate) const REQUEST_BYTES: u64 = 10 * 1024 * 1024;
-/// Bytes of one response's body. It is streamed: the host holds a frame of it.
+/// Bytes of a response body. It is streamed: the host holds one frame of it.
 pub(crate) const RESPONSE_BYTES: u64 = 32 * 1024 * 1024;
-/// Bytes in each direction in one execution.
+/// Bytes of one execution in each direction.
 const EXECUTION_BYTES: u64 = 64 * 1024 * 1024;
-/// Requests of one execution.
+/// Number of requests of one execution.
 const REQUESTS: u64 = 64;
-/// Requests of one execution at the same time.
+/// Concurrent requests of one execution.
 const AT_ONCE: usize = 8;
 
-/// The account of one execution, shared by everything that sends for it.
+/// The traffic counters of one execution, shared by everything that sends for it.
 #[derive(Debug, Clone)]
 pub struct Traffic(Arc<Counts>);
 
@@ -40,25 +40,25 @@ impl Default for Traffic {
 }
 
 impl Traffic {
-    /// Bytes of bodies and heads that were sent.
+    /// Bytes of heads and bodies that were sent.
     #[must_use]
     pub fn sent_bytes(&self) -> u64 {
         self.0.sent_bytes.load(Ordering::Relaxed)
     }
 
-    /// Bytes of bodies and heads that were received.
+    /// Bytes of heads and bodies that were received.
     #[must_use]
     pub fn received_bytes(&self) -> u64 {
         self.0.received_bytes.load(Ordering::Relaxed)
     }
 
-    /// Room for one more request, until what it answers is dropped.
+    /// Counts a request and acquires its permit, to be held until the exchange ends.
     pub(crate) fn begin(&self) -> Result<OwnedSemaphorePermit, EgressError> {
         if self.0.requests.fetch_add(1, Ordering::Relaxed) >= REQUESTS {
             return Err(EgressError::TooMany("an execution sends at most 64 requests"));
         }
         let place = Arc::clone(&self.0.places).try_acquire_owned();
-        place.map_err(|_| EgressError::TooMany("an execution has at most 8 requests under way"))
+        place.map_err(|_| EgressError::TooMany("an execution has at most 8 concurrent requests"))
     }
 
     pub(crate) fn send(&self, bytes: u64) -> Result<(), &'static str> {

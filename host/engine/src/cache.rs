@@ -1,8 +1,10 @@
-//! Machine code on disk.
+//! On-disk cache of machine code.
 //!
-//! Loading machine code is running it, so a record is believed only if its MAC holds under this host's key: over the producer, the
-//! settings, the component's digest and every byte of the code. The bytes are read into memory once, checked there, and the same bytes
-//! are loaded. Whoever can write the folder but not read the key can make the cache slow, not make it lie.
+//! Loading machine code is running it, so a record is trusted only if its MAC verifies under this
+//! host's key. The MAC covers the engine version, the cache format version, the component's digest
+//! and every byte of the code. The bytes are read into memory once, verified there, and the same
+//! bytes are loaded. An attacker who can write to the directory but cannot read the key can make
+//! the cache slow, but cannot make it return other code.
 
 use crate::{MachineCode, settings};
 use hmac::{Hmac, Mac};
@@ -17,13 +19,14 @@ use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"algacod1";
 const MAC_BYTES: usize = 32;
-/// Largest record that is read.
+/// Maximum number of bytes that are read of a record.
 const RECORD_BYTES: u64 = 300 * 1024 * 1024;
 
-/// The digest of the component that code was made from.
+/// SHA-256 digest of the component that the code was compiled from.
 pub type CacheKey = [u8; 32];
 
-/// The cache could not be used. A request is never refused because of it: the component is compiled again.
+/// Failure to use the cache. A request is never refused because of it: the component is compiled
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[error("the machine-code cache at {}", path.display())]
 pub struct CacheError {
@@ -31,16 +34,16 @@ pub struct CacheError {
     source: io::Error,
 }
 
-/// Makes a folder that this user alone can look into, or makes one that is there so.
+/// Creates a directory that only this user can access, or restricts an existing one.
 ///
 /// # Errors
-/// When it cannot be made, or is not ours to close.
+/// Returns [`io::Error`] if the directory cannot be created, or its permissions cannot be set.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
-/// A folder of authenticated records.
+/// A directory of authenticated records.
 pub struct MachineCodeCache {
     folder: PathBuf,
     key: Zeroizing<[u8; 32]>,
@@ -48,10 +51,11 @@ pub struct MachineCodeCache {
 }
 
 impl MachineCodeCache {
-    /// Opens the folder, making it readable for this user alone. `key` is this host's; `limit_bytes` is what the folder may hold.
+    /// Opens the directory and restricts it to this user. `key` is this host's; `limit_bytes` is
+    /// the maximum size of all records.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Returns [`CacheError`] if the directory cannot be created or restricted.
     pub fn open(folder: &Path, key: [u8; 32], limit_bytes: u64) -> Result<Self, CacheError> {
         private_folder(folder).map_err(|source| CacheError {
             path: folder.to_path_buf(),
@@ -64,17 +68,19 @@ impl MachineCodeCache {
         })
     }
 
-    /// The machine code of a component, if there is a record and it is ours. A record that is not is removed.
+    /// Returns the machine code of a component if there is a record and its MAC verifies. Any other
+    /// record is removed.
     #[must_use]
     pub fn get(&self, component: &CacheKey) -> Option<MachineCode> {
         let path = self.path(component);
         let mut record = read_without_following(&path).ok()?;
         if !self.is_authentic(component, &record) {
-            tracing::warn!(path = %path.display(), "a record of the machine-code cache is not ours; it was removed");
+            tracing::warn!(path = %path.display(), "removed a machine-code cache record that failed authentication");
             fs::remove_file(&path).ok();
             return None;
         }
-        // The time of use, by which old records are found. Without it the record only seems older.
+        // The time of last use, by which the oldest records are found. Without it the record only
+        // seems older.
         File::options()
             .write(true)
             .open(&path)
@@ -84,10 +90,11 @@ impl MachineCodeCache {
         Some(MachineCode::from_trusted_source(record))
     }
 
-    /// Keeps machine code. The record appears whole or not at all.
+    /// Stores machine code. The record is written atomically.
     ///
     /// # Errors
-    /// When it could not be written; nothing is lost but time.
+    /// Returns [`CacheError`] if the record could not be written; the component is then compiled
+    /// again.
     pub fn put(&self, component: &CacheKey, code: &MachineCode) -> Result<(), CacheError> {
         let path = self.path(component);
         let written = self.write(&path, component, code.as_bytes());
@@ -121,13 +128,15 @@ impl MachineCodeCache {
         let Some((mac, code)) = rest.split_at_checked(MAC_BYTES) else {
             return false;
         };
-        // Compared in constant time.
+        // The comparison runs in constant time.
         self.mac(component, code).verify_slice(mac).is_ok()
     }
 
-    /// Every variable part has a fixed length or is preceded by it.
+    /// Computes the MAC of a record. Every variable part has a fixed length or is preceded by its
+    /// length.
     fn mac(&self, component: &CacheKey, code: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes keys of any length; the error cannot happen, and an empty key authenticates nothing that `open` has written.
+        // HMAC accepts keys of any length, so this error cannot happen; an empty key would verify
+        // nothing that `put` has written.
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.key.as_slice()).unwrap_or_else(|_| Hmac::new(&Default::default()));
         mac.update(&(settings::ENGINE_VERSION.len() as u64).to_le_bytes());
@@ -149,7 +158,7 @@ impl MachineCodeCache {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
             .flatten()
             .filter_map(|entry| {
-                // Only records: what else is in the folder is not ours to remove.
+                // Only records: other files in the directory are left alone.
                 entry.path().extension().filter(|extension| *extension == "code")?;
                 let metadata = entry.metadata().ok()?;
                 Some((metadata.modified().ok()?, metadata.len(), entry.path()))
@@ -196,7 +205,7 @@ mod tests {
         assert!(cache(folder.path(), 2).get(&COMPONENT).is_none());
         assert!(
             cache(folder.path(), 1).get(&COMPONENT).is_none(),
-            "a record that is not believed is removed"
+            "a record whose MAC does not verify is removed"
         );
     }
 

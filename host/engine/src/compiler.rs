@@ -1,4 +1,5 @@
-//! The parent's side of the child that compiles. A compiler that is attacked through its input dies alone.
+//! The parent's side of the compiler child process. An exploit of the compiler through its input
+//! stays in that process.
 
 use crate::MachineCode;
 use alga_limits::{COMPILER_ADDRESS_SPACE_BYTES, COMPILER_SECONDS, COMPILER_WALL_SECONDS, MACHINE_CODE_BYTES};
@@ -12,23 +13,26 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
-/// The child's exit code for a component that wasmtime does not accept.
+/// Exit code of the child for a component that wasmtime does not accept.
 pub const EXIT_REFUSED: u8 = 1;
-/// The child's exit code when it could not confine itself or read its input: nobody's component is to blame.
+/// Exit code of the child if it could not confine itself or read its input: not the component's
+/// fault.
 pub const EXIT_BROKEN: u8 = 2;
 
-/// What compiling may cost.
+/// Limits on compiling one component.
 #[derive(Debug, Clone, Copy)]
 pub struct CompilerLimits {
-    /// Time for one component on the wall clock: generous, because a busy host is not the component's fault.
+    /// Wall-clock time for one component: generous, because a busy host is not the component's
+    /// fault.
     pub wall: Duration,
-    /// Seconds of processor time that the child gives itself: the limit that a component is held to.
+    /// Processor time in seconds, which the child sets as its own limit: the one that decides about
+    /// a component.
     pub processor_seconds: u64,
-    /// Bytes of address space that the child gives itself.
+    /// Bytes of address space, which the child sets as its own limit.
     pub address_space_bytes: u64,
-    /// Components compiled at the same time; the rest wait.
+    /// Maximum number of concurrent compilations; others wait.
     pub concurrent: usize,
-    /// Bytes of machine code.
+    /// Maximum number of bytes of machine code.
     pub code_bytes: u64,
 }
 
@@ -45,60 +49,62 @@ impl Default for CompilerLimits {
 }
 
 impl CompileError {
-    /// Whether the publisher can change it; otherwise it is the host's or its operator's.
+    /// True if the publisher can fix the cause; otherwise the host or its operator must.
     #[must_use]
     pub fn is_publishers(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::TooCostly(_))
     }
 
-    /// Whether the same component may compile later, here.
+    /// True if the same component may compile later on this host.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::OutOfTime { .. } | Self::Killed(_))
     }
 }
 
-/// Why there is no machine code.
+/// Failure to compile a component.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The publisher's fault: wasmtime does not accept the component.
     #[error("the component does not compile: {0}")]
     Refused(String),
-    /// The publisher's fault: compiling costs more than it may.
-    #[error("compiling the component takes more than {0}")]
+    /// The publisher's fault: compiling exceeds a limit.
+    #[error("compiling the component requires more than {0}")]
     TooCostly(String),
-    /// The host's fault: it was too busy to compile the component in time. The same bytes may compile later.
+    /// The host's fault: it was too busy to compile the component in time. The same bytes may
+    /// compile later.
     #[error(
         "this host is too busy: the component was not compiled within {} s on the wall clock (ALGA_COMPILER_WALL_SECONDS); it has used {used_seconds:.1} s of its {processor_seconds} s of \
          processor time", wall.as_secs()
     )]
     OutOfTime {
-        /// The limit on the wall clock.
+        /// The limit on wall-clock time.
         wall: Duration,
-        /// Processor time that the compiler had used by then, in seconds.
+        /// Processor time that the compiler had used until then, in seconds.
         used_seconds: f64,
-        /// Processor time that it may use, in seconds.
+        /// Limit on processor time, in seconds.
         processor_seconds: u64,
     },
-    /// The host's fault: something ended the compiler from outside, such as a system that is out of memory.
-    #[error("the compiler was ended from outside ({0}); the component is not to blame")]
+    /// The host's fault: the compiler was killed from outside, for example when the system ran out
+    /// of memory.
+    #[error("the compiler was killed from outside ({0}); the component is not to blame")]
     Killed(String),
     /// The operator's fault: the compiler could not be started.
     #[error("the compiler `{}` could not be run: {source}\nhint: it is installed beside `alga`; set ALGA_COMPILER to its path", program.display())]
     Spawn {
-        /// Its path.
+        /// Path of the compiler program.
         program: PathBuf,
-        /// What the system said.
+        /// The system's error for the attempt.
         source: io::Error,
     },
-    /// The operator's fault: what runs there is no compiler, or not the one of this version.
+    /// The operator's fault: the program is not the compiler, or has another version.
     #[error(
         "the compiler does not work here: {0}\nhint: `alga-compiler` must be of the same version as `alga`, and needs Linux with seccomp"
     )]
     Pipe(#[source] io::Error),
 }
 
-/// Compiles components, each in a child process of its own.
+/// Compiler that runs each compilation in a child process of its own.
 #[derive(Debug, Clone)]
 pub struct Compiler {
     program: PathBuf,
@@ -107,7 +113,7 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// A compiler that is this program.
+    /// Creates a compiler that runs this program.
     #[must_use]
     pub fn new(program: &Path, limits: CompilerLimits) -> Self {
         Self {
@@ -117,10 +123,11 @@ impl Compiler {
         }
     }
 
-    /// Compiles a component.
+    /// Compiles a component to machine code.
     ///
     /// # Errors
-    /// See [`CompileError`]; the child is dead in every case.
+    /// Returns [`CompileError`] if the component is refused, a limit is exceeded, or the child
+    /// cannot run; the child is dead in every case.
     pub async fn compile(&self, component: &[u8]) -> Result<MachineCode, CompileError> {
         // The semaphore is never closed; if it were, the child's own limits would still hold.
         let _place = self.places.acquire().await;
@@ -130,7 +137,7 @@ impl Compiler {
         let mut conversation = std::pin::pin!(conversation);
         match tokio::time::timeout(self.limits.wall, &mut conversation).await {
             Ok(made) => made,
-            // Read before the child is dropped, and so killed.
+            // Read before the child is dropped, which kills it.
             Err(_) => Err(CompileError::OutOfTime {
                 wall: self.limits.wall,
                 used_seconds: pid.and_then(processor_seconds).unwrap_or_default(),
@@ -141,7 +148,9 @@ impl Compiler {
 
     fn spawn(&self) -> Result<Child, CompileError> {
         let mut command = Command::new(&self.program);
-        // Nothing of ours is in the child: no environment, no folder, no open file, and it dies with us.
+        // The child inherits nothing of this process: its environment is empty, its working
+        // directory is `/`, and its only open files are pipes. It is killed when its handle is
+        // dropped.
         for limit in [self.limits.address_space_bytes, self.limits.processor_seconds] {
             command.arg(limit.to_string());
         }
@@ -157,13 +166,13 @@ impl Compiler {
     }
 }
 
-/// Bytes of the child's explanation that are read; the rest is of no use to anybody.
+/// Bytes of the child's error output that are read; more would not help a reader.
 const EXPLANATION_BYTES: u64 = 4 * 1024;
 
 /// Processor time that a process has used so far, in seconds (proc(5): fields 14 and 15 of `stat`).
 fn processor_seconds(pid: u32) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may have spaces in it.
+    // The process name in parentheses may contain spaces.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
     let (user, system) = (times.next()?.ok()?, times.next()?.ok()?);
@@ -178,10 +187,11 @@ async fn converse(mut child: Child, component: &[u8], limits: &CompilerLimits) -
         return Err(CompileError::Pipe(io::Error::other("no pipes")));
     };
     let send = async move {
-        // A child that refuses early closes its end; its exit code tells why.
+        // A child that exits early closes the pipe; its exit code gives the reason.
         stdin.write_all(component).await.ok();
     };
-    // Each pipe is closed as soon as enough was read: a child that goes on writing ends instead of waiting for a reader.
+    // Each pipe is closed as soon as enough was read, so a child that goes on writing ends instead
+    // of waiting for a reader.
     let ((), code, explanation) = tokio::join!(
         send,
         read_at_most(stdout, code_bytes + 1),
@@ -201,8 +211,8 @@ async fn converse(mut child: Child, component: &[u8], limits: &CompilerLimits) -
     }
 }
 
-/// What it means that the child did not end as it should. Its limits on memory and time end it with signals of their own; only what nobody but
-/// the host sends is the host's.
+/// Maps an unexpected end of the child to its cause. The child's limits on memory and time end it
+/// with distinct signals; only signals that nothing in the child can cause are the host's fault.
 fn ended_early(status: ExitStatus, explanation: &str, limits: &CompilerLimits) -> CompileError {
     const HANG_UP: i32 = 1;
     const INTERRUPT: i32 = 2;
@@ -212,7 +222,7 @@ fn ended_early(status: ExitStatus, explanation: &str, limits: &CompilerLimits) -
     const TERMINATE: i32 = 15;
     const PROCESSOR_TIME: i32 = 24;
     const FORBIDDEN_CALL: i32 = 31;
-    /// What Rust ends with after a panic.
+    /// Exit code of a Rust program after a panic.
     const PANICKED: i32 = 101;
     match (status.signal(), status.code()) {
         (Some(PROCESSOR_TIME), _) => CompileError::TooCostly(format!(
@@ -230,8 +240,8 @@ fn ended_early(status: ExitStatus, explanation: &str, limits: &CompilerLimits) -
         (Some(signal @ (HANG_UP | INTERRUPT | KILL | TERMINATE)), _) => {
             CompileError::Killed(format!("signal {signal}"))
         }
-        (Some(signal), _) => CompileError::Refused(format!("the compiler crashed at it (signal {signal})")),
-        (None, Some(PANICKED)) => CompileError::Refused("the compiler panicked at it".to_owned()),
+        (Some(signal), _) => CompileError::Refused(format!("the compiler crashed on it (signal {signal})")),
+        (None, Some(PANICKED)) => CompileError::Refused("the compiler panicked on it".to_owned()),
         (None, _) => CompileError::Pipe(io::Error::other(format!("it ended with {status} and no machine code"))),
     }
 }

@@ -2,37 +2,40 @@ use crate::{Engine, Limited};
 use std::time::Instant;
 use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
-/// Ticks until a guest is first asked. At least 1: with 0 it would give way before its first instruction, which costs a fifth of a
-/// short request.
+/// Epoch ticks until the deadline callback first runs. At least 1: with 0 the guest would yield
+/// before its first instruction, which costs a fifth of a short request.
 const FIRST_TICK: u64 = 1;
-/// Bytes that one host call may move between guest and host; wasmtime's default is 128 MiB.
+/// Bytes that one host call may copy between guest and host; wasmtime's default is 128 MiB.
 const HOST_CALL_BYTES: usize = 8 * 1024 * 1024;
-/// Handles that a guest may have open; wasmtime has no limit.
+/// Resource handles that a guest may have open; wasmtime has no limit.
 const GUEST_HANDLES: usize = 10_000;
 
-/// When an execution must be over. Memory is limited by the [`crate::StoreLimiter`] in the store's data.
+/// Time limit of an execution. Memory is limited by the [`crate::StoreLimiter`] in the store's
+/// data.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecutionLimits {
-    /// The moment at which the guest is stopped, wherever it is.
+    /// The instant at which the guest is interrupted, at any instruction.
     pub deadline: Instant,
 }
 
-/// Why a guest stopped before it was done.
+/// Cause for which a guest stopped early.
 #[derive(Debug)]
 pub enum TerminationCause {
-    /// Its time was over.
+    /// The deadline has passed.
     Deadline,
-    /// It wanted more memory than it may have. The text is of the trap that it ended in, for the log of the extension.
+    /// The guest exceeded its memory limit. The text of the resulting trap is for the extension's
+    /// log.
     MemoryLimit(String),
-    /// Every place in the pool was taken.
+    /// Every slot of the pool was in use.
     PoolExhausted,
-    /// It trapped by itself. The text is for the log of the extension.
+    /// The guest trapped by itself. The text is for the extension's log.
     Trap(String),
 }
 
-/// A fresh store: nothing of an earlier request is in it.
+/// Creates a fresh store, without data of an earlier request.
 ///
-/// The deadline holds before the first instruction, so that start functions and allocation functions are under it as well.
+/// The deadline applies from the first instruction on, so that start functions and allocation
+/// functions are bound by it, too.
 pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: ExecutionLimits) -> Store<T> {
     let mut store = Store::new(engine.wasmtime(), data);
     store.limiter(|data| data.limiter());
@@ -50,8 +53,9 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store
 }
 
-/// What an error of instantiation or of a call means. `refused_memory` is what the store's limiter says: a guest that cannot get
-/// memory usually ends in `unreachable`, which alone would look like its own mistake.
+/// Returns the cause of an error of instantiation or of a call. `refused_memory` is the state of
+/// the store's limiter: a guest that cannot get memory usually ends in `unreachable`, which alone
+/// would look like a bug of the guest.
 #[must_use]
 pub fn termination_cause(error: &Error, refused_memory: bool) -> TerminationCause {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::spawn_blocking;
 use wasmtime::component::Component;
 
-/// A component with nothing in it: the preamble (component model, `Binary.md`).
+/// An empty component: only the preamble (component model, `Binary.md`).
 const SMALLEST_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// From a component's bytes to something that can be instantiated: machine code from this host's cache, else compiled in a child and kept.
+/// Turns a component's bytes into a loaded component, with machine code from this host's cache, or
+/// else compiled in a child process and then cached.
 ///
-/// Reading, mapping and writing machine code takes milliseconds of the processor or the disk: it happens on threads that may block, never on
-/// those that serve requests.
+/// Reading, mapping and writing machine code needs milliseconds of the processor or the disk, so it
+/// runs on blocking threads, never on those that serve requests.
 #[derive(Clone)]
 pub struct ComponentFactory {
     engine: Engine,
@@ -21,7 +22,7 @@ pub struct ComponentFactory {
 }
 
 impl ComponentFactory {
-    /// A factory that has made nothing yet.
+    /// Creates a factory from engine, compiler and cache.
     #[must_use]
     pub fn new(engine: Engine, compiler: Compiler, cache: Arc<MachineCodeCache>) -> Self {
         Self {
@@ -32,17 +33,18 @@ impl ComponentFactory {
         }
     }
 
-    /// How often a component was compiled since the start.
+    /// Number of compilations since startup.
     #[must_use]
     pub fn compilations(&self) -> u64 {
         self.compilations.load(Ordering::Relaxed)
     }
 
-    /// Compiles and loads the smallest component: whether the compiler runs here and was built for this engine. Asked once, before anybody
-    /// relies on it; afterwards, what cannot be loaded is the component's fault.
+    /// Compiles and loads the smallest component, to check that the compiler runs here and was
+    /// built for this engine. Called once at startup; afterwards, a component that cannot be loaded
+    /// is itself at fault.
     ///
     /// # Errors
-    /// See [`CompileError`].
+    /// Returns [`CompileError`] if the compiler cannot run, or its code cannot be loaded.
     pub async fn probe(&self) -> Result<(), CompileError> {
         let broken = |reason: String| CompileError::Pipe(std::io::Error::other(reason));
         let code = self
@@ -58,10 +60,11 @@ impl ComponentFactory {
         loaded.map(drop).map_err(|error| broken(chain(&error).to_string()))
     }
 
-    /// Makes the component whose bytes have the SHA-256 `key`.
+    /// Loads the component whose bytes have the SHA-256 digest `key`, compiling it if necessary.
     ///
     /// # Errors
-    /// See [`CompileError`]. One that compiles but has more memories, tables or instances than an execution may have is refused, too.
+    /// Returns [`CompileError`] if the component cannot be compiled; [`CompileError::Refused`] also
+    /// if it compiles, but has more memories, tables or instances than an execution may have.
     pub async fn make(&self, key: CacheKey, bytes: &[u8]) -> Result<Component, CompileError> {
         let Self { engine, cache, .. } = self.clone();
         let cached = blocking(move || cache.get(&key).and_then(|code| engine.load(&code).ok())).await?;
@@ -74,7 +77,8 @@ impl ComponentFactory {
         blocking(move || {
             let component = engine.load(&code);
             keep(&cache, &key, &code);
-            // Made a moment ago by our own compiler for this engine: what does not fit is the component.
+            // This host's compiler produced the code just now for this engine, so a mismatch is the
+            // component's fault.
             component.map_err(|error| CompileError::Refused(chain(&error).to_string()))
         })
         .await?
@@ -83,7 +87,7 @@ impl ComponentFactory {
 
 fn keep(cache: &MachineCodeCache, key: &CacheKey, code: &MachineCode) {
     if let Err(error) = cache.put(key, code) {
-        tracing::warn!(error = %chain(&error), "machine code could not be kept; it will be compiled again");
+        tracing::warn!(error = %chain(&error), "machine code could not be cached; it will be compiled again");
     }
 }
 

@@ -1,16 +1,17 @@
-//! The engine: compile in a child process, cache, load, limit. It knows no tenant, no capability, no HTTP and no SQL.
+//! The engine compiles components in a child process, caches, loads and limits them. It is
+//! independent of tenants, capabilities, HTTP and SQL.
 //!
-//! | module | its one idea |
+//! | module | responsibility |
 //! |---|---|
-//! | `settings` | every choice that decides what machine code means, the same for the compiler and the process that runs it |
-//! | `engine` | the one wasmtime engine of a process: pool, ticker, loading |
-//! | `ticker` | one thread that advances time for all guests |
-//! | `limiter` | one budget of memory for everything in a store |
-//! | `execution` | a fresh store with its deadline, and what stopped it |
-//! | `compiler` | the parent's side of the child that compiles |
-//! | `machine_code` | code that may be loaded: its type is the proof of where it came from |
-//! | `cache` | machine code on disk, authenticated |
-//! | `factory` | from a component's bytes to something that can be instantiated |
+//! | `settings` | settings that determine machine code, shared by compiler and runner |
+//! | `engine` | the single wasmtime engine of a process: pool, ticker, loading |
+//! | `ticker` | one thread that advances the epoch for all guests |
+//! | `limiter` | one memory budget for everything in a store |
+//! | `execution` | a fresh store with its deadline, and the cause of an early stop |
+//! | `compiler` | the parent's side of the compiler child process |
+//! | `machine_code` | code that may be loaded: its type proves its origin |
+//! | `cache` | authenticated machine code on disk |
+//! | `factory` | from a component's bytes to a loaded component |
 
 mod cache;
 mod compiler;
@@ -24,8 +25,9 @@ mod ticker;
 
 pub use cache::{CacheError, CacheKey, MachineCodeCache, private_folder};
 pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
-pub use engine::{Allocation, Engine, EngineError, LoadError, PoolSettings};
+pub use engine::{Allocation, Engine, EngineError, LoadError};
 pub use execution::{ExecutionLimits, TerminationCause, new_store, termination_cause};
 pub use factory::ComponentFactory;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;
+pub use settings::PoolSettings;

@@ -1,11 +1,11 @@
 use alga_limits::{CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
 use wasmtime::{Error, ResourceLimiter, Result};
 
-/// Bytes that an element of a table is counted as.
+/// Bytes counted per table element.
 const TABLE_ELEMENT_BYTES: usize = 8;
 
-/// One budget for all memories and tables of a store. wasmtime's own `StoreLimits` limits each memory by itself, so that two memories
-/// would have twice the budget.
+/// One budget for all memories and tables of a store. wasmtime's own `StoreLimits` limits each
+/// memory separately, so that two memories would have twice the budget.
 #[derive(Debug)]
 pub struct StoreLimiter {
     limit_bytes: usize,
@@ -14,7 +14,7 @@ pub struct StoreLimiter {
 }
 
 impl StoreLimiter {
-    /// A budget of this many bytes.
+    /// Creates a limiter with a budget in bytes.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
         Self {
@@ -24,13 +24,14 @@ impl StoreLimiter {
         }
     }
 
-    /// The most that was in use. Memories of a store never shrink, so it is what is in use now.
+    /// Peak usage in bytes. Memories of a store never shrink, so it equals the current usage.
     #[must_use]
     pub fn peak_bytes(&self) -> usize {
         self.used_bytes
     }
 
-    /// Whether the guest asked for more than its budget. What it does then looks like any other trap.
+    /// True if the guest asked for more than its budget. The trap that follows looks like any
+    /// other.
     #[must_use]
     pub fn has_refused(&self) -> bool {
         self.refused
@@ -57,7 +58,7 @@ impl ResourceLimiter for StoreLimiter {
         Ok(self.grow(current, desired))
     }
 
-    /// What the pool or the system refuses after the budget allowed it is exhaustion all the same.
+    /// Counts a refusal by the pool or the system, after the budget allowed it, as exhaustion, too.
     fn memory_grow_failed(&mut self, _: Error) -> Result<()> {
         self.refused = true;
         Ok(())
@@ -90,7 +91,7 @@ impl ResourceLimiter for StoreLimiter {
     }
 }
 
-/// The data of a store that has a limiter in it.
+/// Store data that contains a limiter.
 pub trait Limited: Send {
     /// The limiter of this store.
     fn limiter(&mut self) -> &mut StoreLimiter;

@@ -1,7 +1,7 @@
 /// Machine code that may be loaded.
 ///
-/// There are two ways to get one, and both are in this crate: from the compiler child, or from a cache record whose MAC holds. Whoever
-/// holds a value of this type therefore need not ask where its bytes come from.
+/// Both ways to obtain one are in this crate: from the compiler child, or from a cache record whose
+/// MAC verifies. A value of this type is therefore proof that its bytes may be loaded.
 pub struct MachineCode(Vec<u8>);
 
 impl MachineCode {
@@ -9,7 +9,7 @@ impl MachineCode {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// The raw machine code.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

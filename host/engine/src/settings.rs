@@ -1,41 +1,73 @@
-//! Every choice that decides what machine code means. The compiler's process and the runner's process both start from
-//! [`shared_config`]; a difference between them would make wasmtime refuse the code.
+//! Settings that determine machine code. The compiler's process and the runner's process both start
+//! from [`shared_config`]; a difference between them would make wasmtime refuse the code.
 
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::PoolSettings;
 use alga_limits::{
-    CORE_INSTANCES_PER_COMPONENT, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
+    CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
     TABLES_PER_COMPONENT, TABLES_PER_MODULE,
 };
 use std::num::NonZeroUsize;
 
-/// Raised by hand when [`shared_config`] changes, so that machine code of before is not looked at any more.
+/// Size of a process's pool of instances.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// Maximum number of concurrent components. Each reserves 4 GiB of address space (not of
+    /// memory) for each of its memories.
+    pub components: u32,
+    /// Bytes of each memory and table that are zeroed and stay resident after a request, instead of
+    /// being returned to the system.
+    ///
+    /// A guest of the SDK has 64 KiB of stack, its data and a small heap. Zeroing that costs a few
+    /// microseconds; returning it and faulting it in again costs several times as much, and stalls
+    /// the other processors. Everything beyond is returned. The resident bytes are zeroed before
+    /// the slot is free; `no_byte_of_a_guest_reaches_the_next_one` tests for leftovers.
+    pub keep_resident_bytes: usize,
+    /// Limits on the largest memory and the largest table of a guest.
+    pub ceilings: Ceilings,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            components: 256,
+            keep_resident_bytes: 512 * 1024,
+            ceilings: Ceilings::default(),
+        }
+    }
+}
+
+/// Version of the cache format. Increment it when [`shared_config`] changes, so that earlier cache
+/// records are rejected.
 pub const CACHE_FORMAT_VERSION: u32 = 1;
 
-/// Name and version of what produces machine code, part of every cache key.
+/// Name and version of the engine that produces machine code, part of every cache record's MAC.
 pub const ENGINE_VERSION: &str = "wasmtime 48.0.8";
 
-/// Bytes of stack a guest may use. Deep recursion ends in a trap long before the fiber's own stack ends.
+/// Bytes of stack that a guest may use. Deep recursion traps long before the fiber's own stack
+/// ends.
 pub const GUEST_STACK_BYTES: usize = 512 * 1024;
-/// Bytes of a fiber's stack: the guest's part and at least 1 MiB for host functions that it calls.
+/// Bytes of a fiber's stack: the guest's share and at least 1 MiB for the host functions that it
+/// calls.
 const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes of a fiber's stack that are wiped and kept: what a usual request touches.
+/// Bytes of a fiber's stack that are zeroed and stay resident: as much as a usual request touches.
 const STACK_KEPT_BYTES: usize = 32 * 1024;
-/// Frames in a guest's backtrace: enough to find the place, too few to be worth flooding the log with.
+/// Frames of a guest's backtrace: enough to locate the error, too few to flood the log.
 const BACKTRACE_FRAMES: usize = 16;
 
-/// Memories that are reserved for each place in the pool.
+/// Memories reserved for each slot of the pool.
 const MEMORIES_PER_PLACE: u32 = 2;
-/// Tables that are reserved for each place in the pool.
+/// Tables reserved for each slot of the pool.
 const TABLES_PER_PLACE: u32 = 4;
-/// What compiler and runner share. Threads, garbage collection, exceptions and 64-bit memories are not even compiled in.
+/// Configuration that compiler and runner share. Threads, garbage collection and exceptions are not
+/// even compiled in.
 #[must_use]
 pub fn shared_config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
-    // Off: each of these widens what a guest can do to the host, and no toolchain that we support needs it.
+    // Off: each of these widens the attack surface of the host, and no supported toolchain needs
+    // it.
     config.wasm_memory64(false);
     config.wasm_relaxed_simd(false);
     config.wasm_stack_switching(false);
@@ -43,7 +75,7 @@ pub fn shared_config() -> Config {
     config.wasm_wide_arithmetic(false);
     config.shared_memory(false);
     config.concurrency_support(false);
-    // Interruption: every loop and function checks the time that the ticker advances.
+    // Interruption: every loop and function checks the epoch that the ticker advances.
     config.epoch_interruption(true);
     config.max_wasm_stack(GUEST_STACK_BYTES);
     config.memory_may_move(false);
@@ -51,7 +83,8 @@ pub fn shared_config() -> Config {
     config
 }
 
-/// How many places of the pool one execution of a component takes. A component whose needs cannot be told takes as many as any may.
+/// Number of pool slots that one execution of a component occupies. A component without known
+/// requirements occupies as many as any component may.
 #[must_use]
 pub fn places_taken(component: &Component) -> u32 {
     let (memories, tables) = match component.resources_required() {
@@ -64,12 +97,12 @@ pub fn places_taken(component: &Component) -> u32 {
         .max(1)
 }
 
-/// What only the process that runs guests adds.
+/// The shared configuration with the settings of the process that runs guests.
 #[must_use]
 pub(crate) fn runner_config(pool: Option<&PoolSettings>) -> Config {
     let mut config = shared_config();
     config.async_stack_size(FIBER_STACK_BYTES);
-    // A fiber's stack is handed to the next guest: nothing of the last one may be on it.
+    // A fiber's stack is reused by the next guest: no data of the previous guest may be on it.
     config.async_stack_zeroing(true);
     let strategy = match pool {
         Some(pool) => InstanceAllocationStrategy::Pooling(pooling(pool)),
@@ -82,8 +115,9 @@ pub(crate) fn runner_config(pool: Option<&PoolSettings>) -> Config {
 fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     let components = pool.components;
-    // Core instances are counted, not reserved. Memories and tables are reserved: a component that has more of them than a place has takes
-    // several places (see `places_taken`), so places that are not taken always have theirs.
+    // Core instances are counted, not reserved. Memories and tables are reserved: a component with
+    // more of them than a slot has occupies several slots (see `places_taken`), so a free slot
+    // always has its share.
     pooling.total_component_instances(components);
     pooling.total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT));
     pooling.total_memories(components.saturating_mul(MEMORIES_PER_PLACE));
@@ -98,7 +132,7 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     pooling.max_tables_per_component(TABLES_PER_COMPONENT);
     pooling.max_component_instance_size(INSTANCE_RECORD_BYTES);
     pooling.max_core_instance_size(INSTANCE_RECORD_BYTES);
-    // Known in 48.0.8: a dirty page that was swapped out may be skipped, and the next guest reads it.
+    // Bug in 48.0.8: a dirty page that was swapped out may be skipped, and the next guest reads it.
     pooling.pagemap_scan(Enabled::No);
     pooling.decommit_batch_size(1);
     pooling.linear_memory_keep_resident(pool.keep_resident_bytes);

@@ -1,4 +1,4 @@
-//! Time for guests. One thread for the process, never one for a request.
+//! The epoch ticker: one thread per process, never one per request.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,18 +6,19 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often guests are asked whether they may go on. A spinning guest gives way to its neighbours this often.
+/// Interval of the epoch, at which guests are interrupted past their deadline. A guest in a busy
+/// loop yields to others this often.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
-/// A ticker that is this late no longer stops anybody.
+/// Delay from which on the ticker counts as stalled: deadlines are no longer enforced.
 const STALLED: Duration = Duration::from_millis(500);
 
 pub(crate) struct Ticker {
-    /// Milliseconds since the process's first tick, at the last tick.
+    /// Time of the last tick, in milliseconds since the process's first tick.
     last_tick_ms: Arc<AtomicU64>,
 }
 
 impl Ticker {
-    /// Starts the thread; it ends when the engine is gone.
+    /// Starts the thread; it ends when the engine is dropped.
     pub(crate) fn start(engine: &wasmtime::Engine) -> io::Result<Self> {
         let last_tick_ms = Arc::new(AtomicU64::new(now_ms()));
         let engine = engine.weak();

@@ -1,12 +1,13 @@
 use std::error::Error;
 use std::fmt;
 
-/// Prints an error and its causes on one line: `a: b: c`. A cause that its parent already told is not repeated.
+/// Displays an error and its causes on one line: `a: b: c`. A cause whose text its parent already
+/// contains is left out.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> Chain<'a> {
     Chain(error)
 }
 
-/// See [`chain`].
+/// Display adapter for an error chain, created by [`chain`].
 #[derive(Debug)]
 pub struct Chain<'a>(&'a (dyn Error + 'static));
 

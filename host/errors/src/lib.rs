@@ -1,9 +1,10 @@
-//! What goes wrong, in words that programs can rely on.
+//! Errors with stable codes that programs can rely on.
 //!
-//! Which error type is for whom:
+//! Error types and their readers:
 //! - inside a crate, each operation has its own `thiserror` enum;
-//! - where an error leaves the platform, it becomes a [`Problem`]: a stable [`Code`], a sentence that the client may read, and a hint
-//!   when there is a cure. The cause stays inside, for the operator's log, found there by request id.
+//! - an error that leaves the platform becomes a [`Problem`]: a stable [`Code`], a message that the
+//!   client may read, and a hint if there is a remedy. The cause stays inside, in the operator's
+//!   log, where the request id finds it.
 
 mod chain;
 mod code;

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// An error as it leaves the platform.
 ///
-/// What is in `message` and `hint` may be read by the client; `source` never leaves, it goes to the operator's log.
+/// The client may read `message` and `hint`; `source` goes only to the operator's log.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -16,7 +16,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// An error with a sentence for the client.
+    /// Creates an error with a message for the client.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -27,61 +27,61 @@ impl Problem {
         }
     }
 
-    /// An error of ours. The client learns nothing but that; the operator gets the cause.
+    /// Creates an internal error. The client learns nothing else; the operator gets the cause.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(
             Code::Internal,
-            "the platform failed; its operator finds the cause by the request id",
+            "internal error; the operator can find its cause in the log by the request id",
         )
         .caused_by(source)
     }
 
-    /// The same with a cure.
+    /// Adds a hint with the remedy.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, saying when trying again makes sense.
+    /// Adds the time after which a retry makes sense.
     #[must_use]
     pub fn retry_after_seconds(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
     }
 
-    /// The same with its cause, for the operator.
+    /// Adds the cause, for the operator's log.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The stable code.
+    /// The stable error code.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The sentence for the client.
+    /// The message for the client.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The cure, where there is one.
+    /// The hint with the remedy, if any.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// When trying again makes sense, in seconds.
+    /// Time after which a retry makes sense, in seconds.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         self.retry_after_seconds
     }
 
-    /// The body of the response that carries this.
+    /// The response body for this error, with its blame.
     #[must_use]
     pub fn body<'a>(&'a self, request_id: &'a str) -> Body<'a> {
         Body {
@@ -106,39 +106,39 @@ impl Error for Problem {
     }
 }
 
-/// `{code, message, blame, hint?, request_id}`.
+/// Response body with blame: `{code, message, blame, hint?, request_id}`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Body<'a> {
-    /// See [`Code::as_str`].
+    /// Stable error code, as of [`Code::as_str`].
     pub code: &'static str,
-    /// A sentence for people.
+    /// Human-readable message of the error.
     pub message: &'a str,
-    /// Whose fault.
+    /// The party at fault.
     pub blame: Blame,
-    /// The cure, where there is one.
+    /// The hint with the remedy, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<&'a str>,
-    /// By which the operator finds the cause.
+    /// Request id, by which the operator finds the cause in the log.
     pub request_id: &'a str,
 }
 
-/// `{error, message, requestId, hint?}`: the body that gateway and registry answer with.
+/// Response body of gateway and registry: `{error, message, requestId, hint?}`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientBody<'a> {
-    /// See [`Code::as_str`].
+    /// Stable error code, as of [`Code::as_str`].
     pub error: &'static str,
-    /// A sentence for people.
+    /// Human-readable message of the error.
     pub message: &'a str,
-    /// By which the operator finds the cause.
+    /// Request id, by which the operator finds the cause in the log.
     pub request_id: &'a str,
-    /// The cure, where there is one.
+    /// The hint with the remedy, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<&'a str>,
 }
 
 impl Problem {
-    /// The body of a response of gateway or registry.
+    /// The response body of gateway and registry for this error.
     #[must_use]
     pub fn client_body<'a>(&'a self, request_id: &'a str) -> ClientBody<'a> {
         ClientBody {

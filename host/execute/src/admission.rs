@@ -1,5 +1,6 @@
-//! Room to execute: for the process, for a tenant, for an install. Nothing queues here: a caller that is told to come back can be fair to its
-//! own users, a queue of ours could not.
+//! Concurrency limits for the process, a tenant and an install. Requests are refused, not queued: a
+//! caller that is asked to retry can be fair to its own users, which a queue in this process could
+//! not.
 
 use alga_bundle::{InstallId, TenantId};
 use alga_errors::{Code, Problem};
@@ -7,14 +8,14 @@ use moka::sync::Cache;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Executions at the same time.
+/// Maximum number of concurrent executions.
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionLimits {
-    /// In this process. Not more than the engine's pool has places.
+    /// In this process: at most the number of slots in the engine's pool.
     pub process: usize,
-    /// Of one tenant: a neighbour's burst leaves room for the others.
+    /// Of one tenant, so that a tenant's burst leaves capacity for the others.
     pub tenant: usize,
-    /// Of one install.
+    /// Of one install of an extension.
     pub install: usize,
 }
 
@@ -28,8 +29,8 @@ impl Default for AdmissionLimits {
     }
 }
 
-/// Tenants and installs whose counters are kept. One that is forgotten while it executes starts to count from 0 again; the
-/// process's own limit holds in any case.
+/// Maximum number of cached counters of tenants, and of installs. One that is evicted during an
+/// execution starts to count from 0 again; the limit of the process holds in any case.
 const COUNTERS: u64 = 100_000;
 
 pub(crate) struct Admission {
@@ -39,14 +40,15 @@ pub(crate) struct Admission {
     installs: Cache<InstallId, Arc<Semaphore>>,
 }
 
-/// The counters of a tenant and an install, found once for a token: executions with it do not look them up again.
+/// Counters of a tenant and an install, looked up once per token: executions with it do not look
+/// them up again.
 #[derive(Clone)]
 pub(crate) struct Counters {
     tenant: Arc<Semaphore>,
     install: Arc<Semaphore>,
 }
 
-/// Room for one execution, given back when dropped.
+/// Permits for one execution, released on drop.
 pub(crate) struct Admitted {
     process: OwnedSemaphorePermit,
     tenant: OwnedSemaphorePermit,
@@ -63,7 +65,8 @@ impl Admission {
         }
     }
 
-    /// The counters of this tenant and install, beginning at 0 where nobody has executed lately.
+    /// Returns the counters of this tenant and install; they start at 0 if neither has executed
+    /// lately.
     pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
         let limits = self.limits;
         let new = |places| Arc::new(Semaphore::new(places));
@@ -78,26 +81,23 @@ impl Admission {
             install: take(
                 Arc::clone(&counters.install),
                 Code::RateLimited,
-                "this install executes as often at the same time as it may",
+                "concurrency limit of this install reached",
             )?,
             tenant: take(
                 Arc::clone(&counters.tenant),
                 Code::RateLimited,
-                "this tenant executes as often at the same time as it may",
+                "concurrency limit of this tenant reached",
             )?,
-            process: take(
-                Arc::clone(&self.process),
-                Code::Overloaded,
-                "every place to execute is taken",
-            )?,
+            process: take(Arc::clone(&self.process), Code::Overloaded, "the runner is at capacity")?,
         })
     }
 }
 
 impl Admission {
-    /// Acquires more places. A component with many memories or tables counts as several executions everywhere, because the pool has no more of
-    /// them. One that may use much memory counts as several in the process, so that all together stay within its places; an install or a tenant
-    /// whose limit is lower than that is not kept from ever running it.
+    /// Acquires more permits. A component with many memories or tables counts as several executions
+    /// at every level, because the pool has no more of them. One with a high memory limit counts as
+    /// several in the process, so that all executions together fit into its slots; the count is
+    /// capped at a lower limit of an install or a tenant, so that they can still run it.
     pub(crate) fn acquire_more(&self, admitted: &mut Admitted, component: u32, memory: u32) -> Result<(), Problem> {
         let capped = |limit: usize| component.max(memory.min(u32::try_from(limit).unwrap_or(u32::MAX)));
         let wanted = [
@@ -112,11 +112,7 @@ impl Admission {
             }
             let added = Arc::clone(permit.semaphore()).try_acquire_many_owned(more);
             let full = |_| {
-                Problem::new(
-                    Code::RateLimited,
-                    "the extension needs more capacity than is left for it",
-                )
-                .retry_after_seconds(1)
+                Problem::new(Code::RateLimited, "not enough capacity is left for this extension").retry_after_seconds(1)
             };
             permit.merge(added.map_err(full)?);
         }
@@ -170,7 +166,7 @@ mod tests {
         let acquire_more = |component, memory| admission.acquire_more(&mut admit().unwrap(), component, memory);
         assert_eq!(acquire_more(5, 1).err().unwrap().code(), Code::RateLimited);
         assert!(acquire_more(4, 1).is_ok());
-        // Memory counts in the process in full, and never keeps an install from running at all.
+        // Memory counts in full in the process, and never prevents an install from running.
         assert!(acquire_more(1, 8).is_ok());
         let mut large = admit().unwrap();
         admission.acquire_more(&mut large, 1, 8).unwrap();

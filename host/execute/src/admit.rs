@@ -1,6 +1,7 @@
-//! From a wire request to a permit and a request for the guest. Everything is checked once, here.
+//! Turns a wire request into a permit and a request for the guest. All validation is done here,
+//! once.
 
-use crate::service::TokenSession;
+use crate::session::TokenSession;
 use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser, read_wire_headers};
 use alga_auth::{ServiceGrant, is_user_id};
 use alga_bundle::{CapabilityName, Digest, RequestId};
@@ -21,19 +22,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The host that a guest sees; it has none of its own, and the client's is none of its business.
+/// Host header for the guest: the guest has no host name of its own, and the client's is not passed
+/// on.
 const GUEST_HOST: HeaderValue = HeaderValue::from_static("extension.invalid");
 
-/// The platform's own fields that a guest gets, tenant and extension; their values are written from the token.
+/// Platform headers for tenant and extension that are passed to a guest; their values come from the
+/// token.
 pub(crate) const PLATFORM_FIELDS: [&str; 2] = ["x-alga-tenant", "x-alga-extension"];
 
-/// What the caller said beside the body.
+/// Headers of the caller that must match the token.
 pub(crate) struct CallerHeaders<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) extension: &'a str,
 }
 
-/// The permit for a request, if its token, header and body name the same context.
+/// Creates the permit for a request if its token, headers and body name the same context.
 pub(crate) fn permit(
     wire: &WireRequest<'_>,
     headers: &CallerHeaders<'_>,
@@ -92,13 +95,13 @@ fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &
     match same.iter().find(|(_, same)| !same) {
         Some((name, _)) => Err(Problem::new(
             Code::ContextMismatch,
-            format!("{name} is not what the service token is for"),
+            format!("{name} does not match the service token"),
         )),
         None => Ok(()),
     }
 }
 
-/// What the token grants; or less, if the caller names less; never more.
+/// Returns the token's grants, or fewer if the caller names fewer; never more.
 fn granted(wire: &WireRequest<'_>, session: &TokenSession) -> Result<GrantSet, Problem> {
     let denied = |error: String| Problem::new(Code::CapabilityDenied, error);
     let Some(providers) = &wire.providers else {
@@ -129,7 +132,8 @@ fn user(wire: &WireUser<'_>) -> Result<User, Problem> {
     if bytes > USER_BYTES {
         return Err(bad_request(format!("user has more than {USER_BYTES} bytes")));
     }
-    // It becomes a header of calls of the product, and a part of keys: what could not be either is nobody's id.
+    // The id becomes a header of calls to the host application and a part of keys: reject an id
+    // that cannot be either.
     if !is_user_id(&wire.user_id) {
         return Err(bad_request("user.user_id has 1 to 128 visible ASCII characters"));
     }
@@ -179,11 +183,11 @@ fn config(wire: &WireRequest<'_>) -> Result<BTreeMap<String, String>, Problem> {
     Ok(config.clone())
 }
 
-/// The request that the guest gets.
+/// Builds the request for the guest.
 pub(crate) fn guest_request(wire: &WireHttp<'_>, request_id: &str) -> Result<Request<Full<Bytes>>, Problem> {
     let method = Method::from_bytes(wire.method.as_bytes()).map_err(|_| bad_request("http.method is not a method"))?;
     if matches!(method, Method::CONNECT | Method::TRACE) {
-        return Err(bad_request("http.method: CONNECT and TRACE are not for extensions"));
+        return Err(bad_request("http.method: CONNECT and TRACE are not supported"));
     }
     let body = body(wire)?;
     let headers = headers(wire, request_id, &method, body.len())?;
@@ -209,7 +213,7 @@ fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
     } else {
         format!("{path}?{query}")
     };
-    // A parser would drop what follows `#` in silence.
+    // The URI parser would silently drop everything after `#`.
     if query.contains('#') {
         return Err(not_a_target());
     }
@@ -221,10 +225,10 @@ fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
     target.parse().map_err(|_| not_a_target())
 }
 
-/// What a query keeps as it is (RFC 3986, 2.3).
+/// Characters that are percent-encoded in a query: all but the unreserved ones (RFC 3986, 2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// application/x-www-form-urlencoded, with %20 for a space.
+/// Encodes a query as application/x-www-form-urlencoded, with %20 for a space.
 fn encode_query(wire: &WireHttp<'_>) -> String {
     let encode = |text| utf8_percent_encode(text, QUERY);
     let pairs = wire.query.iter().flat_map(|(name, values)| {
@@ -234,8 +238,9 @@ fn encode_query(wire: &WireHttp<'_>) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// The headers that the guest gets: the caller's without those of its connection, and the platform's own. The
-/// length is that of the body that arrived (RFC 9110, 8.6), whatever the client declared.
+/// Builds the guest's headers: the caller's without those of its connection and without
+/// credentials, and the platform's own. `content-length` is that of the received body (RFC 9110,
+/// 8.6), whatever the client declared.
 fn headers(wire: &WireHttp<'_>, request_id: &str, method: &Method, body_bytes: usize) -> Result<HeaderMap, Problem> {
     let read = read_wire_headers(&wire.headers, &wire.headers_b64);
     let mut headers = read.map_err(|rule| bad_request(format!("http.headers: {rule}")))?;
@@ -257,7 +262,8 @@ fn headers(wire: &WireHttp<'_>, request_id: &str, method: &Method, body_bytes: u
     Ok(headers)
 }
 
-/// Removes credentials, and the names that the platform itself sets: a caller's word for tenant and extension is not a guest's business.
+/// Removes credentials and `x-alga-` headers, so that a caller cannot set platform headers.
+/// [`PLATFORM_FIELDS`] remain; their values are replaced with the token's.
 fn remove_private(headers: &mut HeaderMap) {
     let is_private = |name: &HeaderName| {
         let is_credential = [AUTHORIZATION, COOKIE].contains(name);

@@ -1,9 +1,11 @@
-//! One execution for one key: (tenant, install, user, method, path with query, key). The body's hash must match. The user is a part of it because
-//! an answer may be for one user only.
+//! Deduplicates executions by (tenant, install, user, method, path with query, key). The hash of
+//! the body must match, too. The user is a part of the key because a response may be for one user
+//! only.
 //!
-//! Kept in this process, bounded in bytes and time. Answers of the guest are kept; failures of ours are not, so that trying again helps.
+//! Outcomes are cached in this process, bounded in bytes and time. Responses of the guest are
+//! cached; failures are not, so that a retry can succeed.
 
-use crate::service::Outcome;
+use crate::outcome::Outcome;
 use alga_bundle::{InstallId, TenantId};
 use alga_capabilities::UserKind;
 use alga_errors::{Code, Problem};
@@ -12,14 +14,14 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an answer is kept.
+/// Time for which a response is cached.
 const KEPT: Duration = Duration::from_secs(10 * 60);
-/// Bytes of all answers that are kept.
+/// Maximum bytes of all cached responses.
 const KEPT_BYTES: u64 = 64 * 1024 * 1024;
-/// What an answer costs beside its body.
+/// Fixed cost of a cached response in bytes, added to its size.
 const ENTRY_BYTES: usize = 1024;
 
-/// Which execution.
+/// Identifies an execution that is deduplicated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct IdempotencyKey {
     pub(crate) tenant: TenantId,
@@ -36,17 +38,17 @@ struct Kept {
     outcome: Arc<Outcome>,
 }
 
-/// What was answered to which key.
+/// Cache of outcomes by idempotency key.
 pub(crate) struct Idempotency {
     kept: Cache<IdempotencyKey, Kept>,
 }
 
-/// What tells bodies apart.
+/// Returns the hash by which bodies are compared.
 pub(crate) fn body_digest(body: &[u8]) -> [u8; 32] {
     Sha256::digest(body).into()
 }
 
-/// Bytes that an answer and its key take.
+/// Returns the bytes that a cached response and its key use.
 fn weigh(key: &IdempotencyKey, kept: &Kept) -> usize {
     let answer = kept.outcome.result.as_ref().map_or(0, |response| {
         let headers = response.headers.iter();
@@ -56,7 +58,7 @@ fn weigh(key: &IdempotencyKey, kept: &Kept) -> usize {
     key.method.len() + key.path.len() + key.key.len() + answer + ENTRY_BYTES
 }
 
-/// An outcome that is not kept, handed to those who waited for it.
+/// An outcome that is not cached; the first request that waited for it gets it.
 struct NotKept(std::sync::Mutex<Option<Outcome>>);
 
 impl Idempotency {
@@ -70,7 +72,7 @@ impl Idempotency {
         }
     }
 
-    /// The outcome for a key: what was answered before, or what `execute` answers now.
+    /// Returns the outcome for a key: the cached one, or that of `execute`.
     pub(crate) async fn once(
         &self,
         key: IdempotencyKey,
@@ -94,7 +96,7 @@ impl Idempotency {
                 Code::IdempotencyMismatch,
                 "this idempotency key was used with another body",
             )),
-            // The first who waits gets the failure itself; the others are told to try again.
+            // The first request that waits gets the failure itself; the others are asked to retry.
             Err(not_kept) => {
                 let outcome = not_kept.0.lock().ok().and_then(|mut outcome| outcome.take());
                 let again =

@@ -1,5 +1,6 @@
-//! A fresh store, one call, a bounded response.
+//! Calls a guest once, in a fresh store, and reads its bounded response.
 
+use crate::GuestResponse;
 use crate::loader::Prepared;
 use crate::records::ExecutionAccounting;
 use alga_capabilities::{Permit, Services, StoreData};
@@ -24,24 +25,14 @@ use wasmtime::Store;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 
-/// What a guest answered, within the limits.
-#[derive(Debug, Clone)]
-pub struct GuestResponse {
-    /// 200 to 599.
-    pub status: u16,
-    /// At most [`HEADERS`].
-    pub headers: HeaderMap,
-    /// At most [`BODY_BYTES`].
-    pub body: Bytes,
-}
-
-/// How one call ended.
+/// Result of one call.
 pub(crate) struct Invocation {
     pub(crate) result: Result<GuestResponse, Problem>,
     pub(crate) panicked: bool,
 }
 
-/// A store under way. When it ends, or is dropped because the client has gone, its account is made.
+/// Store of a running execution. When the execution ends, or is dropped because the client
+/// disconnected, the usage is added to the account.
 struct LiveStore<'a> {
     store: Store<StoreData>,
     cpu: Duration,
@@ -54,7 +45,7 @@ impl Drop for LiveStore<'_> {
     }
 }
 
-/// Executes once. Whatever the guest does, this returns shortly after the deadline.
+/// Executes the guest once. Returns shortly after the deadline, whatever the guest does.
 pub(crate) async fn invoke(
     engine: &Engine,
     prepared: &Prepared,
@@ -86,7 +77,8 @@ pub(crate) async fn invoke(
     };
     drop(live);
     let result = match (complete, failure) {
-        // The response was whole before the guest failed, or has parts that do not arrive: the client gets it, the author hears of the rest.
+        // The response was complete before the guest failed, or parts of it are not passed on: the
+        // client gets the response, the author a note in the extension's log.
         (Some((response, left_out)), late) => {
             let late = late.map(|late| format!("after its response was complete: {}", chain(&late)));
             for note in left_out.map(str::to_owned).into_iter().chain(late) {
@@ -99,7 +91,7 @@ pub(crate) async fn invoke(
     Invocation { result, panicked }
 }
 
-/// Adds up the time in which a future is polled: work, not waiting.
+/// Measures the time in which a future is polled: work, not waiting.
 async fn measured<F: Future>(future: F, total: &mut Duration) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -114,7 +106,7 @@ async fn measured<F: Future>(future: F, total: &mut Duration) -> F::Output {
 enum Failure {
     Wasm(wasmtime::Error),
     Invalid(&'static str),
-    /// The guest answered with an error in place of a response.
+    /// The guest returned an error instead of a response.
     Error(ErrorCode),
 }
 
@@ -129,7 +121,7 @@ impl Failure {
     }
 }
 
-const ERROR_INSTEAD: &str = "it answered with an error instead of a response";
+const ERROR_INSTEAD: &str = "it returned an error instead of a response";
 
 impl From<wasmtime::Error> for Failure {
     fn from(error: wasmtime::Error) -> Self {
@@ -137,8 +129,9 @@ impl From<wasmtime::Error> for Failure {
     }
 }
 
-/// Guest and reader of its response take turns in one task: no spawn, no channel to another thread. A response is put into
-/// `complete` as soon as it is whole; the guest may go on until it returns.
+/// Polls the guest and the reader of its response in one task: no spawn, no channel to another
+/// thread. A response is put into `complete` as soon as it is complete; the guest may continue
+/// until it returns.
 async fn call(
     store: &mut Store<StoreData>,
     prepared: &Prepared,
@@ -162,11 +155,12 @@ async fn call(
     let reader = pin!(read_response(receiver, &method));
     match select(guest, reader).await {
         Either::Left((returned, reader)) => {
-            // All that the guest will ever send is in the channels now: what is not complete stays incomplete.
+            // The guest has returned, so all that it sent is in the channels: an incomplete
+            // response stays incomplete.
             let read = tokio::task::unconstrained(reader).now_or_never();
             match read.unwrap_or(Err(Failure::Invalid("it returned before its response was complete"))) {
                 Ok(response) => *complete = Some(response),
-                // A trap is the reason that its response is not whole.
+                // A trap is the cause of the incomplete response, so report the trap.
                 Err(failure) => return Err(returned.err().map_or(failure, Failure::Wasm)),
             }
             Ok(returned?)
@@ -180,7 +174,7 @@ async fn call(
 
 type Answer = Result<Response<WasiBody>, ErrorCode>;
 
-/// A response that is whole, and what of it does not arrive, in words.
+/// A complete response, and a note about the part of it that is not passed on.
 type Complete = (GuestResponse, Option<&'static str>);
 
 async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> Result<Complete, Failure> {
@@ -192,7 +186,7 @@ async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> 
         return Err(Failure::Invalid("its status is not between 200 and 599"));
     }
     check_headers(&head.headers)?;
-    // Of a response that has no content nothing is read, whatever length it declares (RFC 9110, 8.6).
+    // A response without content has no body to read, whatever length it declares (RFC 9110, 8.6).
     let (body, left_out) = if has_content(method, head.status) {
         read_body(body).await?
     } else {
@@ -211,7 +205,7 @@ async fn read_body(mut body: WasiBody) -> Result<(Bytes, Option<&'static str>), 
     while let Some(frame) = body.frame().await {
         let frame =
             frame.map_err(|_| Failure::Invalid("its body was interrupted, or is not as long as its content-length"))?;
-        // Trailers may be left out (RFC 9110, 6.5.1): nobody has filtered them.
+        // Trailers may be dropped (RFC 9110, 6.5.1), and must be: they have not been filtered.
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(other) => {
@@ -244,18 +238,21 @@ fn invalid(reason: &str) -> Problem {
     )
 }
 
-/// The client learns the kind; the trap's text is for the extension's log.
+/// Returns the client's error for a termination cause; the text of a trap is for the extension's
+/// log.
 fn stopped(stop: TerminationCause) -> Problem {
     match stop {
         TerminationCause::Deadline => Problem::new(Code::DeadlineExceeded, "the extension exceeded its deadline"),
         TerminationCause::MemoryLimit(text) => {
-            Problem::new(Code::MemoryLimit, "the extension wanted more memory than it may have").caused_by(text)
+            Problem::new(Code::MemoryLimit, "the extension exceeded its memory limit").caused_by(text)
         }
         TerminationCause::PoolExhausted => {
-            Problem::new(Code::Overloaded, "every place to execute is taken").retry_after_seconds(1)
+            Problem::new(Code::Overloaded, "the runner is at capacity").retry_after_seconds(1)
         }
-        TerminationCause::Trap(text) => {
-            Problem::new(Code::GuestTrapped, "the extension trapped; its log says where").caused_by(text)
-        }
+        TerminationCause::Trap(text) => Problem::new(
+            Code::GuestTrapped,
+            "the extension trapped; see its log for the location",
+        )
+        .caused_by(text),
     }
 }

@@ -1,16 +1,17 @@
-//! One request to one outcome: permit, load, instantiate, call, account.
+//! Executes one request: authorize, load, instantiate, call, account.
 //!
-//! | module | its one idea |
+//! | module | responsibility |
 //! |---|---|
-//! | `router` | HTTP: `POST /v1/execute`, `/healthz`, `/readyz` |
-//! | `wire` | the JSON of the contract, in and out |
-//! | `admit` | who may execute this: token, header and body agree, limits are clamped, there is room |
-//! | `loader` | bytes to something that can be instantiated, verified on the way |
-//! | `invoke` | a fresh store, one call, a bounded response |
-//! | `idempotency` | one execution for one key |
-//! | `operator_log` | an execution in the operator's log |
-//! | `records` | what is kept of an execution for its author |
-//! | `service` | the order in which all of this happens |
+//! | `router` | HTTP routes: `POST /v1/execute`, `/healthz`, `/readyz` |
+//! | `wire` | JSON types of the request and the response |
+//! | `admit` | authorization: token, headers and body agree; limits are clamped |
+//! | `admission` | concurrency limits |
+//! | `loader` | a verified component, linked and ready to instantiate |
+//! | `invoke` | one call in a fresh store, with a bounded response |
+//! | `idempotency` | one cached outcome per idempotency key |
+//! | `operator_log` | log of an execution for the operator |
+//! | `records` | execution records for the extension's author |
+//! | `service` | the order of these steps |
 
 mod admission;
 mod admit;
@@ -19,15 +20,17 @@ mod invoke;
 pub mod limits;
 mod loader;
 mod operator_log;
+mod outcome;
 mod records;
 mod router;
 mod service;
+mod session;
 mod wire;
 
 pub use admission::AdmissionLimits;
-pub use invoke::GuestResponse;
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
+pub use outcome::GuestResponse;
 pub use records::{ExecutionRecord, ExecutionRecords};
 pub use router::router;
 pub use service::{ExecuteService, ExecuteServiceDependencies};
@@ -36,13 +39,14 @@ pub use wire::{
     read_wire_headers, wire_headers,
 };
 
-/// `cargo xtask bench` reaches in here to measure parts of an execution by themselves; nobody else should.
+/// Internals that `cargo xtask bench` measures separately; not a public API.
 #[doc(hidden)]
 pub mod measuring {
     use crate::invoke::invoke;
     use crate::loader::Prepared;
     use crate::records::ExecutionAccounting;
-    use crate::service::{ExecuteService, TokenSession};
+    use crate::service::ExecuteService;
+    use crate::session::TokenSession;
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
     use alga_engine::Engine;
     use bytes::Bytes;
@@ -52,23 +56,23 @@ pub mod measuring {
     use wasmtime::component::Component;
     use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-    /// What a remembered token stands for.
+    /// Session of a verified token.
     pub struct Decision(Arc<TokenSession>);
 
     impl Decision {
-        /// Authenticates once.
+        /// Authenticates a token once.
         #[must_use]
         pub fn of(service: &ExecuteService, token: &str) -> Option<Self> {
             service.authenticate(token).ok().map(Self)
         }
 
-        /// The grants of a request, and the lookup of what is linked for them.
+        /// Reports whether a linked component for the session's grants can be prepared.
         pub async fn once(&self, service: &ExecuteService) -> bool {
             service.ready(&self.0, self.0.grants).await.is_some()
         }
     }
 
-    /// A component that is linked with services of the measurement's own.
+    /// A component linked with the benchmark's own services.
     pub struct Ready {
         engine: Engine,
         prepared: Prepared,
@@ -76,7 +80,7 @@ pub mod measuring {
     }
 
     impl Ready {
-        /// Links it.
+        /// Links the component; `None` if that fails.
         #[must_use]
         pub fn new(
             engine: &Engine,
@@ -98,7 +102,7 @@ pub mod measuring {
             })
         }
 
-        /// One call; its status.
+        /// Returns the status of one call.
         pub async fn call(&self, permit: &Arc<Permit>, path: &'static str) -> Option<u16> {
             let mut request = Request::new(Full::new(Bytes::new()));
             *request.uri_mut() = http::Uri::from_static(path);
@@ -118,7 +122,8 @@ pub mod measuring {
         }
     }
 
-    /// One call of what is ready already: store, instantiation, call, response.
+    /// Returns the status of one call without admission, tokens and JSON: load from the cache,
+    /// store, instantiation, call, response.
     pub async fn invoke_once(
         service: &ExecuteService,
         content_hash: alga_bundle::Digest,
@@ -133,12 +138,12 @@ pub mod measuring {
     }
 }
 
-/// Fuzz targets reach in here; nobody else should.
+/// Internals for the fuzz targets; not a public API.
 #[doc(hidden)]
 pub mod fuzzing {
     use alga_bundle::StrictObject;
 
-    /// Reads a request as `POST /v1/execute` does.
+    /// Reads a request as `POST /v1/execute` does, and returns whether it is valid.
     #[must_use]
     pub fn execute_request_is_read(bytes: &[u8]) -> bool {
         if alga_bundle::check_json(bytes).is_err() {

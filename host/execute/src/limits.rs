@@ -1,22 +1,22 @@
-//! What one request may cost. The caller may ask for less, never for more.
+//! Time and memory limits of one request. The caller may request less, never more.
 
 use std::time::Duration;
 
 use alga_limits::{BODY_BYTES, Ceilings, MEMORY_DEFAULT_MB, MIB, TIMEOUT_CEILING_MS, TIMEOUT_DEFAULT_MS};
 
-/// Bytes of the JSON of `POST /v1/execute`: a full body in base64, headers and context.
+/// Maximum bytes of the JSON of `POST /v1/execute`: a full body in base64, headers and context.
 pub const WIRE_BYTES: usize = BODY_BYTES / 3 * 4 + 1024 * 1024;
 
-/// Time and memory of an execution.
+/// Default and maximum time and memory of an execution.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecutionDefaults {
-    /// Time when the caller does not say.
+    /// Time if the caller requests none.
     pub timeout: Duration,
-    /// The most time a caller can ask for.
+    /// Maximum time that a caller can request.
     pub timeout_ceiling: Duration,
-    /// Memory in bytes when the caller does not say.
+    /// Memory in bytes if the caller requests none.
     pub memory_bytes: usize,
-    /// The most memory in bytes that a caller can ask for: all memories of an execution together.
+    /// Maximum memory in bytes that a caller can request: all memories of an execution together.
     pub memory_ceiling_bytes: usize,
 }
 
@@ -27,7 +27,7 @@ impl Default for ExecutionDefaults {
 }
 
 impl ExecutionDefaults {
-    /// The defaults of a host with these ceilings.
+    /// Returns the defaults of a host with these ceilings.
     #[must_use]
     pub fn below(ceilings: &Ceilings) -> Self {
         let memory_ceiling_bytes = ceilings.memory_bytes();
@@ -39,7 +39,7 @@ impl ExecutionDefaults {
         }
     }
 
-    /// The time for an execution that asks for this many milliseconds.
+    /// Returns the time for an execution that requests this many milliseconds.
     #[must_use]
     pub fn timeout(&self, asked_ms: Option<u64>) -> Duration {
         asked_ms
@@ -47,7 +47,7 @@ impl ExecutionDefaults {
             .min(self.timeout_ceiling)
     }
 
-    /// The memory in bytes for an execution that asks for this many MiB.
+    /// Returns the memory in bytes for an execution that requests this many MiB.
     #[must_use]
     pub fn memory_bytes(&self, asked_mb: Option<u64>) -> usize {
         let asked = asked_mb.map(|asked| {

@@ -1,9 +1,16 @@
-//! From a content hash to something that can be instantiated.
+//! Loads the component for a content hash, verified and ready to instantiate.
 //!
-//! 1. component: in memory; 2. ready for what it was granted of what it needs: in memory; else 3. the release is fetched and hashed, 4. read
-//!    under the limits, 5. its signature verified, 6. its real imports compared with manifest and grants, 7. its machine code taken from this
-//!    host's cache or compiled in a child, 8. loaded. Steps 3 to 8 happen once for many that wait, in tasks of their own: a request whose time
-//!    is over leaves, the work goes on and is kept for those who come after it.
+//! 1. Look up the component in memory.
+//! 2. Look up its linked form for the granted capabilities that it needs in memory. Otherwise:
+//! 3. fetch the release and compare its hash,
+//! 4. read it under the limits,
+//! 5. verify its signature,
+//! 6. compare its actual imports with the manifest and the grants,
+//! 7. get its machine code from this host's cache, or compile it in a child process,
+//! 8. load it.
+//!
+//! Concurrent requests for a release share steps 3 to 8, which run in tasks of their own: if a
+//! request reaches its deadline, the work continues and its result is cached for later requests.
 
 mod failure;
 
@@ -24,54 +31,55 @@ use std::time::{Duration, Instant};
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-/// KiB of machine code that are kept ready, and of what is kept with it.
+/// Capacity in KiB of each in-memory cache: machine code and the data cached with it.
 const READY_KIB: u64 = 2 * 1024 * 1024;
-/// KiB that an entry costs beside.
+/// Fixed cost of a cache entry in KiB, added to its machine code.
 const ENTRY_KIB: usize = 16;
-/// How long what nobody runs is kept ready.
+/// Time after which an unused entry is evicted.
 const IDLE: Duration = Duration::from_secs(60 * 60);
-/// How long something is at hand before it is asked for again.
+/// Age at which a session looks its component up in the shared cache again.
 const REVALIDATE_AFTER: Duration = Duration::from_secs(60);
-/// How long a failure is remembered: long enough to keep a crowd away, short enough that a repaired store is noticed.
+/// Time for which a failure is cached: long enough to absorb a burst of requests, short enough that
+/// a recovered store is noticed.
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
-/// Failures that are remembered.
+/// Maximum number of cached failures.
 const FAILURES: u64 = 10_000;
 
-/// A release as it is stored; nothing is believed of it.
+/// A release as it is stored, not yet verified.
 #[derive(Debug, Clone)]
 pub struct StoredRelease {
-    /// `bundle.tar.zst`.
+    /// Content of `bundle.tar.zst`.
     pub bundle: Vec<u8>,
-    /// The signed statement.
+    /// The signed statement about the bundle.
     pub signatures: Vec<u8>,
-    /// When the registry had it, signed by the registry.
+    /// The time at which the registry had the release, signed by the registry.
     pub receipt: Option<Vec<u8>>,
 }
 
-/// The store did not answer.
+/// Error of bundle storage that is unavailable.
 pub type SourceError = Box<dyn Error + Send + Sync>;
-/// A fetch under way; none when there is no such release.
+/// A fetch in progress; yields `None` if there is no such release.
 pub type SourceFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<StoredRelease>, SourceError>> + Send + 'a>>;
 
-/// Where releases come from.
+/// Storage that releases are fetched from.
 pub trait BundleSource: Send + Sync {
-    /// Fetches what is stored for a content hash.
+    /// Fetches the release with this content hash.
     fn fetch(&self, content_hash: Digest) -> SourceFuture<'_>;
 }
 
-/// What a loader works with.
+/// Dependencies of a [`Loader`].
 pub struct LoaderDependencies {
-    /// The engine.
+    /// The engine that runs components.
     pub engine: Engine,
-    /// Makes components of their bytes.
+    /// Creates components from their bytes.
     pub factory: ComponentFactory,
-    /// Where releases come from.
+    /// Storage that releases are fetched from.
     pub source: Arc<dyn BundleSource>,
-    /// Whose releases are believed.
+    /// Policy that decides which releases are trusted.
     pub trust: Arc<TrustPolicy>,
 }
 
-/// Loads components and keeps them ready.
+/// Loads components and caches them in memory.
 pub struct Loader {
     dependencies: LoaderDependencies,
     components: Cache<ReleaseKey, Arc<Loaded>>,
@@ -79,15 +87,18 @@ pub struct Loader {
     failures: moka::sync::Cache<(ReleaseKey, Option<GrantSet>), LoadFailure>,
 }
 
-/// Content, and the generation of the trust policy that it was believed under: with every revocation list, everything is verified again.
+/// Generation of the trust policy, and content hash. Every new revocation list starts a new
+/// generation, so that every release is verified again.
 type ReleaseKey = (u64, Digest);
 
-/// A component with what it was granted of what it needs; other grants make no difference to it.
+/// A release, and the granted capabilities that it needs. Other grants do not affect the linked
+/// component.
 type LinkedKey = (ReleaseKey, GrantSet);
 
-/// What a caller was given last, at hand while it is kept ready: asking for the same again takes no lock that others wait for, and allocates
-/// nothing. A newer trust policy makes it worthless, as everything else that was loaded under the older one. Now and then it is asked for where
-/// everything is kept, which forgets what nobody asks for.
+/// The last component that a session used, as a weak reference. A hit allocates nothing and does
+/// not wait for the locks of the shared caches. A newer generation of the trust policy invalidates
+/// the entry, like everything that was loaded under the older one. After [`REVALIDATE_AFTER`] the
+/// shared cache is asked again, because it evicts what is not asked for.
 #[derive(Default)]
 pub(crate) struct SessionCache(RwLock<Option<(LinkedKey, Weak<Prepared>, Instant)>>);
 
@@ -105,27 +116,28 @@ impl SessionCache {
     }
 }
 
-/// A component that has passed every check.
+/// A component that passed every check.
 struct Loaded {
     component: Component,
     proof: CapabilityProof,
     needs: GrantSet,
     release: Arc<Release>,
-    /// The component's own bytes, where a tenant may leave out what is optional; another component is composed of them then.
+    /// Manifest and component bytes, present if the manifest has optional capabilities: if one is
+    /// not granted, another component is composed from these bytes.
     optional: Option<(Manifest, Bytes)>,
 }
 
-/// A component with everything linked that it was granted, ready to be instantiated.
+/// A component linked with its granted capabilities, ready to be instantiated.
 pub(crate) struct Prepared {
     pub(crate) pre: ProxyPre<StoreData>,
-    /// What executions need to know of it.
+    /// The release data that executions need.
     pub(crate) release: Arc<Release>,
-    /// Places of the pool that one execution takes.
+    /// Pool slots that one execution uses.
     pub(crate) places: u32,
 }
 
 impl Loader {
-    /// A loader that has nothing in memory.
+    /// Creates a loader with empty caches.
     #[must_use]
     pub fn new(dependencies: LoaderDependencies) -> Self {
         Self {
@@ -142,13 +154,14 @@ impl Loader {
         }
     }
 
-    /// How often a component was compiled since the start.
+    /// Returns the number of compilations since the start.
     #[must_use]
     pub fn compilations(&self) -> u64 {
         self.dependencies.factory.compilations()
     }
 
-    /// What can be instantiated for this content and these grants, and whether it had to be made first.
+    /// Returns the component for this content hash and these grants, and whether it had to be
+    /// loaded or linked first.
     pub(crate) async fn prepare(
         self: &Arc<Self>,
         content_hash: Digest,
@@ -215,7 +228,8 @@ impl Loader {
         }))
     }
 
-    /// The component as it is, or, where something optional is not granted, one that does not import it.
+    /// Returns the component unchanged or, if an optional capability is not granted, a composition
+    /// that does not import it.
     async fn compose_for_grants(&self, loaded: &Loaded, grants: GrantSet) -> Result<Component, LoadFailure> {
         let missing: Vec<CapabilityName> = grants.missing(&loaded.proof).cloned().collect();
         let denied = || LoadFailure::Denied(missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
@@ -228,7 +242,8 @@ impl Loader {
         let compose = move || {
             let left_out = denied_optional(&manifest, &proof, |name| grants.contains(name)).ok()?;
             Some(compose_denied(&bytes, &left_out).and_then(|composed| {
-                // What it has become is read from its own bytes, as everything that is linked.
+                // As for every component that is linked, the imports are read from the composed
+                // bytes.
                 let facts = ComponentFacts::read(&composed).map_err(alga_compose::ComposeError::of)?;
                 Ok((composed, facts))
             }))
@@ -290,8 +305,9 @@ impl Loader {
     }
 }
 
-/// Work that is finished, whoever leaves. Those who wait for one thing each have such a task, and wait in it for the one that began: so none of
-/// them begins anew when the first has no more time.
+/// Runs work to completion in its own task, even if the caller is dropped. Every caller that waits
+/// for the same entry spawns such a task, so that none of them restarts the work when the first
+/// caller reaches its deadline.
 async fn task<T: Send + 'static>(
     work: impl Future<Output = Result<T, LoadFailure>> + Send + 'static,
 ) -> Result<T, LoadFailure> {
@@ -299,7 +315,7 @@ async fn task<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(LoadFailure::Internal(error.to_string())))
 }
 
-/// A cache of things that are ready, bounded by what they hold.
+/// Creates a cache that is bounded by the bytes of its values.
 fn ready<K, V>(bytes: impl Fn(&V) -> usize + Send + Sync + 'static) -> Cache<K, V>
 where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
@@ -313,16 +329,16 @@ where
         .build()
 }
 
-/// Bytes of a component's machine code, and of the data beside it.
+/// Returns the bytes of a component's machine code and of the data beside it.
 fn code_bytes(component: &Component) -> usize {
     let image = component.image_range();
     (image.end as usize).saturating_sub(image.start as usize)
 }
 
-/// Hash, form, signature, proof: over the bytes that are then used.
+/// Verifies hash, format, imports and signature, on the same bytes that are used afterwards.
 fn check(content_hash: Digest, release: &StoredRelease, trust: &TrustPolicy) -> Result<Bundle, LoadFailure> {
     if Digest::of(&release.bundle) != content_hash {
-        return Err(LoadFailure::Rejected("its bytes have another hash".into()));
+        return Err(LoadFailure::Rejected("its content hash does not match".into()));
     }
     let rejected = |error: &(dyn Error + 'static)| LoadFailure::Rejected(chain(error).to_string());
     let bundle = Bundle::read(&release.bundle, known()).map_err(|error| rejected(&error))?;

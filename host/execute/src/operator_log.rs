@@ -1,11 +1,11 @@
-//! An execution in the operator's log.
+//! Logs executions for the operator.
 
 use crate::{GuestResponse, Usage};
 use alga_bundle::Digest;
 use alga_capabilities::{LogRecord, Permit};
 use alga_errors::{Problem, chain};
 
-/// How the execution ended.
+/// Logs the outcome of an execution.
 pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
     let identity = &permit.identity;
     let (request, tenant, extension, install) = (
@@ -27,7 +27,8 @@ pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<Gue
     }
 }
 
-/// What the guest logged, tagged by the host. Text of a third party is a field's value, escaped by the formatter, never a line of its own.
+/// Logs the guest's log records, tagged by the host. Third-party text is a field's value, escaped
+/// by the formatter, and never starts a log record.
 pub(crate) fn guest_records(permit: &Permit, log: &[LogRecord], log_dropped: u64) {
     let identity = &permit.identity;
     for LogRecord {

@@ -1,6 +1,6 @@
-//! What is kept of an execution for its author: who, what came of it, and what was written.
+//! Execution records for the extension's author: identity, result, usage and log.
 
-use crate::service::Outcome;
+use crate::outcome::Outcome;
 use crate::{GuestResponse, Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
@@ -8,44 +8,48 @@ use alga_errors::{Blame, Code, Problem, chain};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Bytes of a failure's reason: a backtrace of some hundred functions.
+/// Maximum bytes of a failure's reason: a backtrace of some hundred functions.
 const REASON_BYTES: usize = 8 * 1024;
 
-/// An execution that wrote something, failed or was cancelled; others leave only their usage.
+/// Record of an execution that logged something, failed or was cancelled. The usage of other
+/// executions is only in the operator's log.
 #[derive(Debug, Clone)]
 pub struct ExecutionRecord {
-    /// Whose.
+    /// Request, tenant, extension, install and version.
     pub identity: Identity,
-    /// What ran.
+    /// Content hash of the release that ran.
     pub content_hash: Digest,
-    /// The extension's status, or why there is none.
+    /// The extension's status, or the code of the error.
     pub result: Result<u16, Code>,
-    /// What it cost.
+    /// Resources that the execution used.
     pub usage: Usage,
-    /// What was written.
+    /// Log records of the execution.
     pub log: Vec<LogRecord>,
-    /// Log records that were not kept.
+    /// Number of log records that were dropped.
     pub log_dropped: u64,
 }
 
-/// Keeps records of executions.
+/// Sink for execution records.
 pub trait ExecutionRecords: Send + Sync {
-    /// Takes a record and does not wait: it is called on the request path. What there is no room for is lost, and counted.
+    /// Queues a record without waiting, because it is called on the request path. A record for
+    /// which there is no capacity is dropped and counted.
     fn keep(&self, record: ExecutionRecord);
 }
 
-/// What one execution has cost and written so far.
+/// Usage and log of one execution so far.
 #[derive(Default)]
 pub(crate) struct ExecutionAccounting {
     pub(crate) usage: Usage,
     log: Vec<LogRecord>,
     log_dropped: u64,
-    /// Whether there was capacity for it: what is refused for want of it leaves no record, so that nobody fills the log from outside.
+    /// True if the execution was admitted. A request that is refused for lack of capacity leaves no
+    /// record, so that clients cannot fill the log.
     pub(crate) is_admitted: bool,
 }
 
 impl ExecutionAccounting {
-    /// Takes what the store of an execution knows when it ends, however it ends.
+    /// Moves usage and log out of the accounting of a store when the execution ends, for whatever
+    /// reason.
     pub(crate) fn take(&mut self, accounting: Accounting, cpu: Duration) {
         let usage = &mut self.usage;
         usage.cpu_us = microseconds(cpu);
@@ -56,7 +60,7 @@ impl ExecutionAccounting {
         (self.log, self.log_dropped) = (accounting.log, accounting.log_dropped);
     }
 
-    /// Adds the host's own words, for the author.
+    /// Adds a log record of the host for the author.
     pub(crate) fn note(&mut self, mut message: String) {
         let is_truncated = message.len() > REASON_BYTES;
         message.truncate(message.floor_char_boundary(REASON_BYTES));
@@ -70,8 +74,8 @@ impl ExecutionAccounting {
     }
 }
 
-/// One execution under way. Its log, usage and record are written when it ends: with [`Self::finish`], or when it is
-/// dropped because its client has gone.
+/// One execution in progress. Its log, usage and record are written when it ends: by
+/// [`Self::finish`], or when it is dropped because its client disconnected.
 pub(crate) struct RunningExecution<'a> {
     pub(crate) permit: &'a Arc<Permit>,
     pub(crate) content_hash: Digest,
@@ -98,7 +102,7 @@ impl<'a> RunningExecution<'a> {
         }
     }
 
-    /// Ends it with a result.
+    /// Ends the execution with a result.
     pub(crate) fn finish(mut self, result: Result<GuestResponse, Problem>) -> Outcome {
         self.conclude(&result);
         let usage = self.account.usage;
@@ -113,7 +117,8 @@ impl<'a> RunningExecution<'a> {
         self.keep(result);
     }
 
-    /// Hands the record over if there is something in it, with the reason of a failure that the author can do something about.
+    /// Passes the record on if there is something in it, with the reason of a failure that the
+    /// author can act on.
     fn keep(&mut self, result: &Result<GuestResponse, Problem>) {
         let log_dropped = self.account.log_dropped;
         let mut log = std::mem::take(&mut self.account.log);
@@ -145,7 +150,7 @@ impl Drop for RunningExecution<'_> {
             return;
         }
         let problem = if std::thread::panicking() {
-            Problem::internal("a panic beside the execution")
+            Problem::internal("a panic outside the guest call")
         } else {
             let message = "the client closed its connection before the response was complete";
             Problem::new(Code::ClientClosed, message)
@@ -158,7 +163,8 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// For the author: a trap's place in the guest's code, or that the client has gone. Reasons of other failures are the operator's.
+/// Returns the reason of a failure that is shown to the author: a trap's location in the guest's
+/// code, or that the client disconnected. Reasons of other failures are only for the operator.
 fn reason(problem: &Problem) -> Option<String> {
     let is_for_the_author = problem.code().blame() == Blame::Guest || problem.code() == Code::ClientClosed;
     is_for_the_author.then(|| chain(problem).to_string())

@@ -1,8 +1,9 @@
-//! HTTP in front of the service.
+//! HTTP routes of the execute service.
 
 use crate::admit::{CallerHeaders, bad_request};
 use crate::limits::WIRE_BYTES;
-use crate::service::{ExecuteService, Incoming, Outcome};
+use crate::outcome::Outcome;
+use crate::service::{ExecuteService, Incoming};
 use crate::wire::{WireReply, wire_headers};
 use crate::{GuestResponse, Usage};
 use alga_bundle::{RequestId, StrictObject, check_json};
@@ -21,13 +22,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Nothing here may be kept by a cache.
+/// Value of `cache-control`: no response may be cached.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Bytes of a usual reply without its body: a list that grows as it is written is copied several times.
+/// Initial capacity of a reply's buffer without the body: a buffer that grows is copied several
+/// times.
 const REPLY_BYTES: usize = 1024;
 
-/// The runner's routes.
+/// Builds the runner's routes.
 pub fn router(service: Arc<ExecuteService>) -> Router {
     Router::new()
         .route("/v1/execute", post(execute))
@@ -65,7 +67,7 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
     }
 }
 
-/// Reads the request and executes it. `request_id` becomes the one that is used from then on.
+/// Reads the request and executes it. Sets `request_id` to the id that is used from then on.
 async fn answer(
     service: &Arc<ExecuteService>,
     headers: &HeaderMap,
@@ -138,7 +140,7 @@ fn refused(problem: &Problem, usage: Usage, request_id: &RequestId) -> Response 
 
 fn json(status: StatusCode, reply: &WireReply<'_>, body_bytes: usize) -> Response {
     let mut bytes = Vec::with_capacity(REPLY_BYTES + body_bytes);
-    // A struct of texts and numbers always has a JSON form.
+    // Serializing a struct of strings and numbers cannot fail.
     serde_json::to_writer(&mut bytes, reply).ok();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;

@@ -1,12 +1,14 @@
-use crate::admission::{Admission, Counters};
+use crate::admission::Admission;
 use crate::admit::{CallerHeaders, PLATFORM_FIELDS, bad_request, guest_request, permit};
 use crate::idempotency::{Idempotency, IdempotencyKey, body_digest};
 use crate::invoke::invoke;
 use crate::loader::SessionCache;
+use crate::outcome::Outcome;
 use crate::records::{ExecutionAccounting, ExecutionRecords, RunningExecution};
-use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, Usage, WireRequest};
+use crate::session::TokenSession;
+use crate::{AdmissionLimits, ExecutionDefaults, GuestResponse, Loader, WireRequest};
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
-use alga_bundle::{Digest, EgressPattern, RequestId};
+use alga_bundle::{Digest, RequestId};
 use alga_capabilities::{GrantSet, Permit, Services};
 use alga_engine::Engine;
 use alga_errors::{Code, Problem};
@@ -14,36 +16,37 @@ use alga_limits::{IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::Full;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
+use tracing::{Instrument, Span};
 
-/// Between an execution's deadline and its end: it is cancelled at the next tick, then its account is made.
+/// Time between an execution's deadline and its end: it is cancelled at the next tick, then its
+/// usage is recorded.
 const DEADLINE_NOTICE: Duration = Duration::from_millis(100);
-/// Memory that a place of the pool stands for: an execution that may use more counts as several.
+/// Memory that a slot of the pool stands for: an execution that may use more counts as several.
 const PLACE_BYTES: usize = MEMORY_DEFAULT_MB as usize * MIB;
 
-/// What the service works with.
+/// Dependencies of an [`ExecuteService`].
 pub struct ExecuteServiceDependencies {
-    /// The engine.
+    /// The engine that runs components.
     pub engine: Engine,
-    /// The loader.
+    /// Loads and caches components.
     pub loader: Arc<Loader>,
-    /// What capabilities need from outside.
+    /// Host services that capabilities use.
     pub services: Services,
     /// Verifies service tokens.
     pub tokens: TokenVerifier,
-    /// Time and memory.
+    /// Default and maximum time and memory.
     pub defaults: ExecutionDefaults,
-    /// Keeps what executions write.
+    /// Sink for execution records.
     pub records: Arc<dyn ExecutionRecords>,
-    /// Executions at the same time.
+    /// Maximum number of concurrent executions.
     pub admission: AdmissionLimits,
 }
 
-/// Executes extensions for whoever has a service token.
+/// Executes extensions for callers with a valid service token.
 pub struct ExecuteService {
     dependencies: ExecuteServiceDependencies,
     verified_tokens: VerifiedTokenCache<Arc<TokenSession>>,
@@ -53,16 +56,7 @@ pub struct ExecuteService {
     is_poisoned: AtomicBool,
 }
 
-/// What a token stands for, found out once.
-pub(crate) struct TokenSession {
-    pub(crate) grant: ServiceGrant,
-    pub(crate) grants: GrantSet,
-    pub(crate) egress: Arc<BTreeSet<EgressPattern>>,
-    counters: Counters,
-    held: SessionCache,
-}
-
-/// A request as it came, not yet believed.
+/// A received request; its headers and body are not yet validated.
 pub(crate) struct Incoming<'a> {
     pub(crate) session: Arc<TokenSession>,
     pub(crate) headers: CallerHeaders<'a>,
@@ -72,15 +66,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) started: Instant,
 }
 
-/// How an execution ended.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) result: Result<GuestResponse, Problem>,
-    pub(crate) usage: Usage,
-}
-
 impl ExecuteService {
-    /// A service that has executed nothing yet.
+    /// Creates a service that has executed nothing yet.
     #[must_use]
     pub fn new(dependencies: ExecuteServiceDependencies) -> Self {
         let admission = Admission::new(dependencies.admission);
@@ -94,12 +81,14 @@ impl ExecuteService {
         }
     }
 
-    /// From now on new requests are sent away, so that those under way can finish before the process stops.
+    /// Refuses new requests from now on, so that those in progress can finish before the process
+    /// stops.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether requests should be sent here: not draining, time for guests advances, and no panic has left a doubt.
+    /// True if requests should be sent here: the service is not draining, the engine's ticks
+    /// advance, and no execution has panicked.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.is_draining.load(Ordering::Relaxed)
@@ -107,13 +96,14 @@ impl ExecuteService {
             && self.dependencies.engine.is_ticking()
     }
 
-    /// The loader, for figures.
+    /// Returns the loader, for statistics.
     #[must_use]
     pub fn loader(&self) -> &Loader {
         &self.dependencies.loader
     }
 
-    /// After [`Self::authenticate`]: 1. token, header and body agree; 2. the guest's request; 3. once for an idempotency key; then see
+    /// Executes a request after [`Self::authenticate`]: 1. check that token, headers and body
+    /// agree; 2. build the guest's request; 3. deduplicate by idempotency key; then continue with
     /// [`Self::run`].
     pub(crate) async fn execute(self: &Arc<Self>, incoming: Incoming<'_>) -> Result<Arc<Outcome>, Problem> {
         // 1.
@@ -130,12 +120,10 @@ impl ExecuteService {
         let mut request = guest_request(&wire.http, permit.identity.request.as_str())?;
         write_context(request.headers_mut(), &permit);
         // 3.
-        let started = incoming.started;
+        let (started, span) = (incoming.started, span(&permit));
         let Some(key) = incoming.idempotency_key else {
-            return Ok(Arc::new(
-                self.run(&permit, content_hash, request, &incoming.session, started)
-                    .await,
-            ));
+            let run = self.run(&permit, content_hash, request, &incoming.session, started);
+            return Ok(Arc::new(run.instrument(span).await));
         };
         if !(1..=IDEMPOTENCY_KEY_CHARACTERS).contains(&key.len()) {
             return Err(bad_request(format!(
@@ -151,7 +139,8 @@ impl ExecuteService {
             key: key.to_owned(),
         };
         let body = body_digest(wire.http.body_b64.as_deref().unwrap_or_default().as_bytes());
-        // A task of its own: what was begun under a key is finished and kept, even if the caller leaves.
+        // Runs in a task of its own: an execution with a key is finished and cached, even if the
+        // caller disconnects.
         let (service, session, deadline) = (Arc::clone(self), incoming.session, permit.deadline);
         let once = async move {
             let run = service.run(&permit, content_hash, request, &session, started);
@@ -160,15 +149,16 @@ impl ExecuteService {
         let too_late = |_| {
             Problem::new(
                 Code::DeadlineExceeded,
-                "the first request with this key was not done in time",
+                "the first request with this key did not finish in time",
             )
         };
-        // The one that executes ends by itself at its deadline; those that wait for it have their own, and a little more to hear of it.
-        let ended = timeout_at((deadline + DEADLINE_NOTICE).into(), tokio::spawn(once)).await;
+        // The request that executes ends by itself at its deadline. Requests that wait for it have
+        // their own deadlines, and a little more time to receive its outcome.
+        let ended = timeout_at((deadline + DEADLINE_NOTICE).into(), tokio::spawn(once.instrument(span))).await;
         ended.map_err(too_late)?.map_err(Problem::internal)?
     }
 
-    /// What is linked for a session, if it is in memory.
+    /// Returns the linked component for a session; `None` if it cannot be prepared.
     pub(crate) async fn ready(&self, session: &TokenSession, grants: GrantSet) -> Option<Arc<crate::loader::Prepared>> {
         let prepared = self
             .dependencies
@@ -178,7 +168,7 @@ impl ExecuteService {
         prepared.ok().map(|(prepared, _)| prepared)
     }
 
-    /// The status of one call without admission, tokens and JSON.
+    /// Returns the status of one call without admission, tokens and JSON.
     pub(crate) async fn invoke_ready(
         &self,
         content_hash: Digest,
@@ -200,7 +190,8 @@ impl ExecuteService {
         invocation.await.result.ok().map(|response| response.status)
     }
 
-    /// Who may execute what. Asked before a body is read: nobody without a valid token makes us hold one.
+    /// Verifies a service token. Called before a body is read: a caller without a valid token
+    /// cannot make the runner buffer one.
     pub(crate) fn authenticate(&self, token: &str) -> Result<Arc<TokenSession>, Problem> {
         if self.is_draining.load(Ordering::Relaxed) {
             return Err(Problem::new(Code::Draining, "this runner is about to stop").retry_after_seconds(1));
@@ -208,7 +199,7 @@ impl ExecuteService {
         let verify = |token: &str| {
             let (grant, expires) = self.dependencies.tokens.verify::<ServiceGrant>(token)?;
             let counters = self.admission.counters(&grant.tenant_id, &grant.install_id);
-            // A grant that this platform does not know is a promise that nobody keeps.
+            // Reject a token with a capability that this platform does not provide.
             let grants = GrantSet::from_names(&grant.grants).map_err(|error| TokenError::Claims(error.to_string()))?;
             let egress = Arc::new(grant.egress.clone());
             Ok((
@@ -227,7 +218,8 @@ impl ExecuteService {
         self.verified_tokens.get(token, verify).map_err(unauthenticated)
     }
 
-    /// 1. capacity; 2. something to instantiate; 3. the call. However it ends, it has its log, usage and record.
+    /// Runs an execution: 1. acquire capacity; 2. prepare the component; 3. call it. Log, usage and
+    /// record are written however it ends.
     async fn run(
         &self,
         permit: &Arc<Permit>,
@@ -255,7 +247,8 @@ impl ExecuteService {
         // 1.
         let mut admitted = self.admission.admit(&session.counters)?;
         account.is_admitted = true;
-        // 2. The wait for a cold start counts against the deadline too; what was begun for others goes on.
+        // 2. A cold start counts against the deadline, too; if the deadline passes, loading
+        //    continues for other requests.
         let prepare = self
             .dependencies
             .loader
@@ -263,7 +256,7 @@ impl ExecuteService {
         let too_late = |_| {
             Problem::new(
                 Code::DeadlineExceeded,
-                "the extension was not loaded when its time was over",
+                "the extension was not loaded before its deadline",
             )
         };
         let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
@@ -272,7 +265,7 @@ impl ExecuteService {
             .admission
             .acquire_more(&mut admitted, prepared.places, memory_places)
         {
-            // Refused for want of capacity, as before it was loaded: no record.
+            // Refused for lack of capacity, as in step 1: no record.
             account.is_admitted = false;
             return Err(full);
         }
@@ -294,7 +287,17 @@ impl ExecuteService {
     }
 }
 
-/// A guest that is told tenant and extension is told those of its token, whatever the caller wrote there.
+/// The span of an execution: every log line that it causes carries its context.
+fn span(permit: &Permit) -> Span {
+    let identity = &permit.identity;
+    tracing::info_span!(
+        target: "alga::execution", "execution", request = %identity.request, tenant = %identity.tenant,
+        extension = %identity.extension, install = %identity.install
+    )
+}
+
+/// Replaces tenant and extension headers, if the request has them, with the values of the token,
+/// whatever the caller wrote there.
 fn write_context(headers: &mut HeaderMap, permit: &Permit) {
     let identity = &permit.identity;
     for (name, value) in PLATFORM_FIELDS

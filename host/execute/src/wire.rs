@@ -1,4 +1,4 @@
-//! The JSON of `POST /v1/execute`. Text is borrowed from the request where it has no escapes.
+//! JSON types of `POST /v1/execute`. Strings without escapes are borrowed from the request.
 
 use alga_bundle::{object, optional_object};
 use alga_errors::{Blame, Body};
@@ -13,25 +13,25 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The request. Fields that are not named here belong to later versions of the contract and are ignored.
+/// Body of the request. Unknown fields belong to later versions of the contract and are ignored.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WireRequest<'a> {
-    /// Whose execution, and of what.
+    /// Tenant, extension and version of the execution.
     #[serde(borrow, deserialize_with = "object")]
     pub context: WireContext<'a>,
     /// The request for the guest.
     #[serde(borrow, deserialize_with = "object")]
     pub http: WireHttp<'a>,
-    /// What it may cost.
+    /// Time and memory limits that the caller requests.
     #[serde(default, deserialize_with = "object")]
     pub limits: WireLimits,
-    /// An alias of `context.config`.
+    /// Alias of `context.config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<BTreeMap<String, String>>,
-    /// Granted capabilities, if the caller wants to use fewer than its token has.
+    /// Capabilities that the caller wants to use, if fewer than its token grants.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub providers: Option<Vec<Cow<'a, str>>>,
-    /// Whose request it is.
+    /// User who sent the request.
     #[serde(
         borrow,
         default,
@@ -41,7 +41,7 @@ pub struct WireRequest<'a> {
     pub user: Option<WireUser<'a>>,
 }
 
-/// `context`.
+/// The `context` object.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the contract's names")]
 pub struct WireContext<'a> {
@@ -67,7 +67,7 @@ pub struct WireContext<'a> {
     pub event_id: Option<Cow<'a, str>>,
 }
 
-/// `http`.
+/// The `http` object.
 #[derive(Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the contract's names")]
 pub struct WireHttp<'a> {
@@ -81,14 +81,14 @@ pub struct WireHttp<'a> {
     pub query_string: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
     pub headers: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
-    /// Headers with a value that is not UTF-8, all of their values in base64.
+    /// Headers with a value that is not UTF-8; all values of such a header are in base64.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
     pub headers_b64: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub body_b64: Option<Cow<'a, str>>,
 }
 
-/// `user`.
+/// The `user` object.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the contract's names")]
 pub struct WireUser<'a> {
@@ -108,7 +108,7 @@ pub struct WireUser<'a> {
     pub additional_fields: BTreeMap<String, String>,
 }
 
-/// `limits`.
+/// The `limits` object.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the contract's names")]
 pub struct WireLimits {
@@ -118,17 +118,17 @@ pub struct WireLimits {
     pub memory_mb: Option<u64>,
 }
 
-/// A value, or a list of them for a repeated name.
+/// A value, or a list of values for a repeated name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OneOrMany<'a> {
-    /// The usual case.
+    /// A single value.
     One(Cow<'a, str>),
-    /// Repeated.
+    /// Values of a repeated name.
     Many(Vec<Cow<'a, str>>),
 }
 
 impl<'a> OneOrMany<'a> {
-    /// The values in their order.
+    /// Iterates over the values in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Cow<'a, str>> {
         match self {
             Self::One(value) => std::slice::from_ref(value).iter(),
@@ -160,7 +160,7 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
     type Value = OneOrMany<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("text or a list of texts")
+        formatter.write_str("a string or an array of strings")
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
@@ -176,18 +176,18 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
         while let Some(item) = items.next_element::<OneOrMany<'de>>()? {
             match item {
                 OneOrMany::One(value) => values.push(value),
-                OneOrMany::Many(_) => return Err(A::Error::custom("a list of texts, not of lists")),
+                OneOrMany::Many(_) => return Err(A::Error::custom("an array must contain strings, not arrays")),
             }
         }
         Ok(OneOrMany::Many(values))
     }
 }
 
-/// Headers as JSON has them: by name, with one or many values.
+/// Headers in JSON: names with one or many values.
 pub type WireHeaders<'a> = Vec<(Cow<'a, str>, OneOrMany<'a>)>;
 
-/// Writes header fields, of which repeated ones stand together, as text where all values of a name are UTF-8 and
-/// in base64 where one is not (RFC 9110, 5.5: a value is bytes).
+/// Writes header fields for JSON; fields of the same name must be adjacent. The values of a name
+/// are strings if all of them are UTF-8, and base64 otherwise (RFC 9110, 5.5: a value is bytes).
 pub fn wire_headers<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> (WireHeaders<'a>, WireHeaders<'a>) {
     let mut names: Vec<(&str, Vec<&[u8]>)> = Vec::new();
     for (name, value) in fields {
@@ -221,10 +221,10 @@ fn one_or_many<'a>(values: impl Iterator<Item = Cow<'a, str>>) -> OneOrMany<'a> 
     }
 }
 
-/// Reads what [`wire_headers`] writes.
+/// Reads headers that [`wire_headers`] wrote.
 ///
 /// # Errors
-/// With the rule that a name or a value breaks.
+/// Returns the rule that the number of headers, a name or a value violates.
 pub fn read_wire_headers(texts: &WireHeaders<'_>, encoded: &WireHeaders<'_>) -> Result<HeaderMap, &'static str> {
     let count: usize = texts
         .iter()
@@ -261,7 +261,8 @@ pub fn read_wire_headers(texts: &WireHeaders<'_>, encoded: &WireHeaders<'_>) -> 
     Ok(headers)
 }
 
-/// A JSON object as a list of pairs: in order, and without a map's allocations.
+/// Serializes a list of pairs as a JSON object: preserves the order, and avoids a map's
+/// allocations.
 mod pairs {
     use super::{Cow, OneOrMany, SerializeMap, Serializer, Visitor, fmt};
     use serde::de::{Deserializer, MapAccess};
@@ -283,7 +284,7 @@ mod pairs {
             type Value = Pairs<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object of texts or lists of texts")
+                formatter.write_str("an object of strings or arrays of strings")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
@@ -301,32 +302,33 @@ mod pairs {
     }
 }
 
-/// The response.
+/// Body of the response.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WireReply<'a> {
     /// The guest's status, or the error's.
     pub status: u16,
-    /// The guest's headers; lower-case names.
+    /// The guest's headers, with lower-case names.
     #[serde(borrow, default, with = "pairs")]
     pub headers: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
-    /// The guest's headers with a value that is not UTF-8, all of their values in base64.
+    /// The guest's headers with a value that is not UTF-8; all values of such a header are in
+    /// base64.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
     pub headers_b64: Vec<(Cow<'a, str>, OneOrMany<'a>)>,
     /// The guest's body.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub body_b64: Option<Cow<'a, str>>,
-    /// What went wrong, if the guest did not answer.
+    /// The error, if there is no response of the guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<WireError>,
-    /// What it cost.
+    /// Resources that the execution used.
     #[serde(default)]
     pub usage: Usage,
-    /// By which the operator finds it.
+    /// Request id by which the operator finds the execution.
     #[serde(borrow)]
     pub request_id: Cow<'a, str>,
 }
 
-/// `error`.
+/// The `error` object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the contract's names")]
 pub struct WireError {
@@ -361,22 +363,22 @@ fn blame_name(blame: Blame) -> &'static str {
     }
 }
 
-/// `usage`: what an execution cost.
+/// Resources that an execution used: the `usage` object.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// From the request's arrival to the response, in microseconds.
+    /// Time from the request's arrival to the response, in microseconds.
     pub duration_us: u64,
-    /// Time in which the guest or the host on its behalf was at work, in microseconds.
+    /// Time in which the guest, or the host on its behalf, was running, in microseconds.
     pub cpu_us: u64,
-    /// The most memory it had.
+    /// Peak memory of the guest in bytes.
     pub memory_peak_bytes: u64,
-    /// Calls to the host.
+    /// Number of calls to the host.
     pub host_calls: u64,
     /// Bytes sent to other hosts.
     pub egress_bytes: u64,
     /// Bytes received from other hosts.
     pub ingress_bytes: u64,
-    /// Whether the component had to be loaded first.
+    /// True if the component had to be loaded first.
     pub cold: bool,
 }
 

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use std::sync::Arc;
 
-/// How callers prove who they are.
+/// Authenticates callers by their tokens.
 pub struct Authentication {
     tokens: TokenVerifier,
     verified_tokens: VerifiedTokenCache<Arc<Caller>>,
@@ -14,7 +14,8 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// Callers have tokens. `dev_tenant`: whose user a request without a token is; for development on loopback only.
+    /// Creates an authentication by tokens. With `dev_tenant`, a request without a token is treated
+    /// as that of a user of this tenant; for development on loopback only.
     #[must_use]
     pub fn new(tokens: TokenVerifier, dev_tenant: Option<TenantId>) -> Self {
         let developer = dev_tenant.map(|tenant| Arc::new(Caller::developer(tenant)));
@@ -25,9 +26,9 @@ impl Authentication {
         }
     }
 
-    /// Who sent these headers.
+    /// Returns the caller who sent these headers.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-        let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid token of the product is required");
+        let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid caller token is required");
         if !headers.contains_key(AUTHORIZATION) {
             return self.developer.clone().ok_or_else(unauthenticated);
         }

@@ -1,24 +1,24 @@
-//! Which endpoint of a manifest a request is for.
+//! Matches requests to the endpoints of a manifest.
 
 use alga_bundle::{Endpoint, Manifest, Method};
 use alga_errors::{Code, Problem};
 use matchit::Router;
 
-/// The endpoints of a manifest, ready to be matched. The most specific endpoint wins, whatever the order in the
-/// manifest: from left to right, a literal segment wins over `:name`.
+/// Endpoints of a manifest, ready to be matched. The most specific endpoint wins, whatever the
+/// order in the manifest: from left to right, a literal segment wins over `:name`.
 #[derive(Default)]
 pub(crate) struct Endpoints {
-    /// A router for each method; the value is the endpoint's index in the manifest.
+    /// One router for each method; the value is the endpoint's index in the manifest.
     methods: Vec<(Method, Router<usize>)>,
 }
 
 const METHODS: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
 
 impl Endpoints {
-    /// The endpoints of this manifest.
+    /// Builds the routers for this manifest.
     ///
     /// # Errors
-    /// [`Code::Internal`] for endpoints that the rules of a manifest do not let pass.
+    /// [`Code::Internal`] if an endpoint violates the rules of a manifest.
     pub(crate) fn new(manifest: &Manifest) -> Result<Self, Problem> {
         let mut methods = METHODS.map(|method| (method, Router::new()));
         for (index, endpoint) in manifest.api.endpoints.iter().enumerate() {
@@ -35,10 +35,10 @@ impl Endpoints {
         })
     }
 
-    /// The endpoint for a method and a canonical path.
+    /// Returns the endpoint for a method and a canonical path.
     ///
     /// # Errors
-    /// [`Code::MethodNotAllowed`] where the path has other methods, else [`Code::NotFound`].
+    /// [`Code::MethodNotAllowed`] if the path has other methods, otherwise [`Code::NotFound`].
     pub(crate) fn find<'a>(
         &self,
         manifest: &'a Manifest,
@@ -51,7 +51,7 @@ impl Endpoints {
         found.ok_or_else(|| self.refused(manifest, path))
     }
 
-    /// The methods of a path, `OPTIONS` and `HEAD` not among them.
+    /// Returns the methods of a path, without `OPTIONS` and `HEAD`.
     pub(crate) fn methods(&self, path: &str) -> Vec<&'static str> {
         let has_path = |router: &Router<usize>| router.at(path).is_ok();
         let methods = self.methods.iter().filter(|(_, router)| has_path(router));
@@ -73,7 +73,7 @@ impl Endpoints {
         if !methods.is_empty() {
             return Problem::new(
                 Code::MethodNotAllowed,
-                format!("this endpoint has {}", methods.join(", ")),
+                format!("this endpoint allows only {}", methods.join(", ")),
             );
         }
         let endpoints = manifest.api.endpoints.iter();
@@ -85,8 +85,8 @@ impl Endpoints {
     }
 }
 
-/// A path of a manifest as the router writes it. Parameters are named by their position: what an author calls
-/// them makes no difference.
+/// Converts a path of a manifest to the router's syntax. Parameters are named by their position:
+/// the author's names for them make no difference.
 fn pattern(path: &str) -> String {
     let segment = |(position, segment): (usize, &str)| match segment.strip_prefix(':') {
         Some(_) => format!("{{p{position}}}"),
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    /// What the documentation promises, written as plainly as possible.
+    /// Matches as the documentation promises, written as plainly as possible.
     fn reference<'a>(patterns: &'a [String], path: &str) -> Option<&'a String> {
         let matches = |pattern: &str| {
             let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());

@@ -1,4 +1,4 @@
-//! The way of a request, one step for each question.
+//! Handles a request, step by step.
 
 use crate::installs::Resolved;
 use crate::reply::to_client;
@@ -27,29 +27,38 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Span;
 
 const TENANT: HeaderName = HeaderName::from_static("x-alga-tenant");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
-/// What a request may cost at the gateway.
+/// Limits of a request at the gateway.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayLimits {
     /// Time for a request that its endpoint does not limit further.
     pub timeout: Duration,
-    /// Requests of one tenant in a second, after a burst of twice as many.
+    /// Requests per second of one tenant, after a burst of twice as many.
     pub requests_per_second: NonZeroU32,
 }
 
-/// What the gateway works with.
+/// Dependencies of the gateway.
 pub struct GatewayDependencies {
-    /// Who calls.
+    /// Authenticates the caller.
     pub authentication: Authentication,
-    /// Which install.
+    /// Finds the install.
     pub installs: Installs,
-    /// The runner.
+    /// Calls the runner.
     pub runner: RunnerLink,
-    /// What a request may cost.
+    /// Limits of a request.
     pub limits: GatewayLimits,
+}
+
+/// Adds the verified context to the request's span.
+fn record(install: &Install) {
+    let span = Span::current();
+    span.record("tenant", install.tenant_id.as_str());
+    span.record("extension", install.name.as_str());
+    span.record("install", install.id.as_str());
 }
 
 struct Gateway {
@@ -57,7 +66,7 @@ struct Gateway {
     rate: DefaultKeyedRateLimiter<TenantId>,
 }
 
-/// The gateway's routes.
+/// Builds the gateway's routes.
 pub fn router(dependencies: GatewayDependencies) -> Router {
     let per_second = dependencies.limits.requests_per_second;
     let quota = Quota::per_second(per_second).allow_burst(per_second.saturating_add(per_second.get()));
@@ -79,14 +88,16 @@ pub fn router(dependencies: GatewayDependencies) -> Router {
 
 impl Gateway {
     async fn handle(&self, request: Request) -> Response {
-        // The edge has made it a valid one; it is the same in every log from here to the guest.
+        // The edge middleware ensured a valid id; it is the same in every log from here to the
+        // guest.
         let request_id = request_id(request.headers());
         let response = self.respond(request, &request_id).await;
         response.unwrap_or_else(|problem| Refusal(problem).into_response())
     }
 
-    /// 1. who, 2. which tenant, 3. which install, 4. which endpoint, 5. may it, 6. not too often, 7. not too large,
-    /// 8. execute.
+    /// Handles a request: 1. authenticate the caller, 2. check the tenant, 3. find the install, 4.
+    /// find the endpoint, 5. check the access, 6. check the rate, 7. read the body within its
+    /// limit, 8. execute.
     async fn respond(&self, request: Request, request_id: &RequestId) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
         // 1.
@@ -97,6 +108,7 @@ impl Gateway {
         let (extension, path) = target(head.uri.path())?;
         let resolved = self.dependencies.installs.find(&caller.tenant_id, &extension).await?;
         let Resolved { install, endpoints } = &*resolved;
+        record(install);
         // 4.
         if head.method == Method::OPTIONS {
             return Ok(options(&endpoints.methods(&path)));
@@ -140,14 +152,11 @@ impl Gateway {
         self.rate.check_key(tenant).map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-            Problem::new(Code::RateLimited, "this tenant sends more requests than it may").retry_after_seconds(seconds)
+            Problem::new(Code::RateLimited, "request rate limit of this tenant exceeded").retry_after_seconds(seconds)
         })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is one part of the request that is written"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "each is one part of the request to the runner")]
     fn wire_request(
         &self,
         caller: &Caller,
@@ -223,7 +232,7 @@ fn user(caller: &Caller) -> WireUser<'_> {
     }
 }
 
-/// A client may say its tenant; it may not say another one.
+/// Checks that a tenant header, if there is one, names the tenant of the token.
 fn check_tenant(headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
     match one_field(headers, &TENANT)? {
         Some(tenant) if tenant != caller.tenant_id.as_str() => Err(Problem::new(
@@ -234,7 +243,7 @@ fn check_tenant(headers: &HeaderMap, caller: &Caller) -> Result<(), Problem> {
     }
 }
 
-/// The extension's name and the path that the guest sees, both canonical.
+/// Returns the extension's name and the path that the guest sees, both canonical.
 fn target(path: &str) -> Result<(String, String), Problem> {
     let path = canonical_path(path).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
     let mut parts = path.splitn(5, '/').skip(3);
@@ -243,11 +252,12 @@ fn target(path: &str) -> Result<(String, String), Problem> {
     Ok((extension, below))
 }
 
-/// The place in a customer's portal (contract: client-portal users only with this hook).
+/// Hook for a menu item in the client portal (contract: client-portal users only with this hook).
 const PORTAL_HOOK: &str = "clientPortalMenu";
 
-/// `extension:read` for GET and HEAD, `extension:write` otherwise, unless the endpoint says which. Customers of a tenant reach extensions that
-/// have a place in their portal, and no others.
+/// Checks the caller's access: `extension:read` for GET and HEAD, `extension:write` otherwise,
+/// unless the endpoint specifies one. Client-portal users reach only extensions with
+/// [`PORTAL_HOOK`].
 fn check_access(caller: &Caller, manifest: &Manifest, endpoint: &Endpoint) -> Result<(), Problem> {
     let needed = match (endpoint.auth, endpoint.method) {
         (Some(EndpointAccess::Read), _) | (None, EndpointMethod::Get) => Access::Read,
@@ -260,20 +270,17 @@ fn check_access(caller: &Caller, manifest: &Manifest, endpoint: &Endpoint) -> Re
             .is_some_and(|ui| ui.hooks.contains_key(PORTAL_HOOK))
     };
     if caller.access < needed || (caller.user_type == UserType::Client && !in_portal()) {
-        return Err(Problem::new(
-            Code::Forbidden,
-            "this user may not do this with extensions",
-        ));
+        return Err(Problem::new(Code::Forbidden, "this user may not call this endpoint"));
     }
     Ok(())
 }
 
-/// What may be asked of a path. An endpoint that is not declared has no method.
+/// Responds to OPTIONS with the methods of a path. An endpoint that is not declared has none.
 fn options(methods: &[&str]) -> Response {
     with_allowed(StatusCode::NO_CONTENT.into_response(), methods)
 }
 
-/// Adds the methods that a path has (RFC 9110, 15.5.6 and 10.2.1).
+/// Adds the methods of a path as `allow` (RFC 9110, 15.5.6 and 10.2.1).
 fn with_allowed(mut response: Response, methods: &[&str]) -> Response {
     if methods.is_empty() && response.status() != StatusCode::NO_CONTENT {
         return response;

@@ -1,4 +1,5 @@
-//! Which install an extension's name means for a tenant. Remembered for a moment, so that the request path does not ask the database.
+//! Finds the install for a tenant and an extension's name. Lookups are cached briefly, so that the
+//! request path rarely queries the database.
 
 use crate::endpoints::Endpoints;
 use alga_bundle::TenantId;
@@ -8,42 +9,43 @@ use moka::future::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an answer is used. In this process a change is known at once; in another one, this much later.
+/// Time for which a lookup is cached. A change in this process is effective at once; one in another
+/// process, this much later.
 const FRESH: Duration = Duration::from_secs(2);
-/// Answers that are remembered, whether there is an install or not.
+/// Maximum number of cached lookups, whether there is an install or not.
 const REMEMBERED: u64 = 100_000;
-/// Characters of a name in a path.
+/// Maximum length of an extension's name in a path.
 const NAME_CHARACTERS: usize = 128;
 
-/// Looks installs up.
+/// Looks up installs in the database, with a cache.
 #[derive(Clone)]
 pub struct Installs {
     database: Database,
-    verified_tokens: Cache<(TenantId, String), Option<Arc<Resolved>>>,
+    resolved: Cache<(TenantId, String), Option<Arc<Resolved>>>,
 }
 
-/// An install with its endpoints, made once for as long as it is cached.
+/// An install with its endpoints, built once per cache entry.
 pub(crate) struct Resolved {
     pub(crate) install: Install,
     pub(crate) endpoints: Endpoints,
 }
 
 impl Installs {
-    /// Installs in this database.
+    /// Creates a lookup in this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self {
             database,
-            verified_tokens: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+            resolved: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
         }
     }
 
-    /// Forgets everything: something changed.
+    /// Evicts all cached lookups; called after a change.
     pub fn forget(&self) {
-        self.verified_tokens.invalidate_all();
+        self.resolved.invalidate_all();
     }
 
-    /// The install that takes this request: there, enabled, and of a version that may run.
+    /// Returns the install for this request, if it exists, is enabled, and its version may run.
     pub(crate) async fn find(&self, tenant: &TenantId, extension: &str) -> Result<Arc<Resolved>, Problem> {
         if extension.len() > NAME_CHARACTERS {
             return Err(not_available());
@@ -61,7 +63,7 @@ impl Installs {
             };
             install.map(resolve).transpose()
         };
-        let found = self.verified_tokens.try_get_with(key, look_up).await;
+        let found = self.resolved.try_get_with(key, look_up).await;
         let found = found.map_err(|error: Arc<Problem>| Problem::internal(error))?;
         let resolved = found
             .filter(|resolved| resolved.install.status == InstallStatus::Enabled)
@@ -76,7 +78,8 @@ impl Installs {
     }
 }
 
-/// The same for one that is not there, one that is disabled and one of another tenant.
+/// Returns the same error for an install that does not exist, is disabled, or belongs to another
+/// tenant.
 fn not_available() -> Problem {
     Problem::new(Code::ExtensionNotAvailable, "there is no such extension here")
 }

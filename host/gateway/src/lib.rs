@@ -1,7 +1,8 @@
-//! `/api/ext/{extension}/{path…}`: who calls, which install, which endpoint; then the runner.
+//! HTTP gateway for `/api/ext/{extension}/{path…}`: authenticates the caller, finds the install and
+//! the endpoint, and calls the runner.
 //!
-//! The order of [`flow`] is the order of trust: nothing is looked up for a caller who is not known, nothing is executed for a request that
-//! no manifest declares.
+//! The order of [`flow`] is the order of trust: nothing is looked up for an unauthenticated caller,
+//! and nothing is executed for a request that no manifest declares.
 
 mod authenticate;
 mod endpoints;

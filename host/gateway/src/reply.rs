@@ -1,4 +1,4 @@
-//! The runner's reply as a response to the client.
+//! Converts the runner's reply to a response for the client.
 
 use alga_bundle::Endpoint;
 use alga_errors::{Code, Problem};
@@ -15,7 +15,8 @@ use std::time::Duration;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Writes the guest's response, or returns the problem that the runner reported with its own `retry-after`.
+/// Converts the guest's response, or returns the problem that the runner reported, with its
+/// `retry-after`.
 pub(crate) fn to_client(
     status: StatusCode,
     retry_after: Option<u32>,
@@ -36,7 +37,7 @@ pub(crate) fn to_client(
         host,
         is_cacheable: endpoint.cacheable,
     };
-    // A response to HEAD declares the length that GET would have; hyper sends no byte of it.
+    // A response to HEAD declares the length that GET would have; hyper does not send the body.
     let body = if has_content(&Method::GET, status) || *method == Method::HEAD {
         body
     } else {
@@ -71,8 +72,8 @@ fn problem(error: WireError, status: StatusCode, retry_after: Option<u32>) -> Pr
     }
 }
 
-/// What the execution cost, for browsers and `alga call` (W3C Server Timing): milliseconds, and the peak of memory
-/// in bytes.
+/// Formats the usage of an execution for browsers and `alga call` (W3C Server Timing): times in
+/// milliseconds, and the peak of memory in bytes.
 fn server_timing(usage: &Usage) -> String {
     let milliseconds = |microseconds: u64| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
     let (total, cpu) = (milliseconds(usage.duration_us), milliseconds(usage.cpu_us));

@@ -1,5 +1,5 @@
-//! The way to the runner: its routes in this process, called as a service. What goes over it is the contract's JSON and a service token, the same
-//! as over a socket.
+//! Calls the runner: its routes are in this process and are called as a service, with the
+//! contract's JSON and a service token, as over a socket.
 
 use alga_auth::{ServiceGrant, TokenError, TokenIssuer};
 use alga_bundle::InstallId;
@@ -17,25 +17,25 @@ use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
 
-/// How long a service token is used again, by the clock that its verifier reads too. Less than it is valid, so
-/// that it does not expire on its way.
+/// Time for which a service token is reused, by the clock that its verifier reads, too. Shorter
+/// than its validity, so that it does not expire in flight.
 const TOKEN_USE: SignedDuration = SignedDuration::from_secs(30);
-/// How long a token is cached by the monotonic clock, whatever the other clock does.
+/// Time for which a token is cached by the monotonic clock, whatever the system clock does.
 const TOKEN_LIFE: Duration = Duration::from_secs(60);
-/// Tokens that are kept.
+/// Maximum number of cached tokens.
 const TOKENS: u64 = 50_000;
 
-/// Calls the runner.
+/// Calls the runner with cached service tokens.
 pub struct RunnerLink {
     routes: Router,
     issuer: TokenIssuer,
     tokens: Cache<TokenKey, Issued>,
 }
 
-/// An install, and everything about it that its token says.
+/// Cache key of a token: an install, and the state of it that the token contains.
 type TokenKey = (InstallId, Arc<str>);
 
-/// A token, and when it was issued.
+/// A token, and the time at which it was issued.
 #[derive(Clone)]
 struct Issued {
     token: Arc<str>,
@@ -43,8 +43,8 @@ struct Issued {
 }
 
 impl Issued {
-    /// Whether the clock, wherever it was set to since, still says that the token is young. A clock that went
-    /// back makes a token of the future, and its verifier would refuse that as well.
+    /// True if the token is recent by the current clock, wherever that was set to since. After a
+    /// clock was set back, the token is from the future, and its verifier would refuse it, too.
     fn is_fresh(&self, now: Timestamp) -> bool {
         let age = now.duration_since(self.at);
         age >= SignedDuration::ZERO && age < TOKEN_USE
@@ -60,7 +60,7 @@ pub(crate) struct RunnerRequest<'a> {
 }
 
 impl RunnerLink {
-    /// A runner whose routes are in this process.
+    /// Creates a link to a runner whose routes are in this process.
     #[must_use]
     pub fn new(routes: Router, issuer: TokenIssuer) -> Self {
         Self {
@@ -70,8 +70,8 @@ impl RunnerLink {
         }
     }
 
-    /// The runner's status, its `retry-after` and its JSON. A token that it refuses is issued anew, once: the two
-    /// may disagree about the time.
+    /// Returns the runner's status, its `retry-after` and its JSON. A token that the runner refuses
+    /// is issued anew, once: the two may disagree about the time.
     pub(crate) async fn execute(&self, call: RunnerRequest<'_>) -> Result<(StatusCode, Option<u32>, Bytes), Problem> {
         let key = token_key(call.install);
         let token = self.token(&key, call.install).map_err(Problem::internal)?;
@@ -101,7 +101,7 @@ impl RunnerLink {
         }
     }
 
-    /// A token for exactly this install as it is now.
+    /// Returns a token for exactly the present state of this install.
     fn token(&self, key: &TokenKey, install: &Install) -> Result<Arc<str>, TokenError> {
         let now = Timestamp::now();
         if let Some(issued) = self.tokens.get(key).filter(|issued| issued.is_fresh(now)) {
@@ -126,7 +126,8 @@ impl RunnerLink {
     }
 }
 
-/// Another version, other grants or other hosts make another token.
+/// Returns the cache key of an install's token: another version, other grants or other hosts need
+/// another token.
 fn token_key(install: &Install) -> TokenKey {
     let grants = install.grants.iter().map(|name| format!("{name} "));
     let state: String = grants

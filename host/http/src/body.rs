@@ -1,4 +1,4 @@
-//! Reading a body under a limit and a deadline: the one mapping of a body's errors.
+//! Reading of a body with a size limit and a deadline, and the shared mapping of body errors.
 
 use alga_errors::{Code, Problem};
 use axum::body::Body;
@@ -10,15 +10,16 @@ use std::error::Error;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Time in which a request's body must have arrived: a client that sends a byte a minute holds a connection
-/// and memory.
+/// Time in which a request body must arrive: a client that sends one byte per minute would hold a
+/// connection and memory.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads a whole body of at most `limit_bytes` within `longest`.
 ///
 /// # Errors
-/// [`Code::PayloadTooLarge`] for more bytes, declared or sent; [`Code::BadRequest`] for framing that is not HTTP
-/// (RFC 9112, 6 and 7.1), for a connection that was interrupted, and for a body that does not arrive in time.
+/// Returns [`Code::PayloadTooLarge`] for more bytes, declared or sent; [`Code::BadRequest`] for
+/// invalid framing (RFC 9112, 6 and 7.1), for a connection that was interrupted, and for a body
+/// that does not arrive in time.
 pub async fn read_body(
     headers: &HeaderMap,
     body: Body,
@@ -36,7 +37,7 @@ pub async fn read_body(
     Ok(collected.to_bytes())
 }
 
-/// What an error of reading a body means, for every route.
+/// Maps an error of reading a body to a problem, for all routes.
 #[must_use]
 pub fn read_failed(error: Box<dyn Error + Send + Sync>, limit_bytes: usize) -> Problem {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);

@@ -1,11 +1,11 @@
-//! What every request and every response of every router goes through.
+//! Middleware that every request and every response of every router passes through.
 
 use crate::refusal::{Refused, plain_refusal, write};
 use alga_bundle::RequestId;
 use alga_errors::Problem;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -14,33 +14,36 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tower::{Layer, Service};
+use tracing::Span;
+use tracing::field::Empty;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// Bytes of a framework's own explanation that are read.
+/// Bytes of a framework's error text that are read.
 const EXPLANATION_BYTES: usize = 4 * 1024;
 
-/// Wraps a router: each request has a valid `x-request-id`, the client's own if it is one; each response
-/// repeats it; each refusal, a framework's too, is `{error, message, requestId, hint?}` with `no-store`.
-/// Wrapping a router twice changes nothing.
+/// Wraps a router. Each request gets a valid `x-request-id` (the client's own, if valid), and each
+/// response repeats it. Each error response, also one of the framework, is
+/// `{error, message, requestId, hint?}` with `no-store`. Wrapping a router twice has no further
+/// effect.
 pub fn edge<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router.layer(Edge)
 }
 
-/// The id of a request that has come through [`edge`], or a new one.
+/// Returns the id of a request that has passed through [`edge`], or a new one.
 #[must_use]
 pub fn request_id(headers: &HeaderMap) -> RequestId {
     only_id(headers).map_or_else(RequestId::unique, |(id, _)| id)
 }
 
-/// The client's own id, if it sent one that is valid.
+/// Returns the client's own id, if it sent exactly one and that is valid.
 fn only_id(headers: &HeaderMap) -> Option<(RequestId, &HeaderValue)> {
     let mut values = headers.get_all(REQUEST_ID).iter();
     let only = values.next().filter(|_| values.next().is_none())?;
     Some((only.to_str().ok()?.parse().ok()?, only))
 }
 
-/// Refuses a request that never reaches a router, in the form that every refusal has.
+/// Builds the error response for a request that never reaches a router, in the common form.
 #[must_use]
 pub fn refuse(problem: &Problem, headers: &HeaderMap) -> Response {
     let id = request_id(headers);
@@ -50,13 +53,13 @@ pub fn refuse(problem: &Problem, headers: &HeaderMap) -> Response {
     response
 }
 
-/// The characters of an id are those of a field's value.
+/// Converts an id to a header value; all characters of an id are valid there.
 fn as_value(id: &RequestId) -> HeaderValue {
     HeaderValue::from_str(id.as_str()).unwrap_or(HeaderValue::from_static("invalid"))
 }
 
-/// The layer that [`edge`] adds. It is a service of its own, because a function as a layer costs each request a
-/// copy of the router and two allocations.
+/// The layer that [`edge`] adds. It is a hand-written service, because a function as a layer costs
+/// each request a copy of the router and two allocations.
 #[derive(Clone, Copy)]
 struct Edge;
 
@@ -89,21 +92,37 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
             request.headers_mut().insert(REQUEST_ID, id.clone());
             id
         });
-        let step = Step::Routed {
-            response: self.inner.call(request),
-        };
-        Passing { step, id }
+        let span = span(&request, &id);
+        let response = span.in_scope(|| self.inner.call(request));
+        let step = Step::Routed { response };
+        Passing { step, id, span }
     }
+}
+
+/// The span of a request: every log line that the request causes carries its fields. The gateway,
+/// the runner and the registry record tenant, extension and install when they have verified them.
+fn span(request: &Request, id: &HeaderValue) -> Span {
+    let span = tracing::info_span!(
+        target: "alga::request", "request", request = Empty, operation = Empty, tenant = Empty, extension = Empty, install = Empty
+    );
+    if !span.is_disabled() {
+        let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or("no route", MatchedPath::as_str);
+        span.record("request", id.to_str().unwrap_or_default());
+        span.record("operation", format_args!("{} {route}", request.method()));
+    }
+    span
 }
 
 type Rewriting = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 pin_project! {
-    /// A request on its way through the router and back.
+    /// The pending response to a request, first from the router, then rewritten if necessary.
     struct Passing<F> {
         #[pin]
         step: Step<F>,
         id: HeaderValue,
+        span: Span,
     }
 }
 
@@ -120,6 +139,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let _entered = this.span.enter();
         let id = this.id.to_str().unwrap_or_default();
         let mut response = loop {
             match this.step.as_mut().project() {
@@ -144,8 +164,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
     }
 }
 
-/// Refusals of the framework: an error whose body is text or nothing. An extension's own 404 has come through
-/// the gateway, which marks what it passes on.
+/// Reports whether a response is an error of the framework: its body is text or empty. An
+/// extension's own 404 passes through the gateway, which marks the responses that it forwards.
 fn is_plain_refusal(response: &Response) -> bool {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -158,7 +178,7 @@ fn is_plain_refusal(response: &Response) -> bool {
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
-/// Marks a response whose error is somebody else's own: the edge leaves it as it is.
+/// Marks a forwarded error response of an extension, which the edge leaves as it is.
 #[derive(Debug, Clone, Copy)]
 pub struct PassedOn;
 
@@ -186,6 +206,14 @@ mod tests {
         let router = edge(
             Router::new()
                 .route("/fine", get(|| async { "fine" }))
+                .route(
+                    "/logs/{number}",
+                    get(|| async {
+                        Span::current().record("tenant", "acme");
+                        tokio::task::yield_now().await;
+                        tracing::info!("logged");
+                    }),
+                )
                 .route("/sent", post(|body: String| async move { body }))
                 .route(
                     "/busy",
@@ -226,6 +254,38 @@ mod tests {
         }
         assert_eq!(ask("DELETE", "/fine", &[]).await.1["allow"], "GET,HEAD");
         assert_eq!(ask("GET", "/busy", &[]).await.1["retry-after"], "7");
+    }
+
+    /// Collects what is logged.
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn every_log_line_of_a_request_carries_its_id_operation_and_tenant() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || writer.clone());
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        ask("GET", "/logs/7", &["r-7"]).await;
+        let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        assert_eq!(line["span"]["request"], "r-7", "{line}");
+        assert_eq!(line["span"]["operation"], "GET /logs/{number}", "{line}");
+        assert_eq!(line["span"]["tenant"], "acme", "{line}");
     }
 
     #[tokio::test]

@@ -1,15 +1,14 @@
-//! Reading header fields that may be sent once.
+//! Reading of header fields that may occur only once.
 
 use alga_errors::{Code, Problem};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
-/// The value of a field that is sent at most once and is printable ASCII (RFC 9110, 5.5).
-/// A field that a client sent and that cannot be used is an error: no client may believe that it was
-/// honoured.
+/// Returns the value of a field that may occur once and must be printable ASCII (RFC 9110, 5.5). An
+/// unusable field is an error, so that no client assumes that it was honored.
 ///
 /// # Errors
-/// [`Code::BadRequest`] for a repeated field, and for a value with other characters.
+/// Returns [`Code::BadRequest`] for a repeated field, and for a value with other characters.
 pub fn one_field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -28,8 +27,9 @@ pub fn one_field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option
     Ok(Some(text))
 }
 
-/// The token of `authorization: Bearer …` (RFC 6750, 2.1; the scheme in any case, RFC 9110, 11.1). `None` when
-/// the field is absent, repeated or of another form: each is no credential.
+/// Returns the token of `authorization: Bearer …` (RFC 6750, 2.1; the scheme in any case, RFC 9110,
+/// 11.1), or `None` if the field is absent, repeated or of another form: none of these is a
+/// credential.
 #[must_use]
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = one_field(headers, &AUTHORIZATION).ok()??;
@@ -45,7 +45,7 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn a_field_that_is_repeated_or_not_ascii_is_an_error_and_not_the_first_value() {
+    fn a_repeated_or_non_ascii_field_is_an_error_and_not_the_first_value() {
         let name = HeaderName::from_static("x-idempotency-key");
         let mut headers = HeaderMap::new();
         assert_eq!(one_field(&headers, &name).unwrap(), None);

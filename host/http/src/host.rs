@@ -1,15 +1,16 @@
-//! The `Host` field of a request.
+//! Validation of a request's `Host` field.
 
 use alga_errors::{Code, Problem};
 use http::header::HOST;
 use http::{HeaderMap, Version};
 use std::net::Ipv6Addr;
 
-/// Checks the `Host` field: exactly one, with a valid value, in every HTTP/1.1 request (RFC 9112, 3.2; its form is
-/// RFC 9110, 7.2: `uri-host [":" port]`). HTTP/1.0 may leave it out; HTTP/2 says it as `:authority`.
+/// Checks the `Host` field: exactly one, with a valid value, in every HTTP/1.1 request (RFC 9112,
+/// 3.2; its syntax is RFC 9110, 7.2: `uri-host [":" port]`). HTTP/1.0 may omit it; HTTP/2 uses
+/// `:authority` instead.
 ///
 /// # Errors
-/// [`Code::BadRequest`] otherwise.
+/// Returns [`Code::BadRequest`] if the field is missing, repeated or invalid.
 pub fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |message: &str| Err(Problem::new(Code::BadRequest, message));
     let mut values = headers.get_all(HOST).iter();
@@ -30,7 +31,7 @@ pub fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> 
     refused("the header host is not a host and port")
 }
 
-/// `uri-host [":" port]` (RFC 9110, 7.2; RFC 3986, 3.2.2 and 3.2.3).
+/// Matches `uri-host [":" port]` (RFC 9110, 7.2; RFC 3986, 3.2.2 and 3.2.3).
 fn is_host(value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else {
         return false;

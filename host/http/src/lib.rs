@@ -1,18 +1,19 @@
-//! The HTTP message policy and the edge that every router shares.
+//! The HTTP message policy, and the edge middleware that all routers share.
 //!
-//! | module | its one idea |
+//! | module | responsibility |
 //! |---|---|
-//! | `policy` | which header fields pass, in each direction, and what each status may carry |
+//! | `policy` | the header fields that pass in each direction, and the content of each status |
 //! | `path` | one canonical form of a request's path |
-//! | `host` | the `Host` field of a request |
-//! | `field` | reading a field that may be sent once |
-//! | `body` | reading a body under a limit and a deadline |
-//! | `edge` | request ids, and one form for every refusal |
+//! | `host` | validation of the `Host` field |
+//! | `field` | reading of header fields that may occur only once |
+//! | `body` | reading of a body with a size limit and a deadline |
+//! | `edge` | request ids, and the common form of error responses |
 //! | `refusal` | a [`Problem`](alga_errors::Problem) as a response |
-//! | `unparsed` | what the HTTP library refuses by itself, in the form of every refusal |
+//! | `unparsed` | errors of the HTTP library itself, in the common form |
 //!
-//! Each rule names its section of RFC 9110 (semantics), RFC 9112 (HTTP/1.1) or RFC 3986 (URI). The guest
-//! SDK cannot import this crate; `tests/api/http_policy.rs` compares what it does with these tables.
+//! Each rule names its section of RFC 9110 (semantics), RFC 9112 (HTTP/1.1) or RFC 3986 (URI). The
+//! guest SDK cannot import this crate; `tests/api/http_policy.rs` compares its behavior with these
+//! tables.
 
 mod body;
 mod edge;

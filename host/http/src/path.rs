@@ -1,40 +1,41 @@
 //! One canonical form of a request's path (RFC 3986, 6.2.2).
 //!
-//! The gateway matches it, logs it, uses it in keys and hands it to the guest. A guest that decodes a path
-//! cannot see another one than the gateway has matched.
+//! The gateway matches it, logs it, uses it in keys and passes it to the guest. A guest that
+//! decodes a path cannot see another one than the gateway has matched.
 
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
-/// Why a path has no canonical form that every reader understands alike.
+/// The reason for which a path has no unambiguous canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// It does not begin with `/` (RFC 9112, 3.2.1).
+    /// The path does not begin with `/` (RFC 9112, 3.2.1).
     #[error("the path does not begin with `/`")]
     NotAbsolute,
-    /// `%` without two hexadecimal digits (RFC 3986, 2.1).
+    /// A `%` is not followed by two hexadecimal digits (RFC 3986, 2.1).
     #[error("the path has a `%` without two hexadecimal digits")]
     Escape,
-    /// An escaped slash, backslash or NUL, or a backslash: some readers end a segment there.
+    /// A backslash, or an escaped slash, backslash or NUL, at which some parsers end a segment.
     #[error("the path has a segment that could be read in two ways: `%2F`, `%5C`, `%00` or a backslash")]
     Separator,
-    /// `//`, or a segment `.` or `..`, escaped or not (RFC 3986, 3.3 and 6.2.2.3).
+    /// An empty segment (`//`), or a segment `.` or `..`, escaped or not (RFC 3986, 3.3 and
+    /// 6.2.2.3).
     #[error("the path has an empty segment or a segment `.` or `..`")]
     Segment,
-    /// Bytes that are not UTF-8 when decoded (RFC 3986, 2.5).
+    /// The decoded bytes are not UTF-8 (RFC 3986, 2.5).
     #[error("the path is not UTF-8")]
     Encoding,
-    /// A control character or a space.
+    /// The path contains a control character or a space.
     #[error("the path has a control character or a space")]
     Control,
 }
 
-/// Whether RFC 3986, 2.3 says that a byte is the same escaped and not escaped.
+/// True for bytes that mean the same escaped and unescaped (RFC 3986, 2.3).
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Whether a byte may stand in a path as it is (RFC 3986, 3.3: pchar and the separator).
+/// True for bytes that may appear unescaped in a path (RFC 3986, 3.3: pchar and the separator).
 const fn is_path_byte(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(
@@ -43,11 +44,12 @@ const fn is_path_byte(byte: u8) -> bool {
         )
 }
 
-/// The canonical form of a path: unreserved characters decoded, every other escape in upper case, what a URI
-/// cannot hold escaped. Borrowed where the path is canonical already.
+/// Returns the canonical form of a path: unreserved characters are decoded, all other escapes are
+/// in upper case, and characters that a URI cannot contain are escaped. A path that is already
+/// canonical is borrowed.
 ///
 /// # Errors
-/// [`PathError`] for a path that two readers could understand differently.
+/// Returns [`PathError`] for a path that two parsers could interpret differently.
 pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, PathError> {
     if !path.starts_with('/') {
         return Err(PathError::NotAbsolute);
@@ -172,7 +174,8 @@ mod tests {
         }
     }
 
-    /// Every spelling of a path: each byte as it is, or escaped in either case.
+    /// Encodes a path in one of its equivalent forms: each byte as it is, or escaped in either
+    /// case.
     fn spelled(path: &str, choices: &[u8]) -> String {
         let spell = |(byte, choice): (u8, &u8)| match choice % 3 {
             _ if byte == b'/' => "/".to_owned(),

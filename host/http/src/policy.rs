@@ -1,8 +1,8 @@
-//! Which header fields pass, in each direction, and what each status may carry.
+//! The header fields that pass in each direction, and the content that each status allows.
 //!
-//! Both directions of the gateway are lists of what passes; everything else stays behind. Outbound requests
-//! of extensions (`host/egress`) are the reverse: what must not pass is removed, because every API has
-//! fields of its own. Values are bytes (RFC 9110, 5.5), and repeated fields stay repeated (5.3).
+//! Both directions of the gateway use allowlists; all other fields are dropped. Outbound requests
+//! of extensions (`host/egress`) use a denylist instead, because every API has fields of its own.
+//! Values are bytes (RFC 9110, 5.5), and repeated fields stay repeated (5.3).
 
 mod egress;
 mod response;
@@ -15,14 +15,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::borrow::Cow;
 use url::Url;
 
-/// A field that passes, and the section that defines it.
+/// A field that passes, with the section that defines it.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// The field's name in lower case.
+    /// Name of the field in lower case.
     pub name: &'static str,
-    /// Where it is defined.
+    /// The section of the standard that defines it.
     pub section: &'static str,
-    /// The statuses in which it means something; empty for all, and for requests.
+    /// The statuses in which it has a meaning; empty for all statuses, and for requests.
     pub statuses: &'static [u16],
 }
 
@@ -34,7 +34,8 @@ const fn field(name: &'static str, section: &'static str) -> Field {
     }
 }
 
-/// From a client to a guest, beside `x-ext-*`. `content-length` is written anew from the body that arrived.
+/// Fields from a client to a guest, in addition to `x-ext-*`. `content-length` is set anew from the
+/// body that arrived.
 pub const REQUEST_FIELDS: [Field; 22] = [
     field("content-type", "RFC 9110, 8.3"),
     field("content-encoding", "RFC 9110, 8.4"),
@@ -60,7 +61,8 @@ pub const REQUEST_FIELDS: [Field; 22] = [
     field("x-idempotency-key", "contract"),
 ];
 
-/// From a guest to a client, beside `x-ext-*`. `content-length` is written anew from the body.
+/// Fields from a guest to a client, in addition to `x-ext-*`. `content-length` is set anew from the
+/// body.
 pub const RESPONSE_FIELDS: [Field; 21] = [
     field("content-type", "RFC 9110, 8.3"),
     field("content-encoding", "RFC 9110, 8.4"),
@@ -93,10 +95,10 @@ pub const RESPONSE_FIELDS: [Field; 21] = [
     field("x-request-id", "contract"),
 ];
 
-/// An extension's own fields, in both directions.
+/// Prefix of an extension's own fields, in both directions.
 const OWN_PREFIX: &str = "x-ext-";
 
-/// Between two hops (RFC 9110, 7.6.1), and what old software takes for it.
+/// Hop-by-hop fields (RFC 9110, 7.6.1), and those that old software treats as such.
 pub const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     http::header::TRANSFER_ENCODING,
@@ -110,22 +112,22 @@ pub const HOP_BY_HOP: [HeaderName; 10] = [
     HeaderName::from_static("http2-settings"),
 ];
 
-/// Whether a message may have content: a response to HEAD, 1xx, 204, 205 and 304 have none (RFC 9110, 6.4.1,
-/// 15.3.5, 15.3.6 and 15.4.5).
+/// Reports whether a message may have content: a response to HEAD, 1xx, 204, 205 and 304 have none
+/// (RFC 9110, 6.4.1, 15.3.5, 15.3.6 and 15.4.5).
 #[must_use]
 pub fn has_content(method: &Method, status: StatusCode) -> bool {
     let is_bare = status.is_informational() || matches!(status.as_u16(), 204 | 205 | 304);
     *method != Method::HEAD && !is_bare
 }
 
-/// Whether the method means something by its content, so that no content is said as `content-length: 0`
-/// (RFC 9110, 8.6).
+/// Reports whether the method gives meaning to content, so that a request without content is sent
+/// with `content-length: 0` (RFC 9110, 8.6).
 #[must_use]
 pub fn anticipates_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// The fields of a client's request that its guest gets, in their order.
+/// Returns the fields of a client's request that the guest receives, in their order.
 #[must_use]
 pub fn request_to_guest(client: &HeaderMap) -> Vec<(&HeaderName, Cow<'_, HeaderValue>)> {
     let nominated = nominated(client);
@@ -142,25 +144,26 @@ pub fn request_to_guest(client: &HeaderMap) -> Vec<(&HeaderName, Cow<'_, HeaderV
         .collect()
 }
 
-/// Whether a name is in a table, or one of the extension's own. A name with `_` is none of them: some servers
-/// read it as `-`.
+/// Reports whether a field is in the table, or one of the extension's own. A name with `_` never
+/// is: some servers read it as `-`.
 fn passes(fields: &[Field], name: &str) -> bool {
     fields.iter().any(|field| field.name == name) || (name.starts_with(OWN_PREFIX) && !name.contains('_'))
 }
 
-/// What `connection` names: fields for this hop alone (RFC 9110, 7.6.1).
+/// Returns the fields that `connection` names: they are for this hop only (RFC 9110, 7.6.1).
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(CONNECTION).iter();
     values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        // As many as the message has: a list of thousands names nothing more.
+        // Bounded by the number of fields in the message, so that a list of thousands of names
+        // costs no more.
         .filter(|name| headers.contains_key(name))
         .take(headers.keys_len())
         .collect()
 }
 
-/// Removes what is for one hop, and what `connection` names.
+/// Removes hop-by-hop fields, including those that `connection` names.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let nominated = nominated(headers);
     for name in nominated.iter().chain(&HOP_BY_HOP) {
@@ -168,7 +171,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The origin of a referer (RFC 9110, 10.1.3: never its user, path or query).
+/// Reduces a referer to its origin (RFC 9110, 10.1.3: never its user, path or query).
 fn origin_of(value: &HeaderValue) -> Option<HeaderValue> {
     let url = Url::parse(value.to_str().ok()?).ok()?;
     let origin = url.origin();

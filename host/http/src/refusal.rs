@@ -1,4 +1,4 @@
-//! A [`Problem`] as a response. The edge writes the body, because it alone knows the request's id.
+//! A [`Problem`] as a response. The edge writes the body, because it alone has the request's id.
 
 use alga_errors::{Code, Problem, chain};
 use axum::response::{IntoResponse, Response};
@@ -7,8 +7,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 
-/// Refuses a request. The status and `retry-after` are set at once; [`crate::edge`] adds the body
-/// `{error, message, requestId, hint?}` and logs the cause.
+/// Error response of a handler. The status is set immediately; [`crate::edge`] adds `retry-after`
+/// and the body `{error, message, requestId, hint?}`, and logs the cause.
 #[derive(Debug)]
 pub struct Refusal(pub Problem);
 
@@ -18,7 +18,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-/// What the edge finds in a response that a [`Refusal`] has made.
+/// Response extension by which the edge recognizes a [`Refusal`].
 #[derive(Clone)]
 pub(crate) struct Refused(pub(crate) Arc<Problem>);
 
@@ -36,10 +36,10 @@ fn status(problem: &Problem) -> StatusCode {
     StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Writes a problem into a response, in place of its body; other header fields (`allow`) stay.
+/// Writes a problem into a response, replacing its body; other header fields (`allow`) stay.
 pub(crate) fn write(response: &mut Response, problem: &Problem, request_id: &str) {
     tracing::info!(target: "alga::edge", request = %request_id, code = problem.code().as_str(), cause = %chain(problem), "refused");
-    // A struct of texts always has a JSON form.
+    // A struct of strings always serializes to JSON.
     let body = serde_json::to_vec(&problem.client_body(request_id)).unwrap_or_default();
     *response.status_mut() = status(problem);
     *response.body_mut() = axum::body::Body::from(Bytes::from(body));
@@ -52,7 +52,7 @@ pub(crate) fn write(response: &mut Response, problem: &Problem, request_id: &str
     }
 }
 
-/// The problem for a refusal that a framework made by itself, in its own words.
+/// Returns the problem for an error response that the framework created by itself, with its text.
 pub(crate) fn plain_refusal(status: StatusCode, explanation: &str) -> Problem {
     let (code, message) = match status {
         StatusCode::NOT_FOUND => (Code::NotFound, "there is no such route"),
@@ -61,7 +61,7 @@ pub(crate) fn plain_refusal(status: StatusCode, explanation: &str) -> Problem {
         status if status.is_server_error() => {
             return Problem::internal(explanation.to_owned());
         }
-        _ => (Code::BadRequest, "the request is not one that this route understands"),
+        _ => (Code::BadRequest, "the request is not valid for this route"),
     };
     Problem::new(code, if explanation.is_empty() { message } else { explanation })
 }

@@ -1,7 +1,8 @@
-//! What the HTTP library refuses before any router sees it, in the form of every refusal.
+//! Errors that the HTTP library reports before any router sees the request, in the common form.
 //!
-//! hyper answers what is no request (a broken first line or field, a target or fields that are too long) by itself, with a bare status, and offers
-//! no hook. Its answer is told from those of the routers by when it is written: nothing is being answered, and nothing is left to be written.
+//! hyper itself rejects malformed requests (a broken request line or field, a target or fields that
+//! are too long) with a bare status, and offers no hook. Its response is recognized by the time at
+//! which it is written: no request is in flight, and no response is left to be written.
 
 use crate::edge::refuse;
 use alga_errors::{Code, Problem};
@@ -19,20 +20,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What one connection is doing; shared by its socket and its service. One task uses both: the order of its own steps is order enough.
+/// State of one connection, shared by its socket and its service. One task uses both, so relaxed
+/// atomics suffice.
 #[derive(Debug, Default, Clone)]
 pub struct ConnectionState(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// A request is with the routers, or its response is not handed over yet.
+    /// True while a router handles a request, or its response is not handed over yet.
     is_in_flight: AtomicBool,
-    /// Something of a response may not be written yet.
+    /// True while a part of a response may not be written yet.
     is_unwritten: AtomicBool,
 }
 
 impl ConnectionState {
-    /// To be called when a request goes to the routers; what it returns belongs into the response, with [`InFlightResponse::with`].
+    /// Marks the start of a request. Attach the returned value to the response with
+    /// [`InFlightResponse::with`].
     #[must_use]
     pub fn begin(&self) -> InFlightResponse {
         self.0.is_in_flight.store(true, Ordering::Relaxed);
@@ -51,12 +54,12 @@ impl ConnectionState {
     }
 }
 
-/// A request that is being answered, until it is dropped.
+/// Marks a request as in flight until it is dropped.
 #[derive(Debug)]
 pub struct InFlightResponse(ConnectionState);
 
 impl InFlightResponse {
-    /// The response, which ends when its body has been handed over.
+    /// Attaches the mark to the response, to be dropped with its body.
     #[must_use]
     pub fn with(self, response: Response) -> http::Response<TrackedBody> {
         response.map(|body| TrackedBody { body, _until: self })
@@ -69,7 +72,7 @@ impl Drop for InFlightResponse {
     }
 }
 
-/// A body of [`InFlightResponse::with`].
+/// The body of a response from [`InFlightResponse::with`].
 #[derive(Debug)]
 pub struct TrackedBody {
     body: Body,
@@ -96,17 +99,18 @@ impl http_body::Body for TrackedBody {
     }
 }
 
-/// A connection's socket. What hyper writes while nobody is answering becomes a refusal like every other.
+/// A connection's socket that rewrites hyper's own error responses, which are written while no
+/// request is in flight, into the common form.
 #[derive(Debug)]
 pub struct RefusalWriter<S> {
     socket: S,
     connection_state: ConnectionState,
-    /// What is written in place of hyper's words, and how much of it is.
+    /// The replacement for hyper's bytes, and how much of it is written.
     ours: Option<(Vec<u8>, usize)>,
 }
 
 impl<S> RefusalWriter<S> {
-    /// A socket beside its service.
+    /// Wraps the socket of a connection.
     pub fn new(socket: S, connection_state: ConnectionState) -> Self {
         Self {
             socket,
@@ -117,7 +121,7 @@ impl<S> RefusalWriter<S> {
 }
 
 impl<S: AsyncWrite + Unpin> RefusalWriter<S> {
-    /// Writes our words in place of `theirs`; then says that theirs are written.
+    /// Writes the replacement for hyper's bytes `theirs`, then reports all of `theirs` as written.
     fn poll_refuse(&mut self, context: &mut Context<'_>, theirs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let (ours, written) = self.ours.get_or_insert_with(|| (refusal(&together(theirs)), 0));
         while let Some(rest) = ours.get(*written..).filter(|rest| !rest.is_empty()) {
@@ -157,7 +161,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RefusalWriter<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.socket).poll_flush(context))?;
-        // hyper flushes when it has written all that it has.
+        // hyper flushes when it has written everything that it has.
         self.connection_state.flushed();
         Poll::Ready(Ok(()))
     }
@@ -177,7 +181,8 @@ fn together(slices: &[IoSlice<'_>]) -> Vec<u8> {
     slices.iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
-/// Our form of a bare response of hyper: its first line and its fields, without the length of its empty body.
+/// Builds the replacement for hyper's bare response: its status line and fields, without the
+/// `content-length` of its empty body.
 fn refusal(bare: &[u8]) -> Vec<u8> {
     let head = String::from_utf8_lossy(bare);
     let mut lines = head.split("\r\n").filter(|line| !line.is_empty());
@@ -208,11 +213,11 @@ fn refusal(bare: &[u8]) -> Vec<u8> {
     ours
 }
 
-/// What hyper's status means (RFC 9110, 15.5.1 and 15.5.15; RFC 6585, 5).
+/// Maps the status of hyper's response to a problem (RFC 9110, 15.5.1 and 15.5.15; RFC 6585, 5).
 fn problem(status: &str) -> Option<Problem> {
     Some(match status {
         "400" => Problem::new(Code::BadRequest, "the request line or a header field is not HTTP/1.1").with_hint(
-            "targets and names of fields are visible ASCII characters; in a target others are percent-encoded",
+            "the target and field names must be visible ASCII; percent-encode other characters in the target",
         ),
         "414" => Problem::new(Code::UriTooLong, "the request's target is too long"),
         "431" => Problem::new(Code::HeadersTooLarge, "the header fields are too many or too long"),
@@ -252,7 +257,8 @@ mod tests {
         let connection_state = ConnectionState::default();
         let (socket, mut client) = tokio::io::duplex(16 * 1024);
         let mut socket = RefusalWriter::new(socket, connection_state.clone());
-        // The body of an extension may look like hyper's words; and it is written after it was handed over.
+        // An extension's body may look like hyper's own response; and it is written after it was
+        // handed over.
         let response = connection_state.begin().with(Response::new(Body::empty()));
         socket.write_all(BARE).await.unwrap();
         drop(response);

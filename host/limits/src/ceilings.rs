@@ -1,4 +1,4 @@
-//! The limits that an operator may set, and what a component requires of them.
+//! The limits that an operator may set, and a component's requirements of them.
 
 use crate::{
     CORE_INSTANCES_PER_COMPONENT, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
@@ -6,23 +6,24 @@ use crate::{
     TIMEOUT_CEILING_MS,
 };
 
-/// What a component requires of the engine to be instantiated once. Each field is the sum over all
+/// A component's requirements of the engine for one instantiation. Each field is the sum over all
 /// core instances, or the largest value of any of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Requirements {
-    /// Core instances.
+    /// Number of core instances.
     pub core_instances: u64,
-    /// Linear memories.
+    /// Number of linear memories.
     pub memories: u64,
-    /// Tables.
+    /// Number of tables.
     pub tables: u64,
-    /// The most memories that one module defines.
+    /// Largest number of memories that one module defines.
     pub memories_per_module: u64,
-    /// The most tables that one module defines.
+    /// Largest number of tables that one module defines.
     pub tables_per_module: u64,
     /// Initial bytes of the largest memory.
     pub memory_bytes: u64,
-    /// Initial bytes of all memories and tables together: what every execution takes before its first instruction.
+    /// Initial bytes of all memories and tables together, which every execution uses before its
+    /// first instruction.
     pub start_bytes: u64,
     /// Initial elements of the largest table.
     pub table_elements: u64,
@@ -35,9 +36,9 @@ pub struct Requirements {
 pub struct ExceededLimit {
     /// The limit's name in [`crate::TABLE`].
     pub limit: &'static str,
-    /// What exceeds it: `a table with 210000 elements`.
+    /// The value that exceeds it: `210000 elements in one table`.
     pub what: String,
-    /// The most that is allowed.
+    /// The maximum that is allowed.
     pub most: u64,
 }
 
@@ -47,10 +48,10 @@ impl std::fmt::Display for ExceededLimit {
     }
 }
 
-/// The ceilings of a host: the table's values, unless its operator set lower or other ones.
+/// The ceilings of a host: the table's values, unless its operator set others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceilings {
-    /// MiB of memory of one execution, at most [`MEMORY_CEILING_MB`].
+    /// Memory of one execution in MiB, at most [`MEMORY_CEILING_MB`].
     pub memory_mb: u32,
     /// Elements of one table.
     pub table_elements: usize,
@@ -66,16 +67,17 @@ impl Default for Ceilings {
 }
 
 impl Ceilings {
-    /// The most bytes of memory of one execution.
+    /// Maximum memory of one execution in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         (self.memory_mb as usize).saturating_mul(MIB)
     }
 
-    /// The first limit that a component's requirements exceed.
+    /// Checks a component's requirements.
     ///
     /// # Errors
-    /// [`ExceededLimit`] when the engine could never instantiate the component.
+    /// Returns [`ExceededLimit`] for the first limit that is exceeded: the engine could never
+    /// instantiate the component.
     pub fn check(&self, needs: &Requirements) -> Result<(), ExceededLimit> {
         let rows = [
             (
@@ -112,7 +114,7 @@ impl Ceilings {
                 "MEMORY_CEILING_MB",
                 needs.memory_bytes.div_ceil(MIB as u64),
                 u64::from(self.memory_mb),
-                "MiB in which a memory starts",
+                "MiB of initial size of one memory",
             ),
             (
                 "TABLE_ELEMENTS",
@@ -138,10 +140,11 @@ impl Ceilings {
             })
     }
 
-    /// The memory of an execution, compared with what the component takes before its first instruction.
+    /// Checks that an execution's memory holds the component's initial memories and tables.
     ///
     /// # Errors
-    /// [`ExceededLimit`] when no execution could begin: the manifest or the install must ask for more.
+    /// Returns [`ExceededLimit`] if no execution could start: the manifest or the install must
+    /// request more memory.
     pub fn check_start(&self, needs: &Requirements, memory_mb: Option<u32>) -> Result<(), ExceededLimit> {
         let most = memory_mb.unwrap_or(MEMORY_DEFAULT_MB).min(self.memory_mb);
         let value = needs.start_bytes.div_ceil(MIB as u64);
@@ -159,10 +162,10 @@ impl Ceilings {
         })
     }
 
-    /// The first of these limits that a manifest or an install asks for and this host does not give.
+    /// Checks the memory and time that a manifest or an install requests.
     ///
     /// # Errors
-    /// [`ExceededLimit`] with the number that was asked for.
+    /// Returns [`ExceededLimit`] for the first requested value above this host's maximum.
     pub fn check_execution(&self, memory_mb: Option<u32>, timeout_ms: Option<u32>) -> Result<(), ExceededLimit> {
         let rows = [
             (
@@ -210,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_component_takes_at_its_start_fits_into_the_memory_of_an_execution() {
+    fn the_initial_memory_of_a_component_must_fit_into_its_memory_limit() {
         let needs = Requirements {
             start_bytes: 125 * MIB as u64,
             ..Requirements::default()

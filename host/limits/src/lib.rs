@@ -1,9 +1,10 @@
-//! The one table of limits. Docs, `alga pack`, publish, consent, the gateway and the engine take
-//! their numbers from here.
+//! The single table of limits. Docs, `alga pack`, publish, consent, the gateway and the engine use
+//! its numbers.
 //!
 //! Each limit is a constant with its unit and its reason, and a row of [`TABLE`], from which
-//! `guest-sdk/LIMITS.md` is generated (`cargo xtask limits`; a test compares the two). Limits that a
-//! process sets for itself and no author meets (caches, queues) stay beside the code they bound.
+//! `guest-sdk/LIMITS.md` is generated (`cargo xtask limits`; a test compares the two). Internal
+//! limits of a process that no author encounters (caches, queues) are defined beside the code that
+//! they bound.
 
 mod ceilings;
 
@@ -14,22 +15,22 @@ pub use ceilings::{Ceilings, ExceededLimit, Requirements};
 pub struct Limit {
     /// The constant's name.
     pub name: &'static str,
-    /// Its value.
+    /// The limit's number.
     pub value: u64,
-    /// What is counted: `bytes`, `elements`, `ms`.
+    /// Unit of the value: `bytes`, `elements`, `ms`.
     pub unit: &'static str,
-    /// What is limited, and why the number is what it is.
+    /// Description of the limit, with the reason for its number.
     pub about: &'static str,
-    /// Where it is enforced first: `pack`, `publish`, `install`, `execute`.
+    /// First step that enforces it: `pack`, `publish`, `install`, `execute`.
     pub enforced: &'static str,
 }
 
-/// Defines the limits once: a constant with its documentation, and its row of the table.
+/// Defines each limit once: a constant with its documentation, and its row of the table.
 macro_rules! limits {
     ($( $(#[doc = $about:literal])+ $name:ident: $kind:ty = $value:expr, $unit:literal, $enforced:literal; )+) => {
         $( $(#[doc = $about])+ pub const $name: $kind = $value; )+
 
-        /// Every limit, in the order of a bundle's life.
+        /// All limits, in the order of a bundle's life cycle.
         pub const TABLE: &[Limit] = &[ $( Limit {
             name: stringify!($name),
             value: $name as u64,
@@ -43,17 +44,18 @@ macro_rules! limits {
 limits! {
     /// Compressed size of a bundle. A Python component of 18 MB compresses to about 6.
     BUNDLE_BYTES: usize = 64 * 1024 * 1024, "bytes", "pack";
-    /// Size of all files of a bundle together: what a reader may have to hold.
+    /// Size of all files of a bundle together: the most that a reader may have to hold.
     CONTENT_BYTES: usize = 64 * 1024 * 1024, "bytes", "pack";
-    /// Content per byte of archive. Real bundles stay below 15; a decompression bomb needs thousands.
+    /// Content per byte of archive. Real bundles stay below 15; a decompression bomb needs
+    /// thousands.
     EXPANSION_RATIO: usize = 100, "times", "pack";
-    /// Content that is not held to the ratio: a manifest of a few kilobytes may compress well.
+    /// Content that is exempt from the ratio: a manifest of a few kilobytes may compress well.
     EXPANSION_FREE_BYTES: usize = 1024 * 1024, "bytes", "pack";
-    /// Binary logarithm of the largest zstd window: 8 MiB, what level 19 uses.
+    /// Binary logarithm of the largest zstd window: 8 MiB, as level 19 uses.
     ZSTD_WINDOW_LOG: u32 = 23, "log2 bytes", "pack";
     /// Files in a bundle.
     ENTRIES: usize = 5_000, "files", "pack";
-    /// Path of a file in a bundle: what fits ustar's two name fields.
+    /// Path of a file in a bundle: the capacity of ustar's two name fields.
     PATH_BYTES: usize = 240, "bytes", "pack";
     /// Segments of a path in a bundle.
     PATH_SEGMENTS: usize = 16, "segments", "pack";
@@ -65,7 +67,7 @@ limits! {
     ENDPOINTS: usize = 256, "endpoints", "pack";
     /// JSON Schema of a namespace of records.
     SCHEMA_BYTES: usize = 16 * 1024, "bytes", "pack";
-    /// Schemas inside each other.
+    /// Nesting depth of schemas.
     SCHEMA_DEPTH: usize = 12, "levels", "pack";
     /// Characters of an id.
     ID_CHARACTERS: usize = 128, "characters", "pack";
@@ -81,21 +83,28 @@ limits! {
     MEMORIES_PER_MODULE: u32 = 1, "memories", "pack";
     /// Tables that one core module defines.
     TABLES_PER_MODULE: u32 = 4, "tables", "pack";
-    /// Elements of one table: one for each function that is called through a pointer. Large Go and .NET programs have tens of thousands. Setting: `ALGA_POOL_TABLE_ELEMENTS`.
+    /// Elements of one table: one for each function that is called through a pointer. Large Go and
+    /// .NET programs have tens of thousands. Setting: `ALGA_POOL_TABLE_ELEMENTS`.
     TABLE_ELEMENTS: usize = 100_000, "elements", "pack";
-    /// The runtime's own record of one core instance: 32 bytes for each function and each import, 16 for each global.
+    /// The runtime's own record of one core instance: 32 bytes for each function and each import,
+    /// 16 for each global.
     INSTANCE_RECORD_BYTES: usize = 8 * 1024 * 1024, "bytes", "pack";
-    /// Memory of an execution whose manifest and install do not ask for another amount, over all memories and tables.
+    /// Memory of an execution whose manifest and install request no other amount, over all memories
+    /// and tables.
     MEMORY_DEFAULT_MB: u32 = 64, "MiB", "execute";
-    /// The most memory that a manifest or an install may ask for. An operator may lower it: `ALGA_MEMORY_MAX_MB`.
+    /// Maximum memory that a manifest or an install may request. An operator may lower it:
+    /// `ALGA_MEMORY_MAX_MB`.
     MEMORY_CEILING_MB: u32 = 256, "MiB", "pack";
-    /// Time of an execution whose caller does not ask for another.
+    /// Time of an execution whose caller requests no other.
     TIMEOUT_DEFAULT_MS: u32 = 5_000, "ms", "execute";
-    /// The most time that a manifest or an install may ask for. The gateway's own timeout may be shorter: `EXT_GATEWAY_TIMEOUT_MS`.
+    /// Maximum time that a manifest or an install may request. The gateway's own timeout may be
+    /// shorter: `EXT_GATEWAY_TIMEOUT_MS`.
     TIMEOUT_CEILING_MS: u32 = 30_000, "ms", "pack";
-    /// Processor time for compiling one component. JavaScript and Python components take about 30 s. Setting: `ALGA_COMPILER_SECONDS`.
+    /// Processor time for compiling one component. JavaScript and Python components need
+    /// about 30 s. Setting: `ALGA_COMPILER_SECONDS`.
     COMPILER_SECONDS: u64 = 120, "s", "publish";
-    /// Time on the wall clock for compiling one component on a busy host. Setting: `ALGA_COMPILER_WALL_SECONDS`.
+    /// Wall-clock time for compiling one component on a busy host. Setting:
+    /// `ALGA_COMPILER_WALL_SECONDS`.
     COMPILER_WALL_SECONDS: u64 = 600, "s", "publish";
     /// Address space for compiling one component. A component of 18 MB needs about 700 MB.
     COMPILER_ADDRESS_SPACE_BYTES: u64 = 2 * 1024 * 1024 * 1024, "bytes", "publish";
@@ -103,19 +112,19 @@ limits! {
     MACHINE_CODE_BYTES: u64 = 256 * 1024 * 1024, "bytes", "publish";
     /// Configuration of an install: keys and values together.
     CONFIG_BYTES: usize = 64 * 1024, "bytes", "install";
-    /// A secret.
+    /// Value of one secret.
     SECRET_BYTES: usize = 64 * 1024, "bytes", "install";
-    /// A secret that an extension attaches to a header of a request.
+    /// Value of a secret that an extension attaches to a request header.
     HEADER_SECRET_BYTES: usize = 8 * 1024, "bytes", "install";
     /// Body of a request to an extension, or of its response, decoded.
     BODY_BYTES: usize = 10 * 1024 * 1024, "bytes", "execute";
     /// Headers of a message.
     HEADERS: usize = 100, "headers", "execute";
-    /// All headers of a message.
+    /// All headers of a message together.
     HEADER_BYTES: usize = 32 * 1024, "bytes", "execute";
     /// Path and query of a request.
     TARGET_BYTES: usize = 8 * 1024, "bytes", "execute";
-    /// What a caller's token declares about a user.
+    /// User data in a caller's token.
     USER_BYTES: usize = 16 * 1024, "bytes", "execute";
     /// An idempotency key: printable ASCII.
     IDEMPOTENCY_KEY_CHARACTERS: usize = 128, "characters", "execute";

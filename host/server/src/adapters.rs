@@ -1,4 +1,4 @@
-//! The store, in the shapes that lower floors ask for.
+//! Implements the traits of lower layers with the store.
 
 use alga_bundle::Digest;
 use alga_capabilities::{
@@ -32,7 +32,7 @@ impl BundleSource for StoredReleases {
 /// Records from the database, under the limits that the WIT interface promises.
 pub(crate) struct StoredRecords(Records);
 
-/// Records under the limits that the WIT interface promises.
+/// Creates a store of records under the limits that the WIT interface promises.
 pub(crate) fn limited_records(database: Database) -> Records {
     let limits = RecordLimits {
         namespaces: storage_limits::NAMESPACES,
@@ -204,7 +204,8 @@ fn error(error: RecordError) -> BackendError {
     }
 }
 
-/// Secrets from the database, opened for whom they were sealed. Nothing is kept: what a tenant withdraws is gone with its next request.
+/// Secrets from the database, opened only for the install that they were sealed for. Nothing is
+/// cached: a secret that a tenant withdraws is unavailable from its next request on.
 pub(crate) struct SealedSecrets {
     database: Database,
     sealer: Arc<Sealer>,

@@ -1,5 +1,6 @@
-//! The effective configuration. A setting has the same meaning as an environment variable, as a key of the configuration file and as a flag of
-//! `alga serve`; flags win over the environment, the environment over the file, the file over the default.
+//! The effective configuration. A setting has the same meaning as an environment variable, as a key
+//! of the configuration file and as a flag of `alga serve`; flags override the environment, the
+//! environment overrides the file, the file overrides the default.
 
 mod settings;
 
@@ -18,82 +19,82 @@ use std::time::Duration;
 /// The effective configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen.
+    /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// Database, bundles and keys.
+    /// Directory for database, bundles and keys.
     pub data: PathBuf,
-    /// A Postgres URL; none for SQLite.
+    /// URL of a Postgres database; `None` for SQLite.
     pub database: Option<String>,
-    /// An S3-compatible store; none for the data folder.
+    /// S3-compatible store for bundles; `None` for the data directory.
     pub s3: Option<S3Settings>,
-    /// A service that seals secrets; none for a key in the data folder.
+    /// Vault that seals secrets; `None` for a key in the data directory.
     pub vault: Option<VaultSettings>,
-    /// Path or inline JSON.
+    /// Path or inline JSON of the trust bundle.
     pub trust_bundle: Option<String>,
-    /// A signed revocation list to take at the start.
+    /// Signed revocation list to activate at startup.
     pub revocations: Option<PathBuf>,
-    /// Put this host's newer revocation list back into a restored database.
+    /// True to write this host's newer revocation list into a restored database.
     pub adopt_revocations: bool,
-    /// Start without a trust bundle.
+    /// True to start without a trust bundle.
     pub dev: bool,
-    /// Whose user requests without a token are.
+    /// Tenant to which requests without a token belong.
     pub dev_tenant: Option<TenantId>,
-    /// Time at the gateway.
+    /// Time for a request at the gateway.
     pub gateway_timeout: Duration,
-    /// Requests of one tenant in a second.
+    /// Requests per second of one tenant.
     pub gateway_requests_per_second: NonZeroU32,
-    /// Machine code.
+    /// Directory for cached machine code.
     pub cache_root: PathBuf,
-    /// Bytes of machine code to keep.
+    /// Maximum bytes of cached machine code.
     pub cache_max_bytes: u64,
-    /// The compiler.
+    /// Path of the compiler program.
     pub compiler: PathBuf,
     /// Processor time for compiling one component in seconds.
     pub compiler_seconds: u64,
-    /// Time on the wall clock for compiling one component.
+    /// Wall-clock time for compiling one component.
     pub compiler_wall: Duration,
-    /// Where extensions may connect to.
+    /// Hosts that extensions may connect to.
     pub egress: EgressSettings,
-    /// The product.
+    /// Connection to the host application.
     pub platform: PlatformSettings,
-    /// Components that may run at the same time.
+    /// Components that may run concurrently.
     pub pool: u32,
-    /// The largest memory and table of an extension.
+    /// Maximum memory and table size of an extension.
     pub ceilings: Ceilings,
 }
 
-/// Where extensions may connect to.
+/// Hosts that extensions may connect to.
 #[derive(Debug, Clone, Default)]
 pub struct EgressSettings {
-    /// Hosts with commas.
+    /// Comma-separated hosts that are allowed.
     pub allowlist: String,
-    /// Places with private addresses, with commas.
+    /// Comma-separated exceptions with private addresses.
     pub exceptions: String,
-    /// Blocks of public addresses, with commas.
+    /// Comma-separated blocks of public addresses that are denied.
     pub denied: String,
-    /// A PEM file.
+    /// PEM file with additional CA certificates.
     pub authorities: Option<PathBuf>,
 }
 
-/// The product that extensions run in.
+/// The host application that extensions run in.
 #[derive(Debug, Clone)]
 pub struct PlatformSettings {
-    /// Its URL.
+    /// Base URL of the host application.
     pub base: Option<String>,
-    /// File with our credential for its internal API.
+    /// File with this platform's credential for its internal API.
     pub token_file: Option<PathBuf>,
-    /// The URL of its routes, if it is another one.
+    /// URL of its routes, if it differs from `base`.
     pub ui_proxy_base: Option<String>,
-    /// File with our credential for them.
+    /// File with this platform's credential for the routes.
     pub ui_proxy_token_file: Option<PathBuf>,
-    /// Time for a route.
+    /// Time for a call of a route.
     pub ui_proxy_timeout: Duration,
 }
 
-/// Where Vault is.
+/// Location of a Vault, and its key for sealing.
 #[derive(Debug, Clone)]
 pub struct VaultSettings {
-    /// Its URL.
+    /// URL of the Vault.
     pub address: String,
     /// Mount of the transit engine.
     pub mount: String,
@@ -103,28 +104,28 @@ pub struct VaultSettings {
     pub token_file: PathBuf,
 }
 
-/// A configuration that cannot be used.
+/// Error of a configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration file `{}`", path.display())]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file is not TOML, or has a key that is no setting.
+    /// The file is not TOML, or has a key that is not a setting.
     #[error("the configuration file: {0}\nhint: `alga serve --help` lists the settings")]
     Toml(#[from] toml::de::Error),
-    /// A value that the setting does not take.
-    #[error("{variable}: `{value}` is not what it takes: {reason}")]
+    /// A value that is invalid for the setting.
+    #[error("{variable}: invalid value `{value}`: {reason}")]
     Value {
-        /// The setting's variable.
+        /// Environment variable of the setting.
         variable: &'static str,
-        /// What was said.
+        /// The given value.
         value: String,
-        /// What it takes.
+        /// Reason why the value is invalid.
         reason: String,
     },
     /// A setting that must have a value is empty.
@@ -136,16 +137,17 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Every setting with its help.
+    /// Returns every setting with its help.
     #[must_use]
     pub fn settings() -> &'static [Setting] {
         SETTINGS
     }
 
-    /// Every setting with the value that [`Self::load`] would use, whether or not a server could start with them.
+    /// Returns every setting with the value that [`Self::load`] would use, whether or not a server
+    /// could start with them.
     ///
     /// # Errors
-    /// [`ConfigError::Toml`] when the file cannot be read.
+    /// [`ConfigError::Toml`] if the file is invalid.
     pub fn effective(
         flags: &BTreeMap<String, String>,
         environment: &dyn Fn(&str) -> Option<String>,
@@ -154,10 +156,12 @@ impl Config {
         Ok(sources(flags, environment, file)?.effective())
     }
 
-    /// The configuration from flags (by key), environment and file.
+    /// Loads the configuration from flags (by key), environment and file.
     ///
     /// # Errors
-    /// When a value or a key cannot be used.
+    /// [`ConfigError::Toml`] if the file is invalid, [`ConfigError::Value`] if a value is invalid,
+    /// [`ConfigError::Empty`] if a required one is missing, and [`ConfigError::Contradiction`] if
+    /// settings contradict each other or are dangerous.
     pub fn load(
         flags: &BTreeMap<String, String>,
         environment: &dyn Fn(&str) -> Option<String>,
@@ -209,7 +213,7 @@ impl Config {
     fn check(self) -> Result<Self, ConfigError> {
         if self.dev_tenant.is_some() && !(self.dev && self.listen.ip().is_loopback()) {
             return Err(ConfigError::Contradiction(
-                "ALGA_DEV_TENANT lets everybody in without a token; it works only with --dev and on a loopback address",
+                "ALGA_DEV_TENANT accepts requests without a token; it requires --dev and a loopback address",
             ));
         }
         if self.trust_bundle.is_none() && !self.dev {
@@ -224,20 +228,22 @@ impl Config {
             .is_some_and(|url| !url.starts_with("postgres://") && !url.starts_with("postgresql://"))
         {
             return Err(ConfigError::Contradiction(
-                "ALGA_DATABASE is a postgres:// URL; leave it out for SQLite in the data folder",
+                "ALGA_DATABASE must be a postgres:// URL; omit it for SQLite in the data directory",
             ));
         }
         let times = [self.gateway_timeout, self.compiler_wall, self.platform.ui_proxy_timeout];
         if self.pool == 0 || self.compiler_seconds == 0 || times.iter().any(Duration::is_zero) {
             return Err(ConfigError::Contradiction(
-                "ALGA_POOL, EXT_GATEWAY_TIMEOUT_MS, UI_PROXY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS are at least 1",
+                "ALGA_POOL, EXT_GATEWAY_TIMEOUT_MS, UI_PROXY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS must be at least 1",
             ));
         }
         if !(1..=MEMORY_CEILING_MB).contains(&self.ceilings.memory_mb) {
-            return Err(ConfigError::Contradiction("ALGA_MEMORY_MAX_MB is 1 to 256"));
+            return Err(ConfigError::Contradiction("ALGA_MEMORY_MAX_MB must be 1 to 256"));
         }
         if !(1..=MOST_TABLE_ELEMENTS).contains(&self.ceilings.table_elements) {
-            return Err(ConfigError::Contradiction("ALGA_POOL_TABLE_ELEMENTS is 1 to 100000"));
+            return Err(ConfigError::Contradiction(
+                "ALGA_POOL_TABLE_ELEMENTS must be 1 to 100000",
+            ));
         }
         Ok(self)
     }
@@ -250,7 +256,7 @@ fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {
     };
     let Some(token_file) = text("vault_token_file") else {
         return Err(ConfigError::Contradiction(
-            "ALGA_VAULT_ADDRESS needs ALGA_VAULT_TOKEN_FILE: the token itself is not taken from the environment, where every child process would see it",
+            "ALGA_VAULT_ADDRESS requires ALGA_VAULT_TOKEN_FILE: the token itself is not read from the environment, where every child process would see it",
         ));
     };
     Ok(Some(VaultSettings {
@@ -271,7 +277,7 @@ fn s3(sources: &Sources<'_>) -> Result<Option<S3Settings>, ConfigError> {
         (None, None) => None,
         _ => {
             return Err(ConfigError::Contradiction(
-                "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY are set together or not at all",
+                "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY must be set together or not at all",
             ));
         }
     };
@@ -320,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_shown_with_its_effective_value_and_where_it_comes_from() {
+    fn every_setting_is_shown_with_its_effective_value_and_its_origin() {
         let flags = BTreeMap::from([("port".to_owned(), "10".to_owned())]);
         let environment = |name: &str| match name {
             "ALGA_DATABASE" => Some("postgres://alga:hunter2@db/alga".to_owned()),

@@ -1,5 +1,5 @@
-//! Records of executions on their way into the database: taken without waiting, written in batches, bounded in bytes and in rate, so that no
-//! guest makes work for the database by writing or failing without end.
+//! Writes execution records to the database: queued without waiting, written in batches, bounded in
+//! bytes and in rate, so that no guest can overload the database by logging or failing.
 
 use alga_bundle::{ExecutionId, InstallId, TenantId};
 use alga_capabilities::Source;
@@ -15,23 +15,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-/// KiB of records that wait for the database.
+/// Capacity in KiB of the queue of records that wait for the database.
 const QUEUE_KIB: usize = 32 * 1024;
-/// KiB of one install in a second, and at once: a record is at least one, and at most [`RECORD_BYTES`].
+/// KiB per second of one install, and its burst: a record counts as at least 1, and its guest text
+/// as at most [`RECORD_BYTES`].
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
 const KIB_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
-/// Bytes, as JSON, of what a guest wrote in one execution that are kept here: enough to see what went wrong. All of it is in the operator's log.
+/// Maximum bytes, as JSON, of the guest's log lines in one record: enough to diagnose a failure.
+/// The operator's log has all of them.
 const RECORD_BYTES: usize = 32 * 1024;
-/// Bytes of a line beside its texts.
+/// Bytes of a line in addition to its texts.
 const LINE_BYTES: usize = 80;
-/// Records that are written together.
+/// Number of records written together.
 const BATCH: usize = 20;
-/// Time to write what still waits when the process stops.
+/// Time to write queued records when the process stops.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
-/// Installs whose rates are remembered before those that are quiet again are forgotten.
+/// Number of installs with a rate above which those that are idle again are evicted.
 const RATES: usize = 10_000;
 
-/// The way into the database.
+/// Queue of execution records for the database.
 pub struct ExecutionRecordWriter {
     queue: mpsc::UnboundedSender<Message>,
     room: Arc<Semaphore>,
@@ -44,7 +46,7 @@ enum Message {
     Flush(oneshot::Sender<()>),
 }
 
-/// A record, and when it was taken.
+/// A record, and the time at which it was queued.
 struct QueuedRecord {
     record: ExecutionRecord,
     id: ExecutionId,
@@ -52,7 +54,7 @@ struct QueuedRecord {
 }
 
 impl ExecutionRecordWriter {
-    /// A log that writes into this database until it is dropped.
+    /// Starts a queue that writes into this database until it is dropped.
     pub(crate) fn start(database: Database) -> Arc<Self> {
         let (queue, waiting) = mpsc::unbounded_channel();
         let log = Arc::new(Self {
@@ -65,7 +67,7 @@ impl ExecutionRecordWriter {
         log
     }
 
-    /// Returns when everything that was taken before is in the database, or lost.
+    /// Waits until every record that was queued before is in the database, or dropped.
     pub async fn flush(&self) {
         let (done, is_done) = oneshot::channel();
         if self.queue.send(Message::Flush(done)).is_ok() {
@@ -73,14 +75,15 @@ impl ExecutionRecordWriter {
         }
     }
 
-    /// The same when the process stops: it does not wait for a database that does not answer.
+    /// Flushes when the process stops, and does not wait for a database that does not respond in
+    /// time.
     pub(crate) async fn close(&self) {
         if timeout(LAST_MOMENT, self.flush()).await.is_err() {
-            tracing::warn!("records of executions are lost: the database did not take them in time");
+            tracing::warn!("execution records were lost: the database did not accept them in time");
         }
     }
 
-    /// Records that are in no database.
+    /// Returns the number of records that were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -112,7 +115,8 @@ impl ExecutionRecords for ExecutionRecordWriter {
     }
 }
 
-/// Leaves out what is too long of what the guest wrote; what the host says of it stays. The bytes that are left.
+/// Drops the guest's lines beyond [`RECORD_BYTES`]; the host's lines stay. Returns the bytes that
+/// remain.
 fn truncate(record: &mut ExecutionRecord) -> usize {
     let (mut guest_bytes, mut host_bytes, all) = (0, 0, record.log.len());
     record.log.retain(|line| {
@@ -133,7 +137,7 @@ fn truncate(record: &mut ExecutionRecord) -> usize {
     guest_bytes.min(RECORD_BYTES) + host_bytes
 }
 
-/// Bytes of a text as JSON.
+/// Returns the bytes of a string as JSON.
 fn json_bytes(text: &str) -> usize {
     let bytes_of = |byte: u8| match byte {
         0..=0x1f => 6,
@@ -164,7 +168,7 @@ async fn write(
         }
         for (tenant, rows) in by_tenant {
             if let Err(error) = database.keep_executions(&tenant, &rows).await {
-                tracing::warn!(%tenant, records = rows.len(), error = %chain(&error), "records of executions are lost");
+                tracing::warn!(%tenant, records = rows.len(), error = %chain(&error), "execution records were lost");
                 if let Some(log) = log.upgrade() {
                     log.lose(rows.len());
                 }

@@ -1,4 +1,5 @@
-//! What capabilities have around them, made of the configuration: the way out, the product, secrets, records.
+//! Builds the host dependencies of capabilities from the configuration: egress, host application,
+//! secrets, records.
 
 use crate::adapters::{SealedSecrets, StoredRecords};
 use crate::config::EgressSettings;
@@ -14,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Time for a call of the product's internal API.
+/// Time for a call of the host application's internal API.
 const INTERNAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Everything that is outside, for one process.
+/// Builds the host dependencies shared by all capabilities of this process.
 pub(crate) fn build_host_dependencies(
     config: &Config,
     database: &Database,
@@ -68,7 +69,8 @@ fn egress_client(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result
     Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))
 }
 
-/// One side of the product. Each has its credential: a route that an extension names never carries the one of the internal API.
+/// One API of the host application. Each has its own credential: a call of a route that an
+/// extension names never carries that of the internal API.
 struct Product<'a> {
     base: &'a str,
     token_file: Option<&'a Path>,
@@ -76,7 +78,8 @@ struct Product<'a> {
     is_for_routes: bool,
 }
 
-/// The product has a way of its own: only to its place, at whatever address that is.
+/// Creates a client for the host application, with an egress of its own: it reaches only this
+/// destination, at whatever address that is.
 fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient, StartError> {
     let base = place.base;
     let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
@@ -85,8 +88,10 @@ fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient
         .map_err(|error: axum::http::uri::InvalidUri| refused(error.to_string()))?;
     let destination = Destination::of(&uri).map_err(|error| refused(error.to_string()))?;
     if place.is_for_routes && !matches!(uri.path(), "" | "/") {
-        // What a route may be is judged by the whole path.
-        return Err(refused("the URL of the product's routes has no path".to_owned()));
+        // The rules for routes apply to the whole path, so the base URL must not add to it.
+        return Err(refused(
+            "the URL of the host application's routes must not have a path".to_owned(),
+        ));
     }
     let parts = EgressDependencies {
         operator: OperatorPolicy::only(&destination),
@@ -117,7 +122,7 @@ fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, StartError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let certificates = certificates.map_err(|error| refused(error.to_string()))?;
     if certificates.is_empty() {
-        return Err(refused("there is no certificate in it".to_owned()));
+        return Err(refused("it contains no certificate".to_owned()));
     }
     Ok(certificates
         .into_iter()

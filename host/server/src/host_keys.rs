@@ -1,4 +1,5 @@
-//! Keys of this host, in its data folder. Made once, with the system's randomness, readable by this user alone.
+//! Keys of this host, in its data directory: generated once from the system's randomness, readable
+//! by this user alone.
 
 use alga_engine::private_folder;
 use alga_signing::{Ed25519Key, SigningKey};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A key file could not be read or made.
+/// Error when reading or creating a key file.
 #[derive(Debug, thiserror::Error)]
 #[error("the key file `{}`", path.display())]
 pub struct HostKeyError {
@@ -21,11 +22,11 @@ pub struct HostKeyError {
 pub struct HostKeys {
     /// Authenticates machine code of this host.
     pub machine_code: [u8; 32],
-    /// Authenticates cursors.
+    /// Authenticates cursors of lists.
     pub cursors: [u8; 32],
     /// Signs service tokens and, for an embedded platform, callers' tokens.
     pub tokens: Ed25519Key,
-    /// Seal secrets of installs where no service does.
+    /// Seals secrets of installs if no external service does.
     pub sealing: Zeroizing<String>,
     /// Signs the registry's receipts.
     pub registry: Arc<SigningKey>,
@@ -34,10 +35,10 @@ pub struct HostKeys {
 }
 
 impl HostKeys {
-    /// Reads the keys, making those that are not there.
+    /// Reads the keys, and creates those that do not exist.
     ///
     /// # Errors
-    /// When a file cannot be read, made, or is not what it should be.
+    /// [`HostKeyError`] if a file cannot be read or created, or its content is not a valid key.
     pub fn open(folder: &Path) -> Result<Self, HostKeyError> {
         private_folder(folder).map_err(|source| HostKeyError {
             path: folder.to_path_buf(),
@@ -64,7 +65,7 @@ fn key(path: &Path) -> Result<[u8; 32], HostKeyError> {
     })
 }
 
-/// 64 random hexadecimal digits.
+/// Reads or creates a file with 64 random hexadecimal digits.
 fn token(path: &Path) -> Result<Zeroizing<String>, HostKeyError> {
     read_or_make(path, || {
         let mut bytes = Zeroizing::new([0; 32]);
@@ -100,7 +101,7 @@ fn read_or_make(
     let secret = make().map_err(in_file)?;
     match write_new(path, &secret) {
         Ok(()) => Ok(secret),
-        // Another process of this host was faster; its key is the one.
+        // Another process of this host created the file first; its key is used.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path).map_err(in_file),
         Err(error) => Err(in_file(error)),
     }
@@ -112,7 +113,8 @@ fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
-/// Complete and synced, or not there: a half-written key would lock everybody out.
+/// Writes a key file completely and synced, or not at all: a partial key would lock all callers
+/// out.
 fn write_new(path: &Path, secret: &str) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = OpenOptions::new()

@@ -1,19 +1,21 @@
-//! The only composition root. Here, and nowhere else, parts meet: configuration becomes pools, pools become services, services become routers.
+//! The only composition root. Only here are the components of the server connected: configuration
+//! becomes pools, pools become services, services become routers.
 //!
-//! | module | its one idea |
+//! | module | responsibility |
 //! |---|---|
 //! | `config` | every setting, from flags, environment, file and defaults |
-//! | `secrets` | keys of this host, made once, readable by its user alone |
-//! | `platform` | all parts put together |
-//! | `adapters` | the store as the backends that lower floors ask for |
-//! | `outside` | what capabilities have around them: the way out, the product, secrets, records |
-//! | `executions` | what executions wrote, on its way into the database |
+//! | `host_keys` | keys of this host, generated once, readable by its user alone |
+//! | `platform` | all components of the server, connected |
+//! | `adapters` | the store behind the traits of lower layers |
+//! | `host_dependencies` | what capabilities use: egress, host application, secrets, records |
+//! | `executions` | queue that writes execution records to the database |
 //! | `memory` | no core file, no debugger |
-//! | `metrics` | what extensions measure, for the operator |
-//! | `revocations` | which revocation list a process starts with |
-//! | `shared` | what several parts share, made of the configuration |
-//! | `serve` | a socket, and an end that loses nothing |
-//! | `telemetry` | the log |
+//! | `metrics` | metrics of extensions, for the operator |
+//! | `revocations` | the revocation list that a process starts with |
+//! | `shared` | resources that several components share |
+//! | `serve` | HTTP server with graceful shutdown |
+//! | `start_error` | errors that prevent the server from starting |
+//! | `telemetry` | logging and the panic hook |
 
 mod adapters;
 mod config;
@@ -26,12 +28,14 @@ mod platform;
 mod revocations;
 mod serve;
 mod shared;
+mod start_error;
 mod telemetry;
 
 pub use config::{Config, ConfigError, EffectiveSetting, Origin, Setting};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::keep_memory_private;
-pub use platform::{Platform, StartError};
+pub use platform::Platform;
 pub use serve::{ServeError, ServeLimits, serve};
+pub use start_error::StartError;
 pub use telemetry::{LogFormat, start_log};

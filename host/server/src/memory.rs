@@ -1,12 +1,14 @@
-//! The memory of this process is nobody else's: tenants' secrets are in it while they are used.
+//! Protects the memory of this process from other processes: it holds tenants' secrets while they
+//! are used.
 
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// No core file, no debugger of the same user (`prctl(PR_SET_DUMPABLE)`). Called before the first secret is read.
+/// Disables core files, and debuggers of the same user (`prctl(PR_SET_DUMPABLE)`). Called before
+/// the first secret is read.
 ///
 /// # Errors
-/// When the system does not do it.
+/// [`Errno`] if the system refuses.
 pub fn keep_memory_private() -> Result<(), Errno> {
     let none = Rlimit {
         current: Some(0),

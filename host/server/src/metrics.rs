@@ -1,4 +1,5 @@
-//! `GET /metrics`: what extensions measure, and how much of what they wrote was lost, for whoever has the operator's token. Series name tenants, so they are nobody else's.
+//! `GET /metrics`: metrics of extensions and the number of lost execution records. Requires the
+//! operator's token, because series name tenants.
 
 use crate::executions::ExecutionRecordWriter;
 use alga_auth::AdministratorToken;

@@ -2,11 +2,11 @@ use crate::adapters::{StoredReleases, limited_records};
 use crate::executions::ExecutionRecordWriter;
 use crate::revocations;
 use crate::shared::SharedResources;
-use crate::{Config, HostKeyError};
+use crate::{Config, StartError};
 use crate::{host_dependencies, metrics};
-use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenError, TokenIssuer, TokenVerifier};
+use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
-use alga_engine::{CacheError, CompileError, ComponentFactory, EngineError};
+use alga_engine::{CompileError, ComponentFactory};
 use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
@@ -14,28 +14,27 @@ use alga_execute::{
 use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, RunnerLink};
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
-use alga_secrets::SealError;
-use alga_signing::{RevocationError, TrustError, TrustPolicy};
-use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
+use alga_signing::TrustPolicy;
+use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How often to look for a newer revocation list of another process: how long revoked code may go on there.
+/// Interval of looking for a newer revocation list of another process: the time for which revoked
+/// code may continue to run here.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
-/// How often garbage is collected: it is a day old by then, so an hour more is nothing.
+/// Interval of garbage collection: garbage is at least a day old, so an hour more does not matter.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
-/// Time for connections to the database to end.
+/// Time for connections to the database to close.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 
-/// All parts in one process.
+/// All components of the server in one process.
 pub struct Platform {
-    /// Every route of every part.
+    /// Routes of all components.
     pub router: Router,
-    /// The runner's service, for draining and figures.
+    /// The execute service, for draining and statistics.
     pub execute: Arc<ExecuteService>,
     database: Database,
     blobs: BlobStore,
@@ -47,56 +46,11 @@ pub struct Platform {
     executions: Arc<ExecutionRecordWriter>,
 }
 
-/// Why the platform did not start.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each is the error of the part of its name")]
-pub enum StartError {
-    #[error("keys")]
-    Secrets(#[from] HostKeyError),
-    #[error("store")]
-    Store(#[from] StoreError),
-    #[error("engine")]
-    Engine(#[from] EngineError),
-    #[error("machine-code cache")]
-    Cache(#[from] CacheError),
-    #[error("tokens")]
-    Tokens(#[from] TokenError),
-    #[error("trust bundle")]
-    Trust(#[from] TrustError),
-    #[error("the trust bundle `{}`", path.display())]
-    TrustFile { path: PathBuf, source: std::io::Error },
-    #[error("egress")]
-    Egress(#[source] alga_egress::PolicyError),
-    #[error("TLS for egress: {0}")]
-    Tls(String),
-    #[error("the authorities in `{}`: {reason}", path.display())]
-    Authorities { path: PathBuf, reason: String },
-    #[error("the product at `{0}`: {1}")]
-    Platform(String, String),
-    #[error("the credential `{}` for the product", path.display())]
-    PlatformToken { path: PathBuf, source: std::io::Error },
-    #[error("sealing secrets")]
-    Sealing(#[from] SealError),
-    #[error("the token file `{}` of the secrets service", path.display())]
-    VaultToken { path: PathBuf, source: std::io::Error },
-    #[error(
-        "the stored revocation list\nhint: when its key is not trusted any more, start with ALGA_REVOCATIONS=<a newer list, signed by one that is>"
-    )]
-    Revocations(#[from] RevocationError),
-    #[error("the revocation list `{}`", path.display())]
-    RevocationsFile { path: PathBuf, source: std::io::Error },
-    #[error(
-        "the database knows revocation list {database}, this host has seen {host}: the database was put back to an older state\n\
-         hint: restore a newer backup, or start once with ALGA_ADOPT_REVOCATIONS=true to put this host's list back into it"
-    )]
-    RolledBack { database: u64, host: u64 },
-}
-
 impl Platform {
-    /// Puts everything together; nothing listens yet.
+    /// Builds all components; nothing listens yet.
     ///
     /// # Errors
-    /// When a part cannot be set up; then nothing has been started.
+    /// [`StartError`] if a component cannot be set up; then nothing has been started.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let shared = SharedResources::open(config).await?;
         let execute = execute_service(config, &shared)?;
@@ -130,33 +84,34 @@ impl Platform {
         })
     }
 
-    /// Rows.
+    /// Returns the database handle.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// What executions wrote, on its way into the database.
+    /// Returns the queue of execution records.
     #[must_use]
     pub fn executions(&self) -> &ExecutionRecordWriter {
         &self.executions
     }
 
-    /// What releases are judged by.
+    /// Returns the policy that decides which releases are trusted.
     #[must_use]
     pub fn trust(&self) -> &TrustPolicy {
         &self.trust
     }
 
-    /// Whether components can be compiled here. Asked before the first client is served: an operator should not learn it from a publisher.
+    /// Checks that components can be compiled on this host. Called before the first client is
+    /// served, so that the operator learns of a problem before a publisher does.
     ///
     /// # Errors
-    /// When the compiler does not run or is of another version.
+    /// [`CompileError`] if the compiler does not run or is of another version.
     pub async fn check_compiler(&self) -> Result<(), CompileError> {
         self.factory.probe().await
     }
 
-    /// Takes, for ever, revocation lists that other processes on this database took.
+    /// Activates revocation lists that other processes on this database activated. Never returns.
     pub async fn follow_revocations(&self) {
         let mut rounds = tokio::time::interval(FOLLOW_INTERVAL);
         loop {
@@ -169,7 +124,8 @@ impl Platform {
         }
     }
 
-    /// Removes, every hour and for ever, what was put and never published and uploads that nobody continues.
+    /// Deletes unpublished bundles, expired records, old execution records and abandoned uploads,
+    /// every hour. Never returns.
     pub async fn run_maintenance(&self) {
         let mut hours = tokio::time::interval(TIDY_INTERVAL);
         loop {
@@ -177,7 +133,7 @@ impl Platform {
             match collect_garbage(&self.database, &self.blobs, CLAIM_GRACE).await {
                 Ok(bundles) => tracing::info!(bundles, "collected garbage"),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "could not collect garbage; the next hour tries again");
+                    tracing::warn!(error = %chain(&error), "could not collect garbage; retrying in an hour");
                 }
             }
             match limited_records(self.database.clone()).sweep().await {
@@ -197,12 +153,13 @@ impl Platform {
         }
     }
 
-    /// Ends connections to the database, finishing what is under way.
+    /// Closes the connections to the database, after queued records are written.
     pub async fn close(&self) {
         self.executions.close().await;
-        // A statement that hangs would keep its connection; the process does not wait for it longer than an operator does.
+        // A statement that hangs would hold its connection; the process does not wait for it longer
+        // than an operator does.
         if timeout(LAST_MOMENT, self.database.close()).await.is_err() {
-            tracing::warn!("the database did not let its connections go in time");
+            tracing::warn!("connections to the database were not closed in time");
         }
     }
 }

@@ -1,20 +1,21 @@
-//! Which revocation list a process judges by. Three places may know one: the database, this host's disk, and a file that the operator names at start. The newest
-//! counts, and a database that knows less than this host has seen was put back to an older state: then nothing starts until the operator has
-//! said what is true.
+//! Selects the revocation list that is active in a process. There may be one in the database, one
+//! on this host's disk, and one in a file that the operator specifies at startup. The newest is
+//! used. A database whose list is older than one that this host has seen was restored from an older
+//! backup: then the server does not start until the operator decides which state is right.
 
 use crate::StartError;
 use alga_signing::{RevocationList, TrustPolicy};
 use alga_store::{Database, RevocationFile, StoreError, StoredRevocations};
 use jiff::Timestamp;
 
-/// What a process starts with.
+/// Inputs for selecting the list at startup.
 pub(crate) struct RevocationStartup<'a> {
     pub(crate) trust: &'a TrustPolicy,
     pub(crate) database: &'a Database,
     pub(crate) file: &'a RevocationFile,
-    /// A signed list of the operator: the way to change the key that signs lists.
+    /// A signed list of the operator: it allows replacing the key that signs lists.
     pub(crate) supplied: Option<String>,
-    /// Put the host's newer list back into the database.
+    /// True to write the host's newer list into the database.
     pub(crate) adopt: bool,
 }
 
@@ -39,9 +40,11 @@ impl RevocationStartup<'_> {
             (_, Some((list, envelope))) if list.epoch > known => self.adopt(list, envelope, known).await?,
             (Some(stored), _) => {
                 let list = read(&stored.envelope)?;
-                // The column orders lists; only what is signed is believed.
+                // The column only orders lists; only signed content is trusted.
                 if list.epoch != stored.epoch {
-                    return Err(StoreError::Row("a revocation list has another epoch than its row".to_owned()).into());
+                    return Err(
+                        StoreError::Row("the epoch of a revocation list differs from its row".to_owned()).into(),
+                    );
                 }
                 self.file.write(&stored)?;
                 self.trust.take_revocations(list);
@@ -50,13 +53,13 @@ impl RevocationStartup<'_> {
         }
         if self.trust.is_overdue() {
             tracing::error!(
-                "the revocation list is out of date: nothing new is published or installed until a newer one comes"
+                "the revocation list is out of date: publishing and installing are refused until there is a newer one"
             );
         }
         Ok(())
     }
 
-    /// Whether the operator's list is newer than any that was seen, and was taken.
+    /// Activates the operator's list if it is newer than any known one; returns whether it did.
     async fn is_supplied(&self, known: u64) -> Result<bool, StartError> {
         let Some(envelope) = &self.supplied else {
             return Ok(false);
@@ -93,7 +96,8 @@ impl RevocationStartup<'_> {
     }
 }
 
-/// Takes a list that another process of the fleet took; whether there was one.
+/// Activates a newer list that another process stored in the database; returns whether there was
+/// one.
 pub(crate) async fn follow(
     trust: &TrustPolicy,
     database: &Database,
@@ -109,10 +113,10 @@ pub(crate) async fn follow(
     };
     let list = trust.read_revocations(stored.envelope.as_bytes())?;
     if list.epoch != stored.epoch {
-        return Err(StoreError::Row("a revocation list has another epoch than its row".to_owned()).into());
+        return Err(StoreError::Row("the epoch of a revocation list differs from its row".to_owned()).into());
     }
     file.write(&stored)?;
-    tracing::warn!(epoch = list.epoch, "judging by a new revocation list");
+    tracing::warn!(epoch = list.epoch, "activated a new revocation list");
     trust.take_revocations(list);
     Ok(true)
 }

@@ -1,4 +1,4 @@
-//! A socket, and an end that loses nothing.
+//! HTTP server with graceful shutdown.
 
 use alga_http::{ConnectionState, RefusalWriter, TrackedBody, check_host, refuse};
 use alga_limits::{HEADER_BYTES, TARGET_BYTES};
@@ -22,22 +22,22 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-/// How long to wait before accepting again when the system has no file descriptor left.
+/// Pause after a failed accept, for example if the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes of a request's head that are read: target and fields at their limits, and as much again.
+/// Maximum bytes of a request's head: target and fields at their limits, doubled.
 const HEAD_BYTES: usize = 2 * (TARGET_BYTES + HEADER_BYTES);
 
-/// What clients may cost a server before they have said who they are.
+/// Limits for clients that are not authenticated yet.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeLimits {
-    /// How long a client may take to send its headers, and how long a connection may be idle.
+    /// Time for a client to send its headers, and for a connection to be idle.
     pub headers: Duration,
-    /// How long a client may take to accept a part of a response: one that reads nothing holds up to 10 MiB.
+    /// Time for a client to accept a part of a response: one that reads nothing holds up to 10 MiB.
     pub stall: Duration,
-    /// Connections at the same time; a file descriptor and about 20 KiB each.
+    /// Maximum concurrent connections; each uses a file descriptor and about 20 KiB.
     pub connections: usize,
-    /// How long requests under way may take after the signal to stop: the longest execution.
+    /// Time for requests in progress after the signal to stop: the longest execution.
     pub drain: Duration,
 }
 
@@ -52,15 +52,17 @@ impl Default for ServeLimits {
     }
 }
 
-/// The server ended by itself.
+/// Error of the server's socket.
 #[derive(Debug, thiserror::Error)]
 #[error("the socket")]
 pub struct ServeError(#[from] io::Error);
 
-/// Serves until `stop` completes; then accepts nothing more, finishes what is under way for up to [`ServeLimits::drain`], and returns.
+/// Serves until `stop` completes; then accepts no more connections, waits up to
+/// [`ServeLimits::drain`] for requests in progress, and returns.
 ///
 /// # Errors
-/// When the socket cannot be used.
+/// [`ServeError`] if the socket cannot be used. A failed accept is not an error: it is logged and
+/// retried.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -71,7 +73,8 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        // The semaphore is never closed, so there is always a place to wait for; at the limit as elsewhere, the signal to stop is heard.
+        // The semaphore is never closed, so a permit becomes available at some time; the signal to
+        // stop is received at the connection limit, too.
         let place = tokio::select! {
             place = Arc::clone(&connections).acquire_owned() => place,
             () = &mut stop => break,
@@ -115,12 +118,12 @@ pub async fn serve(
     }
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still under way when the time to finish them was over");
+        tracing::warn!("requests were still in progress when the time to drain them was over");
     }
     Ok(())
 }
 
-/// What holds for every connection, whatever the route: a request has one valid host.
+/// Handles a request on any connection and any route, if it has one valid host.
 async fn respond(
     router: Router,
     request: Request<Body>,
@@ -134,7 +137,8 @@ async fn respond(
     Ok(in_flight.with(nosniff(response)))
 }
 
-/// No response, of whatever part, is taken by a browser for something else than it says (WHATWG Fetch, 3.5).
+/// Adds the header `x-content-type-options` with `nosniff` to every response: browsers use only its
+/// declared type (WHATWG Fetch, 3.5).
 fn nosniff(mut response: Response) -> Response {
     response
         .headers_mut()
@@ -156,7 +160,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(20);
 
-    /// A server with these limits; it stops when the sender is used or dropped.
+    /// Starts a server with these limits; it stops when the sender is used or dropped.
     async fn serving(router: Router, limits: ServeLimits) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -176,7 +180,7 @@ mod tests {
 
     async fn rest(mut stream: TcpStream) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // A reset is an end, too.
+        // A connection reset ends the response, too.
         stream.read_to_end(&mut bytes).await.ok();
         bytes
     }
@@ -204,7 +208,7 @@ mod tests {
         };
         let (address, _stop, _server) = serving(Router::new().route("/", get(|| ready(vec![0; LARGE]))), limits).await;
         let lazy = asked(address).await;
-        // There is one place; the next client gets it only when the lazy one has lost it.
+        // There is one permit; the next client gets it only after the slow client is disconnected.
         let mut next = asked(address).await;
         assert_eq!(next.read_u8().await.unwrap(), b'H');
         assert!(rest(lazy).await.len() < LARGE);
@@ -244,7 +248,7 @@ mod tests {
         };
         let (address, stop, server) = serving(Router::new(), limits).await;
         let mut idle = asked(address).await;
-        assert_eq!(idle.read_u8().await.unwrap(), b'H', "it has the place");
+        assert_eq!(idle.read_u8().await.unwrap(), b'H', "it has the permit");
         stop.send(()).unwrap();
         server.await.unwrap();
     }

@@ -1,4 +1,5 @@
-//! What several parts share, made of the configuration: keys, database, bundles, engine, trust.
+//! Resources shared by several components, built from the configuration: keys, database, bundles,
+//! engine, trust.
 
 use crate::executions::ExecutionRecordWriter;
 use crate::revocations::RevocationStartup;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What several parts share.
+/// Resources shared by several components of the server.
 pub(crate) struct SharedResources {
     pub(crate) secrets: HostKeys,
     pub(crate) trust: Arc<TrustPolicy>,

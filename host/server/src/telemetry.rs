@@ -2,17 +2,17 @@ use std::io::{IsTerminal, Write as _};
 use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 
-/// How records of the log look.
+/// Format of the log records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people, on a terminal.
+    /// Human-readable text for a terminal.
     Text,
-    /// One JSON object a line: text of strangers cannot start a record of its own.
+    /// One JSON object per line: third-party text cannot start a record of its own.
     Json,
 }
 
 impl LogFormat {
-    /// Text on a terminal, JSON elsewhere.
+    /// Returns text for a terminal, JSON otherwise.
     #[must_use]
     pub fn for_standard_error() -> Self {
         if std::io::stderr().is_terminal() {
@@ -23,27 +23,27 @@ impl LogFormat {
     }
 }
 
-/// Starts the log on standard error. `filter` is in the form of `RUST_LOG`.
+/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`.
 pub fn start_log(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    // A second start in one process, as in tests, keeps the first.
+    // If logging is started twice in one process, as in tests, the first start applies.
     match format {
         LogFormat::Text => builder.with_target(false).try_init().ok(),
         LogFormat::Json => builder.json().flatten_event(true).try_init().ok(),
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = place_of(panic);
-        tracing::error!(target: "alga::panic", place, "a mistake of ours; what the panic says is not written down");
+        tracing::error!(target: "alga::panic", place, "internal panic; message withheld because it may contain secrets");
         if !tracing::enabled!(target: "alga::panic", tracing::Level::ERROR) {
-            writeln!(std::io::stderr(), "a mistake of ours at {place}").ok();
+            writeln!(std::io::stderr(), "internal panic at {place}").ok();
         }
     }));
 }
 
-/// Where a panic is. What it says may hold what it happened to: a request, a secret.
+/// Returns the location of a panic. Its message may contain a request's data or a secret.
 fn place_of(panic: &PanicHookInfo<'_>) -> String {
     panic.location().map(ToString::to_string).unwrap_or_default()
 }

@@ -1,50 +1,52 @@
-//! Runs cargo for guests and finds what it made.
+//! Runs cargo for extensions and finds the modules that it built.
 
 use crate::{GuestToolchain, TARGET, ToolchainError};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What to build.
+/// Parameters of a build.
 #[derive(Debug, Clone)]
 pub struct BuildRequest<'a> {
     /// The `Cargo.toml` of the crate or workspace.
     pub manifest: &'a Path,
-    /// Packages of that workspace; empty: what cargo takes by default.
+    /// Packages of that workspace; if empty, cargo's default.
     pub packages: &'a [&'a str],
-    /// Where cargo keeps its work; one folder for guests alone, because their compiler may be another one.
+    /// Target directory of cargo, for extensions only, because their compiler may be another one.
     pub target_directory: &'a Path,
     /// Small for publishing, quick for tests.
     pub size: Size,
-    /// Whether cargo may show its own progress.
+    /// True to suppress cargo's own progress.
     pub quiet: bool,
 }
 
-/// How much time to spend on a small component.
+/// Trade-off between build time and the size of the component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Link-time optimisation over everything: what is published.
+    /// Link-time optimization over everything, for publishing.
     Smallest,
-    /// Without it: many test guests in little time.
+    /// No link-time optimization, for many test guests in little time.
     Quick,
 }
 
-/// A core module that cargo made.
+/// A core module that cargo built.
 #[derive(Debug, Clone)]
 pub struct Artifact {
     /// The name of the library or program, as in its manifest.
     pub name: String,
     /// The `.wasm` file, not yet a component.
     pub module: PathBuf,
-    /// Whether it was there already.
+    /// True if cargo did not have to build it again.
     is_fresh: bool,
 }
 
 impl GuestToolchain {
-    /// Builds and answers every `.wasm` made, in cargo's order.
+    /// Builds and returns every `.wasm` artifact, in cargo's order.
     ///
     /// # Errors
-    /// When cargo fails, after it has told the reader why, or when nothing was built.
+    /// [`ToolchainError::Spawn`] if cargo cannot be started, [`ToolchainError::Failed`] if it fails
+    /// (its own output has the reason), and [`ToolchainError::NothingBuilt`] if there is no `.wasm`
+    /// file.
     pub fn build(&self, request: &BuildRequest<'_>) -> Result<Vec<Artifact>, ToolchainError> {
         let mut cargo = self.command(request);
         let spawn_failed = |source| ToolchainError::Spawn {
@@ -74,12 +76,14 @@ impl GuestToolchain {
         Ok(artifacts)
     }
 
-    /// The same in a target directory that several extensions share, so that what they all depend on is built once. Cargo names a library's
-    /// file after its crate alone: of two extensions whose crates have one name, each would take the other's file for its own. `take` reads
-    /// the modules while nobody else builds there.
+    /// Builds in a target directory that several extensions share, so that their common
+    /// dependencies are built once. Cargo names a library's file after its crate alone: two
+    /// extensions whose crates have the same name would each use the other's file. `take` reads the
+    /// modules while a lock excludes other builds in the directory.
     ///
     /// # Errors
-    /// As [`Self::build`], and [`ToolchainError::File`] when the directory cannot be written.
+    /// The errors of [`Self::build`], and [`ToolchainError::File`] if the directory cannot be
+    /// written.
     pub fn build_shared<T>(
         &self,
         request: &BuildRequest<'_>,
@@ -95,8 +99,9 @@ impl GuestToolchain {
             .canonicalize()
             .unwrap_or_else(|_| request.manifest.to_path_buf());
         let ours = ours.display().to_string();
-        // What was left by a build of this project, as it was left: a build of another one that failed or was interrupted may have
-        // linked its own since.
+        // A fresh artifact belongs to this project only if it is unchanged since this project's
+        // last build: a build of another project that failed or was interrupted may have linked its
+        // own since.
         let is_another = |artifact: &&Artifact| {
             let left = fs::read_to_string(owners.join(&artifact.name)).unwrap_or_default();
             artifact.is_fresh && left != left_by(&ours, &artifact.module)
@@ -162,7 +167,8 @@ impl GuestToolchain {
     }
 }
 
-/// Whose a module is, and which writing of it: its time of change and its size.
+/// Identifies the build that left a module: the project, and the module's modification time and
+/// size.
 fn left_by(project: &str, module: &Path) -> String {
     let metadata = fs::metadata(module).ok();
     let changed = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
@@ -174,7 +180,8 @@ fn left_by(project: &str, module: &Path) -> String {
     )
 }
 
-/// Removes a module and the file of the same name that cargo links it from: then cargo builds it again.
+/// Removes a module and the file of the same name that cargo links it from, so that cargo builds it
+/// again.
 fn remove_outputs(module: &Path) {
     fs::remove_file(module).ok();
     if let (Some(folder), Some(name)) = (module.parent(), module.file_name()) {
@@ -182,7 +189,7 @@ fn remove_outputs(module: &Path) {
     }
 }
 
-/// Reads one line of cargo's JSON messages.
+/// Reads one line of cargo's JSON messages; returns its `.wasm` artifact, if any.
 fn wasm_artifact(line: &str) -> Option<Artifact> {
     let message: serde_json::Value = serde_json::from_str(line).ok()?;
     if message.get("reason")? != "compiler-artifact" {

@@ -1,38 +1,41 @@
-//! Core module to component.
+//! Converts a core module to a component.
 
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// Why a module cannot become a component.
+/// Reason why a module cannot become a component.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// The module carries no or wrong component type information.
+    /// The module has missing or wrong component type information.
     #[error("this module is not an extension: {0}\nhint: an extension has one `#[alga::handler]` function")]
     NotAnExtension(String),
-    /// The module imports what is no interface: a dependency was made for another host.
-    #[error("the module imports `{name}` of `{module}`, which no host of components has\nhint: {hint}")]
+    /// The module imports something that is not a WIT interface: a dependency was built for another
+    /// host.
+    #[error("the module imports `{name}` of `{module}`, which is not a WIT interface\nhint: {hint}")]
     Foreign {
-        /// The import's module.
+        /// Module name of the import.
         module: String,
-        /// The import's name.
+        /// Name of the import.
         name: String,
-        /// Where it probably comes from, and what to do.
+        /// Probable origin of the import, and the fix.
         hint: &'static str,
     },
 }
 
-/// Wraps a core module built with the SDK into a component that imports only what the module imports.
+/// Wraps a core module built with the SDK into a component that imports only what the module
+/// imports.
 ///
 /// # Errors
-/// [`EncodeError::Foreign`] for an import that is no interface, else [`EncodeError::NotAnExtension`] when the module was not built with WIT
-/// bindings.
+/// [`EncodeError::Foreign`] for an import that is not a WIT interface, otherwise
+/// [`EncodeError::NotAnExtension`] if the module was not built with WIT bindings.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
     encode()
         .map_err(|error| foreign_import(module).unwrap_or_else(|| EncodeError::NotAnExtension(format!("{error:#}"))))
 }
 
-/// The first import that no WIT interface can be: interfaces have a `:` in their names, what tools add begins with `$` or `[`.
+/// Returns the first import that cannot be a WIT interface: interfaces have a `:` in their names,
+/// and imports that tools add begin with `$` or `[`.
 fn foreign_import(module: &[u8]) -> Option<EncodeError> {
     let imports = Parser::new(0).parse_all(module).filter_map(|payload| match payload {
         Ok(Payload::ImportSection(section)) => Some(section),
@@ -51,7 +54,7 @@ fn foreign_import(module: &[u8]) -> Option<EncodeError> {
 fn hint(module: &str) -> &'static str {
     if module.starts_with("__wbindgen") || module == "wbg" {
         return "a dependency was built for browsers with wasm-bindgen; `cargo tree --invert wasm-bindgen --target wasm32-unknown-unknown` shows which. \
-                Turn its feature off (chrono: `default-features = false`, or `wasmbind`; uuid, getrandom: `js`), and take the time from `alga::time`";
+                Turn its feature off (chrono: `default-features = false`, or `wasmbind`; uuid, getrandom: `js`), and get the time from `alga::time`";
     }
     match module {
         "env" => {
@@ -60,9 +63,7 @@ fn hint(module: &str) -> &'static str {
         "wasi_snapshot_preview1" => {
             "the module was built for wasm32-wasip1; build it with `alga build`, for wasm32-unknown-unknown"
         }
-        _ => {
-            "a dependency declares it with `#[link(wasm_import_module = …)]` for another host; leave the dependency out"
-        }
+        _ => "a dependency declares it with `#[link(wasm_import_module = …)]` for another host; remove the dependency",
     }
 }
 

@@ -1,41 +1,42 @@
 use std::path::PathBuf;
 
-/// Why an extension could not be built.
+/// Reason why an extension could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
-    /// None of the four attempts worked.
+    /// The target is not installed, and it could not be set up.
     #[error(
         "no standard library for wasm32-unknown-unknown on this machine ({reason})\n\
          hint: do one of these, then try again:\n  \
          - rustup target add wasm32-unknown-unknown\n  \
+         - alga build --install-toolchain              (as root; runs the next command)\n  \
          - apt-get install rustc-web rust-web-src      (Debian 12 or newer, with security updates)"
     )]
     NoTarget {
-        /// What stood in the way of the last attempt.
+        /// Reason why the last attempt failed.
         reason: String,
     },
-    /// A program that is needed could not be started.
+    /// A required program could not be started.
     #[error("could not run `{program}`")]
     Spawn {
-        /// Its name.
+        /// Name of the program.
         program: String,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A program ran and said no; what it printed is on the terminal already, or here.
+    /// A program failed; its output is on the terminal already, or in `output`.
     #[error("`{program}` failed{output}")]
     Failed {
-        /// Its name.
+        /// Name of the program.
         program: String,
-        /// What it printed, when it was not shown while it ran.
+        /// Output of the program, if it was not shown while it ran.
         output: String,
     },
     /// A file could not be read or written.
     #[error("{}", path.display())]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The build produced no WebAssembly.

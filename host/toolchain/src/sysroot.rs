@@ -1,18 +1,20 @@
 //! Builds `std` once for compilers that ship its source but not the target.
 
-use crate::find::{DebianCompiler, output_of, run_quietly};
+use crate::debian::DebianCompiler;
+use crate::process::{output_of, run_quietly};
 use crate::{Progress, TARGET, ToolchainError};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Guests with link-time optimisation need the library's bitcode.
+/// Rustc flags for `std`: guests with link-time optimization need the library's bitcode.
 const STD_RUSTFLAGS: &str = "-Cembed-bitcode=yes";
 
-/// The sysroot for this compiler, built if it is not there.
+/// Returns the sysroot for this compiler, and builds it if it does not exist.
 ///
-/// Its path holds a hash of the compiler and the flags, because cargo does not notice a sysroot whose contents changed.
+/// Its path contains a hash of the compiler and the flags, because cargo does not notice a sysroot
+/// whose contents changed.
 pub(crate) fn ensure(
     compiler: &DebianCompiler,
     cache: &Path,
@@ -66,7 +68,8 @@ fn build_std(compiler: &DebianCompiler, work: &Path) -> Result<(), ToolchainErro
     run_quietly(&mut cargo)
 }
 
-/// Copies the libraries, then marks the sysroot as whole, so that an interrupted copy is never taken for one.
+/// Copies the libraries, then marks the sysroot as complete, so that an interrupted copy is never
+/// used.
 fn install(work: &Path, sysroot: &Path) -> Result<(), ToolchainError> {
     let built = work.join("target").join(TARGET).join("release/deps");
     let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");

@@ -1,10 +1,11 @@
-//! One file for each resource.
+//! Request handlers, in one file for each resource.
 
 mod attestations;
 pub(crate) mod audit;
 pub(crate) mod executions;
 pub(crate) mod garbage;
 pub(crate) mod install_lifecycle;
+mod install_lookup;
 pub(crate) mod installs;
 mod precompile;
 pub(crate) mod publish;
@@ -26,7 +27,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// Lets through who has the operator's token.
+/// Rejects requests without the operator's token.
 pub(crate) async fn administrator_only(
     State(dependencies): State<Arc<RegistryDependencies>>,
     request: Request,
@@ -36,14 +37,14 @@ pub(crate) async fn administrator_only(
         return next.run(request).await;
     }
     let problem = Problem::new(Code::Unauthenticated, "the registry needs the operator's token")
-        .with_hint("pass --token-file; an embedded server keeps it in `admin.token` of its data folder");
+        .with_hint("pass --token-file; an embedded server writes it to `admin.token` in its data directory");
     ApiError(problem).into_response()
 }
 
-/// Bytes of a JSON body: an install with a hundred secrets of 64 KiB, as JSON.
+/// Maximum bytes of a JSON body: an install with a hundred secrets of 64 KiB, as JSON.
 const JSON_BYTES: usize = 16 * 1024 * 1024;
 
-/// A JSON object as a request's body, or what is wrong with it: neither a list in its place nor a key twice.
+/// A request body that is a JSON object. An array in its place and duplicate keys are refused.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
@@ -54,7 +55,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let kind = one_field(&head.headers, &CONTENT_TYPE)?.unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
-            let message = "the body is JSON, with the header `content-type: application/json`";
+            let message = "the body must be JSON, with the header `content-type: application/json`";
             return Err(Problem::new(Code::BadRequest, message).into());
         }
         let bytes = read_body(&head.headers, body, JSON_BYTES, BODY_TIMEOUT).await?;

@@ -3,7 +3,7 @@ use alga_http::Refusal;
 use alga_store::StoreError;
 use axum::response::{IntoResponse, Response};
 
-/// A [`Problem`] on its way to the client. The edge logs it, once, with its cause.
+/// A handler's error, as a [`Problem`]. The edge logs it once, with its cause.
 pub(crate) struct ApiError(pub(crate) Problem);
 
 impl From<Problem> for ApiError {
@@ -22,7 +22,7 @@ impl From<StoreError> for ApiError {
             StoreError::BeingCollected | StoreError::Abandoned => {
                 Problem::new(Code::BundleUnavailable, message).retry_after_seconds(5)
             }
-            StoreError::Objects(error) => Problem::new(Code::BundleUnavailable, "the store of bundles does not answer")
+            StoreError::Objects(error) => Problem::new(Code::BundleUnavailable, "bundle storage is unavailable")
                 .retry_after_seconds(5)
                 .caused_by(error),
             StoreError::Changed => Problem::new(Code::Conflict, message),

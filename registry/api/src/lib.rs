@@ -1,32 +1,37 @@
 //! The registry's HTTP interface.
 //!
-//! | route | does |
-//! |---|---|
-//! | `POST /v1/registry/extensions` | publishes a release: `multipart/form-data` with `bundle` and `signatures` |
-//! | `POST /v1/registry/uploads`, `GET`, `PATCH`, `DELETE …/{upload}` | sends a bundle in pieces; publish with `upload` in place of `bundle` |
-//! | `POST /v1/registry/garbage` | removes what was put and never published, and uploads that nobody continues |
-//! | `GET /v1/registry/extensions/{name}/versions` | lists versions, newest first |
-//! | `GET /v1/registry/extensions/{name}/versions/{version}` | shows one, with its capability proof |
-//! | `POST …/versions/{version}/yank`, `unyank`, `revoke`, `deprecate` | withdraws one, with a reason |
-//! | `POST /v1/registry/tenants/{tenant}/installs` | installs a version with grants and configuration |
-//! | `GET /v1/registry/tenants/{tenant}/installs` | lists installs |
-//! | `GET …/installs/{install}` | shows one |
-//! | `GET …/installs/{install}/executions` | what its executions wrote, and why they failed |
-//! | `POST …/installs/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
-//! | `PUT …/installs/{install}/terms` | replaces configuration, hosts and limits |
-//! | `PUT`, `DELETE …/installs/{install}/secrets/{secret}` | seals a secret, forgets one; none is ever shown |
-//! | `DELETE …/installs/{install}` | takes one away, with its configuration and records |
-//! | `POST`, `GET /v1/registry/revocations` | takes a signed list of what is no longer believed, shows the present one |
-//! | `GET /v1/registry/audit`, `GET /v1/registry/audit/verify` | every change, and whether the chain is whole |
-//! | `GET /v1/registry/openapi.json` | this table for programs |
+//! Routes below `/v1/registry`:
 //!
-//! Lists come in pages: `?limit=…&after=<next of the page before>`. Answers to GET have an entity tag; `if-none-match` gets 304.
-//! Every route needs the operator's token. Errors are `{error, message, requestId, hint?}`.
+//! | route | purpose |
+//! |---|---|
+//! | `POST /extensions` | publishes a release: `multipart/form-data` with `bundle`, `signatures` |
+//! | `POST /uploads` | begins an upload in chunks; publish with `upload` in place of `bundle` |
+//! | `GET`, `PATCH`, `DELETE /uploads/{upload}` | shows, continues or deletes an upload |
+//! | `POST /garbage` | deletes bundles that were never published, and abandoned uploads |
+//! | `GET /extensions/{name}/versions` | lists versions, newest first |
+//! | `GET …/versions/{version}` | shows one, with its capability proof |
+//! | `POST …/{version}/yank`, `unyank`, `revoke`, `deprecate` | withdraws one, with a reason |
+//! | `POST /tenants/{tenant}/installs` | installs a version with grants and configuration |
+//! | `GET /tenants/{tenant}/installs` | lists installs |
+//! | `GET …/installs/{install}` | shows one |
+//! | `GET …/{install}/executions` | lists the logs and errors of its executions |
+//! | `POST …/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
+//! | `PUT …/{install}/terms` | replaces configuration, hosts and limits |
+//! | `PUT`, `DELETE …/{install}/secrets/{secret}` | sets or deletes a secret; none is ever shown |
+//! | `DELETE …/installs/{install}` | deletes one, with its configuration, secrets and records |
+//! | `POST`, `GET /revocations` | uploads a signed revocation list, shows the active one |
+//! | `GET /audit`, `GET /audit/verify` | lists every change, verifies the log's hash chain |
+//! | `GET /openapi.json` | this table as an OpenAPI document |
+//!
+//! Lists are paginated: `?limit=…&after=<next of the previous page>`. Responses to GET have an
+//! entity tag; a matching `if-none-match` gets 304. Every route requires the operator's token.
+//! Errors are `{error, message, requestId, hint?}`.
 
 mod controllers;
 mod error;
 mod openapi;
 mod page;
+mod problems;
 mod routes;
 
 use alga_auth::AdministratorToken;
@@ -42,37 +47,37 @@ use axum::routing::get;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Bytes of a publish request beside the bundle: signatures and multipart's own text.
+/// Maximum bytes of a publish request beyond the bundle: signatures and multipart framing.
 const FORM_BYTES: usize = 512 * 1024;
 
-/// What the registry works with.
+/// Dependencies of the registry's handlers.
 #[derive(Clone)]
 pub struct RegistryDependencies {
-    /// Rows.
+    /// The database of versions, installs and the audit log.
     pub database: Database,
-    /// Bundles.
+    /// The storage of bundles.
     pub blobs: BlobStore,
-    /// Seals secrets.
+    /// Seals and opens secrets.
     pub sealer: Arc<Sealer>,
-    /// Uploads on their way.
+    /// Uploads that are not published yet.
     pub staging: Staging,
-    /// Whose releases are believed.
+    /// Verifies releases and revocation lists.
     pub trust: Arc<TrustPolicy>,
-    /// Signs receipts.
+    /// The key that signs receipts.
     pub registry_key: Arc<SigningKey>,
     /// This host's copy of the newest revocation list.
     pub revocation_file: RevocationFile,
-    /// Proves that a component compiles and fits before anybody installs it.
+    /// Compiles components at publish, so that one that cannot run is refused before any install.
     pub factory: ComponentFactory,
     /// The largest memory and table that this host gives an extension.
     pub ceilings: Ceilings,
     /// The operator's token.
     pub administrator: AdministratorToken,
-    /// Told when an install changed, so that nothing works with what was.
+    /// Called after every change that affects installs, to invalidate cached ones.
     pub on_install: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// The registry's routes.
+/// Builds the registry's router.
 pub fn router(dependencies: RegistryDependencies) -> Router {
     let limit = DefaultBodyLimit::max(alga_bundle::limits::BUNDLE_BYTES + FORM_BYTES);
     let dependencies = Arc::new(dependencies);
@@ -90,7 +95,7 @@ pub fn router(dependencies: RegistryDependencies) -> Router {
         .with_state(dependencies)
 }
 
-/// The OpenAPI document of [`router`].
+/// Returns the OpenAPI document of [`router`].
 #[must_use]
 pub fn openapi() -> Value {
     routes::all().finish().1

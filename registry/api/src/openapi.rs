@@ -1,7 +1,9 @@
-//! Routes and their description are one list: what is served is described, and what is described is served. Schemas come from the types that handlers take and answer.
+//! Routes and their OpenAPI description in one list, so that every served operation is described
+//! and every described operation is served. Schemas come from the types that handlers accept and
+//! return.
 //!
-//! Own lines, and few: libraries that derive this from handlers want a trait on every extractor, and have none for bodies that may fail, for paths as
-//! tuples, or for streams.
+//! Written by hand: libraries that derive this from handlers require a trait on every extractor,
+//! and do not support fallible bodies, tuple paths or streams.
 
 use crate::RegistryDependencies;
 use axum::Router;
@@ -11,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// The media type of a body that is no document.
+/// The media type of a body of raw bytes.
 pub(crate) const BYTES: &str = "application/octet-stream";
 
 type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -42,37 +44,37 @@ impl Operation {
         }
     }
 
-    /// A JSON body.
+    /// Sets a JSON request body.
     pub(crate) fn takes<T: JsonSchema>(mut self) -> Self {
         self.takes = Some(SchemaGenerator::subschema_for::<T>);
         self
     }
 
-    /// A body of another kind, as an OpenAPI media type object.
+    /// Sets a request body of another media type, as an OpenAPI media type object.
     pub(crate) fn takes_media(mut self, kind: &'static str, media: Value) -> Self {
         self.body = Some((kind, media));
         self
     }
 
-    /// Query parameters: the fields of a struct.
+    /// Adds query parameters, one for each field of a struct.
     pub(crate) fn query<T: JsonSchema>(mut self) -> Self {
         self.query = Some(T::json_schema);
         self
     }
 
-    /// A required header that holds a number.
+    /// Adds a required header that holds a number.
     pub(crate) fn number_header(mut self, name: &'static str) -> Self {
         self.headers.push(name);
         self
     }
 
-    /// A JSON answer.
+    /// Adds a JSON response.
     pub(crate) fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
         self.answers.push((status, Some(SchemaGenerator::subschema_for::<T>)));
         self
     }
 
-    /// An answer without a body.
+    /// Adds a response without a body.
     pub(crate) fn answers_nothing(mut self, status: u16) -> Self {
         self.answers.push((status, None));
         self
@@ -82,7 +84,7 @@ impl Operation {
         let json_of = |schema: Schema| json!({ "application/json": { "schema": schema } });
         let mut responses = Map::new();
         for (status, schema) in &self.answers {
-            let mut answer = json!({ "description": "done" });
+            let mut answer = json!({ "description": "success" });
             if let (Some(schema), Some(answer)) = (schema, answer.as_object_mut()) {
                 answer.insert("content".to_owned(), json_of(schema(generator)));
             }
@@ -106,7 +108,7 @@ impl Operation {
             return Some(json!({ "required": true, "content": content }));
         }
         let (kind, media) = self.body.as_ref()?;
-        // No bytes are bytes, too.
+        // A body of raw bytes may be empty, so it is not required.
         Some(json!({ "required": *kind != BYTES, "content": { *kind: media } }))
     }
 
@@ -132,7 +134,7 @@ impl Operation {
     }
 }
 
-/// Routes under construction.
+/// A router and its OpenAPI document under construction.
 pub(crate) struct Api {
     router: Router<Arc<RegistryDependencies>>,
     paths: Map<String, Value>,
@@ -148,7 +150,7 @@ impl Api {
         }
     }
 
-    /// Serves and describes an operation.
+    /// Adds an operation to the router and to the document.
     pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryDependencies>>) -> Self {
         let described = operation.describe(&mut self.generator);
         let Operation {
@@ -162,12 +164,12 @@ impl Api {
         self
     }
 
-    /// The routes, and the OpenAPI 3.0 document that describes them.
+    /// Returns the router and the OpenAPI 3.0 document that describes it.
     pub(crate) fn finish(mut self) -> (Router<Arc<RegistryDependencies>>, Value) {
         let problem = json!({
             "type": "object", "required": ["error", "message", "requestId"],
             "properties": {
-                "error": { "type": "string", "description": "a stable code; programs branch on it" }, "message": { "type": "string" },
+                "error": { "type": "string", "description": "stable, machine-readable error code" }, "message": { "type": "string" },
                 "requestId": { "type": "string" }, "hint": { "type": "string" },
             },
         });
@@ -179,7 +181,7 @@ impl Api {
             "components": {
                 "securitySchemes": { "operator": { "type": "http", "scheme": "bearer" } },
                 "responses": { "Problem": {
-                    "description": "why it was not done, and what helps", "content": { "application/json": { "schema": problem } },
+                    "description": "the error, and a hint on how to fix it", "content": { "application/json": { "schema": problem } },
                 } },
                 "schemas": self.generator.take_definitions(true),
             },

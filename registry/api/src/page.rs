@@ -1,4 +1,4 @@
-//! Lists a page at a time, and answers that a client may keep and ask about again.
+//! Pagination of lists, and entity tags for conditional requests.
 
 use crate::error::ApiError;
 use alga_bundle::Digest;
@@ -12,20 +12,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-/// Entries of a page when the client does not say.
+/// Default number of entries of a page.
 const PAGE: u32 = 50;
-/// The most entries that a client can ask for.
+/// Largest number of entries that a client can request.
 const LARGEST_PAGE: u32 = 200;
-/// Bytes of an answer that gets a tag: a full page of installs with their manifests.
+/// Maximum bytes of a tagged response: a full page of installs with their manifests.
 const TAGGED_BYTES: usize = 64 * 1024 * 1024;
 
-/// Which page.
+/// The page that a client requests.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
-    /// `next` of the page before.
+    /// Value of `next` in the previous page.
     pub(crate) after: Option<String>,
-    /// Entries of the page.
+    /// Number of entries of the page.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
 }
@@ -48,14 +48,15 @@ impl PageQuery {
         }
     }
 
-    /// `after` as an id.
+    /// Parses `after` as an id.
     pub(crate) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<Option<T>, ApiError> {
         let parsed = self.after.as_deref().map(str::parse).transpose();
         parsed.map_err(|error: T::Err| Problem::new(Code::BadRequest, format!("after: {error}")).into())
     }
 }
 
-/// Gives a GET's answer an entity tag, and answers 304 to a client that has it already (RFC 9110, 13.1.2).
+/// Adds an entity tag to the response to a GET, and responds 304 if the client already has it
+/// (RFC 9110, 13.1.2).
 pub(crate) async fn etag(request: Request, next: Next) -> Response {
     let is_get = *request.method() == Method::GET;
     // A list may be sent as several fields (RFC 9110, 5.3).
@@ -66,14 +67,14 @@ pub(crate) async fn etag(request: Request, next: Next) -> Response {
     }
     let (mut head, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, TAGGED_BYTES).await else {
-        return ApiError(Problem::internal("an answer could not be read back")).into_response();
+        return ApiError(Problem::internal("a response body could not be read")).into_response();
     };
     let tag = format!("\"{}\"", Digest::of(&bytes).to_hex());
     let Ok(tag_value) = HeaderValue::from_str(&tag) else {
         return Response::from_parts(head, Body::from(bytes));
     };
     head.headers.insert(ETAG, tag_value);
-    // It may be kept by the client alone, and is asked about each time.
+    // Only the client itself may cache it, and it must revalidate each time.
     head.headers
         .insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     if known.iter().any(|known| names(known, &tag)) {
@@ -83,7 +84,7 @@ pub(crate) async fn etag(request: Request, next: Next) -> Response {
     Response::from_parts(head, Body::from(bytes))
 }
 
-/// Whether `If-None-Match` names a tag: a list, weak or not, or `*`.
+/// Returns whether `If-None-Match` matches a tag: it is a list of tags, weak or strong, or `*`.
 fn names(known: &HeaderValue, tag: &str) -> bool {
     let mut known = known.to_str().unwrap_or_default().split(',').map(str::trim);
     known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)

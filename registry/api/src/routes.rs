@@ -1,4 +1,4 @@
-//! Every route with its description, a group for each resource.
+//! All routes with their descriptions, grouped by resource.
 
 use crate::controllers::{
     audit, executions, garbage, install_lifecycle, installs, publish, revocations, secrets, uploads, version_status,
@@ -19,14 +19,14 @@ pub(crate) fn all() -> Api {
 fn publishing(api: Api) -> Api {
     const VERSIONS: &str = "/v1/registry/extensions/{name}/versions";
     api.with(
-        Operation::new("post", "/v1/registry/extensions", "Publishes a release")
+        Operation::new("post", "/v1/registry/extensions", "Publish a release")
             .takes_media("multipart/form-data", release_form())
             .answers::<publish::Published>(201)
             .answers::<publish::Published>(200),
         post(publish::publish),
     )
     .with(
-        Operation::new("get", VERSIONS, "Lists versions, newest first")
+        Operation::new("get", VERSIONS, "List versions, newest first")
             .query::<PageQuery>()
             .answers::<versions::Versions>(200)
             .answers_nothing(304),
@@ -36,7 +36,7 @@ fn publishing(api: Api) -> Api {
         Operation::new(
             "get",
             format!("{VERSIONS}/{{version}}"),
-            "Shows a version with its capability proof and receipt",
+            "Get a version with its capability proof and receipt",
         )
         .answers::<VersionRow>(200)
         .answers_nothing(304),
@@ -44,7 +44,7 @@ fn publishing(api: Api) -> Api {
     )
 }
 
-/// The bundle or an upload's id, and the signatures.
+/// Describes the publish form: the bundle or an upload's id, and the signatures.
 fn release_form() -> Value {
     json!({ "schema": {
         "type": "object", "required": ["signatures"],
@@ -60,32 +60,31 @@ fn uploading(api: Api) -> Api {
     const UPLOAD: &str = "/v1/registry/uploads/{upload}";
     let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
     api.with(
-        Operation::new("post", "/v1/registry/uploads", "Begins an upload that can be continued")
-            .answers::<uploads::Upload>(201),
+        Operation::new("post", "/v1/registry/uploads", "Begin a resumable upload").answers::<uploads::Upload>(201),
         post(uploads::begin),
     )
     .with(
-        Operation::new("get", UPLOAD, "Tells how many bytes are here")
+        Operation::new("get", UPLOAD, "Get the number of bytes received")
             .answers::<uploads::Upload>(200)
             .answers_nothing(304),
         get(uploads::show),
     )
     .with(
-        Operation::new("patch", UPLOAD, "Sends the next bytes")
+        Operation::new("patch", UPLOAD, "Append bytes to an upload")
             .number_header("upload-offset")
             .takes_media(BYTES, bytes)
             .answers::<uploads::Upload>(200),
         patch(uploads::append),
     )
     .with(
-        Operation::new("delete", UPLOAD, "Ends an upload").answers_nothing(204),
+        Operation::new("delete", UPLOAD, "Delete an upload").answers_nothing(204),
         delete(uploads::end),
     )
     .with(
         Operation::new(
             "post",
             "/v1/registry/garbage",
-            "Removes what was put and never published, and abandoned uploads",
+            "Delete unreferenced bundles and abandoned uploads",
         )
         .answers::<garbage::Removed>(200),
         post(garbage::collect),
@@ -102,17 +101,17 @@ fn withdrawing(api: Api) -> Api {
     api.with(
         withdrawal(
             "yank",
-            "Lets it run where it is installed, and be installed nowhere else",
+            "Yank a version: existing installs continue to run, new installs are refused",
         ),
         post(version_status::yank),
     )
-    .with(withdrawal("unyank", "Takes a yank back"), post(version_status::unyank))
+    .with(withdrawal("unyank", "Undo a yank"), post(version_status::unyank))
     .with(
-        withdrawal("revoke", "Lets it run nowhere any more, for ever"),
+        withdrawal("revoke", "Revoke a version permanently"),
         post(version_status::revoke),
     )
     .with(
-        withdrawal("deprecate", "Warns whoever chooses it"),
+        withdrawal("deprecate", "Deprecate a version"),
         post(version_status::deprecate),
     )
 }
@@ -125,21 +124,21 @@ fn installing(api: Api) -> Api {
         Operation::new(
             "post",
             INSTALLS,
-            "Installs a version with grants, configuration, secrets, hosts and limits",
+            "Install a version with grants, configuration, secrets, hosts and limits",
         )
         .takes::<installs::InstallRequest>()
         .answers::<Install>(201),
         post(installs::create),
     )
     .with(
-        Operation::new("get", INSTALLS, "Lists installs, oldest first")
+        Operation::new("get", INSTALLS, "List installs, oldest first")
             .query::<PageQuery>()
             .answers::<installs::Installs>(200)
             .answers_nothing(304),
         get(installs::list),
     )
     .with(
-        Operation::new("get", one(), "Shows an install")
+        Operation::new("get", one(), "Get an install")
             .answers::<Install>(200)
             .answers_nothing(304),
         get(install_lifecycle::show),
@@ -148,7 +147,7 @@ fn installing(api: Api) -> Api {
         Operation::new(
             "get",
             format!("{}/executions", one()),
-            "Lists executions that wrote something or failed, newest first",
+            "List executions that wrote log records or failed, newest first",
         )
         .query::<PageQuery>()
         .answers::<executions::Executions>(200)
@@ -159,7 +158,7 @@ fn installing(api: Api) -> Api {
         Operation::new(
             "delete",
             one(),
-            "Takes an install away, with configuration, secrets and records",
+            "Uninstall, deleting configuration, secrets and records",
         )
         .answers_nothing(204),
         delete(install_lifecycle::uninstall),
@@ -169,13 +168,13 @@ fn installing(api: Api) -> Api {
 fn install_secrets(api: Api) -> Api {
     let secret = || format!("{INSTALLS}/{{install}}/secrets/{{secret}}");
     api.with(
-        Operation::new("put", secret(), "Seals a secret")
+        Operation::new("put", secret(), "Set a secret, which is stored sealed")
             .takes::<secrets::SecretRequest>()
             .answers_nothing(204),
         put(secrets::set),
     )
     .with(
-        Operation::new("delete", secret(), "Forgets a secret").answers_nothing(204),
+        Operation::new("delete", secret(), "Delete a secret").answers_nothing(204),
         delete(secrets::delete),
     )
 }
@@ -184,13 +183,13 @@ fn changing(api: Api) -> Api {
     let change = |method: &'static str, action: &str, summary: &'static str| {
         Operation::new(method, format!("{INSTALLS}/{{install}}/{action}"), summary)
     };
-    let upgrade = change(
+    let upgrade = change("post", "upgrade", "Upgrade to another version, or stage it for consent");
+    let consent = change(
         "post",
-        "upgrade",
-        "Puts another version in, or lets it wait for consent",
+        "consent",
+        "Approve the pending version and grant its new capabilities",
     );
-    let consent = change("post", "consent", "Lets the version that waits take over");
-    let terms = change("put", "terms", "Replaces configuration, hosts and limits");
+    let terms = change("put", "terms", "Replace configuration, hosts and limits");
     api.with(
         upgrade
             .takes::<install_lifecycle::UpgradeRequest>()
@@ -209,15 +208,15 @@ fn changing(api: Api) -> Api {
         put(install_lifecycle::update_settings),
     )
     .with(
-        change("post", "rollback", "Puts the version of before back").answers::<Install>(200),
+        change("post", "rollback", "Roll back to the previous version").answers::<Install>(200),
         post(install_lifecycle::roll_back),
     )
     .with(
-        change("post", "enable", "Lets it take requests").answers::<Install>(200),
+        change("post", "enable", "Enable the install").answers::<Install>(200),
         post(install_lifecycle::enable),
     )
     .with(
-        change("post", "disable", "Lets it take no requests").answers::<Install>(200),
+        change("post", "disable", "Disable the install; its data is retained").answers::<Install>(200),
         post(install_lifecycle::disable),
     )
 }
@@ -225,34 +224,26 @@ fn changing(api: Api) -> Api {
 fn auditing(api: Api) -> Api {
     let signed = json!({ "schema": { "type": "object", "description": "a DSSE envelope around a revocation list" } });
     api.with(
-        Operation::new(
-            "get",
-            "/v1/registry/revocations",
-            "Shows the revocation list that is judged by",
-        )
-        .answers::<revocations::Present>(200)
-        .answers_nothing(304),
+        Operation::new("get", "/v1/registry/revocations", "Get the active revocation list")
+            .answers::<revocations::Present>(200)
+            .answers_nothing(304),
         get(revocations::show),
     )
     .with(
-        Operation::new(
-            "post",
-            "/v1/registry/revocations",
-            "Takes a signed list of what is no longer believed",
-        )
-        .takes_media("application/json", signed)
-        .answers::<revocations::Present>(201),
+        Operation::new("post", "/v1/registry/revocations", "Upload a signed revocation list")
+            .takes_media("application/json", signed)
+            .answers::<revocations::Present>(201),
         post(revocations::take),
     )
     .with(
-        Operation::new("get", "/v1/registry/audit", "Lists every change, oldest first")
+        Operation::new("get", "/v1/registry/audit", "List the audit log, oldest entry first")
             .query::<audit::AuditQuery>()
             .answers::<audit::AuditPage>(200)
             .answers_nothing(304),
         get(audit::list),
     )
     .with(
-        Operation::new("get", "/v1/registry/audit/verify", "Walks along the chain of hashes")
+        Operation::new("get", "/v1/registry/audit/verify", "Verify the audit log's hash chain")
             .answers::<AuditChain>(200)
             .answers_nothing(304),
         get(audit::verify),

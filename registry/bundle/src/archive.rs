@@ -1,9 +1,10 @@
 //! The archive format: one zstd frame around a canonical ustar archive of regular files.
 //!
-//! The reader does not interpret what it finds and then decide whether it is harmless. It takes a path and a size from each header,
-//! asks the writer what header it would have written for them, and refuses the bundle if a single byte differs. Links, devices,
-//! extensions, owners, times, desynchronised sizes, unsorted or repeated paths, trailing data: none of it can be written, so none of
-//! it can be read.
+//! The reader does not try to decide whether what it finds is harmless. It reads a path and a size
+//! from each header, makes the header that the writer would have written for them, and refuses the
+//! bundle if a single byte differs. Links, devices, extension headers, owners, times, inconsistent
+//! sizes, unsorted or repeated paths, trailing data: the writer can write none of them, so the
+//! reader accepts none of them.
 
 mod foreign;
 mod read;
@@ -18,61 +19,62 @@ use std::io;
 use zstd::zstd_safe;
 
 const BLOCK_BYTES: usize = 512;
-/// zstd's own highest without `ultra`: bundles are packed once and read for years.
+/// The highest zstd level without `ultra`: bundles are packed once and read for years.
 const ZSTD_LEVEL: i32 = 19;
 
-/// Why an archive is not a bundle, or files cannot become one.
+/// An error of packing or unpacking an archive.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// More compressed bytes than [`BUNDLE_BYTES`].
+    /// The bundle has more compressed bytes than [`BUNDLE_BYTES`].
     #[error("the bundle has {actual} bytes, more than the {BUNDLE_BYTES} allowed")]
     TooLarge {
-        /// What came.
+        /// The actual number of bytes.
         actual: usize,
     },
-    /// Not exactly one zstd frame.
+    /// The bundle is not exactly one zstd frame.
     #[error("the bundle is not one zstd frame from its first byte to its last")]
     NotOneFrame,
-    /// The frame does not decode, or wants a larger window.
+    /// The frame does not decode, or requires a larger window.
     #[error("the zstd frame does not decode")]
     Frame(#[source] io::Error),
-    /// Content larger than [`CONTENT_BYTES`], or suspiciously larger than the archive.
+    /// The content is larger than [`CONTENT_BYTES`], or suspiciously larger than the archive.
     #[error("the content is larger than {limit} bytes")]
     Expands {
-        /// The limit that was hit.
+        /// The limit that was exceeded, in bytes.
         limit: usize,
     },
-    /// More files than [`ENTRIES`].
+    /// The bundle has more files than [`ENTRIES`].
     #[error("the bundle has more than {ENTRIES} files")]
     TooManyEntries,
-    /// A path is not a path of a bundle.
-    #[error("`{path}` is no path for a bundle: {source}")]
+    /// An entry's path is not a valid path of a bundle.
+    #[error("`{path}` is not a valid path in a bundle: {source}")]
     Path {
-        /// As found, made printable.
+        /// The path as found, with special characters escaped.
         path: String,
-        /// The rule.
+        /// The violated rule.
         source: crate::PathError,
     },
     /// A header is not the one that packing would have written.
     #[error("entry {index} is not canonical\nhint: pack the files again with `alga pack`")]
     NotCanonical {
-        /// Counted from 0.
+        /// The entry's index, counted from 0.
         index: usize,
     },
-    /// Paths are not strictly ascending, or differ only in case.
-    #[error("`{path}` is out of order or there twice")]
+    /// The paths are not strictly ascending, or differ only in case.
+    #[error("`{path}` is out of order or duplicated")]
     Order {
-        /// The second one.
+        /// The second of the two paths.
         path: String,
     },
-    /// Programs unpack it differently: what an author saw in it may not be what would be signed.
+    /// Programs unpack the archive differently, so the content that an author saw may differ from
+    /// the content that would be signed.
     #[error(
-        "entry {index} cannot be read exactly as tar reads it: {reason}\nhint: unpack it and pack the files with `alga pack <directory>`"
+        "entry {index} is read differently by different tar programs: {reason}\nhint: unpack it and pack the files with `alga pack <directory>`"
     )]
     Ambiguous {
-        /// Counted from 0, extension headers included.
+        /// The entry's index, counted from 0, including extension headers.
         index: usize,
-        /// What is ambiguous.
+        /// A description of the ambiguity.
         reason: String,
     },
     /// A path is both a file and a directory.
@@ -81,15 +83,15 @@ pub enum ArchiveError {
         /// The path, in lower case.
         path: String,
     },
-    /// The archive ends in the middle, or not where it says.
+    /// The archive is truncated, or does not end where its end marker is.
     #[error("the archive does not end with two empty blocks and nothing after them")]
     End,
 }
 
-/// Packs files. The same files give the same bytes, on every machine and on every day.
+/// Packs files into a bundle. The same files give the same bytes, on every machine and at any time.
 ///
 /// # Errors
-/// When the files break a limit of a bundle.
+/// Returns [`ArchiveError`] if the files exceed a limit of bundles.
 pub fn pack(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveError> {
     if files.len() > ENTRIES {
         return Err(ArchiveError::TooManyEntries);
@@ -105,14 +107,14 @@ pub fn pack(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveErro
         return Err(ArchiveError::Expands { limit: CONTENT_BYTES });
     }
     let packed = compress(&archive).map_err(ArchiveError::Frame)?;
-    // Pair assertion: what this writes, the reader takes.
+    // Pair assertion: the reader accepts what this function writes.
     read::read(packed.as_slice(), packed.len(), |_| false).map(|_| packed)
 }
 
-/// The files of a bundle, whatever they are; a bundle need not be more than an archive for this.
+/// Unpacks the files of an archive, without checking that they form a bundle.
 ///
 /// # Errors
-/// When it is not a canonical archive within its limits.
+/// Returns [`ArchiveError`] if the bytes are not a canonical archive within its limits.
 pub fn unpack(bundle: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
     read::read(bundle, bundle.len(), |_| true).map(|files| files.kept)
 }
@@ -123,7 +125,7 @@ fn compress(archive: &[u8]) -> io::Result<Vec<u8>> {
     compressor.compress(archive)
 }
 
-/// The path and size of a header, if it is the header that packing writes for them.
+/// Returns the path and size in a header, if it is the header that packing writes for them.
 fn canonical_entry(header: &[u8; BLOCK_BYTES], index: usize) -> Result<(EntryPath, usize), ArchiveError> {
     let not_canonical = || ArchiveError::NotCanonical { index };
     let parsed = tar::Header::from_byte_slice(header);
@@ -146,7 +148,7 @@ fn canonical_entry(header: &[u8; BLOCK_BYTES], index: usize) -> Result<(EntryPat
     }
 }
 
-/// POSIX.1-1988 ustar: regular file, mode 0644, owner, group and time zero.
+/// Returns the POSIX.1-1988 ustar header of a regular file: mode 0644; owner, group and time zero.
 fn canonical_header(path: &EntryPath, size: usize) -> Result<[u8; BLOCK_BYTES], ArchiveError> {
     let unfit = |_| ArchiveError::Path {
         path: path.to_string(),

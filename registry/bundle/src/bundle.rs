@@ -1,4 +1,5 @@
 use crate::archive::Files;
+use crate::path::CODE_SUFFIX;
 use crate::{
     ArchiveError, Capability, CapabilityProof, ComponentError, ComponentFacts, Digest, EntryPath, Manifest,
     ManifestError, ManifestProblem, ProofError, archive,
@@ -8,10 +9,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 const MANIFEST_PATH: &str = "manifest.json";
-/// What may be code; the rules of the manifest hold `entry` to it.
-pub(crate) const CODE_SUFFIX: &str = ".wasm";
 
-/// A bundle that has passed every check that its bytes alone allow. It holds the manifest and the code; other files passed by.
+/// A bundle that has passed every check that is possible with its bytes alone. It holds the
+/// manifest and the component; of other files only path and size.
 #[derive(Debug)]
 pub struct Bundle {
     digest: Digest,
@@ -24,25 +24,25 @@ pub struct Bundle {
     requirements: Requirements,
 }
 
-/// Why a bundle is refused.
+/// An error of reading a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// The archive.
+    /// The archive is refused.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A file that must be there is not.
+    /// A required file is missing.
     #[error("the bundle has no `{0}`")]
     Missing(String),
-    /// The manifest.
+    /// The manifest is refused.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The component.
+    /// The component is refused.
     #[error(transparent)]
     Component(#[from] ComponentError),
-    /// Imports and manifest disagree.
+    /// The component's imports do not match the manifest.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// Nothing could call it.
+    /// The component exports no handler that could receive requests.
     #[error(
         "the component does not export `wasi:http/incoming-handler`, so no request could reach it\nhint: export a handler: `#[alga::handler]` in Rust"
     )]
@@ -50,20 +50,30 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// Reads a bundle: 1. archive, 2. manifest, 3. component, 4. capability proof, 5. handler. Whole, or not at all.
+    /// Reads a bundle completely or refuses it.
+    ///
+    /// Checks, in order:
+    /// 1. the archive;
+    /// 2. the manifest;
+    /// 3. the component;
+    /// 4. the capability proof;
+    /// 5. the exported handler.
     ///
     /// `known` are the capabilities and ambient interfaces of this platform.
     ///
     /// # Errors
-    /// The first step that fails, with everything that is wrong in it.
+    /// Returns the [`BundleError`] of the first step that fails, with all problems that this step
+    /// found.
     pub fn read(bytes: &[u8], known: &[Capability]) -> Result<Self, BundleError> {
         Self::read_from(bytes, bytes.len(), known)
     }
 
-    /// The same for a bundle that is not in memory and need not be: what is held is the code and little more.
+    /// Reads a bundle from a stream, with the checks of [`Bundle::read`]. Memory holds the manifest
+    /// and the code, not the whole bundle.
     ///
     /// # Errors
-    /// As [`Bundle::read`]; a source that breaks off is an archive that does.
+    /// Returns the errors of [`Bundle::read`], and [`BundleError::Archive`] if the source fails or
+    /// ends early.
     pub fn read_from(source: impl Read, size_bytes: usize, known: &[Capability]) -> Result<Self, BundleError> {
         // 1.
         let is_kept = |path: &EntryPath| path.as_str() == MANIFEST_PATH || path.as_str().ends_with(CODE_SUFFIX);
@@ -107,7 +117,7 @@ impl Bundle {
         self.digest
     }
 
-    /// The manifest.
+    /// The manifest of the extension.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -119,7 +129,7 @@ impl Bundle {
         self.manifest_digest
     }
 
-    /// What the component can touch.
+    /// The capability proof: the interfaces that the component can use.
     #[must_use]
     pub fn proof(&self) -> &CapabilityProof {
         &self.proof
@@ -131,17 +141,18 @@ impl Bundle {
         &self.component
     }
 
-    /// What the engine must have for one instance of the component.
+    /// The engine resources that one instance of the component requires.
     #[must_use]
     pub fn requirements(&self) -> &Requirements {
         &self.requirements
     }
 
-    /// Checks that a host with these ceilings runs it as its manifest asks. For what is packed and published; what is stored stays readable when an
-    /// operator lowers a ceiling.
+    /// Checks that a host with these ceilings can run the bundle as its manifest requests. Called
+    /// at pack and publish only: a stored bundle stays readable when an operator lowers a ceiling.
     ///
     /// # Errors
-    /// [`BundleError::Component`] with what the component exceeds, or [`BundleError::Manifest`] with what the manifest asks for.
+    /// Returns [`BundleError::Component`] with the ceiling that the component exceeds, or
+    /// [`BundleError::Manifest`] with the requests that the host refuses.
     pub fn check_ceilings(&self, ceilings: &Ceilings) -> Result<(), BundleError> {
         ceilings.check(&self.requirements).map_err(ComponentError::Exceeds)?;
         self.manifest.check_ceilings(ceilings)?;
@@ -167,13 +178,13 @@ fn take(kept: &mut BTreeMap<EntryPath, Vec<u8>>, path: &str) -> Result<Vec<u8>, 
     bytes.ok_or_else(|| BundleError::Missing(path.to_owned()))
 }
 
-/// Files that the manifest speaks of and the bundle does not have.
+/// Returns a problem for each file that the manifest names and the bundle does not contain.
 fn absent(manifest: &Manifest, sizes: &BTreeMap<EntryPath, usize>) -> Vec<ManifestProblem> {
     let problem = |path: String, rule: String| {
         ManifestProblem {
         path,
         rule,
-        fix: "a bundle holds manifest.json, the component, the bill of materials, and files below `ui/`: `alga pack` looks there, and leaves out what is hidden or in .algaignore".to_owned(),
+        fix: "a bundle contains manifest.json, the component, the bill of materials, and files below `ui/`; `alga pack` leaves out hidden files and those in .algaignore".to_owned(),
     }
     };
     let has = |file: &str| file.parse().is_ok_and(|path: EntryPath| sizes.contains_key(&path));

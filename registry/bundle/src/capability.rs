@@ -1,7 +1,8 @@
 //! Names of capabilities and of the WIT interfaces behind them.
 //!
-//! This crate knows how a name is written. Which capabilities exist is known to `host/capabilities` alone, and handed in as a slice of
-//! [`Capability`], so that adding one never touches the vocabulary.
+//! This crate defines the syntax of a name. The list of capabilities is in `host/capabilities`
+//! alone and is passed in as a slice of [`Capability`], so that adding a capability never changes
+//! this crate.
 
 use crate::text_schema::text_schema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,7 +11,8 @@ use std::str::FromStr;
 
 /// The name of a capability: `cap:storage.kv`.
 ///
-/// Accepted with or without the prefix, with surrounding blanks and in any case; kept and written in the one form.
+/// Parsing accepts it with or without the prefix, with surrounding spaces and in any case; it is
+/// stored and written in the canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CapabilityName(String);
 
@@ -62,23 +64,24 @@ impl<'de> Deserialize<'de> for CapabilityName {
     }
 }
 
-/// What the platform knows of one capability, or of one ambient interface.
+/// The properties of one capability, or of one ambient interface.
 #[derive(Debug, Clone, Copy)]
 pub struct Capability {
-    /// With its prefix; empty for what is ambient.
+    /// The name with its prefix; empty for an ambient interface.
     pub name: &'static str,
     /// The WIT interface that it links, without a version.
     pub interface: &'static str,
-    /// The newest version of the interface that is implemented. Imports of compatible older versions link as well.
+    /// The newest implemented version of the interface. Imports of compatible older versions link
+    /// as well.
     pub version: (u64, u64, u64),
-    /// Whether an install has it unless its tenant takes it away.
+    /// True if an install has it unless its tenant revokes it.
     pub granted_by_default: bool,
-    /// One line for people.
+    /// A one-line description for users.
     pub promise: &'static str,
 }
 
 impl Capability {
-    /// Whether an import of this name is answered by this interface.
+    /// Returns whether this interface satisfies an import of this name and version.
     #[must_use]
     pub fn answers(&self, import: &InterfaceName<'_>) -> bool {
         let Some(wanted) = &import.version else { return false };
@@ -92,17 +95,18 @@ impl Capability {
     }
 }
 
-/// The name of an import, taken apart: `alga:storage/kv@1.0.0`.
+/// The parsed name of an import: `alga:storage/kv@1.0.0`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceName<'a> {
-    /// `alga:storage/kv`.
+    /// The name without its version: `alga:storage/kv`.
     pub interface: &'a str,
-    /// `1.0.0`, if the name has a version.
+    /// The version `1.0.0`, if the name has one.
     pub version: Option<semver::Version>,
 }
 
 impl<'a> InterfaceName<'a> {
-    /// Takes a name apart. A name without a readable version has none, and nothing answers it.
+    /// Splits a name at its version. A version that does not parse is `None`, and no interface
+    /// satisfies such an import.
     #[must_use]
     pub fn parse(name: &'a str) -> Self {
         match name.split_once('@') {

@@ -1,4 +1,4 @@
-//! What a component really imports and exports, read from its bytes.
+//! The imports and exports of a component, read from its bytes.
 
 mod requirements;
 
@@ -12,49 +12,54 @@ use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
 use wasmparser::{BinaryReaderError, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
-/// What a component asks of its host. Interfaces that carry only types ask for nothing and are left out.
+/// The imports, exports and resource requirements of a component. Interfaces that contain only
+/// types require no grant and are omitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ComponentFacts {
     /// Imported interfaces with their functions, by name: `alga:storage/kv@1.0.0`.
     pub imports: BTreeMap<String, Vec<String>>,
     /// Exported interfaces and functions.
     pub exports: Vec<String>,
-    /// What the engine must have for one instance of it.
+    /// The engine resources that one instance requires.
     #[serde(skip)]
     pub requirements: Requirements,
 }
 
-/// What a request is handed to (WASI 0.2, `wasi:http/incoming-handler`); any patch version.
+/// The interface that receives requests (WASI 0.2, `wasi:http/incoming-handler`); any patch
+/// version.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
 
-/// Why bytes are not a component that this platform runs.
+/// An error of reading a component.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
-    /// More bytes than [`COMPONENT_BYTES`].
+    /// The component has more bytes than [`COMPONENT_BYTES`].
     #[error("the component has {0} bytes, more than the {COMPONENT_BYTES} allowed")]
     TooLarge(usize),
-    /// A core module.
+    /// The bytes are a core module.
     #[error("this is a core module, not a component\nhint: build it with `alga build`")]
     NotAComponent,
-    /// Not valid, or it uses a proposal that is off here: threads, garbage collection, exceptions, 64-bit memory, …
-    #[error("the component is not valid here")]
+    /// The component is not valid, or it uses a WebAssembly proposal that is disabled here:
+    /// threads, garbage collection, exceptions, 64-bit memory, …
+    #[error("the component is not valid, or uses a WebAssembly proposal that is disabled")]
     Invalid(#[from] BinaryReaderError),
-    /// It requires more of the engine than any host gives; see [`alga_limits::TABLE`].
+    /// The component requires more of the engine than any host provides; see
+    /// [`alga_limits::TABLE`].
     #[error("the component has {0}")]
     Exceeds(ExceededLimit),
-    /// Imports that are not interfaces.
+    /// The component has an import that is not an interface.
     #[error("the import `{0}` is not an interface; an extension imports interfaces only")]
     NotAnInterface(String),
 }
 
 impl ComponentFacts {
-    /// Whether requests can be handed to it.
+    /// Returns whether the component can receive requests.
     #[must_use]
     pub fn exports_handler(&self) -> bool {
         self.exports.iter().any(|export| export.starts_with(HANDLER))
     }
 
-    /// The capabilities that its imports need. What no capability grants is left out: an import that nothing answers does not link.
+    /// The capabilities that its imports need. Imports that no capability grants are omitted: they
+    /// do not link.
     pub fn needs<'a>(&'a self, known: &'a [Capability]) -> impl Iterator<Item = CapabilityName> + 'a {
         let answering = |import: &'a String| {
             let import = InterfaceName::parse(import);
@@ -66,10 +71,10 @@ impl ComponentFacts {
             .filter_map(|capability| capability.name.parse().ok())
     }
 
-    /// Validates a component and reads what it asks for.
+    /// Validates a component and reads its imports, exports and requirements.
     ///
     /// # Errors
-    /// When it is not a component that this platform would run.
+    /// Returns [`ComponentError`] if the bytes are not a component that this platform runs.
     pub fn read(bytes: &[u8]) -> Result<Self, ComponentError> {
         if bytes.len() > COMPONENT_BYTES {
             return Err(ComponentError::TooLarge(bytes.len()));
@@ -105,19 +110,20 @@ impl ComponentFacts {
     }
 }
 
-/// The proposals that extensions may use: the one list. The compiler reads every component with it
-/// before wasmtime sees it, because wasmtime has more proposals on by default.
+/// Returns the only list of WebAssembly proposals that extensions may use. The compiler validates
+/// every component against it before wasmtime reads it, because wasmtime enables more proposals by
+/// default.
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         .union(WasmFeatures::COMPONENT_MODEL)
         .union(WasmFeatures::MULTI_MEMORY)
         .union(WasmFeatures::TAIL_CALL)
         .union(WasmFeatures::EXTENDED_CONST)
-        // References to values of the host need a garbage collector, which the engine does not have.
+        // References to host values need a garbage collector, which the engine does not have.
         .difference(WasmFeatures::GC_TYPES)
 }
 
-/// The names at the top of the component, gathered while its bytes go by.
+/// The imports and exports of the outermost component, collected while its payloads are parsed.
 #[derive(Default)]
 struct Names {
     imports: Vec<String>,
@@ -181,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_with_functions_are_imports_and_types_only_interfaces_are_not() {
+    fn interfaces_with_functions_are_imports_and_types_alone_are_not() {
         let facts = read(
             r#"(component
                 (import "a:b/types@1.0.0" (instance (type (record (field "x" u8))) (export "r" (type (eq 0)))))

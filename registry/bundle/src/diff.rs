@@ -1,37 +1,37 @@
-//! What an upgrade could do that the installed version cannot.
+//! The permissions that an upgrade adds to those of the installed version.
 
 use crate::{CapabilityProof, EgressPattern, EndpointAccess, Manifest, Method};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// What is new in a version. Empty: whoever consented to the old one has consented to this one.
+/// The permissions that a version adds. If empty, the consent to the old version covers this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CapabilityDiff {
-    /// Imported interfaces.
+    /// Newly imported interfaces, by name.
     pub interfaces: BTreeSet<String>,
     /// Functions of interfaces that were imported before: `interface#function`.
     pub functions: BTreeSet<String>,
     /// Declared capabilities, required or optional.
     pub capabilities: BTreeSet<String>,
-    /// Hosts that it may call.
+    /// Hosts that the extension may call.
     pub egress: BTreeSet<EgressPattern>,
     /// Secrets, and hosts that they may be sent to: `name` or `name → host`.
     pub secrets: BTreeSet<String>,
-    /// Routes of the product that it calls: `GET /api/tickets/:id`.
+    /// Routes of the host application that the extension calls: `GET /api/tickets/:id`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub routes: BTreeSet<String>,
-    /// Places in the product's user interface.
+    /// Places in the host application's user interface.
     pub ui_hooks: BTreeSet<String>,
-    /// Topics that it hears of.
+    /// Event topics that the extension subscribes to.
     pub events: BTreeSet<String>,
-    /// Endpoints that change something and ask their callers for `read` only: `POST /search`.
+    /// Endpoints that are not GET and require only `read` of their callers: `POST /search`.
     pub open_endpoints: BTreeSet<String>,
     /// Limits that were raised: `memoryMb 64 → 128`.
     pub limits: BTreeSet<String>,
 }
 
 impl CapabilityDiff {
-    /// What `new` has and `old` has not.
+    /// Returns everything that `new` has and `old` does not have.
     #[must_use]
     pub fn between(old: (&Manifest, &CapabilityProof), new: (&Manifest, &CapabilityProof)) -> Self {
         let added = |of: fn(&Manifest) -> BTreeSet<String>| of(new.0).difference(&of(old.0)).cloned().collect();
@@ -68,7 +68,7 @@ impl CapabilityDiff {
         }
     }
 
-    /// Whether nothing is new.
+    /// True if nothing is new.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -110,7 +110,7 @@ fn secrets(manifest: &Manifest) -> BTreeSet<String> {
     names.chain(hosts).collect()
 }
 
-/// A limit that is not said is the platform's default: whoever leaves it asks for nothing.
+/// Returns the raised limits. An omitted limit requests nothing beyond the platform's default.
 fn limits(old: &Manifest, new: &Manifest) -> BTreeSet<String> {
     let of = |manifest: &Manifest| {
         manifest

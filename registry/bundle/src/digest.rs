@@ -4,35 +4,35 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// A SHA-256 digest. Written `sha256:` and 64 lower-case hexadecimal digits, and accepted in no other form.
+/// A SHA-256 digest. Its only accepted form is `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// The text is not a digest.
+/// The error for text that is not a digest.
 #[derive(Debug, thiserror::Error)]
 #[error("a digest is `sha256:` and 64 lower-case hexadecimal digits")]
 pub struct DigestError;
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// A digest that was computed piece by piece.
+    /// Makes a digest from a hash that was computed incrementally.
     #[must_use]
     pub const fn from_hash(hash: [u8; 32]) -> Self {
         Self(hash)
     }
 
-    /// The 32 bytes.
+    /// The 32 bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The 64 digits without the prefix: file names and store keys.
+    /// The 64 digits without the prefix, for file names and store keys.
     #[must_use]
     pub fn to_hex(self) -> String {
         hex::encode(self.0)

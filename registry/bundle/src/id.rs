@@ -1,4 +1,4 @@
-//! Ids: newtypes that are checked once, at the edge, and trusted from there on.
+//! Ids as newtypes that are validated once, at the boundary, and trusted inside.
 
 use crate::limits::ID_CHARACTERS;
 use crate::text_schema::text_schema;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// The text is not an id of this kind.
+/// The error for text that is not an id of this kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} has 1 to {limit} characters of {alphabet}")]
 pub struct IdError {
@@ -64,7 +64,7 @@ macro_rules! id {
 }
 
 id!(
-    /// A customer of the product.
+    /// A customer of the host application.
     TenantId, "a tenant id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
 id!(
@@ -80,11 +80,11 @@ id!(
     InstallId, "an install id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
 id!(
-    /// An entry of the execution log. Later ones are greater.
+    /// An entry of the execution log. Later entries have greater ids.
     ExecutionId, "an execution id", ID_CHARACTERS, "a-z 0-9 . _ -", b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
 id!(
-    /// One request, from the client's side to the log.
+    /// One request, from the client to the log.
     RequestId, "a request id", 64, "A-Z a-z 0-9 . _ -", b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'
 );
 
@@ -96,15 +96,16 @@ text_schema!(RequestId, "^[A-Za-z0-9._-]{1,64}$");
 text_schema!(InstallId, "^[a-z0-9._-]{1,128}$");
 
 impl RequestId {
-    /// An id that nobody else has: eight random bytes of this process, then a number that counts up. No system call, once the process has
-    /// its bytes; not a secret.
+    /// Returns a unique id: eight random bytes of this process, then a counter. Needs no system
+    /// call once the process has its random bytes; not a secret.
     #[must_use]
     pub fn unique() -> Self {
         static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = (u128::from(*PROCESS) << 64) | u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
         let mut text = [b'0'; 32];
-        // 32 digits are what 16 bytes have, and digits are text: neither fails. Formatting would take as long as the rest of the request's head.
+        // Infallible: 16 bytes have 32 digits, and digits are UTF-8. Formatting would cost as much
+        // time as the rest of the request's head.
         hex::encode_to_slice(number.to_be_bytes(), &mut text).ok();
         Self(std::str::from_utf8(&text).unwrap_or_default().into())
     }

@@ -1,7 +1,8 @@
-//! The vocabulary that every other part shares, and the strict reader and writer of bundles.
+//! The types that all other crates share, and the strict reader and writer of bundles.
 //!
-//! A bundle is hostile until [`Bundle::read`] has accepted it: the archive must be byte for byte what [`pack`] would have written for
-//! the same files, so there is exactly one archive for a set of files and nothing to hide in.
+//! A bundle is untrusted until [`Bundle::read`] has accepted it: the archive must be byte for byte
+//! the one that [`pack`] writes for the same files. There is exactly one archive for a set of
+//! files, so no other data can be hidden in it.
 
 mod archive;
 mod bundle;
@@ -37,5 +38,5 @@ pub use proof::{CapabilityProof, ProofError, Undeclared};
 pub use strict_json::{JsonError, check as check_json, read as read_json};
 pub use value_schema::ValueSchema;
 
-/// The version of an extension: semantic versioning 2.0.0.
+/// The version of an extension, by semantic versioning 2.0.0.
 pub type Version = semver::Version;

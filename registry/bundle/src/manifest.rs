@@ -1,7 +1,8 @@
-//! `manifest.json`: what an extension is, asks for and answers.
+//! The manifest `manifest.json`: an extension's identity, its permissions and its endpoints.
 //!
-//! Reading has two steps: is it plain JSON (duplicate keys, depth), where the first problem ends it; then its form (unknown fields, missing
-//! fields, types) and its rules, where all problems are told at once, each with its JSON path and the fix.
+//! Reading has two steps. The first checks for plain JSON (duplicate keys, depth) and stops at the
+//! first problem. The second checks the form (unknown fields, missing fields, types) and the rules,
+//! and reports all problems together, each with its JSON path and a fix.
 
 use crate::limits::MANIFEST_BYTES;
 use crate::object::{StrictObject, object, objects, optional_object};
@@ -27,48 +28,50 @@ pub use fields::{
 pub use names::{ExtensionName, PublisherName, is_label};
 pub use schema::manifest_schema;
 
-/// The only runtime that is ours; `wasm-js@1` is accepted because AlgaPSA's manifests say it.
+/// The accepted runtimes. Only the first is this platform's; `wasm-js@1` is accepted because
+/// AlgaPSA's manifests contain it.
 const RUNTIMES: [&str; 2] = ["wasi-component@0.2", "wasm-js@1"];
-/// Where the component is when the manifest does not say.
+/// The component's path if the manifest does not specify one.
 const DEFAULT_ENTRY: &str = "dist/main.wasm";
 
-/// A manifest whose rules hold.
+/// A manifest that satisfies all rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// Where an editor finds the schema of this file; means nothing to the platform.
+    /// URL or path of this file's JSON Schema, for editors; ignored by the platform.
     #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// Reverse domain name: `com.example.agreements`.
     #[schemars(with = "String")]
     pub name: ExtensionName,
-    /// Who publishes it; a key is trusted for a publisher.
+    /// Name of the publisher, for whom signing keys are trusted.
     #[schemars(with = "String")]
     pub publisher: PublisherName,
-    /// Semantic version. One version has one content for ever.
+    /// Version by semantic versioning. The content of a published version never changes.
     #[schemars(with = "String")]
     pub version: Version,
-    /// What runs it: `wasi-component@0.2`.
+    /// Runtime of the component: `wasi-component@0.2`.
     #[serde(default = "default_runtime")]
     pub runtime: String,
-    /// What people see.
+    /// Name shown to users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// One paragraph for people.
+    /// Description for users, one paragraph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The component's path in the bundle.
+    /// Path of the component in the bundle.
     #[serde(default = "default_entry")]
     pub entry: String,
-    /// What the component cannot do without: an install grants all of these.
+    /// Capabilities that the component requires: an install grants all of these.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub capabilities: Vec<CapabilityName>,
-    /// What the component makes use of where it is granted, and does without where it is not.
+    /// Capabilities that the component uses if they are granted, and works without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub optional_capabilities: Vec<CapabilityName>,
-    /// Hosts that the extension calls: `api.example.com`, `*.example.com:8443`, `http://legacy.example.com`. An install may allow fewer.
+    /// Hosts that the extension calls: `api.example.com`, `*.example.com:8443`,
+    /// `http://legacy.example.com`. An install may allow fewer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub egress: Vec<EgressPattern>,
@@ -78,71 +81,72 @@ pub struct Manifest {
     /// Namespaces whose values have a schema. Others need no declaration.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub storage: Vec<NamespaceField>,
-    /// Routes of the product that the extension calls.
+    /// Routes of the host application that the extension calls.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub ui_proxy: Vec<ProxyRoute>,
     /// Configuration that an install may set.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigField>,
-    /// What the extension answers.
+    /// HTTP endpoints of the extension.
     #[serde(default, deserialize_with = "object")]
     pub api: Api,
-    /// What the extension wants to hear of.
+    /// Events that the extension subscribes to.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventSubscription>,
-    /// What it shows to people.
+    /// User interface of the extension.
     #[serde(
         default,
         deserialize_with = "optional_object",
         skip_serializing_if = "Option::is_none"
     )]
     pub ui: Option<Ui>,
-    /// Files that its user interface needs, as globs over the bundle's paths.
+    /// Files that the user interface needs, as globs over the bundle's paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<String>,
-    /// Machine code by target, as AlgaPSA's packer writes it. Never read: machine code is made here, from the component.
+    /// Precompiled machine code by target, as AlgaPSA's packer writes it. Ignored: this platform
+    /// compiles the component itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub precompiled: BTreeMap<String, String>,
-    /// The path of its bill of materials (SPDX) in the bundle.
+    /// Path of the software bill of materials (SPDX) in the bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom: Option<String>,
-    /// What it needs less or more of than the default.
+    /// Limits that differ from the platform's defaults.
     #[serde(
         default,
         deserialize_with = "optional_object",
         skip_serializing_if = "Option::is_none"
     )]
     pub limits: Option<ManifestLimits>,
-    /// The metrics that it emits.
+    /// Metrics that the extension emits.
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
 }
 
-/// Why a manifest is refused.
+/// An error of reading a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// Larger than [`MANIFEST_BYTES`].
+    /// The file is larger than [`MANIFEST_BYTES`].
     #[error("manifest.json has {0} bytes, more than the {MANIFEST_BYTES} allowed")]
     TooLarge(usize),
-    /// Written in another encoding than UTF-8, or with a mark before it.
+    /// The file is not UTF-8, or begins with a byte order mark.
     #[error("manifest.json {0}; save it as UTF-8 without a byte order mark")]
     Encoding(&'static str),
-    /// Not JSON, or JSON that could be read in two ways.
+    /// The file is not JSON, or JSON that could be read in two ways.
     #[error("manifest.json is not plain JSON: {0}")]
     Json(#[from] JsonError),
-    /// Everything that is wrong with its form and its rules.
+    /// All problems of its form and its rules.
     #[error("manifest.json has {} problem(s):{}", .0.len(), lines(.0))]
     Problems(Vec<ManifestProblem>),
 }
 
-/// One broken rule.
+/// One violated rule of the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ManifestProblem {
-    /// Where: `$.api.endpoints[2].path`.
+    /// The JSON path of the problem: `$.api.endpoints[2].path`.
     pub path: String,
-    /// The rule that is broken.
+    /// The rule that is violated.
     pub rule: String,
-    /// What to do.
+    /// The proposed fix for the author.
     pub fix: String,
 }
 
@@ -157,16 +161,18 @@ fn lines(problems: &[ManifestProblem]) -> String {
 }
 
 impl Manifest {
-    /// A host that means everybody; see [`EgressPattern::is_everybody`].
+    /// Returns a host pattern that covers a public suffix, if there is one; see
+    /// [`EgressPattern::is_everybody`].
     #[must_use]
     pub fn everybody(&self) -> Option<&EgressPattern> {
         self.egress.iter().find(|pattern| pattern.is_everybody())
     }
 
-    /// Reads a manifest.
+    /// Reads and checks a manifest.
     ///
     /// # Errors
-    /// That it is no plain JSON, or all problems of its form and its rules.
+    /// Returns [`ManifestError`] if the bytes are not plain JSON, or with all problems of form and
+    /// rules.
     pub fn parse(bytes: &[u8], known: &[Capability]) -> Result<Self, ManifestError> {
         if bytes.len() > MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(bytes.len()));
@@ -186,10 +192,11 @@ impl Manifest {
         }
     }
 
-    /// Checks what a host gives an extension: memory, time, configuration.
+    /// Checks that a host with these ceilings provides the requested memory, time and
+    /// configuration.
     ///
     /// # Errors
-    /// [`ManifestError::Problems`] with each limit that the manifest asks for and a host with these ceilings does not give.
+    /// Returns [`ManifestError::Problems`] with each request that exceeds a ceiling.
     pub(crate) fn check_ceilings(&self, ceilings: &alga_limits::Ceilings) -> Result<(), ManifestError> {
         let problems = rules::check_ceilings(self, ceilings);
         if problems.is_empty() {
@@ -199,7 +206,8 @@ impl Manifest {
         }
     }
 
-    /// Bytes of an install's configuration, keys and values: what it sets, and the defaults of what it does not.
+    /// Returns the bytes of an install's configuration, keys and values: its own values, and the
+    /// defaults of all other fields.
     #[must_use]
     pub fn config_bytes(&self, own: &BTreeMap<String, String>) -> usize {
         let set: usize = own.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -208,13 +216,14 @@ impl Manifest {
         set + defaults.sum::<usize>()
     }
 
-    /// The path of the component. The rules have checked it.
+    /// The path of the component, which the rules have checked.
     #[must_use]
     pub fn entry(&self) -> Option<EntryPath> {
         self.entry.parse().ok()
     }
 
-    /// The capabilities that the component may import: required, optional, and those that every install has.
+    /// The capabilities that the component may import: required, optional, and those that every
+    /// install has.
     #[must_use]
     pub fn declared(&self, known: &[Capability]) -> BTreeSet<CapabilityName> {
         let defaults = known.iter().filter(|capability| capability.granted_by_default);
@@ -223,7 +232,7 @@ impl Manifest {
         declared.chain(defaults).collect()
     }
 
-    /// Files of the bundle that the manifest names, each with where it says so.
+    /// Files of the bundle that the manifest names, each with the JSON path of the field.
     pub fn named_files(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let ui = self.ui.as_ref().map(|ui| ("$.ui.entry", ui.entry.as_str()));
         let sbom = self.sbom.as_deref().map(|path| ("$.sbom", path));
@@ -231,11 +240,11 @@ impl Manifest {
     }
 }
 
-/// What editors of Windows put at the beginning of a file.
+/// Detects byte order marks and UTF-16, as Windows editors write them.
 fn foreign_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte order mark"),
-        // With its mark, or without one: JSON begins with ASCII.
+        // UTF-16 with its byte order mark, or without one: JSON begins with ASCII.
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..] => Some("is UTF-16"),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! Structs that are read from JSON objects alone.
+//! Deserialization of structs from JSON objects only.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A struct that is written as a JSON object and in no other way. serde's own structs also read lists of their fields, which no schema describes and
-/// nobody means.
+/// A struct that is deserialized from a JSON object only. Structs of serde are also deserialized
+/// from lists of their fields, which no schema describes and no author intends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrictObject<T>(pub T);
 
@@ -32,33 +32,36 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for StrictObject<T> {
     }
 }
 
-/// For fields: one object. Public, because the runner's requests have such fields, too.
+/// Deserializes a field that is an object. Public, because the runner's requests have such fields,
+/// too.
 ///
 /// # Errors
-/// When it is anything else.
+/// Returns the deserializer's error if the value is anything else.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     StrictObject::deserialize(deserializer).map(|object| object.0)
 }
 
-/// For fields: an object or null. Public, because the registry's requests have such fields, too.
+/// Deserializes a field that is an object or null. Public, because the registry's requests have
+/// such fields, too.
 ///
 /// # Errors
-/// When it is anything else.
+/// Returns the deserializer's error if the value is anything else.
 pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let object: Option<StrictObject<T>> = Option::deserialize(deserializer)?;
     Ok(object.map(|object| object.0))
 }
 
-/// For fields: a list of objects. Public, because signatures have such fields, too.
+/// Deserializes a field that is a list of objects. Public, because signatures have such fields,
+/// too.
 ///
 /// # Errors
-/// When it is anything else.
+/// Returns the deserializer's error if the value is anything else.
 pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let objects: Vec<StrictObject<T>> = Vec::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
-/// For fields: objects by name.
+/// Deserializes a field that is a map from names to objects.
 pub(crate) fn named_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, T>, D::Error> {

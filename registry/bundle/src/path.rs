@@ -2,14 +2,17 @@ use crate::limits::{PATH_BYTES, PATH_SEGMENTS};
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a file is in a bundle: `ui/index.html`.
+/// The file suffix of code; the rules of the manifest require it of `entry`.
+pub(crate) const CODE_SUFFIX: &str = ".wasm";
+
+/// The path of a file in a bundle: `ui/index.html`.
 ///
-/// Segments of `A-Za-z0-9._-`, none of them `.` or `..`, joined by `/`. Anything that a file system, a URL or a terminal could read
-/// in two ways is not a path.
+/// Segments of `A-Za-z0-9._-`, none of them `.` or `..`, joined by `/`. Anything that a file
+/// system, a URL or a terminal could read in two ways is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryPath(String);
 
-/// The text is not a path of a bundle.
+/// The error for text that is not a path of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a path in a bundle has at most {PATH_SEGMENTS} segments of A-Z a-z 0-9 . _ - and at most {PATH_BYTES} bytes")]
 pub struct PathError;
@@ -21,7 +24,8 @@ impl EntryPath {
         &self.0
     }
 
-    /// The form in which two paths of one bundle must differ: file systems and people do not always see case.
+    /// The case-folded path, which must be unique in a bundle: some file systems ignore case, and
+    /// readers overlook it.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()

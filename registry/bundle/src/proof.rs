@@ -1,32 +1,35 @@
-//! The capability proof: what a component can touch, derived from its bytes and compared with its manifest.
+//! The capability proof: the interfaces that a component can use, derived from its bytes and
+//! compared with its manifest.
 
 use crate::{Capability, CapabilityName, ComponentFacts, Digest, InterfaceName, Manifest};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a component can touch, at the most. Computed at publish, signed for, kept, and computed again at load.
+/// An upper bound of what a component can access. Computed at publish, signed, stored, and computed
+/// again at load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CapabilityProof {
-    /// The component that this is about.
+    /// The digest of the component.
     pub component: Digest,
-    /// Its imported interfaces with their functions.
+    /// The imported interfaces with their functions.
     pub imports: BTreeMap<String, Vec<String>>,
     /// The capabilities that those interfaces need.
     pub capabilities: BTreeSet<CapabilityName>,
-    /// Declared in the manifest, but not imported: harmless, and worth a warning.
+    /// Capabilities that are declared in the manifest but not imported: harmless, but reported as a
+    /// warning.
     pub unused: BTreeSet<CapabilityName>,
 }
 
-/// An import that nothing in the manifest allows.
+/// An import that the manifest does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undeclared {
     /// The WIT interface.
     pub interface: String,
-    /// What to add to the manifest; none when no capability grants this interface.
+    /// The capability to add to the manifest, or `None` if no capability grants this interface.
     pub capability: Option<String>,
 }
 
-/// The component imports more than its manifest declares.
+/// The error for a component that imports more than its manifest declares.
 #[derive(Debug, thiserror::Error)]
 #[error("the component imports what its manifest does not declare:{}", lines(.0))]
 pub struct ProofError(pub Vec<Undeclared>);
@@ -40,10 +43,11 @@ fn lines(undeclared: &[Undeclared]) -> String {
 }
 
 impl CapabilityProof {
-    /// Compares real imports with a manifest.
+    /// Compares a component's imports with its manifest.
     ///
     /// # Errors
-    /// All imports that the manifest does not declare, each with the line to add.
+    /// Returns [`ProofError`] with all imports that the manifest does not declare, each with the
+    /// line to add.
     pub fn compute(
         component: &[u8],
         facts: &ComponentFacts,
@@ -86,7 +90,8 @@ impl CapabilityProof {
         })
     }
 
-    /// The digest that a signed statement binds. Fields and keys are ordered, so equal proofs have equal digests.
+    /// The digest that a signed statement contains. Fields and keys are ordered, so equal proofs
+    /// have equal digests.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let json = serde_json::to_vec(self).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! JSON of strangers: no duplicate keys, no deep nesting, nothing after the end.
+//! JSON from untrusted parties: no duplicate keys, no deep nesting, nothing after the end.
 
 use crate::StrictObject;
 use crate::limits::JSON_DEPTH;
@@ -7,15 +7,17 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The text is not JSON that is accepted here.
+/// The error for text that is not accepted as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct JsonError(serde_json::Error);
 
-/// Checks the form that `serde_json` alone would let through. A document that passes means the same to every reader.
+/// Checks rules that `serde_json` alone does not enforce. Every parser reads a document that passes
+/// in the same way.
 ///
 /// # Errors
-/// [`JsonError`] for a duplicate key, too deep nesting, text after the end, and what is not JSON.
+/// Returns [`JsonError`] for a duplicate key, too deep nesting, text after the end, or invalid
+/// JSON.
 pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let checked = Checked {
@@ -26,22 +28,24 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
     checked.map_err(JsonError)
 }
 
-/// Reads a JSON object of a third party: what [`check`] lets pass, and no list in the place of the struct.
+/// Reads a JSON object of a third party that passes [`check`]; a list in place of the struct is
+/// refused.
 ///
 /// # Errors
-/// As [`check`], and when it is not the JSON of a `T`.
+/// Returns an error if [`check`] does, or if the JSON is not a `T`.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     check(bytes).map_err(|JsonError(error)| error)?;
     serde_json::from_slice(bytes).map(|StrictObject(value)| value)
 }
 
-/// How many keys of one object are compared one by one; beyond, in a tree.
+/// The number of keys of an object that are compared one by one; further keys are in a tree.
 const FEW: usize = 16;
 
-/// Walks a value, keeping nothing but the keys of the objects that are open.
+/// A visitor of a value that stores only the keys of the enclosing objects.
 struct Checked<'keys, 'de> {
     depth_left: usize,
-    /// The first keys of all open objects, in one list: most objects have few, and need no memory of their own.
+    /// The first keys of all enclosing objects, in one list: most objects have few, so they need no
+    /// allocation of their own.
     open: &'keys mut Vec<Cow<'de, str>>,
 }
 
@@ -103,15 +107,12 @@ impl<'de> Visitor<'de> for Checked<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
         let outer = self.open.len();
         let mut more = BTreeSet::new();
-        // An empty object is as deep as any other.
+        // Count the depth of an empty object, too.
         self.deeper::<A::Error>()?;
         while let Some(key) = entries.next_key_seed(Key)? {
             let few = self.open.get(outer..).unwrap_or_default();
             if few.contains(&key) || more.contains(&key) {
-                return Err(A::Error::custom(format!(
-                    "the key `{}` is there twice",
-                    key.escape_default()
-                )));
+                return Err(A::Error::custom(format!("duplicate key `{}`", key.escape_default())));
             }
             if few.len() < FEW {
                 self.open.push(key);
@@ -125,7 +126,7 @@ impl<'de> Visitor<'de> for Checked<'_, 'de> {
     }
 }
 
-/// A key, borrowed from the document where it has no escapes.
+/// A key, borrowed from the document if it contains no escapes.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -161,7 +162,7 @@ mod tests {
         assert!(check(br#"{"a":1,"b":[{"a":null}],"c":"x"}"#).is_ok());
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let deeper = "[".repeat(100_000);
-        // Keys of neighbours and of objects within are each other's business in no way.
+        // Equal keys in sibling or nested objects are not duplicates.
         assert!(check(br#"[{"a":{"b":1,"a":2},"b":3},{"a":{"a":{}}},{"a":1}]"#).is_ok());
         let many = |last: &str| {
             let keys: Vec<_> = (0..40).map(|key| format!("\"k{key}\":{{\"k{key}\":0}}")).collect();

@@ -1,6 +1,6 @@
-//! JSON Schemas of newtypes that are written as text.
+//! JSON Schemas of newtypes that are serialized as text.
 
-/// Describes a type as text of a pattern (ECMA-262, as JSON Schema has them).
+/// Implements `JsonSchema` as a string with a pattern (ECMA-262, as JSON Schema specifies).
 macro_rules! text_schema {
     ($name:ident, $pattern:expr) => {
         impl schemars::JsonSchema for $name {

@@ -1,14 +1,15 @@
-//! JSON Schemas that values of a namespace have.
+//! JSON Schemas for the values of a namespace.
 //!
-//! A schema comes from a stranger and is run by the host, for every write: only those parts of JSON Schema (2020-12) are taken whose cost is that of
-//! walking the value. References are not: nested in each other they make a small schema exponential.
+//! A schema comes from an untrusted party, and the host runs it for every write. So only those
+//! parts of JSON Schema (2020-12) are supported that cost no more than walking the value.
+//! References are not supported, because nested references make a small schema exponential.
 
 use crate::limits::{SCHEMA_BYTES, SCHEMA_DEPTH};
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 use std::fmt;
 
-/// Keywords that are taken.
+/// The supported keywords of JSON Schema.
 const KEYWORDS: [&str; 32] = [
     "$comment",
     "$schema",
@@ -43,15 +44,15 @@ const KEYWORDS: [&str; 32] = [
     "title",
     "type",
 ];
-/// Keywords whose value is a schema, a list of schemas, or schemas by name.
+/// Keywords whose value is a schema, then keywords whose value is a list of schemas.
 const HOLDS_SCHEMA: [&str; 3] = ["additionalProperties", "items", "not"];
 const HOLDS_SCHEMAS: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-/// Bytes that a compiled pattern may have.
+/// The maximum size in bytes of a compiled pattern.
 const PATTERN_BYTES: usize = 256 * 1024;
-/// Characters of a reason: the value that does not fit may be in it.
+/// The maximum number of characters of a reason, which may contain the rejected value.
 const REASON_CHARACTERS: usize = 500;
 
-/// A compiled schema.
+/// A compiled schema, or the reason for which it was refused.
 pub struct ValueSchema(Result<Validator, String>);
 
 impl fmt::Debug for ValueSchema {
@@ -61,22 +62,22 @@ impl fmt::Debug for ValueSchema {
 }
 
 impl ValueSchema {
-    /// Compiles a schema. One that is not taken refuses every value.
+    /// Compiles a schema. An unsupported schema rejects every value.
     #[must_use]
     pub fn of(schema: &Value) -> Self {
         Self(compile(schema))
     }
 
-    /// Why the schema is not one that this platform takes, if it is not.
+    /// The reason for which the schema is not supported, if it is not.
     #[must_use]
     pub fn problem(&self) -> Option<&str> {
         self.0.as_ref().err().map(String::as_str)
     }
 
-    /// Whether these bytes are JSON of this schema.
+    /// Checks that these bytes are JSON that matches the schema.
     ///
     /// # Errors
-    /// The first thing that does not fit, and where, for the author.
+    /// Returns the first violation and its location, as text for the author.
     pub fn check(&self, value: &[u8]) -> Result<(), String> {
         let validator = self.0.as_ref().map_err(Clone::clone)?;
         let value: Value = serde_json::from_slice(value).map_err(|error| format!("it is not JSON: {error}"))?;
@@ -110,11 +111,11 @@ fn check_keywords(schema: &Value, depth: usize) -> Result<(), String> {
     };
     let depth = depth
         .checked_sub(1)
-        .ok_or_else(|| format!("a schema is at most {SCHEMA_DEPTH} schemas deep"))?;
+        .ok_or_else(|| format!("a schema is nested at most {SCHEMA_DEPTH} levels deep"))?;
     for (keyword, value) in keywords {
         if !KEYWORDS.contains(&keyword.as_str()) {
             return Err(format!(
-                "`{}` is not taken; write without references and conditions",
+                "`{}` is not supported; write the schema without references and conditions",
                 keyword.escape_default()
             ));
         }

@@ -1,22 +1,24 @@
-//! Whose a secret is, as bytes that no two bindings share.
+//! The binding of a secret to its install, encoded so that no two bindings share their bytes.
 
 use alga_bundle::{ExtensionId, InstallId, TenantId};
 
-/// Whose secret it is.
+/// The tenant, extension, install and name that a secret is bound to.
 #[derive(Debug, Clone, Copy)]
 pub struct SecretBinding<'a> {
-    /// The tenant.
+    /// The tenant that owns the secret.
     pub tenant: &'a TenantId,
-    /// The extension.
+    /// The extension that uses the secret.
     pub extension: &'a ExtensionId,
-    /// The install.
+    /// The install that the secret belongs to.
     pub install: &'a InstallId,
     /// The secret's name in the manifest.
     pub name: &'a str,
 }
 
 impl SecretBinding<'_> {
-    /// What is authenticated beside the secret: version, key, and every part with its length before it, so that no two bindings have the same bytes.
+    /// Encodes the associated data that is authenticated with the secret: version, key id and every
+    /// part of the binding, each prefixed with its length, so that no two bindings have the same
+    /// bytes.
     pub(crate) fn associated_data(&self, key_id: &str) -> Vec<u8> {
         let parts = [
             "alga-secret-v1",

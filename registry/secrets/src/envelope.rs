@@ -1,14 +1,14 @@
-//! A sealed secret as it is stored.
+//! The stored form of a sealed secret.
 
 use serde::{Deserialize, Serialize};
 
-/// How a secret was sealed. There is no default: an envelope that does not say is not one.
+/// The algorithm that sealed a secret. It has no default: an envelope without one is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
-    /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), nonce and tag with the ciphertext.
+    /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha); nonce and tag are stored with the ciphertext.
     #[serde(rename = "xchacha20-poly1305")]
     XChaCha20Poly1305,
-    /// Vault's transit engine; the ciphertext is what it answered.
+    /// Vault's transit engine; the ciphertext is the text that Vault returned.
     #[serde(rename = "vault-transit")]
     VaultTransit,
 }
@@ -22,31 +22,31 @@ impl Algorithm {
     }
 }
 
-/// A sealed secret as it is stored.
+/// The stored form of a sealed secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretEnvelope {
-    /// By what it was sealed.
+    /// The algorithm that sealed the secret.
     pub algorithm: Algorithm,
-    /// With which key.
+    /// The id of the key that sealed the secret; for Vault, the key's name.
     pub key_id: String,
-    /// Base64 of nonce and ciphertext, or the text of the service.
+    /// Base64 of nonce and ciphertext, or the text that Vault returned.
     pub ciphertext: String,
 }
 
 impl SecretEnvelope {
-    /// Reads a stored envelope.
+    /// Parses a stored envelope.
     ///
     /// # Errors
-    /// When a field is missing, unknown, or of another form.
+    /// Returns a [`serde_json::Error`] if a field is missing, unknown, duplicated or malformed.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         alga_bundle::read_json(json.as_bytes())
     }
 
-    /// The envelope as JSON.
+    /// Serializes the envelope as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Three strings always have a JSON form.
+        // Serializing three strings cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -1,15 +1,16 @@
-//! Secrets at rest.
+//! Sealing of secrets at rest.
 //!
-//! A secret is sealed the moment it arrives and opened only where it is used. Its envelope says by which algorithm and key it was sealed; both are checked against
-//! what this host has, never chosen by the envelope. What it is bound to (tenant, extension, install, name) is authenticated with it, so an
-//! envelope that is moved anywhere else does not open.
+//! A secret is sealed as soon as it arrives and opened only where it is used. Its envelope names
+//! the algorithm and the key that sealed it; both are checked against this host's configuration, so
+//! the envelope cannot choose them. The binding (tenant, extension, install, name) is authenticated
+//! with the secret, so an envelope that is copied to another binding does not open.
 //!
-//! | module | its one idea |
+//! | module | purpose |
 //! |---|---|
-//! | `binding` | whose secret it is, as bytes that no two bindings share |
-//! | `envelope` | what is stored |
-//! | `local` | XChaCha20-Poly1305 with a key of this host |
-//! | `vault` | the transit engine of Vault and what is compatible with it, over HTTP |
+//! | `binding` | the binding of a secret, encoded so that no two bindings share their bytes |
+//! | `envelope` | the stored form of a sealed secret |
+//! | `local` | XChaCha20-Poly1305 with keys of this host |
+//! | `vault` | the transit engine of Vault and compatible services, over HTTP |
 
 mod binding;
 mod envelope;
@@ -25,14 +26,15 @@ use zeroize::Zeroizing;
 
 pub use alga_limits::SECRET_BYTES;
 
-/// A secret in the clear. It has no `Debug` and no `Serialize`, and is wiped from memory when dropped.
+/// A secret in plaintext. It has no `Debug` and no `Serialize`, and is wiped from memory when
+/// dropped.
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
 impl SecretValue {
-    /// Takes a secret over.
+    /// Wraps the bytes of a secret.
     ///
     /// # Errors
-    /// When it is empty or has more than [`SECRET_BYTES`].
+    /// Returns [`SealError::Size`] if there are none, or more than [`SECRET_BYTES`].
     pub fn new(bytes: Zeroizing<Vec<u8>>) -> Result<Self, SealError> {
         if bytes.is_empty() || bytes.len() > SECRET_BYTES {
             return Err(SealError::Size(bytes.len()));
@@ -40,52 +42,53 @@ impl SecretValue {
         Ok(Self(bytes))
     }
 
-    /// The secret.
+    /// Returns the secret's bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Why a secret is not sealed or opened. No variant holds any part of a secret.
+/// An error of sealing or opening a secret. No variant holds any part of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// Nothing, or more than a secret has.
+    /// The secret is empty or larger than [`SECRET_BYTES`].
     #[error("a secret has 1 to {SECRET_BYTES} bytes, this one has {0}")]
     Size(usize),
-    /// The envelope was sealed by something that this host does not use.
+    /// The envelope names an algorithm that this host is not configured for.
     #[error("the envelope was sealed with `{0}`, which is not what this platform is configured for")]
     Algorithm(String),
-    /// The key is not one of this host's.
+    /// The envelope names a key that this host does not have.
     #[error("the envelope was sealed with key `{0}`, which this platform does not have")]
     Key(String),
-    /// Damaged, moved, or made by somebody else.
+    /// The envelope is damaged, forged, or was sealed for another binding.
     #[error("the envelope does not open for this install")]
     Forged,
-    /// No randomness.
-    #[error("the system gave no randomness: {0}")]
+    /// The system's random number generator failed.
+    #[error("the system's random number generator failed: {0}")]
     Randomness(getrandom::Error),
-    /// A key file that is not one.
-    #[error("a key is 64 hexadecimal digits; the first line is the one that seals")]
+    /// The key file is empty or malformed.
+    #[error("a key file has one key of 64 hexadecimal digits per line; the first one seals")]
     KeyFile,
-    /// The service that seals did not do it.
+    /// The secrets service failed or is unreachable.
     #[error("the secrets service: {0}")]
     Service(String),
 }
 
-/// What seals and opens.
+/// The backend that seals and opens secrets.
 pub enum Sealer {
-    /// Keys of this host.
+    /// The keys of this host.
     Local(LocalKeys),
-    /// A service.
+    /// The transit engine of Vault or a compatible service.
     Vault(VaultTransit),
 }
 
 impl Sealer {
-    /// Seals a secret for whom it is bound to.
+    /// Seals a secret for its binding.
     ///
     /// # Errors
-    /// When there is no randomness, or the service does not answer.
+    /// Returns [`SealError::Randomness`] if the system's random number generator fails, and
+    /// [`SealError::Service`] if the service does.
     pub async fn seal(&self, secret: &SecretValue, binding: &SecretBinding<'_>) -> Result<SecretEnvelope, SealError> {
         match self {
             Self::Local(keys) => keys.seal(secret, binding),
@@ -93,10 +96,12 @@ impl Sealer {
         }
     }
 
-    /// Opens an envelope for whom it was sealed.
+    /// Opens an envelope that was sealed for this binding.
     ///
     /// # Errors
-    /// When it was sealed for somebody else, by something else, or was changed.
+    /// Returns [`SealError::Algorithm`] or [`SealError::Key`] if this host has no such algorithm or
+    /// key, [`SealError::Forged`] if the envelope was changed or sealed for another binding, and
+    /// [`SealError::Service`] if the service fails.
     pub async fn open(&self, envelope: &SecretEnvelope, binding: &SecretBinding<'_>) -> Result<SecretValue, SealError> {
         match self {
             Self::Local(keys) => keys.open(envelope, binding),

@@ -8,10 +8,10 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// Bytes of a nonce: long enough to be random for ever.
+/// Bytes of a nonce: enough that random nonces never collide in practice.
 const NONCE_BYTES: usize = 24;
 
-/// Keys of this host: the first seals, all open. A key is replaced by writing a new one above it.
+/// Keys of this host: the first one seals, all of them open. To rotate, insert a new key before it.
 pub struct LocalKeys(Vec<LocalKey>);
 
 struct LocalKey {
@@ -20,10 +20,10 @@ struct LocalKey {
 }
 
 impl LocalKeys {
-    /// Reads keys, one in a line, as 64 hexadecimal digits.
+    /// Parses keys, one per line, of 64 hexadecimal digits each.
     ///
     /// # Errors
-    /// When a line is something else, or there is none.
+    /// Returns [`SealError::KeyFile`] if a line is not a key, or there is none.
     pub fn from_text(text: &str) -> Result<Self, SealError> {
         let keys: Vec<_> = text
             .split_whitespace()
@@ -39,7 +39,7 @@ impl LocalKeys {
     /// Seals with the first key.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Returns [`SealError::Randomness`] if the system's random number generator fails.
     pub fn seal(&self, secret: &SecretValue, binding: &SecretBinding<'_>) -> Result<SecretEnvelope, SealError> {
         let key = self.0.first().ok_or(SealError::KeyFile)?;
         let mut nonce = [0; NONCE_BYTES];
@@ -60,7 +60,9 @@ impl LocalKeys {
     /// Opens with the key that the envelope names.
     ///
     /// # Errors
-    /// When it is not one of these keys, or the envelope is not what was sealed for this binding.
+    /// Returns [`SealError::Algorithm`] or [`SealError::Key`] if the envelope names another
+    /// algorithm or an unknown key, and [`SealError::Forged`] if it was not sealed for this
+    /// binding.
     pub fn open(&self, envelope: &SecretEnvelope, binding: &SecretBinding<'_>) -> Result<SecretValue, SealError> {
         if envelope.algorithm != Algorithm::XChaCha20Poly1305 {
             return Err(SealError::Algorithm(envelope.algorithm.name().to_owned()));
@@ -82,7 +84,7 @@ impl LocalKey {
     fn from_hex(text: &str) -> Result<Self, SealError> {
         let mut key = Zeroizing::new([0; 32]);
         hex::decode_to_slice(text, key.as_mut_slice()).map_err(|_| SealError::KeyFile)?;
-        // A name that tells nothing about the key.
+        // The id is a hash, which reveals nothing about the key.
         let id = hex::encode(Sha256::digest([b"alga-secret-key-id", key.as_slice()].concat()));
         let id = id.chars().take(16).collect();
         Ok(Self { id, key })

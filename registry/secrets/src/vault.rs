@@ -1,4 +1,4 @@
-//! Sealing by the transit engine of Vault and what is compatible with it.
+//! Sealing by the transit engine of Vault and compatible services.
 
 use crate::{Algorithm, SealError, SecretBinding, SecretEnvelope, SecretValue};
 use base64::Engine as _;
@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Time for one call: a secret is set by a person who waits.
+/// Timeout of one call: a user waits while a secret is set.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of an answer: the largest secret in base64, twice.
+/// Maximum bytes of a response: more than twice the largest secret in base64.
 const ANSWER_BYTES: usize = 256 * 1024;
 
-/// The transit engine of Vault, or of OpenBao. Address, mount and key are this host's configuration; an envelope chooses none of them.
+/// The transit engine of Vault or OpenBao. Address, mount and key are this host's configuration; an
+/// envelope cannot choose them.
 pub struct VaultTransit {
     client: Client,
     address: String,
@@ -23,10 +24,12 @@ pub struct VaultTransit {
 }
 
 impl VaultTransit {
-    /// `address` is `https://vault.example.com:8200`, `mount` mostly `transit`.
+    /// Creates a client. `address` is like `https://vault.example.com:8200`; `mount` is usually
+    /// `transit`.
     ///
     /// # Errors
-    /// When mount or key is not a plain name, or no client can be made.
+    /// Returns [`SealError::Service`] if mount or key is not a plain name, or the HTTP client
+    /// cannot be created.
     pub fn new(address: &str, mount: &str, key: &str, token: Zeroizing<String>) -> Result<Self, SealError> {
         let is_plain = |name: &str| {
             !name.is_empty()
@@ -36,7 +39,7 @@ impl VaultTransit {
         };
         if !is_plain(mount) || !is_plain(key) {
             return Err(SealError::Service(
-                "mount and key are letters, digits, `-` and `_`".to_owned(),
+                "mount and key may contain only letters, digits, `-` and `_`".to_owned(),
             ));
         }
         let client = Client::builder()
@@ -63,7 +66,7 @@ impl VaultTransit {
         let body = json!({ "plaintext": *plaintext, "associated_data": data });
         let answer = self.call("encrypt", &body).await?;
         let ciphertext = answer.pointer("/data/ciphertext").and_then(Value::as_str);
-        let missing = || SealError::Service("its answer has no ciphertext".to_owned());
+        let missing = || SealError::Service("the response has no ciphertext".to_owned());
         Ok(SecretEnvelope {
             algorithm: Algorithm::VaultTransit,
             key_id: self.key.clone(),
@@ -90,7 +93,8 @@ impl VaultTransit {
         SecretValue::new(Zeroizing::new(plaintext.ok_or(SealError::Forged)?))
     }
 
-    /// A refusal of the service (400) is a forged envelope; anything else that is not a success is the service's trouble.
+    /// Calls the service. Status 400 to `decrypt` means a forged envelope; any other status than
+    /// 200 is an error of the service.
     async fn call(&self, verb: &str, body: &Value) -> Result<Value, SealError> {
         let url = format!("{}/v1/{}/{verb}/{}", self.address, self.mount, self.key);
         let request = self
@@ -105,10 +109,10 @@ impl VaultTransit {
             return Err(SealError::Forged);
         }
         if status != 200 {
-            return Err(SealError::Service(format!("it answered {status}")));
+            return Err(SealError::Service(format!("it returned status {status}")));
         }
         let bytes = bounded(response).await?;
-        serde_json::from_slice(&bytes).map_err(|_| SealError::Service("its answer is not JSON".to_owned()))
+        serde_json::from_slice(&bytes).map_err(|_| SealError::Service("the response is not JSON".to_owned()))
     }
 }
 
@@ -117,7 +121,7 @@ async fn bounded(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, 
     let failed = |error: reqwest::Error| SealError::Service(error.without_url().to_string());
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if bytes.len() + chunk.len() > ANSWER_BYTES {
-            return Err(SealError::Service("its answer is too long".to_owned()));
+            return Err(SealError::Service("the response is too long".to_owned()));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -1,9 +1,10 @@
-//! The form of a sigstore bundle (`sigstore_bundle.proto`, v0.1 to v0.3): its fields by their JSON names, each of its own type, and one of each
-//! choice. A library that passes over what it does not know would let two readers see two bundles.
+//! The schema of a sigstore bundle (`sigstore_bundle.proto`, v0.1 to v0.3): its fields by JSON
+//! name, their types, and its `oneof` groups. The check is needed because a library that ignores
+//! unknown fields would let two readers see two different bundles.
 
 use serde_json::Value;
 
-/// What a field holds.
+/// The type of a field.
 enum Form {
     Text,
     StrictObject(&'static [(&'static str, Form)]),
@@ -63,7 +64,7 @@ const BUNDLE: Form = StrictObject(&[
         ]),
     ),
 ]);
-/// Of each of these, exactly one is there.
+/// Groups of fields of which exactly one must be set, each with the JSON pointer of the object.
 const CHOICES: [(&str, &[&str]); 2] = [
     ("", &["messageSignature", "dsseEnvelope"]),
     (
@@ -72,7 +73,7 @@ const CHOICES: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// Checks a bundle's form; that it is plain JSON was checked before.
+/// Checks a bundle's form. The caller has checked before that it is plain JSON.
 pub(crate) fn check(json: &str) -> Result<(), String> {
     let bundle: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     walk(&bundle, &BUNDLE, "$")?;
@@ -83,7 +84,10 @@ pub(crate) fn check(json: &str) -> Result<(), String> {
             .filter(|name| holder.get(**name).is_some_and(|value| !value.is_null()))
             .count();
         if count != 1 {
-            return Err(format!("it has {count} of {}; exactly one is there", choice.join(", ")));
+            return Err(format!(
+                "it has {count} of {}; exactly one is required",
+                choice.join(", ")
+            ));
         }
     }
     Ok(())
@@ -91,7 +95,8 @@ pub(crate) fn check(json: &str) -> Result<(), String> {
 
 fn walk(value: &Value, form: &Form, place: &str) -> Result<(), String> {
     match (form, value) {
-        // ProtoJSON: null is a field that is not set; 64-bit numbers are text, and some write them as numbers.
+        // ProtoJSON: null is an unset field; 64-bit numbers are strings, and some programs write
+        // them as numbers.
         (_, Value::Null) | (Text, Value::String(_) | Value::Number(_)) => Ok(()),
         (StrictObject(fields), Value::Object(values)) => values.iter().try_for_each(|(name, value)| {
             let field = fields.iter().find(|(known, _)| known == name);
@@ -99,7 +104,7 @@ fn walk(value: &Value, form: &Form, place: &str) -> Result<(), String> {
             walk(value, form, &format!("{place}.{name}"))
         }),
         (List(form), Value::Array(values)) => values.iter().try_for_each(|value| walk(value, form, place)),
-        _ => Err(format!("{place} is of another type than its field")),
+        _ => Err(format!("{place} has the wrong type")),
     }
 }
 
@@ -108,7 +113,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// The form that cosign and `sigstore-python` write.
+    /// Returns a bundle in the form that cosign and `sigstore-python` write.
     fn good() -> Value {
         json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -132,7 +137,7 @@ mod tests {
     fn a_bundle_has_its_own_fields_of_their_own_types_and_one_of_each_choice() {
         assert_eq!(check(&good().to_string()), Ok(()));
         for (place, value, words) in [
-            ("/messageSignature", json!(["AA=="]), "another type"),
+            ("/messageSignature", json!(["AA=="]), "wrong type"),
             ("/messageSignature", Value::Null, "0 of messageSignature"),
             (
                 "/verificationMaterial/certificate",
@@ -140,8 +145,8 @@ mod tests {
                 "no field `raw_bytes`",
             ),
             ("/verificationMaterial/certificate", Value::Null, "0 of certificate"),
-            ("/verificationMaterial/tlogEntries", json!({ "0": {} }), "another type"),
-            ("/verificationMaterial", json!([]), "another type"),
+            ("/verificationMaterial/tlogEntries", json!({ "0": {} }), "wrong type"),
+            ("/verificationMaterial", json!([]), "wrong type"),
         ] {
             let mut bundle = good();
             *bundle.pointer_mut(place).unwrap() = value;

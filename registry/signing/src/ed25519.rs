@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 pub struct Ed25519Key(SigningKey);
 
 impl Ed25519Key {
-    /// A new key from the system's randomness.
+    /// Generates a new key with the operating system's random generator.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns [`KeyError::Randomness`] if the random generator fails.
     pub fn generate() -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice()).map_err(KeyError::Randomness)?;
@@ -21,15 +21,16 @@ impl Ed25519Key {
     /// Reads PKCS #8 PEM (RFC 5958, RFC 8410).
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns [`KeyError::Private`] if the text is not such a key.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|_| KeyError::Private)
     }
 
-    /// Writes PKCS #8 PEM, version 1 (RFC 5208): OpenSSL 3.0 does not read version 2, which has the public half in it.
+    /// Writes PKCS #8 PEM, version 1 (RFC 5208): OpenSSL 3.0 does not read version 2, which
+    /// contains the public key.
     ///
     /// # Errors
-    /// Never for a key that exists.
+    /// Returns [`KeyError::Private`] if encoding fails, which does not happen for a valid key.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
         let pair = KeypairBytes {
             secret_key: self.0.to_bytes(),
@@ -38,13 +39,13 @@ impl Ed25519Key {
         pair.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Private)
     }
 
-    /// Secret and public half, 64 bytes, for token libraries that want them so.
+    /// The private and public key, 64 bytes, for token libraries that require this form.
     #[must_use]
     pub fn to_keypair_bytes(&self) -> Zeroizing<[u8; 64]> {
         Zeroizing::new(self.0.to_keypair_bytes())
     }
 
-    /// The public half, 32 bytes.
+    /// The public key, 32 bytes.
     #[must_use]
     pub fn public_bytes(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()

@@ -1,5 +1,5 @@
-//! DSSE, the Dead Simple Signing Envelope v1.0.2, with three kinds of signatures: by a key, by a certificate's key, by a keyless identity. All of
-//! them sign the same bytes.
+//! DSSE, the Dead Simple Signing Envelope v1.0.2, with three kinds of signatures: by a key, by a
+//! certificate's key, by a keyless identity. All kinds sign the same bytes.
 
 use crate::KeyId;
 use alga_bundle::read_json;
@@ -7,24 +7,24 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of an envelope that are looked at.
+/// The maximum size in bytes of an envelope.
 const ENVELOPE_BYTES: usize = 256 * 1024;
-/// Signatures in one envelope.
+/// The maximum number of signatures in one envelope.
 const SIGNATURES: usize = 8;
 
-/// The text is not an envelope.
+/// An error of reading an envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    /// Larger than anything real.
+    /// The envelope is larger than the limit of 256 KiB.
     #[error("the signature file has more than {ENVELOPE_BYTES} bytes")]
     TooLarge,
-    /// Not the JSON of an envelope.
+    /// The text is not the JSON of an envelope.
     #[error("the signature file is not a DSSE envelope: {0}")]
     Form(#[from] serde_json::Error),
-    /// Its payload is not base64.
+    /// The payload is not base64.
     #[error("the payload is not base64")]
     Payload,
-    /// None, or more than anybody needs.
+    /// The envelope has no signature, or more than eight.
     #[error("an envelope has 1 to {SIGNATURES} signatures, this one has {0}")]
     Signatures(usize),
 }
@@ -33,14 +33,15 @@ pub enum EnvelopeError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Envelope {
-    /// What the payload is.
+    /// The media type of the payload.
     pub payload_type: String,
     payload: String,
     #[serde(deserialize_with = "alga_bundle::objects")]
     signatures: Vec<EnvelopeSignature>,
 }
 
-/// As in the file. `certificates` and `sigstore` are ours; DSSE leaves room for such fields.
+/// A signature as serialized in the file. `certificates` and `sigstore` are this project's fields;
+/// DSSE permits additional fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EnvelopeSignature {
@@ -48,7 +49,7 @@ struct EnvelopeSignature {
     keyid: KeyId,
     #[serde(default)]
     sig: String,
-    /// Base64 of DER, the signer's own first.
+    /// Base64 of DER certificates, the signer's certificate first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     certificates: Vec<String>,
     /// A sigstore bundle as it was written.
@@ -56,24 +57,25 @@ struct EnvelopeSignature {
     sigstore: Option<String>,
 }
 
-/// A signature that somebody claims to have made.
+/// A claimed signature, not yet verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signature {
-    /// By a key that the trust bundle holds.
+    /// A signature by a key of the trust bundle.
     Key {
-        /// Which.
+        /// The key's id.
         id: KeyId,
-        /// The signature.
+        /// The signature's bytes.
         signature: Vec<u8>,
     },
-    /// By the key of a certificate.
+    /// A signature by the key of a certificate.
     Certificate {
-        /// DER, the signer's own first, without the root.
+        /// The certificate chain in DER: the signer's certificate first, without the root.
         chain: Vec<Vec<u8>>,
-        /// The signature.
+        /// The signature's bytes.
         signature: Vec<u8>,
     },
-    /// By a short-lived certificate that an identity got from a certificate authority of sigstore, and that a public log has seen.
+    /// A signature by a short-lived certificate that a certificate authority of sigstore issued to
+    /// an identity, and that is recorded in a public transparency log.
     Keyless {
         /// The JSON of a sigstore bundle, v0.1 to v0.3.
         bundle: String,
@@ -89,10 +91,10 @@ impl Envelope {
         }
     }
 
-    /// Reads an envelope; nothing is believed yet.
+    /// Reads an envelope without verifying its signatures.
     ///
     /// # Errors
-    /// When it is not one.
+    /// Returns [`EnvelopeError`] if the bytes are not an envelope within the limits.
     pub fn parse(json: &[u8]) -> Result<Self, EnvelopeError> {
         if json.len() > ENVELOPE_BYTES {
             return Err(EnvelopeError::TooLarge);
@@ -115,7 +117,7 @@ impl Envelope {
         STANDARD.decode(&self.payload).map_err(|_| EnvelopeError::Payload)
     }
 
-    /// The signatures; one that cannot be read verifies nothing and is left out.
+    /// The signatures of the envelope. A malformed signature is skipped, because it cannot verify.
     pub(crate) fn signatures(&self) -> impl Iterator<Item = Signature> {
         self.signatures.iter().filter_map(EnvelopeSignature::read)
     }
@@ -163,14 +165,16 @@ impl From<&Signature> for EnvelopeSignature {
     }
 }
 
-/// What is signed: PAE of DSSE. Lengths make type and payload inseparable.
+/// Returns the bytes that are signed: DSSE's pre-authentication encoding (PAE). It contains the
+/// lengths of type and payload, so that one cannot be confused with the other.
 pub(crate) fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
 }
 
-/// The bytes of base64 text, which may end in a new line; none when it is anything else.
+/// Decodes base64 text, which may have white space around it. Returns `None` for anything else, and
+/// for no bytes.
 #[must_use]
 pub fn base64_of(text: &[u8]) -> Option<Vec<u8>> {
     STANDARD

@@ -1,4 +1,4 @@
-use crate::Ed25519Key;
+use crate::{Ed25519Key, KeyError};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use p256::ecdsa::signature::{Signer, Verifier};
@@ -7,24 +7,8 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The text is not a key of the kind expected.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Not a private key.
-    #[error(
-        "not an Ed25519 or ECDSA P-256 private key (PKCS #8 PEM, `BEGIN PRIVATE KEY`)\nhint: make one with `alga keygen`"
-    )]
-    Private,
-    /// Not a public key.
-    #[error("not an Ed25519 or ECDSA P-256 public key (SPKI PEM, `BEGIN PUBLIC KEY`)")]
-    Public,
-    /// No randomness.
-    #[error("the system gave no randomness: {0}")]
-    Randomness(getrandom::Error),
-}
-
-/// A short name of a key: the first 16 hexadecimal digits of the SHA-256 of an Ed25519 key's 32 bytes, or of a P-256 key's SPKI DER. A hint where
-/// to look, never a proof.
+/// A short id of a key: the first 16 hexadecimal digits of the SHA-256 of an Ed25519 key's 32
+/// bytes, or of a P-256 key's SPKI DER. It only helps to find a key and proves nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(pub(crate) String);
@@ -43,30 +27,30 @@ impl fmt::Display for KeyId {
 
 /// A private key that signs releases. Wiped from memory when dropped.
 pub enum SigningKey {
-    /// Ed25519 (RFC 8032).
+    /// An Ed25519 key (RFC 8032).
     Ed25519(Ed25519Key),
-    /// ECDSA with P-256 and SHA-256 (FIPS 186-5); signatures are DER with the smaller S.
+    /// An ECDSA key with P-256 and SHA-256 (FIPS 186-5); signatures are DER with the smaller S.
     P256(p256::ecdsa::SigningKey),
 }
 
 impl SigningKey {
-    /// A new Ed25519 key from the system's randomness.
+    /// Generates an Ed25519 key with the operating system's random generator.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns [`KeyError::Randomness`] if the random generator fails.
     pub fn generate() -> Result<Self, KeyError> {
         Ed25519Key::generate().map(Self::Ed25519)
     }
 
-    /// A new P-256 key from the system's randomness.
+    /// Generates a P-256 key with the operating system's random generator.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns [`KeyError::Randomness`] if the random generator fails.
     pub fn generate_p256() -> Result<Self, KeyError> {
         loop {
             let mut secret = Zeroizing::new([0; 32]);
             getrandom::fill(secret.as_mut_slice()).map_err(KeyError::Randomness)?;
-            // One number in 2^32 is not below the curve's order, or 0.
+            // About one number in 2^32 is 0 or not below the curve's order: try again.
             if let Ok(key) = p256::ecdsa::SigningKey::from_slice(secret.as_slice()) {
                 return Ok(Self::P256(key));
             }
@@ -76,7 +60,7 @@ impl SigningKey {
     /// Reads PKCS #8 PEM (RFC 5958, RFC 8410, RFC 5915).
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns [`KeyError::Private`] if the text is not such a key.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let p256 = || p256::ecdsa::SigningKey::from_pkcs8_pem(pem).map(Self::P256);
         Ed25519Key::from_pem(pem)
@@ -88,7 +72,7 @@ impl SigningKey {
     /// Writes PKCS #8 PEM.
     ///
     /// # Errors
-    /// Never for a key that exists.
+    /// Returns [`KeyError::Private`] if encoding fails, which does not happen for a valid key.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
         match self {
             Self::Ed25519(key) => key.to_pem(),
@@ -96,7 +80,7 @@ impl SigningKey {
         }
     }
 
-    /// The key that verifies what this one signs.
+    /// The public key that verifies this key's signatures.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         match self {
@@ -117,12 +101,12 @@ impl SigningKey {
     }
 }
 
-/// A public key. Its algorithm is the key's, never the signature's to choose.
+/// A public key. The key determines the algorithm; the signature never does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VerifyingKey {
-    /// Ed25519.
+    /// An Ed25519 key.
     Ed25519(ed25519_dalek::VerifyingKey),
-    /// ECDSA with P-256 and SHA-256.
+    /// An ECDSA key with P-256 and SHA-256.
     P256(p256::ecdsa::VerifyingKey),
 }
 
@@ -130,7 +114,8 @@ impl VerifyingKey {
     /// Reads SPKI PEM (RFC 8410, RFC 5480).
     ///
     /// # Errors
-    /// When it is something else, or a weak point that verifies signatures nobody made.
+    /// Returns [`KeyError::Public`] if the text is not such a key, or is a weak Ed25519 point, for
+    /// which signatures can be forged.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_pem(pem) {
             return Ok(Self::P256(key));
@@ -143,7 +128,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Reads SPKI DER, as it is in a certificate.
+    /// Reads SPKI DER, the form of a key in a certificate.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(der) {
             return Ok(Self::P256(key));
@@ -159,7 +144,7 @@ impl VerifyingKey {
     /// Writes SPKI PEM.
     ///
     /// # Errors
-    /// Never for a key that exists.
+    /// Returns [`KeyError::Public`] if encoding fails, which does not happen for a valid key.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         let pem = match self {
             Self::Ed25519(key) => key.to_public_key_pem(LineEnding::LF),
@@ -168,7 +153,7 @@ impl VerifyingKey {
         pem.map_err(|_| KeyError::Public)
     }
 
-    /// Its short name.
+    /// The key's short id.
     #[must_use]
     pub fn id(&self) -> KeyId {
         match self {
@@ -182,7 +167,8 @@ impl VerifyingKey {
         }
     }
 
-    /// The one spelling of a signature that other programs made: of the two that a P-256 signature has, the one with the smaller S.
+    /// Returns the canonical form of a signature by another program. A P-256 signature has two
+    /// valid values of S; the smaller one is canonical.
     #[must_use]
     pub fn canonical(&self, signature: Vec<u8>) -> Vec<u8> {
         let Self::P256(_) = self else { return signature };
@@ -192,8 +178,9 @@ impl VerifyingKey {
         }
     }
 
-    /// Strict verification, one spelling for each signature. Ed25519: canonical S, no small-order points (RFC 8032 5.1.7 and its errata). P-256: DER
-    /// without anything after it, and the smaller S.
+    /// Verifies a signature strictly, so that each signature has only one valid encoding. Ed25519:
+    /// canonical S, no small-order points (RFC 8032 5.1.7 and its errata). P-256: DER without
+    /// trailing bytes, and the smaller S.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Ed25519(key) => {

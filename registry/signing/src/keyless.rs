@@ -1,4 +1,5 @@
-//! Keyless signatures: sigstore bundles v0.1 to v0.3, verified offline against a trusted root that the operator supplies.
+//! Keyless signatures: sigstore bundles v0.1 to v0.3, verified offline against a trusted root that
+//! the operator supplies.
 
 use alga_bundle::{Digest, check_json};
 use jiff::Timestamp;
@@ -10,49 +11,50 @@ use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// Why a sigstore bundle is not believed.
+/// An error of verifying a sigstore bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum KeylessError {
-    /// Not a trusted root.
+    /// The trusted root cannot be used.
     #[error("not a trusted root of sigstore: {0}")]
     Root(String),
-    /// Not a bundle.
+    /// The text is not a sigstore bundle.
     #[error("not a sigstore bundle: {0}")]
     Form(String),
-    /// A release is signed as a blob; an attestation says something else about it.
+    /// The bundle is an attestation. A release must be signed as a blob; an attestation makes other
+    /// claims about it.
     #[error(
         "the bundle is an attestation, not a signature of the release\nhint: make it with `cosign sign-blob --bundle`"
     )]
     Attestation,
-    /// A check of the bundle.
+    /// A check of the bundle failed.
     #[error("{0}")]
     Check(#[from] sigstore_verify::Error),
 }
 
-/// Who may sign, exactly.
+/// The exact identity that may sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeylessIdentity<'a> {
-    /// Who vouched for the identity: the OIDC issuer's URL.
+    /// The OIDC issuer's URL, which vouches for the identity.
     pub issuer: &'a str,
-    /// The certificate's name: a mail address, or the URI of a workflow.
+    /// The name in the certificate: an email address, or the URI of a workflow.
     pub identity: &'a str,
 }
 
-/// By whom an artifact must be signed.
+/// The signer that an artifact must have.
 #[derive(Debug, Clone, Copy)]
 pub enum ArtifactSigner<'a> {
-    /// An identity.
+    /// An OIDC identity with its issuer.
     Keyless(KeylessIdentity<'a>),
     /// The owner of a key (SPKI PEM).
     Key(&'a str),
 }
 
-/// What was signed.
+/// The artifact that was signed.
 #[derive(Debug, Clone, Copy)]
 pub enum SignedArtifact<'a> {
     /// The bytes themselves.
     Bytes(&'a [u8]),
-    /// Their SHA-256 digest, where the bytes are not at hand.
+    /// Their SHA-256 digest, if the bytes are not available.
     Digest(Digest),
 }
 
@@ -82,7 +84,8 @@ impl KeylessRoot {
     /// Reads a `trusted_root.json`.
     ///
     /// # Errors
-    /// When a part of it cannot be used, or it has no transparency log: a signature that no log has seen can be made in secret.
+    /// Returns [`KeylessError::Root`] if a part of it cannot be used, or if it has no transparency
+    /// log: without a log, a signature could be made in secret.
     pub fn from_json(json: &str) -> Result<Self, KeylessError> {
         check_json(json.as_bytes()).map_err(|error| KeylessError::Root(error.to_string()))?;
         let root = TrustedRoot::from_json(json).map_err(|error| KeylessError::Root(error.to_string()))?;
@@ -96,15 +99,15 @@ impl KeylessRoot {
         })
     }
 
-    /// The root of the public-good sigstore, as it came with the verifier.
+    /// The root of the public-good sigstore, as shipped with the verifier library.
     ///
     /// # Errors
-    /// See [`Self::from_json`].
+    /// Returns the errors of [`Self::from_json`].
     pub fn public_good() -> Result<Self, KeylessError> {
         Self::from_json(SIGSTORE_PRODUCTION_TRUSTED_ROOT)
     }
 
-    /// Verifies that an identity signed `message`, and returns when.
+    /// Verifies that an identity signed `message`, and returns the time of signing.
     pub(crate) fn verify(
         &self,
         bundle: &str,
@@ -125,7 +128,7 @@ impl KeylessRoot {
         KeylessIdentity { issuer, identity }: KeylessIdentity<'_>,
     ) -> Result<Option<Timestamp>, KeylessError> {
         let policy = VerificationPolicy::new(IdentityMatcher::from(identity), issuer);
-        // A private deployment without certificate logs says so by having none in its root.
+        // A private deployment without certificate logs has none in its trusted root.
         let policy = if self.has_certificate_logs {
             policy
         } else {
@@ -136,11 +139,12 @@ impl KeylessRoot {
     }
 }
 
-/// Verifies any sigstore bundle over any artifact: certificate chain, certificate log, transparency log, time, identity, signature, and that the log's
-/// entry is about them. Returns the earliest time that somebody else vouched for.
+/// Verifies any sigstore bundle over any artifact: certificate chain, certificate log, transparency
+/// log, time, identity, signature, and that the log's entry is about them. Returns the earliest
+/// time that a third party attested.
 ///
 /// # Errors
-/// The check that failed.
+/// Returns [`KeylessError`] with the check that failed.
 pub fn verify_artifact(
     root: &KeylessRoot,
     bundle: &str,
@@ -161,7 +165,8 @@ pub fn verify_artifact(
 }
 
 fn parse(json: &str) -> Result<Bundle, KeylessError> {
-    // Of two keys of one name, one reader takes the first and another the last: neither is what was signed.
+    // Of two fields with the same name, parsers use the first or the last, so they could read
+    // different bundles.
     check_json(json.as_bytes()).map_err(|error| KeylessError::Form(error.to_string()))?;
     crate::bundle_form::check(json).map_err(KeylessError::Form)?;
     let bundle = Bundle::from_json(json).map_err(|error| KeylessError::Form(error.to_string()))?;
@@ -171,14 +176,15 @@ fn parse(json: &str) -> Result<Bundle, KeylessError> {
     Ok(bundle)
 }
 
-/// A chain of v0.1 and v0.2 must not have its root in it (sigstore's `X509CertificateChain`: "MUST NOT contain root CA certificates"): a root
-/// that comes with what it vouches for vouches for nothing.
+/// Checks that a chain of v0.1 and v0.2 contains no root (sigstore's `X509CertificateChain`: "MUST
+/// NOT contain root CA certificates"). A root that arrives together with the certificates it should
+/// verify proves nothing.
 fn check_chain(certificates: &[X509Certificate]) -> Result<(), KeylessError> {
     for certificate in certificates {
         let parsed = Certificate::from_der(certificate.raw_bytes.as_bytes());
         let parsed = parsed.map_err(|error| KeylessError::Form(format!("a certificate of its chain: {error}")))?;
         if parsed.tbs_certificate.subject == parsed.tbs_certificate.issuer {
-            let reason = "its chain has a root certificate in it; only the operator says which roots are trusted";
+            let reason = "its chain contains a root certificate; only the operator's trusted root may define roots";
             return Err(KeylessError::Form(reason.to_owned()));
         }
     }

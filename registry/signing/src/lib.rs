@@ -1,12 +1,14 @@
-//! Who released what: a signed statement, and the policy that believes it.
+//! Signed release statements, and the policy that verifies them.
 //!
-//! A signature covers a [`Statement`] that names publisher, extension, version and the digests of bundle, manifest and capability proof. It
-//! can therefore not be moved to another version, another extension, or the same code with another manifest.
+//! A signature covers a [`Statement`] that names publisher, extension, version and the digests of
+//! bundle, manifest and capability proof. It is therefore not valid for another version, another
+//! extension, or the same code with another manifest.
 
 mod bundle_form;
 mod ed25519;
 mod envelope;
 mod key;
+mod key_error;
 mod keyless;
 mod policy;
 mod receipt;
@@ -19,7 +21,8 @@ mod x509;
 
 pub use ed25519::Ed25519Key;
 pub use envelope::{Envelope, EnvelopeError, Signature, base64_of};
-pub use key::{KeyError, KeyId, SigningKey, VerifyingKey};
+pub use key::{KeyId, SigningKey, VerifyingKey};
+pub use key_error::KeyError;
 pub use keyless::{ArtifactSigner, KeylessError, KeylessIdentity, KeylessRoot, SignedArtifact, verify_artifact};
 pub use policy::TrustPolicy;
 pub use receipt::Receipt;

@@ -1,4 +1,4 @@
-//! What all parts of a process judge releases by, and the one place where it changes.
+//! The process-wide policy for verifying releases, and the one place where it changes.
 
 use crate::{Policy, Receipt, Rejected, RevocationError, RevocationList, TrustBundle, Verified, VerifyingKey, verify};
 use alga_bundle::Bundle;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Trust bundle, the registry's own key, and the newest revocation list.
+/// The trust bundle, the registry's public key, and the newest revocation list.
 pub struct TrustPolicy {
     trust: TrustBundle,
     registry: VerifyingKey,
@@ -15,7 +15,7 @@ pub struct TrustPolicy {
 }
 
 impl TrustPolicy {
-    /// A policy without a revocation list yet. `registry` verifies receipts.
+    /// Makes a policy that has no revocation list yet. `registry` verifies receipts.
     #[must_use]
     pub fn new(trust: TrustBundle, registry: VerifyingKey) -> Self {
         Self {
@@ -26,10 +26,10 @@ impl TrustPolicy {
         }
     }
 
-    /// Verifies a release that was received at this moment.
+    /// Verifies a release that was received at `received_at`.
     ///
     /// # Errors
-    /// See [`verify`].
+    /// Returns the errors of [`verify`].
     pub fn verify_received(
         &self,
         signatures: &[u8],
@@ -39,10 +39,11 @@ impl TrustPolicy {
         self.verify_at(signatures, bundle, received_at)
     }
 
-    /// Verifies a release that is kept, by the time on its receipt; one without a receipt is judged as if it came now.
+    /// Verifies a stored release as of the time on its receipt, or as of now if it has no valid
+    /// receipt.
     ///
     /// # Errors
-    /// See [`verify`].
+    /// Returns the errors of [`verify`].
     pub fn verify_kept(
         &self,
         signatures: &[u8],
@@ -70,15 +71,16 @@ impl TrustPolicy {
         &self.registry
     }
 
-    /// Reads a signed list without taking it.
+    /// Reads and verifies a signed revocation list without activating it.
     ///
     /// # Errors
-    /// When nobody who may revoke signed it, or it is no list.
+    /// Returns [`RevocationError`] if no trusted revocation key signed it, or if it is not a
+    /// revocation list.
     pub fn read_revocations(&self, envelope: &[u8]) -> Result<RevocationList, RevocationError> {
         RevocationList::read(envelope, &self.trust)
     }
 
-    /// Judges by this list from now on, if it is newer than the present one.
+    /// Activates this revocation list if it is newer than the active one.
     pub fn take_revocations(&self, list: RevocationList) {
         let mut present = self.revocations.write().unwrap_or_else(PoisonError::into_inner);
         if present.as_ref().is_none_or(|present| present.epoch < list.epoch) {
@@ -87,19 +89,20 @@ impl TrustPolicy {
         }
     }
 
-    /// The list that is judged by.
+    /// The active revocation list, if there is one.
     #[must_use]
     pub fn revocations(&self) -> Option<Arc<RevocationList>> {
         self.revocations.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes with every list: what was verified in an older generation is verified again.
+    /// A counter that grows with every list. A verification made under an older generation must be
+    /// repeated.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Whether lists have stopped arriving: nothing new is let in then.
+    /// True if the next revocation list is overdue: installs and publishes are refused then.
     #[must_use]
     pub fn is_overdue(&self) -> bool {
         self.revocations().is_some_and(|list| list.is_overdue(Timestamp::now()))

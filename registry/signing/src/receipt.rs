@@ -1,5 +1,6 @@
-//! What the registry says about a release that it took: which capabilities it proved, and when it came. Signed by the registry, kept beside the bundle. The time
-//! is what certificates and retired keys are judged by later.
+//! The registry's receipt for a published release: its statement, the proven capabilities, and the
+//! time of receipt. The registry signs it and stores it with the bundle. Later, certificates and
+//! retired keys are evaluated as of that time.
 
 use crate::envelope::pre_authentication_encoding;
 use crate::{Envelope, Signature, SigningKey, Statement, VerifyingKey};
@@ -10,22 +11,22 @@ use serde::{Deserialize, Serialize};
 
 const PAYLOAD_TYPE: &str = "application/vnd.alga.receipt+json";
 
-/// The registry's word about a release.
+/// The registry's signed record of a published release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Receipt {
-    /// What was released.
+    /// The statement of the release.
     pub statement: Statement,
-    /// By whom, as [`crate::Signer`] shows it.
+    /// The signer, as [`crate::Signer`] formats it.
     pub signer: String,
-    /// What the component can touch, whole.
+    /// The complete capability proof of the component.
     pub capability_proof: CapabilityProof,
-    /// When the registry had it.
+    /// The time at which the registry received the release.
     pub received_at: Timestamp,
 }
 
 impl Receipt {
-    /// Signs it for the registry.
+    /// Signs the receipt with the registry's key.
     #[must_use]
     pub fn sign(&self, registry: &SigningKey) -> Envelope {
         // Structs of strings always have a JSON form.
@@ -37,7 +38,8 @@ impl Receipt {
         Envelope::new(PAYLOAD_TYPE, &payload, &signature)
     }
 
-    /// Reads a receipt that this registry signed for this content; none when it is anything else.
+    /// Reads a receipt that this registry signed for this content. Returns `None` for anything
+    /// else.
     #[must_use]
     pub fn read(envelope: &[u8], registry: &VerifyingKey, content_hash: Digest) -> Option<Self> {
         let envelope = Envelope::parse(envelope).ok()?;

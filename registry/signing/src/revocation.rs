@@ -1,4 +1,5 @@
-//! Signed lists of what is no longer believed. Each list replaces the one before; its epoch only ever grows, so an old list cannot be played back.
+//! Signed revocation lists. Each list replaces the previous one; its epoch only grows, so an old
+//! list cannot be replayed.
 
 use crate::envelope::pre_authentication_encoding;
 use crate::{Envelope, EnvelopeError, Signature, Signer, SigningKey, TrustBundle};
@@ -8,27 +9,29 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 const PAYLOAD_TYPE: &str = "application/vnd.alga.revocations+json";
-/// How far an epoch may be ahead of the last one. Without a bound, one stolen signature could use up all numbers there are.
+/// The maximum step from one epoch to the next. Without a bound, one stolen signature could exhaust
+/// all numbers.
 const EPOCH_STEP: u64 = 1_000;
-/// How long after a list's end installs and publishes go on: time to notice that lists no longer arrive.
+/// The time after a list's expiry in which installs and publishes are still possible. It lets an
+/// operator notice that lists no longer arrive.
 pub const REVOCATION_GRACE: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is no longer believed.
+/// A list of revoked bundles and signers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevocationList {
-    /// Larger than that of every list before, by at most 1000.
+    /// Number of the list: larger than that of every earlier list, by at most 1000.
     pub epoch: u64,
-    /// When it was made.
+    /// Time at which the list was made.
     #[schemars(with = "String")]
     pub issued_at: Timestamp,
-    /// When the next list is due at the latest.
+    /// Latest time at which the next list is due.
     #[schemars(with = "String")]
     pub expires_at: Timestamp,
-    /// Content that may not run.
+    /// Bundles that may not run.
     #[serde(default)]
     pub bundles: Vec<RevokedBundle>,
-    /// Signers who are not believed from a time on.
+    /// Signers that are no longer trusted, each from a given time on.
     #[serde(default)]
     pub signers: Vec<RevokedSigner>,
 }
@@ -37,58 +40,60 @@ pub struct RevocationList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevokedBundle {
-    /// Which.
+    /// Content hash of the bundle.
     pub content_hash: Digest,
-    /// For people.
+    /// Reason, as human-readable text.
     pub reason: String,
 }
 
-/// A signer who is not believed from a time on.
+/// A signer that is no longer trusted from a given time on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokedSigner {
-    /// As a version shows it: a key's id, `certificate <authority> <identity>`, or `keyless <deployment> <issuer> <identity>`.
+    /// Signer as shown for a version: a key's id, `certificate <authority> <identity>`, or `keyless
+    /// <deployment> <issuer> <identity>`.
     pub signer: String,
-    /// What the registry received before stays good.
+    /// Time from which the signer is not trusted. Releases that the registry received earlier stay
+    /// valid.
     #[schemars(with = "String")]
     pub since: Timestamp,
-    /// For people.
+    /// Reason, as human-readable text.
     pub reason: String,
 }
 
-/// Why a list is not taken.
+/// An error of reading or activating a revocation list.
 #[derive(Debug, thiserror::Error)]
 pub enum RevocationError {
-    /// Not an envelope.
+    /// The bytes are not an envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// Not a list.
+    /// The payload is not a revocation list.
     #[error("not a revocation list: {0}")]
     Form(String),
-    /// Nobody who may revoke signed it.
+    /// No trusted revocation key signed the list.
     #[error(
         "the list is not signed by one of the trust bundle's `revocationKeys`\nhint: add the key there, or sign the list with one of them"
     )]
     Signature,
-    /// Older than what is known, or too far ahead.
+    /// The epoch is not newer than the current one, or too far ahead.
     #[error("epoch {found} does not follow {current}: the next one is {} to {}", .current.saturating_add(1), .current.saturating_add(EPOCH_STEP))]
     Epoch {
-        /// What the list says.
+        /// The epoch of the list.
         found: u64,
-        /// What is known.
+        /// The current epoch.
         current: u64,
     },
-    /// It was over before it came.
-    #[error("the list ended at {0}")]
+    /// The list has already expired.
+    #[error("the list expired at {0}")]
     Expired(Timestamp),
 }
 
-/// Content or signer is revoked.
+/// The error for revoked content or a revoked signer, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("revoked: {0}")]
 pub struct Revoked(pub String);
 
-/// Signs a list.
+/// Signs a revocation list.
 #[must_use]
 pub fn sign_revocations(list: &RevocationList, key: &SigningKey) -> Envelope {
     // Structs of strings and numbers always have a JSON form.
@@ -104,11 +109,11 @@ impl RevocationList {
     /// Reads a list that one of the trust bundle's revocation keys signed.
     ///
     /// # Errors
-    /// When it is not one.
+    /// Returns [`RevocationError`] if the envelope, the list or its signature is not valid.
     pub fn read(envelope: &[u8], trust: &TrustBundle) -> Result<Self, RevocationError> {
         let envelope = Envelope::parse(envelope)?;
         if envelope.payload_type != PAYLOAD_TYPE {
-            return Err(RevocationError::Form("its payload type is another".to_owned()));
+            return Err(RevocationError::Form("unexpected payload type".to_owned()));
         }
         let payload = envelope.payload()?;
         let message = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
@@ -124,17 +129,19 @@ impl RevocationList {
         read_json(&payload).map_err(|error| RevocationError::Form(error.to_string()))
     }
 
-    /// The epoch that an envelope claims, whoever signed it: good for not going below it, and for nothing else.
+    /// Returns the epoch that an envelope claims, without verifying its signature. Use it only as a
+    /// lower bound for the epoch.
     #[must_use]
     pub fn claimed_epoch(envelope: &[u8]) -> Option<u64> {
         let payload = Envelope::parse(envelope).ok()?.payload().ok()?;
         read_json(&payload).ok().map(|list: Self| list.epoch)
     }
 
-    /// Whether this list may follow one of epoch `current` (0: none).
+    /// Checks that this list may follow one of epoch `current` (0: none).
     ///
     /// # Errors
-    /// When it is not newer, too far ahead, or over.
+    /// Returns [`RevocationError::Epoch`] if the list is not newer or too far ahead, and
+    /// [`RevocationError::Expired`] if it has expired.
     pub fn may_follow(&self, current: u64, now: Timestamp) -> Result<(), RevocationError> {
         let found = self.epoch;
         if found <= current || found - current > EPOCH_STEP {
@@ -146,16 +153,17 @@ impl RevocationList {
         Ok(())
     }
 
-    /// Whether the next list is overdue by more than [`REVOCATION_GRACE`].
+    /// Returns whether the next list is overdue by more than [`REVOCATION_GRACE`].
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         now.duration_since(self.expires_at) > REVOCATION_GRACE
     }
 
-    /// Whether content that this signer released, received at a time, is still believed.
+    /// Checks that neither this content nor its signer is revoked, for content that was received at
+    /// `received_at`.
     ///
     /// # Errors
-    /// When it is not.
+    /// Returns [`Revoked`] with the reason if one of them is.
     pub fn check(&self, content_hash: Digest, signer: &Signer, received_at: Timestamp) -> Result<(), Revoked> {
         if let Some(bundle) = self.bundles.iter().find(|bundle| bundle.content_hash == content_hash) {
             return Err(Revoked(format!("this bundle ({})", bundle.reason)));

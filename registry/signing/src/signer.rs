@@ -1,28 +1,29 @@
-//! Who signed, in the one form that is shown, stored and revoked.
+//! The verified signer of a release, in the one form that is displayed, stored and revoked.
 
 use crate::KeyId;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// Who signed, as it is shown, stored and revoked.
+/// The signer of a release, as it is displayed, stored and revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signer {
-    /// The owner of a key; its id.
+    /// The owner of a key, displayed as the key's id.
     Key(KeyId),
-    /// Who has a certificate of a private authority: `certificate <authority> <identity>`.
+    /// The owner of a certificate of a private certificate authority: `certificate <authority>
+    /// <identity>`.
     Certificate {
-        /// The authority's name in the trust bundle.
+        /// The certificate authority's name in the trust bundle.
         authority: String,
-        /// The certificate's one name.
+        /// The certificate's only name.
         identity: String,
     },
-    /// An identity that an issuer vouched for: `keyless <deployment> <issuer> <identity>`.
+    /// An identity that an OIDC issuer vouched for: `keyless <deployment> <issuer> <identity>`.
     Keyless {
-        /// The deployment's name in the trust bundle.
+        /// The sigstore deployment's name in the trust bundle.
         sigstore: String,
         /// The issuer's URL.
         issuer: String,
-        /// The identity.
+        /// The identity at the issuer.
         identity: String,
     },
 }

@@ -1,15 +1,15 @@
 use alga_bundle::{Bundle, Digest, ExtensionName, PublisherName, Version};
 use serde::{Deserialize, Serialize};
 
-/// What a signature says.
+/// The signed statement of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Statement {
-    /// Who releases.
+    /// The publisher of the release.
     pub publisher: PublisherName,
-    /// The extension.
+    /// The extension's name.
     pub name: ExtensionName,
-    /// Its version.
+    /// The extension's version.
     pub version: Version,
     /// The content hash of the bundle.
     pub bundle: Digest,

@@ -1,4 +1,5 @@
-//! Whom to believe, for which publisher: keys, names in certificates of private authorities, keyless identities. Every name is exact.
+//! The trusted signers of each publisher: keys, names in certificates of private certificate
+//! authorities, keyless identities. All names must match exactly.
 
 use crate::keyless::{KeylessError, KeylessIdentity, KeylessRoot};
 use crate::x509::{Authority, CertificateError};
@@ -14,40 +15,42 @@ pub use file::{
     TrustFile, TrustedAuthority, TrustedCertificate, TrustedIdentity, TrustedKey, TrustedPublisher, TrustedSigstore,
 };
 
-/// Not a trust bundle.
+/// An error of reading a trust bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// Not its JSON.
+    /// The text is not the JSON of a trust bundle.
     #[error("the trust bundle is not `{{\"publishers\": [{{\"name\": …, \"keys\": [{{\"publicKey\": PEM}}]}}]}}`: {0}")]
     Form(#[from] serde_json::Error),
-    /// A key in it is not one.
+    /// A key in it cannot be used.
     #[error("a key of `{owner}`: {source}")]
     Key {
-        /// Whose.
+        /// The key's owner.
         owner: String,
-        /// Why.
+        /// The cause of the error.
         source: KeyError,
     },
-    /// An authority in it cannot be used.
-    #[error("authority `{name}`: {source}")]
+    /// A certificate authority in it cannot be used.
+    #[error("certificate authority `{name}`: {source}")]
     Authority {
-        /// Which.
+        /// The certificate authority's name.
         name: String,
-        /// Why.
+        /// The cause of the error.
         source: CertificateError,
     },
-    /// A name that is there twice, or that nothing explains.
+    /// A name is duplicated or not defined.
     #[error("{0}")]
     Name(String),
-    /// A trusted root of sigstore cannot be used.
+    /// A trusted root of sigstore in it cannot be used.
     #[error(transparent)]
     Root(#[from] KeylessError),
-    /// Trusting nobody is a mistake, not a policy.
-    #[error("the trust bundle names nobody; nothing could ever be published")]
+    /// The bundle contains no signer. It is refused because that is more likely an error than a
+    /// policy.
+    #[error("the trust bundle is empty: no release could be published")]
     Empty,
 }
 
-/// Publishers with who may sign for them. What one publisher is trusted by is worth nothing for another.
+/// Publishers with their trusted signers. A signer that is trusted for one publisher is not trusted
+/// for another.
 #[derive(Debug, Clone, Default)]
 pub struct TrustBundle {
     publishers: BTreeMap<PublisherName, Signers>,
@@ -56,7 +59,7 @@ pub struct TrustBundle {
     revocation_keys: Vec<VerifyingKey>,
 }
 
-/// Who may sign for a publisher.
+/// The trusted signers of one publisher.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signers {
     pub(crate) keys: Vec<PublisherKey>,
@@ -64,7 +67,7 @@ pub(crate) struct Signers {
     pub(crate) keyless: Vec<TrustedIdentity>,
 }
 
-/// A key and when it is believed.
+/// A key and the time in which it is trusted.
 #[derive(Debug, Clone)]
 pub(crate) struct PublisherKey {
     pub(crate) key: VerifyingKey,
@@ -76,15 +79,15 @@ impl TrustBundle {
     /// Reads a trust bundle.
     ///
     /// # Errors
-    /// When a part of it cannot be used: a bundle is believed whole or not at all.
+    /// Returns [`TrustError`] if any part of it cannot be used; a bundle is never used in part.
     pub fn parse(json: &[u8]) -> Result<Self, TrustError> {
         Self::from_file(&read_json(json)?)
     }
 
-    /// A trust bundle of what a file says.
+    /// Makes a trust bundle from the content of its file.
     ///
     /// # Errors
-    /// As [`TrustBundle::parse`].
+    /// Returns [`TrustError`] as [`TrustBundle::parse`] does.
     pub fn from_file(file: &TrustFile) -> Result<Self, TrustError> {
         let mut trust = Self::default();
         for authority in &file.authorities {
@@ -93,7 +96,7 @@ impl TrustBundle {
             let read = read.map_err(|source| TrustError::Authority { name, source })?;
             if trust.authorities.insert(authority.name.clone(), read).is_some() {
                 return Err(TrustError::Name(format!(
-                    "authority `{}` is there twice",
+                    "certificate authority `{}` is duplicated",
                     authority.name
                 )));
             }
@@ -102,7 +105,7 @@ impl TrustBundle {
             let read = KeylessRoot::from_json(&root.trusted_root.to_string())?;
             if trust.roots.insert(root.name.clone(), read).is_some() {
                 return Err(TrustError::Name(format!(
-                    "sigstore deployment `{}` is there twice",
+                    "sigstore deployment `{}` is duplicated",
                     root.name
                 )));
             }
@@ -159,7 +162,7 @@ impl TrustBundle {
         Ok(())
     }
 
-    /// The same with one more key.
+    /// Returns the trust bundle with one more key.
     #[must_use]
     pub fn with_key(mut self, publisher: PublisherName, key: VerifyingKey) -> Self {
         let (not_before, not_after) = (None, None);
@@ -172,7 +175,7 @@ impl TrustBundle {
         self
     }
 
-    /// Whether anybody may sign for a publisher.
+    /// Returns whether the bundle contains this publisher.
     #[must_use]
     pub fn knows(&self, publisher: &PublisherName) -> bool {
         self.publishers.contains_key(publisher)
@@ -182,7 +185,7 @@ impl TrustBundle {
         self.publishers.get(publisher)
     }
 
-    /// The key of this id that may sign revocation lists.
+    /// Returns the key with this id that may sign revocation lists.
     pub(crate) fn revocation_key(&self, id: &KeyId) -> Option<&VerifyingKey> {
         self.revocation_keys.iter().find(|key| key.id() == *id)
     }
@@ -195,7 +198,8 @@ impl Signers {
 }
 
 impl PublisherKey {
-    /// Whether the key was believed at this time: `notBefore` is in, `notAfter` is out.
+    /// Returns whether the key was trusted at this time: `notBefore` is inclusive, `notAfter`
+    /// exclusive.
     pub(crate) fn is_valid_at(&self, at: Timestamp) -> bool {
         self.not_before.is_none_or(|start| start <= at) && self.not_after.is_none_or(|end| at < end)
     }

@@ -1,4 +1,4 @@
-//! A release, signed and verified: the eight numbered checks, whoever signs and by whatever means.
+//! Signing and verification of releases: the eight numbered checks, for every kind of signature.
 
 use crate::envelope::pre_authentication_encoding;
 use crate::keyless::KeylessError;
@@ -14,28 +14,29 @@ use jiff::Timestamp;
 
 const PAYLOAD_TYPE: &str = "application/vnd.alga.release+json";
 
-/// A release that is believed.
+/// A release that passed all checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// What was said.
+    /// The statement that was signed.
     pub statement: Statement,
-    /// By whom.
+    /// The signer that was verified.
     pub signer: Signer,
 }
 
-/// What a release is judged by.
+/// The inputs that a release is verified against.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
-    /// Who may sign for whom.
+    /// The trusted signers of each publisher.
     pub trust: &'a TrustBundle,
-    /// What is no longer believed.
+    /// The active revocation list, if there is one.
     pub revocations: Option<&'a RevocationList>,
-    /// When the release was received: by this time keys and certificates are judged. Now, for a release that comes now.
+    /// The time at which the release was received, or now for a new release. Keys and certificates
+    /// are evaluated as of this time.
     pub at: Timestamp,
 }
 
 impl<'a> Policy<'a> {
-    /// For a release that comes now, with nothing revoked.
+    /// Returns the policy for a release that arrives now, without a revocation list.
     #[must_use]
     pub fn now(trust: &'a TrustBundle) -> Self {
         Self {
@@ -46,60 +47,60 @@ impl<'a> Policy<'a> {
     }
 }
 
-/// Why a release is not believed. Each names the check that failed; see [`verify`].
+/// The reason for refusing a release. Each variant names the check that failed; see [`verify`].
 #[derive(Debug, thiserror::Error)]
 pub enum Rejected {
-    /// Check 1.
+    /// The envelope cannot be read (check 1).
     #[error("check 1, form: {0}")]
     Envelope(#[from] EnvelopeError),
-    /// Check 2.
+    /// The payload is not a release statement (check 2).
     #[error("check 2, payload type: `{0}` is not `{PAYLOAD_TYPE}`")]
     PayloadType(String),
-    /// Check 3.
+    /// The statement cannot be parsed (check 3).
     #[error("check 3, statement: {0}")]
     Statement(serde_json::Error),
-    /// Check 4.
+    /// The publisher has no trusted signer (check 4).
     #[error(
-        "check 4, publisher: nobody is trusted to release for `{0}`\nhint: add its key to the trust bundle (SIGNING_TRUST_BUNDLE)"
+        "check 4, publisher: `{0}` has no trusted signer\nhint: add its key to the trust bundle (SIGNING_TRUST_BUNDLE)"
     )]
     Publisher(PublisherName),
-    /// Check 5.
-    #[error("check 5, signer: none of the signatures is by somebody who is trusted for `{0}`")]
+    /// No signature is by a trusted signer of the publisher (check 5).
+    #[error("check 5, signer: no signature is by a trusted signer of `{0}`")]
     Signer(PublisherName),
-    /// Check 6.
+    /// A trusted signer's signature does not verify (check 6).
     #[error("check 6, signature: {signer}: {reason}")]
     Signature {
-        /// Whose it should be.
+        /// The claimed signer.
         signer: Signer,
-        /// What is wrong with it.
+        /// The reason for which the signature is invalid.
         reason: Box<SignatureError>,
     },
-    /// Check 7.
+    /// A field of the statement does not match the bundle (check 7).
     #[error("check 7, subject: the statement's `{0}` is not the bundle's")]
     Subject(&'static str),
-    /// Check 8.
+    /// The bundle or the signer is revoked (check 8).
     #[error("check 8, revocation: {0}")]
     Revoked(#[from] Revoked),
 }
 
-/// Why a signature does not count.
+/// The reason for which a signature is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
-    /// It is not one.
+    /// The signature does not match the message and the key.
     #[error("the signature does not verify")]
     Invalid,
-    /// The key was not believed yet, or no longer.
+    /// The key was not yet valid, or no longer valid, at this time.
     #[error("the key is not valid at {0}")]
     Time(Timestamp),
-    /// The certificate.
+    /// The certificate does not verify.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The sigstore bundle.
+    /// The sigstore bundle does not verify.
     #[error(transparent)]
     Keyless(#[from] KeylessError),
 }
 
-/// The bytes that a signature over a release covers, whoever makes it.
+/// Returns the bytes that a signature over a release covers, for every kind of signature.
 #[must_use]
 pub fn release_message(bundle: &Bundle) -> Vec<u8> {
     pre_authentication_encoding(PAYLOAD_TYPE, &payload(bundle))
@@ -127,13 +128,13 @@ pub fn sign_with_certificate(bundle: &Bundle, key: &SigningKey, chain: Vec<Vec<u
     attach(bundle, &Signature::Certificate { chain, signature })
 }
 
-/// The envelope around a signature over [`release_message`] that another program made.
+/// Wraps a signature over [`release_message`] that another program made in an envelope.
 #[must_use]
 pub fn attach(bundle: &Bundle, signature: &Signature) -> Envelope {
     Envelope::new(PAYLOAD_TYPE, &payload(bundle), signature)
 }
 
-/// A detached signature by the owner of a public key, as `cosign sign-blob --key` makes it.
+/// Makes a detached signature by the owner of a public key, as `cosign sign-blob --key` writes it.
 #[must_use]
 pub fn detached(key: &VerifyingKey, signature: Vec<u8>) -> Signature {
     Signature::Key {
@@ -144,12 +145,18 @@ pub fn detached(key: &VerifyingKey, signature: Vec<u8>) -> Signature {
 
 /// Verifies that a trusted publisher released exactly this bundle.
 ///
-/// 1. the envelope has the form of one; 2. its payload is a release statement; 3. the statement reads; 4. somebody is trusted for the
-///    publisher it names; 5. a signature is by somebody who is; 6. that signature verifies, with all that it stands on: key, certificate chain or sigstore
-///    bundle; 7. the statement is about this bundle, in every field; 8. neither bundle nor signer is revoked.
+/// Checks, in order:
+/// 1. the signature file is an envelope;
+/// 2. its payload is a release statement;
+/// 3. the statement parses;
+/// 4. the publisher that it names has a trusted signer;
+/// 5. a signature is by such a signer;
+/// 6. that signature verifies, with its key, certificate chain or sigstore bundle;
+/// 7. the statement is about this bundle, in every field;
+/// 8. neither bundle nor signer is revoked.
 ///
 /// # Errors
-/// The first check that fails.
+/// Returns [`Rejected`] with the first check that fails.
 pub fn verify(envelope: &[u8], bundle: &Bundle, policy: Policy<'_>) -> Result<Verified, Rejected> {
     // 1.
     let envelope = Envelope::parse(envelope)?;
@@ -178,7 +185,7 @@ pub fn verify(envelope: &[u8], bundle: &Bundle, policy: Policy<'_>) -> Result<Ve
     Ok(Verified { statement, signer })
 }
 
-/// The first trusted signer whose signature verifies; else why the first one's does not.
+/// Returns the first trusted signer whose signature verifies, or else the first failure.
 fn who_signed(
     envelope: &Envelope,
     signers: &Signers,
@@ -203,7 +210,8 @@ fn who_signed(
     Err(first_failure.unwrap_or_else(|| Rejected::Signer(publisher.clone())))
 }
 
-/// Everybody whose signature this may be, with the outcome of verifying it as theirs.
+/// Returns every trusted signer that the signature may be by, each with the outcome of verifying
+/// it.
 fn attempts(
     signature: &Signature,
     signers: &Signers,

@@ -1,4 +1,5 @@
-//! Signing certificates: a chain to a root that the operator trusts, for code signing, valid at the trusted time, not revoked, with exactly one name.
+//! Verification of signing certificates: a chain to a root that the operator trusts, for code
+//! signing, valid at the trusted time, not revoked, with exactly one name.
 
 use crate::key::VerifyingKey;
 use jiff::Timestamp;
@@ -16,12 +17,13 @@ use x509_cert::der::{Decode, DecodePem, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
 
-/// Certificates of a chain without its root. Real ones have one or two.
+/// The maximum number of certificates of a chain without its root. Real chains have one or two.
 const CHAIN: usize = 5;
-/// id-kp-codeSigning (RFC 5280, 4.2.1.12) without its tag.
+/// The object identifier id-kp-codeSigning (RFC 5280, 4.2.1.12) without its tag.
 const CODE_SIGNING: &[u8] = &[43, 6, 1, 5, 5, 7, 3, 3];
 
-/// What certificates may be signed with. No RSA below 2048 bits, no SHA-1: they are not in this list.
+/// The accepted signature algorithms of certificates. RSA below 2048 bits and SHA-1 are not in this
+/// list.
 const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     ring::ECDSA_P256_SHA256,
     ring::ECDSA_P384_SHA384,
@@ -31,24 +33,24 @@ const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     ring::RSA_PKCS1_2048_8192_SHA512,
 ];
 
-/// Why a certificate is not believed.
+/// An error of verifying a certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// Not a certificate, or not a chain.
+    /// The bytes are not a certificate, or not a chain.
     #[error("{0}")]
     Form(String),
-    /// No path to a trusted root that is valid for code signing at the trusted time.
+    /// The chain has no path to a trusted root that is valid for code signing at the trusted time.
     #[error("the chain does not verify: {0}")]
     Path(#[from] webpki::Error),
-    /// Nobody, somebody else, or several.
-    #[error("its names are {found:?}; it must have the one name `{expected}`")]
+    /// The certificate has no name, another name, or several names.
+    #[error("its names are {found:?}; it must have exactly the name `{expected}`")]
     Identity {
-        /// Who is trusted.
+        /// The trusted name.
         expected: String,
-        /// Who it is.
+        /// The certificate's names.
         found: Vec<String>,
     },
-    /// The signature is not by its key.
+    /// The signature is not by the certificate's key.
     #[error("the signature is not by the certificate's key")]
     Signature,
 }
@@ -98,7 +100,9 @@ impl Authority {
         self.verify_path(first, rest, at)?;
         let certificate = Certificate::from_der(first).map_err(|error| CertificateError::Form(error.to_string()))?;
         if !is_for_code_signing(&certificate) {
-            return Err(CertificateError::Form("it is not for code signing".to_owned()));
+            return Err(CertificateError::Form(
+                "its certificate is not for code signing".to_owned(),
+            ));
         }
         let found = names(&certificate)?;
         if found != [identity] {
@@ -118,14 +122,15 @@ impl Authority {
         let rest: Vec<_> = rest.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         let lists: Vec<CertRevocationList<'static>> = self.revocation_lists.iter().cloned().map(Into::into).collect();
         let lists: Vec<_> = lists.iter().collect();
-        // With lists, a certificate that no list speaks of, or only an expired one, is refused.
+        // With lists, a certificate that no current list covers is refused.
         let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|builder| {
             builder
                 .with_expiration_policy(webpki::ExpirationPolicy::Enforce)
                 .build()
         });
         let time = UnixTime::since_unix_epoch(Duration::from_secs(at.as_second().unsigned_abs()));
-        // Authorities need not say what for; the signer's own certificate must (see `is_for_code_signing`).
+        // CA certificates need not specify an extended key usage; the signer's own certificate must
+        // (see `is_for_code_signing`).
         let usage = KeyUsage::required_if_present(CODE_SIGNING);
         EndEntityCert::try_from(&first)?.verify_for_usage(
             ALGORITHMS,
@@ -145,7 +150,8 @@ fn is_for_code_signing(certificate: &Certificate) -> bool {
     usage.is_ok_and(|usage| usage.is_some_and(|(_, usage)| usage.0.contains(&ID_KP_CODE_SIGNING)))
 }
 
-/// The subject alternative names; of a kind that nobody is trusted by, the kind.
+/// Returns the subject alternative names. A name of an unsupported kind is replaced by the text
+/// `(of another kind)`.
 fn names(certificate: &Certificate) -> Result<Vec<String>, CertificateError> {
     let form = |error: x509_cert::der::Error| CertificateError::Form(error.to_string());
     let names = certificate.tbs_certificate.get::<SubjectAltName>().map_err(form)?;
@@ -159,10 +165,10 @@ fn names(certificate: &Certificate) -> Result<Vec<String>, CertificateError> {
     Ok(names.iter().map(text).collect())
 }
 
-/// The certificates of a PEM file, DER, in its order.
+/// Returns the DER certificates of a PEM file, in its order.
 ///
 /// # Errors
-/// When it holds none, or something else.
+/// Returns [`CertificateError::Form`] if the file contains no certificate, or anything else.
 pub fn certificates_of(pem: &[u8]) -> Result<Vec<Vec<u8>>, CertificateError> {
     let form = |error: &dyn std::fmt::Display| CertificateError::Form(format!("not PEM certificates: {error}"));
     let chain = Certificate::load_pem_chain(pem).map_err(|error| form(&error))?;

@@ -6,56 +6,58 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-/// Entries that are read at a time.
+/// Number of entries that are read per query.
 const PAGE: u32 = 500;
 
-/// A change, told in the same transaction that makes it.
+/// A change to record in the audit log, in the same transaction that makes it.
 #[derive(Debug)]
 pub(crate) struct Change<'a> {
-    /// What was done: `version.publish`, `install.upgrade`, ….
+    /// Action that was performed: `version.publish`, `install.upgrade`, ….
     pub(crate) action: &'static str,
-    /// Whose tenant; empty when it is no tenant's.
+    /// Tenant that the change concerns; empty if it concerns none.
     pub(crate) tenant: &'a str,
-    /// What was changed, by id or name.
+    /// Changed object, by id or name.
     pub(crate) subject: &'a str,
-    /// What it was changed to.
+    /// New values of the changed object.
     pub(crate) details: Value,
 }
 
 /// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuditEntry {
-    /// 1, 2, 3, …: one that is missing is noticed.
+    /// Consecutive number of the entry, from 1, so that a missing one is detected.
     pub sequence: i64,
-    /// When, in milliseconds since 1970.
+    /// Time of the change, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Who.
+    /// Actor that made the change.
     pub actor: String,
-    /// What was done.
+    /// Action that was performed.
     pub action: String,
-    /// Whose tenant; empty when it is no tenant's.
+    /// Tenant that the change concerns; empty if it concerns none.
     pub tenant: String,
-    /// What was changed.
+    /// Changed object, by id or name.
     pub subject: String,
-    /// What it was changed to, as JSON.
+    /// New values of the changed object, as JSON.
     pub details: String,
-    /// SHA-256 of this entry and the hash before it.
+    /// SHA-256 of this entry and the previous entry's hash.
     pub hash: String,
 }
 
-/// What a walk along the chain found.
+/// Result of verifying the audit log's hash chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AuditChain {
-    /// Entries that follow from each other.
+    /// Number of consecutive entries, from the first, whose hashes are correct.
     pub entries: i64,
-    /// The hash at the end. Kept elsewhere, it shows later that nothing was cut off.
+    /// Hash of the last correct entry. A copy stored elsewhere proves later that the log was not
+    /// truncated.
     pub head: String,
-    /// The first entry that does not follow from the one before it, if any.
+    /// Sequence number of the first missing or altered entry, if any.
     pub broken_at: Option<i64>,
 }
 
 impl AuditEntry {
-    /// The hash that this entry must have after `previous`. A JSON list: no two entries are written the same.
+    /// Computes the hash that this entry must have after `previous`. It covers a JSON array, so no
+    /// two different entries have the same encoding.
     fn hash_after(&self, previous: &str) -> String {
         let Self {
             sequence,
@@ -72,7 +74,8 @@ impl AuditEntry {
     }
 }
 
-/// Appends to the log. Taken last in a transaction: from here to its end, other changes wait.
+/// Appends an entry to the audit log. Call it as late as possible in a transaction: it locks the
+/// log's head, so other changes wait until the transaction ends.
 pub(crate) async fn append(transaction: &mut Transaction<'_, Any>, change: Change<'_>) -> Result<(), StoreError> {
     let head =
         sqlx::query("UPDATE extension_audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash")
@@ -112,10 +115,10 @@ pub(crate) async fn append(transaction: &mut Transaction<'_, Any>, change: Chang
 }
 
 impl Database {
-    /// Entries after `sequence`, oldest first.
+    /// Returns the entries after `sequence`, oldest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails.
     pub async fn audit_after(&self, sequence: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT sequence, at_ms, actor, action, tenant, subject, details, hash FROM extension_audit_log \
@@ -128,12 +131,12 @@ impl Database {
         rows.iter().map(read).collect()
     }
 
-    /// Walks the whole chain.
+    /// Verifies the hash chain of the whole log.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails.
     pub async fn audit_chain(&self) -> Result<AuditChain, StoreError> {
-        // The end is read first: what is appended during the walk is not part of it.
+        // The head is read first: entries appended during the verification are ignored.
         let end = sqlx::query("SELECT sequence, hash FROM extension_audit_head WHERE id = 1")
             .fetch_one(&self.pool)
             .await?;

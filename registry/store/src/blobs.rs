@@ -1,4 +1,4 @@
-//! Bundles, signatures and receipts by content hash, in a folder or an S3-compatible store.
+//! Bundles, signatures and receipts by content hash, in a directory or an S3-compatible store.
 
 use crate::StoreError;
 use alga_bundle::Digest;
@@ -16,70 +16,78 @@ use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-/// Bytes of a bundle that are on their way at a time. S3 takes parts of 5 MiB and more; larger ones only cost memory.
+/// Size of a part in a multipart upload. S3 accepts parts from 5 MiB; larger ones only cost memory.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-/// How often, and for how long in all, a store that fails is asked again: who waits is a publisher, or a caller of an extension that is not loaded.
+/// Retries of a failed request to the object store. Few, because a publisher, or a caller of an
+/// extension that is not loaded, waits for them.
 const RETRIES: usize = 2;
+/// Total time in which a request is retried.
 const RETRY_TIME: Duration = Duration::from_secs(2);
-/// Time to reach a store.
+/// Time limit for connecting to the object store.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time for one request of a store: a part of a bundle over a slow line.
+/// Time limit for one request to the object store: enough for a part of a bundle over a slow line.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of signatures or of a receipt.
+/// Maximum size of a signature file or a receipt, in bytes.
 const DOCUMENT_BYTES: u64 = 1024 * 1024;
 
-/// Bundles, their signatures and receipts under `sha256/<hash>/`. What is there stays; only damage and replaced signatures are mended.
+/// Bundles, their signatures and receipts under `sha256/<hash>/`. Existing objects are retained;
+/// only damaged bundles and replaced signatures and receipts are overwritten.
 #[derive(Clone)]
 pub struct BlobStore {
     objects: Arc<dyn ObjectStore>,
-    /// Where they are, if it is a folder.
+    /// Directory of the store, if it is a local one.
     folder: Option<Arc<Path>>,
 }
 
-/// Where an S3-compatible store is. Objects are created with `If-None-Match: *`, which it must understand.
+/// Location and credentials of an S3-compatible store. Objects are created with
+/// `If-None-Match: *`, which the store must support.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Settings {
-    /// The bucket.
+    /// Name of the bucket.
     pub bucket: String,
-    /// A folder in it; none: its root.
+    /// Key prefix in the bucket; `None` uses its root.
     pub prefix: Option<String>,
-    /// The endpoint; none: that of the cloud of the same name. Plain http only when it says so.
+    /// Endpoint URL; `None` uses AWS. Plain HTTP is allowed only if the URL starts with `http://`.
     pub endpoint: Option<String>,
-    /// The region.
+    /// Region of the bucket.
     pub region: Option<String>,
-    /// Key id and secret; none: what the machine's environment grants.
+    /// Access key id and secret; `None` uses the credentials of the machine's environment.
     pub credentials: Option<(String, String)>,
 }
 
-/// What is stored for a content hash. Nothing is believed of it: whoever loads it hashes and verifies it again.
+/// Stored objects of a content hash. They are untrusted: the caller must hash and verify them
+/// again.
 #[derive(Debug, Clone)]
 pub struct StoredBundle {
-    /// `bundle.tar.zst`.
+    /// Contents of `bundle.tar.zst`.
     pub bundle: Vec<u8>,
-    /// `bundle.sigs.json`.
+    /// Contents of `bundle.sigs.json`.
     pub signatures: Vec<u8>,
-    /// `bundle.receipt.json`: when the registry had it, signed by the registry.
+    /// Contents of `bundle.receipt.json`: the registry's signed statement of the time at which it
+    /// received the bundle.
     pub receipt: Option<Vec<u8>>,
 }
 
-/// A verified bundle on its way into the store.
+/// A verified bundle to store.
 #[derive(Debug, Clone, Copy)]
 pub struct NewBundle<'a> {
-    /// Its content hash.
+    /// Content hash of the bundle.
     pub content_hash: Digest,
-    /// A file with exactly that content.
+    /// File with exactly that content.
     pub file: &'a Path,
-    /// Its verified signatures.
+    /// Verified signatures of the bundle.
     pub signatures: &'a [u8],
-    /// The registry's receipt.
+    /// Receipt of the registry.
     pub receipt: &'a [u8],
 }
 
 impl BlobStore {
-    /// A store in a local folder. Every put is synced to disk before it is acknowledged; the library's default is not to.
+    /// Creates a store in a local directory. Every write is synced to disk before it is
+    /// acknowledged, which is not the library's default.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Returns [`StoreError::Row`] if the directory cannot be created, or [`StoreError::Objects`]
+    /// if the object store rejects its path.
     pub fn local(folder: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder).map_err(StoreError::row)?;
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
@@ -89,10 +97,10 @@ impl BlobStore {
         })
     }
 
-    /// A store in an S3-compatible bucket; nothing is asked of it yet.
+    /// Creates a client of an S3-compatible bucket; it sends no request yet.
     ///
     /// # Errors
-    /// When the settings are not enough.
+    /// Returns [`StoreError::Objects`] if the settings are incomplete or invalid.
     pub fn s3(settings: &S3Settings) -> Result<Self, StoreError> {
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(&settings.bucket)
@@ -128,11 +136,12 @@ impl BlobStore {
         })
     }
 
-    /// Stores a bundle with its signatures and receipt. A bundle that is there stays, unless its bytes were damaged; signatures by a key that was
-    /// replaced since make room for these.
+    /// Stores a bundle with its signatures and receipt. An existing bundle is retained unless its
+    /// bytes are damaged; existing signatures and receipts that differ are overwritten.
     ///
     /// # Errors
-    /// When the object store does not take it.
+    /// Returns [`StoreError::Objects`] if the object store fails, or [`StoreError::Row`] if the
+    /// file cannot be read or no longer has the content hash.
     pub async fn put(&self, new: NewBundle<'_>) -> Result<(), StoreError> {
         let path = bundle_path(new.content_hash);
         if self.digest_of(&path).await? != Some(new.content_hash) {
@@ -142,30 +151,31 @@ impl BlobStore {
         self.create(&receipt_path(new.content_hash), new.receipt).await
     }
 
-    /// Fetches signatures and receipt of a content hash; none when one of them is not there.
+    /// Fetches signatures and receipt of a content hash, or `None` if one of them is missing.
     ///
     /// # Errors
-    /// When the object store does not answer.
+    /// Returns [`StoreError::Objects`] if the object store fails.
     pub async fn attestations(&self, content_hash: Digest) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
         let signatures = self.read(&signatures_path(content_hash), DOCUMENT_BYTES).await;
         let attestations = match (signatures, self.receipt(content_hash).await) {
             (Ok(signatures), Ok(receipt)) => signatures.zip(receipt),
-            // Larger than they may be: as good as none.
+            // Objects over the size limit are treated as missing.
             (Err(StoreError::TooLarge(_)), _) | (_, Err(StoreError::TooLarge(_))) => None,
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         Ok(attestations)
     }
 
-    /// Fetches the receipt of a content hash alone.
+    /// Fetches only the receipt of a content hash.
     async fn receipt(&self, content_hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(&receipt_path(content_hash), DOCUMENT_BYTES).await
     }
 
-    /// Fetches what is stored for a content hash; none when nothing is.
+    /// Fetches the stored objects of a content hash, or `None` if it has no bundle.
     ///
     /// # Errors
-    /// When the object store does not answer.
+    /// Returns [`StoreError::Objects`] if the object store fails, or [`StoreError::TooLarge`] if an
+    /// object exceeds its size limit.
     pub async fn get(&self, content_hash: Digest) -> Result<Option<StoredBundle>, StoreError> {
         let most = alga_bundle::limits::BUNDLE_BYTES as u64;
         let Some(bundle) = self.read(&bundle_path(content_hash), most).await? else {
@@ -179,11 +189,12 @@ impl BlobStore {
         }))
     }
 
-    /// Takes away what is stored for a content hash that no version has. The bundle goes last: what is left of a removal that broke off is still whole enough to
-    /// be found again.
+    /// Deletes the objects of a content hash that no version refers to. The bundle is deleted last,
+    /// so that an interrupted removal can be detected and repeated.
     ///
     /// # Errors
-    /// When the object store does not do it; it can be repeated.
+    /// Returns [`StoreError::Objects`] or [`StoreError::Row`] if an object or the directory cannot
+    /// be deleted; the call can be repeated.
     pub(crate) async fn remove(&self, content_hash: Digest) -> Result<(), StoreError> {
         for path in [receipt_path, signatures_path, bundle_path].map(|path| path(content_hash)) {
             match self.objects.delete(&path).await {
@@ -191,19 +202,20 @@ impl BlobStore {
                 Err(error) => return Err(error.into()),
             }
         }
-        // What a killed process had begun to write lies beside, under a name of the library's own.
+        // A killed process may have left temporary files here, named by the object store library.
         if let Some(folder) = &self.folder {
             let folder = folder.join("sha256").join(content_hash.to_hex());
             let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
             let removed = removed.map_err(StoreError::row)?;
             if removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound) {
-                return Err(StoreError::Row("a folder of the store cannot be removed".to_owned()));
+                return Err(StoreError::Row("a directory of the store cannot be removed".to_owned()));
             }
         }
         Ok(())
     }
 
-    /// A file in parts. Its place appears whole or not at all, and only if the file is still what was verified.
+    /// Uploads a file in parts. The object appears completely or not at all, and only if the file
+    /// still has the verified content hash.
     async fn upload(&self, path: &ObjectPath, new: NewBundle<'_>) -> Result<(), StoreError> {
         let mut file = HashedFile::open(new.file).await?;
         let first = file.part().await?;
@@ -215,7 +227,8 @@ impl BlobStore {
         match put_parts(upload.as_mut(), first, file, new.content_hash).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                // Best effort: what cannot be told to go now, the store's own rule for unfinished uploads removes.
+                // Best effort: if this fails, the store's lifecycle rule for incomplete multipart
+                // uploads removes the parts.
                 upload.abort().await.ok();
                 Err(error)
             }
@@ -240,7 +253,7 @@ impl BlobStore {
         }
     }
 
-    /// Whether an object has exactly these bytes; no more of it is looked at.
+    /// Reports whether an object has exactly these bytes, without reading more than their length.
     async fn holds(&self, path: &ObjectPath, bytes: &[u8]) -> Result<bool, StoreError> {
         match self.read(path, bytes.len() as u64).await {
             Ok(found) => Ok(found.as_deref() == Some(bytes)),
@@ -249,7 +262,8 @@ impl BlobStore {
         }
     }
 
-    /// The digest of what is there, which is not held for it; none when there is nothing, or more than a bundle.
+    /// Computes the digest of an object chunk by chunk, without buffering it. Returns `None` if
+    /// there is no such object or it is larger than a bundle may be.
     async fn digest_of(&self, path: &ObjectPath) -> Result<Option<Digest>, StoreError> {
         let found = match self.objects.get(path).await {
             Ok(found) => found,
@@ -278,7 +292,7 @@ impl BlobStore {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        // A store that says one size and sends another is not listened to for longer than that.
+        // The limit also holds if the store sends more bytes than the size it reported.
         let mut bytes = Vec::new();
         let mut stream = found.into_stream();
         while let Some(chunk) = stream.try_next().await? {
@@ -307,7 +321,7 @@ async fn put_parts(
     Ok(())
 }
 
-/// A file that is hashed while it is read.
+/// Reader that hashes a file while reading it.
 struct HashedFile {
     file: File,
     hasher: Sha256,
@@ -321,7 +335,7 @@ impl HashedFile {
         })
     }
 
-    /// The next part; an empty one at the end.
+    /// Reads the next part, which is empty at the end of the file.
     async fn part(&mut self) -> Result<Bytes, StoreError> {
         let mut part = Vec::with_capacity(PART_BYTES);
         let read = (&mut self.file).take(PART_BYTES as u64).read_to_end(&mut part).await;
@@ -330,7 +344,7 @@ impl HashedFile {
         Ok(part.into())
     }
 
-    /// Whether what was read is this content.
+    /// Verifies that the bytes read so far have this content hash.
     fn is(self, content_hash: Digest) -> Result<(), StoreError> {
         if Digest::from_hash(self.hasher.finalize().into()) == content_hash {
             Ok(())

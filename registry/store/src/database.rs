@@ -7,8 +7,9 @@ use sqlx::{Any, AnyConnection, AnyPool, Row, SqlSafeStr, Transaction};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Every migration, oldest first. One that has been released is never changed; each leaves what the version before it needs, so that old and
-/// new programs work side by side while a fleet is upgraded.
+/// All common migrations, oldest first. A released migration is never changed; each one preserves
+/// everything that the previous program version needs, so that old and new programs work side by
+/// side while a fleet is upgraded.
 const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
@@ -25,7 +26,8 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     ),
 ];
 
-/// What only Postgres can hold: policies on rows. Numbered apart, so that both lists can grow.
+/// Migrations for Postgres only, such as row-level security policies. Their separate number range
+/// lets both lists grow.
 const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         100_001,
@@ -49,26 +51,27 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
     ),
 ];
 
-/// What is written otherwise for SQLite.
+/// Migrations for SQLite only, where its SQL differs.
 const SQLITE_MIGRATIONS: [(i64, &str, &str); 1] = [(
     200_001,
     "append-only",
     include_str!("../migrations/sqlite/200001_append_only.sql"),
 )];
 
-/// Connections to the database. SQLite lets one write at a time; readers do not wait for it.
+/// Maximum number of database connections. SQLite allows one writer at a time, and readers do not
+/// wait for it.
 const CONNECTIONS: u32 = 8;
-/// How long a request waits for a connection before it is refused.
+/// Time for which a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which database it is.
+/// Database engine behind the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sqlite,
     Postgres,
 }
 
-/// The database, migrated.
+/// Connection pool of the migrated database.
 #[derive(Clone)]
 pub struct Database {
     pub(crate) pool: AnyPool,
@@ -76,13 +79,14 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens an SQLite file, making it if it is not there.
+    /// Opens an SQLite file, creating it if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be opened or migrated.
+    /// Returns [`StoreError::Database`] if it cannot be opened, or [`StoreError::Migration`] if it
+    /// cannot be migrated.
     pub async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
         let url = format!("sqlite://{}?mode=rwc", path.display());
-        // An acknowledged write survives the loss of power: FULL syncs the log at every commit.
+        // An acknowledged write survives a power loss: FULL syncs the WAL at every commit.
         const PRAGMAS: &[&str] = &[
             "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL",
@@ -93,14 +97,17 @@ impl Database {
         Self::open(Kind::Sqlite, &url, PRAGMAS, &migrations).await
     }
 
-    /// Opens a Postgres database: `postgres://user@host/database`, or with `?host=/folder` a local socket.
+    /// Opens a Postgres database at `postgres://user@host/database`, or through a local socket with
+    /// `?host=/directory`.
     ///
-    /// The user must not be one whom row-level security does not bind (a superuser, or one with BYPASSRLS).
+    /// Row-level security must apply to the user: neither a superuser nor a role with BYPASSRLS.
     ///
     /// # Errors
-    /// When it cannot be opened or migrated.
+    /// Returns [`StoreError::Database`] if it cannot be opened, [`StoreError::Migration`] if it
+    /// cannot be migrated, or [`StoreError::Unbound`] if row-level security does not apply to the
+    /// user.
     pub async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        // A statement that waits longer than any request does is of no use to anybody.
+        // No request waits longer than these timeouts, so a longer statement would be useless.
         const SETTINGS: &[&str] = &["SET statement_timeout = '30s'", "SET lock_timeout = '5s'"];
         let migrations: Vec<_> = MIGRATIONS.iter().chain(&POSTGRES_MIGRATIONS).copied().collect();
         let database = Self::open(Kind::Postgres, url, SETTINGS, &migrations).await?;
@@ -141,8 +148,8 @@ impl Database {
         if unbound == 0 { Ok(()) } else { Err(StoreError::Unbound) }
     }
 
-    /// A transaction that sees and changes this tenant's rows. Every statement names the tenant, too; on Postgres, one that forgot would find
-    /// nothing.
+    /// Begins a transaction limited to this tenant's rows. Every statement names the tenant as
+    /// well; on Postgres, one without the tenant would still see no other tenant's rows.
     pub(crate) async fn begin_as(&self, tenant: &TenantId) -> Result<Transaction<'static, Any>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         if self.kind == Kind::Postgres {
@@ -154,7 +161,7 @@ impl Database {
         Ok(transaction)
     }
 
-    /// The same for reading only. SQLite needs no transaction for it.
+    /// Acquires a connection for reading this tenant's rows. SQLite needs no transaction for it.
     pub(crate) async fn read_as(&self, tenant: &TenantId) -> Result<Reader, StoreError> {
         match self.kind {
             Kind::Sqlite => Ok(Reader::Connection(self.pool.acquire().await?)),
@@ -162,7 +169,8 @@ impl Database {
         }
     }
 
-    /// Waits until no other transaction that waited for this name is under way. On SQLite there is one writer anyhow.
+    /// Acquires the lock of this name until the transaction ends, waiting for other transactions
+    /// that hold it. SQLite needs no lock, because it has a single writer.
     pub(crate) async fn wait_for_turn(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -177,7 +185,8 @@ impl Database {
         Ok(())
     }
 
-    /// Keeps an install, if it is there, from being taken away before the transaction ends. On SQLite there is one writer anyhow.
+    /// Locks an install, if it exists, against deletion until the transaction ends. SQLite needs no
+    /// lock, because it has a single writer.
     pub(crate) async fn keep_install(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -194,7 +203,7 @@ impl Database {
         Ok(())
     }
 
-    /// Every tenant that has an install: for the operator's own work across tenants, one after the other.
+    /// Returns all tenants that have an install, for maintenance that runs tenant by tenant.
     pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         if self.kind == Kind::Postgres {
@@ -209,22 +218,22 @@ impl Database {
         rows.iter().map(tenant).collect()
     }
 
-    /// Whether the database answers.
+    /// Checks that the database responds.
     ///
     /// # Errors
-    /// When it does not.
+    /// Returns [`StoreError::Database`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Ends all connections, finishing what is under way.
+    /// Closes all connections after the running statements have finished.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// Where a tenant's rows are read. Dropping it ends the transaction.
+/// Connection for reading one tenant's rows. Dropping it ends the transaction.
 pub(crate) enum Reader {
     Connection(PoolConnection<Any>),
     Transaction(Transaction<'static, Any>),
@@ -256,7 +265,7 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// An id that sorts by the time it was made (RFC 9562, version 7).
+/// Generates an id that sorts by its creation time (UUID version 7, RFC 9562).
 pub(crate) fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }

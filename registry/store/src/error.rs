@@ -1,51 +1,52 @@
-/// Why the store did not do something.
+/// Reasons a store operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database.
-    #[error("the database")]
+    /// A database operation failed.
+    #[error("database error")]
     Database(#[from] sqlx::Error),
-    /// The database user could read every tenant's rows by mistake.
+    /// The database user bypasses row-level security, so a faulty query could read every tenant's
+    /// rows.
     #[error(
-        "row-level security does not bind this database user\nhint: use one that is neither a superuser nor has BYPASSRLS: `CREATE ROLE alga LOGIN`"
+        "row-level security does not apply to this database user\nhint: use one that is neither a superuser nor has BYPASSRLS: `CREATE ROLE alga LOGIN`"
     )]
     Unbound,
-    /// Its migrations.
-    #[error("migrating the database")]
+    /// A migration of the database failed.
+    #[error("database migration failed")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    /// The object store.
-    #[error("the object store")]
+    /// An operation of the object store failed.
+    #[error("object store error")]
     Objects(#[from] object_store::Error),
-    /// A row that this program would not have written.
-    #[error("a row cannot be read: {0}")]
+    /// Stored data is invalid, or a file of the store cannot be read or written.
+    #[error("cannot read or write stored data: {0}")]
     Row(String),
-    /// An object that no publish of ours would have made.
-    #[error("the object {0} is larger than it may be")]
+    /// An object exceeds its size limit, so this registry cannot have written it.
+    #[error("the object {0} exceeds its size limit")]
     TooLarge(String),
-    /// Another content was published under this version before.
-    #[error("version {version} of {name} is published already, with other content ({content_hash})")]
+    /// The version is already published with different content.
+    #[error("version {version} of {name} is already published with different content ({content_hash})")]
     VersionTaken {
-        /// The extension.
+        /// Name of the extension.
         name: String,
-        /// The version.
+        /// The published version.
         version: String,
-        /// What is published.
+        /// Hash of the published content.
         content_hash: String,
     },
-    /// What was put and never published is being removed at this moment.
+    /// An unpublished bundle with the same content is being removed by garbage collection.
     #[error("an abandoned upload of the same content is being removed; try again in a moment")]
     BeingCollected,
-    /// The publish took so long that its upload was taken for abandoned.
-    #[error("the upload was taken for abandoned meanwhile; publish again")]
+    /// The publish lasted so long that garbage collection considered its upload abandoned.
+    #[error("the upload expired before the version was published; publish again")]
     Abandoned,
-    /// Somebody else changed it meanwhile.
-    #[error("it was changed meanwhile; look again")]
+    /// A concurrent request modified the resource, or it no longer exists in the expected state.
+    #[error("the resource was modified concurrently; reload and retry")]
     Changed,
     /// The name belongs to another publisher.
     #[error("{name} belongs to publisher `{publisher}`")]
     NameTaken {
-        /// The extension.
+        /// Name of the extension.
         name: String,
-        /// Who has it.
+        /// Publisher that owns the name.
         publisher: String,
     },
 }

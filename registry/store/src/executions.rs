@@ -1,4 +1,5 @@
-//! The log of executions: rows of an install, bounded in number, bytes and time, so that no guest fills the database by writing or failing.
+//! The execution log: rows per install, bounded in number, bytes and time, so that no guest can
+//! fill the database by logging or failing.
 
 use crate::database::now_ms;
 use crate::{Database, StoreError};
@@ -9,51 +10,55 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use std::collections::BTreeSet;
 
-/// Entries of one install.
+/// Maximum number of entries per install.
 const ENTRIES: i64 = 1_000;
-/// Bytes of one install's entries.
+/// Maximum total size of an install's entries, in bytes.
 const ENTRIES_BYTES: i64 = 16 * 1024 * 1024;
-/// How long an entry is kept.
+/// Time for which an entry is retained, in milliseconds.
 const LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Bytes of an entry beside its log.
+/// Size that an entry counts in addition to its log, in bytes.
 const ENTRY_BYTES: i64 = 512;
-/// Ids are digits, small letters and hyphens.
+/// String that sorts after every id: ids consist of digits, lowercase letters and hyphens.
 const AFTER_EVERY_ID: &str = "~";
 
-/// An execution that wrote something, failed or was cancelled.
+/// An execution that wrote log records, failed or was cancelled.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ExecutionRow {
-    /// Its place in the log.
+    /// Id of the execution; ids ascend with time.
     pub id: ExecutionId,
-    /// Whose.
+    /// Install that was executed.
     pub install_id: InstallId,
-    /// The request that it answered; what a client was told to ask for.
+    /// Id of the handled request, which the client also received (`x-request-id`).
     pub request_id: RequestId,
-    /// The version that ran, if that was said.
+    /// Version that ran, if the caller specified one.
     pub version_id: Option<VersionId>,
-    /// The bundle that ran.
+    /// Content hash of the bundle that ran.
     pub content_hash: Digest,
-    /// When it was over, in milliseconds since 1970.
+    /// End of the execution, in milliseconds since 1970.
     pub ended_at_ms: i64,
-    /// How long it took, in microseconds.
+    /// Duration of the execution, in microseconds.
     pub duration_us: i64,
-    /// What it cost: `{cpu_us, memory_peak_bytes, host_calls, egress_bytes, ingress_bytes, cold}`; none for what was written by an older version.
+    /// Resource usage of the execution:
+    /// `{cpu_us, memory_peak_bytes, host_calls, egress_bytes, ingress_bytes, cold}`; absent in
+    /// entries written by an older program version.
     pub usage: Option<Value>,
-    /// The extension's answer; none when there was none.
+    /// HTTP status of the extension's response, if there was one.
     pub status: Option<i64>,
-    /// Why there was none.
+    /// Error code, if there was no response.
     pub code: Option<String>,
-    /// What was written: `[{source, level, message, fields, is_cut}]`. Text of a stranger.
+    /// Log records of the execution: `[{source, level, message, fields, is_cut}]`. Untrusted text,
+    /// written by the extension.
     pub log: Value,
-    /// What was written and not kept.
+    /// Number of log records that were dropped.
     pub log_dropped: i64,
 }
 
 impl Database {
-    /// Keeps executions of installs that one tenant still has, and forgets the oldest of an install that has too many.
+    /// Stores executions of one tenant's existing installs, and deletes the oldest ones of an
+    /// install that exceeds its limits.
     ///
     /// # Errors
-    /// When the database does not answer; then none is kept.
+    /// Returns [`StoreError::Database`] if a statement fails; then none is stored.
     pub async fn keep_executions(&self, tenant: &TenantId, rows: &[ExecutionRow]) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(tenant).await?;
         let installs: BTreeSet<&InstallId> = rows.iter().map(|row| &row.install_id).collect();
@@ -69,10 +74,11 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Executions of an install, newest first.
+    /// Returns the executions of an install, newest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn executions(
         &self,
         tenant: &TenantId,
@@ -94,10 +100,12 @@ impl Database {
         rows.iter().map(read).collect()
     }
 
-    /// Forgets executions that are over for longer than they are kept; how many. One tenant whose turn fails keeps no other waiting.
+    /// Deletes executions older than the retention time and returns their number. A failure for one
+    /// tenant does not affect the others.
     ///
     /// # Errors
-    /// The last failure, after everything was tried; the next round tries it again.
+    /// Returns the last tenant's [`StoreError`] after all tenants were tried; the next sweep
+    /// retries.
     pub async fn sweep_executions(&self) -> Result<u64, StoreError> {
         let (mut swept, mut failure) = (0, None);
         for tenant in self.tenants().await? {
@@ -264,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_install_that_writes_without_end_keeps_its_newest_and_takes_nothing_from_others() {
+    async fn an_install_with_many_records_keeps_its_newest_and_evicts_no_others() {
         let (database, tenant, _folder) = database().await;
         database
             .keep_executions(&tenant, &[row(1, "quiet", json!([]))])

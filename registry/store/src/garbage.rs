@@ -1,6 +1,8 @@
-//! Bundles that were put and never published. A publish claims its content hash before it puts a byte, and the version takes the claim's place; so a claim
-//! that stays is garbage, and nothing else ever is. Collecting marks a claim, removes the objects, and forgets the claim. Claiming a marked
-//! hash is refused, so a publish never relies on objects that are about to go.
+//! Garbage collection of bundles that were stored but never published. A publish claims its content
+//! hash before it stores a byte, and publishing the version replaces the claim; so a claim that
+//! remains is garbage, and nothing else is. A collection marks a claim, removes its objects and
+//! deletes the claim. Claiming a marked hash is refused, so a publish never relies on objects that
+//! are about to be deleted.
 
 use crate::database::{new_id, now_ms};
 use crate::{BlobStore, Database, StoreError};
@@ -8,20 +10,23 @@ use alga_bundle::Digest;
 use sqlx::Row;
 use std::time::Duration;
 
-/// How long a publish may take, clock errors between hosts included. Orphans cost room; a live bundle would cost trust.
+/// Age from which an unpublished claim is garbage: longer than any publish, including clock skew
+/// between hosts. Orphaned objects cost only storage; deleting a live bundle would cost trust.
 pub const CLAIM_GRACE: Duration = Duration::from_hours(24);
-/// When a collection that broke off is taken up again.
+/// Time after which an interrupted collection is resumed.
 const COLLECTION_LIFE: Duration = Duration::from_hours(1);
-/// Time from marking to removing. One who was stopped for longer leaves the claim to the next collection.
+/// Maximum time from marking to removing. A process that was suspended for longer leaves the claim
+/// to the next collection.
 const REMOVAL_TIME: Duration = Duration::from_mins(5);
-/// Claims of one collection.
+/// Maximum number of claims per collection.
 const CLAIMS: i64 = 1_000;
 
-/// A claim on a content hash. All who publish the same content at the same time share it; one that was collected meanwhile is worth nothing.
+/// A claim on a content hash. Concurrent publishes of the same content share it; garbage collection
+/// invalidates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleClaim(pub(crate) String);
 
-/// A claim that is marked.
+/// A claim that is marked for collection.
 #[derive(Debug, Clone, Copy)]
 pub struct MarkedClaim {
     content_hash: Digest,
@@ -29,10 +34,11 @@ pub struct MarkedClaim {
 }
 
 impl Database {
-    /// Claims a content hash for a publish that is under way.
+    /// Claims a content hash for a publish in progress.
     ///
     /// # Errors
-    /// [`StoreError::BeingCollected`] when its objects are being removed at this moment.
+    /// Returns [`StoreError::BeingCollected`] if its objects are being removed, or
+    /// [`StoreError::Database`] if the query fails.
     pub async fn claim_bundle(&self, content_hash: Digest) -> Result<BundleClaim, StoreError> {
         let row = sqlx::query(
             "INSERT INTO extension_bundle_claim (content_hash, claim_id, claimed_at_ms) VALUES ($1, $2, $3) \
@@ -48,10 +54,11 @@ impl Database {
         Ok(BundleClaim(row.try_get("claim_id")?))
     }
 
-    /// Marks claims older than `grace` that no version took the place of.
+    /// Marks claims that are older than `grace` and whose content was never published.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored hash
+    /// is invalid.
     pub async fn mark_garbage(&self, grace: Duration) -> Result<Vec<MarkedClaim>, StoreError> {
         let now = now_ms();
         let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -78,7 +85,8 @@ impl Database {
         collected.collect()
     }
 
-    /// Forgets claims of repeated publishes that broke off: a version refers to the content, so it is no garbage.
+    /// Deletes claims of interrupted publishes whose content was already published: a version
+    /// refers to it, so it is not garbage.
     async fn delete_published_claims(&self, grace: Duration) -> Result<(), StoreError> {
         let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
         sqlx::query(
@@ -91,10 +99,10 @@ impl Database {
         Ok(())
     }
 
-    /// Forgets a claim whose objects are gone.
+    /// Deletes a claim whose objects have been removed.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails.
     pub async fn delete_claim(&self, collected: MarkedClaim) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND collecting_since_ms = $2")
             .bind(collected.content_hash.to_string())
@@ -106,12 +114,14 @@ impl Database {
 }
 
 impl BlobStore {
-    /// Removes the objects of a marked claim; one that was marked too long ago is left to the next collection.
+    /// Removes the objects of a marked claim. Returns `false` if it was marked too long ago; such a
+    /// claim is left to a later collection.
     ///
     /// # Errors
-    /// When the object store does not do it.
+    /// Returns [`StoreError::Objects`] or [`StoreError::Row`] if an object or the directory cannot
+    /// be deleted.
     pub async fn remove_garbage(&self, collected: MarkedClaim) -> Result<bool, StoreError> {
-        // The wall clock: it counts while a host is suspended.
+        // The wall clock, because it also advances while a host is suspended.
         let age_ms = u128::try_from(now_ms().saturating_sub(collected.marked_at_ms)).unwrap_or(u128::MAX);
         if age_ms > REMOVAL_TIME.as_millis() {
             return Ok(false);
@@ -121,16 +131,17 @@ impl BlobStore {
     }
 }
 
-/// Collects bundles that were put and never published; how many.
+/// Removes bundles that were stored but never published, and returns their number.
 ///
 /// # Errors
-/// When a store does not answer; what was begun is taken up by a later collection.
+/// Returns the [`StoreError`] of the database if a query fails; a later collection resumes the
+/// work.
 pub async fn collect_garbage(database: &Database, blobs: &BlobStore, grace: Duration) -> Result<usize, StoreError> {
     database.delete_published_claims(grace).await?;
     let marked = database.mark_garbage(grace).await?;
     let mut removed = 0;
     for collected in marked {
-        // One that cannot be removed is taken up later, and keeps nobody else's from going.
+        // A bundle that cannot be removed is retried later and does not block the others.
         match blobs.remove_garbage(collected).await {
             Ok(true) => {
                 database.delete_claim(collected).await?;

@@ -1,114 +1,39 @@
 use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
+use crate::install_row::{read, to_json};
 use crate::secrets::put_secret;
-use crate::{Database, StoreError, VersionRow, VersionStatus};
-use alga_bundle::{
-    CapabilityName, Digest, EgressPattern, ExtensionId, ExtensionName, InstallId, Manifest, ManifestLimits, TenantId,
-    VersionId,
-};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use crate::{Database, Install, StoreError, VersionRow};
+use alga_bundle::{CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId};
 use serde_json::json;
-use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether an install takes requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum InstallStatus {
-    /// It does.
-    Enabled,
-    /// Its tenant switched it off.
-    Disabled,
-    /// It waits for consent.
-    Pending,
-}
-
-/// An install to make, checked against the version's manifest and proof.
+/// An install to create, already checked against the version's manifest and capability proof.
 #[derive(Debug)]
 pub struct NewInstall<'a> {
-    /// For whom.
+    /// Tenant that installs the version.
     pub tenant: &'a TenantId,
-    /// Which version.
+    /// Version to install.
     pub version: &'a VersionRow,
-    /// What the tenant grants.
+    /// Capabilities that the tenant grants.
     pub grants: &'a BTreeSet<CapabilityName>,
-    /// The id that it has already, or will have.
+    /// Id of the existing install, or of the one to create.
     pub id: &'a InstallId,
-    /// Configuration, hosts and limits.
+    /// Configuration, allowed hosts and limits.
     pub terms: &'a InstallSettings,
-    /// Sealed secrets by name; others that are set stay.
+    /// Sealed secrets by name; existing secrets with other names are retained.
     pub secrets: &'a BTreeMap<String, String>,
 }
 
-/// What a tenant sets for an install.
+/// Settings of an install that its tenant chooses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstallSettings {
-    /// Configuration.
+    /// Configuration values by name.
     pub config: BTreeMap<String, String>,
-    /// The hosts that it may call, of those in the manifest; none: all of those.
+    /// Hosts of the manifest that the install may call; `None` allows all of them.
     pub egress: Option<BTreeSet<EgressPattern>>,
-    /// Limits in place of the manifest's; none: the manifest's.
+    /// Limits that override the manifest's; `None` uses the manifest's.
     pub limits: Option<ManifestLimits>,
-}
-
-/// A tenant's install with what the request path needs of its version.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
-pub struct Install {
-    /// Its id.
-    pub id: InstallId,
-    /// Its tenant.
-    pub tenant_id: TenantId,
-    /// Its extension.
-    pub extension_id: ExtensionId,
-    /// Its extension's name.
-    pub name: ExtensionName,
-    /// The installed version.
-    pub version_id: VersionId,
-    /// The content of that version.
-    pub content_hash: Digest,
-    /// The manifest of that version.
-    pub manifest: Manifest,
-    /// Whether that version may run.
-    pub version_status: VersionStatus,
-    /// Whether the install takes requests.
-    pub status: InstallStatus,
-    /// What is granted.
-    pub grants: BTreeSet<CapabilityName>,
-    /// Its configuration: what is set, and the manifest's defaults.
-    pub config: BTreeMap<String, String>,
-    /// The configuration that the tenant set, without the manifest's defaults.
-    #[serde(skip)]
-    pub own_config: BTreeMap<String, String>,
-    /// The hosts that it may call: what the manifest declares and the tenant allows.
-    pub egress: BTreeSet<EgressPattern>,
-    /// What the tenant set, as it was set.
-    #[serde(skip)]
-    pub own_egress: Option<BTreeSet<EgressPattern>>,
-    /// The limits that the tenant set, as they were set.
-    #[serde(skip)]
-    pub own_limits: Option<ManifestLimits>,
-    /// What the tenant had set for the version before.
-    #[serde(skip)]
-    pub previous_egress: Option<BTreeSet<EgressPattern>>,
-    /// Counts its changes.
-    pub revision: i64,
-    /// Its limits: the tenant's, else the manifest's; the platform's are above both.
-    pub limits: ManifestLimits,
-    /// The secrets that are set, by name.
-    pub secrets: BTreeSet<String>,
-    /// Who signed the installed version.
-    pub signing_key: String,
-    /// What an administrator should know: that its signer or its bundle was revoked, that it was deprecated or withdrawn.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-    /// The version that waits for consent.
-    #[serde(rename = "pending_version_id", skip_serializing_if = "Option::is_none")]
-    pub pending: Option<VersionId>,
-    /// The version that a rollback would put back.
-    #[serde(rename = "previous_version_id", skip_serializing_if = "Option::is_none")]
-    pub previous: Option<VersionId>,
 }
 
 macro_rules! select {
@@ -123,10 +48,12 @@ macro_rules! select {
 }
 
 impl Database {
-    /// Installs a version for a tenant, replacing the version, grants and configuration of an earlier install.
+    /// Installs a version for a tenant, replacing version, grants and settings of an existing
+    /// install.
     ///
     /// # Errors
-    /// When the database does not take it; then nothing changed.
+    /// Returns [`StoreError::Changed`] if a concurrent request created the install under another
+    /// id, or [`StoreError::Database`] if a statement fails; then nothing is changed.
     pub async fn install(&self, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {
         let mut transaction = self.begin_as(new.tenant).await?;
         let id = upsert_install(&mut transaction, new).await?;
@@ -149,18 +76,19 @@ impl Database {
         Ok(id)
     }
 
-    /// An id for an install that is yet to be made: its secrets are sealed for it first.
+    /// Generates the id of an install before it is created, because its secrets are sealed for that
+    /// id first.
     ///
     /// # Errors
-    /// Never.
+    /// Returns [`StoreError::Row`] if the generated id is invalid, which does not occur.
     pub fn new_install_id() -> Result<InstallId, StoreError> {
         new_id().parse().map_err(StoreError::row)
     }
 
-    /// Replaces configuration, hosts and limits of an install.
+    /// Replaces configuration, allowed hosts and limits of an install.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is gone, or not what it was when it was looked at.
+    /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
     pub async fn update_settings(&self, install: &Install, terms: &InstallSettings) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
@@ -190,10 +118,11 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// The install of a tenant that `extension` names: by install id, by registry id or by name.
+    /// Finds a tenant's install by install id, extension id or extension name.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn find_install(&self, tenant: &TenantId, extension: &str) -> Result<Option<Install>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
         let row = sqlx::query(select!(
@@ -209,10 +138,11 @@ impl Database {
         }
     }
 
-    /// The installs of a tenant, oldest first, that were made after `after`.
+    /// Returns the installs of a tenant that were created after `after`, oldest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn installs(
         &self,
         tenant: &TenantId,
@@ -310,78 +240,10 @@ async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall
     .fetch_one(&mut **transaction)
     .await?;
     let id: String = row.try_get("id")?;
-    // Somebody else installed it meanwhile: what was sealed for our id would not open for theirs.
+    // A concurrent request created the install under another id, for which the secrets sealed for
+    // this id cannot be opened.
     if id != new.id.as_str() {
         return Err(StoreError::Changed);
     }
     Ok(new.id.clone())
-}
-
-/// None stays none.
-pub(crate) fn to_json<T: Serialize>(value: Option<&T>) -> Result<Option<String>, StoreError> {
-    value
-        .map(|value| serde_json::to_string(value).map_err(StoreError::row))
-        .transpose()
-}
-
-fn from_json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>, StoreError> {
-    let text: Option<String> = row.try_get(column)?;
-    text.map(|text| serde_json::from_str(&text).map_err(StoreError::row))
-        .transpose()
-}
-
-fn version_id(row: &AnyRow, column: &str) -> Result<Option<VersionId>, StoreError> {
-    let id: Option<String> = row.try_get(column)?;
-    id.map(|id| id.parse().map_err(StoreError::row)).transpose()
-}
-
-impl InstallStatus {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Enabled => "enabled",
-            Self::Disabled => "disabled",
-            Self::Pending => "pending",
-        }
-    }
-}
-
-fn read(row: &AnyRow) -> Result<Install, StoreError> {
-    let text = |name: &str| -> Result<String, StoreError> { Ok(row.try_get(name)?) };
-    let status = match text("status")?.as_str() {
-        "enabled" => InstallStatus::Enabled,
-        "disabled" => InstallStatus::Disabled,
-        "pending" => InstallStatus::Pending,
-        other => return Err(StoreError::Row(format!("install status `{other}`"))),
-    };
-    let manifest: Manifest = serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?;
-    let own_egress: Option<BTreeSet<EgressPattern>> = from_json(row, "egress")?;
-    let is_allowed = |host: &&EgressPattern| own_egress.as_ref().is_none_or(|own| own.contains(*host));
-    let deprecation: Option<String> = row.try_get("deprecation")?;
-    let deprecation = deprecation.map(|reason| format!("the installed version is deprecated: {reason}"));
-    let own_limits: Option<ManifestLimits> = from_json(row, "limits")?;
-    Ok(Install {
-        egress: manifest.egress.iter().filter(is_allowed).cloned().collect(),
-        limits: own_limits.unwrap_or_default().or(manifest.limits),
-        own_limits,
-        previous_egress: from_json(row, "previous_egress")?,
-        revision: row.try_get("revision")?,
-        own_egress,
-        signing_key: text("signing_key")?,
-        warnings: deprecation.into_iter().collect(),
-        secrets: BTreeSet::new(),
-        id: text("id")?.parse().map_err(StoreError::row)?,
-        tenant_id: text("tenant_id")?.parse().map_err(StoreError::row)?,
-        extension_id: text("extension_id")?.parse().map_err(StoreError::row)?,
-        name: text("name")?.parse().map_err(StoreError::row)?,
-        version_id: text("version_id")?.parse().map_err(StoreError::row)?,
-        content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
-        manifest,
-        version_status: VersionStatus::parse(&text("version_status")?)?,
-        status,
-        grants: serde_json::from_str(&text("grants")?).map_err(StoreError::row)?,
-        config: BTreeMap::new(),
-        own_config: BTreeMap::new(),
-        pending: version_id(row, "pending_version_id")?,
-        previous: version_id(row, "previous_version_id")?,
-    })
 }

@@ -1,19 +1,21 @@
-//! The registry's memory: rows in SQL, bundles in an object store.
+//! Persistence of the registry: rows in SQL, bundles in an object store.
 //!
-//! | module | keeps |
+//! | module | stores |
 //! |---|---|
-//! | `blobs` | bundles, signatures and receipts under their content hash: in a folder or an S3-compatible store |
-//! | `staging` | uploads on their way |
-//! | `garbage` | what was put and never published, and its removal |
+//! | `blobs` | bundles, signatures and receipts by content hash: in a directory or an S3 store |
+//! | `staging` | uploads that are not published yet |
+//! | `garbage` | claims on bundles, and the removal of bundles that were never published |
 //! | `versions` | extensions and their published versions |
-//! | `installs` | which tenant has which version, with which grants and configuration |
+//! | `installs` | the installed versions of each tenant, with their grants and configuration |
 //! | `secrets` | the sealed secrets of installs |
-//! | `lifecycle` | what happens to an install later: upgrade, rollback, on and off, uninstall |
-//! | `revocations` | signed lists of what is no longer believed |
-//! | `audit` | every change, in a chain of hashes |
+//! | `lifecycle` | changes of an install: upgrade, rollback, enable, disable, uninstall |
+//! | `revocations` | signed lists of bundles and signers that are no longer trusted |
+//! | `audit` | every change, in a hash chain |
+//! | `executions` | the execution log of installs |
 //! | `records` | the key/value records of installs |
 //!
-//! Every statement about a tenant's data has the tenant in its predicate. Statements are literals; values are bound.
+//! Every statement about a tenant's data has the tenant in its predicate. Statements are literals;
+//! values are bound.
 
 mod audit;
 mod blobs;
@@ -21,6 +23,7 @@ mod database;
 mod error;
 mod executions;
 mod garbage;
+mod install_row;
 mod installs;
 mod lifecycle;
 mod records;
@@ -35,7 +38,8 @@ pub use database::Database;
 pub use error::StoreError;
 pub use executions::ExecutionRow;
 pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};
-pub use installs::{Install, InstallSettings, InstallStatus, NewInstall};
+pub use install_row::{Install, InstallStatus};
+pub use installs::{InstallSettings, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordUsage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
 pub use staging::{StagedUpload, Staging, StagingError, UPLOAD_LIFE, UploadWriter};

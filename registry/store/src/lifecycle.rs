@@ -1,8 +1,8 @@
-//! What happens to an install after it was made. Each change is one transaction with its entry in the audit log.
+//! Changes of existing installs. Each change is one transaction that includes its audit log entry.
 
 use crate::audit::{Change, append};
 use crate::database::now_ms;
-use crate::installs::to_json;
+use crate::install_row::to_json;
 use crate::secrets::touch;
 use crate::{Database, Install, InstallStatus, StoreError, VersionRow};
 use alga_bundle::{CapabilityName, EgressPattern, TenantId};
@@ -11,10 +11,10 @@ use sqlx::any::AnyQueryResult;
 use std::collections::BTreeSet;
 
 impl Database {
-    /// Notes an upgrade that waits for consent; the installed version keeps running.
+    /// Stores an upgrade that waits for consent; the installed version continues to run.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when the install is not what it was when it was looked at.
+    /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
     pub async fn stage_upgrade(&self, install: &Install, to: &VersionRow) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
@@ -34,10 +34,10 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Puts another version in the place of the installed one, remembering that.
+    /// Replaces the installed version, and stores it as the previous one.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when the install is not what it was when it was looked at.
+    /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
     pub async fn apply_upgrade(
         &self,
         install: &Install,
@@ -66,10 +66,12 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Puts the version and grants of before back, and remembers the present ones: twice is where it began.
+    /// Restores the previous version and grants, and stores the current ones as the previous ones:
+    /// a second rollback undoes the first.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when the install is not what it was when it was looked at, or there is no version before.
+    /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read, or
+    /// if it has no previous version.
     pub async fn roll_back(
         &self,
         install: &Install,
@@ -97,10 +99,10 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Switches an install on or off.
+    /// Enables or disables an install.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is gone.
+    /// Returns [`StoreError::Changed`] if the install was deleted.
     pub async fn set_install_status(&self, install: &Install, status: InstallStatus) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
@@ -121,13 +123,15 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Takes an install away with its configuration, secrets and records. The bundle stays: others may need it.
+    /// Deletes an install with its configuration, secrets, records and execution log. The bundle is
+    /// retained, because other installs may use it.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is gone already.
+    /// Returns [`StoreError::Changed`] if the install was already deleted.
     pub async fn uninstall(&self, install: &Install) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
-        // The install's own row first: who sets a secret at this moment waits, or is waited for.
+        // Locks the install's row first, so that this transaction and one that sets a secret run
+        // one after the other.
         touch(&mut transaction, install).await?;
         for statement in [
             "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2",

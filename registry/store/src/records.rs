@@ -1,10 +1,13 @@
 //! The key/value records of installs.
 //!
-//! A write first touches the namespace's row of usage: that row is the lock under which records and counters change together, on SQLite
-//! (one writer) as on Postgres (row lock). Reads take no lock: a row is written whole.
+//! A write first updates the namespace's usage row. That row is the lock under which records and
+//! counters change together, on SQLite (single writer) as on Postgres (row lock). Reads acquire no
+//! lock, because each row is written atomically.
 //!
-//! What expired, and what was deleted, stays as a row for a while and counts: a deleted one remembers its revision. When it goes, the
-//! namespace remembers the highest revision that went, and new keys begin above it, so that no revision is ever used twice.
+//! The rows of expired and deleted records remain for a while and count toward the limits; the row
+//! of a deleted record (a tombstone) preserves its revision. When such rows are purged, the
+//! namespace stores their highest revision, and new keys start above it, so that no revision is
+//! used twice.
 
 use crate::database::now_ms;
 use crate::{Database, StoreError};
@@ -15,25 +18,25 @@ use sqlx::Row;
 mod rows;
 mod sweep;
 
-/// The records of installs, in this database.
+/// Key/value records of all installs in a database.
 #[derive(Clone)]
 pub struct Records {
     database: Database,
     limits: RecordLimits,
 }
 
-/// What an install may have.
+/// Storage limits of an install.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordLimits {
-    /// Namespaces of an install.
+    /// Maximum number of namespaces per install.
     pub namespaces: u64,
-    /// Keys of a namespace.
+    /// Maximum number of keys per namespace.
     pub keys: u64,
-    /// Bytes of a namespace: keys, values and metadata.
+    /// Maximum size of a namespace in bytes: keys, values and metadata.
     pub namespace_bytes: u64,
 }
 
-/// A record.
+/// A stored key/value record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "wit/deps/alga-storage/storage.wit documents them")]
 pub struct StoredRecord {
@@ -44,7 +47,7 @@ pub struct StoredRecord {
     pub expires_in_seconds: Option<u32>,
 }
 
-/// A write.
+/// A record to write.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "wit/deps/alga-storage/storage.wit documents them")]
 pub struct RecordWrite {
@@ -55,34 +58,34 @@ pub struct RecordWrite {
     pub ttl_seconds: Option<u32>,
 }
 
-/// Part of a listing.
+/// One page of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct RecordPage {
-    /// The records in the byte order of their keys.
+    /// Records in the byte order of their keys.
     pub records: Vec<StoredRecord>,
-    /// Whether there are more.
+    /// True if more records follow.
     pub has_more: bool,
 }
 
-/// What a namespace holds: what expired or was deleted counts until it is swept.
+/// Usage of a namespace. Expired and deleted records count until they are purged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecordUsage {
-    /// Keys.
+    /// Number of keys.
     pub keys: u64,
-    /// Bytes of keys, values and metadata.
+    /// Total size of keys, values and metadata in bytes.
     pub bytes: u64,
 }
 
-/// Why a record was not written.
+/// Reasons a record operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The record is at this revision; 0 when there is none.
+    /// The record is not at the expected revision but at this one; 0 if it does not exist.
     #[error("the record is at revision {0}")]
     Conflict(u64),
-    /// This limit is reached.
+    /// A storage limit is reached; the text names it.
     #[error("{0}")]
     Full(&'static str),
-    /// The database did not answer.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -94,7 +97,7 @@ impl From<sqlx::Error> for RecordError {
 }
 
 impl Records {
-    /// The records in this database, under these limits.
+    /// Creates access to the records in this database, under these limits.
     #[must_use]
     pub fn new(database: Database, limits: RecordLimits) -> Self {
         Self { database, limits }
@@ -103,7 +106,7 @@ impl Records {
     /// Reads a record that has not expired.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`RecordError::Store`] if the database query fails or a stored row is invalid.
     pub async fn get(
         &self,
         tenant: &TenantId,
@@ -126,10 +129,10 @@ impl Records {
         row.as_ref().map(rows::read).transpose()
     }
 
-    /// Reads several records, in the order of the keys; each as [`get`](Self::get) does.
+    /// Reads several records in the order of `keys`, each as [`get`](Self::get) does.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`RecordError::Store`] if the database query fails or a stored row is invalid.
     pub async fn get_many(
         &self,
         tenant: &TenantId,
@@ -144,10 +147,11 @@ impl Records {
         Ok(found)
     }
 
-    /// Writes a record and answers its new revision.
+    /// Writes a record and returns its new revision.
     ///
     /// # Errors
-    /// When the expected revision is not the current one, or the namespace is full.
+    /// Returns [`RecordError::Conflict`] if the expected revision is not the current one, or
+    /// [`RecordError::Full`] if a limit is reached.
     pub async fn put(
         &self,
         tenant: &TenantId,
@@ -161,10 +165,11 @@ impl Records {
         Ok(revisions.first().copied().unwrap_or_default())
     }
 
-    /// Writes several records of different keys, all or none, and answers their revisions.
+    /// Writes several records with different keys, all or none, and returns their revisions.
     ///
     /// # Errors
-    /// When an expected revision is not the current one, or the namespace is full.
+    /// Returns [`RecordError::Conflict`] if an expected revision is not the current one, or
+    /// [`RecordError::Full`] if a limit is reached.
     pub async fn put_many(
         &self,
         tenant: &TenantId,
@@ -188,10 +193,11 @@ impl Records {
         Ok(revisions)
     }
 
-    /// Deletes a record, leaving a tombstone that remembers its revision.
+    /// Deletes a record, leaving a tombstone that preserves its revision, and returns whether the
+    /// record existed.
     ///
     /// # Errors
-    /// When the expected revision is not the current one.
+    /// Returns [`RecordError::Conflict`] if the expected revision is not the current one.
     pub async fn delete(
         &self,
         tenant: &TenantId,
@@ -203,7 +209,7 @@ impl Records {
         let place = RecordKey::new(tenant, install, namespace);
         let transaction = self.database.begin_as(tenant).await?;
         let Some(mut writing) = NamespaceTransaction::open_existing(transaction, place).await? else {
-            // Nothing was ever written here, and a delete is no reason to begin.
+            // The namespace does not exist, and a delete must not create it.
             return match if_revision {
                 Some(expected) if expected != 0 => Err(RecordError::Conflict(0)),
                 _ => Ok(false),
@@ -214,10 +220,10 @@ impl Records {
         Ok(was_there)
     }
 
-    /// What a namespace holds.
+    /// Returns the usage of a namespace.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`RecordError::Store`] if the database query fails.
     pub async fn usage(
         &self,
         tenant: &TenantId,
@@ -243,10 +249,10 @@ impl Records {
         })
     }
 
-    /// Lists at most `limit` records whose keys start with `prefix` and come after `after`.
+    /// Lists at most `limit` records whose keys start with `prefix` and sort after `after`.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`RecordError::Store`] if the database query fails or a stored row is invalid.
     pub async fn list(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,5 @@
-//! Revocation lists: in the database for all, and a copy on this host's disk. The copy notices when the database was put back to an older backup.
+//! Revocation lists, stored in the database for all hosts and copied to this host's disk. The copy
+//! reveals that the database was restored from an older backup.
 
 use crate::audit::{Change, append};
 use crate::database::now_ms;
@@ -10,24 +11,25 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A signed list as it is stored.
+/// A signed revocation list as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRevocations {
-    /// Its epoch.
+    /// Epoch of the list.
     pub epoch: u64,
-    /// The signed list (DSSE).
+    /// Signed list as a DSSE envelope.
     pub envelope: String,
 }
 
 impl Database {
-    /// Keeps a list that is newer than all before.
+    /// Stores a list that is newer than all stored ones.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when another one of this epoch or a later one is there.
+    /// Returns [`StoreError::Changed`] if a list with this or a later epoch is already stored.
     pub async fn add_revocations(&self, list: &StoredRevocations) -> Result<(), StoreError> {
         let epoch = i64::try_from(list.epoch).map_err(StoreError::row)?;
         let mut transaction = self.pool.begin().await?;
-        // Taking the head of the audit log gives lists one order, as it does for everything else.
+        // Appending to the audit log first locks its head, so that concurrent lists are stored one
+        // after the other, as all other changes are.
         let details = json!({ "epoch": list.epoch });
         let change = Change {
             action: "revocations.take",
@@ -51,10 +53,11 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// The newest list; none before the first.
+    /// Returns the newest list, or `None` before the first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn newest_revocations(&self) -> Result<Option<StoredRevocations>, StoreError> {
         let row = sqlx::query("SELECT epoch, envelope FROM extension_revocation ORDER BY epoch DESC LIMIT 1")
             .fetch_optional(&self.pool)
@@ -70,16 +73,17 @@ impl Database {
     }
 }
 
-/// The copy on disk.
+/// This host's copy of the newest list on disk.
 #[derive(Debug, Clone)]
 pub struct RevocationFile {
     path: PathBuf,
-    /// The epoch that was written last. Lists that come at the same time are written one after the other, and never an older one over a newer.
+    /// Epoch that was written last. The lock serializes concurrent writes, and an older list never
+    /// overwrites a newer one.
     newest: Arc<Mutex<u64>>,
 }
 
 impl RevocationFile {
-    /// The copy in a host's data folder.
+    /// Refers to the copy in a host's data directory.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
         Self {
@@ -88,10 +92,10 @@ impl RevocationFile {
         }
     }
 
-    /// The signed list; none before the first.
+    /// Reads the signed list, or `None` before the first.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Returns [`StoreError::Row`] if the file cannot be read.
     pub fn read(&self) -> Result<Option<String>, StoreError> {
         match std::fs::read_to_string(&self.path) {
             Ok(envelope) => Ok(Some(envelope)),
@@ -100,10 +104,11 @@ impl RevocationFile {
         }
     }
 
-    /// Replaces the copy. It is on the disk, or the old one is, whatever happens meanwhile.
+    /// Replaces the copy atomically: after a crash, the disk has either the old list or the new
+    /// one. A list that is not newer than the last one written is ignored.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns [`StoreError::Row`] if the file cannot be written.
     pub fn write(&self, list: &StoredRevocations) -> Result<(), StoreError> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if list.epoch <= *newest {

@@ -1,4 +1,4 @@
-//! Sealed secrets of installs. The store never sees one in the clear: it keeps envelopes.
+//! Sealed secrets of installs. The store never has a secret in plaintext, only its envelope.
 
 use crate::audit::{Change, append};
 use crate::database::now_ms;
@@ -8,10 +8,10 @@ use serde_json::json;
 use sqlx::{Any, Row, Transaction};
 
 impl Database {
-    /// Keeps a sealed secret, replacing the one of this name.
+    /// Stores a sealed secret, replacing an existing one with this name.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when the install is gone.
+    /// Returns [`StoreError::Changed`] if the install was deleted.
     pub async fn set_secret(&self, install: &Install, name: &str, envelope: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         touch(&mut transaction, install).await?;
@@ -20,10 +20,10 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Forgets a secret; whether there was one.
+    /// Deletes a secret and returns whether it existed.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when the install is gone.
+    /// Returns [`StoreError::Changed`] if the install was deleted.
     pub async fn delete_secret(&self, install: &Install, name: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         touch(&mut transaction, install).await?;
@@ -43,10 +43,10 @@ impl Database {
         Ok(true)
     }
 
-    /// The envelope of a secret; none when it is not set.
+    /// Returns the envelope of a secret, or `None` if it is not set.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails.
     pub async fn secret(
         &self,
         tenant: &TenantId,
@@ -66,7 +66,8 @@ impl Database {
     }
 }
 
-/// A write to the install's own row comes first: an uninstall waits for it, or it for the uninstall.
+/// Locks the install's row by updating it, so that this transaction and an uninstall run one after
+/// the other.
 pub(crate) async fn touch(transaction: &mut Transaction<'_, Any>, install: &Install) -> Result<(), StoreError> {
     let result = sqlx::query("UPDATE tenant_extension_install SET updated_at_ms = $1 WHERE tenant_id = $2 AND id = $3")
         .bind(now_ms())
@@ -102,7 +103,7 @@ pub(crate) async fn put_secret(
     Ok(())
 }
 
-/// The name is in the log; no part of the secret is.
+/// Creates an audit log entry with the secret's name but no part of its value.
 fn change<'a>(action: &'static str, install: &'a Install, name: &str) -> Change<'a> {
     Change {
         action,

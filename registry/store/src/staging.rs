@@ -1,5 +1,5 @@
-//! Uploads on their way: files on this host that nothing refers to until they are published. Each is private to this process's user, bounded, and swept when nobody
-//! continues it.
+//! Staged uploads: files on this host that nothing refers to until they are published. Each one is
+//! private to this process's user, limited in size, and deleted if it is not continued in time.
 
 use crate::StoreError;
 use bytes::Bytes;
@@ -13,41 +13,43 @@ use std::time::{Duration, SystemTime};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 
-/// Uploads that are open at the same time: with the bundle's limit, what the disk must have room for.
+/// Maximum number of open uploads. Multiplied by the size limit of a bundle, it gives the required
+/// disk space.
 const UPLOADS: usize = 64;
-/// How long an upload that nobody continues is kept: a publisher's lunch, not a publisher's holiday.
+/// Time after which an upload that is not continued is deleted: enough for an interruption of
+/// hours, not of days.
 pub const UPLOAD_LIFE: Duration = Duration::from_hours(24);
 
-/// What the files of one-shot uploads begin with: no id does.
+/// File name prefix of uploads that last for one request; no upload id starts with it.
 const ONCE: &str = "once-";
 
-/// Why bytes are not taken.
+/// Reasons an upload operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
-    /// It was never begun, was published, or was swept.
+    /// The upload was never begun, was published, or was deleted.
     #[error("there is no such upload")]
     Unknown,
-    /// Somebody sends to it at this moment.
-    #[error("another request is sending to this upload")]
+    /// Another request is using the upload.
+    #[error("another request is using this upload")]
     Busy,
-    /// The bytes do not continue what is there.
-    #[error("the upload has {0} bytes; continue there")]
+    /// The given offset is not the upload's current size.
+    #[error("the upload has {0} bytes; continue at this offset")]
     Offset(u64),
-    /// Larger than a bundle may be.
+    /// The upload exceeds the size limit of a bundle.
     #[error("a bundle has at most {} bytes", alga_bundle::limits::BUNDLE_BYTES)]
     TooLarge,
-    /// Too many are open.
-    #[error("{UPLOADS} uploads are open")]
+    /// Too many uploads are open.
+    #[error("too many open uploads; the limit is {UPLOADS}")]
     TooMany,
-    /// The sender stopped.
-    #[error("the sender broke off")]
+    /// The client's request body was interrupted or timed out.
+    #[error("the request body was interrupted")]
     BrokenOff,
-    /// The disk.
-    #[error("staging an upload")]
+    /// A file operation failed.
+    #[error("cannot stage the upload")]
     Disk(#[from] std::io::Error),
 }
 
-/// The folder of uploads.
+/// Directory of staged uploads.
 #[derive(Debug, Clone)]
 pub struct Staging {
     folder: PathBuf,
@@ -55,14 +57,15 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// The folder, made if it is not there.
+    /// Opens the directory, creating it if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// Returns [`StoreError::Row`] if it cannot be created, read or cleaned up.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(StoreError::row)?;
-        // What requests of a killed process left: nobody can name it, so nobody will continue it.
+        // Deletes what requests of a killed process left: these uploads have no id by which a
+        // client could continue them.
         for entry in std::fs::read_dir(folder).map_err(StoreError::row)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(ONCE) {
                 std::fs::remove_file(entry.path()).map_err(StoreError::row)?;
@@ -74,20 +77,21 @@ impl Staging {
         })
     }
 
-    /// Begins an upload that is continued by its id.
+    /// Begins an upload and returns the id by which it is continued.
     ///
     /// # Errors
-    /// When too many are open, or the disk does not take it.
+    /// Returns [`StagingError::TooMany`] if too many uploads are open, or [`StagingError::Disk`] if
+    /// the file cannot be created.
     pub async fn begin(&self) -> Result<String, StagingError> {
         let id = crate::database::new_id();
         self.create(&self.path(&id)?).await?;
         Ok(id)
     }
 
-    /// Bytes that an upload has.
+    /// Returns the size of an upload in bytes.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns [`StagingError::Unknown`] if there is no such upload.
     pub async fn size(&self, id: &str) -> Result<u64, StagingError> {
         match tokio::fs::metadata(self.path(id)?).await {
             Ok(metadata) => Ok(metadata.len()),
@@ -96,10 +100,11 @@ impl Staging {
         }
     }
 
-    /// Takes the upload for this request alone.
+    /// Locks an upload for exclusive use by this request.
     ///
     /// # Errors
-    /// When there is none, or another request has it.
+    /// Returns [`StagingError::Unknown`] if there is no such upload, or [`StagingError::Busy`] if
+    /// another request has locked it.
     pub async fn lock(&self, id: &str) -> Result<StagedUpload, StagingError> {
         let path = self.path(id)?;
         if !self.busy().insert(id.to_owned()) {
@@ -116,10 +121,11 @@ impl Staging {
         Ok(upload)
     }
 
-    /// Takes a new upload that ends with this request, whatever happens. What a killed process leaves goes at the next start.
+    /// Creates a locked upload that is deleted when the request ends, in every case. Files that a
+    /// killed process leaves are deleted at the next start.
     ///
     /// # Errors
-    /// As [`Staging::begin`].
+    /// Returns the same errors as [`Staging::begin`].
     pub async fn create_ephemeral(&self) -> Result<StagedUpload, StagingError> {
         let id = format!("{ONCE}{}", crate::database::new_id());
         let path = self.folder.join(&id);
@@ -134,15 +140,15 @@ impl Staging {
         })
     }
 
-    /// Removes uploads that were not continued for a time; how many.
+    /// Deletes uploads that were not continued for `life`, and returns their number.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// Returns [`StagingError::Disk`] if the directory cannot be read.
     pub fn sweep(&self, life: Duration) -> Result<usize, StagingError> {
         let mut swept = 0;
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
-            // Published or ended meanwhile.
+            // The upload was published or ended in the meantime.
             let Ok(touched) = entry.metadata().and_then(|metadata| metadata.modified()) else {
                 continue;
             };
@@ -170,10 +176,11 @@ impl Staging {
         Ok(())
     }
 
-    /// Ids are made here; one that is not of that form names no file.
+    /// Returns the path of an upload. An id in any other form than [`Staging::begin`] generates is
+    /// rejected, so that it can name no other file.
     fn path(&self, id: &str) -> Result<PathBuf, StagingError> {
         let parsed = uuid::Uuid::try_parse(id).map_err(|_| StagingError::Unknown)?;
-        // One spelling: an upload under two names could be had by two requests.
+        // Only the canonical form, because an upload with two names could be locked twice.
         if parsed.hyphenated().to_string() != id {
             return Err(StagingError::Unknown);
         }
@@ -185,34 +192,35 @@ impl Staging {
     }
 }
 
-/// An upload that one request has.
+/// An upload that one request has locked.
 #[derive(Debug)]
 pub struct StagedUpload {
     id: String,
     path: PathBuf,
     size: u64,
     staging: Staging,
-    /// Whether the file goes with this.
+    /// True if dropping this deletes the file.
     ends: bool,
 }
 
 impl StagedUpload {
-    /// Its file.
+    /// Returns the path of the upload's file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its bytes.
+    /// Returns the upload's size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Opens it for bytes that continue at `offset`.
+    /// Opens the upload for bytes that continue at `offset`.
     ///
     /// # Errors
-    /// When they do not.
+    /// Returns [`StagingError::Offset`] if the upload has another size, or [`StagingError::Disk`]
+    /// if the file cannot be opened.
     pub async fn append(&mut self, offset: u64) -> Result<UploadWriter<'_>, StagingError> {
         if offset != self.size {
             return Err(StagingError::Offset(self.size));
@@ -221,7 +229,7 @@ impl StagedUpload {
         Ok(UploadWriter { upload: self, file })
     }
 
-    /// Removes the file when this is dropped.
+    /// Marks the upload for deletion when this is dropped.
     pub fn end(&mut self) {
         self.ends = true;
     }
@@ -230,24 +238,25 @@ impl StagedUpload {
 impl Drop for StagedUpload {
     fn drop(&mut self) {
         if self.ends {
-            // What cannot be removed now is swept later.
+            // If this fails, a later sweep deletes the file.
             std::fs::remove_file(&self.path).ok();
         }
         self.staging.busy().remove(&self.id);
     }
 }
 
-/// Bytes on their way into an upload.
+/// Writer that appends bytes to an upload.
 pub struct UploadWriter<'a> {
     upload: &'a mut StagedUpload,
     file: File,
 }
 
 impl UploadWriter<'_> {
-    /// Takes some more.
+    /// Appends bytes to the upload.
     ///
     /// # Errors
-    /// When there are more than a bundle may have, or the disk is full.
+    /// Returns [`StagingError::TooLarge`] if the upload would exceed the size limit of a bundle, or
+    /// [`StagingError::Disk`] if the bytes cannot be written.
     pub async fn write(&mut self, bytes: &Bytes) -> Result<(), StagingError> {
         let size = self.upload.size + bytes.len() as u64;
         if size > alga_bundle::limits::BUNDLE_BYTES as u64 {
@@ -258,10 +267,11 @@ impl UploadWriter<'_> {
         Ok(())
     }
 
-    /// Makes what came last; without it, what came may be lost with the machine's power, and the offset tells.
+    /// Syncs the received bytes to disk and returns the upload's size. Bytes that were not synced
+    /// may be lost in a power failure; the upload's offset then shows the loss.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// Returns [`StagingError::Disk`] if the file cannot be synced.
     pub async fn finish(mut self) -> Result<u64, StagingError> {
         self.file.flush().await?;
         self.file.sync_all().await?;

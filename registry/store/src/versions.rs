@@ -7,81 +7,84 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-/// A version to publish; everything about it has been verified.
+/// A version to publish; all its fields have been verified.
 #[derive(Debug)]
 pub struct NewVersion<'a> {
-    /// Its manifest.
+    /// Manifest of the version.
     pub manifest: &'a Manifest,
-    /// Its capability proof.
+    /// Capability proof of the version.
     pub proof: &'a CapabilityProof,
-    /// Its content.
+    /// Content hash of the version's bundle.
     pub content_hash: Digest,
-    /// The claim under which that content was put.
+    /// Claim under which the bundle was stored.
     pub claim: &'a BundleClaim,
-    /// The size of that content in bytes.
+    /// Size of the bundle in bytes.
     pub size_bytes: usize,
-    /// Who signed it.
+    /// Signer of the version, in the form of [`VersionRow::signing_key`].
     pub signing_key: &'a str,
-    /// The registry's receipt for it.
+    /// Receipt of the registry for the version.
     pub receipt: &'a str,
 }
 
 /// A published version.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct VersionRow {
-    /// Its id.
+    /// Id of the version.
     pub id: VersionId,
-    /// Its extension's id.
+    /// Id of the extension.
     pub extension_id: ExtensionId,
-    /// Its extension's name.
+    /// Name of the extension.
     pub name: ExtensionName,
-    /// Its publisher.
+    /// Publisher of the extension.
     pub publisher: PublisherName,
-    /// The version.
+    /// Version number of the extension.
     #[schemars(with = "String")]
     pub version: Version,
-    /// Its content.
+    /// Content hash of the version's bundle.
     pub content_hash: Digest,
-    /// Its manifest.
+    /// Manifest of the version.
     pub manifest: Manifest,
-    /// What it can touch at the most.
+    /// Capability proof of the version: the most that it can access.
     pub capability_proof: CapabilityProof,
-    /// Who signed it: a key's id, `certificate <authority> <identity>`, or `keyless <deployment> <issuer> <identity>`.
+    /// Signer of the version: a key id, `certificate <authority> <identity>`, or
+    /// `keyless <deployment> <issuer> <identity>`.
     pub signing_key: String,
-    /// The registry's receipt: its signature over statement, capability proof and the time it had them (DSSE).
+    /// Receipt of the registry (DSSE): its signature over the statement, the capability proof and
+    /// the time at which it received them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<serde_json::Value>,
-    /// Whether it may be installed and run.
+    /// Status of the version.
     pub status: VersionStatus,
-    /// Why it should not be chosen any more.
+    /// Reason for the deprecation, if the version is deprecated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
-    /// When it was published, in milliseconds since 1970.
+    /// Time of publication, in milliseconds since 1970.
     pub published_at_ms: i64,
 }
 
-/// Whether a version may be installed and run.
+/// Status of a version, which determines whether it may be installed and run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VersionStatus {
-    /// Both.
+    /// The version may be installed and run.
     Published,
-    /// Runs where it is installed, is not installed any more.
+    /// Existing installs continue to run; new installs are refused.
     Yanked,
-    /// Neither.
+    /// The version may be neither installed nor run.
     Revoked,
 }
 
-/// What publishing did.
+/// Outcome of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishOutcome {
     /// The version is new.
     Created(VersionId),
-    /// The same content was published under this version before.
+    /// The same content was already published under this version.
     Unchanged(VersionId),
 }
 
-/// `concat!` takes literals only: the columns and the join that every query of versions has.
+/// Builds a query of versions from the common columns and join. A macro, because `concat!` accepts
+/// only literals.
 macro_rules! select {
     ($($rest:literal)*) => {
         concat!(
@@ -93,13 +96,16 @@ macro_rules! select {
 }
 
 impl Database {
-    /// Publishes a version whose bundle is in the blob store. All of it happens, or nothing.
+    /// Publishes a version whose bundle is in the blob store, in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::VersionTaken`] when the version has another content, [`StoreError::NameTaken`] when the name is another publisher's.
+    /// Returns [`StoreError::VersionTaken`] if the version exists with different content,
+    /// [`StoreError::NameTaken`] if another publisher owns the name, or [`StoreError::Abandoned`]
+    /// if garbage collection invalidated the claim.
     pub async fn publish(&self, new: &NewVersion<'_>) -> Result<PublishOutcome, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        // A write comes first, so that two publishers of one version wait for each other instead of failing.
+        // The transaction starts with a write, so that concurrent publishes of one version wait for
+        // each other instead of failing.
         release_claim(&mut transaction, new).await?;
         let extension_id = ensure_extension(&mut transaction, new).await?;
         let version_id = insert_version(&mut transaction, new, &extension_id).await?;
@@ -129,10 +135,11 @@ impl Database {
         })
     }
 
-    /// A version by name.
+    /// Finds a version by extension name and version number.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn version(&self, name: &str, version: &str) -> Result<Option<VersionRow>, StoreError> {
         let row = sqlx::query(select!("WHERE r.name = $1 AND v.version = $2"))
             .bind(name)
@@ -142,10 +149,11 @@ impl Database {
         row.as_ref().map(read).transpose()
     }
 
-    /// A version by id.
+    /// Finds a version by id.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn version_by_id(&self, id: &VersionId) -> Result<Option<VersionRow>, StoreError> {
         let row = sqlx::query(select!("WHERE v.id = $1"))
             .bind(id.as_str())
@@ -154,10 +162,10 @@ impl Database {
         row.as_ref().map(read).transpose()
     }
 
-    /// Withdraws a version, or takes a withdrawal back. Revoked is for ever.
+    /// Yanks or revokes a version, or undoes a yank. A revocation is permanent.
     ///
     /// # Errors
-    /// [`StoreError::Changed`] when it is revoked already.
+    /// Returns [`StoreError::Changed`] if the version is already revoked.
     pub async fn set_version_status(
         &self,
         version: &VersionRow,
@@ -182,10 +190,10 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Says why a version should not be chosen any more, or, with no reason, that it may.
+    /// Deprecates a version with a reason, or undoes the deprecation if there is no reason.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn deprecate_version(&self, version: &VersionRow, reason: Option<&str>) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE extension_version SET deprecation = $1 WHERE id = $2")
@@ -202,10 +210,11 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// The versions of an extension, newest first, that were published before `before`.
+    /// Returns the versions of an extension that were published before `before`, newest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
+    /// is invalid.
     pub async fn versions(
         &self,
         name: &str,
@@ -226,27 +235,27 @@ impl Database {
     }
 }
 
-/// Ids are digits, small letters and hyphens.
+/// String that sorts after every id: ids consist of digits, lowercase letters and hyphens.
 const AFTER_EVERY_ID: &str = "~";
 
-/// A version in a list: without manifest and proof, which may be large.
+/// A version in a list, without manifest and capability proof, which may be large.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct VersionSummary {
-    /// Its id.
+    /// Id of the version.
     pub id: VersionId,
-    /// Its extension's name.
+    /// Name of the extension.
     pub name: ExtensionName,
-    /// The version.
+    /// Version number of the extension.
     #[schemars(with = "String")]
     pub version: Version,
-    /// Its content.
+    /// Content hash of the version's bundle.
     pub content_hash: Digest,
-    /// Whether it may be installed and run.
+    /// Status of the version.
     pub status: VersionStatus,
-    /// Why it should not be chosen any more.
+    /// Reason for the deprecation, if the version is deprecated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
-    /// When it was published, in milliseconds since 1970.
+    /// Time of publication, in milliseconds since 1970.
     pub published_at_ms: i64,
 }
 
@@ -263,7 +272,8 @@ fn read_summary(row: &AnyRow) -> Result<VersionSummary, StoreError> {
     })
 }
 
-/// The row takes the claim's place. Without a claim, only bytes that are referred to already can be relied on.
+/// Replaces the claim with the bundle's row. Without a valid claim, the content must already have a
+/// row, because otherwise its objects may have been removed.
 async fn release_claim(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {
     let is_new = insert_bundle(transaction, new).await?;
     let released = sqlx::query(
@@ -291,7 +301,7 @@ async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<
     Ok(result.rows_affected() == 1)
 }
 
-/// The extension's id; the first to publish a name keeps it.
+/// Returns the extension's id, creating it if needed. The first publisher of a name owns it.
 async fn ensure_extension(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<String, StoreError> {
     sqlx::query(
         "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
@@ -341,7 +351,8 @@ async fn insert_version(
     Ok(id)
 }
 
-/// Signatures and receipt were replaced, because those of before were not good any more: the row says who signs for it now.
+/// Updates signer and receipt in the row, after the stored signatures and receipt were replaced
+/// because they were no longer valid.
 async fn resign(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>, id: &str) -> Result<(), StoreError> {
     let result = sqlx::query(
         "UPDATE extension_version SET signing_key = $1, receipt = $2 WHERE id = $3 AND (receipt IS NULL OR receipt <> $2)",

@@ -1,4 +1,4 @@
-//! Counts allocations of a thread: one addition beside each of them, nothing that threads share.
+//! Counts the allocations of a thread: one addition for each, and no state shared between threads.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -16,7 +16,8 @@ static ALLOCATOR: Counting = Counting;
     unsafe_code,
     reason = "an allocator that passes everything on to the system's, and counts"
 )]
-// SAFETY: every call goes to `System` with the arguments that came; counting allocates nothing, because the cell is const-initialised.
+// SAFETY: every call is passed on to `System` with the same arguments; counting allocates nothing,
+// because the cell is const-initialized.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
@@ -33,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Allocations of this thread since it began.
+/// Returns the number of allocations of this thread since it started.
 pub(crate) fn of_this_thread() -> u64 {
     COUNT.with(Cell::get)
 }

@@ -1,5 +1,6 @@
-//! `bench capabilities`: what a grant, a host call, egress and storage cost, beside what they stand on. Every pair is measured in turns, so that
-//! what else the machine does falls on both; the figure is the median of the rounds.
+//! `bench capabilities`: the cost of a grant, a host call, egress and storage, compared with the
+//! layer below. The two sides of each comparison are measured alternately, so that other load on
+//! the machine affects both; the figure is the median of the rounds.
 
 use crate::allocations;
 use crate::figures::{Figures, Target};
@@ -27,12 +28,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
-/// Calls of one execution when a host call is measured: below the log's own limit of 256 records.
+/// Calls per execution when a host call is measured: below the log's own limit of 256 records.
 const CALLS: f64 = 200.0;
 const ROUNDS: usize = 9;
 
 pub(crate) fn run(figures: &mut Figures, _: u64) {
-    // One thread: what is counted and timed happens on it.
+    // One thread, so that everything that is counted and timed happens on it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -75,7 +76,7 @@ async fn decision(figures: &mut Figures) {
     figures.add("  allocations of one", each, "", Target::AtMost(0.0));
 }
 
-/// Records in memory: what a host call costs without a store behind it.
+/// Stores records in memory: the cost of a host call without a store behind it.
 #[derive(Default)]
 struct Memory(Mutex<HashMap<String, Record>>);
 
@@ -189,7 +190,8 @@ async fn ready(folder: &std::path::Path) -> Ready {
     Ready::new(&engine, &made, Loaded::new(manifest), grants, services).unwrap()
 }
 
-/// Every execution is another install's: the log's rate is for one of them.
+/// Returns a permit for a different install per execution, because the log's rate limit is per
+/// install.
 fn permit(number: usize) -> Arc<Permit> {
     let install: InstallId = format!("i-{number}").parse().unwrap();
     Arc::new(Permit {
@@ -230,7 +232,7 @@ async fn host_calls(figures: &mut Figures) {
             }
         }
     }
-    // Each round's own difference: both sides had the same neighbours.
+    // The difference within each round: other load affected both sides alike.
     let over = |kind: &str| {
         median(
             times[kind]
@@ -316,7 +318,7 @@ async fn egress(figures: &mut Figures) {
     figures.add("  guard / plain", ratio, "x", Target::AtMost(1.3));
 }
 
-/// A server on a thread of its own: the clients are what is measured.
+/// Starts a server on a separate thread, because only the clients are measured.
 fn origin() -> u16 {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -415,7 +417,8 @@ async fn storage(figures: &mut Figures) {
     figures.add("  kv get / raw", ratio(&gets, &raw_gets), "x", Target::AtMost(1.5));
 }
 
-/// The same file system, journal and durability as ours, and sqlx with nothing between.
+/// Opens a database with the same file system, journal and durability as the store, and with
+/// nothing but sqlx.
 async fn raw_database(path: &std::path::Path) -> SqlitePool {
     let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", path.display()))
         .await

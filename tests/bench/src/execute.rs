@@ -1,4 +1,5 @@
-//! `bench execute`: the runner beside (a) a bare handler that reads and answers the same JSON and (b) the call without HTTP.
+//! `bench execute`: the runner, compared with (a) a bare handler that reads and returns the same
+//! JSON and (b) the call without HTTP.
 
 use crate::figures::{Figures, Target};
 use crate::load::{Measured, from_another_process, on_core};
@@ -20,11 +21,11 @@ use tokio::net::TcpListener;
 
 const SERVER_CORE: usize = 0;
 const LOAD_CORE: usize = 1;
-/// The guest's answer in base64, as both servers send it.
+/// Response of the guest in base64, as both servers send it.
 const ANSWER: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
 
-/// Both are measured by turns, several times: the machine is not ours alone, and whatever slows it down for a while would otherwise be counted
-/// for one of them.
+/// Number of rounds. Both sides are measured alternately, because other load on the machine would
+/// otherwise count against one of them only.
 const ROUNDS: usize = 5;
 
 struct Round {
@@ -41,7 +42,8 @@ impl Round {
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        // What is measured beside the load is the same every time; the last round's stays.
+        // Everything except the load test is the same in every round; the last round's figures are
+        // used.
         let mut beside = Figures::default();
         let bare = measure_bare(seconds);
         let runner = measure_runner(seconds, &mut beside);
@@ -84,7 +86,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     );
 }
 
-/// A request for the hello extension of this world.
+/// Returns a request for the hello extension on this platform.
 async fn hello(world: &TestPlatform) -> ExecuteRequest {
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(root().join("examples/hello/manifest.json")).unwrap()).unwrap();
@@ -110,11 +112,12 @@ fn http_request(request: &ExecuteRequest) -> Vec<u8> {
 }
 
 fn runner_world() -> impl Future<Output = TestPlatform> {
-    // Room for all 32 connections within one install's share.
+    // Capacity for all 32 connections within one install's share.
     TestPlatform::with_settings(&[("pool", "512")])
 }
 
-/// (a) Answers the same request with the same JSON, doing nothing for it. The request is made by a world that is then gone.
+/// Measures the bare handler (a): it responds to the same request with the same JSON, without
+/// executing anything. The platform that creates the request is dropped before the measurement.
 fn measure_bare(seconds: u64) -> Measured {
     let request = on_core(SERVER_CORE, async || http_request(&hello(&runner_world().await).await))
         .join()
@@ -157,7 +160,8 @@ async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<
         .unwrap())
 }
 
-/// The runner with every protection on; before it is loaded, (b) and the cold start on the same core.
+/// Measures the runner with every protection enabled; before the load test, the cold start and (b)
+/// on the same core.
 fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
     let (sender, ready) = mpsc::channel();
     let (finish, finished) = tokio::sync::oneshot::channel();
@@ -209,7 +213,7 @@ async fn first_request(world: &TestPlatform, request: &ExecuteRequest) -> Durati
     took
 }
 
-/// (b)
+/// Measures the call without HTTP (b).
 async fn invoke_without_http(world: &TestPlatform, request: &ExecuteRequest) -> (f64, f64) {
     let context = &request.body["context"];
     let text = |name: &str| context[name].as_str().unwrap().to_owned();

@@ -1,9 +1,9 @@
-//! `{machine, commit, figures: {name: {value, unit, target, met}}}`.
+//! Output format: `{machine, commit, figures: {name: {value, unit, target, met}}}`.
 
 use serde_json::{Map, Value, json};
 use std::process::Command;
 
-/// What a figure should be.
+/// Target value of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     None,
@@ -63,7 +63,7 @@ fn judged(value: f64, target: Target) -> (Value, Value) {
     }
 }
 
-/// Processor, cores, and what else the machine was doing.
+/// Returns the processor, the number of cores, and the load of the machine.
 fn machine() -> String {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo

@@ -1,4 +1,5 @@
-//! A closed loop of keep-alive connections from one pinned core, cheap enough not to be what is measured.
+//! Closed loop of keep-alive connections from one pinned core, cheap enough not to affect the
+//! measurement.
 
 use serde_json::{Value, json};
 use std::io::Write;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Connections at the same time.
+/// Number of concurrent connections.
 const CONNECTIONS: usize = 32;
 
 pub(crate) struct Measured {
@@ -19,7 +20,7 @@ pub(crate) struct Measured {
     pub(crate) p99_us: f64,
 }
 
-/// Runs a future on a thread of its own, pinned to a core, with a runtime that has no other thread.
+/// Runs a future on a separate thread, pinned to a core, with a single-threaded runtime.
 pub(crate) fn on_core<T: Send + 'static>(
     core: usize,
     work: impl AsyncFnOnce() -> T + Send + 'static,
@@ -36,7 +37,7 @@ pub(crate) fn on_core<T: Send + 'static>(
     })
 }
 
-/// Drives `address` from another process, pinned to `core`.
+/// Sends load to `address` from another process, pinned to `core`.
 pub(crate) fn from_another_process(
     core: usize,
     seconds: u64,
@@ -69,7 +70,7 @@ pub(crate) fn from_another_process(
     }
 }
 
-/// The other process.
+/// Runs in the other process: reads the job from standard input and prints what it measured.
 pub(crate) fn serve_parent(seconds: u64) {
     let order: Value = serde_json::from_reader(std::io::stdin()).unwrap();
     let text = |name: &str| order[name].as_str().unwrap().to_owned();
@@ -88,7 +89,7 @@ pub(crate) fn serve_parent(seconds: u64) {
     );
 }
 
-/// Sends the same request again and again; every answer must be 200 and contain `expected`.
+/// Sends the same request repeatedly; every response must be 200 and contain `expected`.
 async fn drive(address: SocketAddr, request: Vec<u8>, expected: &'static [u8], duration: Duration) -> Measured {
     let request = Arc::new(request);
     // Warm-up, not counted.
@@ -112,7 +113,8 @@ async fn connections(
     duration: Duration,
 ) -> Vec<u64> {
     let stop = Arc::new(AtomicBool::new(false));
-    // This core never sleeps: otherwise the server would pay for waking it after every response, several times what the response costs.
+    // This core never sleeps: otherwise the server would spend time waking it after every response,
+    // several times the cost of the response itself.
     let awake = tokio::spawn({
         let stop = Arc::clone(&stop);
         async move {

@@ -1,4 +1,5 @@
-//! Benchmarks. Each prints figures beside what they are compared with, measured in the same run, on cores that are pinned apart.
+//! Benchmarks. Each prints figures next to those they are compared with, measured in the same run,
+//! on cores pinned apart.
 
 mod allocations;
 mod capabilities;
@@ -10,16 +11,18 @@ mod registry;
 use clap::{Parser, ValueEnum};
 use figures::Figures;
 
-/// What to measure.
+/// Benchmark to run
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
-    /// POST /v1/execute of a warm runner beside a bare handler and beside the call alone
+    /// POST /v1/execute of a warm runner, compared with a bare handler and with the call without
+    /// HTTP
     Execute,
     /// Grants, host calls, egress and storage
     Capabilities,
     /// Reading, verifying, publishing and listing
     Registry,
-    /// The load of a benchmark, in a process of its own: its threads must not share memory mappings with the server
+    /// The load of a benchmark, in a separate process: its threads must not share memory mappings
+    /// with the server
     #[value(hide = true)]
     Load,
 }

@@ -12,12 +12,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const BUNDLE_BYTES: usize = 5 * 1024 * 1024;
-/// What leaves room for headers, manifest and component below the limit of 64 MiB.
+/// Size that leaves space for headers, manifest and component below the limit of 64 MiB.
 const LARGE_BUNDLE_BYTES: usize = 63 * 1024 * 1024;
 const SMALL_BUNDLE_BYTES: usize = 200 * 1024;
 const PUBLISHES: usize = 50;
 const VERSIONS: usize = 10_000;
-/// Memory, not a disk: ten thousand rows are made only to be listed.
+/// In memory, not on a disk: ten thousand rows are created only to be listed.
 const MEMORY_FOLDER: &str = "/dev/shm";
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
@@ -31,7 +31,8 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     memory(figures);
 }
 
-/// A server of its own publishes the largest bundle there can be: how much memory it has at the most, above what it had when nothing happened.
+/// Publishes the largest permitted bundle to a separate server and measures its peak memory above
+/// idle.
 fn memory(figures: &mut Figures) {
     let folder = tempfile::tempdir().unwrap();
     let key = SigningKey::generate().unwrap();
@@ -80,7 +81,7 @@ fn publish_to(server: &Server, token: &str, release: &Release) {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
-/// A signed release of the hello component and `filler` bytes that do not compress.
+/// Creates a signed release of the hello component and `filler` bytes that do not compress.
 fn release(key: &SigningKey, version: &str, filler: usize) -> Release {
     let manifest = Release::manifest("com.example.bench", version, &["cap:log.emit", "cap:context.read"]);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

@@ -1,6 +1,6 @@
 use crate::Target;
 
-/// A deterministic generator (xorshift64*): a failure is repeated by its seed.
+/// Deterministic random number generator (xorshift64*): its seed reproduces a failure.
 struct Random(u64);
 
 impl Random {
@@ -16,7 +16,8 @@ impl Random {
     }
 }
 
-/// Gives `rounds` mutated inputs to a target. Panics with the round when the target does.
+/// Runs a target with `rounds` mutated inputs. Panics with the number of the round if the target
+/// does.
 pub fn run(target: &Target, rounds: u64, seed: u64) {
     let seeds = (target.seeds)();
     for round in 0..rounds {

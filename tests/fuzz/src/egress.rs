@@ -1,11 +1,12 @@
-//! F7: a target, a pattern and an address. What is let out is what the rule says, and only to the public internet.
+//! F7: a target, a pattern and an address. Every permitted request matches its rule and goes only
+//! to the public internet.
 
 use alga_bundle::EgressPattern;
 use alga_egress::{Destination, vet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::Url;
 
-/// Rules that targets are held against.
+/// Patterns that targets are matched against.
 const PATTERNS: [&str; 5] = [
     "api.example.com",
     "*.example.com",
@@ -14,7 +15,8 @@ const PATTERNS: [&str; 5] = [
     "xn--bcher-kva.example",
 ];
 
-/// What IANA's registries have, written down again from RFC 6890, RFC 4291 and their successors: first address and bits.
+/// Blocks of IANA's special-purpose registries, transcribed independently from RFC 6890, RFC 4291
+/// and their successors: first address and prefix length.
 const INSIDE: [(&str, u32); 32] = [
     ("0.0.0.0", 8),
     ("10.0.0.0", 8),
@@ -50,7 +52,7 @@ const INSIDE: [(&str, u32); 32] = [
     ("ff00::", 8),
 ];
 
-/// A rule's number, an address, a target.
+/// Inputs that consist of the number of a pattern, an address, and a target.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let seed = |rule: u8, address: &str, target: &str| {
         let address = match address.parse().unwrap() {
@@ -88,7 +90,7 @@ pub(crate) fn egress_url(bytes: &[u8]) {
     }
 }
 
-/// Whatever is let through is in no registry of special addresses.
+/// Asserts that a permitted address is in no registry of special-purpose addresses.
 fn address_is_public(address: IpAddr) {
     if vet(address).is_ok() {
         for (first, bits) in INSIDE {
@@ -100,7 +102,7 @@ fn address_is_public(address: IpAddr) {
     }
 }
 
-/// The first and the last address of every block, whatever the mutations happen to hit.
+/// Covers the first and the last address of every block, independently of the mutations.
 #[test]
 fn every_block_inside_is_refused_from_its_first_to_its_last_address() {
     for (first, bits) in INSIDE {
@@ -125,7 +127,8 @@ fn is_within(address: IpAddr, first: IpAddr, bits: u32) -> bool {
     }
 }
 
-/// A target that is taken is a name in its one form, and the one that a browser would read there.
+/// Parses a target. An accepted target has a canonical host name, and the same one that a browser
+/// would parse.
 fn destination(target: &str) -> Option<Destination> {
     let destination = Destination::of(&target.parse().ok()?).ok()?;
     let host = &destination.host;
@@ -146,7 +149,7 @@ fn destination(target: &str) -> Option<Destination> {
     Some(destination)
 }
 
-/// E10: the host itself, or one label and the rule's own name.
+/// Asserts that the host is the rule's own name, or one label below a wildcard rule (E10).
 fn is_what_the_rule_says(rule: &str, destination: &Destination) {
     let (is_tls, rule) = match rule.strip_prefix("http://") {
         Some(rule) => (false, rule),

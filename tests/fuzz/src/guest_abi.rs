@@ -1,5 +1,6 @@
-//! F3: a guest that calls every function of the host with anything at all, and whose allocator lies. It is one component, written here from the WIT: the
-//! number in a request's path begins its random numbers, so that a failure is repeated by its number.
+//! F3: a guest that calls every function of the host with arbitrary arguments, and whose allocator
+//! returns invalid pointers. It is one component, generated here from the WIT: the number in a
+//! request's path seeds its random numbers, so that the number reproduces a failure.
 
 use alga_capabilities::modules;
 use alga_harness::{ExecuteRequest, Release, TestPlatform, root};
@@ -11,7 +12,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Resolve, Type, TypeDefKind, WorldId, WorldItem};
 
-/// Random numbers, memory that is full of them, an allocator that is honest until the path has been read, and the calls.
+/// Random numbers, memory filled with them, an allocator that is correct until the path has been
+/// read, and the calls.
 const PROGRAM: &str = r#"
 (memory (export "memory") 2)
 (global $state (mut i64) (i64.const 0))
@@ -25,7 +27,7 @@ const PROGRAM: &str = r#"
   (i64.mul (global.get $state) (i64.const 2685821657736338717)))
 (func $bits (param $mask i32) (result i32)
   (i32.and (i32.wrap_i64 (i64.shr_u (call $random) (i64.const 20))) (local.get $mask)))
-;; What a pointer, a length, a handle, a discriminant or a flag may be.
+;; Returns an arbitrary pointer, length, handle, discriminant or flag.
 (func $any (result i32)
   (block $wild (block $end (block $aligned (block $pointer (block $small
     (br_table $small $small $small $small $small $small $small $small $aligned $aligned $aligned $aligned $aligned $pointer $end $wild
@@ -35,7 +37,7 @@ const PROGRAM: &str = r#"
     (return (call $bits (i32.const 65528))))
     (return (i32.sub (i32.const 131072) (call $bits (i32.const 31)))))
   (call $bits (i32.const -1)))
-;; Seven times of eight one that the host takes, so that calls get far.
+;; Seven of eight values are valid, so that calls get past the checks of their arguments.
 (func $pointer (result i32)
   (if (result i32) (call $bits (i32.const 7)) (then (call $bits (i32.const 16376))) (else (call $any))))
 (func $small (result i32)
@@ -46,7 +48,7 @@ const PROGRAM: &str = r#"
   (local.set $at (global.get $next))
   (global.set $next (i32.add (global.get $next) (i32.and (i32.add (local.get $size) (i32.const 15)) (i32.const -8))))
   (local.get $at))
-;; A quarter each: text, anything, small numbers that may be pointers and lengths, nothing.
+;; A quarter each: text, random bytes, small numbers that may be pointers and lengths, zeros.
 (func $fill (local $at i32)
   (loop $more
     (i64.store (local.get $at) (i64.and (call $random)
@@ -57,7 +59,7 @@ const PROGRAM: &str = r#"
         (i32.lt_u (local.get $at) (i32.const 16384)))))
     (local.set $at (i32.add (local.get $at) (i32.const 8)))
     (br_if $more (i32.lt_u (local.get $at) (i32.const 65536)))))
-;; The digits of the path, which is an option of a text at 16.
+;; Seeds with the digits of the path, an `option<string>` at address 16.
 (func $seed (param $request i32) (local $at i32) (local $end i32)
   (call $path (local.get $request) (i32.const 16))
   (local.set $at (i32.add (i32.load (i32.const 20)) (i32.const 1)))
@@ -80,7 +82,7 @@ const PROGRAM: &str = r#"
     (br_if $more (i32.lt_u (local.get $calls) (i32.const 64)))))
 "#;
 
-/// Imports and a call of each.
+/// Imports of host functions, and a call of each.
 #[derive(Default)]
 struct Calls {
     imports: String,
@@ -89,7 +91,7 @@ struct Calls {
 }
 
 impl Calls {
-    /// The functions that take a handle, or those that take none.
+    /// Adds the functions that accept a handle, or those that accept none.
     fn add_all(&mut self, resolve: &Resolve, world: WorldId, of_handles: bool) {
         for (key, item) in &resolve.worlds[world].imports {
             let WorldItem::Interface { id, .. } = item else {
@@ -158,14 +160,15 @@ fn any_of(kind: WasmType) -> &'static str {
     }
 }
 
-/// The guest.
+/// Builds the guest component.
 pub(crate) fn component() -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(root().join("wit")).unwrap();
     let world = resolve.select_world(&[package], Some("http-extension")).unwrap();
     let mut calls = Calls::default();
     calls.add_all(&resolve, world, false);
-    // What takes a handle ends a guest that has none, so seven calls of eight are of what takes none.
+    // A call with an invalid handle ends the guest, so seven of eight calls are of functions
+    // without handles.
     let free = calls.count;
     calls.add_all(&resolve, world, true);
     let Calls { imports, calls, count } = calls;
@@ -186,7 +189,7 @@ pub(crate) fn component() -> Vec<u8> {
         .unwrap()
 }
 
-/// The guest in a platform, with everything granted and nothing reachable.
+/// Guest on a platform, with everything granted and no reachable host.
 struct Installed {
     runtime: Runtime,
     world: TestPlatform,
@@ -215,12 +218,13 @@ static INSTALLED: LazyLock<Installed> = LazyLock::new(|| {
     }
 });
 
-/// Numbers to begin with.
+/// Returns the initial numbers.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     (0_u64..8).map(|number| number.to_le_bytes().to_vec()).collect()
 }
 
-/// However it ends, it is the guest's doing, and the next one is served.
+/// Runs the guest; asserts that every failure is attributed to the guest and that the runner stays
+/// ready.
 pub(crate) fn guest_abi(bytes: &[u8]) {
     let number = bytes.iter().fold(bytes.len() as u64, |number, byte| {
         number.wrapping_mul(257).wrapping_add(u64::from(*byte))

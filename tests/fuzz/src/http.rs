@@ -21,7 +21,8 @@ pub(crate) fn paths() -> Vec<Vec<u8>> {
     paths.map(|path| path.as_bytes().to_vec()).into()
 }
 
-/// A path that is accepted means the same to whoever decodes it before and after, and has one form.
+/// Asserts that an accepted path has one canonical form and decodes to the same segments before and
+/// after canonicalization.
 pub(crate) fn path(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(canonical) = canonical_path(text) else { return };
@@ -34,7 +35,7 @@ pub(crate) fn path(bytes: &[u8]) {
     }
 }
 
-/// As plainly as possible, to compare with.
+/// Decodes in the simplest possible way, for comparison.
 fn decode(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let (mut decoded, mut at) = (Vec::new(), 0);
@@ -59,7 +60,7 @@ pub(crate) fn header_lists() -> Vec<Vec<u8>> {
     lists.map(|list| list.as_bytes().to_vec()).into()
 }
 
-/// What never passes does not, whatever stands beside it.
+/// Asserts that forbidden headers never pass, whatever other headers are present.
 pub(crate) fn headers(bytes: &[u8]) {
     let mut map = HeaderMap::new();
     for line in bytes.split(|byte| *byte == b'\n').take(100) {
@@ -132,7 +133,8 @@ pub(crate) fn archives() -> Vec<Vec<u8>> {
     ]
 }
 
-/// An archive that is accepted has the files that the library, applying every extension by itself, finds in it; and they make a bundle.
+/// Asserts that an accepted archive contains the same files that the `tar` library, which applies
+/// every extension itself, finds in it, and that these make a bundle.
 pub(crate) fn archive(bytes: &[u8]) {
     let compressed = zstd::encode_all(bytes, 1).unwrap();
     let Ok(files) = unpack_foreign(&compressed) else { return };

@@ -1,5 +1,5 @@
-//! Fuzz targets: each takes bytes and fails by panicking. The driver mutates seeds; the short form is a test, the long form is
-//! `cargo xtask soak fuzz`.
+//! Fuzz targets: each reads bytes and fails by panicking. The driver mutates seeds; the short form
+//! is a test, the long form is `cargo xtask soak fuzz`.
 
 mod driver;
 mod egress;
@@ -14,7 +14,7 @@ pub use targets::{TARGETS, Target};
 mod tests {
     use super::{TARGETS, run};
 
-    /// Enough to find a slip that any input of this shape would find.
+    /// Enough rounds to find a defect that any input of this shape would trigger.
     const ROUNDS: u64 = 3_000;
 
     fn rounds() -> u64 {

@@ -14,17 +14,17 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use zeroize::Zeroizing;
 
-/// A parser under attack.
+/// Parser under test.
 pub struct Target {
-    /// Its name for `cargo xtask soak fuzz`.
+    /// Name of the target for `cargo xtask soak fuzz`.
     pub name: &'static str,
-    /// Inputs to begin with.
+    /// Returns the initial inputs.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Panics when the oracle says no.
+    /// Panics if an assertion about the result fails.
     pub run: fn(&[u8]),
 }
 
-/// All targets.
+/// List of all targets.
 pub const TARGETS: &[Target] = &[
     Target {
         name: "canonical_path",
@@ -126,7 +126,7 @@ fn bundles() -> Vec<Vec<u8>> {
     vec![alga_bundle::pack(&files()).unwrap()]
 }
 
-/// Accepted means canonical: what is read packs back to the same files.
+/// Asserts that accepted bundles are canonical: packing the files again gives the same files.
 fn bundle_parse(bytes: &[u8]) {
     if let Ok(bundle) = Bundle::read(bytes, known()) {
         let read = alga_bundle::unpack(bytes).unwrap();
@@ -181,7 +181,7 @@ fn envelopes() -> Vec<Vec<u8>> {
     vec![sign(&BUNDLE, &KEY).to_json()]
 }
 
-/// Whatever verifies says exactly what was signed.
+/// Asserts that every envelope that verifies contains exactly the signed statement.
 fn signature_envelope(bytes: &[u8]) {
     let trust = TrustBundle::default().with_key("example".parse().unwrap(), KEY.verifying_key());
     if let Ok(verified) = verify(bytes, &BUNDLE, Policy::now(&trust)) {
@@ -216,7 +216,7 @@ static TRUST: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 static POLICY: LazyLock<TrustBundle> = LazyLock::new(|| TrustBundle::parse(&TRUST).unwrap());
 
-/// A certificate that is not the one that was issued signs nothing.
+/// Asserts that only the issued certificate verifies.
 fn certificate_chain(bytes: &[u8]) {
     let envelope = sign_with_certificate(&BUNDLE, &KEY, vec![bytes.to_vec()]).to_json();
     if verify(&envelope, &BUNDLE, Policy::now(&POLICY)).is_ok() {
@@ -236,7 +236,7 @@ fn sigstore_bundles() -> Vec<Vec<u8>> {
         .to_vec()
 }
 
-/// Whatever verifies is about exactly this release.
+/// Asserts that every bundle that verifies is about exactly this release.
 fn sigstore_bundle(bytes: &[u8]) {
     let Ok(bundle) = String::from_utf8(bytes.to_vec()) else {
         return;
@@ -270,7 +270,7 @@ fn revocation_lists() -> Vec<Vec<u8>> {
     vec![sign_revocations(&revocation_list_of_tests(), &KEY).to_json()]
 }
 
-/// A list that is read is the one that was signed.
+/// Asserts that every list that parses is the one that was signed.
 fn revocation_list(bytes: &[u8]) {
     if let Ok(list) = RevocationList::read(bytes, &POLICY) {
         assert_eq!(list, revocation_list_of_tests());
@@ -314,7 +314,7 @@ fn secret_envelopes() -> Vec<Vec<u8>> {
     })]
 }
 
-/// What opens is what was sealed.
+/// Asserts that every envelope that opens contains what was sealed.
 fn secret_envelope(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let Ok(envelope) = SecretEnvelope::parse(&text) else {
@@ -349,7 +349,7 @@ fn records() -> Vec<Vec<u8>> {
     vec![record]
 }
 
-/// No record that this host's key has not made is ever handed out.
+/// Asserts that the cache returns no record that was not made with this host's key.
 fn machine_code_record(bytes: &[u8]) {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
     let cache = MachineCodeCache::open(FOLDER.path(), [1; 32], u64::MAX).unwrap();

@@ -1,4 +1,5 @@
-// node build.mjs <handler.js> <folder with WIT> <component>: as a library, because the command of jco fails on Node 20.
+// node build.mjs <handler.js> <WIT directory> <component>
+// Uses the library, because the `jco` command fails on Node 20.
 import { componentize } from "@bytecodealliance/componentize-js";
 import { readFile, writeFile } from "node:fs/promises";
 

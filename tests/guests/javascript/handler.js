@@ -1,4 +1,4 @@
-// Answers with what only a whole engine has: URL, TextEncoder, JSON, a promise.
+// Responds with values that need a whole engine: URL, TextEncoder, JSON, a promise.
 addEventListener("fetch", (event) => event.respondWith(respond(event.request)));
 
 async function respond(request) {

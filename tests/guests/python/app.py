@@ -1,4 +1,4 @@
-"""Answers with what only a whole interpreter has: json, a dataclass, an exception that is caught."""
+"""Responds with values that need a whole interpreter: json, a dataclass, a caught exception."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,4 +1,5 @@
-//! What test guests share: a handler below the SDK, for guests that misbehave in ways the SDK does not allow.
+//! Code shared by test guests: a handler below the SDK, for guests that misbehave in ways the SDK
+//! does not allow.
 
 pub use alga::__private::bindings::alga as platform;
 pub use alga::__private::bindings::wasi;
@@ -20,7 +21,7 @@ macro_rules! raw_handler {
     };
 }
 
-/// A response with this status and these headers; nothing of its body is written yet.
+/// Starts a response with this status and these headers; nothing of its body has been written.
 #[must_use]
 pub fn respond(out: ResponseOutparam, status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingBody {
     let response = OutgoingResponse::new(Fields::from_list(headers).unwrap());
@@ -30,10 +31,10 @@ pub fn respond(out: ResponseOutparam, status: u16, headers: &[(String, Vec<u8>)]
     body
 }
 
-/// Answers what a guest found, or, when a call was refused, the whole of what the author is told.
+/// Returns a guest's result as JSON, or the complete error text if a call was refused.
 ///
 /// # Errors
-/// None of its own.
+/// Returns no error of its own.
 pub fn told(found: alga::Result<serde_json::Value>) -> alga::Result<alga::Response> {
     match found {
         Ok(found) => alga::Response::json(&found),

@@ -3,31 +3,31 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-/// An answer of the platform.
+/// Response of the platform.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Its status.
+    /// Status code of the response.
     pub status: StatusCode,
-    /// Its headers.
+    /// Headers of the response.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Body of the response.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The body as JSON; null if it is not.
+    /// Returns the body as JSON, or null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The stable code of an error: of the runner, or of gateway and registry.
+    /// Returns the stable error code, from an error of the runner, the gateway or the registry.
     #[must_use]
     pub fn code(&self) -> String {
         let json = self.json();
@@ -38,7 +38,7 @@ impl Answer {
         code.unwrap_or_default().to_owned()
     }
 
-    /// The guest's body in an execute reply.
+    /// Returns the guest's body from an execute response.
     #[must_use]
     pub fn guest_body(&self) -> String {
         let json = self.json();
@@ -46,7 +46,7 @@ impl Answer {
         String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
     }
 
-    /// A number of an execute reply's usage.
+    /// Returns one number from the usage section of an execute response.
     #[must_use]
     pub fn usage(&self, name: &str) -> u64 {
         self.json()
@@ -56,23 +56,23 @@ impl Answer {
     }
 }
 
-/// A request for `POST /v1/execute`: JSON that tests can bend, and the headers beside it.
+/// Request for `POST /v1/execute`: a JSON body that tests can change, and the headers sent with it.
 #[derive(Debug, Clone)]
 pub struct ExecuteRequest {
-    /// The body.
+    /// Body of the request.
     pub body: Value,
-    /// The bearer token, if any.
+    /// Bearer token, if any.
     pub token: Option<String>,
-    /// `x-alga-tenant`.
+    /// Value of the header `x-alga-tenant`.
     pub tenant: String,
-    /// `x-alga-extension`.
+    /// Value of the header `x-alga-extension`.
     pub extension: String,
-    /// `x-idempotency-key`.
+    /// Value of the header `x-idempotency-key`.
     pub idempotency_key: Option<String>,
 }
 
 impl ExecuteRequest {
-    /// The same for this method and target.
+    /// Returns the request with this method and target.
     #[must_use]
     pub fn on(mut self, method: &str, path: &str) -> Self {
         self.body["http"]["method"] = json!(method);
@@ -80,14 +80,15 @@ impl ExecuteRequest {
         self
     }
 
-    /// The same with this time limit.
+    /// Returns the request with this time limit.
     #[must_use]
     pub fn within_ms(mut self, timeout_ms: u64) -> Self {
         self.body["limits"]["timeout_ms"] = json!(timeout_ms);
         self
     }
 
-    /// The same with this part of the body replaced: `/context/tenant_id`.
+    /// Returns the request with the part of the body at this JSON pointer replaced, for example
+    /// `/context/tenant_id`.
     #[must_use]
     pub fn with(mut self, pointer: &str, value: Value) -> Self {
         let (parent, name) = pointer.rsplit_once('/').unwrap();

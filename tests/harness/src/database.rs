@@ -1,9 +1,10 @@
 use std::process::Command;
 
-/// The private Postgres of this run, when tests run against it: a URL that ends with `/{}?host=…`, made by `cargo xtask test`.
+/// Environment variable with the URL of the private Postgres of this run, if the tests run against
+/// Postgres. The URL ends with `/{}?host=…` and is set by `cargo xtask test`.
 pub(crate) const POSTGRES: &str = "ALGA_TEST_POSTGRES";
 
-/// What `psql` prints for these statements, one value a line.
+/// Returns the output of `psql` for these statements, one value per line.
 pub fn query(url: &str, statements: &str) -> String {
     let mut psql = Command::new("psql");
     psql.args([
@@ -20,7 +21,7 @@ pub fn query(url: &str, statements: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A database of its own for a world, or none when it is to be SQLite.
+/// Creates a separate database for a test platform, or returns none if the tests run on SQLite.
 #[must_use]
 pub fn fresh_database() -> Option<String> {
     let template = std::env::var(POSTGRES).ok()?;

@@ -1,7 +1,8 @@
-//! Worlds to test in.
+//! Test platforms and mock servers for the tests of this repository.
 //!
-//! [`TestPlatform`] is a platform in a folder of its own, called in process. [`Release`] is a signed extension made from a test guest. What a test
-//! does with them goes through the same routes that clients use; what reaches below them says so in its name.
+//! [`TestPlatform`] is a platform in a directory of its own, called in process. [`Release`] is a
+//! signed extension made from a test guest. Tests use the same routes that clients use; a method
+//! that bypasses the routes has a name that shows it.
 
 mod callers;
 mod database;
@@ -28,7 +29,7 @@ pub use world::{StoppedPlatform, TestPlatform};
 
 use std::path::PathBuf;
 
-/// The top of the repository.
+/// Returns the root directory of the repository.
 #[must_use]
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -37,13 +38,14 @@ pub fn root() -> PathBuf {
         .unwrap()
 }
 
-/// The target folder.
+/// Returns cargo's target directory.
 #[must_use]
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A program of this workspace, built by `cargo xtask test` in the same profile as this one.
+/// Returns the path of a program of this workspace, built by `cargo xtask test` in the same profile
+/// as this one.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     // …/target/<profile>/deps/<test> or …/target/<profile>/<bench>
@@ -63,14 +65,15 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// The component that `cargo xtask guests` made of an example or test guest.
+/// Returns the component that `cargo xtask guests` built from an example or a test guest.
 #[must_use]
 pub fn component(name: &str) -> Vec<u8> {
     let path = target().join("components").join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
 }
 
-/// A handler in WebAssembly text, for what no language compiles to: the module exports `handle`, which takes two handles.
+/// Builds a component from a handler in WebAssembly text, for behavior that no compiler generates:
+/// the module exports `handle`, which accepts two handles.
 #[must_use]
 pub fn handler(module: &str) -> Vec<u8> {
     let text = format!(
@@ -90,7 +93,7 @@ pub fn handler(module: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-/// Rounds of a campaign: what `cargo xtask soak` says, else this many.
+/// Returns the number of rounds of a campaign: the one set by `cargo xtask soak`, or else this one.
 #[must_use]
 pub fn rounds(short: u64) -> u64 {
     let asked = std::env::var("ALGA_SOAK_ROUNDS").ok();

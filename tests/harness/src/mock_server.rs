@@ -1,5 +1,6 @@
-//! What is outside of the platform: an origin that extensions call, and a small product that speaks the shape of AlgaPSA's internal API. One
-//! server on loopback; names lead to it by the operator's exceptions.
+//! Mock of the systems outside the platform: an origin that extensions call, and the parts of
+//! AlgaPSA's internal API that the platform uses. Both are one server on loopback; the operator's
+//! exceptions map host names to it.
 
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
@@ -14,12 +15,12 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What the product's internal API knows the platform by.
+/// Credential that the platform sends to the host application's internal API.
 const CREDENTIAL: &str = "product-credential";
-/// What its routes do.
+/// Credential that the platform sends to the host application's routes (UI proxy).
 const ROUTES_CREDENTIAL: &str = "routes-credential";
 
-/// The server; it ends with this.
+/// Mock server; it stops when this value is dropped.
 pub struct MockServer {
     port: u16,
     folder: tempfile::TempDir,
@@ -34,7 +35,7 @@ struct Seen {
 }
 
 impl MockServer {
-    /// Starts on a free port of loopback.
+    /// Starts the server on a free port of loopback.
     pub async fn start() -> Self {
         let state = Arc::<Seen>::default();
         let router = Router::new()
@@ -67,19 +68,20 @@ impl MockServer {
         }
     }
 
-    /// Its port.
+    /// Returns the port of the server.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// `http://api.example.com:port`.
+    /// Returns the origin `http://api.example.com:port`.
     #[must_use]
     pub fn origin(&self) -> String {
         format!("http://api.example.com:{}", self.port)
     }
 
-    /// Settings of a platform that extensions reach it from, as origin and as product.
+    /// Returns the settings of a platform whose extensions reach this server, both as an origin and
+    /// as the host application.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
         let port = self.port;
@@ -103,7 +105,7 @@ impl MockServer {
         .into()
     }
 
-    /// The requests that came: method and target.
+    /// Returns the method and target of every request received so far.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         self.state.requests.lock().unwrap().clone()
@@ -142,7 +144,7 @@ async fn echo(request: Request) -> Json<Value> {
     )
 }
 
-/// What was said in headers, as digests: what is secret stays it.
+/// Returns the digests of the header values, so that secrets do not occur in test output.
 async fn digest(headers: HeaderMap) -> Json<Value> {
     let digests: HashMap<String, String> = headers
         .iter()

@@ -1,4 +1,4 @@
-//! A real S3 server, on a folder of its own.
+//! Real S3 server that serves a directory of its own.
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -14,7 +14,7 @@ const BUCKET: &str = "bundles";
 const KEY: &str = "test-key";
 const SECRET: &str = "test-secret";
 
-/// The server; it ends with this.
+/// S3 server; it stops when this value is dropped.
 pub struct S3 {
     folder: TempDir,
     endpoint: String,
@@ -22,7 +22,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Starts on a free port of loopback, with one bucket.
+    /// Starts the server on a free port of loopback, with one bucket.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
@@ -32,7 +32,7 @@ impl S3 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move {
-            // They end with the server.
+            // Connections end when the server is dropped.
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -46,7 +46,8 @@ impl S3 {
         Self { folder, endpoint, task }
     }
 
-    /// Settings of a platform that keeps its bundles here, in a folder of the bucket.
+    /// Returns the settings of a platform that stores its bundles here, under a prefix of the
+    /// bucket.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
         let settings = [
@@ -59,13 +60,13 @@ impl S3 {
         settings.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
     }
 
-    /// Where the objects are on disk.
+    /// Returns the directory that contains the objects on disk.
     #[must_use]
     pub fn objects(&self) -> PathBuf {
         self.folder.path().join(BUCKET).join("alga/sha256")
     }
 
-    /// Answers nobody any more.
+    /// Stops the server: it no longer responds.
     pub fn stop(&self) {
         self.task.abort();
     }

@@ -1,4 +1,4 @@
-//! A real OCI registry: Debian's docker-registry, on a folder of its own.
+//! Real OCI registry: Debian's docker-registry, which serves a directory of its own.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// The registry; it ends with this.
+/// OCI registry; it stops when this value is dropped.
 pub struct OciRegistry {
     folder: TempDir,
     child: Child,
@@ -14,7 +14,7 @@ pub struct OciRegistry {
 }
 
 impl OciRegistry {
-    /// Starts on a free port of loopback.
+    /// Starts the registry on a free port of loopback.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -43,18 +43,18 @@ impl OciRegistry {
             .next()
             .unwrap()
             .to_owned();
-        // Whoever does not read its log stops it.
+        // The registry would block if its log were not read.
         std::thread::spawn(move || lines.for_each(drop));
         Self { folder, child, host }
     }
 
-    /// `127.0.0.1:port`.
+    /// Returns the address `127.0.0.1:port`.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Where it keeps a blob.
+    /// Returns the path of the file in which the registry stores a blob.
     #[must_use]
     pub fn blob(&self, digest: &str) -> PathBuf {
         let hex = digest.strip_prefix("sha256:").unwrap();

@@ -1,4 +1,4 @@
-//! A private certificate authority that makes every kind of certificate, right and wrong.
+//! Private certificate authority that issues valid certificates and every kind of invalid one.
 
 use alga_signing::SigningKey;
 use rcgen::{
@@ -7,25 +7,27 @@ use rcgen::{
     RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
-/// A certificate authority.
+/// Private certificate authority (CA).
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: Certificate,
 }
 
-/// How a certificate is made; the default is a good one for `releases@example.com`, valid from 2020 to 2040.
+/// Properties of a certificate to issue; the default is a valid one for `releases@example.com`,
+/// valid from 2020 to 2040.
 pub struct CertificateRequest<'a> {
-    /// The subject alternative names: mail address, DNS name or URI by their form.
+    /// Subject alternative names; the form of each decides whether it is a mail address, a DNS name
+    /// or a URI.
     pub names: &'a [&'a str],
-    /// Whether it is for code signing, for servers, or for nothing in particular.
+    /// Extended key usages: code signing, server authentication, or none.
     pub usages: &'a [ExtendedKeyUsagePurpose],
-    /// First and last year.
+    /// First and last year of the validity period.
     pub years: (i32, i32),
-    /// Whether it may sign certificates.
+    /// True if the certificate may sign other certificates.
     pub is_authority: bool,
-    /// Its serial number.
+    /// Serial number of the certificate.
     pub serial: u64,
-    /// The Fulcio extension that names the OIDC issuer.
+    /// Fulcio extension that names the OIDC issuer.
     pub oidc_issuer: Option<&'a str>,
 }
 
@@ -61,7 +63,7 @@ impl CertificateRequest<'_> {
     }
 }
 
-/// 1.3.6.1.4.1.57264.1.8: a DER string.
+/// Builds the extension 1.3.6.1.4.1.57264.1.8, whose value is a DER string.
 fn fulcio_issuer(issuer: &str) -> CustomExtension {
     let mut content = vec![0x0c, u8::try_from(issuer.len()).unwrap()];
     content.extend_from_slice(issuer.as_bytes());
@@ -95,7 +97,7 @@ fn authority_params(name: &str) -> CertificateParams {
 }
 
 impl Authority {
-    /// A root of its own.
+    /// Creates a root certificate authority.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let (params, key) = (authority_params(name), KeyPair::generate().unwrap());
@@ -104,7 +106,8 @@ impl Authority {
         Self { issuer, certificate }
     }
 
-    /// An intermediate authority that this one signed; `change` may break it.
+    /// Creates an intermediate certificate authority signed by this one; `change` may make it
+    /// invalid.
     #[must_use]
     pub fn intermediate(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let (mut params, key) = (authority_params(name), KeyPair::generate().unwrap());
@@ -114,14 +117,14 @@ impl Authority {
         Self { issuer, certificate }
     }
 
-    /// A certificate for a key, DER.
+    /// Issues a certificate for a key, as DER.
     #[must_use]
     pub fn issue(&self, key: &SigningKey, request: &CertificateRequest<'_>) -> Vec<u8> {
         let key = KeyPair::from_pem(&key.to_pem().unwrap()).unwrap();
         request.params().signed_by(&key, &self.issuer).unwrap().der().to_vec()
     }
 
-    /// A list of revoked serial numbers (PEM), current until the year.
+    /// Returns a list of revoked serial numbers (PEM) that is current until the given year.
     #[must_use]
     pub fn revocation_list(&self, serials: &[u64], until: i32) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
@@ -141,20 +144,20 @@ impl Authority {
         params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
-    /// Its own certificate, DER.
+    /// Returns the certificate of this authority, as DER.
     #[must_use]
     pub fn der(&self) -> Vec<u8> {
         self.certificate.der().to_vec()
     }
 
-    /// Its own certificate, PEM.
+    /// Returns the certificate of this authority, as PEM.
     #[must_use]
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 }
 
-/// A certificate that nobody but its own key signed, DER.
+/// Creates a certificate that is signed only by its own key, as DER.
 #[must_use]
 pub fn self_signed(key: &SigningKey, request: &CertificateRequest<'_>) -> Vec<u8> {
     let key = KeyPair::from_pem(&key.to_pem().unwrap()).unwrap();

@@ -4,21 +4,21 @@ use alga_signing::{SigningKey, sign};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A signed extension.
+/// Signed extension, ready to be published.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// Its name.
+    /// Name of the extension.
     pub name: String,
-    /// Its version.
+    /// Version of the extension.
     pub version: String,
-    /// Its bundle.
+    /// Bytes of the bundle.
     pub bundle: Vec<u8>,
-    /// The signed statement.
+    /// Signed statement about the bundle.
     pub signatures: Vec<u8>,
 }
 
 impl Release {
-    /// A manifest with endpoints for everything that test guests answer.
+    /// Returns a manifest whose endpoints cover everything that test guests handle.
     #[must_use]
     pub fn manifest(name: &str, version: &str, capabilities: &[&str]) -> Value {
         let methods = ["GET", "POST", "PUT", "DELETE"];
@@ -33,7 +33,7 @@ impl Release {
         })
     }
 
-    /// The bundle of a manifest and a component.
+    /// Packs a manifest and a component into a bundle.
     #[must_use]
     pub fn pack(manifest: &Value, component: &[u8]) -> Vec<u8> {
         let files = BTreeMap::from([
@@ -43,7 +43,7 @@ impl Release {
         alga_bundle::pack(&files).unwrap()
     }
 
-    /// A signed release of this manifest and component. Both must be acceptable.
+    /// Creates a signed release of this manifest and component; both must be valid.
     #[must_use]
     pub fn new(key: &SigningKey, manifest: &Value, component: &[u8]) -> Self {
         let bytes = Self::pack(manifest, component);
@@ -58,7 +58,7 @@ impl Release {
         }
     }
 
-    /// Its content hash.
+    /// Returns the content hash of the bundle.
     #[must_use]
     pub fn content_hash(&self) -> Digest {
         Digest::of(&self.bundle)

@@ -6,20 +6,20 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A platform as a process of its own.
+/// Platform that runs as a separate process.
 pub struct Server {
     child: Child,
     address: String,
 }
 
-/// How a server is started.
+/// Options for starting a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerOptions<'a> {
-    /// What it logs, in the form of `RUST_LOG`.
+    /// Log filter, in the syntax of `RUST_LOG`.
     pub log: &'a str,
-    /// Whose process it is; none: ours.
+    /// User that the process runs as; none: the user of the test.
     pub user: Option<u32>,
-    /// Variables of its environment, beside ours.
+    /// Environment variables to set, in addition to those of the test.
     pub variables: &'a [(&'a str, &'a str)],
 }
 
@@ -33,7 +33,8 @@ impl Default for ServerOptions<'_> {
     }
 }
 
-/// The program for another user, who may not reach the folder that it was built in: copied, and everything here is theirs.
+/// Copies the programs for another user, who may have no access to the directory they were built
+/// in, and makes that user the owner of every file in `folder`.
 fn as_user(folder: &Path, user: u32) -> Command {
     for name in ["alga", "alga-compiler"] {
         fs::copy(program(name), folder.join(name)).unwrap();
@@ -48,13 +49,14 @@ fn as_user(folder: &Path, user: u32) -> Command {
 }
 
 impl Server {
-    /// Starts `alga serve` in this folder, which holds `trust.json`; its log goes to `server.log`. With an `alga.toml` there, that holds, too.
+    /// Starts `alga serve` in this directory, which contains `trust.json`; the log is written to
+    /// `server.log`. An `alga.toml` in the directory is used, too.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
         Self::start_with(folder, &ServerOptions::default())
     }
 
-    /// The same, with options.
+    /// Starts `alga serve` in this directory with options.
     #[must_use]
     pub fn start_with(folder: &Path, options: &ServerOptions<'_>) -> Self {
         let config = folder.join("alga.toml");
@@ -104,26 +106,26 @@ impl Server {
         Self { child, address }
     }
 
-    /// As an operator stops it.
+    /// Stops the server as an operator does, with SIGTERM.
     #[must_use]
     pub fn terminate(mut self) -> std::process::ExitStatus {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         self.child.wait().unwrap()
     }
 
-    /// Kills it as nothing else can: no handler runs, nothing is finished.
+    /// Kills the server with SIGKILL: no handler runs and nothing in progress is completed.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Its process id.
+    /// Returns the process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// `http://host:port`.
+    /// Returns the address `http://host:port`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -133,7 +135,8 @@ impl Server {
         self.address.strip_prefix("http://").unwrap()
     }
 
-    /// What it answers to these bytes, until it closes.
+    /// Sends these bytes and returns everything that the server sends until it closes the
+    /// connection.
     #[must_use]
     pub fn raw(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.host()).unwrap();

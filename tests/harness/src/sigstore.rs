@@ -1,4 +1,5 @@
-//! A private sigstore: a certificate authority for identities and a transparency log, as small as they can be and still be verified.
+//! Private sigstore: a certificate authority for identities and a transparency log, with the least
+//! that verification needs.
 
 use crate::pki::{Authority, CertificateRequest};
 use alga_bundle::Digest;
@@ -12,7 +13,7 @@ use std::time::SystemTime;
 
 const LOG: &str = "log.example.test";
 
-/// The deployment.
+/// Private sigstore deployment.
 pub struct Sigstore {
     authority: Authority,
     log: p256::ecdsa::SigningKey,
@@ -25,7 +26,7 @@ impl Default for Sigstore {
 }
 
 impl Sigstore {
-    /// A deployment with keys of its own.
+    /// Creates a deployment with keys of its own.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -34,7 +35,7 @@ impl Sigstore {
         }
     }
 
-    /// Its `trusted_root.json`.
+    /// Returns the `trusted_root.json` of the deployment.
     #[must_use]
     pub fn trusted_root(&self) -> Value {
         let since = json!({ "start": "2020-01-01T00:00:00Z" });
@@ -53,7 +54,8 @@ impl Sigstore {
         })
     }
 
-    /// What `cosign sign-blob --bundle` would write for somebody whom `issuer` knows as `identity`; `version` is `0.1`, `0.2` or `0.3`.
+    /// Returns what `cosign sign-blob --bundle` would write for `identity`, as authenticated by
+    /// `issuer`; `version` is `0.1`, `0.2` or `0.3`.
     #[must_use]
     pub fn sign_blob(&self, issuer: &str, identity: &str, blob: &[u8], version: &str) -> Value {
         let key = new_key();
@@ -85,7 +87,8 @@ impl Sigstore {
         })
     }
 
-    /// The log's entry: the only leaf of a tree, with an inclusion proof, a signed checkpoint, and the log's promise with a time.
+    /// Returns the log entry: the only leaf of a tree, with an inclusion proof, a signed
+    /// checkpoint, and the log's signed entry timestamp.
     fn entry(&self, blob: &[u8], signature: &str, certificate: &[u8]) -> Value {
         let body = json!({
             "apiVersion": "0.0.1", "kind": "hashedrekord",

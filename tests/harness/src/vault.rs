@@ -1,4 +1,5 @@
-//! A small server that speaks the transit engine's HTTP: `encrypt` and `decrypt` with associated data, a token, and its own key. No Vault runs here.
+//! Mock of Vault's transit engine: the routes `encrypt` and `decrypt` with associated data, a
+//! token, and a key of its own. No Vault runs here.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -16,18 +17,18 @@ use tokio::task::JoinHandle;
 
 const TOKEN: &str = "s.test-token";
 
-/// The server; it ends with this.
+/// Mock Vault server; it stops when this value is dropped.
 pub struct Vault {
     folder: TempDir,
     address: String,
     task: JoinHandle<()>,
 }
 
-/// Ciphertext → (associated data, plaintext). What a real one keeps inside the ciphertext.
+/// Ciphertext → (associated data, plaintext). A real Vault stores these inside the ciphertext.
 type Sealed = Arc<Mutex<HashMap<String, (String, String)>>>;
 
 impl Vault {
-    /// Starts on a free port of loopback, with one key.
+    /// Starts the server on a free port of loopback, with one key.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
@@ -41,19 +42,19 @@ impl Vault {
         Self { folder, address, task }
     }
 
-    /// `http://host:port`.
+    /// Returns the address `http://host:port`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The file with its token.
+    /// Returns the path of the file that contains its token.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
         self.folder.path().join("token")
     }
 
-    /// Answers nobody any more.
+    /// Stops the server: it no longer responds.
     pub fn stop(&self) {
         self.task.abort();
     }

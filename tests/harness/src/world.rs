@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-/// A platform in a folder of its own.
+/// Platform in a directory of its own, called in process.
 pub struct TestPlatform {
     folder: Arc<TempDir>,
     key: Arc<SigningKey>,
@@ -25,12 +25,12 @@ pub struct TestPlatform {
 }
 
 impl TestPlatform {
-    /// A platform with nothing published.
+    /// Starts a platform with nothing published.
     pub async fn new() -> Self {
         Self::with_settings(&[]).await
     }
 
-    /// The same with settings, by their keys in the configuration file.
+    /// Starts a platform with these settings, named by their keys in the configuration file.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut settings: Vec<_> = settings
@@ -41,12 +41,13 @@ impl TestPlatform {
         Self::start(folder, Arc::new(SigningKey::generate().unwrap()), settings).await
     }
 
-    /// Another platform on the same folder, after this one is gone: what survives a restart.
+    /// Stops this platform and starts another one on the same directory and database, to test what
+    /// survives a restart.
     pub async fn restart(self) -> Self {
         self.stop().await.start_with(&[]).await.unwrap()
     }
 
-    /// Ends the platform; its folder and database stay.
+    /// Stops the platform; its directory and database stay.
     pub async fn stop(self) -> StoppedPlatform {
         self.platform.close().await;
         StoppedPlatform {
@@ -61,31 +62,31 @@ impl TestPlatform {
         stopped.start_with(&[]).await.unwrap()
     }
 
-    /// The platform's folder.
+    /// Returns the platform's directory.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The URL of its Postgres database; none on SQLite.
+    /// Returns the URL of the Postgres database; none on SQLite.
     #[must_use]
     pub fn database_url(&self) -> Option<&str> {
         let setting = self.settings.iter().find(|(key, _)| key == "database");
         setting.map(|(_, url)| url.as_str())
     }
 
-    /// The key that the platform trusts for publisher `example`.
+    /// Returns the key that the platform trusts for publisher `example`.
     #[must_use]
     pub fn key(&self) -> &SigningKey {
         &self.key
     }
 
-    /// All routes.
+    /// Returns the router with all routes.
     pub fn router(&self) -> Router {
         self.platform.router.clone()
     }
 
-    /// The running parts.
+    /// Returns the running platform.
     #[must_use]
     pub fn platform(&self) -> &Platform {
         &self.platform
@@ -103,13 +104,13 @@ impl TestPlatform {
         }
     }
 
-    /// The operator's token.
+    /// Returns the operator's token.
     #[must_use]
     pub fn administrator_token(&self) -> &str {
         &self.secrets.administrator
     }
 
-    /// Sends to the registry as the operator.
+    /// Sends a request to the registry as the operator.
     pub async fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
         let request = Request::builder()
             .method(method)
@@ -149,7 +150,8 @@ impl TestPlatform {
             .await
     }
 
-    /// A guest as `com.example.<guest>` 1.0.0, published and installed for tenant `acme` with what it declares.
+    /// Publishes a guest as `com.example.<guest>` 1.0.0 and installs it for tenant `acme` with the
+    /// capabilities it declares.
     pub async fn with_guest(&self, guest: &str, capabilities: &[&str]) -> ExecuteRequest {
         let name = format!("com.example.{}", guest.replace('_', "-"));
         let release = Release::new(
@@ -163,7 +165,7 @@ impl TestPlatform {
         self.request_for(&install.json())
     }
 
-    /// A valid execute request for an install as the registry answered it.
+    /// Returns a valid execute request for an install as the registry returned it.
     #[must_use]
     pub fn request_for(&self, install: &Value) -> ExecuteRequest {
         let text = |name: &str| install[name].as_str().unwrap().to_owned();
@@ -192,14 +194,14 @@ impl TestPlatform {
         }
     }
 
-    /// A service token as the gateway would make it.
+    /// Creates a service token as the gateway would.
     #[must_use]
     pub fn service_token(&self, grant: &ServiceGrant) -> String {
         let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), ServiceGrant::AUDIENCE).unwrap();
         issuer.issue(grant, ServiceGrant::LONGEST).unwrap()
     }
 
-    /// A caller's token for the gateway.
+    /// Creates a caller's token for the gateway.
     #[must_use]
     pub fn caller_token(&self, tenant: &str, access: Access) -> String {
         let tenant: TenantId = tenant.parse().unwrap();
@@ -209,19 +211,19 @@ impl TestPlatform {
         })
     }
 
-    /// The token of any caller.
+    /// Creates a token for any caller.
     #[must_use]
     pub fn token_of(&self, caller: &Caller) -> String {
         let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
         issuer.issue(caller, Duration::from_secs(60)).unwrap()
     }
 
-    /// `POST /v1/execute`.
+    /// Sends `POST /v1/execute`.
     pub async fn execute(&self, request: &ExecuteRequest) -> Answer {
         self.execute_bytes(request, request.body.to_string().into_bytes()).await
     }
 
-    /// `POST /v1/execute` with a body that need not be JSON.
+    /// Sends `POST /v1/execute` with a body that need not be JSON.
     pub async fn execute_bytes(&self, request: &ExecuteRequest, body: Vec<u8>) -> Answer {
         let mut builder = Request::post("/v1/execute")
             .header("x-alga-tenant", &request.tenant)
@@ -235,7 +237,7 @@ impl TestPlatform {
         self.send(builder.body(Body::from(body)).unwrap()).await
     }
 
-    /// A request to the gateway as a user of `tenant` who may do everything.
+    /// Sends a request to the gateway as a user of `tenant` who has full access.
     pub async fn call(&self, tenant: &str, method: &str, target: &str, body: &str) -> Answer {
         let token = self.caller_token(tenant, Access::Write);
         let request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
@@ -246,7 +248,7 @@ impl TestPlatform {
     }
 }
 
-/// What a platform leaves behind.
+/// Directory, database and settings that a stopped platform leaves behind.
 pub struct StoppedPlatform {
     folder: Arc<TempDir>,
     key: Arc<SigningKey>,
@@ -254,16 +256,16 @@ pub struct StoppedPlatform {
 }
 
 impl StoppedPlatform {
-    /// The platform's folder.
+    /// Returns the platform's directory.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A platform on what is here, with more settings; or why it does not start.
+    /// Starts a platform on this directory and database, with additional settings.
     ///
     /// # Errors
-    /// The whole chain of reasons.
+    /// Returns the whole error chain as text if the platform does not start.
     pub async fn start_with(&self, more: &[(&str, &str)]) -> Result<TestPlatform, String> {
         let trust = TrustFile::of(&"example".parse().unwrap(), &self.key).unwrap();
         let mut flags = BTreeMap::from([

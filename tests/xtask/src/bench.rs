@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the one door to every measurement.
+//! `cargo xtask bench`: the only entry point to every benchmark.
 
 use crate::guests;
 use crate::progress::execute_build;
@@ -8,12 +8,13 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// What to measure
+    /// Benchmark to run
     name: Option<String>,
-    /// Print `{machine, commit, figures}`
+    /// Print `{machine, commit, figures}` as JSON
     #[arg(long)]
     json: bool,
-    /// Build as what is shipped, with link-time optimisation: for figures that are published
+    /// Build with the profile of releases, with link-time optimization: for figures that are
+    /// published
     #[arg(long)]
     dist: bool,
     /// Seconds for each measurement
@@ -24,19 +25,19 @@ pub(crate) struct Arguments {
 struct Bench {
     name: &'static str,
     what: &'static str,
-    /// Packages of guests that it runs.
+    /// Packages of guests that the benchmark runs.
     guests: &'static [&'static str],
 }
 
 const BENCHES: [Bench; 3] = [
     Bench {
         name: "capabilities",
-        what: "what a grant, a host call, egress and storage cost, beside what they stand on",
+        what: "cost of a grant, a host call, egress and storage, compared with the layer below",
         guests: &["alga-test-guests"],
     },
     Bench {
         name: "execute",
-        what: "POST /v1/execute of a warm runner, beside a bare handler and beside the call alone",
+        what: "POST /v1/execute of a warm runner, compared with a bare handler and with the call without HTTP",
         guests: &["example-hello"],
     },
     Bench {
@@ -54,10 +55,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(());
     };
     let bench = BENCHES.iter().find(|bench| bench.name == name);
-    let bench = bench.ok_or_else(|| format!("there is no benchmark `{name}`; without a name, they are listed"))?;
+    let bench = bench.ok_or_else(|| format!("unknown benchmark `{name}`; run without a name to list them"))?;
     let profile = if arguments.dist { "dist" } else { "release" };
     step(&format!(
-        "building with profile `{profile}` (the first time this takes some minutes)"
+        "building with profile `{profile}` (the first build needs some minutes)"
     ));
     execute_build(&mut cargo(&[
         "build",

@@ -1,10 +1,10 @@
-//! Programs that tests start, from Debian's packages.
+//! Programs from Debian's packages that the tests start.
 
 use crate::shell::{Outcome, execute, step};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Installs a program's package where the program is missing.
+/// Installs the package of a program if the program is missing.
 pub(crate) fn ensure(program: &str, package: &str) -> Outcome {
     let found = Command::new(program)
         .arg("--version")
@@ -14,7 +14,8 @@ pub(crate) fn ensure(program: &str, package: &str) -> Outcome {
     if found.is_ok() { Ok(()) } else { install(&[package]) }
 }
 
-/// Installs a library's package where the library is missing in the folders of this machine's libraries.
+/// Installs the package of a library if the library is missing from the directories of system
+/// libraries.
 pub(crate) fn ensure_file(library: &str, package: &str) -> Outcome {
     let folder = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
     if Path::new(&folder).join(library).exists() {

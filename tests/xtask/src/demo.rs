@@ -1,4 +1,4 @@
-//! The whole way of an extension, from source to an answer, with the programs that people use.
+//! The complete life of an extension, from source to a response, with the programs that users run.
 
 use crate::guests;
 use crate::progress::execute_build;
@@ -11,27 +11,27 @@ use std::process::{Child, Command, Stdio};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Exit after the request; non-zero if anything was wrong
+    /// Exit after the request, non-zero if anything failed
     #[arg(long)]
     once: bool,
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 selects a free one
     #[arg(long, default_value_t = 8700)]
     port: u16,
 }
 
-/// What the first request must be answered with.
+/// Expected response to the first request.
 const EXPECTED: &str = r#"{"message":"Hello, you!"}"#;
 const TENANT: &str = "demo";
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    step("1 of 5: building alga and its compiler (the first time this takes some minutes)");
+    step("1 of 5: building alga and its compiler (the first build needs some minutes)");
     run_cargo_build()?;
     step("2 of 5: building the extensions");
     guests::build(&["example-hello", "example-agreements"], Size::Smallest)?;
     let folder = target().join("demo");
     let alga = target().join("debug/alga");
     ensure_key(&alga, &folder)?;
-    step("3 of 5: starting the platform: SQLite, local folder, loopback");
+    step("3 of 5: starting the platform: SQLite, local directory, loopback");
     let mut server = Server::start(&alga, &folder, arguments)?;
     for example in ["hello", "agreements"] {
         release(&alga, &folder, example, &server.address)?;
@@ -58,7 +58,7 @@ fn ensure_key(alga: &Path, folder: &Path) -> Outcome {
     if folder.join("trust.json").exists() {
         return Ok(());
     }
-    step("making a development signing key");
+    step("generating a development signing key");
     fs::create_dir_all(folder)?;
     let mut keygen = Command::new(alga);
     keygen
@@ -70,7 +70,7 @@ fn ensure_key(alga: &Path, folder: &Path) -> Outcome {
     execute(&mut keygen)
 }
 
-/// Pack, sign, publish, install.
+/// Packs, signs, publishes and installs an example.
 fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome {
     step(&format!(
         "4 of 5: packing, signing, publishing and installing {example}"
@@ -122,7 +122,8 @@ fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome 
     )
 }
 
-/// A version has one content for ever. The demo's data outlive a change of the example, so the version counts contents.
+/// Returns a version for the component. A published version never changes, and the demo's data
+/// outlive changes of the example, so the version counts distinct contents.
 fn unused_version(component: &Path, folder: &Path, example: &str) -> Outcome<String> {
     let published = folder.join(format!("{example}.wasm"));
     let counter = folder.join(format!("{example}.version"));
@@ -158,7 +159,7 @@ fn ask(alga: &Path, address: &str) -> Outcome {
     if answer.trim() == EXPECTED {
         Ok(())
     } else {
-        Err(format!("the answer should have been {EXPECTED}").into())
+        Err(format!("unexpected response; expected {EXPECTED}").into())
     }
 }
 
@@ -174,10 +175,10 @@ fn show_what_to_try(address: &str, folder: &Path) {
         "  target/debug/alga inspect {}",
         folder.join("agreements.tar.zst").display()
     ));
-    say("Ctrl-C ends the platform.");
+    say("Ctrl-C stops the platform.");
 }
 
-/// The running platform; stopped when dropped, as its operator would.
+/// Running platform; stopped when dropped, as its operator would stop it.
 struct Server {
     child: Child,
     address: String,
@@ -209,7 +210,7 @@ impl Server {
             None => {
                 child.wait()?;
                 Err(
-                    "the platform did not start; see above (a server on the same port? `--port 0` takes a free one)"
+                    "the platform did not start; see above (does a server use this port? `--port 0` selects a free one)"
                         .into(),
                 )
             }
@@ -233,7 +234,7 @@ fn first_address(lines: impl BufRead) -> Option<String> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGTERM is what an operator sends; the server finishes what is under way.
+        // SIGTERM is what an operator sends; the server finishes the requests in progress.
         let asked = Command::new("kill")
             .arg(self.child.id().to_string())
             .stderr(Stdio::null())

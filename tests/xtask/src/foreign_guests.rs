@@ -1,5 +1,5 @@
-//! Components of other languages, built once: a JavaScript engine of 13 MB and a Python interpreter of 18 MB. The server must take what
-//! their authors have.
+//! Components of other languages, built once: a JavaScript engine of 13 MB and a Python interpreter
+//! of 18 MB. The server must accept the components that authors of these languages build.
 
 use crate::debian;
 use crate::guests::folder;
@@ -9,14 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The versions are fixed: what they build depends on them.
+/// The versions are fixed: the components depend on them.
 const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
 const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
-/// What the JavaScript engine was built with, in place of the version of `wit/`.
+/// WASI version that the JavaScript engine was built with; it replaces the version of `wit/`.
 const ENGINE_WASI: &str = "0.2.10";
 const OUR_WASI: &str = "0.2.12";
 
-/// Builds what is not there, or is older than its source.
+/// Builds components that are missing or older than their source.
 pub(crate) fn build_all() -> Outcome {
     once("javascript", &["handler.js", "world.wit", "build.mjs"], javascript)?;
     once("python", &["app.py", "world.wit"], python_component)
@@ -37,7 +37,7 @@ fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome 
     }
     step(&format!("building a {language} component (once, about a minute)"));
     fs::create_dir_all(folder())?;
-    // Written beside and renamed: a build that is interrupted leaves no half component.
+    // Written to another file and renamed: an interrupted build leaves no partial component.
     let unfinished = component.with_extension("wasm.new");
     build(&unfinished)?;
     fs::rename(&unfinished, &component)?;
@@ -49,7 +49,7 @@ fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome 
     Ok(())
 }
 
-/// A folder with the WASI packages in a version, and the guest's world.
+/// Creates a directory with the WASI packages in one version, and the guest's world.
 fn wit(language: &str, version: &str) -> Outcome<PathBuf> {
     let out = target().join("guest-wit").join(language);
     let deps = root().join("wit/deps");
@@ -89,7 +89,7 @@ fn javascript(out: &Path) -> Outcome {
         .arg(COMPONENTIZE_JS);
         execute(&mut npm)?;
     }
-    // Node looks for packages beside the script.
+    // Node looks for packages next to the script.
     fs::copy(sources("javascript").join("build.mjs"), modules.join("build.mjs"))?;
     let mut node = Command::new("node");
     node.arg(modules.join("build.mjs"))

@@ -1,11 +1,12 @@
-//! Builds the example and test extensions. An explicit step, never a build script: cargo inside cargo waits for itself.
+//! Builds the example and test extensions. This is an explicit step, never a build script: a cargo
+//! process started by cargo waits for the lock that its parent holds.
 
 use crate::shell::{Outcome, root, say, step, target};
-use alga_toolchain::{BuildRequest, GuestToolchain, Size, encode_component};
+use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the components are; the test harness reads them here.
+/// Returns the directory of the components; the test harness reads them from there.
 pub(crate) fn folder() -> PathBuf {
     target().join("components")
 }
@@ -21,7 +22,7 @@ pub(crate) fn build_all() -> Outcome {
 /// Builds these packages into components.
 pub(crate) fn build(packages: &[&str], size: Size) -> Outcome {
     step(&format!("building extensions: {}", packages.join(", ")));
-    let toolchain = GuestToolchain::find(&target(), &step)?;
+    let toolchain = GuestToolchain::find(&target(), Packages::Install, &step)?;
     let artifacts = toolchain.build(&BuildRequest {
         manifest: &root().join("Cargo.toml"),
         packages,
@@ -45,7 +46,8 @@ fn encode(name: &str, module: &Path) -> Outcome {
     let component = folder().join(format!("{name}.wasm"));
     let bytes = fs::read(module)?;
     let encoded = encode_component(&bytes).map_err(|error| format!("{name}: {error}"))?;
-    // Unchanged components keep their time, so that nothing downstream is done again.
+    // Unchanged components retain their modification time, so that nothing that depends on them is
+    // rebuilt.
     if fs::read(&component).ok().as_deref() != Some(encoded.as_slice()) {
         fs::write(&component, encoded)?;
     }

@@ -1,4 +1,5 @@
-//! `guest-sdk/LIMITS.md`: the table of limits for authors, made from the constants that enforce them.
+//! `guest-sdk/LIMITS.md`: the table of limits for authors, generated from the constants that
+//! enforce them.
 
 use crate::shell::{Outcome, root};
 use alga_limits::TABLE;
@@ -7,7 +8,7 @@ use std::fs;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Write nothing; fail when the file is not current
+    /// Write nothing; fail if the file is not current
     #[arg(long)]
     pub(crate) check: bool,
 }
@@ -38,6 +39,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if fs::read_to_string(path).is_ok_and(|committed| committed == text) {
         Ok(())
     } else {
-        Err("guest-sdk/LIMITS.md is not that of host/limits; run `cargo xtask limits` and commit the result".into())
+        Err("guest-sdk/LIMITS.md does not match host/limits; run `cargo xtask limits` and commit the result".into())
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the one door to building, checking, testing, measuring and showing.
+//! `cargo xtask`: the only entry point for building, checking, testing, benchmarks and the demo.
 
 mod bench;
 mod debian;
@@ -19,7 +19,7 @@ mod vendor_wit;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Everything that is done to this repository, by name.
+/// Tasks of this repository
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -29,25 +29,26 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything, start the platform, publish and install an example, send it a request, keep serving until Ctrl-C
+    /// Build everything, start the platform, publish and install an example, send it a request,
+    /// serve until Ctrl-C
     Demo(demo::Arguments),
-    /// Run every check and every test there is
+    /// Run every check and every test
     Test,
     /// Check the invariants of host/README.md
     Tidy,
     /// Build the example and test extensions into components
     Guests,
-    /// Measure; without a name, list what there is
+    /// Run a benchmark; without a name, list the benchmarks
     Bench(bench::Arguments),
-    /// Run a campaign for as long as you say; without a name, list what there is
+    /// Run a campaign for as many rounds as requested; without a name, list the campaigns
     Soak(soak::Arguments),
     /// Generate the Rust SDK's bindings from wit/
     Bindings,
-    /// Build the programs as they are shipped, with their debug information in files of its own
+    /// Build the programs as they are shipped, with their debug information in separate files
     Dist,
-    /// Write guest-sdk/LIMITS.md from the one table of limits, or check that it is the same
+    /// Generate guest-sdk/LIMITS.md from the table of limits, or check that it is current
     Limits(limits::Arguments),
-    /// Copy the WASI packages from the pinned wasmtime into wit/deps, or check that they are the same
+    /// Copy the WASI packages from the pinned wasmtime into wit/deps, or check that they match
     VendorWit(vendor_wit::Arguments),
 }
 

@@ -1,5 +1,5 @@
-//! A private Postgres for a run of the tests: installed from Debian's package where it is missing, in a folder of its own, on a socket of its
-//! own, gone at the end.
+//! Private Postgres for a run of the tests: installed from Debian's package if it is missing, with
+//! a data directory and a socket of its own, removed at the end.
 
 use crate::debian::install;
 use crate::shell::{Outcome, output};
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The owner of the server's files; `initdb` refuses root.
+/// Owner of the server's files; `initdb` refuses to run as root.
 const SYSTEM_USER: &str = "postgres";
 
 pub(crate) struct Postgres {
@@ -19,7 +19,8 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) fn start(name: &str) -> Outcome<Self> {
         let programs = programs()?;
-        // Socket paths have 107 characters at the most, so the folder is not below the target folder.
+        // Socket paths have at most 107 characters, so the directory is not below the target
+        // directory.
         let folder = std::env::temp_dir().join(format!("alga-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
@@ -54,7 +55,7 @@ impl Postgres {
             ],
             &server.data(),
         )?;
-        // As in production: one whom row-level security binds.
+        // As in production: a role that row-level security applies to.
         let create = [
             "--quiet",
             "--username=postgres",
@@ -66,12 +67,12 @@ impl Postgres {
         Ok(server)
     }
 
-    /// The URL of a database: `{}` stands for its name.
+    /// Returns the URL of a database; `{}` stands for its name.
     pub(crate) fn url(&self) -> String {
         format!("postgres://alga@localhost/{{}}?host={}", self.folder.display())
     }
 
-    /// What a test needs to kill it and to start it again.
+    /// Returns the environment variables that a test needs to kill and restart this server.
     pub(crate) fn as_victim(&self) -> [(&'static str, String); 3] {
         [
             ("ALGA_TEST_VICTIM", self.url()),
@@ -94,7 +95,8 @@ impl Postgres {
         } else {
             Command::new(program)
         };
-        // A pipe would be held open by the server that stays.
+        // `pg_ctl start --log` redirects the output of the server, which would otherwise hold this
+        // pipe open.
         output(command.args(arguments).arg(last).current_dir("/"))
     }
 }
@@ -111,7 +113,7 @@ impl Drop for Postgres {
     }
 }
 
-/// The folder of the newest server programs.
+/// Returns the directory of the newest server programs.
 fn programs() -> Outcome<PathBuf> {
     if let Some(found) = newest() {
         return Ok(found);

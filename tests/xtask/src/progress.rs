@@ -1,20 +1,21 @@
-//! Long cargo builds that say how far they are, also where there is no terminal.
+//! Long cargo builds that report their progress, also without a terminal.
 
 use crate::shell::{Outcome, describe, root, say};
 use std::io::{IsTerminal, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often a build without a terminal says how far it is.
+/// Interval of the progress reports of a build without a terminal.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Runs a cargo build, showing its progress: cargo's own bar on a terminal, else a line every few seconds, `built 120 of 345`.
+/// Runs a cargo build and shows its progress: cargo's own bar on a terminal, otherwise a line every
+/// few seconds, `built 120 of 345`.
 pub(crate) fn execute_build(cargo: &mut Command) -> Outcome {
     if std::io::stderr().is_terminal() {
         return crate::shell::execute(cargo);
     }
     let shown = describe(cargo);
-    // Cargo knows how many units there are and tells it in its progress bar alone.
+    // Cargo reports the number of units only in its progress bar.
     cargo
         .current_dir(root())
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
@@ -57,7 +58,8 @@ fn follow(mut stderr: impl Read) {
     }
 }
 
-/// Hundreds of lines `Compiling …` say less than one number.
+/// Prints a line of cargo's output unless it is noise: hundreds of `Compiling …` lines are less
+/// useful than one number.
 fn pass_on(text: &str) {
     let plain = text.trim();
     let is_noise = plain.is_empty()
@@ -69,7 +71,7 @@ fn pass_on(text: &str) {
     }
 }
 
-/// `120` and `345` of `Building [====>    ] 120/345: tokio, hyper`.
+/// Parses `120` and `345` from `Building [====>    ] 120/345: tokio, hyper`.
 fn units(line: &str) -> Option<(u32, u32)> {
     let (_, rest) = line.split_once("Building [")?;
     let (_, rest) = rest.split_once(']')?;

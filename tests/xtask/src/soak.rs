@@ -8,12 +8,12 @@ use crate::shell::{Outcome, cargo, execute, say, step};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Which campaign
+    /// Campaign to run
     name: Option<String>,
-    /// On a private Postgres instead of SQLite
+    /// Run on a private Postgres instead of SQLite
     #[arg(long)]
     postgres: bool,
-    /// How many rounds; each campaign says what a round is
+    /// Number of rounds; the list of campaigns describes their rounds
     #[arg(long)]
     rounds: Option<u64>,
 }
@@ -36,14 +36,14 @@ const CAMPAIGNS: [Campaign; 11] = [
     },
     Campaign {
         name: "isolation",
-        what: "a guest fills memory with a canary, the next one looks for it; a round is four ways to end",
+        what: "a guest fills memory with a canary, the next one searches for it; a round is four ways to end",
         rounds: 1_000,
         package: "alga-harness",
         test: "no_byte_of_a_guest_reaches_the_next_one",
     },
     Campaign {
         name: "cancellation",
-        what: "executions cancelled at every moment; a round is one",
+        what: "executions canceled at every moment; a round is one execution",
         rounds: 10_000,
         package: "alga-harness",
         test: "executions_cancelled_at_any_moment_give_their_place_back",
@@ -57,7 +57,7 @@ const CAMPAIGNS: [Campaign; 11] = [
     },
     Campaign {
         name: "publish-race",
-        what: "64 publishers of one version, each with bytes of its own; a round is one version",
+        what: "64 publishers of one version, each with different bytes; a round is one version",
         rounds: 1_000,
         package: "alga-harness",
         test: "of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay",
@@ -71,21 +71,21 @@ const CAMPAIGNS: [Campaign; 11] = [
     },
     Campaign {
         name: "garbage",
-        what: "publishers and collectors of one bundle take steps in any order; a round is one order",
+        what: "publishers and collectors of one bundle run their steps in any order; a round is one order",
         rounds: 20_000,
         package: "alga-harness",
         test: "no_order_of_publishing_and_collecting_removes_a_live_bundle",
     },
     Campaign {
         name: "crash",
-        what: "the server is killed while releases are published; a round is one kill, one restart and one look at everything",
+        what: "the server is killed while releases are published; a round is one kill, one restart and one check of the state",
         rounds: 300,
         package: "alga-harness",
-        test: "a_server_killed_at_any_moment_loses_no_acknowledged_publish_and_keeps_no_half_one",
+        test: "a_server_killed_at_any_moment_keeps_every_acknowledged_publish_whole",
     },
     Campaign {
         name: "crash-start",
-        what: "the server is killed at every durable system call of its first start; one round is all",
+        what: "the server is killed at every durable system call of its first start; one round covers all",
         rounds: 1,
         package: "alga-harness",
         test: "a_server_killed_at_any_step_of_its_first_start_starts_the_next_time",
@@ -95,14 +95,14 @@ const CAMPAIGNS: [Campaign; 11] = [
         what: "Postgres is killed while releases are published (with --postgres); a round is one kill",
         rounds: 30,
         package: "alga-harness",
-        test: "a_postgres_that_is_killed_and_comes_back_has_every_acknowledged_publish_and_no_half_one",
+        test: "a_killed_and_restarted_postgres_keeps_acknowledged_publishes_whole",
     },
     Campaign {
         name: "crash-points",
-        what: "the server is killed at every system call of publish, install and uninstall that makes something durable; one round is all",
+        what: "the server is killed at every durable system call of publish, install and uninstall; one round covers all",
         rounds: 1,
         package: "alga-harness",
-        test: "a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_and_nothing_half",
+        test: "a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_whole",
     },
 ];
 
@@ -119,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let campaign = CAMPAIGNS
         .iter()
         .find(|campaign| campaign.name == name)
-        .ok_or_else(|| format!("there is no campaign `{name}`"))?;
+        .ok_or_else(|| format!("unknown campaign `{name}`; run without a name to list them"))?;
     let rounds = arguments.rounds.unwrap_or(campaign.rounds).to_string();
     step("building");
     execute(&mut cargo(&[

@@ -1,4 +1,4 @@
-//! Every check and every test there is, in the order in which they are cheapest to fail.
+//! Every check and every test, in the order in which they are cheapest to fail.
 
 use crate::debian;
 use crate::postgres::Postgres;
@@ -8,10 +8,10 @@ use crate::shell::{Outcome, cargo, execute, step};
 use crate::vendor_wit;
 use crate::{foreign_guests, guests, limits, tidy};
 
-/// Moves the clock of a server under test (tests/e2e/clock.rs).
+/// Shared library that changes the clock of a server under test (tests/e2e/clock.rs).
 const CLOCK: &str = "faketime/libfaketime.so.1";
 
-/// Guests are built for another target, by another compiler; natively they are only checked.
+/// Guests are built for another target, by another step; natively they are only checked.
 const NATIVE: [&str; 7] = [
     "--workspace",
     "--exclude",
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Outcome {
     tidy::run()?;
     vendor_wit::run(&vendor_wit::Arguments { check: true })?;
     limits::run(&limits::Arguments { check: true })?;
-    step("building (cold: some minutes)");
+    step("building (the first build needs some minutes)");
     execute_build(cargo(&["build"]).args(NATIVE))?;
     guests::build_all()?;
     foreign_guests::build_all()?;
@@ -46,9 +46,9 @@ pub(crate) fn run() -> Outcome {
     debian::ensure("openssl", "openssl")?;
     debian::ensure_file(CLOCK, "libfaketime")?;
     python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
-    step("tests, on SQLite");
+    step("tests on SQLite");
     execute(cargo(&["test"]).args(NATIVE))?;
-    step("the same journeys on Postgres");
+    step("the same tests on Postgres: api, conformance and e2e");
     let (postgres, victim) = (Postgres::start("postgres")?, Postgres::start("victim")?);
     let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];
     execute(

@@ -1,8 +1,11 @@
-//! The invariants of `host/README.md` that a compiler does not hold.
+//! Checks of the invariants in `host/README.md` that the compiler does not enforce.
 
+mod cycles;
 mod dependencies;
 mod files;
 mod floors;
+mod language;
+mod links;
 mod statements;
 
 use crate::shell::{Outcome, say, step};
@@ -12,14 +15,17 @@ pub(crate) fn run() -> Outcome {
     let mut problems = Vec::new();
     files::check(&mut problems)?;
     floors::check(&mut problems)?;
+    cycles::check(&mut problems)?;
     dependencies::check(&mut problems)?;
     statements::check(&mut problems)?;
+    language::check(&mut problems)?;
+    links::check(&mut problems)?;
     for problem in &problems {
         say(&format!("    {problem}"));
     }
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(format!("{} things are not tidy", problems.len()).into())
+        Err(format!("{} problems found by tidy", problems.len()).into())
     }
 }

@@ -1,4 +1,4 @@
-//! The WASI packages in `wit/deps/wasi-*` are those of the pinned wasmtime, never edited.
+//! The WASI packages in `wit/deps/wasi-*` are those of the pinned wasmtime, and are never edited.
 
 use crate::shell::{Outcome, cargo, output, root, say, step};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only check that they are the same
+    /// Only check that they match
     #[arg(long)]
     pub(crate) check: bool,
 }
@@ -16,9 +16,9 @@ const PACKAGES: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "rando
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     step(if arguments.check {
-        "vendored WIT"
+        "checking the vendored WIT"
     } else {
-        "vendoring WIT"
+        "copying WIT"
     });
     let source = source_folder()?;
     for package in PACKAGES {
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// Where cargo has unpacked the crate that the lock file pins.
+/// Returns the directory into which cargo has unpacked the crate that the lock file pins.
 fn source_folder() -> Outcome<PathBuf> {
     let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
@@ -49,6 +49,6 @@ fn source_folder() -> Outcome<PathBuf> {
         .find(|package| package.get("name").is_some_and(|name| name == SOURCE_CRATE));
     let manifest = manifest
         .and_then(|package| package.get("manifest_path")?.as_str())
-        .ok_or("wasmtime-wasi-http is not used")?;
+        .ok_or("wasmtime-wasi-http is not a dependency")?;
     Ok(PathBuf::from(manifest).with_file_name("wit/deps"))
 }

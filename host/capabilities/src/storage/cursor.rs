@@ -1,8 +1,9 @@
-//! Where a listing goes on. Opaque and bound to tenant, install and namespace: a cursor of somebody else, or a made-up one, does not
-//! open.
+//! Cursors, which mark the position where a listing continues. A cursor is opaque and authenticated
+//! together with its tenant, install and namespace: a forged one, or one of another install, is
+//! refused.
 
-use super::Scope;
 use super::kv::Error;
+use crate::Scope;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
@@ -10,7 +11,7 @@ use sha2::Sha256;
 
 const MAC_BYTES: usize = 16;
 
-/// A cursor after this key.
+/// Creates the cursor for the records after the key `last`.
 pub(super) fn seal(key: &[u8; 32], scope: &Scope, namespace: &str, last: &str) -> String {
     let tag = mac(key, scope, namespace, last).finalize().into_bytes();
     let mut bytes: Vec<u8> = tag.into_iter().take(MAC_BYTES).collect();
@@ -18,7 +19,7 @@ pub(super) fn seal(key: &[u8; 32], scope: &Scope, namespace: &str, last: &str) -
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The key in a cursor.
+/// Verifies a cursor and returns its key.
 pub(super) fn open(key: &[u8; 32], scope: &Scope, namespace: &str, text: &str) -> Result<String, Error> {
     let refused = || Error::InvalidInput("the cursor was not issued for this install and namespace".to_owned());
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
@@ -30,9 +31,10 @@ pub(super) fn open(key: &[u8; 32], scope: &Scope, namespace: &str, text: &str) -
     Ok(last.to_owned())
 }
 
-/// Every part is preceded by its length, so no two places share a tag.
+/// Computes the MAC of a cursor. Each part is preceded by its length, so that different inputs are
+/// encoded differently.
 fn mac(key: &[u8; 32], scope: &Scope, namespace: &str, last: &str) -> Hmac<Sha256> {
-    // HMAC takes keys of any length: the error cannot happen.
+    // HMAC accepts keys of any length, so this cannot fail.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
     for part in [scope.tenant.as_str(), scope.install.as_str(), namespace, last] {
         mac.update(&(part.len() as u64).to_le_bytes());

@@ -1,4 +1,4 @@
-//! The limits that `wit/deps/alga-storage/storage.wit` promises.
+//! The limits that `wit/deps/alga-storage/storage.wit` documents.
 
 use super::kv::Error;
 use crate::rate_limit::InstallRateLimiter;
@@ -6,35 +6,37 @@ use governor::Quota;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-/// Characters of a namespace.
+/// Maximum characters of a namespace's name.
 pub const NAMESPACE_CHARACTERS: usize = 128;
-/// Namespaces of an install.
+/// Maximum namespaces of an install.
 pub const NAMESPACES: u64 = 32;
-/// Bytes of a key.
+/// Maximum bytes of a key.
 pub const KEY_BYTES: usize = 256;
-/// Bytes of a value.
+/// Maximum bytes of a value.
 pub const VALUE_BYTES: usize = 64 * 1024;
-/// Bytes of metadata.
+/// Maximum bytes of metadata.
 pub const METADATA_BYTES: usize = 4 * 1024;
-/// Keys of a namespace.
+/// Maximum keys of a namespace.
 pub const KEYS: u64 = 5_120;
-/// Bytes of a namespace: keys, values and metadata.
+/// Maximum bytes of a namespace: keys, values and metadata.
 pub const NAMESPACE_BYTES: u64 = 256 * 1024 * 1024;
-/// Seconds that a record with a time to live may live.
+/// Allowed time to live of a record, in seconds.
 pub const TTL_SECONDS: RangeInclusive<u32> = 60..=30 * 24 * 60 * 60;
-/// Writes of an install in a second, and at once: a batch is one. SQLite does some thousand of them for everybody.
+/// Writes of an install per second; a batch counts as one. SQLite handles some thousand writes per
+/// second for all installs together.
 const WRITES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
+/// Burst of writes of an install.
 const WRITES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_999);
-/// Items of a batch.
+/// Maximum items of a batch.
 const BATCH_ITEMS: usize = 20;
-/// Bytes of a batch: keys, values and metadata.
+/// Maximum bytes of a batch: keys, values and metadata.
 const BATCH_BYTES: usize = 512 * 1024;
-/// Records of a page when the guest does not say.
+/// Records of a page if the guest specifies no limit.
 const LIST_DEFAULT: u32 = 25;
-/// Records of a page at the most.
+/// Maximum records of a page.
 const LIST_MAXIMUM: u32 = 100;
 
-/// How fast installs may write.
+/// Returns the limiter of writes per install.
 pub(super) fn write_pace() -> InstallRateLimiter {
     InstallRateLimiter::new(Quota::per_second(WRITES_PER_SECOND).allow_burst(WRITES_AT_ONCE))
 }
@@ -87,7 +89,7 @@ pub(super) fn check_batch(items: usize, bytes: usize) -> Result<(), Error> {
 pub(super) fn check_different<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), Error> {
     let mut seen = std::collections::BTreeSet::new();
     let mut keys = keys;
-    check(keys.all(|key| seen.insert(key)), "the keys of a batch are different")
+    check(keys.all(|key| seen.insert(key)), "duplicate key in batch")
 }
 
 #[cfg(test)]
@@ -98,7 +100,7 @@ mod tests {
     fn an_install_writes_2000_times_at_once_and_its_neighbour_has_its_own() {
         let pace = write_pace();
         let install = |name: &str| -> alga_bundle::InstallId { name.parse().unwrap() };
-        // A slow machine may be given a few more meanwhile.
+        // On a slow machine, the limiter refills during the loop and allows a few more.
         let allowed = (0..10_000).filter(|_| pace.allows(&install("i-1"))).count();
         assert!((2_000..6_000).contains(&allowed), "{allowed}");
         assert!(pace.allows(&install("i-2")));

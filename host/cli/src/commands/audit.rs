@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Walk the whole chain and say whether an entry was changed, added or cut off
+    /// Verify the hash chain of the whole log
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -42,15 +42,15 @@ fn verify(arguments: &Arguments, printer: &Printer) -> Outcome {
         .operator
         .send("GET", "/v1/registry/audit/verify", "application/json", Vec::new())?;
     if let Some(entry) = chain.get("broken_at").and_then(Value::as_i64) {
-        return Err(CliError::user(format!(
-            "entry {entry} does not follow from the one before it: the log was changed"
-        ))
-        .with_hint("compare with a backup; whoever did it had the database's password"));
+        return Err(
+            CliError::user(format!("entry {entry} breaks the hash chain: the log was modified"))
+                .with_hint("compare it with a backup; modifying it requires the database's password"),
+        );
     }
     printer.output(&chain, || {
         let head = chain.get("head").and_then(Value::as_str).unwrap_or_default();
         let entries = chain.get("entries").and_then(Value::as_i64).unwrap_or_default();
-        format!("{entries} entries follow from each other\nhead {head}\nkeep the head elsewhere: it shows later that nothing was cut off")
+        format!("{entries} entries with a valid hash chain\nhead {head}\nstore the head elsewhere: it proves later that the log was not truncated")
     });
     Ok(())
 }

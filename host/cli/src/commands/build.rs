@@ -1,35 +1,44 @@
 use crate::files::{COMPONENT, read, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
-use alga_toolchain::{BuildRequest, GuestToolchain, Size, encode_component};
+use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The extension's folder
+    /// Directory of the extension
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Where the component goes (default: dist/main.wasm in the folder)
+    /// Output path of the component (default: dist/main.wasm in the directory)
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Folder for what is built once and used again
+    /// Cache directory of the toolchain
     #[arg(long, env = "ALGA_TOOLCHAIN_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
-    /// Target directory of this extension alone [default: one in the cache that all extensions of this SDK version share]
+    /// Target directory for this extension only [default: one in the cache, shared by all
+    /// extensions of this SDK version]
     #[arg(long, env = "CARGO_TARGET_DIR", hide_env_values = true)]
     target_dir: Option<PathBuf>,
+    /// Install a compiler for WebAssembly with apt-get if none is found (as root)
+    #[arg(long)]
+    install_toolchain: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let manifest = arguments.folder.join("Cargo.toml");
     if !manifest.is_file() {
-        let failed = CliError::user(format!("`{}` is not there", manifest.display()));
-        return Err(failed.with_hint("run it in the extension's folder or name that folder; `alga new` makes one"));
+        let failed = CliError::user(format!("`{}` does not exist", manifest.display()));
+        return Err(failed.with_hint("run this in the extension's directory or pass its path; `alga new` creates one"));
     }
     let cache = arguments.cache.clone().unwrap_or_else(user_cache);
-    let toolchain = GuestToolchain::find(&cache, &|step| printer.note(step)).user_error("")?;
+    let packages = if arguments.install_toolchain {
+        Packages::Install
+    } else {
+        Packages::AsInstalled
+    };
+    let toolchain = GuestToolchain::find(&cache, packages, &|step| printer.note(step)).user_error("")?;
     let shared = cache.join("targets").join(env!("CARGO_PKG_VERSION"));
     let request = BuildRequest {
         manifest: &manifest,
@@ -55,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     built.user_error("")?
 }
 
-/// `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).
+/// Returns `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).
 fn user_cache() -> PathBuf {
     let xdg = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

@@ -10,19 +10,19 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     /// Extension and path: com.example.hello/hello/you?x=1
     target: String,
-    /// The method
+    /// HTTP method of the request
     #[arg(long, short = 'X', default_value = "GET")]
     method: String,
-    /// The body; @file reads a file
+    /// Request body; @file reads it from a file
     #[arg(long, short)]
     data: Option<String>,
-    /// A header; repeat for more
+    /// Request header; repeat for more
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// Write the response's body as it is, also to a terminal
+    /// Write the response body unchanged, also to a terminal
     #[arg(long)]
     raw: bool,
-    /// A caller's token (`alga token` makes one); without one the server must have a --dev-tenant
+    /// Caller's token, as issued by `alga token`; without one the server must have a --dev-tenant
     #[arg(long, env = "ALGA_TOKEN", hide_env_values = true)]
     token: Option<String>,
     #[command(flatten)]
@@ -65,7 +65,8 @@ fn show(answer: &Answer, raw: bool, printer: &Printer) -> Outcome {
             .map(|(_, value)| value.as_str())
     };
     let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    // An error of the platform has a request id in its body; one of the extension is an answer like any other.
+    // An error of the platform has a request id in its body; an error of the extension is an
+    // ordinary response.
     if let Some(body) = json
         .as_ref()
         .filter(|body| answer.status >= 400 && body.get("requestId").is_some())

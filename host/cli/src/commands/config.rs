@@ -12,25 +12,27 @@ pub(crate) struct Arguments {
     config: ConfigArguments,
 }
 
-/// The settings as flags. Each is also an environment variable and a key of the file; `alga config` explains all.
+/// Settings as flags. Each is also an environment variable and a key of the configuration file;
+/// `alga config` explains all.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArguments {
-    /// A configuration file in TOML
+    /// Configuration file in TOML
     #[arg(long, env = "ALGA_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Address to listen on [env: ALGA_LISTEN] [default: 127.0.0.1]
     #[arg(long)]
     listen: Option<String>,
-    /// Port to listen on; 0 takes a free one [env: PORT] [default: 8700]
+    /// Port to listen on; 0 chooses a free one [env: PORT] [default: 8700]
     #[arg(long)]
     port: Option<u16>,
-    /// Folder for database, bundles and keys [env: ALGA_DATA] [default: ./alga-data]
+    /// Directory for database, bundles and keys [env: ALGA_DATA] [default: ./alga-data]
     #[arg(long)]
     data: Option<PathBuf>,
     /// Path or inline JSON of the trust bundle [env: SIGNING_TRUST_BUNDLE]
     #[arg(long)]
     trust_bundle: Option<String>,
-    /// Start without a trust bundle (no signature will be trusted); allow --dev-tenant [env: ALGA_DEV]
+    /// Start without a trust bundle (no signature will be trusted); allow --dev-tenant [env:
+    /// ALGA_DEV]
     #[arg(long)]
     dev: bool,
     /// Tenant of requests without a token; only with --dev and on loopback [env: ALGA_DEV_TENANT]
@@ -75,7 +77,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Prints what `serve` would use, and says why it would not start, if so.
+/// Prints the settings that `serve` would use, and the reason if it would not start with them.
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let effective = arguments.config.effective()?;
     let facts: BTreeMap<&str, Value> = effective.iter().map(|one| (one.setting.key, fact(one))).collect();

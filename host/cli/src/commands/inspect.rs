@@ -28,7 +28,7 @@ struct Facts {
     version: Option<String>,
     imports: Vec<Import>,
     exports: Vec<String>,
-    /// Declared and not imported.
+    /// Capabilities that are declared and not imported.
     unused: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     files: BTreeMap<String, usize>,
@@ -38,9 +38,9 @@ struct Facts {
 struct Import {
     interface: String,
     functions: Vec<String>,
-    /// What grants it: `ambient`, a capability, or nothing.
+    /// The capability that grants the import, `ambient`, or a note that nothing does.
     grant: String,
-    /// Whether the manifest declares it; absent without a manifest.
+    /// True if the manifest declares it; absent without a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     declared: Option<bool>,
 }

@@ -10,15 +10,15 @@ use std::path::Path;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The extension as name@version (default: the one whose folder this is)
+    /// Extension as name@version (default: the one in the current directory)
     extension: Option<String>,
-    /// For which tenant
+    /// Tenant to install for
     #[arg(long)]
     tenant: TenantId,
-    /// Grant a capability; repeat for more. What every install has need not be named
+    /// Grant a capability; repeat for more. Capabilities that every install has need not be named
     #[arg(long = "grant", value_name = "CAPABILITY")]
     grants: Vec<CapabilityName>,
-    /// Grant everything that the version declares
+    /// Grant all capabilities that the version declares, except optional ones
     #[arg(long, conflicts_with = "grants")]
     grant_declared: bool,
     /// Allow downgrading to an older version
@@ -27,19 +27,20 @@ pub(crate) struct Arguments {
     /// Set a configuration key; repeat for more
     #[arg(long = "config", value_name = "KEY=VALUE")]
     config: Vec<String>,
-    /// Set a secret from a file, or from standard input as `-`; repeat for more. Its value is never an argument: others could read it there
+    /// Set a secret from a file, or from standard input for `-`; repeat for more. Its value is
+    /// never an argument, which others could read
     #[arg(long = "secret", value_name = "NAME=@FILE")]
     secrets: Vec<String>,
-    /// Let it call this host only, of those that it declares; repeat for more
+    /// Allow only this host, of those that the extension declares; repeat for more
     #[arg(long = "egress", value_name = "HOST", conflicts_with = "no_egress")]
     egress: Vec<String>,
-    /// Let it call no host
+    /// Allow no host at all
     #[arg(long)]
     no_egress: bool,
-    /// Time for one execution in milliseconds, in place of what it declares
+    /// Time limit of one execution in milliseconds, replacing the manifest's
     #[arg(long)]
     timeout_ms: Option<u32>,
-    /// Memory for one execution in MiB, in place of what it declares
+    /// Memory limit of one execution in MiB, replacing the manifest's
     #[arg(long)]
     memory_mb: Option<u32>,
     #[command(flatten)]
@@ -97,7 +98,8 @@ fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
     }
 }
 
-/// What the published manifest declares; not what a local file says.
+/// Returns the capabilities that the published manifest declares, which may differ from a local
+/// file.
 fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<Value> {
     let path = format!("/v1/registry/extensions/{name}/versions/{version}");
     let row = arguments.operator.send("GET", &path, "application/json", Vec::new())?;
@@ -116,7 +118,7 @@ pub(super) fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
         .collect()
 }
 
-/// `egress` and `limits`, where they are said.
+/// Returns the JSON fields `egress` and `limits`, each if it is given.
 pub(super) fn terms(egress: Option<&[String]>, timeout_ms: Option<u32>, memory_mb: Option<u32>) -> Map<String, Value> {
     let mut terms = Map::new();
     if let Some(egress) = egress {

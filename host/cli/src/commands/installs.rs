@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// Of which tenant
+    /// Tenant of the install
     #[arg(long, global = true)]
     tenant: Option<TenantId>,
     #[command(flatten)]
@@ -22,50 +22,50 @@ pub(crate) struct Arguments {
 enum Action {
     /// List a tenant's installs
     List,
-    /// Show one, with what waits for consent
+    /// Show an install and its pending version
     Show {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
     },
-    /// Show what its executions wrote, and why they failed; newest first
+    /// Show logs and errors of its executions, newest first
     Log {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
-        /// How many executions
+        /// Maximum number of executions
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
     },
-    /// Put another version in; one that can do something new waits for consent
+    /// Upgrade to another version; one with new permissions waits for consent
     Upgrade {
-        /// NAME@VERSION
+        /// Extension and version, as NAME@VERSION
         extension: String,
-        /// An older version is meant
+        /// Allow downgrading to an older version
         #[arg(long)]
         allow_downgrade: bool,
     },
-    /// Let the version that waits take over, with what it asks for
+    /// Approve the pending version and grant its new capabilities
     Consent {
-        /// NAME@VERSION
+        /// Extension and version, as NAME@VERSION
         extension: String,
     },
-    /// Put the version of before back
+    /// Roll back to the previous version
     Rollback {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
     },
-    /// Let it take requests
+    /// Enable the install
     Enable {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
     },
-    /// Let it take no requests; nothing is lost
+    /// Disable the install; its data is retained
     Disable {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
     },
-    /// Seal a secret that it declares; the one of this name before is gone
+    /// Set a secret that the extension declares, replacing its previous value
     SetSecret {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
         /// The secret's name
         name: String,
@@ -73,33 +73,33 @@ enum Action {
         #[arg(default_value = "-")]
         file: PathBuf,
     },
-    /// Forget a secret
+    /// Delete a secret
     DeleteSecret {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
         /// The secret's name
         name: String,
     },
-    /// Replace configuration, hosts and limits; what is left out goes back to what it declares
+    /// Replace configuration, hosts and limits; omitted ones are reset to the manifest's
     SetTerms {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
         /// Set a configuration key; repeat for more
         #[arg(long = "config", value_name = "KEY=VALUE")]
         config: Vec<String>,
-        /// Let it call this host only, of those that it declares; repeat for more
+        /// Allow only this host, of those that the extension declares; repeat for more
         #[arg(long = "egress", value_name = "HOST")]
         egress: Vec<String>,
-        /// Time for one execution in milliseconds
+        /// Time limit of one execution in milliseconds
         #[arg(long)]
         timeout_ms: Option<u32>,
-        /// Memory for one execution in MiB
+        /// Memory limit of one execution in MiB
         #[arg(long)]
         memory_mb: Option<u32>,
     },
-    /// Take it away, with its configuration, secrets and records
+    /// Uninstall, deleting configuration, secrets and records
     Uninstall {
-        /// Its name, registry id or install id
+        /// Name, registry id or install id
         extension: String,
     },
 }
@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let tenant = arguments
         .tenant
         .as_ref()
-        .ok_or_else(|| CliError::user("which tenant?".to_owned()).with_hint("pass --tenant"))?;
+        .ok_or_else(|| CliError::user("no tenant is given".to_owned()).with_hint("pass --tenant"))?;
     let path = format!("/v1/registry/tenants/{tenant}/installs{action}");
     let answer = arguments
         .operator
@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     Ok(())
 }
 
-/// Method, path below the installs, and body.
+/// Returns the method, the path below the tenant's installs, and the body of the request.
 fn request(action: &Action, printer: &Printer) -> Outcome<(&'static str, String, Vec<u8>)> {
     let post = |extension: &str, verb: &str, body: Value| {
         ("POST", format!("/{extension}/{verb}"), body.to_string().into_bytes())
@@ -197,10 +197,10 @@ fn render(answer: &Value) -> String {
     if answer.get("outcome").and_then(Value::as_str) == Some("pending") {
         let new = new.join("\n");
         format!(
-            "{install}\nthe new version waits for consent; it could also use:\n{new}\nlet it: `alga installs consent NAME@VERSION --tenant …`"
+            "{install}\nthe new version waits for consent; it additionally requires:\n{new}\napprove it: `alga installs consent NAME@VERSION --tenant …`"
         )
     } else {
-        format!("{install}\nupgraded; the new version can do nothing that the old one could not")
+        format!("{install}\nupgraded; the new version has no new permissions")
     }
 }
 

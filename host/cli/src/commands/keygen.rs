@@ -9,23 +9,23 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// For which publisher the key is trusted
+    /// Publisher for which the key is trusted
     #[arg(long)]
     publisher: PublisherName,
-    /// Which kind of key
+    /// Algorithm of the key
     #[arg(long, value_enum, default_value_t = Algorithm::Ed25519)]
     algorithm: Algorithm,
-    /// Where the private key goes
+    /// Output path of the private key
     #[arg(long, default_value = KEY)]
     out: PathBuf,
-    /// Where the trust bundle goes: what a server needs to believe the key
+    /// Output path of the trust bundle, which a server needs to trust the key
     #[arg(long, default_value = TRUST)]
     trust: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Algorithm {
-    /// Ed25519
+    /// Ed25519 (RFC 8032)
     Ed25519,
     /// ECDSA with P-256, for key services and hardware tokens
     P256,
@@ -33,7 +33,7 @@ enum Algorithm {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if arguments.trust.exists() {
-        let failed = CliError::user(format!("`{}` is there already", arguments.trust.display()));
+        let failed = CliError::user(format!("`{}` already exists", arguments.trust.display()));
         return Err(failed.with_hint("a trust bundle is not overwritten; pass --trust <other file>"));
     }
     let key = match arguments.algorithm {
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         json!({ "key": arguments.out, "trust": arguments.trust, "keyId": id, "publisher": arguments.publisher });
     printer.output(&facts, || {
         format!(
-            "private key {id} in `{}`: keep it\ntrust bundle in `{}`: give it to the server (SIGNING_TRUST_BUNDLE)",
+            "private key {id} in `{}`: store it safely\ntrust bundle in `{}`: configure it on the server (SIGNING_TRUST_BUNDLE)",
             arguments.out.display(),
             arguments.trust.display()
         )

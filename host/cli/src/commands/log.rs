@@ -1,17 +1,18 @@
-//! What an execution wrote, for a terminal. It is text of a stranger: nothing in it may move the cursor or look like a line of ours.
+//! Formatting of execution logs for a terminal. A guest's text is untrusted: it must not move the
+//! cursor or look like a line of the host.
 
 use crate::escape::escape_line;
 use serde_json::Value;
 
-/// Executions, newest first.
+/// Formats executions, newest first.
 pub(super) fn all(executions: &[Value]) -> String {
     if executions.is_empty() {
-        return "no execution of the last week wrote something or failed".to_owned();
+        return "no execution of the last week wrote log records or failed".to_owned();
     }
     executions.iter().map(render).collect::<Vec<_>>().join("\n")
 }
 
-/// One execution: a line about it, then one for each record.
+/// Formats one execution: a line about it, then one for each record.
 fn render(execution: &Value) -> String {
     let text = |pointer: &str| execution.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let number = |pointer: &str| execution.pointer(pointer).and_then(Value::as_i64);
@@ -24,7 +25,7 @@ fn render(execution: &Value) -> String {
     lines.extend(records.into_iter().flatten().map(record));
     match number("/log_dropped") {
         None | Some(0) => {}
-        Some(dropped) => lines.push(format!("  … and {dropped} more that were not kept")),
+        Some(dropped) => lines.push(format!("  … and {dropped} more records that were dropped")),
     }
     lines.join("\n")
 }
@@ -41,7 +42,7 @@ fn record(record: &Value) -> String {
     } else {
         ""
     };
-    // Who says it comes first, and always: what a guest writes must not look like what the host says.
+    // The source always comes first: a guest's text must not look like the host's.
     let (source, level) = (text("/source"), text("/level"));
     format!(
         "  {source:<6} {level:<5} {}{}{cut}",
@@ -62,7 +63,7 @@ mod tests {
             "log": [{ "source": "log", "level": "info", "message": "a\n\u{1b}[2Jb", "fields": [["k", "v\r"]], "is_cut": true },
                     { "source": "stdout", "level": "info", "message": "\u{202e}hello", "fields": [], "is_cut": false }],
         });
-        let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more that were not kept";
+        let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more records that were dropped";
         assert_eq!(render(&execution), expected);
     }
 }

@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The folder to make; its name becomes the last word of the extension's name
+    /// Directory to create; its name becomes the last segment of the extension's name
     folder: PathBuf,
-    /// Reverse domain of the publisher
+    /// Reverse domain name of the publisher
     #[arg(long, default_value = "com.example")]
     domain: String,
-    /// Publisher, as keys are trusted for it
+    /// Publisher name, for which signing keys are trusted
     #[arg(long, default_value = "example")]
     publisher: String,
-    /// Folder of the guest SDK
+    /// Directory of the guest SDK
     #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
     sdk: PathBuf,
 }
 
-/// Where the SDK was when this program was built.
+/// Returns the directory of the SDK in the checkout that this program was built from.
 fn sdk_of_this_checkout() -> PathBuf {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     path.pop();
@@ -31,7 +31,7 @@ fn sdk_of_this_checkout() -> PathBuf {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let folder = &arguments.folder;
     if folder.exists() {
-        return Err(CliError::user(format!("`{}` is there already", folder.display())).with_hint("choose another name"));
+        return Err(CliError::user(format!("`{}` already exists", folder.display())).with_hint("choose another name"));
     }
     let word = folder
         .file_name()
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let crate_name = crate_name(&word);
     if crate_name != word {
         printer.note(&format!(
-            "note: the crate is named `{crate_name}`, because cargo takes no crate of the name `{word}`"
+            "note: the crate is named `{crate_name}`, because cargo does not accept a crate named `{word}`"
         ));
     }
     let fill = |template: &str| {
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let facts = json!({ "folder": folder, "name": name });
     printer.output(&facts, || {
         format!(
-            "{name} is in `{}`\nnext: cd {} && alga build",
+            "created {name} in `{}`\nnext: cd {} && alga build",
             folder.display(),
             folder.display()
         )
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     Ok(())
 }
 
-/// Names that cargo, rustc or the template have taken: a crate of such a name does not build.
+/// Names reserved by cargo, rustc or the template: a crate with such a name does not build.
 const TAKEN: [&str; 63] = [
     "Self",
     "abstract",
@@ -150,7 +150,8 @@ const TAKEN: [&str; 63] = [
     "while",
 ];
 
-/// A name for the crate that cargo takes (The Cargo Book, "The `name` field"): of letters, digits, `-` and `_`, beginning with a letter.
+/// Returns a crate name that cargo accepts (The Cargo Book, "The `name` field"): letters, digits,
+/// `-` and `_`, beginning with a letter.
 fn crate_name(word: &str) -> String {
     let plain: String = word
         .chars()

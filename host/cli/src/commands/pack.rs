@@ -13,16 +13,17 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The extension's folder
+    /// Directory of the extension
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Where the bundle goes (default: dist/bundle.tar.zst in the folder)
+    /// Output path of the bundle (default: dist/bundle.tar.zst in the directory)
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Pack the files of another archive anew, such as AlgaPSA's own command makes: unsorted, with folders and extensions
+    /// Repack the files of another archive, such as one by AlgaPSA's own command: unsorted, with
+    /// directories and tar extensions
     #[arg(long, conflicts_with_all = ["folder", "component"])]
     from: Option<PathBuf>,
-    /// The component, if it is not where the manifest says
+    /// Path of the component, if not the one in the manifest
     #[arg(long)]
     component: Option<PathBuf>,
 }
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
 /// Files by their paths in the bundle.
 type Files = BTreeMap<EntryPath, Vec<u8>>;
 
-/// What is packed when it is there, beside manifest and component.
+/// The directory and the file that are packed if they exist, beside manifest and component.
 const ASSET_FOLDER: &str = "ui";
 const SBOM: &str = "sbom.spdx.json";
 
@@ -42,13 +43,13 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     without_files_and_sockets(&mut files, printer)?;
     let folder = &arguments.folder;
     let packed = alga_bundle::pack(&files).user_error("packing")?;
-    // What a registry would refuse is refused here.
+    // Bundles that a registry would refuse are refused here.
     let bundle = Bundle::read(&packed, known()).user_error(&folder.display().to_string())?;
     if let Some(pattern) = bundle.manifest().everybody() {
         let failed = CliError::user(format!(
             "$.egress: `{pattern}` is a wildcard over a public suffix; anyone can register a matching domain"
         ));
-        return Err(failed.with_hint("name the hosts that are meant"));
+        return Err(failed.with_hint("list the individual hosts"));
     }
     let checked = bundle.check_ceilings(&Ceilings::default());
     checked.user_error(&folder.display().to_string())?;
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     Ok(())
 }
 
-/// What an author should know and is no error.
+/// Prints warnings, which do not fail the command.
 fn warn(bundle: &Bundle, printer: &Printer) {
     for name in &bundle.proof().unused {
         printer.note(&format!(
@@ -88,13 +89,14 @@ fn warn(bundle: &Bundle, printer: &Printer) {
     }
 }
 
-/// What a toolchain imports and no extension has is answered inside the component; without it, a registry would refuse the component.
+/// Stubs imports of files and sockets, which toolchains add and no extension has; a registry would
+/// refuse a component with them.
 fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome {
     let manifest = files
         .get(&entry("manifest.json")?)
         .map(Vec::as_slice)
         .unwrap_or_default();
-    // A manifest that is none, and a component that is none, are told by the rules for bundles.
+    // An invalid manifest or component is reported later, when the bundle is read.
     let Ok(manifest) = Manifest::parse(manifest, known()) else {
         return Ok(());
     };
@@ -103,12 +105,13 @@ fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: 
     };
     if let Ok(Some(composed)) = stub_unsupported_imports(component) {
         *component = composed;
-        printer.note("note: the component imports files or sockets, which no extension has; they are answered inside it now: no folders, no sockets");
+        printer.note("note: the component imports files or sockets, which no extension has; they are stubbed inside it: no directories, no sockets");
     }
     Ok(())
 }
 
-/// The files of an archive that need not be canonical; what no bundle may have is refused here, too.
+/// Reads the files of an archive that need not be canonical; entries that no bundle may have are
+/// refused here, too.
 fn files_of(archive: &Path) -> Outcome<(Files, Vec<String>)> {
     let bytes = read(archive, "")?;
     let place = archive.display().to_string();
@@ -118,7 +121,7 @@ fn files_of(archive: &Path) -> Outcome<(Files, Vec<String>)> {
     Ok((taken, left_out.collect()))
 }
 
-/// The files of an extension's directory, and the paths that were left out.
+/// Reads the files of an extension's directory; also returns the paths that were left out.
 fn files_in(arguments: &Arguments) -> Outcome<(Files, Vec<String>)> {
     let folder = &arguments.folder;
     let (manifest_bytes, manifest) = read_manifest(folder)?;

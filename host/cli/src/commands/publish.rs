@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The bundle
+    /// Bundle to publish
     #[arg(default_value = BUNDLE)]
     bundle: PathBuf,
-    /// The signature (default: beside the bundle, as <name>.sigs.json)
+    /// Signature file (default: <name>.sigs.json beside the bundle)
     #[arg(long)]
     signatures: Option<PathBuf>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         let what = if is_new {
             "published"
         } else {
-            "was published before, with the same content"
+            "was already published with the same content"
         };
         format!("{} {} {what}\n{}", manifest.name, manifest.version, bundle.digest())
     });

@@ -1,4 +1,4 @@
-//! `alga pull`: a release out of an OCI registry, by digest.
+//! `alga pull`: downloads a release from an OCI registry, by digest.
 
 use crate::files::{BUNDLE, signatures_path, write};
 use crate::oci::{RegistryArguments, Remote, reference, wait};
@@ -12,9 +12,9 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// What: `registry/repository@sha256:…`, as `alga push` printed it
+    /// Reference `registry/repository@sha256:…`, as printed by `alga push`
     reference: String,
-    /// Where the bundle goes; its signature goes beside it
+    /// Output path of the bundle; its signature is written beside it
     #[arg(long, default_value = BUNDLE)]
     out: PathBuf,
     #[command(flatten)]
@@ -26,12 +26,12 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let remote = Remote::new(&arguments.registry, source.clone(), printer)?;
     if source.digest().is_none() {
         let now = wait(remote.resolve())?;
-        let failed = CliError::user(format!("`{source}` is a tag, and tags are moved"));
+        let failed = CliError::user(format!("`{source}` is a tag, and tags can move"));
         let pinned = format!("{}/{}@{now}", source.registry(), source.repository());
-        return Err(failed.with_hint(format!("name the digest; now it is: alga pull {pinned}")));
+        return Err(failed.with_hint(format!("pull by the digest that the tag names now: alga pull {pinned}")));
     }
     let artifact = wait(remote.pull())?;
-    let bundle = Bundle::read(&artifact.bundle, known()).user_error("what was pulled is not a bundle")?;
+    let bundle = Bundle::read(&artifact.bundle, known()).user_error("the pulled artifact is not a bundle")?;
     let signatures = signatures_path(&arguments.out);
     write(&arguments.out, &artifact.bundle)?;
     write(&signatures, &artifact.signatures)?;
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     printer.output(&facts, || {
         let manifest = bundle.manifest();
         format!(
-            "pulled {} {}\n{}\nnobody has verified its signature yet: `alga verify`",
+            "pulled {} {}\n{}\nits signature is not verified yet: run `alga verify`",
             manifest.name,
             manifest.version,
             bundle.digest()

@@ -1,4 +1,4 @@
-//! `alga push`: a release into an OCI registry.
+//! `alga push`: uploads a release to an OCI registry.
 
 use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::oci::{Artifact, RegistryArguments, Remote, reference, wait};
@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Where to: `registry/repository:tag`
+    /// Reference to push to: `registry/repository:tag`
     reference: String,
-    /// The bundle
+    /// Bundle to push
     #[arg(default_value = BUNDLE)]
     bundle: PathBuf,
-    /// The signature (default: beside the bundle, as <name>.sigs.json)
+    /// Signature file (default: <name>.sigs.json beside the bundle)
     #[arg(long)]
     signatures: Option<PathBuf>,
     #[command(flatten)]

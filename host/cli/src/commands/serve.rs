@@ -11,19 +11,19 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// What to log, in the form of RUST_LOG
+    /// Log filter, in the syntax of RUST_LOG
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info")]
     log: String,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    keep_memory_private().internal_error("keeping memory private")?;
+    keep_memory_private().internal_error("could not disable core dumps and debuggers")?;
     let config = arguments.config.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .internal_error("starting")?;
+        .internal_error("could not start the async runtime")?;
     runtime.block_on(run_platform(&config, printer))
 }
 
@@ -32,9 +32,9 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     platform.check_compiler().await.user_error("could not start")?;
     let place = format!("could not listen on {}", config.listen);
     let listener = TcpListener::bind(config.listen).await.user_error(&place);
-    let listener = listener.map_err(|failed| failed.with_hint("another server there? choose another with --port"))?;
+    let listener = listener.map_err(|failed| failed.with_hint("is the port in use? choose another with --port"))?;
     let address = listener.local_addr().internal_error("")?;
-    // Whoever started us waits for this line.
+    // Parent processes wait for this line.
     printer.output(&json!({ "listening": format!("http://{address}") }), || {
         format!("listening on http://{address}")
     });
@@ -48,7 +48,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         execute.drain();
     };
     let served = serve(listener, platform.router.clone(), ServeLimits::default(), stop);
-    // Tidying never ends; serving does.
+    // The maintenance tasks never end; serving does.
     let served = tokio::select! {
         served = served => served,
         () = platform.run_maintenance() => Ok(()),

@@ -1,4 +1,4 @@
-//! `alga sign`: by a key here, by a certificate, or what another program signed.
+//! `alga sign`: signs with a local key or a certificate, or attaches another program's signature.
 
 use crate::files::{BUNDLE, KEY, read, read_bundle, signatures_path, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Who signs: a key here, a certificate's key here, or another program, whose signature is attached.
+/// Sign a bundle with a local key or certificate, or attach another program's signature.
 ///
 /// Other programs sign the bytes that `--message` writes:
 ///   alga sign --message release.bin
@@ -21,28 +21,28 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
-    /// The bundle
+    /// Bundle to sign
     #[arg(default_value = BUNDLE)]
     bundle: PathBuf,
-    /// The private key
+    /// Private key (PEM)
     #[arg(long, default_value = KEY)]
     key: PathBuf,
-    /// The key's certificate and those above it without the root (PEM)
+    /// Certificate chain of the key, without the root (PEM)
     #[arg(long)]
     certificates: Option<PathBuf>,
-    /// Write what another program must sign to this file, and sign nothing
+    /// Write the bytes that another program must sign to this file, and sign nothing
     #[arg(long, conflicts_with_all = ["certificates", "sigstore_bundle", "signature"])]
     message: Option<PathBuf>,
-    /// Attach what `cosign sign-blob --bundle` wrote
+    /// Attach a sigstore bundle, as written by `cosign sign-blob --bundle`
     #[arg(long, conflicts_with_all = ["certificates", "signature"])]
     sigstore_bundle: Option<PathBuf>,
-    /// Attach a signature, DER or its base64, as `cosign sign-blob --key` writes it
+    /// Attach a signature, DER or its base64, as written by `cosign sign-blob --key`
     #[arg(long, requires = "public_key", conflicts_with = "certificates")]
     signature: Option<PathBuf>,
-    /// Whose signature that is (PEM)
+    /// Public key of that signature (PEM)
     #[arg(long)]
     public_key: Option<PathBuf>,
-    /// Where the signature goes (default: beside the bundle, as <name>.sigs.json)
+    /// Output path of the signature (default: <name>.sigs.json beside the bundle)
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             &json!({ "message": path, "statement": Statement::about(&bundle) }),
             || {
                 format!(
-                    "what a signer of {} must sign is in `{}`",
+                    "wrote the bytes that a signer of {} must sign to `{}`",
                     bundle.manifest().name,
                     path.display()
                 )
@@ -110,7 +110,7 @@ fn signed(arguments: &Arguments, bundle: &Bundle) -> Outcome<(Envelope, String)>
     }
 }
 
-/// Base64 where the file is text in it, else the file as it is.
+/// Reads a signature file; decodes it if it is base64 text.
 fn signature_bytes(path: &Path) -> Outcome<Vec<u8>> {
     let bytes = read(path, "`cosign sign-blob --key` writes one")?;
     match alga_signing::base64_of(&bytes) {

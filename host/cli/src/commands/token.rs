@@ -10,19 +10,19 @@ use std::time::Duration;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The tenant
+    /// Tenant of the caller
     #[arg(long)]
     tenant: TenantId,
-    /// The user
+    /// User id of the caller
     #[arg(long, default_value = "operator")]
     user: String,
-    /// What it may do with extensions
+    /// Access to extensions
     #[arg(long, value_enum, default_value_t = May::Write)]
     access: May,
-    /// For how many minutes, 720 at the most
+    /// Lifetime in minutes, at most 720
     #[arg(long, default_value_t = 60)]
     minutes: u32,
-    /// The data folder of the platform on this machine
+    /// Data directory of the platform on this machine
     #[arg(long, env = "ALGA_DATA", hide_env_values = true, default_value = "alga-data")]
     data: PathBuf,
 }
@@ -36,14 +36,14 @@ enum May {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if !arguments.data.join("tokens.key").exists() {
         let failed = CliError::user(format!("there is no platform in `{}`", arguments.data.display()));
-        return Err(failed.with_hint("start one with `alga serve`, or pass --data <its data folder>"));
+        return Err(failed.with_hint("start one with `alga serve`, or pass --data <its data directory>"));
     }
     if !is_user_id(&arguments.user) {
         return Err(CliError::user("a user id has 1 to 128 visible ASCII characters"));
     }
     let lifetime = Duration::from_secs(u64::from(arguments.minutes) * 60);
     if lifetime > Caller::LONGEST {
-        return Err(CliError::user("a token is valid for 720 minutes at the most"));
+        return Err(CliError::user("a token is valid for at most 720 minutes"));
     }
     let secrets = HostKeys::open(&arguments.data).user_error("")?;
     let issuer = TokenIssuer::new(&secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).internal_error("")?;

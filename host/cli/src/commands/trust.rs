@@ -1,4 +1,4 @@
-//! `alga trust`: the trust bundle, and revocation lists.
+//! `alga trust`: manages the trust bundle and revocation lists.
 
 mod bundle;
 mod revoke;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// The trust bundle
+    /// Path of the trust bundle
     #[arg(long, global = true, env = "SIGNING_TRUST_BUNDLE", hide_env_values = true, default_value = TRUST)]
     trust: PathBuf,
     #[command(flatten)]
@@ -23,39 +23,39 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show who is trusted for which publisher
+    /// Show the trusted signers of each publisher
     Show,
     /// Trust a key for a publisher
     Key(bundle::Key),
-    /// Trust a key no longer from a time on; releases received before stay good
+    /// Stop trusting a key from a given time; releases received earlier stay valid
     Retire(bundle::Retirement),
     /// Add a private certificate authority
     Authority(bundle::AuthorityFiles),
-    /// Trust a name in certificates of an authority for a publisher
+    /// Trust certificates with a given name from a certificate authority for a publisher
     Certificate(bundle::CertificateRule),
-    /// Add a sigstore deployment: its trusted_root.json
+    /// Add a sigstore deployment by its trusted_root.json
     SigstoreRoot {
-        /// How rules refer to it
+        /// Name that rules refer to
         #[arg(long, default_value = "public")]
         name: String,
-        /// The file
+        /// Path of its trusted_root.json
         file: PathBuf,
     },
-    /// Trust an identity without a key for a publisher
+    /// Trust a keyless (sigstore) identity for a publisher
     Identity(bundle::IdentityRule),
-    /// Let a key sign revocation lists
+    /// Trust a key to sign revocation lists
     RevocationKey {
-        /// A public key, or a private one whose public half is taken (PEM)
+        /// Public key, or a private key whose public half is used (PEM)
         file: PathBuf,
     },
-    /// Sign the next revocation list: all that the previous one revoked, and more
+    /// Sign the next revocation list: the previous one's entries and new ones
     Revoke(revoke::Revocation),
-    /// Send a signed revocation list to a server, which judges by it at once
+    /// Send a signed revocation list to a server, which activates it immediately
     Send {
-        /// The signed list
+        /// Signed revocation list
         file: PathBuf,
     },
-    /// Show the revocation list that a server judges by
+    /// Show a server's active revocation list
     Revocations,
 }
 

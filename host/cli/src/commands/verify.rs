@@ -8,16 +8,16 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The bundle
+    /// Bundle to verify
     #[arg(default_value = BUNDLE)]
     bundle: PathBuf,
-    /// The signature (default: beside the bundle, as <name>.sigs.json)
+    /// Signature file (default: <name>.sigs.json beside the bundle)
     #[arg(long)]
     signatures: Option<PathBuf>,
-    /// The trust bundle
+    /// Path of the trust bundle
     #[arg(long, env = "SIGNING_TRUST_BUNDLE", hide_env_values = true, default_value = TRUST)]
     trust: PathBuf,
-    /// A signed revocation list to judge by
+    /// Signed revocation list to check against
     #[arg(long)]
     revocations: Option<PathBuf>,
 }
@@ -26,10 +26,10 @@ pub(crate) struct Arguments {
 const CHECKS: [&str; 8] = [
     "the signature file is a DSSE envelope",
     "its payload is a release statement",
-    "the statement reads",
-    "somebody is trusted for its publisher",
-    "a signature is by somebody who is trusted for that publisher",
-    "that signature verifies, with all that it stands on",
+    "the statement parses",
+    "the publisher has a trusted signer",
+    "a signature is by a trusted signer of that publisher",
+    "that signature verifies, with its key, certificate chain or sigstore bundle",
     "the statement is about this bundle: publisher, name, version, bundle, manifest, capability proof",
     "neither bundle nor signer is revoked",
 ];

@@ -1,4 +1,4 @@
-//! `alga verify-bundle`: any sigstore bundle over any file.
+//! `alga verify-bundle`: verifies a sigstore bundle over any file.
 
 use crate::files::read;
 use crate::outcome::{CliError, ErrorContext, Outcome};
@@ -9,25 +9,27 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Checks certificate chain, certificate log, transparency log, time, identity and signature. Nothing is fetched.
+/// Check certificate chain, certificate log, transparency log, time, identity and signature.
+/// Nothing is fetched.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The sigstore bundle (v0.1 to v0.3)
+    /// Sigstore bundle (v0.1 to v0.3)
     #[arg(long)]
     bundle: PathBuf,
-    /// Who must have signed, exactly: a mail address, or the URI of a workflow
+    /// Exact identity of the signer: an email address, or the URI of a workflow
     #[arg(long, requires = "certificate_oidc_issuer")]
     certificate_identity: Option<String>,
-    /// Who vouched for that identity, exactly: the issuer's URL
+    /// Exact URL of the OIDC issuer of that identity
     #[arg(long, requires = "certificate_identity")]
     certificate_oidc_issuer: Option<String>,
-    /// Whose key must have signed (PEM), for bundles without a certificate
+    /// Public key of the signer (PEM), for bundles without a certificate
     #[arg(long, conflicts_with = "certificate_identity")]
     key: Option<PathBuf>,
-    /// The trusted root (`trusted_root.json`) [default: the public-good sigstore's, as of this release of alga]
+    /// Trusted root (`trusted_root.json`) [default: the public-good sigstore's, as of this release
+    /// of alga]
     #[arg(long)]
     trusted_root: Option<PathBuf>,
-    /// The file that was signed, or its digest as sha256:<64 hexadecimal digits>
+    /// Signed file, or its digest as sha256:<64 hexadecimal digits>
     file_or_digest: String,
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         (Some(pem), ..) => ArtifactSigner::Key(pem),
         (None, Some(identity), Some(issuer)) => ArtifactSigner::Keyless(KeylessIdentity { issuer, identity }),
         _ => {
-            let failed = CliError::user("who must have signed is not said");
+            let failed = CliError::user("no expected signer is given");
             return Err(failed.with_hint("pass --certificate-identity and --certificate-oidc-issuer, or --key"));
         }
     };

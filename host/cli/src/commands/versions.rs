@@ -17,24 +17,24 @@ pub(crate) struct Arguments {
 enum Action {
     /// List the versions of an extension, newest first
     List {
-        /// Its name
+        /// Name of the extension
         name: String,
     },
-    /// Let it run where it is installed, and be installed nowhere else
+    /// Yank a version: existing installs continue to run, new installs are refused
     Yank(Withdrawal),
-    /// Take a yank back
+    /// Undo a yank
     Unyank(Withdrawal),
-    /// Let it run nowhere any more; this cannot be taken back
+    /// Revoke a version permanently: it can no longer run
     Revoke(Withdrawal),
-    /// Warn whoever chooses it; an empty reason takes the warning back
+    /// Deprecate a version with a warning; an empty reason removes the warning
     Deprecate(Withdrawal),
 }
 
 #[derive(Args)]
 struct Withdrawal {
-    /// NAME@VERSION
+    /// Extension and version, as NAME@VERSION
     extension: String,
-    /// Why, for the audit log and for people
+    /// Human-readable reason, also written to the audit log
     #[arg(long)]
     reason: String,
 }

@@ -1,24 +1,24 @@
-//! Why a component is not ready, and what callers hear of it.
+//! Reasons why a component cannot be prepared, and the errors that callers get for them.
 
 use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
 
-/// Why a component is not ready.
+/// Reason why a component cannot be prepared.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum LoadFailure {
     #[error("there is no release with this content hash")]
     Unknown,
-    #[error("the store did not answer: {0}")]
+    #[error("bundle storage is unavailable: {0}")]
     Unavailable(String),
-    #[error("the stored release is not what it should be: {0}")]
+    #[error("the stored release is invalid: {0}")]
     Rejected(String),
     #[error("{0}")]
     Revoked(String),
-    #[error("it imports what was not granted: {0}")]
+    #[error("it imports capabilities that were not granted: {0}")]
     Denied(String),
     #[error("{0}")]
     Busy(String),
-    #[error("ours: {0}")]
+    #[error("internal error: {0}")]
     Internal(String),
 }
 
@@ -37,13 +37,13 @@ pub(super) fn problem(failure: &LoadFailure) -> Problem {
     let problem = match failure {
         LoadFailure::Unknown => Problem::new(Code::ExtensionNotAvailable, "there is no such extension version"),
         LoadFailure::Unavailable(_) => {
-            Problem::new(Code::BundleUnavailable, "the store of extensions does not answer").retry_after_seconds(5)
+            Problem::new(Code::BundleUnavailable, "bundle storage is unavailable").retry_after_seconds(5)
         }
         LoadFailure::Rejected(_) => Problem::new(Code::BundleRejected, "the stored extension failed its verification"),
         LoadFailure::Revoked(_) => Problem::new(Code::VersionRevoked, "this extension was revoked"),
         LoadFailure::Denied(missing) => Problem::new(
             Code::CapabilityDenied,
-            format!("the extension needs what this install was not granted: {missing}"),
+            format!("the extension requires capabilities that this install was not granted: {missing}"),
         )
         .with_hint("grant it to the install: `alga install … --grant <capability>`"),
         LoadFailure::Busy(_) => {

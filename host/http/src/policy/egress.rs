@@ -1,11 +1,12 @@
-//! Outbound requests of extensions, and the responses to them.
+//! Fields of outbound requests of extensions, and of the responses to them.
 
 use super::remove_hop_by_hop;
 use alga_limits::{HEADER_BYTES, HEADERS};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderName};
 
-/// What an upstream tells a browser or about credentials, and an extension could only leak.
+/// Response fields that an upstream sends for browsers or about credentials; an extension could
+/// only leak them.
 const NEVER_INWARD: [HeaderName; 4] = [
     SET_COOKIE,
     HeaderName::from_static("set-cookie2"),
@@ -13,26 +14,28 @@ const NEVER_INWARD: [HeaderName; 4] = [
     HeaderName::from_static("alt-svc"),
 ];
 
-/// Header fields that cannot be sent or accepted.
+/// Error of header fields that cannot be sent or accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
-    /// More fields, or more bytes of them, than a message may have.
+    /// The message has too many fields, or too many bytes of them.
     #[error("a message has at most 100 headers and 32 KiB of them")]
     TooMany,
-    /// `content-length` that is not one number (RFC 9110, 8.6).
-    #[error("content-length is one number")]
+    /// The `content-length` is not exactly one number (RFC 9110, 8.6).
+    #[error("content-length must be exactly one number")]
     Length,
 }
 
-/// Removes from an outbound request what its connection sets by itself or an extension may not set, and returns
-/// the length that the guest declared for its body.
+/// Removes the fields of an outbound request that the connection sets by itself or that an
+/// extension may not set, and returns the length that the guest declared for its body.
 ///
 /// # Errors
-/// See [`FieldError`].
+/// Returns [`FieldError::Length`] for an invalid `content-length`, [`FieldError::TooMany`] for
+/// headers over a limit.
 pub fn outbound_request(headers: &mut HeaderMap) -> Result<Option<u64>, FieldError> {
     remove_hop_by_hop(headers);
     headers.remove(HOST);
-    // A guest that waits for `100 Continue` would wait for a response that wasi:http cannot give it.
+    // A guest that waits for `100 Continue` would wait for a response that wasi:http cannot
+    // deliver.
     headers.remove(EXPECT);
     let length = content_length(headers)?;
     headers.remove(CONTENT_LENGTH);
@@ -40,10 +43,10 @@ pub fn outbound_request(headers: &mut HeaderMap) -> Result<Option<u64>, FieldErr
     Ok(length)
 }
 
-/// Removes from an upstream's response what is not for a guest.
+/// Removes the fields of an upstream's response that guests must not receive.
 ///
 /// # Errors
-/// [`FieldError::TooMany`].
+/// Returns [`FieldError::TooMany`] for headers over a limit.
 pub fn inbound_response(headers: &mut HeaderMap) -> Result<(), FieldError> {
     check_size(headers)?;
     remove_hop_by_hop(headers);
@@ -53,7 +56,7 @@ pub fn inbound_response(headers: &mut HeaderMap) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// Bytes of all fields, names and values.
+/// Returns the bytes of all fields, names and values.
 #[must_use]
 pub fn field_bytes(headers: &HeaderMap) -> u64 {
     headers

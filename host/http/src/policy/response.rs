@@ -1,27 +1,27 @@
-//! From a guest's response to what its client gets.
+//! Fields of a guest's response that its client receives.
 
 use super::{RESPONSE_FIELDS, nominated, passes};
 use http::header::{CACHE_CONTROL, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
-/// Authentication schemes for which a browser asks its user for a password: an extension must not make the
-/// host application's page do that.
+/// Authentication schemes for which a browser prompts for a password: an extension must not cause
+/// that on the host application's page.
 const PROMPTING_SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
 
-/// A host that no reference of a guest means.
+/// A reserved host name that no reference of a guest names.
 const PLACEHOLDER: &str = "this-origin.invalid";
 
-/// What decides beside the response itself.
+/// Context of a response that its filtering depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientContext<'a> {
     /// The `Host` of the client's request: the origin that a `location` may name.
     pub host: Option<&'a HeaderValue>,
-    /// Whether the endpoint's responses may be kept by shared caches.
+    /// True if shared caches may store the endpoint's responses.
     pub is_cacheable: bool,
 }
 
-/// The fields of a guest's response that its client gets.
+/// Returns the fields of a guest's response that its client receives.
 #[must_use]
 pub fn response_to_client(guest: &HeaderMap, status: StatusCode, context: ClientContext<'_>) -> HeaderMap {
     let nominated = nominated(guest);
@@ -50,16 +50,17 @@ fn may_pass(name: &HeaderName, value: &HeaderValue, host: Option<&HeaderValue>) 
     *name != WWW_AUTHENTICATE || !prompts(value)
 }
 
-/// Whether a browser that follows it stays with this origin: a reference without an origin, or one with the
-/// host that the client asked.
+/// Reports whether a browser that follows a `location` stays at this origin: the reference has no
+/// origin, or the host that the client requested.
 fn is_this_origin(value: &HeaderValue, host: Option<&HeaderValue>) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let own = host.and_then(|host| host.to_str().ok());
-    // As a browser reads it (WHATWG URL): `/\evil.example`, `//evil.example` and, on plain http, `https:evil.example` are other hosts.
+    // Parsed as a browser does (WHATWG URL): `/\evil.example`, `//evil.example` and, on plain http,
+    // `https:evil.example` are other hosts.
     ["http", "https"].iter().all(|scheme| stays(text, scheme, own))
 }
 
-/// Whether a browser that is at this scheme stays with its host.
+/// Reports whether a browser at this scheme stays at its host.
 fn stays(reference: &str, scheme: &str, own: Option<&str>) -> bool {
     let Ok(base) = Url::parse(&format!("{scheme}://{PLACEHOLDER}/")) else {
         return false;
@@ -83,9 +84,11 @@ fn prompts(value: &HeaderValue) -> bool {
     })
 }
 
-/// Shared caches keep only what the manifest declares to be the same for all callers; without a word no cache keeps anything (RFC 9111, 3).
-/// Without `cacheable`, a response is for its user alone: bare `private` or `no-store`, and nothing that speaks of shared caches. The qualified
-/// form `private="field"` restricts that field alone (5.2.2.7).
+/// Restricts caching of responses. Shared caches may store only responses that the manifest
+/// declares to be the same for all callers; without `cache-control`, no cache may store the
+/// response (RFC 9111, 3). Without `cacheable`, a response is for its user only: it needs a bare
+/// `private` or `no-store`, and no directive for shared caches. The qualified form
+/// `private="field"` restricts that field only (5.2.2.7).
 fn limit_caching(headers: &mut HeaderMap, is_cacheable: bool) {
     let values = headers.get_all(CACHE_CONTROL).iter();
     let texts: Vec<String> = values

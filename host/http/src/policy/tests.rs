@@ -1,4 +1,5 @@
-//! The policy as a table: what is sent, what arrives, and the section that decides.
+//! Tests of the policy as a table: the field that is sent, the field that arrives, and the section
+//! that decides.
 
 use super::*;
 use http::header::HOST;
@@ -63,7 +64,7 @@ fn what_never_reaches_a_guest() {
         ("RFC 9110, 11.6.2: credentials", "authorization"),
         ("RFC 6265, 5.4: credentials", "cookie"),
         ("RFC 9110, 11.7.2: credentials", "proxy-authorization"),
-        ("RFC 7239, 4: who asks is said by the platform", "forwarded"),
+        ("RFC 7239, 4: the platform identifies the client", "forwarded"),
         ("RFC 7239, 1: its older form", "x-forwarded-for"),
         ("RFC 7239, 1: its older form", "x-forwarded-host"),
         ("RFC 7239, 1: its older form", "x-real-ip"),
@@ -73,7 +74,7 @@ fn what_never_reaches_a_guest() {
         ("RFC 9112, 6.1: one hop", "transfer-encoding"),
         ("RFC 9110, 7.8: one hop", "upgrade"),
         ("RFC 9110, 7.2: the guest has a host of its own", "host"),
-        ("RFC 9110, 10.1.1: the platform has answered it", "expect"),
+        ("RFC 9110, 10.1.1: the platform has handled it", "expect"),
         ("contract: reserved", "x-alga-tenant"),
         ("contract: reserved", "x-alga-admin"),
         (
@@ -126,7 +127,7 @@ fn a_referer_is_its_origin_only() {
     }
 }
 
-/// Section, status, field, value.
+/// Columns of the table: section, status, field, value.
 const NEVER_TO_A_CLIENT: &[(&str, u16, &str, &str)] = &[
     (
         "RFC 6265, 4.1: cookies of the host application",
@@ -183,7 +184,7 @@ const NEVER_TO_A_CLIENT: &[(&str, u16, &str, &str)] = &[
         "http:evil.example/",
     ),
     (
-        "RFC 9110, 10.2.2: a host that means nothing",
+        "RFC 9110, 10.2.2: a reserved host",
         302,
         "location",
         "https://this-origin.invalid/",

@@ -1,26 +1,26 @@
-//! Every setting, declared once, and where its value comes from.
+//! Declares every setting once, and looks up its value.
 
 use super::ConfigError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A setting as it is declared.
+/// Declaration of a setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// The environment variable.
+    /// Name of the environment variable.
     pub variable: &'static str,
-    /// The key in the file.
+    /// Key in the configuration file.
     pub key: &'static str,
-    /// Its value when nobody sets it; empty where it has none, or where it is computed from another setting.
+    /// Default value; empty if there is none, or if it is computed from another setting.
     pub default: &'static str,
-    /// What it does, and its unit.
+    /// Description of the setting, with its unit.
     pub help: &'static str,
 }
 
 macro_rules! settings {
     ($($key:ident = $variable:literal, $default:literal, $help:literal;)+) => {
-        /// All settings.
+        /// Declarations of all settings.
         pub(super) const SETTINGS: &[Setting] = &[$(Setting {
             variable: $variable,
             key: stringify!($key),
@@ -28,7 +28,8 @@ macro_rules! settings {
             help: $help,
         },)+];
 
-        /// The configuration file: the same settings as text or numbers. Unknown keys are errors.
+        /// The configuration file: the same settings as strings or numbers. Unknown keys are
+        /// errors.
         #[derive(Debug, Default, Clone, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(super) struct Layer { $($key: Option<toml::Value>,)+ }
@@ -44,76 +45,76 @@ macro_rules! settings {
 
 settings! {
     listen = "ALGA_LISTEN", "127.0.0.1", "address to listen on";
-    port = "PORT", "8700", "port to listen on; 0 takes a free one";
-    data = "ALGA_DATA", "alga-data", "folder for database, bundles and keys";
-    database = "ALGA_DATABASE", "", "postgres://user@host/database; without it, an SQLite file in the data folder";
-    s3_bucket = "STORAGE_S3_BUCKET", "", "bucket of an S3-compatible store for bundles; without it, the data folder";
-    s3_prefix = "STORAGE_S3_PREFIX", "", "folder in the bucket (default: its root)";
-    s3_endpoint = "STORAGE_S3_ENDPOINT", "", "URL of the store, for others than the cloud of that name";
+    port = "PORT", "8700", "port to listen on; 0 picks a free port";
+    data = "ALGA_DATA", "alga-data", "directory for database, bundles and keys";
+    database = "ALGA_DATABASE", "", "postgres://user@host/database; without it, an SQLite file in the data directory";
+    s3_bucket = "STORAGE_S3_BUCKET", "", "bucket of an S3-compatible store for bundles; without it, the data directory";
+    s3_prefix = "STORAGE_S3_PREFIX", "", "directory in the bucket (default: its root)";
+    s3_endpoint = "STORAGE_S3_ENDPOINT", "", "URL of the store, if it is not Amazon S3";
     s3_region = "STORAGE_S3_REGION", "us-east-1", "region of the bucket";
-    s3_access_key = "STORAGE_S3_ACCESS_KEY", "", "key id; without it, what the machine's environment grants";
-    s3_secret_key = "STORAGE_S3_SECRET_KEY", "", "secret of that key";
-    vault_address = "ALGA_VAULT_ADDRESS", "", "URL of a Vault whose transit engine seals secrets; without it, a key in the data folder does";
+    s3_access_key = "STORAGE_S3_ACCESS_KEY", "", "access key id; without it, the credentials that the machine's environment provides";
+    s3_secret_key = "STORAGE_S3_SECRET_KEY", "", "secret of that access key";
+    vault_address = "ALGA_VAULT_ADDRESS", "", "URL of a Vault whose transit engine seals secrets; without it, a key in the data directory does";
     vault_mount = "ALGA_VAULT_MOUNT", "transit", "mount of the transit engine";
     vault_key = "ALGA_VAULT_KEY", "alga", "name of the key there";
     vault_token_file = "ALGA_VAULT_TOKEN_FILE", "", "file with the token for it";
     trust_bundle = "SIGNING_TRUST_BUNDLE", "", "path or inline JSON of the trust bundle; without it the server starts only with --dev";
-    revocations = "ALGA_REVOCATIONS", "", "path of a signed revocation list to take at the start, if it is newer than the one that is known";
-    adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "false", "true: after the database was restored, put this host's newer revocation list back into it";
-    dev = "ALGA_DEV", "false", "true: start without a trust bundle, trusting no signature";
+    revocations = "ALGA_REVOCATIONS", "", "path of a signed revocation list to activate at startup, if it is newer than the known one";
+    adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "false", "true: after the database was restored, write this host's newer revocation list into it";
+    dev = "ALGA_DEV", "false", "true: start without a trust bundle (no signature will be trusted)";
     dev_tenant = "ALGA_DEV_TENANT", "", "tenant of requests without a token; only with --dev and on loopback";
-    gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "5000", "time for a request at the gateway in milliseconds";
-    gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "500", "requests of one tenant in a second";
-    cache_root = "EXT_CACHE_ROOT", "", "folder for machine code";
-    cache_max_bytes = "EXT_CACHE_MAX_BYTES", "10737418240", "bytes of machine code to keep";
+    gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "5000", "timeout of a request at the gateway in milliseconds";
+    gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "500", "requests per second of one tenant";
+    cache_root = "EXT_CACHE_ROOT", "", "directory for cached machine code";
+    cache_max_bytes = "EXT_CACHE_MAX_BYTES", "10737418240", "maximum bytes of cached machine code";
     compiler = "ALGA_COMPILER", "", "path of alga-compiler (default: beside this program)";
-    compiler_seconds = "ALGA_COMPILER_SECONDS", "120", "processor time for compiling one component in seconds: more is the publisher's fault";
-    compiler_wall_seconds = "ALGA_COMPILER_WALL_SECONDS", "600", "time on the wall clock for compiling one component in seconds: more means that this host is too busy";
-    egress_allowlist = "EXT_EGRESS_ALLOWLIST", "", "hosts that extensions may call at all, with commas; `*`: what each install allows; empty: none";
-    egress_exceptions = "ALGA_EGRESS_EXCEPTIONS", "", "private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`, or `…=10.1.2.3` to say the name's address; with commas";
-    egress_denied = "ALGA_EGRESS_DENIED", "", "public addresses that no extension reaches, such as your own: `198.51.100.0/24`; with commas";
+    compiler_seconds = "ALGA_COMPILER_SECONDS", "120", "processor time for compiling one component in seconds; a component that needs more is refused as the publisher's fault";
+    compiler_wall_seconds = "ALGA_COMPILER_WALL_SECONDS", "600", "wall-clock time for compiling one component in seconds; exceeding it means that this host is too busy";
+    egress_allowlist = "EXT_EGRESS_ALLOWLIST", "", "comma-separated hosts that extensions may call at all; `*`: the hosts that each install allows; empty: none";
+    egress_exceptions = "ALGA_EGRESS_EXCEPTIONS", "", "comma-separated private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`, or `…=10.1.2.3` to specify the name's address";
+    egress_denied = "ALGA_EGRESS_DENIED", "", "comma-separated public addresses that no extension may reach, such as your own: `198.51.100.0/24`";
     egress_authorities = "ALGA_EGRESS_AUTHORITIES", "", "PEM file with additional CA certificates";
-    platform_base = "ALGA_PLATFORM_BASE_URL", "", "URL of the product whose customers, services and invoices extensions use; without it they are unavailable";
-    platform_token_file = "ALGA_PLATFORM_TOKEN_FILE", "", "file with the credential that the product knows this platform by";
-    ui_proxy_base = "UI_PROXY_BASE_URL", "", "URL of the product's routes for alga:ui-proxy (default: ALGA_PLATFORM_BASE_URL)";
+    platform_base = "ALGA_PLATFORM_BASE_URL", "", "URL of the host application whose customers, services and invoices extensions use; without it they are unavailable";
+    platform_token_file = "ALGA_PLATFORM_TOKEN_FILE", "", "file with the credential of this platform for the host application";
+    ui_proxy_base = "UI_PROXY_BASE_URL", "", "URL of the host application's routes for alga:ui-proxy (default: ALGA_PLATFORM_BASE_URL)";
     ui_proxy_token_file = "ALGA_UI_PROXY_TOKEN_FILE", "", "file with the credential for such routes; the one of ALGA_PLATFORM_TOKEN_FILE is never sent there";
-    ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "5000", "time for a call of such a route in milliseconds";
-    pool = "ALGA_POOL", "256", "components that may run at the same time";
-    pool_table_elements = "ALGA_POOL_TABLE_ELEMENTS", "100000", "elements of one table of an extension: the functions that it calls through pointers";
-    memory_max_mb = "ALGA_MEMORY_MAX_MB", "256", "the most memory in MiB that an extension may be granted for one execution; 1 to 256";
+    ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "5000", "timeout of a call of such a route in milliseconds";
+    pool = "ALGA_POOL", "256", "components that may run concurrently";
+    pool_table_elements = "ALGA_POOL_TABLE_ELEMENTS", "100000", "maximum elements of one table of an extension: the functions that it calls through pointers";
+    memory_max_mb = "ALGA_MEMORY_MAX_MB", "256", "maximum memory in MiB that an extension may be granted for one execution; 1 to 256";
 }
 
 /// Settings that are secrets: their values are never shown.
 const SECRET: [&str; 2] = ["s3_access_key", "s3_secret_key"];
-/// What is shown in the place of a secret.
+/// Text that is shown in place of a secret.
 const HIDDEN: &str = "********";
 
-/// Where an effective value comes from.
+/// Source of an effective value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// A flag of the command line.
+    /// A command-line flag.
     Flag,
-    /// The environment.
+    /// An environment variable.
     Environment,
     /// The configuration file.
     File,
-    /// Nobody set it.
+    /// The setting's default value.
     Default,
 }
 
 /// A setting with the value that `alga serve` would use.
 #[derive(Debug, Clone)]
 pub struct EffectiveSetting {
-    /// The setting.
+    /// Declaration of the setting.
     pub setting: &'static Setting,
-    /// Its value; none when it is not set and has no default. Secrets are hidden.
+    /// Effective value; `None` if it is not set and has no default. Secrets are hidden.
     pub value: Option<String>,
-    /// Where the value comes from.
+    /// Source of the value.
     pub origin: Origin,
 }
 
-/// Where values are looked up: flags, then environment, then file, then the default.
+/// Sources of values, in this order: flags, environment, file, default.
 pub(super) struct Sources<'a> {
     pub(super) flags: &'a BTreeMap<String, String>,
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
@@ -121,13 +122,13 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// A setting's value. An empty text means that it is not set.
+    /// Returns a setting's value. An empty string means that it is not set.
     pub(super) fn text(&self, key: &'static str) -> Option<String> {
         let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
         self.find(setting).0
     }
 
-    /// The value as a type, with its error named after the setting.
+    /// Parses the value as a type; the error names the setting.
     pub(super) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
         &self,
         key: &'static str,
@@ -145,7 +146,7 @@ impl Sources<'_> {
         value.parse().map(Some).map_err(refused)
     }
 
-    /// The value of a setting that has a default.
+    /// Parses the value of a setting that has a default.
     pub(super) fn required<T: std::str::FromStr<Err: std::fmt::Display>>(
         &self,
         key: &'static str,
@@ -153,7 +154,7 @@ impl Sources<'_> {
         self.parse(key)?.ok_or(ConfigError::Empty(key))
     }
 
-    /// Every setting with its effective value.
+    /// Returns every setting with its effective value.
     pub(super) fn effective(&self) -> Vec<EffectiveSetting> {
         let settings = SETTINGS.iter().map(|setting| {
             let (value, origin) = self.find(setting);

@@ -1,8 +1,9 @@
-//! What lies beside a bundle: signatures, and the registry's word about who made them and when it had them. They belong together.
+//! The signatures of a bundle and the registry's receipt, which records who signed it and when the
+//! registry received it. They are stored and replaced as a pair.
 
-use super::publish::rejected;
 use crate::RegistryDependencies;
 use crate::error::ApiError;
+use crate::problems::rejected;
 use alga_bundle::Bundle;
 use alga_errors::Problem;
 use alga_signing::{Receipt, Verified};
@@ -38,8 +39,10 @@ impl Attestations {
     }
 }
 
-/// The papers that are kept already, if they are still good: the same release published again leaves the version as good as it was. Others make room for the
-/// fresh ones: of a key that was replaced, or damaged. Either way they are verified as every load will, and by a revocation list that came meanwhile.
+/// Returns the stored attestations if they still verify, so that publishing the same release again
+/// leaves the version unchanged. Otherwise (they are damaged, or their key was replaced) returns
+/// the fresh ones. Either way they are verified as on every load, including against a revocation
+/// list that arrived in the meantime.
 pub(super) async fn keep_or_replace(
     dependencies: &Arc<RegistryDependencies>,
     bundle: &Arc<Bundle>,
@@ -64,7 +67,7 @@ fn kept(
     bundle: &Bundle,
     (signatures, receipt): (Vec<u8>, Vec<u8>),
 ) -> Option<Attestations> {
-    // One that is not this registry's own says nothing about the time.
+    // A receipt that this registry did not sign does not prove the time of receipt.
     Receipt::read(&receipt, dependencies.trust.registry(), bundle.digest())?;
     let verified = dependencies
         .trust

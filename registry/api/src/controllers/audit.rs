@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Entries in one answer.
+/// Number of entries in one response.
 const PAGE: u32 = 100;
 
-/// After which entry to go on.
+/// The entry after which the page begins.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
@@ -20,7 +20,7 @@ pub(crate) struct AuditQuery {
     after: i64,
 }
 
-/// A page of the log; the last sequence is where the next one begins.
+/// A page of the audit log. Pass the last `sequence` as `after` for the next page.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AuditPage {
     entries: Vec<AuditEntry>,

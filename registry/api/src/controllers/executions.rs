@@ -1,6 +1,6 @@
-//! What executions of an install wrote and why they failed, for its author.
+//! Logs and errors of an install's executions, for the extension's author.
 
-use super::install_lifecycle::find;
+use super::install_lookup::find;
 use crate::RegistryDependencies;
 use crate::error::ApiError;
 use crate::page::PageQuery;
@@ -12,11 +12,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// A page of executions that wrote something or failed, newest first.
+/// A page of executions that wrote log records or failed, newest first.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Executions {
     executions: Vec<ExecutionRow>,
-    /// Pass it as `after` for the next page; none after the last.
+    /// Value of `after` for the next page; null at the end of the list.
     next: Option<ExecutionId>,
 }
 

@@ -1,4 +1,4 @@
-//! Collecting by hand what is collected every hour.
+//! Garbage collection on request; the server also runs it every hour.
 
 use super::uploads::staging_failed;
 use crate::RegistryDependencies;
@@ -11,16 +11,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// What was removed.
+/// Counts of what garbage collection deleted.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Removed {
-    /// Bundles that were put and never published.
+    /// Bundles that were stored and never published.
     bundles: usize,
-    /// Uploads that nobody continued.
+    /// Uploads that were abandoned.
     uploads: usize,
 }
 
-/// Collects now what is collected every hour.
+/// Collects garbage now instead of at the next hourly run.
 pub(crate) async fn collect(State(dependencies): State<Arc<RegistryDependencies>>) -> Result<Json<Removed>, ApiError> {
     let staging = dependencies.staging.clone();
     let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;

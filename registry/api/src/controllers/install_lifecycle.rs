@@ -1,11 +1,13 @@
-//! What an administrator does with an install: upgrade with consent, go back, switch off and on, take away.
+//! Changes to an install by an administrator: upgrade with consent, rollback, enable and disable,
+//! uninstall.
 //!
-//! An upgrade that can do nothing new happens at once. One that can waits until an administrator consents to exactly that version; the installed
-//! version keeps running.
+//! An upgrade without new permissions is applied immediately. One with new permissions waits until
+//! an administrator consents to exactly that version; the installed version continues to run
+//! meanwhile.
 
+use super::install_lookup::{find, installed_version};
 use super::installs::{
-    check_config, check_limits, check_settings, check_start, ensure_not_downgrade, resolve_grants, tenant_of,
-    verify_stored,
+    check_config, check_limits, check_settings, check_start, ensure_not_downgrade, resolve_grants, verify_stored,
 };
 use super::precompile::compile_granted;
 use super::secrets::check_kept;
@@ -24,18 +26,20 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// To which version.
+/// The version to upgrade to.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpgradeRequest {
     #[schemars(with = "String")]
     version: Version,
-    /// An older version may have holes that the installed one has not: it must be meant.
+    /// Allows an older version. It may have vulnerabilities that the installed one does not, so a
+    /// downgrade must be explicitly requested.
     #[serde(default)]
     allow_downgrade: bool,
 }
 
-/// To which version the administrator consents: one that came meanwhile is not meant.
+/// The version that the administrator consents to. A version that became pending in the meantime is
+/// not approved.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConsentRequest {
@@ -43,7 +47,8 @@ pub(crate) struct ConsentRequest {
     version: Version,
 }
 
-/// What an upgrade did, and what the version can do that the one before could not.
+/// The outcome of an upgrade, and the permissions that the new version has and the installed one
+/// does not.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Upgrade {
     outcome: UpgradeOutcome,
@@ -82,7 +87,7 @@ pub(crate) async fn upgrade(
         (&from.manifest, &from.capability_proof),
         (&to.manifest, &to.capability_proof),
     );
-    // What was optional and is needed now may never have been granted.
+    // A capability that was optional and is now required may never have been granted.
     let needed = to
         .capability_proof
         .capabilities
@@ -107,7 +112,7 @@ pub(crate) async fn upgrade(
     Ok((status, Json(Upgrade { outcome, diff, install })))
 }
 
-/// Configuration, hosts and limits; what is left out goes back to the manifest's.
+/// Configuration, hosts and limits. An omitted field is reset to the manifest's value.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TermsRequest {
@@ -152,9 +157,9 @@ pub(crate) async fn consent(
     let install = find(&dependencies, &tenant, &install).await?;
     let to = installable(&dependencies, &install, &request.version).await?;
     if install.pending.as_ref() != Some(&to.id) {
-        let message = format!("{} does not wait for consent here", to.version);
+        let message = format!("{} is not the pending version of this install", to.version);
         return Err(Problem::new(Code::Conflict, message)
-            .with_hint("`alga installs show` tells which version does")
+            .with_hint("`alga installs show` prints the pending version")
             .into());
     }
     let asked: BTreeSet<CapabilityName> = retained_grants(&install, &to)
@@ -178,14 +183,14 @@ pub(crate) async fn roll_back(
 ) -> Result<Json<Install>, ApiError> {
     let install = find(&dependencies, &tenant, &install).await?;
     let Some(previous) = &install.previous else {
-        return Err(Problem::new(Code::Conflict, "there is no version to go back to").into());
+        return Err(Problem::new(Code::Conflict, "there is no previous version to roll back to").into());
     };
     let to = dependencies
         .database
         .version_by_id(previous)
         .await?
-        .ok_or_else(|| not_found("version to go back to"))?;
-    // A yanked version may run where it ran; a revoked one may not.
+        .ok_or_else(|| not_found("previous version to roll back to"))?;
+    // A yanked version may run again where it was installed; a revoked one may not.
     if to.status == VersionStatus::Revoked {
         return Err(Problem::new(Code::VersionRevoked, format!("{} was revoked", to.version)).into());
     }
@@ -244,53 +249,8 @@ async fn reload(dependencies: &RegistryDependencies, install: &Install) -> Resul
     Ok(Json(install))
 }
 
-pub(super) async fn find(
-    dependencies: &RegistryDependencies,
-    tenant: &str,
-    install: &str,
-) -> Result<Install, ApiError> {
-    let install = dependencies.database.find_install(&tenant_of(tenant)?, install).await?;
-    let mut install = install.ok_or_else(|| not_found("such install"))?;
-    add_warnings(dependencies, &mut install);
-    Ok(install)
-}
-
-/// Tells what was revoked since it was installed: content that does not run any more, and signers who are not believed any more although what came from them before is.
-pub(super) fn add_warnings(dependencies: &RegistryDependencies, install: &mut Install) {
-    let Some(list) = dependencies.trust.revocations() else {
-        return;
-    };
-    if list
-        .bundles
-        .iter()
-        .any(|bundle| bundle.content_hash == install.content_hash)
-    {
-        install
-            .warnings
-            .push("the installed version is revoked and does not run".to_owned());
-    }
-    let signer = list
-        .signers
-        .iter()
-        .find(|revoked| revoked.signer == install.signing_key);
-    if let Some(revoked) = signer {
-        let warning = format!(
-            "its signer {} is revoked since {}: {}",
-            revoked.signer, revoked.since, revoked.reason
-        );
-        install.warnings.push(warning);
-    }
-}
-
-pub(super) async fn installed_version(
-    dependencies: &RegistryDependencies,
-    install: &Install,
-) -> Result<VersionRow, ApiError> {
-    let version = dependencies.database.version_by_id(&install.version_id).await?;
-    version.ok_or_else(|| not_found("installed version"))
-}
-
-/// A published version of the same extension, verified again over what is stored now, that the install's configuration fits.
+/// Returns a published version of the same extension after verifying its stored bytes again and
+/// checking that the install's configuration, secrets and limits fit it.
 async fn installable(
     dependencies: &Arc<RegistryDependencies>,
     install: &Install,
@@ -315,10 +275,10 @@ async fn installable(
     Ok(version)
 }
 
-/// Whether the install's configuration and secrets are what a version needs.
+/// Checks that the install has the configuration and the secrets that a version requires.
 fn ensure_config_satisfied(install: &Install, version: &VersionRow) -> Result<(), ApiError> {
     let is_known = |name: &String| version.manifest.config.iter().any(|field| field.name == *name);
-    // Not the defaults of the installed version: the other one has its own.
+    // Excludes the installed version's defaults: the other version has its own.
     let config = install.own_config.iter().filter(|(name, _)| is_known(name));
     check_config(
         version,
@@ -332,13 +292,14 @@ fn ensure_config_satisfied(install: &Install, version: &VersionRow) -> Result<()
             version.version, field.name
         );
         return Err(Problem::new(Code::BadRequest, message)
-            .with_hint("a secret that the installed version does not declare comes with `alga install … --secret`")
+            .with_hint("set a secret that the installed version does not declare with `alga install … --secret`")
             .into());
     }
     Ok(())
 }
 
-/// The tenant's own list of hosts after a rollback: that of before, without what the tenant took away since.
+/// Returns the tenant's own list of hosts after a rollback: the previous list, without the hosts
+/// that the tenant has removed since.
 fn egress_of_before(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
     if install.own_egress.is_none() && install.previous_egress.is_none() {
         return None;
@@ -357,15 +318,16 @@ fn egress_of_before(install: &Install, to: &VersionRow) -> Option<BTreeSet<Egres
     )
 }
 
-/// The tenant's own list of hosts after an upgrade: what it allowed and the version still declares, and what the version declares anew, which is what was consented
-/// to. A host that the tenant took away stays away.
+/// Returns the tenant's own list of hosts after an upgrade: the hosts that it allowed and the
+/// version still declares, and the hosts that the version declares for the first time, which the
+/// tenant has consented to. A host that the tenant removed stays removed.
 fn kept_egress(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
     let own = install.own_egress.as_ref()?;
     let is_kept = |host: &&EgressPattern| own.contains(*host) || !install.manifest.egress.contains(host);
     Some(to.manifest.egress.iter().filter(is_kept).cloned().collect())
 }
 
-/// What was granted and is still declared.
+/// Returns the granted capabilities that a version still declares.
 fn retained_grants(install: &Install, to: &VersionRow) -> BTreeSet<CapabilityName> {
     install
         .grants

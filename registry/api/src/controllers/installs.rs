@@ -1,7 +1,7 @@
-//! Installing a version for a tenant. What the component needs and the tenant does not grant is refused here, by name, instead of
-//! failing at the first request.
+//! Installing a version for a tenant. If the tenant does not grant a capability that the component
+//! requires, the install is refused here, naming it, instead of failing at the first request.
 
-use super::install_lifecycle::add_warnings;
+use super::install_lookup::{add_warnings, tenant_of};
 use super::precompile::compile_granted;
 use super::revocations::ensure_revocations_fresh;
 use super::secrets::SecretOwner;
@@ -9,9 +9,7 @@ use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
 use crate::error::ApiError;
 use crate::page::PageQuery;
-use alga_bundle::{
-    Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId, Version, optional_object,
-};
+use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Version, optional_object};
 use alga_capabilities::{denied_optional, known};
 use alga_errors::{Code, Problem};
 use alga_limits::CONFIG_BYTES;
@@ -26,29 +24,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What to install.
+/// The version to install, with its grants and settings.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstallRequest {
     /// The extension's name.
     extension: String,
-    /// The version.
+    /// The version to install.
     version: String,
-    /// What is granted beside what every install has.
+    /// Capabilities to grant in addition to those that every install has.
     grants: BTreeSet<CapabilityName>,
-    /// An older version than the one that is installed is meant.
+    /// Allows downgrading to an older version than the installed one.
     #[serde(default)]
     allow_downgrade: bool,
-    /// Configuration.
+    /// Values of configuration keys.
     #[serde(default)]
     config: BTreeMap<String, String>,
-    /// The hosts that it may call, of those that the manifest declares; without this, all of those.
+    /// Hosts that the install may call, out of those that the manifest declares; all of them if
+    /// omitted.
     #[serde(default)]
     egress: Option<BTreeSet<EgressPattern>>,
-    /// Limits in place of the manifest's.
+    /// Limits that replace the manifest's.
     #[serde(default, deserialize_with = "optional_object")]
     limits: Option<ManifestLimits>,
-    /// Secrets, in the clear: they are sealed before anything else happens to them.
+    /// Secrets in plaintext; they are sealed before they are stored.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     secrets: BTreeMap<String, Zeroizing<String>>,
@@ -58,7 +57,7 @@ pub(crate) struct InstallRequest {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Installs {
     installs: Vec<Install>,
-    /// Pass it as `after` for the next page; none after the last.
+    /// Value of `after` for the next page; null at the end of the list.
     next: Option<InstallId>,
 }
 
@@ -144,22 +143,18 @@ pub(crate) async fn list(
     Ok(Json(Installs { installs, next }))
 }
 
-/// An older version may have holes that the installed one has not: it must be meant.
+/// Refuses a downgrade that was not explicitly requested: an older version may have vulnerabilities
+/// that the installed one does not.
 pub(super) fn ensure_not_downgrade(to: &Version, from: &Version, is_meant: bool) -> Result<(), ApiError> {
     if to >= from || is_meant {
         return Ok(());
     }
     let message = format!("{to} is older than {from}, which is installed");
     let problem = Problem::new(Code::BadRequest, message);
-    Err(problem.with_hint("say that you mean it: --allow-downgrade").into())
+    Err(problem.with_hint("pass --allow-downgrade to allow it").into())
 }
 
-pub(super) fn tenant_of(text: &str) -> Result<TenantId, ApiError> {
-    text.parse()
-        .map_err(|error: alga_bundle::IdError| Problem::new(Code::BadRequest, error.to_string()).into())
-}
-
-/// Real imports ⊆ grants ⊆ manifest.
+/// Returns the grants of an install; ensures that required imports ⊆ grants ⊆ manifest.
 pub(super) fn resolve_grants(
     version: &VersionRow,
     granted: &BTreeSet<CapabilityName>,
@@ -168,7 +163,7 @@ pub(super) fn resolve_grants(
     if let Some(name) = granted.iter().find(|name| !declared.contains(*name)) {
         let message = format!("`{name}` is not declared by {} {}", version.name, version.version);
         return Err(Problem::new(Code::BadRequest, message)
-            .with_hint("grant only what `alga inspect` shows as declared")
+            .with_hint("grant only capabilities that `alga inspect` shows as declared")
             .into());
     }
     let defaults = known()
@@ -176,7 +171,8 @@ pub(super) fn resolve_grants(
         .filter(|capability| capability.granted_by_default)
         .filter_map(|capability| capability.name.parse().ok());
     let grants: BTreeSet<CapabilityName> = granted.iter().cloned().chain(defaults).collect();
-    // What is imported, not optional and not granted could not be linked, and the install would fail at its first request.
+    // An import that is neither optional nor granted could not be linked: the install would fail at
+    // its first request.
     let Err(missing) = denied_optional(&version.manifest, &version.capability_proof, |name| {
         grants.contains(name)
     }) else {
@@ -186,12 +182,16 @@ pub(super) fn resolve_grants(
     let flags: String = missing.iter().map(|name| format!(" --grant {name}")).collect();
     let problem = Problem::new(
         Code::CapabilityDenied,
-        format!("{} needs what was not granted: {}", version.name, missing.join(", ")),
+        format!(
+            "{} requires capabilities that were not granted: {}",
+            version.name,
+            missing.join(", ")
+        ),
     );
     Err(problem.with_hint(format!("grant it: `alga install …{flags}`")).into())
 }
 
-/// Hosts ⊆ manifest; limits that let something run.
+/// Checks that hosts ⊆ manifest, and that the limits allow the extension to run.
 pub(super) fn check_settings(
     dependencies: &RegistryDependencies,
     version: &VersionRow,
@@ -213,14 +213,14 @@ pub(super) fn check_settings(
     if terms.limits.as_ref().is_some_and(lets_nothing_run) {
         return Err(Problem::new(
             Code::BadRequest,
-            "a limit of 0 lets nothing run; disable the install instead",
+            "nothing can run with a limit of 0; disable the install instead",
         )
         .into());
     }
     check_limits(dependencies, version, terms.limits)
 }
 
-/// What is consented to holds: a host that does not give it says so now.
+/// Refuses limits above this host's ceilings now, instead of granting less at execution.
 pub(super) fn check_limits(
     dependencies: &RegistryDependencies,
     version: &VersionRow,
@@ -233,7 +233,8 @@ pub(super) fn check_limits(
         .map_err(|exceeded| Problem::new(Code::BadRequest, format!("this host: {exceeded}")).into())
 }
 
-/// The memory that is consented to is at least what the component takes before its first instruction.
+/// Checks that the memory limit is at least what the component needs before its first
+/// instruction.
 pub(super) fn check_start(
     dependencies: &RegistryDependencies,
     bundle: &Bundle,
@@ -277,10 +278,7 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
             }
             Some(value) if !field.kind.takes(value) => {
                 let kind = serde_json::to_string(&field.kind).unwrap_or_default();
-                let message = format!(
-                    "the configuration key `{}` takes a value of the type {kind}",
-                    field.name
-                );
+                let message = format!("the configuration key `{}` requires a value of type {kind}", field.name);
                 return Err(Problem::new(Code::BadRequest, message).into());
             }
             _ => {}
@@ -289,7 +287,7 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
     Ok(())
 }
 
-/// What was believed at publish is verified again over what is stored now.
+/// Reads the stored bundle of a version and verifies it again, as at publish.
 pub(super) async fn verify_stored(
     dependencies: &Arc<RegistryDependencies>,
     version: &VersionRow,
@@ -302,12 +300,12 @@ pub(super) async fn verify_stored(
         .blobs
         .get(version.content_hash)
         .await?
-        .ok_or_else(|| rejected("it is not in the store".into()))?;
+        .ok_or_else(|| rejected("it is not in bundle storage".into()))?;
     let (trust, content_hash) = (Arc::clone(&dependencies.trust), version.content_hash);
     let checked = tokio::task::spawn_blocking(move || {
         let bundle = Bundle::read(&stored.bundle, known()).map_err(|error| error.to_string())?;
         if bundle.digest() != content_hash {
-            return Err("its bytes have another hash".to_owned());
+            return Err("its bytes do not match its content hash".to_owned());
         }
         let verdict = trust.verify_kept(&stored.signatures, stored.receipt.as_deref(), &bundle);
         Ok(verdict.map(|_| bundle))

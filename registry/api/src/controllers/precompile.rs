@@ -1,9 +1,10 @@
-//! Components without what is optional: that they can be composed is found out at publish, and those that an install needs are compiled when it is made,
-//! so that no request waits for it.
+//! Components whose optional capabilities are denied. Publishing composes and compiles the one
+//! without any of them; installing compiles the one for its grants, so that no request waits for
+//! the compiler.
 
-use super::publish::not_compiled;
 use crate::RegistryDependencies;
 use crate::error::ApiError;
+use crate::problems::not_compiled;
 use alga_bundle::{Bundle, CapabilityName, Digest};
 use alga_capabilities::{compose_denied, denied_optional};
 use alga_compose::ComposeError;
@@ -11,7 +12,7 @@ use alga_errors::{Code, Problem};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The component with nothing optional granted.
+/// Compiles the component with no optional capability granted.
 pub(super) async fn precompile_minimal(
     dependencies: &RegistryDependencies,
     bundle: &Arc<Bundle>,
@@ -27,7 +28,7 @@ pub(super) async fn precompile_minimal(
     compile(dependencies, Arc::clone(bundle), granted).await
 }
 
-/// The component as an install with these grants runs it.
+/// Compiles the component as an install with these grants runs it.
 pub(super) async fn compile_granted(
     dependencies: &RegistryDependencies,
     bundle: Bundle,
@@ -44,7 +45,8 @@ async fn compile(
     let compose = move || -> Result<Option<Vec<u8>>, ComposeError> {
         match denied_optional(bundle.manifest(), bundle.proof(), |name| granted.contains(name)) {
             Ok(denied) if !denied.is_empty() => compose_denied(bundle.component(), &denied).map(Some),
-            // Everything is granted, or something is missing that whoever asks for this has told already.
+            // Everything is granted, or a required capability is missing, which the caller has
+            // already reported.
             _ => Ok(None),
         }
     };

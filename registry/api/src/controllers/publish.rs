@@ -1,8 +1,10 @@
 //! Publishing a release.
 //!
-//! 1. receive into a file, 2. read under limits and prove the capabilities, 3. verify the signature, 4. compile in a child, 5. claim the content hash, put the
-//!    bundle, 6. insert the version in one transaction, 7. acknowledge. A crash before 6 leaves nothing but bytes that nobody refers to, and that are collected;
-//!    repeating the request with the same bytes always ends well.
+//! 1. receive the bundle into a file, 2. read it under limits and prove its capabilities, 3. verify
+//!    the signature, 4. compile in a child process, 5. claim the content hash and store the bundle,
+//!    6. insert the version in one transaction, 7. acknowledge. A crash before 6 leaves only
+//!    unreferenced bytes, which garbage collection deletes; repeating the request with the same
+//!    bytes is always safe.
 
 use super::attestations::{self, Attestations};
 use super::precompile::precompile_minimal;
@@ -10,12 +12,12 @@ use super::revocations::ensure_revocations_fresh;
 use super::uploads::staging_failed;
 use crate::RegistryDependencies;
 use crate::error::ApiError;
+use crate::problems::{not_compiled, rejected};
 use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
-use alga_engine::CompileError;
 use alga_errors::{Code, Problem, chain};
 use alga_http::BODY_TIMEOUT;
-use alga_signing::{Rejected, Verified};
+use alga_signing::Verified;
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
 use axum::extract::State;
@@ -28,10 +30,10 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 
-/// Bytes of the field `signatures`.
+/// Maximum bytes of the form field `signatures`.
 const SIGNATURE_BYTES: usize = 256 * 1024;
 
-/// What publishing answers.
+/// The response to a publish request.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Published {
@@ -40,11 +42,11 @@ pub(crate) struct Published {
     version: String,
     content_hash: String,
     capabilities: BTreeSet<alga_bundle::CapabilityName>,
-    /// Declared and not imported.
+    /// Capabilities that are declared and not imported.
     unused_capabilities: BTreeSet<alga_bundle::CapabilityName>,
     signing_key: String,
     created: bool,
-    /// What the publisher should know: endpoints that match the same requests.
+    /// Warnings for the publisher: endpoints that match the same requests.
     warnings: Vec<String>,
 }
 
@@ -113,13 +115,13 @@ fn acknowledge(bundle: &Bundle, signing_key: String, outcome: &PublishOutcome) -
     (status, Json(published))
 }
 
-/// A release that came; nothing is believed of it.
+/// A received release, not yet verified.
 struct Received {
     upload: StagedUpload,
     signatures: Vec<u8>,
 }
 
-/// The form: `signatures`, and either `bundle` or the id of an `upload`.
+/// Reads the form: `signatures`, and either `bundle` or the id of an `upload`.
 async fn receive(dependencies: &RegistryDependencies, mut form: Multipart) -> Result<Received, ApiError> {
     let (mut upload, mut signatures) = (None, None);
     while let Some(mut field) = in_time(form.next_field()).await? {
@@ -135,12 +137,12 @@ async fn receive(dependencies: &RegistryDependencies, mut form: Multipart) -> Re
                 signatures.replace(bytes).is_some()
             }
             _ => {
-                let message = "the form has the fields `bundle` or `upload`, and `signatures`";
+                let message = "unknown form field; the form has `bundle` or `upload`, and `signatures`";
                 return Err(Problem::new(Code::BadRequest, message).into());
             }
         };
         if is_repeated {
-            return Err(Problem::new(Code::BadRequest, "a field of the form is there twice").into());
+            return Err(Problem::new(Code::BadRequest, "duplicate form field").into());
         }
     }
     let missing = || Problem::new(Code::BadRequest, "the form has no `bundle`");
@@ -154,7 +156,7 @@ async fn receive(dependencies: &RegistryDependencies, mut form: Multipart) -> Re
     })
 }
 
-/// The next part of the form, if it comes before a sender that has stopped is given up.
+/// Waits for the next part of the form, for at most [`BODY_TIMEOUT`].
 async fn in_time<T>(part: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
     let part = tokio::time::timeout(BODY_TIMEOUT, part).await;
     let late = |_| Problem::new(Code::BadRequest, "the body did not arrive in time");
@@ -209,7 +211,7 @@ async fn check(
         let file = File::open(path).map_err(Problem::internal)?;
         let bundle = Bundle::read_from(file, size, known()).map_err(|error| invalid(&error))?;
         ensure_no_public_suffix(bundle.manifest())?;
-        // What this host gives no extension is refused now, with the number, and not when it runs.
+        // Limits above this host's ceilings are refused now, with the number, and not at execution.
         bundle.check_ceilings(&ceilings).map_err(|error| invalid(&error))?;
         let verified = trust
             .verify_received(&signatures, &bundle, received_at)
@@ -219,20 +221,19 @@ async fn check(
     Ok(checked.await.map_err(Problem::internal)??)
 }
 
-/// A tenant could not mean such a grant. Asked here and not when a stored bundle is read: the list of suffixes grows.
+/// Refuses a wildcard over a public suffix: anyone can register a matching domain, so no tenant can
+/// reasonably grant it. Checked here and not when a stored bundle is read, because the list of
+/// public suffixes grows.
 fn ensure_no_public_suffix(manifest: &Manifest) -> Result<(), Problem> {
     let Some(pattern) = manifest.everybody() else {
         return Ok(());
     };
-    let message = format!("$.egress: `{pattern}` is everybody: anyone can have a name under this suffix");
-    Err(Problem::new(Code::ManifestInvalid, message).with_hint("name the hosts that are meant"))
+    let message =
+        format!("$.egress: `{pattern}` is a wildcard over a public suffix; anyone can register a matching domain");
+    Err(Problem::new(Code::ManifestInvalid, message).with_hint("list the individual hosts"))
 }
 
-pub(super) fn rejected(error: &Rejected) -> Problem {
-    Problem::new(Code::SignatureRejected, error.to_string())
-}
-
-/// The publisher may read everything about its own bundle.
+/// Reports the full cause: the publisher may read everything about its own bundle.
 fn invalid(error: &BundleError) -> Problem {
     let code = match error {
         BundleError::Archive(_) | BundleError::Missing(_) => Code::BundleInvalid,
@@ -247,20 +248,4 @@ async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result
     let key = *bundle.proof().component.as_bytes();
     let made = dependencies.factory.make(key, bundle.component()).await;
     made.map(drop).map_err(|error| not_compiled(error, "").into())
-}
-
-/// How long to wait before compiling on a busy host is tried again.
-const COMPILER_RETRY_SECONDS: u32 = 60;
-
-/// What it means for a publisher or a tenant that a component was not compiled.
-pub(super) fn not_compiled(error: CompileError, what: &str) -> Problem {
-    if error.is_publishers() {
-        return Problem::new(Code::ComponentInvalid, format!("{what}{error}"));
-    }
-    if error.is_temporary() {
-        return Problem::new(Code::CompilerBusy, error.to_string())
-            .retry_after_seconds(COMPILER_RETRY_SECONDS)
-            .with_hint("send it again later: the same bytes need not change");
-    }
-    Problem::internal(error)
 }

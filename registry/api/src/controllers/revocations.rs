@@ -1,4 +1,5 @@
-//! Revocation lists. A list is kept in the database, then on this host's disk, then it is judged by, then it is acknowledged.
+//! Revocation lists. A new list is written to the database, then to this host's disk, then
+//! activated, then acknowledged.
 
 use crate::RegistryDependencies;
 use crate::error::ApiError;
@@ -14,14 +15,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// The list that is judged by.
+/// The active revocation list.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Present {
-    /// 0 before the first list.
+    /// Epoch of the list; 0 before the first list.
     epoch: u64,
     list: Option<RevocationList>,
-    /// The next list is late: nothing is published or installed until it comes.
+    /// True if the next list is overdue; until it arrives, nothing can be published or
+    /// installed.
     is_overdue: bool,
 }
 
@@ -34,7 +36,8 @@ pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) 
     })
 }
 
-/// A task of its own: a client that leaves does not leave a list that is kept and not judged by.
+/// Stores and activates a list, in a task of its own: a client that disconnects must not leave a
+/// list that is stored but not active.
 pub(crate) async fn take(
     State(dependencies): State<Arc<RegistryDependencies>>,
     body: Bytes,
@@ -55,7 +58,8 @@ async fn keep(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<()
         envelope: String::from_utf8_lossy(envelope).into_owned(),
     };
     let newest = dependencies.database.newest_revocations().await?;
-    // Sent again because its answer was lost, or because its first taking broke off: what is left to do is done.
+    // The client may send a list again because the response was lost or the first attempt was
+    // interrupted; then only the remaining steps are done.
     if newest.as_ref() != Some(&stored) {
         list.may_follow(newest.map_or(0, |newest| newest.epoch), Timestamp::now())
             .map_err(|error| refused(&error))?;
@@ -64,7 +68,7 @@ async fn keep(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<()
     let file = dependencies.revocation_file.clone();
     let written = tokio::task::spawn_blocking(move || file.write(&stored)).await;
     written.map_err(Problem::internal)??;
-    tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "judging by a new revocation list");
+    tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "activated a new revocation list");
     dependencies.trust.take_revocations(list);
     (dependencies.on_install)();
     Ok(())
@@ -79,14 +83,15 @@ fn refused(error: &RevocationError) -> Problem {
     Problem::new(code, error.to_string())
 }
 
-/// Nothing new is let in while it cannot be known what was revoked.
+/// Refuses new releases and installs while the revocation list is overdue, since it is unknown what
+/// has been revoked.
 pub(super) fn ensure_revocations_fresh(dependencies: &RegistryDependencies) -> Result<(), Problem> {
     if !dependencies.trust.is_overdue() {
         return Ok(());
     }
     let problem = Problem::new(
         Code::RevocationsOverdue,
-        "the revocation list is out of date, so nothing new is taken",
+        "the revocation list is overdue, so new releases and installs are refused",
     );
     Err(problem.with_hint("sign a newer list with `alga trust revoke` and send it with `alga trust send`"))
 }

@@ -1,6 +1,7 @@
-//! Secrets of installs. They come in the clear, are sealed at once, and never leave again: what is shown is names.
+//! Secrets of installs. They arrive in plaintext, are sealed immediately, and are never returned:
+//! the API shows only their names.
 
-use super::install_lifecycle::{find, installed_version};
+use super::install_lookup::{find, installed_version};
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
 use crate::error::ApiError;
@@ -22,12 +23,12 @@ use zeroize::Zeroizing;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretRequest {
-    /// In the clear.
+    /// The secret in plaintext.
     #[schemars(with = "String", length(min = 1, max = 65_536))]
     value: Zeroizing<String>,
 }
 
-/// Whose secrets are sealed.
+/// The install and version whose secrets are sealed.
 pub(super) struct SecretOwner<'a> {
     pub(super) version: &'a VersionRow,
     pub(super) tenant: &'a TenantId,
@@ -72,7 +73,8 @@ pub(crate) async fn delete(
 }
 
 impl SecretOwner<'_> {
-    /// Seals all, or none: every name is declared, and what the manifest requires is there or was set before.
+    /// Seals all secrets or none. Every name must be declared, and every required secret must be
+    /// given or already set.
     pub(super) async fn seal(
         &self,
         dependencies: &RegistryDependencies,
@@ -117,12 +119,13 @@ impl SecretOwner<'_> {
     }
 }
 
-/// Whether a secret can only ever be used in a header: it is bound to hosts, and the version cannot read it.
+/// Returns whether a secret can only be used in headers: it is bound to hosts, and the version
+/// cannot read it.
 fn is_for_headers(version: &VersionRow, field: &SecretField) -> bool {
     !field.hosts.is_empty() && !may_reveal(&version.manifest)
 }
 
-/// What every use of it would fail for is refused when it is set.
+/// Refuses a value that no header can carry when it is set, since every use of it would fail.
 fn check_for_headers(name: &str, value: &[u8]) -> Result<(), ApiError> {
     let refused = |rule: String| {
         let problem = Problem::new(
@@ -130,7 +133,7 @@ fn check_for_headers(name: &str, value: &[u8]) -> Result<(), ApiError> {
             format!("the secret `{name}` {rule}, and is used in headers only"),
         );
         Err(problem
-            .with_hint("`alga install` and `alga installs set-secret` leave out one line end at the end")
+            .with_hint("`alga install` and `alga installs set-secret` strip one trailing line ending")
             .into())
     };
     if value.len() > HEADER_SECRET_BYTES {
@@ -146,13 +149,15 @@ fn check_for_headers(name: &str, value: &[u8]) -> Result<(), ApiError> {
             .all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f))
     {
         return refused(
-            "has a line end or another control character, or spaces around it, which no header can carry".to_owned(),
+            "has a line ending or another control character, or surrounding spaces, which no header can carry"
+                .to_owned(),
         );
     }
     Ok(())
 }
 
-/// The secrets that an install has and another version uses in headers, where the installed one does not.
+/// Checks the stored secrets that another version uses in headers, unless the installed version
+/// already does.
 pub(super) async fn check_kept(
     dependencies: &RegistryDependencies,
     install: &Install,

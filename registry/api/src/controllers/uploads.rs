@@ -1,5 +1,6 @@
-//! Uploads that can be continued. `POST` begins one, `PATCH` with `upload-offset` sends the next bytes, `GET` tells how many are here; the publish form then has
-//! the upload's id in place of the bundle. An upload that nobody continues for a day goes away.
+//! Resumable uploads. `POST` begins one, `PATCH` with `upload-offset` appends bytes, and `GET`
+//! returns how many were received; the publish form then has the upload's id in place of the
+//! bundle. An upload that is not continued for a day is deleted.
 
 use crate::RegistryDependencies;
 use crate::error::ApiError;
@@ -16,14 +17,14 @@ use serde::Serialize;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// Where the bytes of a request continue.
+/// The header with the offset at which the bytes of a request continue.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
-/// An upload.
+/// The state of an upload.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Upload {
     id: String,
-    /// Bytes that are here and will be after a crash.
+    /// Number of bytes received and durably stored.
     offset: u64,
 }
 
@@ -52,21 +53,21 @@ pub(crate) async fn append(
     let missing = || {
         Problem::new(
             Code::BadRequest,
-            "the header `upload-offset` says where the bytes continue",
+            "the header `upload-offset` must be the offset at which the bytes continue",
         )
     };
     let offset = offset.ok_or_else(missing)?;
     let mut upload = dependencies.staging.lock(&id).await.map_err(staging_failed)?;
     let mut appending = upload.append(offset).await.map_err(staging_failed)?;
     let taken = take(&mut appending, body.into_data_stream()).await;
-    // What came stays, also when the sender broke off: that is what this is for.
+    // Received bytes are stored even if the connection was reset: the client can resume.
     let offset = appending.finish().await.map_err(staging_failed)?;
     taken.map_err(staging_failed)?;
     Ok(Json(Upload { id, offset }))
 }
 
 async fn take(appending: &mut UploadWriter<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
-    // A sender that has stopped is given up; what came stays.
+    // A stalled sender times out; the received bytes are stored.
     while let Some(chunk) = timeout(BODY_TIMEOUT, body.next())
         .await
         .map_err(|_| StagingError::BrokenOff)?

@@ -1,5 +1,6 @@
-//! Withdrawing versions. Yanked: runs where it is installed, is not installed any more. Revoked: neither, and for ever. Deprecated: both, with a
-//! word of warning.
+//! Withdrawing versions. A yanked version runs where it is installed, but cannot be newly
+//! installed. A revoked version can do neither, permanently. A deprecated version can do both, with
+//! a warning.
 
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
@@ -12,10 +13,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Characters of a reason.
+/// Maximum characters of a reason.
 const REASON_CHARACTERS: usize = 500;
 
-/// Why.
+/// The reason of a status change.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reason {

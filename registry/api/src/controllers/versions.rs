@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Versions {
     versions: Vec<VersionSummary>,
-    /// Pass it as `after` for the next page; none after the last.
+    /// Value of `after` for the next page; null at the end of the list.
     next: Option<VersionId>,
 }
 

@@ -1,8 +1,9 @@
-//! Archives that other programs packed. Their files are taken, and nothing else of them: whoever packs them anew makes a canonical bundle,
-//! and signs that.
+//! Archives that other programs packed. Only their files are used: packing the files again makes a
+//! canonical bundle, and that bundle is signed.
 //!
-//! An archive that two programs unpack differently is refused: what an author saw in it must be what is signed. So every header,
-//! every extension (POSIX.1-2001 pax, GNU long names) and every record in them is one that is known to be read alike.
+//! An archive that two programs unpack differently is refused, because the content that an author
+//! saw must be the content that is signed. So every header, every extension (POSIX.1-2001 pax, GNU
+//! long names) and every record in them must be one that programs are known to read alike.
 
 use super::read::Names;
 use super::{ArchiveError, BLOCK_BYTES};
@@ -13,7 +14,7 @@ use std::io::Read;
 use tar::{Entry, EntryType, Header};
 use zstd::stream::read::Decoder;
 
-/// Keys of pax records that say nothing about a file's name, size or bytes.
+/// Keys of pax records that do not affect a file's name, size or bytes.
 const METADATA: [&str; 9] = [
     "atime",
     "comment",
@@ -25,20 +26,21 @@ const METADATA: [&str; 9] = [
     "uname",
     "LIBARCHIVE.creationtime",
 ];
-/// Prefixes of such keys: extended attributes and access lists.
+/// Prefixes of such keys: extended attributes and access control lists.
 const METADATA_PREFIXES: [&str; 4] = ["LIBARCHIVE.xattr.", "RHT.security.", "SCHILY.acl.", "SCHILY.xattr."];
 
-/// The files of a `tar.zst` in whatever order, with directories and extensions. Links, devices, sparse files and paths that no bundle may
-/// have are refused; so is whatever two programs could read differently.
+/// Unpacks the files of a `tar.zst` in any order, with directories and extension headers. Refuses
+/// links, devices, sparse files, paths that no bundle may have, and everything that two programs
+/// could read differently.
 ///
 /// # Errors
-/// When it is not such an archive, or over a limit of bundles.
+/// Returns [`ArchiveError`] if the bytes are not such an archive, or exceed a limit of bundles.
 pub fn unpack_foreign(bytes: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
     let content = decompress(bytes)?;
     let mut archive = tar::Archive::new(content.as_slice());
     let (mut files, mut names) = (BTreeMap::new(), Names::default());
     let (mut extension, mut end) = (Extension::default(), 0);
-    // Raw: the library would apply extensions by itself, and pass over what it does not understand.
+    // Raw: the library would apply extension headers itself, and skip those it does not understand.
     for (index, entry) in archive.entries().map_err(ArchiveError::Frame)?.raw(true).enumerate() {
         let mut entry = entry.map_err(ArchiveError::Frame)?;
         if index >= 2 * ENTRIES {
@@ -91,7 +93,7 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     Ok(content)
 }
 
-/// The size that a header declares, if every program reads the header alike.
+/// Returns the size that a header declares, if every program reads the header alike.
 fn plain_header(header: &Header) -> Result<u64, &'static str> {
     let old = header.as_old();
     let digits = old
@@ -106,18 +108,19 @@ fn plain_header(header: &Header) -> Result<u64, &'static str> {
     if !is_plain {
         return Err("its size is not written in plain octal digits");
     }
-    // Some programs take what older formats keep there for the beginning of the name.
+    // Some programs read these bytes as ustar's name prefix, though older formats store other data
+    // there.
     let has_prefix_area = header
         .as_bytes()
         .get(345..500)
         .is_some_and(|area| area.iter().any(|byte| *byte != 0));
     if header.as_ustar().is_none() && has_prefix_area {
-        return Err("its header is not ustar and has data where ustar has the beginning of the name");
+        return Err("its header is not ustar and has data in the field of ustar's name prefix");
     }
     header.entry_size().map_err(|_| "its size cannot be read")
 }
 
-/// What the headers before a file say about it.
+/// The fields that extension headers set for the file that follows.
 #[derive(Default)]
 struct Extension {
     path: Option<Vec<u8>>,
@@ -136,11 +139,11 @@ impl Extension {
         if kind == EntryType::XGlobalHeader {
             let other = records(&body)?.into_iter().find(|(key, _)| *key != "comment");
             return other.map_or(Ok(()), |(key, _)| {
-                Err(format!("a pax header for all files sets `{}`", key.escape_default()))
+                Err(format!("a global pax header sets `{}`", key.escape_default()))
             });
         }
         if self.was_read {
-            return Err("two extension headers stand before one file; programs differ in which holds".to_owned());
+            return Err("two extension headers precede one file; programs differ in which one applies".to_owned());
         }
         self.was_read = true;
         match kind {
@@ -182,20 +185,21 @@ impl Extension {
                 }
                 key => {
                     return Err(format!(
-                        "the pax record `{}` is not one that all programs know",
+                        "the pax record `{}` is not supported by all programs",
                         key.escape_default()
                     ));
                 }
             };
             if is_repeated {
-                return Err(format!("the pax record `{key}` is there twice"));
+                return Err(format!("duplicate pax record `{key}`"));
             }
         }
         Ok(())
     }
 }
 
-/// The records of a pax header: `<length> <key>=<value>\n`, where the length counts the whole record (POSIX.1-2001, pax, Extended Header).
+/// Parses the records of a pax header: `<length> <key>=<value>\n`, where the length counts the
+/// whole record (POSIX.1-2001, pax, Extended Header).
 fn records(body: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
     let malformed = || "a pax record does not have the length that it declares".to_owned();
     let (mut rest, mut records) = (body, Vec::new());
@@ -219,11 +223,11 @@ fn records(body: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
     Ok(records)
 }
 
-/// A directory says nothing but its name, which the paths of its files say anyway. Some programs read no bytes after its header, whatever size
-/// it declares, and others do.
+/// Checks a directory entry, which only carries a name that its files' paths contain as well. Some
+/// programs read no bytes after its header, whatever size it declares, and others do.
 fn directory(extension: &Extension, size: u64) -> Result<(), String> {
     if size != 0 || extension.size.is_some_and(|declared| declared != 0) {
-        return Err("it is a directory and declares a size, which programs pass over or not".to_owned());
+        return Err("it is a directory and declares a size, which only some programs honor".to_owned());
     }
     Ok(())
 }
@@ -240,7 +244,8 @@ fn file(
             reason: "its pax header and its own header declare two sizes".to_owned(),
         });
     }
-    // Some programs take such a file for a directory, by the name in its own header, and read no bytes of it.
+    // Some programs treat such a file as a directory, by the name in its own header, and read none
+    // of its bytes.
     if entry.header().path_bytes().ends_with(b"/") {
         return Err(ArchiveError::Ambiguous {
             index,
@@ -259,7 +264,7 @@ fn file(
     Ok((path, bytes))
 }
 
-/// `./a/b` is what many programs write for `a/b`.
+/// Parses a path. Many programs write `./a/b` for `a/b`.
 fn path_of(bytes: &[u8]) -> Result<EntryPath, ArchiveError> {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix("./").unwrap_or(&text);
@@ -273,7 +278,7 @@ fn path_of(bytes: &[u8]) -> Result<EntryPath, ArchiveError> {
 mod tests {
     use super::*;
 
-    /// An archive of one file `dist/main.wasm`, with these headers before it.
+    /// Builds an archive of one file `dist/main.wasm`, with these headers before it.
     fn archive(before: &[(EntryType, &[u8])], bend: impl Fn(&mut Header)) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (kind, body) in before {
@@ -332,17 +337,17 @@ mod tests {
             ("a length that is too long", pax(b"99 path=ui/a\n"), "length"),
             ("a signed length", pax(b"+13 path=ui/a\n"), "length"),
             ("no key", pax(b"7 path\n"), "length"),
-            ("a key twice", pax(b"13 path=ui/a\n13 path=ui/b\n"), "twice"),
+            ("a key twice", pax(b"13 path=ui/a\n13 path=ui/b\n"), "duplicate"),
             ("another size", pax(b"9 size=3\n"), "two sizes"),
             (
                 "a character set",
                 pax(b"21 hdrcharset=BINARY\n"),
-                "not one that all programs know",
+                "not supported by all programs",
             ),
             (
                 "a name for all files",
                 archive(&[(EntryType::XGlobalHeader, b"13 path=ui/a\n")], |_| ()),
-                "for all files",
+                "global pax header",
             ),
             (
                 "two headers",
@@ -404,7 +409,7 @@ mod tests {
                     header.as_mut_bytes()[257..265].copy_from_slice(b"ustar  \0");
                     header.as_mut_bytes()[345] = b'x';
                 }),
-                "beginning of the name",
+                "name prefix",
             ),
         ] {
             let error = unpacked(&archive).unwrap_err();

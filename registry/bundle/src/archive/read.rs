@@ -1,4 +1,5 @@
-//! Reading a bundle as it streams by: what is held is what is kept, a block, and the decoder's window.
+//! Reads a bundle as a stream. Memory holds only the requested files, one block, and the decoder's
+//! window.
 
 use super::{ArchiveError, BLOCK_BYTES, canonical_entry};
 use crate::limits::{BUNDLE_BYTES, CONTENT_BYTES, ENTRIES, EXPANSION_FREE_BYTES, EXPANSION_RATIO, ZSTD_WINDOW_LOG};
@@ -11,20 +12,24 @@ use zstd::stream::read::Decoder;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What a bundle holds.
+/// The contents of a bundle.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// SHA-256 of the compressed bytes.
+    /// The SHA-256 digest of the compressed bytes.
     pub(crate) digest: Digest,
-    /// Sizes in bytes.
+    /// The files' sizes in bytes, by path.
     pub(crate) sizes: BTreeMap<EntryPath, usize>,
-    /// The files that were asked for.
+    /// The bytes of the requested files.
     pub(crate) kept: BTreeMap<EntryPath, Vec<u8>>,
 }
 
-/// Reads an archive whole or refuses it whole.
+/// Reads an archive completely or refuses it.
 ///
-/// 1. size, 2. it begins as a frame, 3. decoding under limits, every header canonical, order, the end, 4. nothing after the frame.
+/// Checks, in order:
+/// 1. the compressed size;
+/// 2. the magic number of a zstd frame;
+/// 3. decoding within the limits: canonical headers, order, end marker;
+/// 4. nothing after the frame.
 pub(crate) fn read(
     source: impl Read,
     bundle_bytes: usize,
@@ -90,8 +95,8 @@ pub(super) fn entries<R: Read>(
     }
 }
 
-/// The names of an archive's files. A path is a file or a directory, not both: `ui/a` and `ui/a/b` do not go together. Two paths that
-/// differ in case alone are one name to some file systems.
+/// The names of an archive's files. A path is either a file or a directory: `ui/a` and `ui/a/b`
+/// exclude each other. Paths that differ only in case are the same name to some file systems.
 #[derive(Default)]
 pub(super) struct Names {
     files: BTreeSet<String>,
@@ -99,7 +104,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Takes a directory that an archive names itself.
+    /// Adds a directory that has an entry of its own in an archive.
     pub(super) fn insert_directory(&mut self, path: &str) -> Result<(), ArchiveError> {
         let folded = path.to_ascii_lowercase();
         if self.files.contains(&folded) {
@@ -125,7 +130,7 @@ impl Names {
     }
 }
 
-/// The archive as the decoder makes it, counted.
+/// The decoded archive, with a counter that enforces the size limit.
 pub(super) struct Content<R> {
     source: R,
     limit: usize,
@@ -141,7 +146,7 @@ impl<R: Read> Content<R> {
         }
     }
 
-    /// Fills as much of the buffer as there is.
+    /// Reads until the buffer is full or the content ends. Returns the number of bytes read.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -168,7 +173,8 @@ impl<R: Read> Content<R> {
         }
     }
 
-    /// A file's bytes, kept or not. What a header claims is never reserved before it has come.
+    /// Reads a file's bytes, and stores them if requested. Memory grows with the bytes that arrive,
+    /// not with the size that a header claims.
     fn file(&mut self, size: usize, mut kept: Option<&mut Vec<u8>>) -> Result<(), ArchiveError> {
         let mut chunk = vec![0; CHUNK_BYTES.min(size)];
         let mut left = size;
@@ -185,7 +191,7 @@ impl<R: Read> Content<R> {
         Ok(())
     }
 
-    /// Whether the bytes from a file's end to the next block are zero.
+    /// Returns whether the bytes from a file's end to the next block are zero.
     fn padding(&mut self, size: usize) -> Result<bool, ArchiveError> {
         let mut padding = [0; BLOCK_BYTES];
         let length = size.next_multiple_of(BLOCK_BYTES) - size;
@@ -196,7 +202,7 @@ impl<R: Read> Content<R> {
         Ok(padding.iter().all(|byte| *byte == 0))
     }
 
-    /// After one empty block: one more, and nothing.
+    /// Checks the end after one empty block: one more empty block, then nothing.
     fn end(&mut self) -> Result<(), ArchiveError> {
         let is_empty = self.block()?.iter().all(|byte| *byte == 0);
         if is_empty && self.fill(&mut [0])? == 0 {
@@ -207,7 +213,7 @@ impl<R: Read> Content<R> {
     }
 }
 
-/// Hashes what is read through it.
+/// A reader that hashes the bytes read through it.
 struct Hashing<R> {
     source: R,
     hasher: Sha256,

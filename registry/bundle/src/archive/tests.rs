@@ -1,4 +1,5 @@
-//! Hostile archives (each refused whole), and the property that makes the reader safe: accepted means canonical.
+//! Hostile archives (each refused whole), and the property that makes the reader safe: accepted
+//! means canonical.
 
 use super::read::{Content, entries};
 use super::*;
@@ -25,12 +26,12 @@ fn plain_read(archive: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveErr
     entries(&mut Content::new(archive, usize::MAX), |_| true).map(|(_, kept)| kept)
 }
 
-/// An archive after some hostile change, compressed again.
+/// Compresses an archive after some hostile change, and returns the error of unpacking it.
 fn refused(archive: &[u8]) -> ArchiveError {
     unpack(&compress(archive).unwrap()).map(|_| ()).unwrap_err()
 }
 
-/// One entry with a header that somebody made by hand.
+/// Returns an archive with a manipulated header of its one entry.
 fn with_header(change: impl FnOnce(&mut tar::Header)) -> Vec<u8> {
     let mut archive = plain(&[("a.txt", b"hello")]);
     let header: &mut [u8; BLOCK_BYTES] = archive.first_chunk_mut().unwrap();
@@ -208,7 +209,8 @@ fn too_many_files_are_refused() {
 }
 
 proptest! {
-    /// Accepted means canonical: whatever bytes are changed, an accepted archive packs back to itself.
+    /// Accepted means canonical: whatever bytes are changed, an accepted archive packs back to
+    /// itself.
     #[test]
     fn an_accepted_archive_is_the_one_that_packing_writes(
         changes in proptest::collection::vec((0_usize..2560, any::<u8>()), 0..4),

@@ -1,5 +1,6 @@
-//! What a component requires of the engine, counted from its bytes as the engine will count it:
-//! once for each time that a core module is instantiated, through nested components as well.
+//! The resources that a component requires of the engine, counted from its bytes in the way the
+//! engine counts them: once per instantiation of a core module, including those in nested
+//! components.
 
 use alga_limits::Requirements;
 use wasmparser::{
@@ -9,22 +10,23 @@ use wasmparser::{
 
 /// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
 const PAGE_BYTES: u64 = 65_536;
-/// Bytes of the runtime's record of an instance beside its items: more than wasmtime 48 needs.
+/// Bytes of the runtime's record of an instance without its items: more than wasmtime 48 needs.
 const RECORD_BYTES: u64 = 4 * 1024;
-/// Bytes of an import, of a function's reference, of a defined memory or table in that record.
+/// Bytes in that record of an import, of a function reference, of a defined memory or table.
 const ITEM_BYTES: u64 = 32;
-/// Bytes that an element of a table counts as, in an execution's memory.
+/// Bytes that a table element counts for in an execution's memory.
 const ELEMENT_BYTES: u64 = 8;
-/// Bytes of a global or of a data segment in that record.
+/// Bytes in that record of a global or of a data segment.
 const SMALL_ITEM_BYTES: u64 = 16;
 
 type Result<T> = std::result::Result<T, BinaryReaderError>;
 
-/// Counts while the payloads of a component go by.
+/// Counts requirements while the payloads of a component are parsed.
 #[derive(Default)]
 pub(super) struct Counter {
     open: Vec<Frame>,
-    /// The largest of everything that any module has: what an instance of an unknown module counts as.
+    /// The maximum of each value over all modules: the assumption for an instance of an unknown
+    /// module.
     largest: Requirements,
 }
 
@@ -33,7 +35,7 @@ enum Frame {
     Component(Scope),
 }
 
-/// The index spaces of a component, as far as they matter here. An unknown item is `None`.
+/// The index spaces of a component that matter for counting. An unknown item is `None`.
 #[derive(Default)]
 struct Scope {
     modules: Vec<Option<Requirements>>,
@@ -42,7 +44,7 @@ struct Scope {
 }
 
 impl Counter {
-    /// Takes the next payload; returns the requirements when the outermost component has ended.
+    /// Processes the next payload. Returns the requirements at the end of the outermost component.
     pub(super) fn payload(&mut self, payload: &Payload<'_>) -> Result<Option<Requirements>> {
         match payload {
             Payload::Version { encoding, .. } => self.open.push(match encoding {
@@ -112,7 +114,7 @@ impl Counter {
                 }
             }
             Payload::ComponentExportSection(section) => {
-                // An export is another index of what it exports (Component Model, Binary.md).
+                // An export adds an index for the exported item (Component Model, Binary.md).
                 for export in section.clone() {
                     let export = export?;
                     match export.kind {
@@ -159,7 +161,7 @@ impl Counter {
         }
     }
 
-    /// Adds an item that stands `count` components further out to the innermost scope.
+    /// Adds an item from the scope that is `count` components further out to the innermost scope.
     fn copy(&mut self, space: Space, count: u32, index: u32) {
         let scopes = self.open.iter().rev().filter_map(|frame| match frame {
             Frame::Component(scope) => Some(scope),
@@ -181,7 +183,7 @@ impl Counter {
         }
     }
 
-    /// Between two components the engine puts a module of its own that carries values across.
+    /// Counts the adapter module that the engine adds to pass values between two components.
     fn adapter(&mut self) {
         if let Some(Frame::Component(scope)) = self.open.last_mut() {
             scope.total.core_instances = scope.total.core_instances.saturating_add(1);
@@ -259,7 +261,7 @@ fn add_items(module: &mut Requirements, count: u32, bytes: u64) {
         .saturating_add(u64::from(count).saturating_mul(bytes));
 }
 
-/// Of two modules, the larger value of each.
+/// Returns the larger of two modules' values, field by field.
 fn largest_of(one: Requirements, other: Requirements) -> Requirements {
     Requirements {
         core_instances: one.core_instances.max(other.core_instances),
@@ -274,7 +276,8 @@ fn largest_of(one: Requirements, other: Requirements) -> Requirements {
     }
 }
 
-/// Two instances together. Nested components multiply; a sum that does not fit is as large as can be.
+/// Returns the requirements of two instances together. Nested components multiply, so the sums
+/// saturate.
 fn sum_of(one: Requirements, other: Requirements) -> Requirements {
     Requirements {
         core_instances: one.core_instances.saturating_add(other.core_instances),
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn every_instance_of_a_module_counts_through_aliases_exports_and_nested_components() {
+    fn instances_count_through_aliases_exports_and_nested_components() {
         let needs = requirements(
             r#"(component
                 (core module $m (memory 2) (table 10 funcref))

@@ -1,5 +1,6 @@
-//! Everything that is wrong with a document's form, found by mending it: the first problem is told, its place gets a value that is right, and
-//! the document is read again, until it can be read. Then the rules are checked, too.
+//! Finds all problems of a document's form. It reports the first problem, replaces the wrong value
+//! by a valid sample, and parses again, until the document parses. Then it checks the rules as
+//! well.
 
 use super::rules::{self, PROBLEMS};
 use super::{Manifest, ManifestProblem};
@@ -8,10 +9,10 @@ use crate::object::StrictObject;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
-/// Every field of a manifest once, with a value that is right.
+/// A manifest that contains every field once, with a valid value.
 pub(super) const SAMPLE: &str = include_str!("sample.json");
 
-/// All problems of a document that is plain JSON and no manifest.
+/// Returns all problems of a document that is plain JSON but not a manifest.
 pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProblem> {
     let sample: Value = serde_json::from_str(SAMPLE).unwrap_or_default();
     let mut document: Value = serde_json::from_slice(bytes).unwrap_or_default();
@@ -19,7 +20,7 @@ pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProble
     while found.len() < PROBLEMS {
         match serde_path_to_error::deserialize::<_, StrictObject<Manifest>>(&document) {
             Ok(StrictObject(manifest)) => {
-                // What stands in a mended place is ours, and no problem of the author's.
+                // A substituted sample is not the author's value: do not report its problems.
                 let is_substituted =
                     |problem: &ManifestProblem| found.iter().any(|told| overlap(&told.path, &problem.path));
                 let rules = rules::check(&manifest, known).into_iter();
@@ -43,7 +44,8 @@ fn overlap(told: &str, path: &str) -> bool {
     path.starts_with(told) || told.starts_with(path)
 }
 
-/// Tells a problem and puts a right value in its place; false when there is none to put.
+/// Reports a problem and substitutes the sample's value. Returns false if nothing could be
+/// substituted.
 fn substitute_sample(
     document: &mut Value,
     sample: &Value,
@@ -95,7 +97,8 @@ fn written(keys: &[String]) -> String {
     format!("${}", keys.iter().map(step).collect::<String>())
 }
 
-/// The sample's value at this place: lists of the sample have one element, which stands for all.
+/// Returns the sample's value at this path. The sample's lists have one element, which stands for
+/// every index.
 fn lookup<'a>(sample: &'a Value, keys: &[String]) -> Option<&'a Value> {
     keys.iter().try_fold(sample, |value, key| match value {
         Value::Array(elements) => elements.first(),
@@ -104,7 +107,7 @@ fn lookup<'a>(sample: &'a Value, keys: &[String]) -> Option<&'a Value> {
     })
 }
 
-/// Puts a value at a place, or removes what is there when there is none.
+/// Puts a value at a path, or removes the existing value if there is none to put.
 fn put(document: &mut Value, keys: &[String], right: Option<Value>) -> bool {
     let Some((last, parents)) = keys.split_last() else {
         return false;

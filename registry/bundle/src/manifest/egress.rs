@@ -1,4 +1,4 @@
-//! Where an extension may connect to.
+//! Patterns of hosts that an extension may connect to.
 
 use super::names::is_label;
 use crate::text_schema::text_schema;
@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// `[http://]host[:port]`; the host's first label may be `*`, which stands for exactly one label. Names only: whoever means an address means
-/// a machine inside.
+/// A host pattern `[http://]host[:port]`. The host's first label may be `*`, which matches exactly
+/// one label. Only names are allowed: IP addresses usually belong to internal machines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct EgressPattern(String);
@@ -22,8 +22,9 @@ impl EgressPattern {
         &self.0
     }
 
-    /// Whether it means everybody: `*` of a [public suffix](https://publicsuffix.org), like `*.co.uk`. Asked when something new is published; the
-    /// list of suffixes grows, and what was published before stays readable.
+    /// True if the pattern is a wildcard over a [public suffix](https://publicsuffix.org), such as
+    /// `*.co.uk`. Checked only when a bundle is packed or published: the list of suffixes grows,
+    /// and bundles published earlier must stay readable.
     #[must_use]
     pub fn is_everybody(&self) -> bool {
         let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
@@ -32,8 +33,9 @@ impl EgressPattern {
         parent.is_some_and(|parent| psl::suffix(parent.as_bytes()).is_some_and(|suffix| suffix == parent))
     }
 
-    /// Whether it means this place. Label by label, never as text: `*.a.com` is not `evila.com`, not `a.com`, not `b.c.a.com`. Without a port it
-    /// means the scheme's own, 443 or 80; plain HTTP only when it says `http://`.
+    /// Returns whether the pattern matches this destination. Names are compared label by label:
+    /// `*.a.com` does not match `evila.com`, `a.com` or `b.c.a.com`. Without a port the pattern
+    /// matches the scheme's default port, 443 or 80; plain HTTP only if it begins with `http://`.
     #[must_use]
     pub fn allows(&self, is_tls: bool, host: &str, port: u16) -> bool {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("https", &self.0));
@@ -64,7 +66,8 @@ impl FromStr for EgressPattern {
         };
         let name = host.strip_prefix("*.").unwrap_or(host);
         let labels = name.split('.').count();
-        // A last label of digits would make it an address (WHATWG URL, "ends in a number").
+        // A last label that begins with a digit could make it an address (WHATWG URL, "ends in a
+        // number").
         let is_address = name
             .rsplit('.')
             .next()
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_means_its_own_host_port_and_scheme_and_nothing_that_only_looks_like_it() {
+    fn a_pattern_allows_only_its_own_host_port_and_scheme() {
         let allows =
             |pattern: &str, is_tls, host, port| pattern.parse::<EgressPattern>().unwrap().allows(is_tls, host, port);
         assert!(allows("api.example.com", true, "api.example.com", 443));
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_an_optional_port_scheme_and_first_wildcard_are_patterns_and_nothing_else_is() {
+    fn only_names_with_optional_port_scheme_and_first_wildcard_are_patterns() {
         for good in [
             "api.example.com",
             "*.example.com",

@@ -1,4 +1,4 @@
-//! The parts of a manifest.
+//! Types of the fields of a manifest.
 
 use super::EgressPattern;
 use crate::object::{named_objects, objects};
@@ -7,51 +7,51 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// `api`.
+/// HTTP interface of the extension, the field `api`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Api {
-    /// The endpoints; a request for anything else is 404 without running the extension.
+    /// Endpoints of the extension; any other request gets a 404 without running the extension.
     #[serde(default, deserialize_with = "objects")]
     pub endpoints: Vec<Endpoint>,
 }
 
-/// One endpoint.
+/// An HTTP endpoint of the extension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Endpoint {
-    /// Its method.
+    /// HTTP method of the endpoint.
     pub method: Method,
-    /// Its path below the extension's root; a segment `:name` stands for one segment.
+    /// Path below the extension's root; a segment `:name` matches any one segment.
     pub path: String,
-    /// A name for people, schedules and events.
+    /// Name of the endpoint for users, schedules and events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
-    /// Whether schedules may call it; its path has no `:name` then.
+    /// True if schedules may call it; its path then contains no `:name`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub schedulable: bool,
-    /// What a caller must be allowed. Without it: `read` for GET, `write` for everything else.
+    /// Permission that a caller needs. Default: `read` for GET, `write` for other methods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<EndpointAccess>,
-    /// Time that a request to it may take, in milliseconds; at most 30000.
+    /// Deadline for a request to it, in milliseconds; at most 30000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
-    /// Whether its responses may be kept by shared caches.
+    /// True if shared caches may store its responses.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cacheable: bool,
 }
 
-/// What a caller must be allowed to use an endpoint.
+/// A permission that a caller needs for an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndpointAccess {
-    /// `extension:read`.
+    /// The permission `extension:read`.
     Read,
-    /// `extension:write`.
+    /// The permission `extension:write`.
     Write,
 }
 
-/// The methods that an endpoint may have. HEAD and OPTIONS are answered for it.
+/// The methods that an endpoint may have. The platform handles HEAD and OPTIONS for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "RFC 9110 documents them")]
@@ -64,7 +64,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method as it is written in a request line.
+    /// The method as written in a request line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -77,41 +77,41 @@ impl Method {
     }
 }
 
-/// A configuration key.
+/// A configuration key that an install may set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigField {
-    /// The key.
+    /// Name of the configuration key.
     pub name: String,
-    /// What its value is.
+    /// Type of the value.
     #[serde(rename = "type", default, skip_serializing_if = "is_text")]
     pub kind: ConfigType,
-    /// For people.
+    /// Description for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Its value when an install does not set it.
+    /// Default for installs that do not set the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<ConfigValue>,
-    /// Whether an install must set it.
+    /// True if an install must set it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
 }
 
-/// What a configuration value is. The extension gets it as text in every case.
+/// Type of a configuration value. The extension always receives the value as text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfigType {
-    /// Any text.
+    /// Text of any form.
     #[default]
     String,
-    /// A number as JSON writes it.
+    /// A number in JSON syntax.
     Number,
-    /// `true` or `false`.
+    /// The text `true` or `false`.
     Boolean,
 }
 
 impl ConfigType {
-    /// Whether this text is a value of the type.
+    /// Returns whether this text is a value of the type.
     #[must_use]
     pub fn takes(self, text: &str) -> bool {
         match self {
@@ -122,7 +122,7 @@ impl ConfigType {
     }
 }
 
-/// A default.
+/// A default value of a configuration key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "each is the JSON type of its name")]
@@ -146,16 +146,16 @@ impl fmt::Display for ConfigValue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretField {
-    /// Its name.
+    /// Name of the secret.
     pub name: String,
-    /// For people.
+    /// Description for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The only hosts that it may be sent to.
+    /// Hosts that the secret may be sent to; it is sent to no other host.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub hosts: Vec<EgressPattern>,
-    /// Whether an install must set it.
+    /// True if an install must set it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
 }
@@ -164,31 +164,31 @@ pub struct SecretField {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NamespaceField {
-    /// Its name.
+    /// Name of the namespace.
     pub namespace: String,
-    /// For people.
+    /// Description for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The JSON Schema (2020-12, without references and conditions) that its values have.
+    /// JSON Schema (2020-12, without references and conditions) of its values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<serde_json::Value>,
 }
 
-/// A route of the product. The extension names it; it never says a path.
+/// A route of the host application. The extension calls it by name, never by path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProxyRoute {
-    /// Its name.
+    /// Name of the route.
     pub name: String,
-    /// Its method.
+    /// HTTP method of the route.
     pub method: Method,
-    /// Its path at the product; a segment `:name` takes a parameter, but for the first two.
+    /// Path in the host application; a segment `:name` is a parameter, except in the first two.
     pub path: String,
 }
 
 impl ProxyRoute {
-    /// Whether it is one that extensions may have: what it is called by is written in it, and it is not of the product's internal API, which
-    /// answers the platform only.
+    /// True if extensions may call the route: its first two segments are literal, and it is not
+    /// below the host application's internal API, which serves only the platform.
     #[must_use]
     pub fn is_of_the_product(&self) -> bool {
         let mut segments = self.path.split('/').skip(1);
@@ -198,29 +198,30 @@ impl ProxyRoute {
     }
 }
 
-/// A topic that the extension listens to.
+/// An event topic that the extension subscribes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventSubscription {
-    /// Which events: `invoice.created`.
+    /// Topic of the events: `invoice.created`.
     pub topic: String,
-    /// The endpoint that gets them: its `handler`, or its path.
+    /// Endpoint that receives them: its `handler`, or its path.
     pub handler: String,
-    /// Only events whose fields have these values.
+    /// Field values that an event must have to be delivered.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub filter: BTreeMap<String, String>,
 }
 
-/// `ui`.
+/// User interface of the extension, the field `ui`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ui {
-    /// How it is shown.
+    /// Display type of the user interface.
     #[serde(rename = "type")]
     pub kind: UiType,
-    /// The page's path in the bundle.
+    /// Path of the page in the bundle.
     pub entry: String,
-    /// Where the product shows it, by the product's names of places: `appMenu`, `clientPortalMenu`, …
+    /// Places where the host application shows it, by the host application's names: `appMenu`,
+    /// `clientPortalMenu`, …
     #[serde(
         default,
         deserialize_with = "named_objects",
@@ -229,36 +230,37 @@ pub struct Ui {
     pub hooks: BTreeMap<String, MenuHook>,
 }
 
-/// How a user interface is shown.
+/// Display types of a user interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UiType {
-    /// In a sandboxed frame.
+    /// A sandboxed iframe.
     Iframe,
 }
 
-/// A place where the product shows the user interface.
+/// A place where the host application shows the user interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MenuHook {
-    /// What people click on.
+    /// Text of the menu entry.
     pub label: String,
 }
 
-/// `limits`.
+/// Limits of one execution, the field `limits`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManifestLimits {
     /// Memory that one execution may use, in MiB; at most 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<u32>,
-    /// Time that one execution may take, in milliseconds; at most 30000.
+    /// Time that one execution may use, in milliseconds; at most 30000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
 }
 
 impl ManifestLimits {
-    /// These limits, and the others where these say nothing: an install's before its manifest's.
+    /// Returns these limits, with the other ones where these have no value. An install's limits
+    /// come before its manifest's.
     #[must_use]
     pub fn or(self, others: Option<Self>) -> Self {
         let others = others.unwrap_or_default();
@@ -273,28 +275,28 @@ impl ManifestLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metric {
-    /// Its name: `agreements_created`.
+    /// Name of the metric: `agreements_created`.
     pub name: String,
-    /// How its values add up.
+    /// Aggregation of the values.
     #[serde(rename = "type")]
     pub kind: MetricType,
-    /// For people.
+    /// Description for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The keys of its labels; no others are taken.
+    /// Keys of its labels; no other keys are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
 }
 
-/// How a metric's values add up.
+/// The way in which a metric's values are aggregated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricType {
-    /// It only grows.
+    /// A total that only grows.
     Counter,
-    /// It is what it was last.
+    /// The last value that was set.
     Gauge,
-    /// How often which size came.
+    /// The distribution of the values.
     Histogram,
 }
 

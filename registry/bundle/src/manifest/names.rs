@@ -55,7 +55,8 @@ name!(
 text_schema!(ExtensionName, "^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63})+$");
 text_schema!(PublisherName, "^[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,63})*$");
 
-/// Whether a text is a label of a host name in lower case (RFC 1123, 2.1): what a manifest may declare, and so what may be called.
+/// Returns whether a text is a lower-case label of a host name (RFC 1123, 2.1). Only such labels
+/// can be declared in a manifest, and therefore called.
 #[must_use]
 pub fn is_label(label: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

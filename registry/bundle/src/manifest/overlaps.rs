@@ -1,12 +1,14 @@
-//! Endpoints that match the same requests. The more specific one gets them, whatever the order; an author is told.
+//! Detects endpoints that match the same requests. The more specific endpoint gets them, in
+//! whatever order they are declared; the overlap is reported to the author.
 
 use super::{Endpoint, Manifest};
 
-/// Overlaps that are reported: a list of thousands helps nobody.
+/// The maximum number of reported overlaps.
 const REPORTED: usize = 50;
 
 impl Manifest {
-    /// A sentence for each pair of endpoints that match the same requests, naming the one that gets them.
+    /// Returns a sentence for each pair of endpoints that match the same requests, naming the one
+    /// that gets them.
     #[must_use]
     pub fn overlaps(&self) -> Vec<String> {
         let endpoints = &self.api.endpoints;
@@ -26,7 +28,7 @@ impl Manifest {
     }
 }
 
-/// Whether a request exists that both match.
+/// Returns whether a request exists that both endpoints match.
 fn overlap(one: &Endpoint, other: &Endpoint) -> bool {
     let is_name = |segment: &str| segment.starts_with(':');
     let fits = |(one, other): (&str, &str)| one == other || is_name(one) || is_name(other);
@@ -35,7 +37,8 @@ fn overlap(one: &Endpoint, other: &Endpoint) -> bool {
         && one.path.split('/').zip(other.path.split('/')).all(fits)
 }
 
-/// What decides between two that match: from left to right, a literal segment comes before `:name`.
+/// Returns the precedence of an endpoint: from left to right, a literal segment comes before
+/// `:name`.
 fn literal_first(endpoint: &Endpoint) -> Vec<bool> {
     endpoint
         .path
@@ -49,7 +52,7 @@ mod tests {
     use crate::Manifest;
 
     #[test]
-    fn endpoints_that_match_the_same_requests_are_named_with_the_one_that_gets_them() {
+    fn overlapping_endpoints_are_named_with_the_one_that_wins() {
         let json = br#"{"name":"a.b","publisher":"a","version":"1.0.0","api":{"endpoints":[
             {"method":"GET","path":"/hello/:name"},{"method":"GET","path":"/hello/delete"},
             {"method":"POST","path":"/hello/delete"},{"method":"GET","path":"/:a/b/c"},{"method":"GET","path":"/x/:b/c"},

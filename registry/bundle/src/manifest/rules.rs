@@ -1,18 +1,18 @@
-//! The rules of a manifest that types alone do not hold.
+//! The rules of a manifest that types alone do not enforce.
 
 use super::{Endpoint, Manifest, ManifestProblem, RUNTIMES};
-use crate::bundle::CODE_SUFFIX;
 use crate::limits::{CONFIG_BYTES, Ceilings, ENDPOINTS};
+use crate::path::CODE_SUFFIX;
 use crate::{Capability, CapabilityName};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod lists;
 
-/// Problems that are told at once.
+/// The maximum number of problems in one report.
 pub(super) const PROBLEMS: usize = 100;
 const TEXT_CHARACTERS: usize = 4_000;
 
-/// All broken rules.
+/// Returns all violated rules.
 pub(super) fn check(manifest: &Manifest, known: &[Capability]) -> Vec<ManifestProblem> {
     let mut problems = ManifestErrors(Vec::new());
     check_basics(manifest, &mut problems);
@@ -26,7 +26,8 @@ struct ManifestErrors(Vec<ManifestProblem>);
 
 impl ManifestErrors {
     fn add(&mut self, path: impl Into<String>, rule: impl Into<String>, fix: impl Into<String>) {
-        // One who has more will run it again; a list of thousands helps nobody and is an answer of megabytes.
+        // A bounded report: the author fixes these and checks again. Thousands of problems would be
+        // a response of megabytes.
         if self.0.len() >= PROBLEMS {
             return;
         }
@@ -40,24 +41,20 @@ impl ManifestErrors {
 
 fn check_basics(manifest: &Manifest, problems: &mut ManifestErrors) {
     if !RUNTIMES.contains(&manifest.runtime.as_str()) {
-        problems.add(
-            "$.runtime",
-            "this platform does not run it",
-            format!("write `{}`", RUNTIMES[0]),
-        );
+        problems.add("$.runtime", "unsupported runtime", format!("write `{}`", RUNTIMES[0]));
     }
     if !manifest.entry.ends_with(CODE_SUFFIX) {
         problems.add(
             "$.entry",
             "a component is a `.wasm` file",
-            "name it so: `dist/main.wasm`",
+            "name it like `dist/main.wasm`",
         );
     }
     if !manifest.version.build.is_empty() {
         problems.add(
             "$.version",
-            "build metadata does not order versions",
-            "leave out the part from `+`",
+            "build metadata is not allowed, because it does not order versions",
+            "remove the part from `+`",
         );
     }
     check_texts(manifest, problems);
@@ -75,8 +72,10 @@ fn check_zero_limits(manifest: &Manifest, problems: &mut ManifestErrors) {
     }
 }
 
-/// What is consented to must hold: a limit that a host does not give is refused, not lowered. Asked when a bundle is packed and
-/// published, not when a stored one is read: an operator may lower a ceiling, and what was published stays readable.
+/// Checks that a host with these ceilings provides what the manifest requests. A limit above a
+/// ceiling is refused, not lowered, because an administrator consents to the exact value. Called
+/// when a bundle is packed or published, not when a stored one is read: an operator may lower a
+/// ceiling, and published bundles must stay readable.
 pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<ManifestProblem> {
     let mut problems = ManifestErrors(Vec::new());
     let limits = manifest.limits.unwrap_or_default();
@@ -157,7 +156,7 @@ fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut 
         let path = format!("$.{list}[{index}]");
         check_known(name, &path, known, problems);
         if !seen.insert(name) {
-            problems.add(&path, format!("`{name}` is there twice"), "leave one out");
+            problems.add(&path, format!("`{name}` is listed twice"), "remove one");
         }
     }
 }
@@ -230,7 +229,8 @@ pub(in crate::manifest) fn path_is_a_route(path: &str) -> bool {
     path.len() <= 512 && (rest.is_empty() || rest.split('/').all(|segment| literal(segment) || named(segment)))
 }
 
-/// A path with its names forgotten: two endpoints of one shape match the same requests.
+/// Returns a path without its parameter names: two endpoints of the same shape match the same
+/// requests.
 fn shape(path: &str) -> String {
     path.split('/')
         .map(|segment| if segment.starts_with(':') { ":" } else { segment })

@@ -2,7 +2,8 @@ use super::Manifest;
 use crate::Capability;
 use serde_json::{Value, json};
 
-/// The JSON Schema (2020-12) of `manifest.json`, for editors. What it accepts may still break a rule; what it refuses is no manifest.
+/// The JSON Schema (2020-12) of `manifest.json`, for editors. A document that the schema accepts
+/// may still violate a rule; a document that it refuses is not a manifest.
 #[must_use]
 pub fn manifest_schema(known: &[Capability]) -> Value {
     let mut schema = schemars::schema_for!(Manifest).to_value();

@@ -102,7 +102,7 @@ fn unknown_fields_and_wrong_names_are_told() {
         ),
         (
             r#"{"name":"com.a.b","name":"com.a.c","publisher":"example","version":"1.0.0"}"#,
-            "twice",
+            "duplicate key",
         ),
     ] {
         let text = parse(json).unwrap_err().to_string();
@@ -210,7 +210,7 @@ fn a_manifest_with_thousands_of_problems_is_told_a_hundred() {
     assert_eq!(problems(&document).len(), 100);
 }
 
-/// Places in the sample, as JSON pointers.
+/// Returns the JSON pointers of all values in the sample.
 fn places(value: &Value, at: &str, into: &mut Vec<String>) {
     let steps: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields
@@ -232,7 +232,8 @@ fn places(value: &Value, at: &str, into: &mut Vec<String>) {
 }
 
 proptest! {
-    /// Whatever is put where, reading ends, tells at least one problem with a fix, and tells no place twice for its form.
+    /// With any value replaced by a wrong one, parsing terminates, and each problem has a path, a
+    /// rule and a fix.
     #[test]
     fn a_sample_with_wrong_values_anywhere_is_refused_with_their_places(
         picks in prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize), 1..6)
@@ -267,7 +268,8 @@ proptest! {
     }
 }
 
-/// serde reads `[64, 1000]` as `{"memoryMb": 64, "timeoutMs": 1000}`; the schema does not, and neither does anybody who reviews a manifest.
+/// serde reads `[64, 1000]` as `{"memoryMb": 64, "timeoutMs": 1000}`; neither the schema nor a
+/// reviewer of the manifest does.
 #[test]
 fn a_list_in_the_place_of_an_object_is_refused() {
     for (field, list) in [
@@ -283,7 +285,8 @@ fn a_list_in_the_place_of_an_object_is_refused() {
     assert!(Manifest::parse(br#"[null,"com.example.a","example","1.0.0"]"#, &[]).is_err());
 }
 
-/// Stored manifests of before this rule stay readable; a new one is not packed or published.
+/// Manifests that were stored before this rule stay readable; new ones are neither packed nor
+/// published.
 #[test]
 fn an_endpoint_that_has_no_time_at_all_is_not_packed() {
     let mut document = sample();

@@ -1,4 +1,4 @@
-//! The file of a trust bundle, as it is written and changed by `alga trust`.
+//! The file format of a trust bundle, as `alga trust` reads and writes it.
 
 use super::TrustError;
 use crate::{SigningKey, VerifyingKey};
@@ -7,20 +7,20 @@ use alga_bundle::read_json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The file.
+/// The content of the file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustFile {
-    /// Who may release, signed by whom.
+    /// Publishers with the signers that may sign for them.
     #[serde(default)]
     pub publishers: Vec<TrustedPublisher>,
     /// Private certificate authorities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorities: Vec<TrustedAuthority>,
-    /// Sigstore deployments.
+    /// Sigstore deployments that publishers may refer to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sigstore_roots: Vec<TrustedSigstore>,
-    /// Whose revocation lists are believed (SPKI PEM).
+    /// Keys that may sign revocation lists (SPKI PEM).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation_keys: Vec<String>,
 }
@@ -29,15 +29,15 @@ pub struct TrustFile {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedPublisher {
-    /// Exactly this name.
+    /// Exact name of the publisher.
     pub name: PublisherName,
-    /// Any of these keys.
+    /// Trusted keys, any of which may sign.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<TrustedKey>,
-    /// Any of these names in certificates.
+    /// Trusted names in certificates, any of which may sign.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<TrustedCertificate>,
-    /// Any of these identities.
+    /// Trusted keyless identities, any of which may sign.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keyless: Vec<TrustedIdentity>,
 }
@@ -46,23 +46,23 @@ pub struct TrustedPublisher {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustedKey {
-    /// SPKI PEM; also what `cosign generate-key-pair` writes as `cosign.pub`.
+    /// SPKI PEM; also the format of `cosign.pub` by `cosign generate-key-pair`.
     pub public_key: String,
-    /// From when on its signatures count.
+    /// Time from which its signatures are valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Until when: releases that the registry received before stay good. How a key is retired.
+    /// Time at which the key is retired: releases that the registry received earlier stay valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
 }
 
-/// Who has certificates of a private authority.
+/// An owner of certificates of a private certificate authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedCertificate {
-    /// The authority's name in this file.
+    /// Name of the certificate authority in this file.
     pub authority: String,
-    /// The certificate's one name: mail address, DNS name or URI.
+    /// The only name in the certificate: email address, DNS name or URI.
     pub identity: String,
 }
 
@@ -70,21 +70,22 @@ pub struct TrustedCertificate {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustedSigstore {
-    /// How publishers refer to it. Whoever runs a deployment can make certificates for every identity, so each identity is trusted in one of them.
+    /// Name by which publishers refer to it. The operator of a deployment can issue certificates
+    /// for every identity, so each identity is trusted in one deployment only.
     pub name: String,
-    /// Its `trusted_root.json`.
+    /// The deployment's `trusted_root.json`.
     pub trusted_root: serde_json::Value,
 }
 
-/// Who signs without a key of their own.
+/// A signer without a long-lived key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedIdentity {
-    /// The deployment's name in this file.
+    /// Name of the deployment in this file.
     pub sigstore: String,
-    /// The OIDC issuer's URL.
+    /// URL of the OIDC issuer.
     pub issuer: String,
-    /// Mail address, or URI of a workflow.
+    /// Email address, or URI of a workflow.
     pub identity: String,
 }
 
@@ -92,34 +93,35 @@ pub struct TrustedIdentity {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustedAuthority {
-    /// How publishers refer to it.
+    /// Name by which publishers refer to it.
     pub name: String,
-    /// PEM certificates.
+    /// Root certificates as PEM.
     pub roots: Vec<String>,
-    /// PEM lists of revoked certificates. Must be said: with none, nothing is ever revoked; with some, what no current list speaks of is refused.
+    /// Certificate revocation lists as PEM. The field is required. If it is empty, no certificate
+    /// counts as revoked; otherwise, a certificate that no current list covers is refused.
     pub revocation_lists: Vec<String>,
 }
 
 impl TrustFile {
-    /// Reads the file without judging what is in it.
+    /// Reads the file without checking its keys and names.
     ///
     /// # Errors
-    /// When it has another form.
+    /// Returns [`TrustError::Form`] if it is not the JSON of a trust bundle.
     pub fn parse(json: &[u8]) -> Result<Self, TrustError> {
         Ok(read_json(json)?)
     }
 
-    /// A file of one publisher with one key, which may also sign revocation lists.
+    /// Makes a file with one publisher that has one key.
     ///
     /// # Errors
-    /// Never for a key that exists.
+    /// Returns [`TrustError::Key`] if encoding fails, which does not happen for a valid key.
     pub fn of(publisher: &PublisherName, key: &SigningKey) -> Result<Self, TrustError> {
         let mut file = Self::default();
         file.add_key(publisher, &key.verifying_key())?;
         Ok(file)
     }
 
-    /// The publisher's entry, made if it is not there.
+    /// Returns the publisher's entry, after adding it if it does not exist.
     pub fn publisher(&mut self, name: &PublisherName) -> &mut TrustedPublisher {
         let place = self.publishers.iter().position(|publisher| publisher.name == *name);
         let place = place.unwrap_or_else(|| {
@@ -135,10 +137,10 @@ impl TrustFile {
         &mut self.publishers[place]
     }
 
-    /// One more key for a publisher.
+    /// Adds a key to a publisher.
     ///
     /// # Errors
-    /// Never for a key that exists.
+    /// Returns [`TrustError::Key`] if encoding fails, which does not happen for a valid key.
     pub fn add_key(&mut self, publisher: &PublisherName, key: &VerifyingKey) -> Result<(), TrustError> {
         let owner = publisher.to_string();
         let public_key = key.to_pem().map_err(|source| TrustError::Key { owner, source })?;
@@ -150,10 +152,10 @@ impl TrustFile {
         Ok(())
     }
 
-    /// The file as JSON for people.
+    /// The file as indented JSON.
     ///
     /// # Errors
-    /// Never.
+    /// Returns [`TrustError::Form`] if serialization fails, which does not happen for this type.
     pub fn to_json(&self) -> Result<String, TrustError> {
         Ok(serde_json::to_string_pretty(self)?)
     }

@@ -48,7 +48,7 @@ fn a_signature_cannot_be_moved_to_anything_else() {
 }
 
 #[test]
-fn a_stranger_an_unknown_publisher_and_a_key_of_another_publisher_are_rejected() {
+fn unknown_keys_unknown_publishers_and_foreign_keys_are_rejected() {
     let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let bundle = bundle("example", "com.example.a", "1.0.0");
     let envelope = sign(&bundle, &theirs).to_json();
@@ -130,7 +130,8 @@ fn a_release_signed_with_p_256_verifies_and_survives_pem() {
     );
 }
 
-/// DER or raw, low S or high, with a tail or without: one signature has one spelling, and the key says the algorithm.
+/// A P-256 signature has one valid encoding (not raw, not with the high S, not with trailing
+/// bytes), and the key determines the algorithm.
 #[test]
 fn a_p_256_signature_has_one_spelling() {
     let key = SigningKey::generate_p256().unwrap();
@@ -189,7 +190,7 @@ fn keys_that_are_no_keys_of_ours_are_refused() {
     }
 }
 
-/// B16: every field of the statement binds, one at a time.
+/// Every field of the statement is bound by the signature, each tested on its own (threat B16).
 #[test]
 fn a_statement_with_any_field_changed_is_about_something_else() {
     let key = SigningKey::generate().unwrap();
@@ -235,7 +236,8 @@ fn a_statement_with_any_field_changed_is_about_something_else() {
     }
 }
 
-/// B13: RFC 8032, 5.1.7 and its errata. The group's order added to S gives the same point; a key or R of small order verifies what nobody signed.
+/// Adding the group's order to S gives the same point; a key or R of small order verifies
+/// signatures that the key's owner never made (threat B13; RFC 8032, 5.1.7 and its errata).
 #[test]
 fn an_ed25519_signature_has_one_spelling_and_no_point_of_small_order() {
     const ORDER: [u8; 32] = [
@@ -269,7 +271,7 @@ fn an_ed25519_signature_has_one_spelling_and_no_point_of_small_order() {
     assert!(public.verifies(b"message", &good));
 }
 
-/// B13: what is no key of ours is no key: RSA of any length among them.
+/// Keys of other algorithms are refused, among them RSA of any length (threat B13).
 #[test]
 fn a_key_of_another_algorithm_is_refused() {
     let rsa = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7VJTUt9Us8cKjMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvuNMoSfm76oqFvAp8Gy0iz5sxjZmSnXyCdPEovGhLa0VzMaQ8s+CLOyS56YyCFGeJZqgtzJ6GR3eqoYSW9b9UMvkBpZODSctWSNGj3P7jRFDO5VoTwCQAWbFnOjDfH5Ulgp2PKSQnSJP3AJLQNFNe7br1XbrhV\n-----END PUBLIC KEY-----\n";

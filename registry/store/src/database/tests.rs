@@ -1,8 +1,8 @@
-//! What migrations do to a database that an older program filled, and to that program.
+//! Effects of migrations on a database that an older program filled, and on that program.
 
 use super::*;
 
-/// A database as the program of before left it: with the migrations up to `last`.
+/// Opens a database as an older program left it: with the migrations up to `last`.
 async fn as_of(path: &Path, last: i64) -> AnyPool {
     sqlx::any::install_default_drivers();
     let url = format!("sqlite://{}?mode=rwc", path.display());
@@ -25,9 +25,10 @@ const OLD_ROWS: [&str; 4] = [
     "INSERT INTO tenant_extension_install (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms) VALUES ('i', 'acme', 'e', 'v', 'enabled', '[]', 1, 1)",
 ];
 
-/// R11. From every older state: what was there is there, and the older program's own statements still work beside the new one.
+/// Migrations from every older state preserve the rows, and the older program's statements still
+/// work beside the new program (R11).
 #[tokio::test]
-async fn rows_of_an_older_program_survive_every_migration_and_it_can_go_on_beside() {
+async fn old_rows_survive_every_migration_and_the_older_program_still_works() {
     for last in 1..=3 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
@@ -60,12 +61,12 @@ async fn rows_of_an_older_program_survive_every_migration_and_it_can_go_on_besid
         );
         new.close().await;
         old.close().await;
-        // The second start finds nothing to do.
+        // A second start has no migrations to run.
         Database::open_sqlite(&path).await.unwrap().close().await;
     }
 }
 
-/// A migration that was released is never changed: a database that has it would refuse the next start.
+/// Released migrations are never changed: a database that has run one would refuse the next start.
 #[test]
 fn released_migrations_are_the_ones_that_were_released() {
     use sha2::{Digest, Sha256};
@@ -82,7 +83,7 @@ fn released_migrations_are_the_ones_that_were_released() {
     assert_eq!(digests, released, "write a new migration instead");
 }
 
-/// The first 16 digits of the SHA-256 of each.
+/// Version and first 16 hex digits of the SHA-256 of each released migration.
 const RELEASED: [(i64, &str); 14] = [
     (1, "98b1eb4ff331233b"),
     (2, "f225cfff3efd17b1"),

@@ -1,4 +1,4 @@
-//! The statements of a write, under the lock of its namespace.
+//! SQL statements of a write, executed under the lock of its namespace.
 
 use super::{RecordError, RecordLimits, RecordWrite, StoredRecord};
 use crate::database::now_ms;
@@ -7,14 +7,15 @@ use alga_bundle::{InstallId, TenantId};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-/// Expiry of a record that stays.
+/// Expiry time of a record without a time to live.
 pub(super) const NEVER_MS: i64 = i64::MAX;
-/// The namespace, which no guest can name, whose floor is that of all that are forgotten.
+/// Reserved namespace that no guest can name. Its row stores the highest revision floor of all
+/// deleted namespaces.
 const FORGOTTEN: &str = "";
-/// How long a deleted record's row remembers its revision.
+/// Lifetime of a tombstone, the row that preserves a deleted record's revision, in milliseconds.
 const TOMBSTONE_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A record's place.
+/// Tenant, install and namespace of a record.
 #[derive(Clone, Copy)]
 pub(super) struct RecordKey<'a> {
     pub(super) tenant: &'a str,
@@ -32,13 +33,13 @@ impl<'a> RecordKey<'a> {
     }
 }
 
-/// What is in a record's slot now.
+/// Current state of a record's row; the default stands for a missing row.
 #[derive(Default)]
 struct RecordRow {
-    /// 0: never written.
+    /// Revision of the last write; 0 if there is no row.
     last_revision: i64,
     is_live: bool,
-    /// Whether there is a row.
+    /// True if the row exists and so counts toward the limits.
     is_counted: bool,
     size_bytes: i64,
 }
@@ -53,21 +54,22 @@ impl RecordRow {
     }
 }
 
-/// A namespace that is being written to: its row of usage is locked, and what changes is added up until the end.
+/// A write transaction on a namespace: its usage row is locked, and the changes of its counters are
+/// accumulated until the commit.
 pub(super) struct NamespaceTransaction<'a> {
     pub(super) transaction: Transaction<'static, Any>,
     pub(super) place: RecordKey<'a>,
     pub(super) keys: i64,
     pub(super) bytes: i64,
-    /// Revisions of keys that nobody remembers are at most this.
+    /// Highest revision of all purged rows; a new key starts above it.
     pub(super) revision_floor: i64,
-    /// When the first row of the namespace expires, at the earliest.
+    /// Lower bound of the time at which the next row of the namespace expires.
     pub(super) next_expiry_ms: i64,
     before: (i64, i64, i64, i64),
 }
 
 impl<'a> NamespaceTransaction<'a> {
-    /// Locks the namespace, making it if it is new and there is room for one more.
+    /// Locks the namespace, creating it if it is new and the install's limit permits it.
     pub(super) async fn begin(
         database: &Database,
         mut transaction: Transaction<'static, Any>,
@@ -86,7 +88,8 @@ impl<'a> NamespaceTransaction<'a> {
         .fetch_one(&mut *transaction)
         .await?;
         let mut writing = Self::locked(transaction, place, &row)?;
-        // A namespace without keys is new: only then are namespaces counted, by one writer of the install after the other.
+        // A namespace without keys is new. Only then are the install's namespaces counted, by one
+        // writer of the install at a time.
         if writing.keys == 0 {
             database.wait_for_turn(&mut writing.transaction, place.install).await?;
             writing.check_namespaces(limits).await?;
@@ -95,7 +98,7 @@ impl<'a> NamespaceTransaction<'a> {
         Ok(writing)
     }
 
-    /// Locks the namespace, if there is one.
+    /// Locks the namespace if it exists.
     pub(super) async fn open_existing(
         mut transaction: Transaction<'static, Any>,
         place: RecordKey<'a>,
@@ -142,12 +145,12 @@ impl<'a> NamespaceTransaction<'a> {
         let others: i64 = row.try_get("namespaces")?;
         self.revision_floor = self.revision_floor.max(row.try_get("forgotten_floor")?);
         if u64::try_from(others).unwrap_or_default() >= limits.namespaces {
-            return Err(RecordError::Full("the install has as many namespaces as it may have"));
+            return Err(RecordError::Full("the namespace limit of this install is reached"));
         }
         Ok(())
     }
 
-    /// Writes a record and answers its revision.
+    /// Writes a record and returns its revision.
     pub(super) async fn put(&mut self, write: &RecordWrite) -> Result<u64, RecordError> {
         let slot = self.slot(&write.key).await?;
         expect(write.if_revision, &slot)?;
@@ -168,7 +171,7 @@ impl<'a> NamespaceTransaction<'a> {
         Ok(u64::try_from(revision).unwrap_or_default())
     }
 
-    /// Deletes a record and answers whether there was one.
+    /// Deletes a record and returns whether it existed.
     pub(super) async fn delete(&mut self, key: &str, if_revision: Option<u64>) -> Result<bool, RecordError> {
         let slot = self.slot(key).await?;
         expect(if_revision, &slot)?;
@@ -193,7 +196,7 @@ impl<'a> NamespaceTransaction<'a> {
         Ok(true)
     }
 
-    /// Writes down what changed, if it stays within the limits, and makes all of it durable.
+    /// Enforces the limits, stores the changed counters and commits the transaction.
     pub(super) async fn commit(mut self, limits: &RecordLimits) -> Result<(), RecordError> {
         let (keys, bytes, ..) = self.before;
         let number = |count: i64| u64::try_from(count).unwrap_or_default();
@@ -201,10 +204,10 @@ impl<'a> NamespaceTransaction<'a> {
             self.purge_deleted().await?;
         }
         if self.keys > keys && number(self.keys) > limits.keys {
-            return Err(RecordError::Full("the namespace has as many keys as it may have"));
+            return Err(RecordError::Full("the key limit of this namespace is reached"));
         }
         if self.bytes > bytes && number(self.bytes) > limits.namespace_bytes {
-            return Err(RecordError::Full("the namespace has as many bytes as it may have"));
+            return Err(RecordError::Full("the size limit of this namespace is reached"));
         }
         if self.keys == 0 {
             self.purge_namespace().await?;
@@ -214,7 +217,8 @@ impl<'a> NamespaceTransaction<'a> {
         Ok(self.transaction.commit().await?)
     }
 
-    /// A namespace without keys leaves nothing but its revisions, which are not used again: else new names without end would be rows without end.
+    /// Deletes the row of a namespace without keys, and preserves its revision floor in the
+    /// reserved row, so that revisions are not reused. Otherwise every new name would leave a row.
     async fn purge_namespace(&mut self) -> Result<(), RecordError> {
         sqlx::query("DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3")
             .bind(self.place.tenant)
@@ -309,7 +313,8 @@ fn expect(if_revision: Option<u64>, slot: &RecordRow) -> Result<(), RecordError>
     }
 }
 
-/// The first bytes that sort after every key with this prefix. UTF-8 never has a byte 0xff, so the prefix with one is after all of them.
+/// Returns bytes that sort after every key with this prefix: the prefix followed by 0xff, a byte
+/// that never occurs in UTF-8.
 pub(super) fn after_all_with(prefix: &str) -> Vec<u8> {
     let mut bytes = prefix.as_bytes().to_vec();
     bytes.push(0xff);

@@ -1,6 +1,7 @@
-//! What expired goes: rows of records whose time is over, and of deleted ones that were remembered long enough.
+//! Removal of expired rows: records past their time to live, and tombstones past their lifetime.
 //!
-//! A write to a namespace sweeps it first when something in it is due; the hourly round does it for namespaces that nobody writes to.
+//! A write to a namespace first sweeps it if a row is due; the hourly maintenance sweeps namespaces
+//! without writes.
 
 use super::rows::{NEVER_MS, NamespaceTransaction, RecordKey};
 use super::{RecordError, Records};
@@ -17,7 +18,7 @@ impl NamespaceTransaction<'_> {
         self.purge(now, false).await
     }
 
-    /// Makes room: deleted records that would be remembered for longer are forgotten now.
+    /// Frees capacity by removing expired rows and all tombstones, even those not yet expired.
     pub(super) async fn purge_deleted(&mut self) -> Result<(), RecordError> {
         self.purge(now_ms(), true).await
     }
@@ -71,10 +72,12 @@ impl NamespaceTransaction<'_> {
 }
 
 impl Records {
-    /// Sweeps every namespace in which something is due; how many there were. One that fails keeps no other waiting.
+    /// Sweeps every namespace with expired rows and returns their number. A failure for one tenant
+    /// does not affect the other tenants.
     ///
     /// # Errors
-    /// The last failure, after everything was tried; the next round tries it again.
+    /// Returns the last tenant's [`RecordError`] after all tenants were tried; the next sweep
+    /// retries.
     pub async fn sweep(&self) -> Result<u64, RecordError> {
         let (mut swept, mut failure) = (0, None);
         for tenant in self.database.tenants().await? {

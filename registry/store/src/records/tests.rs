@@ -71,7 +71,7 @@ async fn a_revision_is_never_used_again_not_even_after_a_delete() {
 }
 
 #[tokio::test]
-async fn a_write_that_expects_another_revision_changes_nothing_and_tells_the_current_one() {
+async fn a_write_with_a_stale_revision_changes_nothing_and_returns_the_current() {
     let world = world().await;
     world.put("n", "k", b"1", None).await.unwrap();
     assert!(matches!(
@@ -231,21 +231,21 @@ async fn what_expired_is_swept_and_its_revisions_are_not_used_again() {
         assert_eq!(
             put.unwrap(),
             revision,
-            "an expired record is swept at the next write, and its revision is remembered"
+            "the next write sweeps an expired record and preserves its revision"
         );
     }
     assert!(world.get("a").await.is_none());
     assert_eq!(
         world.put("n", "b", b"1", Some(0)).await.unwrap(),
         4,
-        "a new key begins above what was forgotten"
+        "a new key starts above the purged revisions"
     );
     let usage = || world.records.usage(&world.tenant, &world.install, "n");
     assert_eq!(usage().await.unwrap().keys, 1);
 }
 
 #[tokio::test]
-async fn deleted_records_give_way_when_there_is_no_room_and_their_revisions_are_not_used_again() {
+async fn deleted_records_are_purged_at_the_limit_and_revisions_never_reused() {
     let world = world().await;
     for round in 1..=10 {
         let key = format!("k{round}");
@@ -278,7 +278,7 @@ async fn a_delete_where_nothing_was_ever_written_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn namespaces_that_come_and_go_leave_no_rows_and_no_revision_is_used_again() {
+async fn short_lived_namespaces_leave_no_rows_and_revisions_are_never_reused() {
     let world = world().await;
     let brief = RecordWrite {
         key: "k".into(),

@@ -1,4 +1,4 @@
-//! Keeps asking for memory and never gives any back.
+//! Allocates memory without limit and never frees any.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,5 @@
-//! Answers in the way that the path names: responses at the border of what HTTP allows, on either side of it.
+//! Responds in the way that the path names: responses just inside and just outside of what HTTP
+//! allows.
 #![no_main]
 
 use alga_test_guests::{Fields, IncomingRequest, OutgoingBody, ResponseOutparam, raw_handler, respond};
@@ -64,7 +65,7 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
     }
 }
 
-/// `{}` as `gzip -n` writes it.
+/// Bytes of `{}` as `gzip -n` writes it.
 const GZIP: &[u8] = &[
     0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xab, 0xae, 0x05, 0, 0x43, 0xbf, 0xa6, 0xa3, 0x02, 0, 0, 0,
 ];

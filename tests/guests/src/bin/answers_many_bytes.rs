@@ -1,4 +1,4 @@
-//! Answers exactly as many bytes as the query says.
+//! Responds with exactly as many bytes as the query specifies.
 #![no_main]
 
 use alga::prelude::*;

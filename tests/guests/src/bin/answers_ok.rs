@@ -1,4 +1,4 @@
-//! Answers 200 with the text `ok`.
+//! Responds with 200 and the text `ok`.
 #![no_main]
 
 use alga::prelude::*;

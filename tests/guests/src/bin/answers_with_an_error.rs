@@ -1,4 +1,4 @@
-//! Answers with an error code instead of a response.
+//! Returns an error code instead of a response.
 #![no_main]
 
 use alga_test_guests::wasi::http::types::ErrorCode;

@@ -1,4 +1,4 @@
-//! Calls a cheap host function for ever.
+//! Calls a cheap host function in an endless loop.
 #![no_main]
 
 use alga::prelude::*;

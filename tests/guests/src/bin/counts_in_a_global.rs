@@ -1,4 +1,5 @@
-//! Answers how often this instance was asked: 1, if every request has its own.
+//! Responds with the number of requests that this instance has handled: 1, if every request has its
+//! own instance.
 #![no_main]
 
 use alga::prelude::*;

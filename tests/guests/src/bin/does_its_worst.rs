@@ -1,10 +1,11 @@
-//! Attacks the host through its own interfaces; the path says how. What it gets is an error of its own, or its end; never the host's memory or time.
+//! Attacks the host through its own interfaces; the path selects the attack. The result is an error
+//! for the guest, or its end; never more of the host's memory or time.
 #![no_main]
 
 use alga::prelude::*;
 use alga_test_guests::wasi::http::types::{Fields, OutgoingRequest};
 
-// The imported function as it is below the bindings: pointers and lengths.
+// The imported function below the bindings: pointers and lengths.
 #[link(wasm_import_module = "alga:log/logger@1.0.0")]
 unsafe extern "C" {
     #[link_name = "emit"]
@@ -36,7 +37,7 @@ fn handle(request: Request) -> Result<Response> {
     Ok(Response::text("still here"))
 }
 
-/// One text of `bytes`, as name and value of each of `count` fields.
+/// Passes one text of `bytes` as name and value of each of `count` fields.
 fn aliased(bytes: usize, count: usize) {
     let text = vec![b'a'; bytes];
     let field = [text.as_ptr() as usize, bytes, text.as_ptr() as usize, bytes];
@@ -45,7 +46,7 @@ fn aliased(bytes: usize, count: usize) {
 
 fn raw(message: *const u8, bytes: usize, fields: &[[usize; 4]]) {
     let mut answer = [0_u8; 16];
-    // SAFETY: whatever is handed over is the host's to check; that is what this is about.
+    // SAFETY: the host must check every argument; that is what this guest tests.
     unsafe { emit(1, message, bytes, fields.as_ptr(), fields.len(), answer.as_mut_ptr()) }
 }
 
@@ -53,11 +54,11 @@ fn misaligned() {
     let words = [0_u32; 16];
     let bytes = words.as_ptr().cast::<u8>();
     let mut answer = [0_u8; 16];
-    // SAFETY: as above.
+    // SAFETY: the host must check every argument, as above.
     unsafe { emit(1, bytes, 1, bytes.wrapping_add(1).cast(), 1, answer.as_mut_ptr()) }
 }
 
-/// Headers until the host has enough of them.
+/// Appends headers until the host refuses.
 fn headers() {
     let fields = Fields::new();
     for number in 0..1_000_000 {
@@ -65,7 +66,7 @@ fn headers() {
     }
 }
 
-/// A hundred and one headers, and a body larger than may be sent.
+/// Sends a request with 101 headers, and one with a body above the limit.
 fn requests() -> Result<Response> {
     let origin = context::config("greeting").unwrap_or_default();
     let many = (0..101).fold(http::Client::new().get(&origin), |request, number| {
@@ -83,7 +84,7 @@ fn requests() -> Result<Response> {
     Response::json(&told)
 }
 
-/// An answer without end.
+/// Returns a response whose body never ends.
 fn endless() -> Result<Response> {
     let origin = context::config("greeting").unwrap_or_default();
     let mut answer = http::Client::new().get(&format!("{origin}/endless")).send()?;
@@ -99,7 +100,8 @@ fn endless() -> Result<Response> {
     Response::json(&serde_json::json!({ "bytes": bytes, "error": error }))
 }
 
-/// Every spelling of a machine inside that somebody has got through with once, with the port of the origin.
+/// Requests internal hosts, with the origin's port, in every encoding that has bypassed a filter
+/// before.
 fn spellings() -> Result<Response> {
     let origin = context::config("greeting").unwrap_or_default();
     let port = origin.rsplit(':').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Answers what it sees of the request.
+//! Responds with the parts of the request that it can see.
 #![no_main]
 
 use alga_test_guests::{IncomingRequest, OutgoingBody, ResponseOutparam, raw_handler, respond};

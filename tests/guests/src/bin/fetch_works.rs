@@ -1,4 +1,5 @@
-//! Uses `wasi:http/outgoing-handler` in every way that the SDK has, and towards hosts that are not granted. The origin is in the configuration.
+//! Uses `wasi:http/outgoing-handler` in every way that the SDK supports, and towards hosts that are
+//! not granted. The origin is in the configuration.
 #![no_main]
 
 use alga::prelude::*;
@@ -70,7 +71,7 @@ fn fetch() -> Result<serde_json::Value> {
     }))
 }
 
-/// How a request's body was framed: its declared length, and whether it came in chunks.
+/// Returns the framing of a request's body: its declared length, and whether it was chunked.
 fn framing(seen: &serde_json::Value) -> serde_json::Value {
     serde_json::json!([seen["headers"]["content-length"], seen["headers"]["transfer-encoding"]])
 }

@@ -1,4 +1,4 @@
-//! Writes a secret all over its memory and stack, then ends as the path says.
+//! Writes a secret all over its memory and stack, then ends in the way that the path selects.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Writes more records than anybody reads, then answers how many were refused.
+//! Writes more log records than the limit, then responds with the number of refused ones.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Uses every function of `alga:psa/invoicing`, twice with one key, and with drafts that are none.
+//! Uses every function of `alga:psa/invoicing`, twice with one key, and with invalid drafts.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Uses every function of `alga:log`, with every level, and with text that tries to look like something else.
+//! Uses every function of `alga:log`, with every level, and with text that imitates other output.
 #![no_main]
 
 use alga::prelude::*;

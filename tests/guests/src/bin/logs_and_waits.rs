@@ -1,4 +1,4 @@
-//! Logs that it has begun, then waits for as long as its host lets it.
+//! Logs that it has started, then waits until the host stops it.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,9 +1,9 @@
-//! Spins while it is instantiated.
+//! Loops while it is instantiated.
 #![no_main]
 
 use alga::prelude::*;
 
-/// What the component runs as its start function.
+/// Start function of the component.
 #[unsafe(no_mangle)]
 pub extern "C" fn _initialize() {
     loop {

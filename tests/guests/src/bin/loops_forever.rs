@@ -1,4 +1,4 @@
-//! Spins until it is stopped.
+//! Loops until the host stops it.
 #![no_main]
 
 use alga::prelude::*;

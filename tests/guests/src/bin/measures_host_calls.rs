@@ -1,4 +1,4 @@
-//! Makes 200 host calls of the kind that the path says; what is measured is their price.
+//! Makes 200 host calls of the kind that the path selects, to measure their cost.
 #![no_main]
 
 use alga::prelude::*;

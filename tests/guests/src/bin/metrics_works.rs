@@ -1,4 +1,4 @@
-//! Uses every function of `alga:metrics`, and each in every wrong way.
+//! Uses every function of `alga:metrics`, correctly and in every wrong way.
 #![no_main]
 
 use alga::prelude::*;

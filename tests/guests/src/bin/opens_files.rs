@@ -1,4 +1,5 @@
-//! Opens what it has no right to, as the standard library of a language does that knows nothing of extensions.
+//! Opens files and sockets to which it has no access, as a language's standard library does that
+//! was not written for extensions.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Makes header resources and never drops one.
+//! Creates header resources and never drops one.
 #![no_main]
 
 use alga::prelude::*;

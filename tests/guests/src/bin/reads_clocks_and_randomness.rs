@@ -1,4 +1,4 @@
-//! Answers what the ambient interfaces tell.
+//! Responds with values of the ambient interfaces.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Reads JSON as deep as its parser goes, on the stack that it was given.
+//! Parses JSON as deeply nested as its parser allows, on the guest's stack.
 #![no_main]
 
 use alga::prelude::*;

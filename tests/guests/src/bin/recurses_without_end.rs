@@ -1,4 +1,4 @@
-//! Uses up its stack.
+//! Recurses until its stack overflows.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Returns without having answered.
+//! Returns without having set a response.
 #![no_main]
 
 use alga_test_guests::{IncomingRequest, ResponseOutparam, raw_handler};

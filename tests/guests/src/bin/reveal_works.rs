@@ -23,9 +23,9 @@ fn reveal() -> Result<serde_json::Value> {
     let misfit = secrets::reveal_json::<u64>("api-key")
         .err()
         .map(|error| error.to_string());
-    // As many as an execution may fetch, those above included.
+    // As many as an execution may reveal, including those above.
     let more = (0..40).filter(|_| secrets::reveal("api-key").is_ok()).count();
-    // Its length and its ends: the answer of a test is no place for a secret either.
+    // Only its length and its ends: a secret must not occur in a test's output either.
     Ok(
         serde_json::json!({ "bytes": secret.len(), "first": secret.first(), "last": secret.last(), "is_text": text.as_bytes() == secret, "misfit": misfit, "more": more, "refused_calls": refused }),
     )

@@ -1,4 +1,5 @@
-//! The SDK's router: says which route a request took, and the segments as the SDK decodes them.
+//! Uses the SDK's router: responds with the route that matched, and the segments as the SDK decodes
+//! them.
 #![no_main]
 
 use alga::prelude::*;

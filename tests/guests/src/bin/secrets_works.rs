@@ -1,4 +1,4 @@
-//! Uses every function of `alga:secrets/store`, and tries to see what it attached.
+//! Uses every function of `alga:secrets/store`, and tries to read the secret that it attached.
 #![no_main]
 
 use alga::prelude::*;
@@ -63,7 +63,7 @@ fn attach() -> Result<serde_json::Value> {
     }))
 }
 
-/// What the header of a request with a secret looks like from inside.
+/// Returns the header of a request with a secret, as the guest sees it.
 fn mark() -> Option<String> {
     let request = OutgoingRequest::new(Fields::new());
     let secret = store::open("api-key").ok()?;

@@ -1,4 +1,4 @@
-//! Waits in the host, using no processor time.
+//! Waits in the host, without using processor time.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Uses every function of `alga:storage` and answers what each did.
+//! Uses every function of `alga:storage` and responds with the result of each.
 #![no_main]
 
 use alga::kv::{Error as KvError, ListOptions, Namespace, PutOptions};
@@ -55,7 +55,7 @@ fn store() -> Result<serde_json::Value> {
     let brief = notes.put_for("brief", &"soon gone", std::time::Duration::from_secs(60))?;
     let typed = Namespace::new("typed");
     let fits = typed.put("k", &serde_json::json!({ "cents": 5 }))?;
-    // Only where the manifest declares a schema.
+    // Refused only if the manifest declares a schema.
     let misfit = typed.put("k", &serde_json::json!({ "cents": "five" })).err();
     let misfit = misfit.map_or_else(|| "taken".to_owned(), |error| error.to_string());
     let stale = notes.delete_at("b", 99).map_err(|error| error.to_string()).unwrap_err();
@@ -84,7 +84,7 @@ fn store() -> Result<serde_json::Value> {
     }))
 }
 
-/// Batches beyond each limit.
+/// Returns the errors of batches that exceed each limit.
 fn batches_refused() -> Vec<String> {
     let item = |key: usize, value: usize| kv::Item {
         key: format!("k{key}"),
@@ -105,7 +105,7 @@ fn batches_refused() -> Vec<String> {
     ]
 }
 
-/// One call beyond each limit.
+/// Returns the errors of calls that exceed each limit.
 fn refusals() -> Vec<String> {
     let put = |namespace: &str, key: &str, value: usize, metadata: usize, ttl: Option<u32>| {
         let options = PutOptions {

@@ -1,4 +1,4 @@
-//! Takes as many MiB as the query names, touches all of them, and says so.
+//! Allocates as many MiB as the query specifies, writes to all of them, and reports it.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,4 @@
-//! Uses every function of `alga:ui-proxy`, and tries to say a path.
+//! Uses every function of `alga:ui-proxy`, and tries to specify a path.
 #![no_main]
 
 use alga::prelude::*;

@@ -1,4 +1,5 @@
-//! Writes to standard output and error, and reads what a process usually has: what `println!` and `std::env` do in other languages.
+//! Writes to standard output and standard error, and reads a process's usual environment, as
+//! `println!` and `std::env` do in other languages.
 #![no_main]
 
 use alga_test_guests::{IncomingRequest, ResponseOutparam, raw_handler, respond};
@@ -18,7 +19,7 @@ mod cli {
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let output = stdout::get_stdout();
     if request.path_with_query().is_some_and(|path| path.starts_with("/flood")) {
-        // A gibibyte, or as much of it as there is time for.
+        // A gibibyte, or as much as the deadline permits.
         for _ in 0..256 * 1024 {
             output.blocking_write_and_flush(&[b'a'; 4096]).unwrap();
         }

@@ -1,4 +1,5 @@
-//! Whom we let in: what `.deny.toml` says, checked here because `cargo deny` is not on every machine.
+//! Policy for dependencies in `.deny.toml`, checked here because `cargo deny` is not installed on
+//! every machine.
 
 use crate::shell::{Outcome, cargo, output, root};
 use serde_json::Value;
@@ -20,13 +21,13 @@ pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
         let (name, version) = (field("name"), field("version"));
         if !licence_is_allowed(field("license"), &licences) {
             problems.push(format!(
-                "{name} {version}: the licence `{}` is not one of ours",
+                "{name} {version}: the license `{}` is not allowed by .deny.toml",
                 field("license")
             ));
         }
         let source = field("source");
         if !source.is_empty() && !source.starts_with("registry+") {
-            problems.push(format!("{name} {version} does not come from the registry"));
+            problems.push(format!("{name} {version} is not from the crates.io registry"));
         }
         for ban in &banned {
             check_ban(ban, name, version, problems);
@@ -43,14 +44,16 @@ fn names(list: Option<&toml::Value>) -> Vec<String> {
         .collect()
 }
 
-/// SPDX: one of several (`OR`, `/`) is enough, all of `AND` are needed.
+/// Evaluates an SPDX expression: one alternative of `OR` or `/` is enough, all parts of `AND` are
+/// needed.
 fn licence_is_allowed(expression: &str, allowed: &[String]) -> bool {
     let expression = expression.replace(['(', ')'], "").replace('/', " OR ");
     let is_allowed = |name: &str| allowed.iter().any(|allowed| allowed == name.trim());
     expression.split(" AND ").all(|all| all.split(" OR ").any(is_allowed)) || expression.split(" OR ").any(is_allowed)
 }
 
-/// `{ crate = "h2@<0.4.20", reason = "…" }`: with a version, everything below it; without one, the crate at all.
+/// Checks a ban such as `{ crate = "h2@<0.4.20", reason = "…" }`: with a version, it covers
+/// everything below that version; without one, every version.
 fn check_ban(ban: &toml::Value, name: &str, version: &str, problems: &mut Vec<String>) {
     let text = |key: &str| ban.get(key).and_then(toml::Value::as_str).unwrap_or_default();
     let (banned, below) = text("crate").split_once("@<").unwrap_or((text("crate"), ""));

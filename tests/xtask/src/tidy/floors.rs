@@ -1,9 +1,10 @@
-//! Imports point downwards only; rooms on one floor do not import each other.
+//! Crate layers (floors): imports point downwards only; crates on the same floor do not import each
+//! other.
 
 use crate::shell::{Outcome, cargo, output, root};
 use serde_json::Value;
 
-/// The floor of every crate. The guest side and the tools stand beside the house.
+/// Floor of every crate, except for the guest side and the tools.
 const FLOORS: [(&str, u32); 19] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
@@ -25,7 +26,7 @@ const FLOORS: [(&str, u32); 19] = [
     ("alga-toolchain", 0),
     ("alga", 8),
 ];
-/// Guests share only `wit/` with the host.
+/// Crates of the guest side, which share only `wit/` with the host.
 const GUEST_SIDE: [&str; 5] = [
     "alga-sdk",
     "alga-sdk-macros",
@@ -33,9 +34,9 @@ const GUEST_SIDE: [&str; 5] = [
     "example-agreements",
     "alga-test-guests",
 ];
-/// Who may use what.
+/// Dependencies that only some crates may use.
 const ONLY_IN: [(&str, &[&str]); 5] = [
-    // The benchmark compares the store with what it stands on.
+    // The benchmark compares the store with sqlx alone.
     ("sqlx", &["alga-store", "alga-bench"]),
     ("object_store", &["alga-store"]),
     (
@@ -109,7 +110,7 @@ fn check_edge(name: &str, dependency: &str, is_guest: bool, problems: &mut Vec<S
     }
     let theirs = floor(dependency);
     if is_guest && theirs.is_some() {
-        problems.push(format!("{name} is a guest and imports {dependency}"));
+        problems.push(format!("{name} is a guest and must not import {dependency}"));
     }
     if let (Some(ours), Some(theirs)) = (floor(name), theirs)
         && theirs >= ours
@@ -120,7 +121,8 @@ fn check_edge(name: &str, dependency: &str, is_guest: bool, problems: &mut Vec<S
     }
 }
 
-/// The process that executes tenants' code has no compiler in it: built by itself, `alga` has no cranelift.
+/// Checks that the process that executes tenants' code contains no compiler: built by itself,
+/// `alga` has no cranelift.
 fn check_no_compiler_in_reach(problems: &mut Vec<String>) {
     let tree = [
         "tree",
@@ -133,7 +135,7 @@ fn check_no_compiler_in_reach(problems: &mut Vec<String>) {
         "--locked",
     ];
     match output(&mut cargo(&tree)) {
-        Ok(tree) if tree.contains("cranelift-codegen ") => problems.push("alga has a compiler in it".to_owned()),
+        Ok(tree) if tree.contains("cranelift-codegen ") => problems.push("alga contains a compiler".to_owned()),
         Ok(_) => {}
         Err(error) => problems.push(format!("cargo tree: {error}")),
     }

@@ -1,10 +1,11 @@
-//! Every statement about a tenant's rows names the tenant. Row-level security holds it on Postgres; on SQLite, this does.
+//! Every SQL statement about a tenant's rows names the tenant. Row-level security enforces this on
+//! Postgres; on SQLite, this check does.
 
 use crate::shell::{Outcome, root};
 use std::fs;
 use std::path::Path;
 
-/// Tables whose rows are a tenant's.
+/// Tables whose rows belong to a tenant.
 const TENANTS: [&str; 5] = [
     "tenant_extension_install",
     "tenant_extension_install_config",
@@ -30,17 +31,18 @@ fn check_folder(folder: &Path, problems: &mut Vec<String>) -> Outcome {
         let text = fs::read_to_string(&path)?;
         let forgetful = literals(&text).filter(|literal| is_forgetful(literal));
         let place = path.display().to_string();
-        problems.extend(forgetful.map(|literal| format!("{place}: a statement forgets its tenant: {literal}")));
+        problems.extend(forgetful.map(|literal| format!("{place}: a statement without its tenant: {literal}")));
     }
     Ok(())
 }
 
-/// The texts between quotes. SQL here has no quotes of its own.
+/// Returns the texts between quotes. SQL in this repository contains no double quotes.
 fn literals(source: &str) -> impl Iterator<Item = &str> {
     source.split('"').skip(1).step_by(2)
 }
 
-/// About a tenant's rows, whole or the rest of a query that begins elsewhere, and without the tenant.
+/// Reports whether a literal is a statement about a tenant's rows, or the rest of one, and does not
+/// name the tenant.
 fn is_forgetful(literal: &str) -> bool {
     let names = |table: &&str| {
         literal

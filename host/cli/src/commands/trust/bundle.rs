@@ -1,4 +1,4 @@
-//! Changes to the trust bundle. A change that makes a bundle which a server would not take is not written.
+//! Changes to the trust bundle. A change is not written if a server would refuse the result.
 
 use crate::files::{read, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
@@ -14,63 +14,64 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Key {
-    /// Whose releases it may sign
+    /// Publisher whose releases the key may sign
     #[arg(long)]
     publisher: PublisherName,
-    /// A public key, cosign's too, or a private one whose public half is taken (PEM)
+    /// Public key, also from cosign, or a private key whose public half is used (PEM)
     file: PathBuf,
 }
 
 #[derive(Args)]
 pub(crate) struct Retirement {
-    /// Whose key it is
+    /// Publisher of the key
     #[arg(long)]
     publisher: PublisherName,
-    /// The key's id, as `alga trust show` prints it
+    /// Id of the key, as printed by `alga trust show`
     key: String,
-    /// From when on it is not trusted (default: now)
+    /// Time from which the key is not trusted (default: now)
     #[arg(long)]
     at: Option<Timestamp>,
 }
 
 #[derive(Args)]
 pub(crate) struct AuthorityFiles {
-    /// How rules refer to it
+    /// Name that rules refer to
     #[arg(long)]
     name: String,
-    /// Its root certificate (PEM); may be given several times
+    /// Root certificate (PEM); repeat for more
     #[arg(long = "root", required = true)]
     roots: Vec<PathBuf>,
-    /// A list of revoked certificates (PEM). With one, certificates that no current list clears are refused
+    /// Certificate revocation list (PEM); repeat for more. With one, certificates that no current
+    /// list covers are refused
     #[arg(long = "revocation-list")]
     revocation_lists: Vec<PathBuf>,
 }
 
 #[derive(Args)]
 pub(crate) struct CertificateRule {
-    /// Whose releases may be signed so
+    /// Publisher that may use this signer
     #[arg(long)]
     publisher: PublisherName,
-    /// The authority's name in the trust bundle
+    /// Name of the certificate authority in the trust bundle
     #[arg(long)]
     authority: String,
-    /// The certificate's one name, exactly: mail address, DNS name or URI
+    /// Exact and only name in the certificate: email address, DNS name or URI
     #[arg(long)]
     identity: String,
 }
 
 #[derive(Args)]
 pub(crate) struct IdentityRule {
-    /// Whose releases may be signed so
+    /// Publisher that may use this signer
     #[arg(long)]
     publisher: PublisherName,
-    /// The sigstore deployment's name in the trust bundle
+    /// Name of the sigstore deployment in the trust bundle
     #[arg(long, default_value = "public")]
     sigstore: String,
-    /// Who vouches for the identity, exactly: the issuer's URL
+    /// Exact URL of the OIDC issuer of the identity
     #[arg(long)]
     issuer: String,
-    /// Mail address or URI of a workflow, exactly
+    /// Exact email address, or the exact URI of a workflow
     #[arg(long)]
     identity: String,
 }
@@ -144,7 +145,8 @@ pub(crate) fn add_revocation_key(trust: &mut TrustFile, path: &Path) -> Outcome 
     Ok(())
 }
 
-/// Reads the bundle, or begins one, applies the change, judges the result as a server would, and writes it.
+/// Reads the bundle or starts an empty one, applies the change, validates the result as a server
+/// would, and writes it.
 pub(crate) fn change(path: &Path, printer: &Printer, apply: impl FnOnce(&mut TrustFile) -> Outcome) -> Outcome {
     let mut file = if path.exists() {
         open(path)?
@@ -153,7 +155,7 @@ pub(crate) fn change(path: &Path, printer: &Printer, apply: impl FnOnce(&mut Tru
     };
     apply(&mut file)?;
     if !file.publishers.is_empty() {
-        TrustBundle::from_file(&file).user_error("the trust bundle would not be taken by a server")?;
+        TrustBundle::from_file(&file).user_error("a server would refuse the trust bundle")?;
     }
     let json = file.to_json().internal_error("writing a trust bundle")?;
     write(path, format!("{json}\n").as_bytes())?;

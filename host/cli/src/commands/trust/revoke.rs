@@ -1,4 +1,4 @@
-//! The next revocation list.
+//! Signing of the next revocation list.
 
 use super::bundle::text;
 use crate::files::{KEY, read, write};
@@ -13,28 +13,29 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Revocation {
-    /// The list before this one; without it, this is the first
+    /// Previous list; without it, this is the first one
     #[arg(long)]
     previous: Option<PathBuf>,
-    /// Content that may not run any more (sha256:…)
+    /// Content hash to revoke (sha256:…)
     #[arg(long = "bundle")]
     bundles: Vec<Digest>,
-    /// A signer who is not believed any more, as a version's `signingKey` shows it
+    /// Signer to revoke, as shown in a version's `signingKey`
     #[arg(long = "signer")]
     signers: Vec<String>,
-    /// From when on such signers are not believed (default: now)
+    /// Time from which these signers are not trusted (default: now)
     #[arg(long)]
     since: Option<Timestamp>,
-    /// Why, for people
+    /// Human-readable reason of the revocation
     #[arg(long, default_value = "")]
     reason: String,
-    /// When the next list is due at the latest: after that and a day of grace, a server takes nothing new
+    /// Days until the next list is due; one day after that, a server refuses new releases and
+    /// installs
     #[arg(long, default_value_t = 30)]
     days: u16,
-    /// A private key that the trust bundle lets sign revocation lists
+    /// Private key that the trust bundle trusts to sign revocation lists
     #[arg(long, default_value = KEY)]
     key: PathBuf,
-    /// Where the signed list goes
+    /// Output path of the signed list
     #[arg(long, default_value = "revocations.json")]
     out: PathBuf,
 }
@@ -45,7 +46,7 @@ pub(crate) fn sign(arguments: &Revocation, trust: &Path, printer: &Printer) -> O
     let key = SigningKey::from_pem(&text(&arguments.key)?).user_error(&arguments.key.display().to_string())?;
     let list = next(arguments, &trust)?;
     let envelope = sign_revocations(&list, &key).to_json();
-    let checked = RevocationList::read(&envelope, &trust).user_error("a server would not take this list");
+    let checked = RevocationList::read(&envelope, &trust).user_error("a server would refuse this list");
     checked.map_err(|failed| failed.with_hint("`alga trust revocation-key <key>` lets the key sign lists"))?;
     write(&arguments.out, &envelope)?;
     printer.output(&json!({ "file": arguments.out, "list": list }), || {
@@ -70,7 +71,7 @@ fn next(arguments: &Revocation, trust: &TrustBundle) -> Outcome<RevocationList> 
     if let Some(path) = &arguments.previous {
         list = RevocationList::read(&read(path, "")?, trust).user_error(&path.display().to_string())?;
     }
-    let too_many = || CliError::user("the previous list has the last epoch there is");
+    let too_many = || CliError::user("the previous list has the largest possible epoch");
     list.epoch = list.epoch.checked_add(1).ok_or_else(too_many)?;
     list.issued_at = now;
     list.expires_at = now + SignedDuration::from_hours(24 * i64::from(arguments.days));
@@ -89,7 +90,7 @@ fn next(arguments: &Revocation, trust: &TrustBundle) -> Outcome<RevocationList> 
     Ok(list)
 }
 
-/// One line about the list that a server judges by.
+/// Describes a server's active list in one line.
 pub(crate) fn described(present: &Value) -> String {
     let count = |name: &str| present.pointer(name).and_then(Value::as_array).map_or(0, Vec::len);
     let until = present.pointer("/list/expiresAt").and_then(Value::as_str);

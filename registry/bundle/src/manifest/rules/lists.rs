@@ -1,4 +1,5 @@
-//! Rules of the lists of named things: configuration, secrets, hosts, events, places in the user interface, assets, metrics.
+//! Rules of the named lists: configuration, secrets, hosts, events, user interface hooks, assets,
+//! metrics.
 
 use super::ManifestErrors;
 use crate::manifest::rules::path_is_a_route;
@@ -7,9 +8,10 @@ use crate::{EntryPath, ValueSchema};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-/// Entries of each list: more than any product's page of settings can show.
+/// The maximum number of entries of each list: more than a settings page can show.
 const ENTRIES: usize = 100;
-/// Label keys of one metric. Each multiplies the series that an operator pays for.
+/// The maximum number of label keys of one metric. Each key multiplies the time series that an
+/// operator pays for.
 const LABELS: usize = 8;
 
 pub(super) fn check(manifest: &Manifest, problems: &mut ManifestErrors) {
@@ -26,7 +28,8 @@ pub(super) fn check(manifest: &Manifest, problems: &mut ManifestErrors) {
     check_namespaces(manifest, problems);
 }
 
-/// Every list is short, every name in it has the form of its list, and none is there twice.
+/// Checks that every list is short, that every name has the form of its list, and that no name is
+/// duplicated.
 fn check_names(manifest: &Manifest, problems: &mut ManifestErrors) {
     let key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let metric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -96,8 +99,8 @@ fn names(
         if !seen.insert(text.to_owned()) {
             problems.add(
                 &path,
-                format!("`{}` is there twice", text.escape_default()),
-                "leave one out",
+                format!("`{}` is listed twice", text.escape_default()),
+                "remove one",
             );
         }
         if index == ENTRIES {
@@ -117,7 +120,7 @@ fn check_config_defaults(manifest: &Manifest, problems: &mut ManifestErrors) {
             problems.add(
                 format!("$.config[{index}].default"),
                 "the default is not of the key's type",
-                "correct the one or the other",
+                "correct the default or the type",
             );
         }
     }
@@ -128,8 +131,11 @@ fn check_routes(manifest: &Manifest, problems: &mut ManifestErrors) {
         if !path_is_a_route(&route.path) || !route.is_of_the_product() {
             problems.add(
                 format!("$.uiProxy[{index}].path"),
-                format!("`{}` is not a route of the product", route.path.escape_default()),
-                "write it like `/api/tickets/:id`: two segments in full first, and none below `/api/internal`",
+                format!(
+                    "`{}` is not a route that extensions may call",
+                    route.path.escape_default()
+                ),
+                "write it like `/api/tickets/:id`: the first two segments literal, and not below `/api/internal`",
             );
         }
     }
@@ -148,7 +154,7 @@ fn check_namespaces(manifest: &Manifest, problems: &mut ManifestErrors) {
     }
 }
 
-/// A secret goes to named hosts only, and only to those that the extension may call at all.
+/// Checks that a secret is sent to named hosts only, and only to those that the extension may call.
 fn check_secrets(secrets: &[SecretField], egress: &[crate::EgressPattern], problems: &mut ManifestErrors) {
     for (index, secret) in secrets.iter().enumerate() {
         for (host_index, host) in secret.hosts.iter().enumerate() {
@@ -177,7 +183,7 @@ fn check_event(index: usize, event: &EventSubscription, endpoints: &[Endpoint], 
     if !endpoints.iter().any(is_endpoint) {
         problems.add(
             format!("$.events[{index}].handler"),
-            format!("`{}` is no endpoint", event.handler.escape_default()),
+            format!("`{}` is not an endpoint", event.handler.escape_default()),
             "name an endpoint's `handler`, or its path",
         );
     }
@@ -190,7 +196,7 @@ fn check_ui(manifest: &Manifest, problems: &mut ManifestErrors) {
         if !(1..=64).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             problems.add(
                 &path,
-                "a place's name has 1 to 64 letters and digits",
+                "a hook's name has 1 to 64 letters and digits",
                 "write it like `appMenu`",
             );
         }
@@ -204,7 +210,7 @@ fn check_ui(manifest: &Manifest, problems: &mut ManifestErrors) {
     }
 }
 
-/// Paths have the form of paths; whether the files are there, the bundle tells.
+/// Checks the syntax of paths. Whether the files exist is checked when the bundle is read.
 fn check_files(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (path, file) in manifest.named_files() {
         if file.parse::<EntryPath>().is_err() {
@@ -227,7 +233,8 @@ fn check_labels(manifest: &Manifest, problems: &mut ManifestErrors) {
         let distinct: BTreeSet<_> = metric.labels.iter().collect();
         let is_label = |label: &String| {
             (1..=64).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-                // `le` belongs to histograms, what begins with `alga_` or `__` to the host and the scraper.
+                // `le` is reserved for histograms; the prefixes `alga_` and `__` are reserved for
+                // the host and the scraper.
                 && label != "le" && !label.starts_with("alga_") && !label.starts_with("__")
         };
         if metric.labels.len() > LABELS || distinct.len() < metric.labels.len() || !metric.labels.iter().all(is_label) {

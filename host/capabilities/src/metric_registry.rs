@@ -8,20 +8,21 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Series of one install. wit/deps/alga-metrics promises it.
+/// Maximum series of one install. Documented in `wit/deps/alga-metrics`.
 const SERIES: usize = 100;
-/// The value of every label in the series of a metric that counts what is beyond.
+/// Label value of a metric's overflow series, which counts the values beyond that limit.
 const OTHER: &str = "_other_";
-/// Installs whose series are kept. The one that has been quiet longest goes first; its counters begin anew.
+/// Maximum installs with series. The least recently used install is evicted, and its counters
+/// restart at 0.
 const INSTALLS: u64 = 2_000;
-/// Upper bounds of a histogram's buckets: what client libraries of Prometheus use.
+/// Upper bounds of a histogram's buckets: the default of Prometheus client libraries.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Bytes of a scrape. What is beyond is left out, and a line says so.
+/// Maximum bytes of a scrape. Further series are omitted, and `alga_metrics_are_cut` is then 1.
 const SCRAPE_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of one install in it, so that no install takes the room of others.
+/// Maximum bytes of one install in a scrape, so that no install crowds out others.
 const INSTALL_BYTES: usize = 256 * 1024;
 
-/// Counts what extensions measure.
+/// Aggregates the metrics of extensions.
 pub struct MetricRegistry {
     installs: Cache<InstallId, Arc<Mutex<Series>>>,
 }
@@ -63,7 +64,8 @@ impl Default for MetricRegistry {
 }
 
 impl MetricRegistry {
-    /// Counts a value of a metric; `labels` has the values in the order of the metric's keys.
+    /// Records a value of a metric; `labels` are the label values in the order of the metric's
+    /// keys.
     pub(super) fn count<'a>(
         &self,
         owner: &Identity,
@@ -90,7 +92,7 @@ impl MetricRegistry {
         series.count(key, metric, value);
     }
 
-    /// All series as text. Metrics of extensions begin with `alga_extension_`.
+    /// Renders all series as text. The metric names begin with `alga_extension_`.
     #[must_use]
     pub fn render(&self) -> String {
         let mut by_metric: BTreeMap<String, String> = BTreeMap::new();
@@ -119,7 +121,7 @@ impl MetricRegistry {
 
 impl Series {
     fn count(&mut self, key: Key, metric: &Metric, value: f64) {
-        // Beyond the limit there is one more series for each metric, and a manifest has few of those.
+        // Beyond the limit, each metric has one overflow series, and a manifest has few metrics.
         let key = if self.values.contains_key(&key) || self.values.len() < SERIES {
             key
         } else {
@@ -140,7 +142,7 @@ impl Series {
 }
 
 impl Value {
-    /// An upgrade may have given a name to a metric of another type: it begins anew.
+    /// Adds a value. If an upgrade has changed the type of the metric, its series restarts.
     fn take(&mut self, kind: MetricType, value: f64) {
         match (&mut *self, kind) {
             (Self::Counter(sum), MetricType::Counter) => *sum += value,
@@ -156,7 +158,7 @@ impl Value {
     }
 
     fn write(&self, into: &mut String, metric: &str, labels: &str) {
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         match self {
             Self::Counter(value) | Self::Gauge(value) => {
                 writeln!(into, "alga_extension_{metric}{{{labels}}} {value}").ok()
@@ -188,7 +190,8 @@ impl Histogram {
     }
 }
 
-/// The host's labels first: their names begin with `alga_`, which no declared key does.
+/// Formats the labels of a series. Those of the host come first; their names begin with `alga_`,
+/// which no declared key does.
 fn labels_of(owner: &Identity, key: &Key) -> String {
     let mut text = format!(
         "alga_tenant=\"{}\",alga_extension=\"{}\",alga_install=\"{}\"",
@@ -200,7 +203,8 @@ fn labels_of(owner: &Identity, key: &Key) -> String {
     text
 }
 
-/// A label's value (Prometheus text format 0.0.4); control characters, which some readers take for the end of a line, are replaced.
+/// Escapes a label's value (Prometheus text format 0.0.4). Replaces control characters, which some
+/// parsers treat as the end of a line.
 fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for character in value.chars() {

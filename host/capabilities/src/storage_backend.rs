@@ -2,15 +2,15 @@ use alga_bundle::{InstallId, TenantId};
 use std::error::Error;
 use std::pin::Pin;
 
-/// A future of a [`Backend`].
+/// The future returned by the methods of a [`Backend`].
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Whose records: no operation is possible without saying it.
+/// The owner of records; every operation requires one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
-    /// The tenant.
+    /// Tenant that owns the records.
     pub tenant: TenantId,
-    /// Its install.
+    /// The tenant's install that owns the records.
     pub install: InstallId,
 }
 
@@ -25,7 +25,7 @@ pub struct Record {
     pub expires_in_seconds: Option<u32>,
 }
 
-/// A write. Its parts are within the limits of the interface.
+/// A write that has passed the checks of the interface.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "wit/deps/alga-storage/storage.wit documents them")]
 pub struct PutRequest {
@@ -36,40 +36,40 @@ pub struct PutRequest {
     pub ttl_seconds: Option<u32>,
 }
 
-/// Part of a listing.
+/// A page of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The records in the byte order of their keys.
     pub records: Vec<Record>,
-    /// Whether there are more.
+    /// True if more records follow.
     pub has_more: bool,
 }
 
-/// What a namespace holds: what has expired or was deleted counts as a key until it is swept.
+/// Usage of a namespace. An expired or deleted record counts as a key until it is swept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NamespaceUsage {
-    /// Keys.
+    /// Number of keys.
     pub keys: u64,
-    /// Bytes of keys, values and metadata.
+    /// Total bytes of keys, values and metadata.
     pub bytes: u64,
 }
 
-/// Why a backend did not do something.
+/// Error of a [`Backend`] operation.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
-    /// The record is at this revision; 0 when there is none.
+    /// The record has another revision than expected: the given one, or 0 if there is no record.
     #[error("the record is at revision {0}")]
     Conflict(u64),
-    /// This limit is reached.
+    /// The install has reached the given limit.
     #[error("{0}")]
     QuotaExceeded(&'static str),
-    /// The store did not answer.
-    #[error("the store did not answer")]
+    /// The record storage did not respond.
+    #[error("record storage is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// Keeps records: linearizable for one key, durable when it answers, and counting what an install has against
-/// [`limits`](super::limits).
+/// Storage of records. Operations on one key are linearizable, a write is durable when its future
+/// resolves, and the usage of an install is counted against [`limits`](super::limits).
 pub trait Backend: Send + Sync {
     /// Reads a record that has not expired.
     fn get<'a>(
@@ -79,7 +79,7 @@ pub trait Backend: Send + Sync {
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Record>, BackendError>>;
 
-    /// Writes a record and answers its new revision.
+    /// Writes a record and returns its new revision.
     fn put<'a>(
         &'a self,
         scope: &'a Scope,
@@ -87,7 +87,7 @@ pub trait Backend: Send + Sync {
         request: PutRequest,
     ) -> BoxFuture<'a, Result<u64, BackendError>>;
 
-    /// Deletes a record and answers whether there was one. Its revision is not used again.
+    /// Deletes a record and returns whether it existed. Its revision is not reused.
     fn delete<'a>(
         &'a self,
         scope: &'a Scope,
@@ -114,7 +114,8 @@ pub trait Backend: Send + Sync {
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<Record>>, BackendError>>;
 
-    /// Writes several records of different keys, all or none, and answers their revisions in the same order.
+    /// Atomically writes several records with different keys and returns their revisions in the
+    /// same order.
     fn put_many<'a>(
         &'a self,
         scope: &'a Scope,
@@ -122,7 +123,7 @@ pub trait Backend: Send + Sync {
         requests: Vec<PutRequest>,
     ) -> BoxFuture<'a, Result<Vec<u64>, BackendError>>;
 
-    /// What a namespace holds.
+    /// Returns the usage of a namespace.
     fn usage<'a>(&'a self, scope: &'a Scope, namespace: &'a str)
     -> BoxFuture<'a, Result<NamespaceUsage, BackendError>>;
 }
