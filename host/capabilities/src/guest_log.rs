@@ -64,6 +64,7 @@ pub struct LogRecord {
     /// The fields as names and values, which are untrusted text as well.
     pub fields: Vec<(String, String)>,
     /// True if the message or a field was truncated or omitted.
+    #[serde(rename = "is_cut")]
     pub is_truncated: bool,
 }
 

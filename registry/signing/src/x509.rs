@@ -171,7 +171,30 @@ fn names(certificate: &Certificate) -> Result<Vec<String>, CertificateError> {
 /// Returns [`CertificateError::Form`] if the file contains no certificate, or anything else.
 pub fn certificates_of(pem: &[u8]) -> Result<Vec<Vec<u8>>, CertificateError> {
     let form = |error: &dyn std::fmt::Display| CertificateError::Form(format!("not PEM certificates: {error}"));
-    let chain = Certificate::load_pem_chain(pem).map_err(|error| form(&error))?;
+    // x509-cert 0.2.5 subtracts from the length of an empty text and panics.
+    let chain = match pem.trim_ascii() {
+        b"" => Vec::new(),
+        pem => Certificate::load_pem_chain(pem).map_err(|error| form(&error))?,
+    };
+    if chain.is_empty() {
+        return Err(form(&"the text contains no certificate"));
+    }
     let chain: Result<Vec<_>, _> = chain.iter().map(Encode::to_der).collect();
     chain.map_err(|error| form(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CertificateError, certificates_of};
+
+    #[test]
+    fn a_text_without_a_certificate_is_refused_and_does_not_panic() {
+        for text in ["", "\n", "\r\n\n", " ", "x", "-----BEGIN CERTIFICATE-----\n"] {
+            let refused = certificates_of(text.as_bytes());
+            assert!(
+                matches!(refused, Err(CertificateError::Form(_))),
+                "{text:?}: {refused:?}"
+            );
+        }
+    }
 }
