@@ -13,8 +13,10 @@ pub mod alga {
         ///
         /// Granted by `cap:context.read`, which every install has.
         ///
-        /// Everything here is fixed before the guest starts, except `remaining-ms`: two calls in one
-        /// execution always return the same value. The host reads from memory and never blocks. Nothing
+        /// Everything here is fixed before the guest starts, except `remaining-ms`: two calls in
+        /// one
+        /// execution always return the same value. The host reads from memory and never blocks.
+        /// Nothing
         /// here is a credential; knowing an id grants nothing.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod execution {
@@ -42,17 +44,20 @@ pub mod alga {
                     }
                 }
             }
-            /// The identities of this execution. All ids are opaque: compare them, do not parse them.
+            /// The identities of this execution. All ids are opaque: compare them, do not parse
+            /// them.
             #[derive(Clone)]
             pub struct Identity {
-                /// Unique id of this execution: 1 to 64 characters of `A-Za-z0-9._-`. Quote it when you
+                /// Unique id of this execution: 1 to 64 characters of `A-Za-z0-9._-`. Quote it when
+                /// you
                 /// report a problem.
                 pub request_id: _rt::String,
                 /// The tenant whose data this execution may access.
                 pub tenant_id: _rt::String,
                 /// The extension that runs, as registered.
                 pub extension_id: _rt::String,
-                /// The tenant's install of the extension, if the caller specified one. Storage belongs to
+                /// The tenant's install of the extension, if the caller specified one. Storage
+                /// belongs to
                 /// the install.
                 pub install_id: ::core::option::Option<_rt::String>,
                 /// The registered version that runs, if the caller specified one.
@@ -201,7 +206,8 @@ pub mod alga {
             #[allow(unused_unsafe, clippy::all)]
             /// Returns the value of a configuration key of this install, if it is set.
             ///
-            /// Keys are case-sensitive. An install has at most 64 KiB of configuration in total. Secrets
+            /// Keys are case-sensitive. An install has at most 64 KiB of configuration in total.
+            /// Secrets
             /// are never included.
             #[allow(async_fn_in_trait)]
             pub fn config(key: &str) -> ::core::option::Option<_rt::String> {
@@ -300,7 +306,8 @@ pub mod alga {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Returns the milliseconds until the host ends this execution. The value decreases while the
+            /// Returns the milliseconds until the host ends this execution. The value decreases
+            /// while the
             /// guest runs; 0 may never be observed.
             #[allow(async_fn_in_trait)]
             pub fn remaining_ms() -> u64 {
@@ -327,13 +334,18 @@ pub mod alga {
         ///
         /// Granted by `cap:log.emit`, which every install has.
         ///
-        /// Records stay in the order in which they are written. The host adds tenant, extension, install,
-        /// request id and time; a guest can neither set nor forge them, and control characters in its text
-        /// cannot start another record. When the call returns, a record is accepted but not yet durable.
+        /// Records stay in the order in which they are written. The host adds tenant, extension,
+        /// install,
+        /// request id and time; a guest can neither set nor forge them, and control characters in
+        /// its text
+        /// cannot start another record. When the call returns, a record is accepted but not yet
+        /// durable.
         /// The call never blocks.
         ///
-        /// Limits for one execution: 256 records, 8 KiB of text in each (longer text is truncated, and the
-        /// record is marked as truncated), 32 fields in each. For an install: 2000 records per second after
+        /// Limits for one execution: 256 records, 8 KiB of text in each (longer text is truncated,
+        /// and the
+        /// record is marked as truncated), 32 fields in each. For an install: 2000 records per
+        /// second after
         /// a burst of twice as many.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod logger {
@@ -387,10 +399,12 @@ pub mod alga {
             /// The reason why a record was not accepted.
             #[derive(Clone)]
             pub enum Error {
-                /// This execution has written its maximum number of records. The execution continues;
+                /// This execution has written its maximum number of records. The execution
+                /// continues;
                 /// further records are counted but not stored.
                 BudgetExhausted,
-                /// This install exceeds its rate of log records. The execution continues; the record is
+                /// This install exceeds its rate of log records. The execution continues; the
+                /// record is
                 /// counted but not stored.
                 RateLimited,
                 /// Any other error. The text is human-readable: do not depend on it.
@@ -525,11 +539,14 @@ pub mod alga {
         ///
         /// Granted by `cap:metrics.emit`, which every install has.
         ///
-        /// A metric and the keys of its labels are declared in the manifest, `metrics[]`; all others are
-        /// rejected. The host adds tenant, extension and install; a guest can neither set nor forge them. A
+        /// A metric and the keys of its labels are declared in the manifest, `metrics[]`; all
+        /// others are
+        /// rejected. The host adds tenant, extension and install; a guest can neither set nor forge
+        /// them. A
         /// value is recorded when the call returns; the call never blocks.
         ///
-        /// Limits: 100 distinct series per install. Values beyond that are recorded in a series whose label
+        /// Limits: 100 distinct series per install. Values beyond that are recorded in a series
+        /// whose label
         /// values are all `_other_`. A label value has at most 128 bytes.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod meter {
@@ -541,7 +558,8 @@ pub mod alga {
             /// The reason why a value was rejected.
             #[derive(Clone)]
             pub enum Error {
-                /// The manifest does not declare this metric, or declares it with other labels or another
+                /// The manifest does not declare this metric, or declares it with other labels or
+                /// another
                 /// type. The text is the line to add.
                 Undeclared(_rt::String),
                 /// An argument violates a limit of this interface. The text names the limit.
@@ -565,7 +583,8 @@ pub mod alga {
             }
 
             impl ::core::error::Error for Error {}
-            /// One label of a value. All keys that the manifest declares are required, each exactly once.
+            /// One label of a value. All keys that the manifest declares are required, each exactly
+            /// once.
             #[derive(Clone)]
             pub struct Label {
                 /// A key that the manifest declares for this metric.
@@ -937,15 +956,18 @@ pub mod alga {
             /// The reason why a call to the host application (AlgaPSA) failed.
             #[derive(Clone)]
             pub enum Error {
-                /// The capability is not granted, or the host application refused this user (401, 403). The
+                /// The capability is not granted, or the host application refused this user (401,
+                /// 403). The
                 /// text names the reason.
                 Denied(_rt::String),
                 /// The requested item does not exist (404).
                 NotFound(_rt::String),
-                /// An argument violates a rule. The text names the rule, followed by the host application's
+                /// An argument violates a rule. The text names the rule, followed by the host
+                /// application's
                 /// `field-errors` as JSON, if there are any.
                 InvalidInput(_rt::String),
-                /// Host error: the host application did not respond in time. A change may or may not have
+                /// Host error: the host application did not respond in time. A change may or may
+                /// not have
                 /// been applied.
                 Unavailable,
                 /// Any other error. The text is human-readable: do not depend on it.
@@ -1595,7 +1617,8 @@ pub mod alga {
 
         /// Reads the services and products that the tenant sells.
         ///
-        /// Granted by `cap:service.read`. The extension sees only what the execution's user may see.
+        /// Granted by `cap:service.read`. The extension sees only what the execution's user may
+        /// see.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod services {
             #[used]
@@ -1724,7 +1747,8 @@ pub mod alga {
                 pub search: ::core::option::Option<_rt::String>,
                 /// Only items of this kind.
                 pub kind: ::core::option::Option<ItemKind>,
-                /// True for items that are currently sold, false for those that are not; none: both.
+                /// True for items that are currently sold, false for those that are not; none:
+                /// both.
                 pub is_active: ::core::option::Option<bool>,
                 /// Only items charged in this way.
                 pub billing_method: ::core::option::Option<BillingMethod>,
@@ -2369,7 +2393,8 @@ pub mod alga {
                 pub due_date: ::core::option::Option<_rt::String>,
                 /// The customer's purchase order number, at most 128 characters.
                 pub po_number: ::core::option::Option<_rt::String>,
-                /// Idempotency key, 1 to 128 characters. Two calls with the same key create one invoice:
+                /// Idempotency key, 1 to 128 characters. Two calls with the same key create one
+                /// invoice:
                 /// choose it before the first call, and send the same key with a retry.
                 pub idempotency_key: _rt::String,
             }
@@ -2714,16 +2739,22 @@ pub mod alga {
         ///
         /// Granted by `cap:secrets.get`.
         ///
-        /// A secret is declared in the manifest, `secrets[]`, with the hosts that it may be sent to, and
-        /// its value is set by the tenant. The extension opens it, attaches it to an outgoing request, and
-        /// sends that request like any other; the host writes the secret into the header before it sends
-        /// the request. The secret never enters the extension's memory. A request that carries a secret to
+        /// A secret is declared in the manifest, `secrets[]`, with the hosts that it may be sent
+        /// to, and
+        /// its value is set by the tenant. The extension opens it, attaches it to an outgoing
+        /// request, and
+        /// sends that request like any other; the host writes the secret into the header before it
+        /// sends
+        /// the request. The secret never enters the extension's memory. A request that carries a
+        /// secret to
         /// a host that the secret is not bound to is not sent: it fails with the error-code
         /// `HTTP-request-denied`.
         ///
-        /// The extension sees a placeholder as the value of the header, which is worthless anywhere else. A
+        /// The extension sees a placeholder as the value of the header, which is worthless anywhere
+        /// else. A
         /// secret cannot be attached to a header that servers reflect (`origin`, `content-type`,
-        /// `x-request-id`, …), and response headers that contain a secret of 8 bytes or more are removed.
+        /// `x-request-id`, …), and response headers that contain a secret of 8 bytes or more are
+        /// removed.
         /// Response bodies are not filtered: bind secrets only to hosts that do not disclose them.
         ///
         /// Limits: 8 secrets open at the same time, 32 fetched and 64 distinct attachments in one
@@ -2739,7 +2770,8 @@ pub mod alga {
             /// The reason why a secret was not opened or attached.
             #[derive(Clone)]
             pub enum Error {
-                /// The manifest does not declare a secret of this name, or the capability is not granted.
+                /// The manifest does not declare a secret of this name, or the capability is not
+                /// granted.
                 /// The text is the line to add.
                 Denied(_rt::String),
                 /// The secret is declared, but the tenant has not set it.
@@ -2776,7 +2808,8 @@ pub mod alga {
                 Header(_rt::String),
                 /// `authorization: Bearer <secret>` (RFC 6750).
                 Bearer,
-                /// `authorization: Basic …` with this user name and the secret as password (RFC 7617).
+                /// `authorization: Basic …` with this user name and the secret as password (RFC
+                /// 7617).
                 Basic(_rt::String),
             }
             impl ::core::fmt::Debug for Placement {
@@ -3241,7 +3274,8 @@ pub mod alga {
 
         /// Reads secrets in plaintext, for uses that `store` does not support: signing, decrypting.
         ///
-        /// Granted by `cap:secrets.reveal`, which shows the tenant that this extension sees its secrets.
+        /// Granted by `cap:secrets.reveal`, which shows the tenant that this extension sees its
+        /// secrets.
         ///
         /// Limits: 32 secrets are fetched in one execution.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
@@ -3254,7 +3288,8 @@ pub mod alga {
             /// The reason why a secret was not revealed.
             #[derive(Clone)]
             pub enum Error {
-                /// The manifest does not declare a secret of this name, or the capability is not granted.
+                /// The manifest does not declare a secret of this name, or the capability is not
+                /// granted.
                 /// The text is the line to add.
                 Denied(_rt::String),
                 /// The secret is declared, but the tenant has not set it.
@@ -3381,21 +3416,29 @@ pub mod alga {
         ///
         /// Granted by `cap:storage.kv`.
         ///
-        /// **Scope.** An extension sees only the records of the install that it runs for; the tenant's
-        /// other extensions and other tenants' installs of the same extension have records of their own.
+        /// **Scope.** An extension sees only the records of the install that it runs for; the
+        /// tenant's
+        /// other extensions and other tenants' installs of the same extension have records of their
+        /// own.
         ///
-        /// **Consistency.** Linearizable per key: once a write has returned, every later read of that key
-        /// in any execution sees it or a newer one. Writes to different keys have no order, and `list` may
+        /// **Consistency.** Linearizable per key: once a write has returned, every later read of
+        /// that key
+        /// in any execution sees it or a newer one. Writes to different keys have no order, and
+        /// `list` may
         /// miss or include a write that happens while it runs.
         ///
         /// **Durability.** A write that returned a revision survives the loss of the process.
         ///
-        /// **Limits.** Namespace: 1 to 128 characters of `A-Za-z0-9._-`, 32 per install. Key: 1 to 256
-        /// bytes of UTF-8. Value: 64 KiB. Metadata: 4 KiB. Per namespace: 5120 keys and 256 MiB. Per batch:
-        /// 20 items, 512 KiB. Time to live: 60 seconds to 30 days. Writes per install: 200 per second after
+        /// **Limits.** Namespace: 1 to 128 characters of `A-Za-z0-9._-`, 32 per install. Key: 1 to
+        /// 256
+        /// bytes of UTF-8. Value: 64 KiB. Metadata: 4 KiB. Per namespace: 5120 keys and 256 MiB.
+        /// Per batch:
+        /// 20 items, 512 KiB. Time to live: 60 seconds to 30 days. Writes per install: 200 per
+        /// second after
         /// a burst of 2000; a batch counts as one write.
         ///
-        /// **Schemas.** A namespace that the manifest declares with a JSON Schema, `storage[]`, accepts
+        /// **Schemas.** A namespace that the manifest declares with a JSON Schema, `storage[]`,
+        /// accepts
         /// only JSON values that match the schema.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod kv {
@@ -3410,13 +3453,16 @@ pub mod alga {
             pub enum Error {
                 /// The capability is not granted. The text is the line to add.
                 Denied(_rt::String),
-                /// Guest error: an argument violates a limit of this interface, or a value does not match
+                /// Guest error: an argument violates a limit of this interface, or a value does not
+                /// match
                 /// the schema of its namespace. The text names the limit or the mismatch.
                 InvalidInput(_rt::String),
-                /// The record is not at the expected revision. Carries its current revision; 0 if there is
+                /// The record is not at the expected revision. Carries its current revision; 0 if
+                /// there is
                 /// no such record.
                 Conflict(u64),
-                /// The namespace or the install is full, or the install exceeds its write rate. The text
+                /// The namespace or the install is full, or the install exceeds its write rate. The
+                /// text
                 /// names the limit.
                 QuotaExceeded(_rt::String),
                 /// Host error: record storage did not respond in time. A write may or may not have
@@ -3453,7 +3499,8 @@ pub mod alga {
                 pub value: _rt::Vec<u8>,
                 /// The metadata that was written with them, unchanged.
                 pub metadata: _rt::Vec<u8>,
-                /// Increases with every write to this key and is never reused, not even after a delete. The
+                /// Increases with every write to this key and is never reused, not even after a
+                /// delete. The
                 /// first revision is 1, or one above the highest purged revision.
                 pub revision: u64,
                 /// Seconds until the record expires, if it was written with a time to live.
@@ -3473,7 +3520,8 @@ pub mod alga {
             /// Options for writing a record.
             #[derive(Clone)]
             pub struct PutOptions {
-                /// Absent: write unconditionally. 0: only if there is no such record. Otherwise: only if
+                /// Absent: write unconditionally. 0: only if there is no such record. Otherwise:
+                /// only if
                 /// the record is at this revision.
                 pub if_revision: ::core::option::Option<u64>,
                 /// Time to live in seconds. Absent: the record exists until it is deleted.
@@ -3497,7 +3545,8 @@ pub mod alga {
                 pub prefix: _rt::String,
                 /// Maximum number of records, 1 to 100. Absent: 25.
                 pub limit: ::core::option::Option<u32>,
-                /// The `next-cursor` of the previous page. Opaque; one that was not issued for this install
+                /// The `next-cursor` of the previous page. Opaque; one that was not issued for this
+                /// install
                 /// and namespace is `invalid-input`.
                 pub cursor: ::core::option::Option<_rt::String>,
             }
@@ -3545,7 +3594,8 @@ pub mod alga {
                         .finish()
                 }
             }
-            /// Current usage and limits of a namespace. An expired record, or a deleted one whose revision
+            /// Current usage and limits of a namespace. An expired record, or a deleted one whose
+            /// revision
             /// is retained to prevent its reuse, counts as a key until the host purges it.
             #[repr(C)]
             #[derive(Clone, Copy)]
@@ -3917,7 +3967,8 @@ pub mod alga {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Deletes a record; if a revision is given, only if the record is at that revision. Returns
+            /// Deletes a record; if a revision is given, only if the record is at that revision.
+            /// Returns
             /// true if the record existed.
             #[allow(async_fn_in_trait)]
             pub fn delete(
@@ -4045,7 +4096,8 @@ pub mod alga {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Reads up to 20 records, in the order of the given keys; none for a record that does not
+            /// Reads up to 20 records, in the order of the given keys; none for a record that does
+            /// not
             /// exist. Each is read as by `get`; together they are not a snapshot.
             #[allow(async_fn_in_trait)]
             pub fn get_many(
@@ -4253,7 +4305,8 @@ pub mod alga {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Writes up to 20 records with distinct keys, all or none, and returns their revisions in the
+            /// Writes up to 20 records with distinct keys, all or none, and returns their revisions
+            /// in the
             /// same order.
             #[allow(async_fn_in_trait)]
             pub fn put_many(namespace: &str, items: &[Item]) -> ::core::result::Result<_rt::Vec<u64>, Error> {
@@ -4783,12 +4836,16 @@ pub mod alga {
         ///
         /// Granted by `cap:ui.proxy`.
         ///
-        /// The manifest declares each route in `uiProxy[]` with a name, a method and a path; the guest
-        /// selects a route by its name and supplies the parameters, it never supplies a path. The host adds
-        /// the caller's identity (tenant, extension, install, user) and its own credential; a guest can
+        /// The manifest declares each route in `uiProxy[]` with a name, a method and a path; the
+        /// guest
+        /// selects a route by its name and supplies the parameters, it never supplies a path. The
+        /// host adds
+        /// the caller's identity (tenant, extension, install, user) and its own credential; a guest
+        /// can
         /// neither set nor forge them. Redirects are not followed.
         ///
-        /// Limits: a body of 1 MiB in each direction, 16 parameters of 1 KiB each, the operator's timeout.
+        /// Limits: a body of 1 MiB in each direction, 16 parameters of 1 KiB each, the operator's
+        /// timeout.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod routes {
             #[used]
@@ -4799,15 +4856,18 @@ pub mod alga {
             /// The reason why a call failed.
             #[derive(Clone)]
             pub enum Error {
-                /// The manifest does not declare this route, the capability is not granted, or the host
+                /// The manifest does not declare this route, the capability is not granted, or the
+                /// host
                 /// application refused the call (401, 403). The text names the reason.
                 Denied(_rt::String),
                 /// The host application does not have the requested resource (404).
                 NotFound(_rt::String),
-                /// The route does not accept a parameter or the body (400, 409, 422, …), or the call
+                /// The route does not accept a parameter or the body (400, 409, 422, …), or the
+                /// call
                 /// violates a limit of this interface.
                 InvalidInput(_rt::String),
-                /// Host error: the host application did not respond in time, or responded with an internal
+                /// Host error: the host application did not respond in time, or responded with an
+                /// internal
                 /// error. A retry may succeed.
                 Unavailable,
                 /// Any other error. The text is human-readable: do not depend on it.
@@ -4853,7 +4913,8 @@ pub mod alga {
             #[allow(unused_unsafe, clippy::all)]
             /// Calls a route by its name in the manifest.
             ///
-            /// `parameters` fill in the `:name` segments of the path; the others are added to the query.
+            /// `parameters` fill in the `:name` segments of the path; the others are added to the
+            /// query.
             /// `body` is sent as JSON, and only with methods that allow one.
             #[allow(async_fn_in_trait)]
             pub fn call(
@@ -5059,8 +5120,10 @@ pub mod alga {
         ///
         /// Granted by `cap:user.read`, which every install has.
         ///
-        /// The platform establishes this identity before the extension is started; none of it comes from
-        /// the request that the extension sees. It is fixed for the execution. The host reads from memory
+        /// The platform establishes this identity before the extension is started; none of it comes
+        /// from
+        /// the request that the extension sees. It is fixed for the execution. The host reads from
+        /// memory
         /// and never blocks.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod identity {
@@ -5103,7 +5166,8 @@ pub mod alga {
                 }
             }
 
-            /// A user of the host application (AlgaPSA). A text is empty if the host application has no
+            /// A user of the host application (AlgaPSA). A text is empty if the host application
+            /// has no
             /// value for it.
             #[derive(Clone)]
             pub struct User {
@@ -5424,7 +5488,8 @@ pub mod wasi {
             ///
             /// The nanoseconds field of the output is always less than 1000000000.
             ///
-            /// [POSIX's Seconds Since the Epoch]: https://pubs.opengroup.org/onlinepubs/9699919799/xrat/V4_xbd_chap04.html#tag_21_04_16
+            /// [POSIX's Seconds Since the Epoch]:
+            /// https://pubs.opengroup.org/onlinepubs/9699919799/xrat/V4_xbd_chap04.html#tag_21_04_16
             /// [Unix Time]: https://en.wikipedia.org/wiki/Unix_time
             #[allow(async_fn_in_trait)]
             pub fn now() -> Datetime {
@@ -5593,7 +5658,7 @@ pub mod wasi {
                 }
             }
             /// These cases are inspired by the IANA HTTP Proxy Error Types:
-            ///   <https://www.iana.org/assignments/http-proxy-status/http-proxy-status.xhtml#table-http-proxy-error-types>
+            /// <https://www.iana.org/assignments/http-proxy-status/http-proxy-status.xhtml#table-http-proxy-error-types>
             #[derive(Clone)]
             pub enum ErrorCode {
                 DnsTimeout,

@@ -8,6 +8,8 @@ use wit_bindgen_core::{Files, WorldGenerator};
 use wit_bindgen_rust::Opts;
 use wit_parser::Resolve;
 
+/// Columns of a line with a comment, as everywhere in this workspace.
+const COMMENT_COLUMNS: usize = 100;
 /// World of the Rust SDK.
 const WORLD: &str = "alga:extension/http-extension";
 const HEADER: &str = concat!(
@@ -70,10 +72,38 @@ fn format(code: &str) -> Result<String, Box<dyn Error>> {
     let output = rustfmt.wait_with_output()?;
     sender.join().map_err(|_| "the code could not be handed to rustfmt")??;
     if output.status.success() {
-        Ok(String::from_utf8(output.stdout)?)
+        Ok(wrapped(&String::from_utf8(output.stdout)?))
     } else {
         Err("rustfmt failed".into())
     }
+}
+
+/// Wraps doc comments, which the nesting of modules moves to the right of their width in the WIT.
+fn wrapped(code: &str) -> String {
+    let mut wrapped = String::with_capacity(code.len());
+    for line in code.lines() {
+        let text = line.trim_start();
+        let indent = line.strip_suffix(text).unwrap_or_default();
+        let Some(text) = text
+            .strip_prefix("/// ")
+            .filter(|_| line.chars().count() > COMMENT_COLUMNS)
+        else {
+            wrapped.extend([line, "\n"]);
+            continue;
+        };
+        let width = COMMENT_COLUMNS - indent.len() - "/// ".len();
+        let mut rest = String::new();
+        for word in text.split(' ') {
+            if !rest.is_empty() && rest.chars().count() + 1 + word.chars().count() > width {
+                wrapped.extend([indent, "/// ", &rest, "\n"]);
+                rest.clear();
+            }
+            rest.push_str(if rest.is_empty() { "" } else { " " });
+            rest.push_str(word);
+        }
+        wrapped.extend([indent, "/// ", &rest, "\n"]);
+    }
+    wrapped
 }
 
 #[cfg(test)]
