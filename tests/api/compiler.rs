@@ -1,7 +1,7 @@
 //! The compiler's own limits, each exceeded by a component, and hostile components under the
 //! production limits.
 
-use alga_engine::{CompileError, Compiler, CompilerLimits};
+use alga_engine::{CompileError, CompileFault, Compiler, CompilerLimits};
 use alga_harness::{Release, TestPlatform, component, program};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn a_component_that_exceeds_compile_time_or_memory_is_too_costly() {
         .compile(&large)
         .await
         .unwrap_err();
-    assert!(late.is_temporary() && !late.is_publishers(), "{late}");
+    assert_eq!(late.fault(), CompileFault::Busy, "{late}");
     let text = late.to_string();
     assert!(
         text.contains("wall clock") && text.contains("of processor time"),

@@ -185,6 +185,38 @@ fn config_shows_every_setting_without_a_trust_bundle() {
 }
 
 #[test]
+fn each_setting_is_a_flag_a_key_of_the_template_and_a_line_of_config() {
+    let author = Author::new();
+    let help = author.run(&["serve", "--help"]);
+    let template = author.run(&["config", "--template"]);
+    let shown = author.run(&["config", "--dev"]);
+    let settings = alga_server::Config::settings();
+    for setting in settings {
+        let flag = format!("--{}", setting.flag());
+        let has_flag = help.lines().any(|line| line.trim_start().starts_with(&flag));
+        assert!(has_flag, "{flag}: {help}");
+        assert!(help.contains(&format!("[env: {}]", setting.variable)), "{flag}: {help}");
+        assert!(
+            template.contains(&format!("# {} = ", setting.key)),
+            "{flag}: {template}"
+        );
+        assert!(shown.contains(&format!("{} = ", setting.key)), "{flag}: {shown}");
+    }
+    assert_eq!(template.matches("\n# --").count(), settings.len());
+    let given = author.run(&[
+        "config",
+        "--dev",
+        "--pool",
+        "3",
+        "--s3-secret-key=hunter2",
+        "--adopt-revocations=false",
+    ]);
+    assert!(given.contains("pool = 3  [flag]"), "{given}");
+    assert!(given.contains("adopt_revocations = false  [flag]"), "{given}");
+    assert!(!given.contains("hunter2"), "{given}");
+}
+
+#[test]
 fn what_clap_quotes_and_names_of_files_do_not_deceive_a_terminal() {
     let author = Author::new();
     for argument in [

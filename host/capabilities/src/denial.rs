@@ -2,7 +2,7 @@
 //! for interfaces that no extension is ever granted.
 
 use crate::known;
-use alga_bundle::{CapabilityName, CapabilityProof, Manifest};
+use alga_bundle::{CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
 use alga_compose::{ComposeError, Denied, deny};
 use std::collections::BTreeSet;
 
@@ -72,6 +72,57 @@ pub fn compose_denied(component: &[u8], denied: &BTreeSet<&CapabilityName>) -> R
         .map(|(interface, reason)| Denied { interface, reason })
         .collect();
     deny(component, &denied)
+}
+
+/// The component that an install runs if some of its optional capabilities are denied.
+#[derive(Debug)]
+pub struct DenyingComponent {
+    /// The composed component.
+    pub component: Vec<u8>,
+    /// The key of its machine code: its SHA-256 digest.
+    pub key: [u8; 32],
+}
+
+/// Reason why there is no component for a set of grants.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantsError {
+    /// Required capabilities were not granted.
+    #[error("capabilities that were not granted: {}", .0.iter().map(CapabilityName::as_str).collect::<Vec<_>>().join(", "))]
+    Missing(Vec<CapabilityName>),
+    /// The component cannot be composed with the adapter.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+}
+
+/// Composes the component that an install with these grants runs. Returns `None` if the component
+/// runs unchanged, because everything that it imports is granted.
+///
+/// Used by publish and install, which compile ahead, and by load: the bytes and the key are the
+/// same. This blocks; see [`compose_denied`].
+///
+/// # Errors
+/// Returns [`GrantsError::Missing`] if a required capability is not granted, also if the composed
+/// bytes still import one; [`GrantsError::Compose`] if the component cannot be composed.
+pub fn compose_for_grants(
+    component: &[u8],
+    manifest: &Manifest,
+    proof: &CapabilityProof,
+    is_granted: impl Fn(&CapabilityName) -> bool,
+) -> Result<Option<DenyingComponent>, GrantsError> {
+    let missing = |names: BTreeSet<&CapabilityName>| GrantsError::Missing(names.into_iter().cloned().collect());
+    let denied = denied_optional(manifest, proof, &is_granted).map_err(missing)?;
+    if denied.is_empty() {
+        return Ok(None);
+    }
+    let component = compose_denied(component, &denied)?;
+    // As for every component that is linked, the imports are read from the composed bytes.
+    let facts = ComponentFacts::read(&component).map_err(ComposeError::of)?;
+    let needed: Vec<_> = facts.needs(known()).filter(|name| !is_granted(name)).collect();
+    if !needed.is_empty() {
+        return Err(GrantsError::Missing(needed));
+    }
+    let key = *Digest::of(&component).as_bytes();
+    Ok(Some(DenyingComponent { component, key }))
 }
 
 fn reason(name: &str) -> String {

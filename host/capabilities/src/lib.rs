@@ -47,7 +47,9 @@ mod storage_backend;
 mod ui_proxy;
 mod user;
 
-pub use denial::{compose_denied, denied_optional, stub_unsupported_imports};
+pub use denial::{
+    DenyingComponent, GrantsError, compose_denied, compose_for_grants, denied_optional, stub_unsupported_imports,
+};
 pub use grants::{GrantSet, UnknownCapability};
 pub use guest_log::{Level, LogRecord, Source};
 pub use host::{Accounting, StoreData, new_linker};

@@ -9,6 +9,7 @@ mod files;
 mod oci;
 mod outcome;
 mod printer;
+mod settings;
 
 use clap::Parser;
 use commands::Command;

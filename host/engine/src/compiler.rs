@@ -49,17 +49,26 @@ impl Default for CompilerLimits {
 }
 
 impl CompileError {
-    /// True if the publisher can fix the cause; otherwise the host or its operator must.
+    /// Returns the party that can do something about it.
     #[must_use]
-    pub fn is_publishers(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::TooCostly(_))
+    pub fn fault(&self) -> CompileFault {
+        match self {
+            Self::Refused(_) | Self::TooCostly(_) => CompileFault::Publisher,
+            Self::OutOfTime { .. } | Self::Killed(_) => CompileFault::Busy,
+            _ => CompileFault::Host,
+        }
     }
+}
 
-    /// True if the same component may compile later on this host.
-    #[must_use]
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::OutOfTime { .. } | Self::Killed(_))
-    }
+/// The party at fault for a [`CompileError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompileFault {
+    /// The publisher: the component does not compile within the limits.
+    Publisher,
+    /// The host was busy: the same component may compile later.
+    Busy,
+    /// The host, or its operator.
+    Host,
 }
 
 /// Failure to compile a component.
@@ -261,17 +270,17 @@ mod tests {
         let limits = CompilerLimits::default();
         let ended = |raw: i32, explanation: &str| ended_early(ExitStatus::from_raw(raw), explanation, &limits);
         for signal in [1, 2, 9, 15] {
-            assert!(ended(signal, "").is_temporary(), "signal {signal}");
+            assert!(ended(signal, "").fault() == CompileFault::Busy, "signal {signal}");
         }
         for signal in [4, 6, 7, 8, 11, 24, 31] {
-            assert!(ended(signal, "").is_publishers(), "signal {signal}");
+            assert!(ended(signal, "").fault() == CompileFault::Publisher, "signal {signal}");
         }
-        assert!(ended(101 << 8, "").is_publishers(), "a panic");
+        assert!(ended(101 << 8, "").fault() == CompileFault::Publisher, "a panic");
         let overflow = ended(6, "fatal runtime error: stack overflow").to_string();
         assert!(overflow.contains("stack"), "{overflow}");
         for code in [0, 3, 127] {
             let error = ended(code << 8, "");
-            assert!(!error.is_temporary() && !error.is_publishers(), "exit {code}: {error}");
+            assert!(error.fault() == CompileFault::Host, "exit {code}: {error}");
         }
     }
 }

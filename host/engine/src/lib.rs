@@ -24,7 +24,7 @@ pub mod settings;
 mod ticker;
 
 pub use cache::{CacheError, CacheKey, MachineCodeCache, private_folder};
-pub use compiler::{CompileError, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
+pub use compiler::{CompileError, CompileFault, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
 pub use engine::{Allocation, Engine, EngineError, LoadError};
 pub use execution::{ExecutionLimits, TerminationCause, new_store, termination_cause};
 pub use factory::ComponentFactory;

@@ -16,11 +16,13 @@ mod failure;
 
 use failure::{LoadFailure, not_made, problem};
 
-use alga_bundle::{Bundle, CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
-use alga_capabilities::{GrantSet, Release, StoreData, compose_denied, denied_optional, known, new_linker};
+use alga_bundle::{Bundle, CapabilityName, CapabilityProof, Digest, Manifest};
+use alga_capabilities::{
+    DenyingComponent, GrantSet, GrantsError, Release, StoreData, compose_for_grants, known, new_linker,
+};
 use alga_engine::{ComponentFactory, Engine};
 use alga_errors::{Problem, chain};
-use alga_signing::{Rejected, TrustPolicy};
+use alga_signing::{Rejected, StoredError, TrustPolicy};
 use bytes::Bytes;
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
@@ -231,38 +233,34 @@ impl Loader {
     /// Returns the component unchanged or, if an optional capability is not granted, a composition
     /// that does not import it.
     async fn compose_for_grants(&self, loaded: &Loaded, grants: GrantSet) -> Result<Component, LoadFailure> {
+        let denied = |missing: &[CapabilityName]| {
+            LoadFailure::Denied(
+                missing
+                    .iter()
+                    .map(CapabilityName::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            )
+        };
         let missing: Vec<CapabilityName> = grants.missing(&loaded.proof).cloned().collect();
-        let denied = || LoadFailure::Denied(missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
         let (manifest, bytes) = match &loaded.optional {
             _ if missing.is_empty() => return Ok(loaded.component.clone()),
-            None => return Err(denied()),
+            None => return Err(denied(&missing)),
             Some(optional) => optional.clone(),
         };
         let proof = loaded.proof.clone();
-        let compose = move || {
-            let left_out = denied_optional(&manifest, &proof, |name| grants.contains(name)).ok()?;
-            Some(compose_denied(&bytes, &left_out).and_then(|composed| {
-                // As for every component that is linked, the imports are read from the composed
-                // bytes.
-                let facts = ComponentFacts::read(&composed).map_err(alga_compose::ComposeError::of)?;
-                Ok((composed, facts))
-            }))
-        };
+        let compose = move || compose_for_grants(&bytes, &manifest, &proof, |name| grants.contains(name));
         let composed = tokio::task::spawn_blocking(compose)
             .await
             .map_err(|error| LoadFailure::Internal(error.to_string()))?;
-        let (composed, facts) = composed
-            .ok_or_else(denied)?
-            .map_err(|error| LoadFailure::Rejected(error.to_string()))?;
-        if facts.needs(known()).any(|name| !grants.contains(&name)) {
-            return Err(denied());
-        }
-        let key = *Digest::of(&composed).as_bytes();
-        self.dependencies
-            .factory
-            .make(key, &composed)
-            .await
-            .map_err(|error| not_made(&error))
+        let DenyingComponent { component, key } = match composed {
+            Ok(Some(composed)) => composed,
+            Ok(None) => return Ok(loaded.component.clone()),
+            Err(GrantsError::Missing(missing)) => return Err(denied(&missing)),
+            Err(GrantsError::Compose(error)) => return Err(LoadFailure::Rejected(error.to_string())),
+        };
+        let made = self.dependencies.factory.make(key, &component).await;
+        made.map_err(|error| not_made(&error))
     }
 
     async fn loaded(self: &Arc<Self>, trusted: ReleaseKey) -> Result<Arc<Loaded>, LoadFailure> {
@@ -335,16 +333,16 @@ fn code_bytes(component: &Component) -> usize {
     (image.end as usize).saturating_sub(image.start as usize)
 }
 
-/// Verifies hash, format, imports and signature, on the same bytes that are used afterwards.
+/// Verifies a release as [`TrustPolicy::verify_stored`] does.
 fn check(content_hash: Digest, release: &StoredRelease, trust: &TrustPolicy) -> Result<Bundle, LoadFailure> {
-    if Digest::of(&release.bundle) != content_hash {
-        return Err(LoadFailure::Rejected("its content hash does not match".into()));
-    }
-    let rejected = |error: &(dyn Error + 'static)| LoadFailure::Rejected(chain(error).to_string());
-    let bundle = Bundle::read(&release.bundle, known()).map_err(|error| rejected(&error))?;
-    match trust.verify_kept(&release.signatures, release.receipt.as_deref(), &bundle) {
-        Ok(_) => Ok(bundle),
-        Err(Rejected::Revoked(revoked)) => Err(LoadFailure::Revoked(revoked.to_string())),
-        Err(error) => Err(rejected(&error)),
-    }
+    let stored = alga_signing::StoredRelease {
+        bundle: &release.bundle,
+        signatures: &release.signatures,
+        receipt: release.receipt.as_deref(),
+    };
+    let verified = trust.verify_stored(content_hash, &stored, known());
+    verified.map_err(|error| match error {
+        StoredError::Rejected(Rejected::Revoked(revoked)) => LoadFailure::Revoked(revoked.to_string()),
+        error => LoadFailure::Rejected(chain(&error).to_string()),
+    })
 }

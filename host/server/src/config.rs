@@ -143,6 +143,12 @@ impl Config {
         SETTINGS
     }
 
+    /// Returns a configuration file in which every setting is a comment.
+    #[must_use]
+    pub fn template() -> String {
+        settings::template()
+    }
+
     /// Returns every setting with the value that [`Self::load`] would use, whether or not a server
     /// could start with them.
     ///
@@ -353,6 +359,24 @@ mod tests {
         );
         assert_eq!(value("s3_secret_key"), ("********".to_owned(), Origin::Environment));
         assert_eq!(value("trust_bundle"), (String::new(), Origin::Default));
+    }
+
+    #[test]
+    fn the_template_has_every_setting_and_is_a_valid_file_when_uncommented() {
+        let template = Config::template();
+        let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+        let lines = template.lines().filter(is_setting);
+        let file = lines
+            .map(|line| line.trim_start_matches("# "))
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(file.lines().count(), Config::settings().len());
+        let effective = Config::effective(&BTreeMap::new(), &|_| None, Some(&file)).unwrap();
+        for setting in effective {
+            let is_default = setting.setting.default.is_empty() || setting.origin == Origin::File;
+            assert!(is_default, "{} is missing in the template", setting.setting.key);
+        }
+        assert!(toml::from_str::<toml::Table>(&template).unwrap().is_empty());
     }
 
     #[test]

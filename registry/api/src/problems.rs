@@ -1,6 +1,6 @@
 //! Errors of lower layers as problems.
 
-use alga_engine::CompileError;
+use alga_engine::{CompileError, CompileFault};
 use alga_errors::{Code, Problem};
 use alga_signing::Rejected;
 
@@ -14,13 +14,11 @@ const COMPILER_RETRY_SECONDS: u32 = 60;
 
 /// Converts a compile error to the problem that a publisher or a tenant gets.
 pub(crate) fn not_compiled(error: CompileError, what: &str) -> Problem {
-    if error.is_publishers() {
-        return Problem::new(Code::ComponentInvalid, format!("{what}{error}"));
-    }
-    if error.is_temporary() {
-        return Problem::new(Code::CompilerBusy, error.to_string())
+    match error.fault() {
+        CompileFault::Publisher => Problem::new(Code::ComponentInvalid, format!("{what}{error}")),
+        CompileFault::Busy => Problem::new(Code::CompilerBusy, error.to_string())
             .retry_after_seconds(COMPILER_RETRY_SECONDS)
-            .with_hint("retry later with the same bytes");
+            .with_hint("retry later with the same bytes"),
+        CompileFault::Host => Problem::internal(error),
     }
-    Problem::internal(error)
 }

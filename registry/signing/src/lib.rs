@@ -24,7 +24,7 @@ pub use envelope::{Envelope, EnvelopeError, Signature, base64_of};
 pub use key::{KeyId, SigningKey, VerifyingKey};
 pub use key_error::KeyError;
 pub use keyless::{ArtifactSigner, KeylessError, KeylessIdentity, KeylessRoot, SignedArtifact, verify_artifact};
-pub use policy::TrustPolicy;
+pub use policy::{StoredError, StoredRelease, TrustPolicy};
 pub use receipt::Receipt;
 pub use revocation::{
     REVOCATION_GRACE, RevocationError, RevocationList, Revoked, RevokedBundle, RevokedSigner, sign_revocations,

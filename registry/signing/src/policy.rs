@@ -1,7 +1,7 @@
 //! The process-wide policy for verifying releases, and the one place where it changes.
 
 use crate::{Policy, Receipt, Rejected, RevocationError, RevocationList, TrustBundle, Verified, VerifyingKey, verify};
-use alga_bundle::Bundle;
+use alga_bundle::{Bundle, BundleError, Capability, Digest};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,6 +12,31 @@ pub struct TrustPolicy {
     registry: VerifyingKey,
     revocations: RwLock<Option<Arc<RevocationList>>>,
     generation: AtomicU64,
+}
+
+/// A release as it was stored.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredRelease<'a> {
+    /// The bytes of the bundle.
+    pub bundle: &'a [u8],
+    /// The signature file.
+    pub signatures: &'a [u8],
+    /// The registry's receipt, if there is one.
+    pub receipt: Option<&'a [u8]>,
+}
+
+/// Reason why a stored release is not valid.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredError {
+    /// The bytes are not those of the content hash.
+    #[error("its content hash does not match")]
+    ContentHash,
+    /// The bytes are not a valid bundle, or import more than its manifest declares.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// No trusted signer signed it, or it was revoked.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
 }
 
 impl TrustPolicy {
@@ -53,6 +78,28 @@ impl TrustPolicy {
         let receipt = receipt.and_then(|receipt| Receipt::read(receipt, &self.registry, bundle.digest()));
         let at = receipt.map_or_else(Timestamp::now, |receipt| receipt.received_at);
         self.verify_at(signatures, bundle, at)
+    }
+
+    /// Verifies a stored release on the bytes that are used afterwards: 1. its content hash, 2. its
+    /// form and its imports, 3. its signature, as [`Self::verify_kept`].
+    ///
+    /// # Errors
+    /// Returns the [`StoredError`] of the first check that fails.
+    pub fn verify_stored(
+        &self,
+        content_hash: Digest,
+        stored: &StoredRelease<'_>,
+        known: &[Capability],
+    ) -> Result<Bundle, StoredError> {
+        // 1.
+        if Digest::of(stored.bundle) != content_hash {
+            return Err(StoredError::ContentHash);
+        }
+        // 2.
+        let bundle = Bundle::read(stored.bundle, known)?;
+        // 3.
+        self.verify_kept(stored.signatures, stored.receipt, &bundle)?;
+        Ok(bundle)
     }
 
     fn verify_at(&self, signatures: &[u8], bundle: &Bundle, at: Timestamp) -> Result<Verified, Rejected> {

@@ -1,6 +1,6 @@
-use super::config::ConfigArguments;
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
+use crate::settings::Settings;
 use alga_server::{Config, LogFormat, Platform, ServeLimits, keep_memory_private, serve, start_log};
 use clap::Args;
 use serde_json::json;
@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    config: ConfigArguments,
+    settings: Settings,
     /// Log filter, in the syntax of RUST_LOG
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info")]
     log: String,
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     keep_memory_private().internal_error("could not disable core dumps and debuggers")?;
-    let config = arguments.config.load()?;
+    let config = arguments.settings.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

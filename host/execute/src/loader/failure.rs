@@ -1,6 +1,6 @@
 //! Reasons why a component cannot be prepared, and the errors that callers get for them.
 
-use alga_engine::CompileError;
+use alga_engine::{CompileError, CompileFault};
 use alga_errors::{Code, Problem, chain};
 
 /// Reason why a component cannot be prepared.
@@ -23,13 +23,11 @@ pub(super) enum LoadFailure {
 }
 
 pub(super) fn not_made(error: &CompileError) -> LoadFailure {
-    if error.is_publishers() {
-        return LoadFailure::Rejected(error.to_string());
+    match error.fault() {
+        CompileFault::Publisher => LoadFailure::Rejected(error.to_string()),
+        CompileFault::Busy => LoadFailure::Busy(error.to_string()),
+        CompileFault::Host => LoadFailure::Internal(chain(error).to_string()),
     }
-    if error.is_temporary() {
-        return LoadFailure::Busy(error.to_string());
-    }
-    LoadFailure::Internal(chain(error).to_string())
 }
 
 pub(super) fn problem(failure: &LoadFailure) -> Problem {

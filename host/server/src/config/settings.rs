@@ -16,16 +16,19 @@ pub struct Setting {
     pub default: &'static str,
     /// Description of the setting, with its unit.
     pub help: &'static str,
+    /// True if the value is a secret, which is never shown.
+    pub is_secret: bool,
 }
 
 macro_rules! settings {
-    ($($key:ident = $variable:literal, $default:literal, $help:literal;)+) => {
+    ($($key:ident = $variable:literal, $default:literal, $help:literal $(, $secret:ident)?;)+) => {
         /// Declarations of all settings.
         pub(super) const SETTINGS: &[Setting] = &[$(Setting {
             variable: $variable,
             key: stringify!($key),
             default: $default,
             help: $help,
+            is_secret: false $(|| is_marked(stringify!($secret)))?,
         },)+];
 
         /// The configuration file: the same settings as strings or numbers. Unknown keys are
@@ -43,6 +46,11 @@ macro_rules! settings {
     };
 }
 
+/// Accepts the one mark that a declaration may have.
+const fn is_marked(mark: &str) -> bool {
+    matches!(mark.as_bytes(), b"secret")
+}
+
 settings! {
     listen = "ALGA_LISTEN", "127.0.0.1", "address to listen on";
     port = "PORT", "8700", "port to listen on; 0 picks a free port";
@@ -52,8 +60,8 @@ settings! {
     s3_prefix = "STORAGE_S3_PREFIX", "", "directory in the bucket (default: its root)";
     s3_endpoint = "STORAGE_S3_ENDPOINT", "", "URL of the store, if it is not Amazon S3";
     s3_region = "STORAGE_S3_REGION", "us-east-1", "region of the bucket";
-    s3_access_key = "STORAGE_S3_ACCESS_KEY", "", "access key id; without it, the credentials that the machine's environment provides";
-    s3_secret_key = "STORAGE_S3_SECRET_KEY", "", "secret of that access key";
+    s3_access_key = "STORAGE_S3_ACCESS_KEY", "", "access key id; without it, the credentials that the machine's environment provides", secret;
+    s3_secret_key = "STORAGE_S3_SECRET_KEY", "", "secret of that access key", secret;
     vault_address = "ALGA_VAULT_ADDRESS", "", "URL of a Vault whose transit engine seals secrets; without it, a key in the data directory does";
     vault_mount = "ALGA_VAULT_MOUNT", "transit", "mount of the transit engine";
     vault_key = "ALGA_VAULT_KEY", "alga", "name of the key there";
@@ -84,8 +92,6 @@ settings! {
     memory_max_mb = "ALGA_MEMORY_MAX_MB", "256", "maximum memory in MiB that an extension may be granted for one execution; 1 to 256";
 }
 
-/// Settings that are secrets: their values are never shown.
-const SECRET: [&str; 2] = ["s3_access_key", "s3_secret_key"];
 /// Text that is shown in place of a secret.
 const HIDDEN: &str = "********";
 
@@ -160,7 +166,7 @@ impl Sources<'_> {
             let (value, origin) = self.find(setting);
             EffectiveSetting {
                 setting,
-                value: value.map(|value| shown(setting.key, value)),
+                value: value.map(|value| shown(setting, value)),
                 origin,
             }
         });
@@ -194,8 +200,8 @@ impl Sources<'_> {
     }
 }
 
-fn shown(key: &str, value: String) -> String {
-    if SECRET.contains(&key) {
+fn shown(setting: &Setting, value: String) -> String {
+    if setting.is_secret {
         return HIDDEN.to_owned();
     }
     // `postgres://user:password@host/database`
@@ -210,4 +216,40 @@ fn shown(key: &str, value: String) -> String {
 fn compiler_beside_this_program() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program.with_file_name("alga-compiler")
+}
+
+/// Returns a configuration file with every setting as a comment: its description, its flag, its
+/// environment variable and its default.
+pub(super) fn template() -> String {
+    let mut text =
+        String::from("# Settings of `alga serve`. Flags override environment variables, which override this file.\n");
+    for setting in SETTINGS {
+        let Setting {
+            variable,
+            key,
+            default,
+            help,
+            ..
+        } = setting;
+        let value = toml::Value::String((*default).to_owned());
+        text.push_str(&format!(
+            "\n# {help}\n# --{}, {variable}\n# {key} = {value}\n",
+            setting.flag()
+        ));
+    }
+    text
+}
+
+impl Setting {
+    /// Returns the name of the flag, without the dashes in front.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// True if the flag needs no value: given alone, it means `true`.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        ["true", "false"].contains(&self.default)
+    }
 }

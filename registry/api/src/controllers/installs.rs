@@ -11,9 +11,9 @@ use crate::error::ApiError;
 use crate::page::PageQuery;
 use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Version, optional_object};
 use alga_capabilities::{denied_optional, known};
-use alga_errors::{Code, Problem};
+use alga_errors::{Code, Problem, chain};
 use alga_limits::CONFIG_BYTES;
-use alga_signing::Rejected;
+use alga_signing::{Rejected, StoredError, StoredRelease};
 use alga_store::{Database, Install, InstallSettings, NewInstall, VersionRow, VersionStatus};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -302,17 +302,19 @@ pub(super) async fn verify_stored(
         .await?
         .ok_or_else(|| rejected("it is not in bundle storage".into()))?;
     let (trust, content_hash) = (Arc::clone(&dependencies.trust), version.content_hash);
-    let checked = tokio::task::spawn_blocking(move || {
-        let bundle = Bundle::read(&stored.bundle, known()).map_err(|error| error.to_string())?;
-        if bundle.digest() != content_hash {
-            return Err("its bytes do not match its content hash".to_owned());
+    let verify = move || {
+        let stored = StoredRelease {
+            bundle: &stored.bundle,
+            signatures: &stored.signatures,
+            receipt: stored.receipt.as_deref(),
+        };
+        trust.verify_stored(content_hash, &stored, known())
+    };
+    let verified = tokio::task::spawn_blocking(verify).await.map_err(Problem::internal)?;
+    verified.map_err(|error| match error {
+        StoredError::Rejected(Rejected::Revoked(revoked)) => {
+            Problem::new(Code::VersionRevoked, revoked.to_string()).into()
         }
-        let verdict = trust.verify_kept(&stored.signatures, stored.receipt.as_deref(), &bundle);
-        Ok(verdict.map(|_| bundle))
-    });
-    match checked.await.map_err(Problem::internal)?.map_err(rejected)? {
-        Ok(bundle) => Ok(bundle),
-        Err(Rejected::Revoked(revoked)) => Err(Problem::new(Code::VersionRevoked, revoked.to_string()).into()),
-        Err(error) => Err(rejected(error.to_string()).into()),
-    }
+        error => rejected(chain(&error).to_string()).into(),
+    })
 }

@@ -5,9 +5,8 @@
 use crate::RegistryDependencies;
 use crate::error::ApiError;
 use crate::problems::not_compiled;
-use alga_bundle::{Bundle, CapabilityName, Digest};
-use alga_capabilities::{compose_denied, denied_optional};
-use alga_compose::ComposeError;
+use alga_bundle::{Bundle, CapabilityName};
+use alga_capabilities::{DenyingComponent, GrantsError, compose_for_grants};
 use alga_errors::{Code, Problem};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,26 +41,23 @@ async fn compile(
     bundle: Arc<Bundle>,
     granted: BTreeSet<CapabilityName>,
 ) -> Result<(), ApiError> {
-    let compose = move || -> Result<Option<Vec<u8>>, ComposeError> {
-        match denied_optional(bundle.manifest(), bundle.proof(), |name| granted.contains(name)) {
-            Ok(denied) if !denied.is_empty() => compose_denied(bundle.component(), &denied).map(Some),
-            // Everything is granted, or a required capability is missing, which the caller has
-            // already reported.
-            _ => Ok(None),
-        }
+    let compose = move || {
+        compose_for_grants(bundle.component(), bundle.manifest(), bundle.proof(), |name| {
+            granted.contains(name)
+        })
     };
-    let composed = tokio::task::spawn_blocking(compose).await.map_err(Problem::internal)?;
-    let refused = |reason: String| {
-        Problem::new(
-            Code::ComponentInvalid,
-            format!("without its optional capabilities: {reason}"),
-        )
-    };
-    let Some(composed) = composed.map_err(|error| refused(error.to_string()))? else {
-        return Ok(());
-    };
-    let key = *Digest::of(&composed).as_bytes();
-    let made = dependencies.factory.make(key, &composed).await;
+    let DenyingComponent { component, key } =
+        match tokio::task::spawn_blocking(compose).await.map_err(Problem::internal)? {
+            Ok(Some(composed)) => composed,
+            // Everything is granted, or a required capability is missing, which the caller has already
+            // reported.
+            Ok(None) | Err(GrantsError::Missing(_)) => return Ok(()),
+            Err(GrantsError::Compose(error)) => {
+                let message = format!("without its optional capabilities: {error}");
+                return Err(Problem::new(Code::ComponentInvalid, message).into());
+            }
+        };
+    let made = dependencies.factory.make(key, &component).await;
     made.map(drop)
         .map_err(|error| not_compiled(error, "without its optional capabilities: ").into())
 }
