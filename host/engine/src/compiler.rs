@@ -63,7 +63,7 @@ impl CompileError {
 /// The party at fault for a [`CompileError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompileFault {
-    /// The publisher: the component does not compile within the limits.
+    /// Fault of the publisher: the component does not compile within the limits.
     Publisher,
     /// The host was busy: the same component may compile later.
     Busy,

@@ -86,10 +86,10 @@ impl BlobStore {
     /// acknowledged, which is not the library's default.
     ///
     /// # Errors
-    /// Returns [`StoreError::Row`] if the directory cannot be created, or [`StoreError::Objects`]
+    /// Returns [`StoreError::File`] if the directory cannot be created, or [`StoreError::Objects`]
     /// if the object store rejects its path.
     pub fn local(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(StoreError::row)?;
+        std::fs::create_dir_all(folder)?;
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self {
             objects: Arc::new(objects),
@@ -193,7 +193,7 @@ impl BlobStore {
     /// so that an interrupted removal can be detected and repeated.
     ///
     /// # Errors
-    /// Returns [`StoreError::Objects`] or [`StoreError::Row`] if an object or the directory cannot
+    /// Returns [`StoreError::Objects`] or [`StoreError::File`] if an object or the directory cannot
     /// be deleted; the call can be repeated.
     pub(crate) async fn remove(&self, content_hash: Digest) -> Result<(), StoreError> {
         for path in [receipt_path, signatures_path, bundle_path].map(|path| path(content_hash)) {
@@ -206,9 +206,10 @@ impl BlobStore {
         if let Some(folder) = &self.folder {
             let folder = folder.join("sha256").join(content_hash.to_hex());
             let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-            let removed = removed.map_err(StoreError::row)?;
-            if removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound) {
-                return Err(StoreError::Row("a directory of the store cannot be removed".to_owned()));
+            // A panic in the task is a failed removal, too.
+            match removed.map_err(std::io::Error::other)? {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
             }
         }
         Ok(())
@@ -330,7 +331,7 @@ struct HashedFile {
 impl HashedFile {
     async fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            file: File::open(path).await.map_err(StoreError::row)?,
+            file: File::open(path).await?,
             hasher: Sha256::new(),
         })
     }
@@ -339,7 +340,7 @@ impl HashedFile {
     async fn part(&mut self) -> Result<Bytes, StoreError> {
         let mut part = Vec::with_capacity(PART_BYTES);
         let read = (&mut self.file).take(PART_BYTES as u64).read_to_end(&mut part).await;
-        read.map_err(StoreError::row)?;
+        read?;
         self.hasher.update(&part);
         Ok(part.into())
     }

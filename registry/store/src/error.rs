@@ -16,9 +16,12 @@ pub enum StoreError {
     /// An operation of the object store failed.
     #[error("object store error")]
     Objects(#[from] object_store::Error),
-    /// Stored data is invalid, or a file of the store cannot be read or written.
-    #[error("cannot read or write stored data: {0}")]
+    /// Stored data is invalid: a row, an object, or a value to be stored in one.
+    #[error("invalid stored data: {0}")]
     Row(String),
+    /// A file or directory of the store cannot be read or written.
+    #[error("cannot read or write a file of the store")]
+    File(#[from] std::io::Error),
     /// An object exceeds its size limit, so this registry cannot have written it.
     #[error("the object {0} exceeds its size limit")]
     TooLarge(String),

@@ -118,7 +118,7 @@ impl BlobStore {
     /// claim is left to a later collection.
     ///
     /// # Errors
-    /// Returns [`StoreError::Objects`] or [`StoreError::Row`] if an object or the directory cannot
+    /// Returns [`StoreError::Objects`] or [`StoreError::File`] if an object or the directory cannot
     /// be deleted.
     pub async fn remove_garbage(&self, collected: MarkedClaim) -> Result<bool, StoreError> {
         // The wall clock, because it also advances while a host is suspended.

@@ -19,8 +19,6 @@ pub enum InstallStatus {
     Enabled,
     /// The tenant disabled the install.
     Disabled,
-    /// The install waits for consent.
-    Pending,
 }
 
 /// A tenant's install, with the data of its version that the request path needs.
@@ -105,7 +103,6 @@ impl InstallStatus {
         match self {
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
-            Self::Pending => "pending",
         }
     }
 }
@@ -116,7 +113,6 @@ pub(crate) fn read(row: &AnyRow) -> Result<Install, StoreError> {
     let status = match text("status")?.as_str() {
         "enabled" => InstallStatus::Enabled,
         "disabled" => InstallStatus::Disabled,
-        "pending" => InstallStatus::Pending,
         other => return Err(StoreError::Row(format!("install status `{other}`"))),
     };
     let manifest: Manifest = serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?;

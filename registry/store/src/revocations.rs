@@ -95,12 +95,12 @@ impl RevocationFile {
     /// Reads the signed list, or `None` before the first.
     ///
     /// # Errors
-    /// Returns [`StoreError::Row`] if the file cannot be read.
+    /// Returns [`StoreError::File`] if the file cannot be read.
     pub fn read(&self) -> Result<Option<String>, StoreError> {
         match std::fs::read_to_string(&self.path) {
             Ok(envelope) => Ok(Some(envelope)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::row(error)),
+            Err(error) => Err(StoreError::File(error)),
         }
     }
 
@@ -108,7 +108,7 @@ impl RevocationFile {
     /// one. A list that is not newer than the last one written is ignored.
     ///
     /// # Errors
-    /// Returns [`StoreError::Row`] if the file cannot be written.
+    /// Returns [`StoreError::File`] if the file cannot be written.
     pub fn write(&self, list: &StoredRevocations) -> Result<(), StoreError> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if list.epoch <= *newest {
@@ -128,7 +128,7 @@ impl RevocationFile {
                 .parent()
                 .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
-        write().map_err(StoreError::row)?;
+        write().map_err(StoreError::File)?;
         *newest = list.epoch;
         Ok(())
     }

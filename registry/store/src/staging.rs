@@ -60,15 +60,15 @@ impl Staging {
     /// Opens the directory, creating it if it does not exist.
     ///
     /// # Errors
-    /// Returns [`StoreError::Row`] if it cannot be created, read or cleaned up.
+    /// Returns [`StoreError::File`] if it cannot be created, read or cleaned up.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(StoreError::row)?;
+        made.map_err(StoreError::File)?;
         // Deletes what requests of a killed process left: these uploads have no id by which a
         // client could continue them.
-        for entry in std::fs::read_dir(folder).map_err(StoreError::row)?.flatten() {
+        for entry in std::fs::read_dir(folder).map_err(StoreError::File)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(ONCE) {
-                std::fs::remove_file(entry.path()).map_err(StoreError::row)?;
+                std::fs::remove_file(entry.path()).map_err(StoreError::File)?;
             }
         }
         Ok(Self {

@@ -49,8 +49,8 @@ async fn compile(
     let DenyingComponent { component, key } =
         match tokio::task::spawn_blocking(compose).await.map_err(Problem::internal)? {
             Ok(Some(composed)) => composed,
-            // Everything is granted, or a required capability is missing, which the caller has already
-            // reported.
+            // Everything is granted, or a required capability is missing, which the caller has
+            // already reported.
             Ok(None) | Err(GrantsError::Missing(_)) => return Ok(()),
             Err(GrantsError::Compose(error)) => {
                 let message = format!("without its optional capabilities: {error}");
