@@ -58,7 +58,7 @@ fn json_of(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn an_operator_who_says_nothing_lets_nothing_out() {
+async fn without_an_allowlist_of_the_operator_nothing_is_sent() {
     let reaching = Reaching::new(&[("egress_allowlist", "")]).await;
     let (request, _) = reaching.guest("acme", "fetch_works", |_| {}).await;
     let refused = json_of(&reaching.world.execute(&request).await)["refused"].to_string();
@@ -144,7 +144,7 @@ async fn no_spelling_of_a_host_inside_gets_a_guest_out() {
 }
 
 #[tokio::test]
-async fn lists_calls_and_headers_without_end_end_the_guest_and_nobody_else() {
+async fn unbounded_lists_calls_and_headers_end_only_their_own_guest() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
     let world = &reaching.world;
@@ -182,7 +182,7 @@ async fn guest_output_becomes_log_lines_and_its_environment_is_empty() {
 }
 
 #[tokio::test]
-async fn metrics_are_the_operators_to_read_and_a_series_says_whose_it_is() {
+async fn metrics_need_the_operators_token_and_name_the_tenant() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.metrics-works", "1.0.0", &[]);
     manifest["metrics"] = json!([

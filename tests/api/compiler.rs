@@ -88,7 +88,7 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
 /// Wall time is the host's fault, processor time the publisher's; each message names the limit and
 /// the amount used.
 #[tokio::test]
-async fn a_host_without_time_is_told_apart_from_a_component_that_takes_too_much() {
+async fn a_busy_host_is_distinguished_from_a_costly_component() {
     let large = component("javascript");
     let publish = async |setting: (&str, &str)| {
         let world = TestPlatform::with_settings(&[setting]).await;

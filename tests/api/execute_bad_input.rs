@@ -206,7 +206,7 @@ async fn providers_narrow_what_the_token_grants_and_never_widen_it() {
 }
 
 #[tokio::test]
-async fn a_content_hash_that_nobody_published_is_not_available() {
+async fn an_unpublished_content_hash_is_not_available() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let hash = format!("sha256:{}", "0".repeat(64));

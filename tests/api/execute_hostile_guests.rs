@@ -63,7 +63,7 @@ async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_guest_that_traps_is_told_apart_from_one_that_runs_out_of_memory() {
+async fn a_trap_is_distinguished_from_a_memory_limit() {
     assert_error(
         &with_guest_and_neighbour("traps", "/", 1_000).await,
         502,
@@ -122,7 +122,7 @@ async fn a_guest_that_calls_the_host_or_opens_handles_without_end_is_ended() {
 }
 
 #[tokio::test]
-async fn a_log_flood_is_bounded_and_the_guest_is_told() {
+async fn a_log_flood_is_bounded_and_the_guest_gets_an_error() {
     let answer = with_guest_and_neighbour("floods_the_log", "/", 20_000).await;
     assert_eq!(answer.guest_body(), (10_000 - 256).to_string());
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 #[tokio::test]
-async fn a_guest_answers_and_the_reply_says_what_it_cost() {
+async fn a_guest_responds_and_the_reply_has_its_usage() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let first = world.execute(&request).await;

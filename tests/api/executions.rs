@@ -25,7 +25,7 @@ async fn get(world: &TestPlatform, target: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn what_a_guest_logs_lands_in_the_executions_record_as_it_was_said() {
+async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
     let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "log_works").await;
     assert_eq!(get(&world, &format!("{name}/")).await.status, 200);

@@ -280,7 +280,7 @@ async fn runner_errors_keep_their_code_and_a_large_body_is_refused_early() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_slower_than_it_says_is_ended_at_its_own_limit() {
+async fn an_endpoint_that_exceeds_its_own_timeout_is_cancelled() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.slow", "1.0.0", &[]);
     manifest["api"] = json!({ "endpoints": [{ "method": "GET", "path": "/", "timeoutMs": 50 }] });
@@ -295,7 +295,7 @@ async fn an_endpoint_that_is_slower_than_it_says_is_ended_at_its_own_limit() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_sends_too_often_is_told_when_to_come_back() {
+async fn a_tenant_over_its_rate_gets_retry_after() {
     let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "5")]).await;
     world.with_guest("answers_ok", &[]).await;
     let mut accepted = 0;

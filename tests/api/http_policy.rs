@@ -162,7 +162,7 @@ async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
 }
 
 #[tokio::test]
-async fn what_http_allows_arrives_and_what_it_does_not_is_told_to_the_author() {
+async fn valid_responses_pass_and_the_author_learns_of_invalid_ones() {
     let world = TestPlatform::new().await;
     let name = "com.example.answers-as-the-path-says";
     world.with_guest("answers_as_the_path_says", &[]).await;

@@ -149,7 +149,7 @@ async fn an_older_version_must_be_meant() {
 }
 
 #[tokio::test]
-async fn a_disabled_install_answers_nobody_and_comes_back_as_it_was() {
+async fn a_disabled_install_serves_no_request_until_it_is_enabled() {
     let world = world_with_install().await;
     act(&world, "disable", Value::Null).await;
     assert_eq!(call(&world).await, (404, "extension_not_available".into()));

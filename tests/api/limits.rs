@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test]
-async fn the_memory_that_was_consented_to_is_there_and_more_is_told_as_such() {
+async fn the_granted_memory_is_available_and_more_is_a_memory_limit() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.takes-memory", "1.0.0", &[]);
     manifest["limits"] = json!({ "memoryMb": 128 });

@@ -105,7 +105,7 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
 }
 
 #[tokio::test]
-async fn a_compiler_that_is_missing_is_our_fault_and_says_nothing_to_the_client() {
+async fn a_missing_compiler_is_an_internal_error_without_details() {
     let world = TestPlatform::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
     let release = Release::new(
         world.key(),

@@ -333,7 +333,7 @@ async fn configuration_has_the_types_that_the_manifest_gives_it() {
 }
 
 #[tokio::test]
-async fn files_that_the_manifest_names_and_the_bundle_lacks_are_told_together() {
+async fn all_files_that_the_bundle_lacks_are_reported_together() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.files", "1.0.0", &[]);
     manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html" });

@@ -139,7 +139,7 @@ async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
 }
 
 #[tokio::test]
-async fn old_lists_far_ones_and_those_of_strangers_are_not_taken() {
+async fn old_far_and_untrusted_revocation_lists_are_refused() {
     let (world, publisher, revoker) = world().await;
     assert_eq!(take(&world, &list(5), &revoker).await.status, 201);
     let over = RevocationList {

@@ -231,7 +231,7 @@ fn names_that_look_almost_like_the_trusted_one_are_refused() {
 }
 
 #[test]
-fn a_certificate_is_judged_at_the_time_the_release_was_received() {
+fn a_certificate_is_evaluated_as_of_the_time_of_receipt() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let request = CertificateRequest {
         years: (2024, 2025),

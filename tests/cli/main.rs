@@ -208,7 +208,7 @@ fn a_declared_capability_that_is_not_used_is_a_warning() {
 }
 
 #[test]
-fn pack_answers_files_and_sockets_inside_and_says_so() {
+fn pack_stubs_files_and_sockets_and_reports_it() {
     let author = Author::with_hello();
     fs::copy(
         target().join("components/opens_files.wasm"),
@@ -243,7 +243,7 @@ fn new_makes_a_project_and_never_over_another() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_said_with_the_cure() {
+fn an_unreachable_server_is_reported_with_the_remedy() {
     snapshot(
         "call_nobody",
         &Author::new().run(&["call", "com.example.hello/hello", "--server", "http://127.0.0.1:1"]),
@@ -261,7 +261,7 @@ fn a_server_that_is_not_there_is_said_with_the_cure() {
 }
 
 #[test]
-fn serve_refuses_to_start_when_nobody_could_be_believed() {
+fn serve_refuses_to_start_without_a_trusted_publisher() {
     let author = Author::new();
     snapshot("serve_without_trust", &author.run(&["serve", "--port", "0"]));
     snapshot(

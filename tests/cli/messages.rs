@@ -112,7 +112,7 @@ fn pack_reports_searched_paths_overlapping_endpoints_and_exceeded_limits() {
 }
 
 #[test]
-fn manifests_in_the_encodings_of_windows_are_told_as_what_they_are() {
+fn manifests_in_windows_encodings_are_identified() {
     let author = Author::with_hello();
     let path = author.path().join("manifest.json");
     let text = fs::read_to_string(&path).unwrap();
@@ -388,7 +388,7 @@ fn a_response_is_escaped_for_a_terminal_and_raw_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_build_for_browsers_is_told_which_import_and_which_feature() {
+fn a_build_for_browsers_is_refused_with_import_and_feature() {
     // The same code as `alga build`, on a module that a crate for browsers would produce.
     let module =
         wat::parse_str(r#"(module (import "__wbindgen_placeholder__" "__wbindgen_describe" (func (param i32))))"#)

@@ -67,7 +67,7 @@ fn a_release_is_pushed_pulled_by_digest_and_verifies() {
 }
 
 #[test]
-fn a_tag_is_not_pulled_and_the_digest_that_it_names_is_said() {
+fn a_tag_is_not_pulled_and_the_error_names_its_digest() {
     let (registry, author) = (OciRegistry::start(), signed());
     let pushed = push(author.path(), &registry);
     let tag = format!("{}/acme/hello:1.0.0", registry.host());
@@ -119,7 +119,7 @@ fn what_the_registry_changed_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_registry_that_is_not_there_and_a_reference_that_is_none_are_said() {
+fn unreachable_registries_and_invalid_references_are_reported() {
     let author = signed();
     assert!(refused(author.path(), &["push", "--plain-http", "127.0.0.1:1/acme/hello:1"]).contains("could not push"));
     assert!(refused(author.path(), &["push", "Not A Reference"]).contains("is not an OCI reference"));

@@ -24,7 +24,7 @@ fn the_shipped_document_is_the_one_that_the_code_makes() {
 }
 
 #[test]
-fn schemathesis_finds_nothing_that_the_document_does_not_say() {
+fn schemathesis_finds_no_deviation_from_the_document() {
     let (folder, key) = prepared();
     let server = Server::start(&folder);
     let operator = Operator::of(&folder, &server);

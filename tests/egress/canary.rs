@@ -12,7 +12,7 @@ async fn canary() -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn no_private_address_is_connected_to_in_whatever_form_a_resolver_says_it() {
+async fn no_private_address_in_any_form_is_connected_to() {
     let (port, connections) = canary().await;
     for address in [
         "127.0.0.1",

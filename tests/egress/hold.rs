@@ -35,7 +35,7 @@ impl Body for Parts {
 }
 
 #[tokio::test]
-async fn a_body_that_is_longer_than_it_said_carries_no_second_request() {
+async fn a_body_longer_than_declared_carries_no_second_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let ended = Arc::new(Notify::new());
     let (kept, told) = (Arc::clone(&seen), Arc::clone(&ended));
@@ -70,7 +70,7 @@ async fn a_body_that_is_longer_than_it_said_carries_no_second_request() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_does_not_go_on_is_left_though_nobody_waits_for_it() {
+async fn a_stalled_handshake_is_abandoned_without_a_waiting_caller() {
     let ended = Arc::new(Notify::new());
     let told = Arc::clone(&ended);
     let (port, _) = listen(move |mut stream| {

@@ -132,7 +132,7 @@ async fn an_origin_sees_one_host_one_length_and_a_path() {
 }
 
 #[tokio::test]
-async fn redirects_are_answers_and_nobody_follows_them() {
+async fn redirects_are_returned_and_not_followed() {
     let (canary, reached) = listen(|stream| async move { drop(stream) }).await;
     for status in [300, 301, 302, 303, 307, 308] {
         let way = Way::saying(format!(
@@ -146,7 +146,7 @@ async fn redirects_are_answers_and_nobody_follows_them() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_by_its_install_and_by_nobody_else() {
+async fn a_connection_is_reused_by_its_own_install_only() {
     let way = Way::to(|stream| async move {
         auto::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service_fn(echo))

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_host_says_has_room_of_its_own_and_an_end() {
+    fn host_records_have_a_bounded_budget_of_their_own() {
         let guest_log = guest_log("i-1", &pace());
         for _ in 0..RECORDS * 2 {
             guest_log.write(Source::Log, Level::Info, "", std::iter::empty()).ok();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_record_is_cut_at_a_character_and_says_so() {
+    fn a_long_record_is_truncated_at_a_character_and_marked() {
         let guest_log = guest_log("i-1", &pace());
         let message = "é".repeat(RECORD_BYTES);
         guest_log

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn values_add_up_as_their_type_says() {
+    fn values_are_aggregated_by_their_type() {
         let registry = MetricRegistry::default();
         for (name, kind) in [("c", "counter"), ("g", "gauge"), ("h", "histogram")] {
             for value in [0.02, 3.0] {

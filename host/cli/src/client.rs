@@ -41,7 +41,7 @@ pub(crate) struct ServerArguments {
 pub(crate) struct OperatorArguments {
     #[command(flatten)]
     pub(crate) server: ServerArguments,
-    /// File with the operator's token; an embedded server writes it to its data directory
+    /// File with the operator's token; `alga serve` writes it to admin.token in its data directory
     #[arg(
         long,
         global = true,

@@ -38,7 +38,8 @@ pub(crate) enum Command {
     Keygen(keygen::Arguments),
     /// Pack manifest, component and assets into a bundle
     Pack(pack::Arguments),
-    /// Sign a bundle
+    /// Sign a bundle with a local key or certificate, or attach another program's signature
+    #[command(after_help = sign::EXAMPLE)]
     Sign(sign::Arguments),
     /// Verify a bundle and its signature, explaining each check; works offline
     Verify(verify::Arguments),
@@ -64,7 +65,7 @@ pub(crate) enum Command {
     Call(call::Arguments),
     /// Run the platform
     Serve(serve::Arguments),
-    /// Issue a caller's token for an embedded platform
+    /// Issue a caller's token, signed with the key in a local data directory
     Token(token::Arguments),
     /// Print the effective configuration of `serve`
     Config(config::Arguments),

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_is_got_and_another_host_does_not_believe_it() {
+    fn a_stored_record_is_read_back_and_another_host_rejects_it() {
         let folder = tempfile::tempdir().unwrap();
         cache(folder.path(), 1).put(&COMPONENT, &code(b"code")).unwrap();
         assert_eq!(cache(folder.path(), 1).get(&COMPONENT).unwrap().as_bytes(), b"code");

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_busy_tenant_is_told_to_wait_and_its_neighbour_is_not() {
+    fn a_busy_tenant_has_to_wait_and_its_neighbour_has_not() {
         let admission = Admission::new(AdmissionLimits {
             process: 3,
             tenant: 2,

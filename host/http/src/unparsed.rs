@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_is_written_while_nobody_answers_is_replaced() {
+    async fn only_bytes_written_while_no_response_is_open_are_replaced() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         const BARE: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
         let connection_state = ConnectionState::default();

@@ -24,7 +24,7 @@ pub struct HostKeys {
     pub machine_code: [u8; 32],
     /// Authenticates cursors of lists.
     pub cursors: [u8; 32],
-    /// Signs service tokens and, for an embedded platform, callers' tokens.
+    /// Signs service tokens and, for tests, callers' tokens.
     pub tokens: Ed25519Key,
     /// Seals secrets of installs if no external service does.
     pub sealing: Zeroizing<String>,

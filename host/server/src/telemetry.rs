@@ -54,7 +54,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[test]
-    fn a_panic_is_told_by_its_place_and_not_by_what_it_says() {
+    fn a_panic_is_logged_with_its_location_and_without_its_message() {
         let told = Arc::new(Mutex::new(String::new()));
         let before = std::panic::take_hook();
         let kept = Arc::clone(&told);

@@ -30,6 +30,17 @@ pub(crate) struct Operation {
     answers: Vec<(u16, Option<SchemaOf>)>,
 }
 
+/// Describes a successful status.
+const fn description(status: u16) -> &'static str {
+    match status {
+        201 => "created",
+        202 => "accepted; the change waits for consent",
+        204 => "done; there is no content",
+        304 => "not modified since the entity tag",
+        _ => "success",
+    }
+}
+
 impl Operation {
     pub(crate) fn new(method: &'static str, path: impl Into<String>, summary: &'static str) -> Self {
         Self {
@@ -84,7 +95,7 @@ impl Operation {
         let json_of = |schema: Schema| json!({ "application/json": { "schema": schema } });
         let mut responses = Map::new();
         for (status, schema) in &self.answers {
-            let mut answer = json!({ "description": "success" });
+            let mut answer = json!({ "description": description(*status) });
             if let (Some(schema), Some(answer)) = (schema, answer.as_object_mut()) {
                 answer.insert("content".to_owned(), json_of(schema(generator)));
             }
@@ -175,7 +186,7 @@ impl Api {
         });
         let document = json!({
             "openapi": "3.0.3",
-            "info": { "title": "alga registry", "version": env!("CARGO_PKG_VERSION"), "description": "Publishing, versions, installs, revocations, audit." },
+            "info": { "title": "alga registry", "version": env!("CARGO_PKG_VERSION"), "description": "Publishing, uploads, versions, installs, secrets, executions, revocations, audit, garbage collection." },
             "security": [{ "operator": [] }],
             "paths": self.paths,
             "components": {

@@ -62,7 +62,7 @@ pub struct Manifest {
     /// Path of the component in the bundle.
     #[serde(default = "default_entry")]
     pub entry: String,
-    /// Capabilities that the component requires: an install grants all of these.
+    /// Capabilities that the component requires: an install must grant those that it imports.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub capabilities: Vec<CapabilityName>,

@@ -145,7 +145,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_value_fits_or_is_told_where_it_does_not() {
+    fn a_value_fits_or_the_error_names_the_path() {
         let schema = json!({ "type": "object", "properties": { "cents": { "type": "integer", "minimum": 0 } }, "required": ["cents"], "additionalProperties": false });
         let schema = ValueSchema::of(&schema);
         assert_eq!(schema.problem(), None);

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_that_says_another_algorithm_or_none_is_refused() {
+    fn an_envelope_with_another_algorithm_or_none_is_refused() {
         let keys = keys("7");
         let envelope = sealed(&keys, WHOSE);
         let other = SecretEnvelope {

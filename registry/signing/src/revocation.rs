@@ -25,7 +25,7 @@ pub struct RevocationList {
     /// Time at which the list was made.
     #[schemars(with = "String")]
     pub issued_at: Timestamp,
-    /// Latest time at which the next list is due.
+    /// Time at which the list expires.
     #[schemars(with = "String")]
     pub expires_at: Timestamp,
     /// Bundles that may not run.

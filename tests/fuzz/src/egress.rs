@@ -86,7 +86,7 @@ pub(crate) fn egress_url(bytes: &[u8]) {
     let rule = PATTERNS[usize::from(head[0]) % PATTERNS.len()];
     let allows = rule.parse::<EgressPattern>().unwrap();
     if allows.allows(destination.is_tls, &destination.host, destination.port) {
-        is_what_the_rule_says(rule, &destination);
+        matches_the_rule(rule, &destination);
     }
 }
 
@@ -150,7 +150,7 @@ fn destination(target: &str) -> Option<Destination> {
 }
 
 /// Asserts that the host is the rule's own name, or one label below a wildcard rule (E10).
-fn is_what_the_rule_says(rule: &str, destination: &Destination) {
+fn matches_the_rule(rule: &str, destination: &Destination) {
     let (is_tls, rule) = match rule.strip_prefix("http://") {
         Some(rule) => (false, rule),
         None => (true, rule),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Directory of the extension
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_name = "DIRECTORY")]
     folder: PathBuf,
     /// Output path of the component (default: dist/main.wasm in the directory)
     #[arg(long)]

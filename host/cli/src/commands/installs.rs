@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// Tenant of the install
+    /// Tenant of the install (required)
     #[arg(long, global = true)]
     tenant: Option<TenantId>,
     #[command(flatten)]
@@ -22,14 +22,14 @@ pub(crate) struct Arguments {
 enum Action {
     /// List a tenant's installs
     List,
-    /// Show an install and its pending version
+    /// Show an install, and whether an upgrade waits for consent
     Show {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
     },
-    /// Show logs and errors of its executions, newest first
+    /// Show logs and errors of an install's executions, newest first
     Log {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
         /// Maximum number of executions
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
@@ -50,22 +50,22 @@ enum Action {
     },
     /// Roll back to the previous version
     Rollback {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
     },
     /// Enable the install
     Enable {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
     },
     /// Disable the install; its data is retained
     Disable {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
     },
     /// Set a secret that the extension declares, replacing its previous value
     SetSecret {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
         /// The secret's name
         name: String,
@@ -75,14 +75,14 @@ enum Action {
     },
     /// Delete a secret
     DeleteSecret {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
         /// The secret's name
         name: String,
     },
     /// Replace configuration, hosts and limits; omitted ones are reset to the manifest's
     SetTerms {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
         /// Set a configuration key; repeat for more
         #[arg(long = "config", value_name = "KEY=VALUE")]
@@ -90,6 +90,9 @@ enum Action {
         /// Allow only this host, of those that the extension declares; repeat for more
         #[arg(long = "egress", value_name = "HOST")]
         egress: Vec<String>,
+        /// Allow no host at all
+        #[arg(long, conflicts_with = "egress")]
+        no_egress: bool,
         /// Time limit of one execution in milliseconds
         #[arg(long)]
         timeout_ms: Option<u32>,
@@ -99,7 +102,7 @@ enum Action {
     },
     /// Uninstall, deleting configuration, secrets and records
     Uninstall {
-        /// Name, registry id or install id
+        /// Extension name, extension id or install id
         extension: String,
     },
 }
@@ -155,10 +158,11 @@ fn request(action: &Action, printer: &Printer) -> Outcome<(&'static str, String,
             extension,
             config,
             egress,
+            no_egress,
             timeout_ms,
             memory_mb,
         } => {
-            let egress = (!egress.is_empty()).then_some(egress.as_slice());
+            let egress = (*no_egress || !egress.is_empty()).then_some(egress.as_slice());
             let mut body = super::install::terms(egress, *timeout_ms, *memory_mb);
             body.insert("config".to_owned(), json!(super::install::config(config)?));
             let body = Value::Object(body);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Directory to create; its name becomes the last segment of the extension's name
+    #[arg(value_name = "DIRECTORY")]
     folder: PathBuf,
     /// Reverse domain name of the publisher
     #[arg(long, default_value = "com.example")]

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Directory of the extension
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_name = "DIRECTORY")]
     folder: PathBuf,
     /// Output path of the bundle (default: dist/bundle.tar.zst in the directory)
     #[arg(long)]

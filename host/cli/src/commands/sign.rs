@@ -12,14 +12,14 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Sign a bundle with a local key or certificate, or attach another program's signature.
-///
-/// Other programs sign the bytes that `--message` writes:
-///   alga sign --message release.bin
-///   cosign sign-blob --bundle release.sigstore.json release.bin     (without a key of your own)
-///   alga sign --sigstore-bundle release.sigstore.json
+/// The way of a signature by another program, below the help.
+pub(crate) const EXAMPLE: &str = "\
+Other programs sign the bytes that `--message` writes, here without a key of your own:
+  alga sign --message release.bin
+  cosign sign-blob --bundle release.sigstore.json release.bin
+  alga sign --sigstore-bundle release.sigstore.json";
+
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// Bundle to sign
     #[arg(default_value = BUNDLE)]

@@ -22,8 +22,8 @@ pub(crate) struct Present {
     /// Epoch of the list; 0 before the first list.
     epoch: u64,
     list: Option<RevocationList>,
-    /// True if the next list is overdue; until it arrives, nothing can be published or
-    /// installed.
+    /// True if the list expired more than a day ago; until a newer one arrives, nothing can be
+    /// published or installed.
     is_overdue: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct Endpoint {
     /// True if schedules may call it; its path then contains no `:name`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub schedulable: bool,
-    /// Permission that a caller needs. Default: `read` for GET, `write` for other methods.
+    /// Access that a caller needs. Default: `read` for GET, `write` for other methods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<EndpointAccess>,
     /// Deadline for a request to it, in milliseconds; at most 30000.
@@ -41,13 +41,13 @@ pub struct Endpoint {
     pub cacheable: bool,
 }
 
-/// A permission that a caller needs for an endpoint.
+/// The access that a caller needs for an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndpointAccess {
-    /// The permission `extension:read`.
+    /// The caller's access is `read` or `write`.
     Read,
-    /// The permission `extension:write`.
+    /// The caller's access is `write`.
     Write,
 }
 

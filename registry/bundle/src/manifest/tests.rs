@@ -53,7 +53,7 @@ fn a_minimal_manifest_gets_the_defaults() {
 }
 
 #[test]
-fn all_broken_rules_are_told_at_once_with_path_and_fix() {
+fn all_broken_rules_are_reported_at_once_with_path_and_fix() {
     let error = parse(
         r#"{"name":"com.example.hello","publisher":"example","version":"1.0.0+x","runtime":"jvm","entry":"../main.wasm",
             "capabilities":["storage.kv","cap:storage.kv","cap:moon.landing"],
@@ -82,7 +82,7 @@ fn all_broken_rules_are_told_at_once_with_path_and_fix() {
 }
 
 #[test]
-fn unknown_fields_and_wrong_names_are_told() {
+fn unknown_fields_and_wrong_names_are_reported() {
     for (json, word) in [
         (
             r#"{"name":"com.example.hello","publisher":"example","version":"1.0.0","capabilites":[]}"#,
@@ -125,7 +125,7 @@ fn the_sample_is_right_and_has_every_field_of_the_schema() {
 }
 
 #[test]
-fn every_problem_of_form_and_rules_is_told_at_once() {
+fn every_error_of_form_and_rules_is_reported_at_once() {
     let told = problems(&json!({
         "name": "Hello", "version": 1, "capabilites": [], "capabilities": ["cap:moon.landing", 7],
         "egress": ["https://api.example.com/path"],
@@ -201,7 +201,7 @@ fn rules_of_the_lists_are_checked() {
 }
 
 #[test]
-fn a_manifest_with_thousands_of_problems_is_told_a_hundred() {
+fn of_thousands_of_manifest_errors_a_hundred_are_reported() {
     let many = |value: Value| vec![value; 20_000];
     let mut document = sample();
     document["egress"] = json!(many(json!("a.b")));

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doc_comment_that_asks_or_says_nothing_or_is_too_long_is_found() {
+    fn doc_comments_that_ask_or_are_empty_or_too_long_are_found() {
         for (text, found) in [
             ("/// Whose it is, in words.\nfn f() {}", 1),
             ("/// Ids.\nfn f() {}", 1),

@@ -19,7 +19,7 @@ pub(crate) struct Revocation {
     /// Content hash to revoke (sha256:…)
     #[arg(long = "bundle")]
     bundles: Vec<Digest>,
-    /// Signer to revoke, as shown in a version's `signingKey`
+    /// Signer to revoke, as shown in a version's `signing_key`
     #[arg(long = "signer")]
     signers: Vec<String>,
     /// Time from which these signers are not trusted (default: now)
