@@ -1,7 +1,7 @@
 //! The `alga` command as users see it: exit code, standard output, standard error. Snapshots are
 //! next to this file.
 //!
-//! `INSTA_UPDATE=always cargo xtask test` rewrites them.
+//! `cargo xtask bless` rewrites them.
 
 mod messages;
 mod trust;
@@ -295,7 +295,7 @@ fn serve_refuses_to_start_without_a_compiler_of_its_own_version() {
     snapshot("serve_with_another_compiler", &with_compiler("/bin/cat"));
 }
 
-/// `BLESS=1 cargo xtask test` rewrites the schema.
+/// `cargo xtask bless` rewrites the schema.
 #[test]
 fn the_shipped_schema_is_the_one_of_the_types() {
     let path = root().join("registry/manifest.schema.json");

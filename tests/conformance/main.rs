@@ -9,7 +9,7 @@
 //! `setup.json`, if it exists, contains what the case needs in addition: fields of the manifest,
 //! other capabilities, secrets.
 //!
-//! `BLESS=1 cargo xtask test` rewrites the files.
+//! `cargo xtask bless` rewrites the files.
 
 mod places;
 
@@ -31,8 +31,8 @@ fn expect(path: PathBuf, actual: &Value) {
         fs::write(&path, text).unwrap();
         return;
     }
-    let expected =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", path.display()));
+    let expected = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; `cargo xtask bless` writes it", path.display()));
     assert_eq!(text, expected, "{}", path.display());
 }
 

@@ -17,10 +17,7 @@ fn the_shipped_document_is_the_one_that_the_code_makes() {
         fs::write(&path, &document).unwrap();
     }
     let shipped = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        shipped == document,
-        "run again with BLESS=1 to write registry/openapi.json anew"
-    );
+    assert!(shipped == document, "`cargo xtask bless` renews registry/openapi.json");
 }
 
 #[test]

@@ -39,6 +39,13 @@ fn an_operator_upgrades_with_consent_rolls_back_and_reads_the_audit_log() {
     );
     let consented = at(&["installs", "consent", &format!("{NAME}@1.1.0"), "--tenant", "demo"]);
     assert!(consented.contains("1.1.0 (enabled)"), "{consented}");
+    let egress_after = |options: &[&str]| {
+        let set = [&["--json", "installs", "set-terms", NAME, "--tenant", "demo"], options].concat();
+        let install: serde_json::Value = serde_json::from_str(&at(&set)).unwrap();
+        install["egress"].clone()
+    };
+    assert_eq!(egress_after(&["--no-egress"]), serde_json::json!([]));
+    assert_eq!(egress_after(&[]), serde_json::json!(["api.example.com"]));
     let back = at(&["installs", "rollback", NAME, "--tenant", "demo"]);
     assert!(back.contains("(enabled)") && !back.contains("1.1.0"), "{back}");
     at(&["versions", "revoke", &first, "--reason", "a hole"]);
@@ -48,8 +55,8 @@ fn an_operator_upgrades_with_consent_rolls_back_and_reads_the_audit_log() {
     );
     assert!(String::from_utf8_lossy(&refused.stderr).contains("version_revoked"));
     let log = at(&["audit"]);
-    assert_eq!(log.lines().count(), 7, "{log}");
-    assert!(at(&["audit", "--verify"]).starts_with("7 entries with a valid hash chain"));
+    assert_eq!(log.lines().count(), 9, "{log}");
+    assert!(at(&["audit", "--verify"]).starts_with("9 entries with a valid hash chain"));
     at(&["installs", "uninstall", NAME, "--tenant", "demo"]);
     assert_eq!(at(&["installs", "list", "--tenant", "demo"]).trim(), "");
 }

@@ -29,11 +29,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything, start the platform, publish and install an example, send it a request,
+    /// Build everything, start the platform, publish and install two examples, send one a request,
     /// serve until Ctrl-C
     Demo(demo::Arguments),
     /// Run every check and every test
     Test,
+    /// Renew everything that tests compare: generated files, snapshots, expected responses
+    Bless,
     /// Check the invariants of host/README.md
     Tidy,
     /// Build the example and test extensions into components
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => suite::run(),
+        Task::Bless => suite::bless(),
         Task::Tidy => tidy::run(),
         Task::Guests => guests::build_all().and_then(|()| foreign_guests::build_all()),
         Task::Bench(arguments) => bench::run(&arguments),

@@ -59,3 +59,24 @@ pub(crate) fn run() -> Outcome {
             .envs(victim.as_victim()),
     )
 }
+
+/// Renews everything that tests compare: generated files, snapshots, expected responses.
+pub(crate) fn bless() -> Outcome {
+    limits::run(&limits::Arguments { check: false })?;
+    step("renewing the SDK's bindings");
+    execute(&mut cargo(&["run", "--quiet", "--package", "alga-bindings"]))?;
+    step("building (the first build needs some minutes)");
+    execute_build(cargo(&["build"]).args(NATIVE))?;
+    guests::build_all()?;
+    step("renewing snapshots and expected responses");
+    for tests in [
+        &["--test", "cli", "--test", "conformance"][..],
+        &["--test", "e2e", "the_shipped_document"],
+    ] {
+        let mut blessing = cargo(&["test"]);
+        blessing.args(NATIVE).args(tests);
+        execute(blessing.env("BLESS", "1").env("INSTA_UPDATE", "always"))?;
+    }
+    step("done: read `git diff` before you commit it");
+    Ok(())
+}
