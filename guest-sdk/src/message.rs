@@ -237,7 +237,7 @@ mod tests {
     use super::{decode, decode_segment};
 
     #[test]
-    fn query_values_are_decoded_and_broken_escapes_stay() {
+    fn query_values_are_decoded_and_invalid_escapes_left_unchanged() {
         assert_eq!(decode("a+b%20c%C3%A9"), "a b cé");
         assert_eq!(decode("100%"), "100%");
         assert_eq!(decode("%zz%4"), "%zz%4");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_of_a_path_are_decoded_as_a_path_is() {
+    fn path_segments_decode_percent_escapes_but_not_plus_signs() {
         assert_eq!(decode_segment("J%C3%BCrgen").as_deref(), Some("Jürgen"));
         assert_eq!(decode_segment("a%20b+c").as_deref(), Some("a b+c"));
         assert_eq!(decode_segment("%252F").as_deref(), Some("%2F"));

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_route_wins_whatever_the_order() {
+    fn the_most_specific_route_wins_regardless_of_declaration_order() {
         let mut patterns = ["/hello/:name", "/hello/delete", "/:a/b/:c", "/x/:b/c"];
         for _ in 0..2 {
             let find = |path: &str| {

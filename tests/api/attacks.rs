@@ -113,22 +113,22 @@ fn hostile_bundles() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Covers B1 to B6.
 #[tokio::test]
-async fn hostile_archives_are_refused_whole_and_nothing_is_written_anywhere() {
+async fn hostile_archives_are_refused_and_leave_no_file() {
     let world = TestPlatform::new().await;
     let signatures = {
         let manifest = Release::manifest("com.example.hostile", "1.0.0", &[]);
         Release::new(world.key(), &manifest, &component("answers_ok")).signatures
     };
     let is_ours = |path: &PathBuf| {
-        path.starts_with(world.folder().join("bundles")) || path.starts_with(world.folder().join("staging"))
+        path.starts_with(world.directory().join("bundles")) || path.starts_with(world.directory().join("staging"))
     };
     for (what, bundle) in hostile_bundles() {
         let answer = world.publish_bytes(&bundle, Some(&signatures)).await;
         assert_eq!(answer.code(), "bundle_invalid", "{what}: {}", answer.text());
-        let left: Vec<_> = files_below(world.folder()).into_keys().filter(is_ours).collect();
+        let left: Vec<_> = files_below(world.directory()).into_keys().filter(is_ours).collect();
         assert!(left.is_empty(), "{what}: {left:?}");
         assert!(
-            !Path::new("/tmp/alga-escaped").exists() && !world.folder().join("../escaped").exists(),
+            !Path::new("/tmp/alga-escaped").exists() && !world.directory().join("../escaped").exists(),
             "{what}"
         );
     }
@@ -176,7 +176,7 @@ fn a_foreign_archive_is_read_under_the_limits_of_bundles() {
 
 /// Other programs read the archives that we accept as the same files (B4).
 #[test]
-fn the_tar_library_and_gnu_tar_read_what_we_accept_as_the_same_files() {
+fn other_tar_readers_extract_the_same_files_from_accepted_archives() {
     let long = format!("ui/{}/{}.js", "a".repeat(60), "b".repeat(60));
     let files: BTreeMap<alga_bundle::EntryPath, Vec<u8>> = [
         ("dist/main.wasm", vec![0; 513]),
@@ -223,7 +223,7 @@ fn the_tar_library_and_gnu_tar_read_what_we_accept_as_the_same_files() {
 
 /// A manifest that is too large, too deep, or ambiguous is refused (B6, B7).
 #[tokio::test]
-async fn a_manifest_that_costs_too_much_or_means_two_things_is_refused() {
+async fn oversized_deep_and_ambiguous_manifests_are_refused() {
     let world = TestPlatform::new().await;
     let plain = r#"{"name":"com.example.a","publisher":"example","version":"1.0.0""#;
     for (what, manifest) in [
@@ -291,7 +291,7 @@ async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
     };
     world.publish(&release).await;
     let beside = world
-        .folder()
+        .directory()
         .join("bundles/sha256")
         .join(release.content_hash().to_hex());
     fs::create_dir_all(beside.join("dist")).unwrap();
@@ -322,7 +322,7 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     let install = world.install("acme", &good, &[]).await.json();
     let right = world.execute(&world.request_for(&install)).await.json()["body_b64"].clone();
     let stored = world
-        .folder()
+        .directory()
         .join("bundles/sha256")
         .join(good.content_hash().to_hex())
         .join("bundle.tar.zst");
@@ -359,7 +359,7 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
 
 /// A round is 64 publishers of one version, each with different bytes (R1).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
+async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
     let world = Arc::new(TestPlatform::new().await);
     for round in 0..alga_harness::rounds(2) {
         let version = format!("1.0.{round}");
@@ -405,7 +405,7 @@ async fn of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay() {
 /// The response was lost, so the publisher repeats the request: it gets the same id, and nothing
 /// new is logged (R3).
 #[tokio::test]
-async fn a_publish_whose_answer_was_lost_is_repeated_without_effect() {
+async fn repeating_a_publish_after_a_lost_response_has_no_effect() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
@@ -429,7 +429,7 @@ async fn a_publish_whose_answer_was_lost_is_repeated_without_effect() {
 /// The previous version of the program works beside the current one, because migrations only add
 /// (R11).
 #[test]
-fn migrations_only_expand() {
+fn migrations_only_add_to_the_schema() {
     let folder = alga_harness::root().join("registry/store/migrations");
     let allowed = [
         "CREATE TABLE ",

@@ -67,7 +67,7 @@ async fn without_an_allowlist_of_the_operator_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_takes_a_host_away_takes_it_from_the_next_request() {
+async fn a_host_that_a_tenant_removes_is_denied_from_the_next_request_on() {
     let reaching = Reaching::new(&[]).await;
     let (request, install) = reaching.guest("acme", "fetch_works", |_| {}).await;
     assert!(json_of(&reaching.world.execute(&request).await)["seen"].is_object());
@@ -91,7 +91,7 @@ async fn a_tenant_that_takes_a_host_away_takes_it_from_the_next_request() {
 }
 
 #[tokio::test]
-async fn what_is_sent_and_received_is_on_the_account() {
+async fn sent_and_received_bytes_are_reported_in_the_usage() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "fetch_works", |_| {}).await;
     let answer = reaching.world.execute(&request).await;
@@ -100,7 +100,7 @@ async fn what_is_sent_and_received_is_on_the_account() {
 }
 
 #[tokio::test]
-async fn bodies_and_requests_without_end_are_errors_of_the_guest() {
+async fn unbounded_request_and_response_bodies_are_errors_for_the_guest() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
     let at = |path: &str| request.clone().on("GET", path).within_ms(20_000);
@@ -125,7 +125,7 @@ async fn bodies_and_requests_without_end_are_errors_of_the_guest() {
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_host_inside_gets_a_guest_out() {
+async fn no_spelling_of_an_internal_host_is_reachable_for_a_guest() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
     let before = reaching.outside.requests().len();
@@ -144,7 +144,7 @@ async fn no_spelling_of_a_host_inside_gets_a_guest_out() {
 }
 
 #[tokio::test]
-async fn unbounded_lists_calls_and_headers_end_only_their_own_guest() {
+async fn unbounded_lists_calls_and_headers_trap_only_their_own_guest() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
     let world = &reaching.world;
@@ -212,7 +212,7 @@ async fn metrics_need_the_operators_token_and_name_the_tenant() {
 }
 
 #[tokio::test]
-async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
+async fn the_guest_sees_the_user_that_the_gateway_authenticated() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
@@ -251,7 +251,7 @@ async fn the_user_that_a_guest_sees_is_the_one_that_the_gateway_established() {
 }
 
 #[tokio::test]
-async fn a_guest_sees_what_its_execution_was_started_by() {
+async fn a_guest_sees_the_trigger_of_its_execution() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("context_works", &[]).await;
     for (context, expected) in [
@@ -275,7 +275,7 @@ async fn a_guest_sees_what_its_execution_was_started_by() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_everybody_is_refused_at_publish() {
+async fn a_wildcard_over_a_public_suffix_is_refused_at_publish() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.everybody", "1.0.0", &[]);
     manifest["egress"] = json!(["api.example.com", "*.co.uk"]);

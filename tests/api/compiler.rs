@@ -128,7 +128,7 @@ async fn a_busy_host_is_distinguished_from_a_costly_component() {
 /// wasmtime enables more proposals than extensions may use. The bundle reader and the compiler must
 /// accept the same ones.
 #[tokio::test]
-async fn the_compiler_and_the_reader_of_bundles_take_the_same_proposals() {
+async fn compiler_and_bundle_reader_accept_the_same_wasm_proposals() {
     let compiler = Compiler::new(&program("alga-compiler"), CompilerLimits::default());
     for (proposal, module, is_taken) in [
         ("the core", "(func (result i32) (i32.const 0))", true),
@@ -187,7 +187,7 @@ async fn the_compiler_and_the_reader_of_bundles_take_the_same_proposals() {
 /// Each component is refused or compiles within the limits; in any case the registry survives and
 /// accepts the next release.
 #[tokio::test]
-async fn bombs_for_the_compiler_end_within_its_limits() {
+async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
     let world = TestPlatform::with_settings(&[("compiler_seconds", "2")]).await;
     let blocks = format!("(func {} {})", "(block ".repeat(50_000), ")".repeat(50_000));
     let targets = format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(65_000));

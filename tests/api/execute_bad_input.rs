@@ -96,7 +96,7 @@ async fn bodies_over_the_limit_are_too_large_whether_encoded_or_not() {
 }
 
 #[tokio::test]
-async fn no_token_a_wrong_one_and_one_for_another_audience_are_unauthenticated() {
+async fn missing_invalid_and_other_audience_tokens_are_unauthenticated() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let for_gateway = world.caller_token("acme", alga_auth::Access::Write);
@@ -135,7 +135,7 @@ async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
 }
 
 #[tokio::test]
-async fn a_token_header_and_body_that_disagree_are_refused_first() {
+async fn requests_whose_token_header_and_body_disagree_are_refused() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let other_hash = format!("sha256:{}", "0".repeat(64));

@@ -75,7 +75,7 @@ async fn a_trap_is_distinguished_from_a_memory_limit() {
 }
 
 #[tokio::test]
-async fn a_guest_that_recurses_without_end_traps() {
+async fn a_guest_with_infinite_recursion_traps() {
     assert_error(
         &with_guest_and_neighbour("recurses_without_end", "/", 5_000).await,
         502,
@@ -84,7 +84,7 @@ async fn a_guest_that_recurses_without_end_traps() {
 }
 
 #[tokio::test]
-async fn a_memory_limit_that_the_caller_lowers_holds() {
+async fn a_memory_limit_lowered_by_the_caller_is_enforced() {
     let world = TestPlatform::new().await;
     let request = world
         .with_guest("allocates_without_end", &[])
@@ -108,7 +108,7 @@ async fn limits_of_u64_max_are_clamped() {
 }
 
 #[tokio::test]
-async fn a_guest_that_calls_the_host_or_opens_handles_without_end_is_ended() {
+async fn unbounded_host_calls_and_handles_trap_the_guest() {
     assert_error(
         &with_guest_and_neighbour("calls_the_host_without_end", "/", 20_000).await,
         502,
@@ -128,7 +128,7 @@ async fn a_log_flood_is_bounded_and_the_guest_gets_an_error() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_response_are_refused() {
+async fn invalid_guest_responses_are_refused() {
     assert_error(
         &with_guest_and_neighbour("returns_without_response", "/", 1_000).await,
         502,
@@ -193,7 +193,7 @@ async fn a_body_of_10_mib_passes_and_one_byte_more_does_not() {
 }
 
 #[tokio::test]
-async fn one_install_cannot_take_every_place() {
+async fn one_install_cannot_use_all_execution_permits() {
     let world = std::sync::Arc::new(TestPlatform::with_settings(&[("pool", "8")]).await);
     let sleeper = world.with_guest("sleeps_for_an_hour", &[]).await.within_ms(500);
     let good = world.with_guest("answers_ok", &[]).await;
@@ -226,7 +226,7 @@ async fn with_module(world: &TestPlatform, name: &str, module: &str) -> ExecuteR
 }
 
 #[tokio::test]
-async fn a_guest_that_grows_its_tables_past_the_limit_is_refused_the_growth() {
+async fn growing_a_table_past_its_limit_is_refused() {
     let world = TestPlatform::with_settings(&[("pool_table_elements", "20000")]).await;
     // Ends with `unreachable` once growing is refused, and loops until its deadline if it never is.
     let grown = "(func (export \"handle\") (param i32 i32)

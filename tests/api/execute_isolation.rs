@@ -3,7 +3,7 @@
 use alga_harness::{TestPlatform, rounds};
 
 #[tokio::test]
-async fn every_request_has_an_instance_of_its_own() {
+async fn every_request_runs_in_a_fresh_instance() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("counts_in_a_global", &[]).await;
     for _ in 0..200 {
@@ -32,7 +32,7 @@ async fn no_byte_of_a_guest_reaches_the_next_one() {
 
 /// Short form of `cargo xtask soak cancellation`.
 #[tokio::test]
-async fn executions_cancelled_at_any_moment_give_their_place_back() {
+async fn executions_cancelled_at_any_moment_release_their_permit() {
     let world = TestPlatform::with_settings(&[("pool", "1")]).await;
     let request = world.with_guest("echoes_the_request", &[]).await;
     assert_eq!(world.execute(&request).await.status, 200);

@@ -56,7 +56,7 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
 /// The stack of a guest is small, since it is wiped after every request, but must suffice for the
 /// nesting depth that `serde_json` allows.
 #[tokio::test]
-async fn a_guest_reads_json_as_deep_as_its_parser_goes() {
+async fn a_guest_parses_json_up_to_the_nesting_limit_of_its_parser() {
     let world = TestPlatform::new().await;
     let guest = world.with_guest("reads_deep_json", &[]).await;
     let nested = |depth: usize| {
@@ -93,8 +93,8 @@ async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
 async fn a_thousand_cold_requests_at_once_compile_once() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
-    std::fs::remove_dir_all(world.folder().join("machine-code")).unwrap();
-    std::fs::create_dir(world.folder().join("machine-code")).unwrap();
+    std::fs::remove_dir_all(world.directory().join("machine-code")).unwrap();
+    std::fs::create_dir(world.directory().join("machine-code")).unwrap();
     let world = std::sync::Arc::new(world.restart().await);
     let tasks: Vec<_> = (0..1_000)
         .map(|_| {
@@ -177,7 +177,7 @@ async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() 
 }
 
 #[tokio::test]
-async fn an_idempotent_execution_is_kept_even_if_the_caller_disconnects() {
+async fn an_idempotent_execution_is_recorded_even_if_the_caller_disconnects() {
     let world = TestPlatform::new().await;
     let any = agreements(&world).await;
     let mut create = any
@@ -194,7 +194,7 @@ async fn an_idempotent_execution_is_kept_even_if_the_caller_disconnects() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_there_twice_or_is_no_text_is_refused() {
+async fn repeated_empty_and_non_ascii_idempotency_keys_are_refused() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     for keys in [&[&b"a"[..], b"b"][..], &[b"\xff"], &[b""]] {
@@ -211,7 +211,7 @@ async fn an_idempotency_key_that_is_there_twice_or_is_no_text_is_refused() {
 }
 
 #[tokio::test]
-async fn nothing_dynamic_may_be_kept_by_a_cache() {
+async fn dynamic_responses_are_not_cacheable() {
     let world = TestPlatform::new().await;
     for (method, path) in [
         ("GET", "/healthz"),
@@ -261,7 +261,7 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
 }
 
 #[tokio::test]
-async fn a_draining_runner_is_not_ready_and_sends_new_requests_away() {
+async fn a_draining_runner_is_not_ready_and_refuses_new_requests() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let ready = || async {

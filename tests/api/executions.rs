@@ -45,7 +45,7 @@ async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
 }
 
 #[tokio::test]
-async fn what_a_guest_writes_to_its_output_is_lines_of_its_record() {
+async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
     let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "writes_to_its_output").await;
     assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
@@ -87,7 +87,7 @@ async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
 }
 
 #[tokio::test]
-async fn records_come_newest_first_in_pages_and_go_with_the_install() {
+async fn execution_records_are_paged_newest_first_and_deleted_with_the_install() {
     let world = TestPlatform::new().await;
     let (name, path) = installed(&world, "log_works").await;
     for _ in 0..5 {

@@ -58,7 +58,7 @@ async fn an_extension_is_found_by_name_registry_id_and_install_id() {
 }
 
 #[tokio::test]
-async fn another_tenant_finds_nothing_and_cannot_tell_why() {
+async fn another_tenants_install_and_a_missing_one_give_the_same_error() {
     let world = world_with("answers_ok", &[]).await;
     let theirs = world.call("other", "GET", "com.example.answers-ok/", "").await;
     let nobody = world.call("other", "GET", "com.example.never-was/", "").await;
@@ -263,7 +263,7 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
 }
 
 #[tokio::test]
-async fn runner_errors_keep_their_code_and_a_large_body_is_refused_early() {
+async fn the_gateway_preserves_runner_error_codes_and_refuses_large_bodies() {
     let world = world_with("traps", &[]).await;
     world.with_guest("answers_ok", &[]).await;
     assert_error(
@@ -319,7 +319,7 @@ async fn a_tenant_over_its_rate_gets_retry_after() {
 }
 
 #[tokio::test]
-async fn an_install_that_changes_is_known_at_once() {
+async fn an_install_change_is_effective_for_the_next_request() {
     let world = world_with("answers_ok", &[]).await;
     assert_eq!(
         world.call("acme", "GET", "com.example.answers-ok/", "").await.text(),
@@ -339,7 +339,7 @@ async fn an_install_that_changes_is_known_at_once() {
 }
 
 #[tokio::test]
-async fn the_agreements_example_keeps_its_promises() {
+async fn the_agreements_example_creates_reads_updates_and_deletes() {
     let world = TestPlatform::new().await;
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/agreements/manifest.json")).unwrap())
@@ -405,7 +405,7 @@ async fn the_agreements_example_keeps_its_promises() {
 }
 
 #[tokio::test]
-async fn the_hello_example_answers_in_the_words_of_its_install() {
+async fn the_hello_example_uses_the_greeting_configured_for_its_install() {
     let world = TestPlatform::new().await;
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(alga_harness::root().join("examples/hello/manifest.json")).unwrap())
@@ -446,7 +446,7 @@ async fn published(world: &TestPlatform, name: &str, change: impl Fn(&mut Value)
 }
 
 #[tokio::test]
-async fn customers_reach_extensions_with_a_place_in_their_portal_and_no_others() {
+async fn client_users_reach_only_extensions_with_a_client_portal_hook() {
     let world = TestPlatform::new().await;
     published(&world, "com.example.inside", |_| {}).await;
     published(&world, "com.example.portal", |manifest| {
@@ -463,7 +463,7 @@ async fn customers_reach_extensions_with_a_place_in_their_portal_and_no_others()
 }
 
 #[tokio::test]
-async fn an_endpoint_may_say_what_its_callers_must_be_allowed() {
+async fn an_endpoint_declares_the_access_that_its_callers_need() {
     let world = TestPlatform::new().await;
     published(&world, "com.example.search", |manifest| {
         manifest["api"]["endpoints"] = json!([

@@ -63,7 +63,7 @@ async fn a_secret_that_no_header_can_carry_is_refused_where_only_headers_use_it(
 }
 
 #[tokio::test]
-async fn a_secret_has_as_many_bytes_as_a_header_may_have() {
+async fn a_secret_for_headers_has_at_most_8192_bytes() {
     let world = TestPlatform::new().await;
     let name = "com.example.attaches";
     publish(&world, name, "1.0.0", &["cap:secrets.get"], json!(["api.example.com"])).await;

@@ -20,7 +20,7 @@ async fn with_endpoints(world: &TestPlatform, guest: &str, endpoints: Value) -> 
 }
 
 /// Checks that publishing warns of two endpoints that match the same path with different access.
-async fn told_at_publish(world: &TestPlatform, endpoints: &Value) {
+async fn expect_overlap_warning(world: &TestPlatform, endpoints: &Value) {
     let mut manifest = Release::manifest("com.example.overlaps", "1.0.0", &[]);
     manifest["api"]["endpoints"] = endpoints.clone();
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
@@ -51,7 +51,7 @@ async fn no_encoding_or_endpoint_order_lets_a_reader_past_a_write_requirement() 
         { "method": "GET", "path": "/admin/:name" },
         { "method": "GET", "path": "/admin/delete", "auth": "write" },
     ]);
-    told_at_publish(&world, &endpoints).await;
+    expect_overlap_warning(&world, &endpoints).await;
     let name = with_endpoints(&world, "routes_and_decodes", endpoints).await;
     for path in [
         "admin/delete",
@@ -162,7 +162,7 @@ async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
 }
 
 #[tokio::test]
-async fn valid_responses_pass_and_the_author_learns_of_invalid_ones() {
+async fn valid_responses_pass_and_invalid_ones_are_logged_for_the_author() {
     let world = TestPlatform::new().await;
     let name = "com.example.answers-as-the-path-says";
     world.with_guest("answers_as_the_path_says", &[]).await;
@@ -292,7 +292,7 @@ async fn a_repeated_or_unusable_single_header_is_refused_without_executing() {
 }
 
 #[tokio::test]
-async fn json_that_two_readers_could_read_differently_is_refused_by_the_runner() {
+async fn ambiguous_json_is_refused_by_the_runner() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let good = request.body.to_string();
@@ -317,7 +317,7 @@ async fn json_that_two_readers_could_read_differently_is_refused_by_the_runner()
 }
 
 #[tokio::test]
-async fn every_refusal_of_every_part_has_one_form() {
+async fn errors_of_registry_runner_and_gateway_have_the_same_form() {
     let world = TestPlatform::new().await;
     world.with_guest("answers_ok", &[]).await;
     let operator = format!("Bearer {}", world.administrator_token());

@@ -52,7 +52,7 @@ async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
 }
 
 #[tokio::test]
-async fn a_tenants_time_limit_is_the_one_that_counts() {
+async fn the_timeout_set_by_the_tenant_is_enforced() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
@@ -222,7 +222,7 @@ async fn a_rollback_restores_no_removed_host_and_requires_the_old_secrets() {
 }
 
 #[tokio::test]
-async fn reinstalling_keeps_disabled_installs_disabled_and_guards_downgrades() {
+async fn reinstalling_leaves_an_install_disabled_and_refuses_downgrades() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.1.0")).await;

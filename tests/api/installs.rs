@@ -81,7 +81,7 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
     let stored = envelope(&world, &install).await;
     assert!(stored.contains("xchacha20-poly1305") && !stored.contains(CANARY));
     if world.database_url().is_none() {
-        let folder = world.folder().to_path_buf();
+        let folder = world.directory().to_path_buf();
         let _stopped = world.stop().await;
         for entry in std::fs::read_dir(folder)
             .unwrap()
@@ -254,7 +254,7 @@ async fn setting_secrets_fails_if_the_secrets_service_is_down_or_refuses() {
 /// Two concurrent first installs of one extension: one succeeds completely, the other is refused
 /// with a conflict and must be retried.
 #[tokio::test]
-async fn two_first_installs_at_once_leave_one_whose_secret_opens() {
+async fn concurrent_first_installs_leave_one_install_whose_secret_opens() {
     let world = std::sync::Arc::new(TestPlatform::new().await);
     published(&world, &manifest("1.0.0")).await;
     let tasks: Vec<_> = (0..8)
@@ -284,7 +284,7 @@ async fn two_first_installs_at_once_leave_one_whose_secret_opens() {
         install: &id,
         name: "api-key",
     };
-    let keys = std::fs::read_to_string(world.folder().join("secrets.key")).unwrap();
+    let keys = std::fs::read_to_string(world.directory().join("secrets.key")).unwrap();
     let sealer = Sealer::Local(alga_secrets::LocalKeys::from_text(&keys).unwrap());
     assert_eq!(
         sealer.open(&stored, &binding).await.unwrap().expose(),

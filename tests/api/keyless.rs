@@ -25,7 +25,7 @@ fn keyless_trust(sigstore: &Sigstore) -> Value {
     })
 }
 
-fn judge_keyless(signed: &Value, sigstore: &Sigstore) -> Result<Signer, Rejected> {
+fn check_keyless(signed: &Value, sigstore: &Sigstore) -> Result<Signer, Rejected> {
     let trust = TrustBundle::parse(keyless_trust(sigstore).to_string().as_bytes()).unwrap();
     let bundle = bundle();
     let envelope = attach(
@@ -42,7 +42,7 @@ fn an_identity_signs_without_a_key_in_every_version_of_sigstore_bundles() {
     let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
     for version in ["0.1", "0.2", "0.3"] {
         let signed = sigstore.sign_blob(ISSUER, WORKFLOW, &message, version);
-        let signer = judge_keyless(&signed, &sigstore).unwrap_or_else(|error| panic!("{version}: {error}"));
+        let signer = check_keyless(&signed, &sigstore).unwrap_or_else(|error| panic!("{version}: {error}"));
         assert_eq!(signer.to_string(), format!("keyless ours {ISSUER} {WORKFLOW}"));
     }
 }
@@ -73,7 +73,7 @@ fn an_identity_is_trusted_only_in_its_own_deployment() {
 }
 
 #[test]
-fn keyless_signatures_of_others_or_over_something_else_are_refused() {
+fn keyless_signatures_of_other_identities_or_messages_are_refused() {
     let (sigstore, message) = (Sigstore::new(), release_message(&bundle()));
     let sign = |issuer: &str, identity: &str, message: &[u8]| sigstore.sign_blob(issuer, identity, message, "0.3");
     let shorter = WORKFLOW.strip_suffix("main").unwrap();
@@ -96,7 +96,7 @@ fn keyless_signatures_of_others_or_over_something_else_are_refused() {
         ),
         ("nothing", json!({})),
     ] {
-        let judged = judge_keyless(&signed, &sigstore);
+        let judged = check_keyless(&signed, &sigstore);
         assert!(matches!(judged, Err(Rejected::Signature { .. })), "{what}: {judged:?}");
     }
 }
@@ -119,11 +119,11 @@ fn a_keyless_signature_with_any_part_changed_or_missing_is_refused() {
     ] {
         let mut changed = good.clone();
         *changed.pointer_mut(part).unwrap() = other.pointer(part).unwrap().clone();
-        assert!(judge_keyless(&changed, &sigstore).is_err(), "{part}");
+        assert!(check_keyless(&changed, &sigstore).is_err(), "{part}");
     }
     let mut later = good.clone();
     later.pointer_mut(entry).unwrap()["integratedTime"] = json!("1600000000");
-    assert!(judge_keyless(&later, &sigstore).is_err(), "another time");
+    assert!(check_keyless(&later, &sigstore).is_err(), "another time");
     for missing in ["inclusionPromise", "inclusionProof", "integratedTime"] {
         let mut changed = good.clone();
         changed
@@ -132,16 +132,16 @@ fn a_keyless_signature_with_any_part_changed_or_missing_is_refused() {
             .as_object_mut()
             .unwrap()
             .remove(missing);
-        assert!(judge_keyless(&changed, &sigstore).is_err(), "without {missing}");
+        assert!(check_keyless(&changed, &sigstore).is_err(), "without {missing}");
     }
     let mut unlogged = good;
     unlogged["verificationMaterial"]["tlogEntries"] = json!([]);
-    assert!(judge_keyless(&unlogged, &sigstore).is_err(), "not in the log");
+    assert!(check_keyless(&unlogged, &sigstore).is_err(), "not in the log");
 }
 
 /// The keys of cosign are P-256, and half of its signatures have the larger S.
 #[test]
-fn a_detached_signature_of_cosign_counts_in_either_spelling() {
+fn a_detached_cosign_signature_verifies_with_low_and_high_s() {
     let (key, bundle) = (SigningKey::generate_p256().unwrap(), bundle());
     let public = key.verifying_key();
     let trust = TrustBundle::default().with_key("example".parse().unwrap(), public.clone());
@@ -190,7 +190,7 @@ async fn a_keyless_release_is_published_installed_run_and_names_its_signer() {
 /// The certificate has expired by the time the release is loaded; the registry's receipt proves
 /// that it was valid when the release was published.
 #[tokio::test]
-async fn a_release_outlives_its_certificate_and_a_forged_receipt_does_not_help() {
+async fn a_release_verifies_after_certificate_expiry_only_with_a_real_receipt() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let trust = json!({
         "publishers": [{ "name": "example", "certificates": [{ "authority": "corp", "identity": IDENTITY }] }],
@@ -216,7 +216,7 @@ async fn a_release_outlives_its_certificate_and_a_forged_receipt_does_not_help()
     };
     world.publish(&release).await;
     let receipt = world
-        .folder()
+        .directory()
         .join("bundles/sha256")
         .join(release.content_hash().to_hex())
         .join("bundle.receipt.json");
@@ -283,7 +283,7 @@ async fn republishing_with_a_newer_key_leaves_the_version_verifiable() {
 /// A capability that is declared and unused is a warning at publish; the proof is returned, and the
 /// registry's receipt signs it.
 #[tokio::test]
-async fn the_capability_proof_is_kept_shown_and_signed_by_the_registry() {
+async fn the_registry_stores_returns_and_signs_the_capability_proof() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),

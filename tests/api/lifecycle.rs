@@ -70,7 +70,7 @@ async fn an_upgrade_without_new_grants_applies_at_once_and_rolls_back() {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_can_do_something_new_waits_for_consent_to_exactly_it() {
+async fn an_upgrade_that_needs_more_rights_waits_for_consent_to_that_version() {
     let world = world_with_install().await;
     publish(&world, "2.0.0", "storage_works", |manifest| {
         manifest["capabilities"] = json!(["cap:storage.kv"]);
@@ -133,7 +133,7 @@ async fn an_upgrade_that_can_do_something_new_waits_for_consent_to_exactly_it() 
 }
 
 #[tokio::test]
-async fn an_older_version_must_be_meant() {
+async fn a_downgrade_must_be_explicitly_requested() {
     let world = world_with_install().await;
     publish(&world, "0.9.0", "answers_ok", |_| {}).await;
     let refused = act(&world, "upgrade", json!({ "version": "0.9.0" })).await;
@@ -191,7 +191,7 @@ async fn a_yanked_version_runs_only_where_installed_and_a_revoked_one_nowhere() 
 }
 
 #[tokio::test]
-async fn an_uninstall_takes_the_records_and_leaves_the_bundle() {
+async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     assert_eq!(world.execute(&request).await.json()["status"], 200);
@@ -217,7 +217,7 @@ async fn an_uninstall_takes_the_records_and_leaves_the_bundle() {
 
 /// A request for another tenant's install returns 404, whatever the request is.
 #[tokio::test]
-async fn an_install_of_another_tenant_is_not_there() {
+async fn an_install_of_another_tenant_is_not_found() {
     let world = world_with_install().await;
     let id = world
         .operate(

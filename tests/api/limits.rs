@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test]
-async fn the_granted_memory_is_available_and_more_is_a_memory_limit() {
+async fn allocations_succeed_up_to_the_granted_memory_and_fail_beyond() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.takes-memory", "1.0.0", &[]);
     manifest["limits"] = json!({ "memoryMb": 128 });
@@ -36,7 +36,7 @@ async fn the_granted_memory_is_available_and_more_is_a_memory_limit() {
 }
 
 #[tokio::test]
-async fn what_a_host_does_not_give_is_refused_at_publish_and_at_consent() {
+async fn limits_above_the_hosts_ceilings_are_refused_at_publish_and_consent() {
     let world = TestPlatform::with_settings(&[("memory_max_mb", "100"), ("pool_table_elements", "5000")]).await;
     let publish = async |name: &str, limits: Value, component: &[u8]| {
         let mut manifest = Release::manifest(name, "1.0.0", &[]);
@@ -87,7 +87,7 @@ async fn what_a_host_does_not_give_is_refused_at_publish_and_at_consent() {
 }
 
 #[tokio::test]
-async fn configuration_that_would_stop_an_install_is_refused_when_it_is_set() {
+async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),
@@ -141,7 +141,7 @@ async fn an_install_with_as_many_hosts_as_a_manifest_may_have_can_be_executed() 
 }
 
 #[tokio::test]
-async fn an_execution_whose_client_leaves_has_its_log_usage_and_record() {
+async fn an_execution_whose_client_disconnects_is_recorded_with_log_and_usage() {
     let world = TestPlatform::new().await;
     let release = Release::new(
         world.key(),

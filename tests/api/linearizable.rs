@@ -162,7 +162,7 @@ fn check(history: &[Operation]) {
 }
 
 #[tokio::test]
-async fn what_many_clients_see_of_one_key_has_an_order() {
+async fn concurrent_operations_on_one_key_are_linearizable() {
     let world = TestPlatform::new().await;
     let records = Records::new(world.platform().database().clone(), LIMITS);
     let (clock, rounds) = (Arc::new(AtomicU64::new(0)), rounds(60));
@@ -182,7 +182,7 @@ async fn what_many_clients_see_of_one_key_has_an_order() {
 }
 
 #[tokio::test]
-async fn of_64_namespaces_that_are_made_at_once_32_are() {
+async fn of_64_namespaces_created_concurrently_exactly_32_are_accepted() {
     let world = TestPlatform::new().await;
     let records = Records::new(world.platform().database().clone(), LIMITS);
     let puts: Vec<_> = (0..64)

@@ -12,7 +12,7 @@ fn stored(world: &TestPlatform, request: &ExecuteRequest, file: &str) -> PathBuf
         .strip_prefix("sha256:")
         .unwrap()
         .to_owned();
-    world.folder().join("bundles/sha256").join(hash).join(file)
+    world.directory().join("bundles/sha256").join(hash).join(file)
 }
 
 #[tokio::test]
@@ -53,12 +53,12 @@ async fn a_stored_bundle_without_or_with_another_signature_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_bundle_that_is_gone_is_not_available_and_one_that_runs_keeps_running() {
+async fn a_deleted_bundle_is_not_available_and_a_loaded_one_still_runs() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let other = world.with_guest("counts_in_a_global", &[]).await;
     assert_eq!(world.execute(&request).await.status, 200);
-    fs::remove_dir_all(world.folder().join("bundles/sha256")).unwrap();
+    fs::remove_dir_all(world.directory().join("bundles/sha256")).unwrap();
     assert_eq!(world.execute(&request).await.status, 200);
     assert_eq!(world.execute(&other).await.code(), "extension_not_available");
 }
@@ -68,7 +68,7 @@ async fn machine_code_of_another_component_in_the_cache_is_not_run() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
     let other = world.with_guest("traps", &[]).await;
-    let cache = world.folder().join("machine-code");
+    let cache = world.directory().join("machine-code");
     let files: Vec<PathBuf> = fs::read_dir(&cache)
         .unwrap()
         .flatten()

@@ -104,7 +104,7 @@ async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
 }
 
 #[tokio::test]
-async fn two_who_put_the_same_bundle_into_an_s3_store_at_once_both_succeed() {
+async fn concurrent_publishes_of_one_bundle_to_an_s3_store_both_succeed() {
     let s3 = S3::start().await;
     let world = std::sync::Arc::new(world_on(&s3).await);
     let release = release(&world, "1.0.0", 9 * 1024 * 1024);
@@ -205,7 +205,7 @@ async fn an_upload_resumes_at_its_offset_after_a_restart_and_is_published() {
 }
 
 #[tokio::test]
-async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
+async fn uploads_are_bounded_have_one_id_and_can_be_deleted() {
     let world = TestPlatform::new().await;
     let begin = || send(&world, "POST", "/v1/registry/uploads", None, vec![]);
     let path = format!("/v1/registry/uploads/{}", begin().await.json()["id"].as_str().unwrap());
@@ -257,7 +257,7 @@ async fn uploads_are_bounded_named_by_the_registry_alone_and_can_be_ended() {
 #[tokio::test]
 async fn failed_publishes_leave_no_file_and_abandoned_uploads_are_swept() {
     let world = TestPlatform::new().await;
-    let staging = world.folder().join("staging");
+    let staging = world.directory().join("staging");
     let release = release(&world, "1.0.0", 10);
     for bundle in [&release.bundle[..release.bundle.len() / 2], b"", b"nonsense"] {
         world.publish_bytes(bundle, Some(&release.signatures)).await;

@@ -28,7 +28,7 @@ async fn upgrade(world: &TestPlatform, version: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn what_was_left_out_can_be_granted_by_installing_again() {
+async fn reinstalling_changes_the_grant_of_an_optional_capability() {
     let world = TestPlatform::new().await;
     let release = publish(&world, "1.0.0", "optionalCapabilities").await;
     assert!(world.install("acme", &release, &[]).await.status.is_success());

@@ -5,7 +5,7 @@ use alga_harness::{TestPlatform, query};
 use alga_store::{Database, StoreError};
 
 #[tokio::test]
-async fn a_statement_that_forgets_its_tenant_finds_nothing() {
+async fn a_statement_without_a_tenant_finds_no_rows_on_postgres() {
     let world = TestPlatform::new().await;
     let Some(url) = world.database_url() else { return };
     world.with_guest("answers_ok", &[]).await;
@@ -30,7 +30,7 @@ async fn a_statement_that_forgets_its_tenant_finds_nothing() {
 }
 
 #[tokio::test]
-async fn every_table_with_a_tenant_has_a_policy_that_binds_its_owner() {
+async fn row_level_security_is_forced_on_all_tables_with_a_tenant() {
     let world = TestPlatform::new().await;
     let Some(url) = world.database_url() else { return };
     let open = "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
@@ -39,7 +39,7 @@ async fn every_table_with_a_tenant_has_a_policy_that_binds_its_owner() {
 }
 
 #[tokio::test]
-async fn a_user_whom_row_level_security_does_not_bind_is_refused() {
+async fn a_database_user_that_bypasses_row_level_security_is_refused() {
     let world = TestPlatform::new().await;
     let Some(url) = world.database_url() else { return };
     let superuser = url.replace("//alga@", "//postgres@");

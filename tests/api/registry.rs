@@ -39,7 +39,7 @@ async fn publishing_twice_is_idempotent_and_other_bytes_are_refused() {
 }
 
 #[tokio::test]
-async fn of_many_who_publish_different_bytes_under_one_version_at_once_one_wins() {
+async fn of_concurrent_publishes_with_different_bytes_exactly_one_succeeds() {
     let world = std::sync::Arc::new(TestPlatform::new().await);
     let guests = ["answers_ok", "traps", "counts_in_a_global", "floods_the_log"];
     let tasks: Vec<_> = guests
@@ -114,7 +114,7 @@ async fn unsigned_tampered_and_foreign_releases_fail_with_the_failed_check() {
     let (_, code, _) = refused(b"not a bundle".to_vec(), Some(good.signatures)).await;
     assert_eq!(code, "bundle_invalid");
     assert!(
-        !world.folder().join("bundles/sha256").exists(),
+        !world.directory().join("bundles/sha256").exists(),
         "nothing of what was refused was stored"
     );
 }
@@ -137,7 +137,7 @@ async fn a_refusal_of_an_undeclared_import_names_the_line_to_add() {
 }
 
 #[tokio::test]
-async fn an_invalid_component_is_refused_and_the_registry_keeps_running() {
+async fn an_invalid_component_is_refused_and_the_registry_stays_available() {
     let world = TestPlatform::new().await;
     for text in [
         "(component (core module (func (result i32))))",
@@ -241,7 +241,7 @@ async fn only_the_operator_reaches_the_registry() {
 }
 
 #[tokio::test]
-async fn installs_keep_to_what_is_declared_and_needed() {
+async fn installs_with_undeclared_grants_or_configuration_are_refused() {
     let world = TestPlatform::new().await;
     let ok = release(&world, "1.0.0");
     world.publish(&ok).await;
@@ -353,7 +353,7 @@ async fn all_files_that_the_bundle_lacks_are_reported_together() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages_that_neither_miss_nor_repeat() {
+async fn pages_of_a_list_neither_skip_nor_repeat_entries() {
     let world = TestPlatform::new().await;
     for number in 0..7 {
         world.publish(&release(&world, &format!("1.0.{number}"))).await;
@@ -398,7 +398,7 @@ async fn lists_come_in_pages_that_neither_miss_nor_repeat() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_client_has_is_not_sent_again() {
+async fn a_matching_etag_gets_304_without_a_body() {
     let world = TestPlatform::new().await;
     world.publish(&release(&world, "1.0.0")).await;
     let ask = async |known: Option<&str>| {
@@ -428,7 +428,7 @@ async fn republishing_repairs_a_damaged_bundle_and_its_signatures() {
     let release = release(&world, "1.0.0");
     world.publish(&release).await;
     let stored = world
-        .folder()
+        .directory()
         .join("bundles/sha256")
         .join(release.content_hash().to_hex());
     std::fs::write(stored.join("bundle.tar.zst"), b"damaged").unwrap();

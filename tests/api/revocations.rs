@@ -39,7 +39,7 @@ fn list(epoch: u64) -> RevocationList {
     }
 }
 
-async fn take(world: &TestPlatform, list: &RevocationList, key: &SigningKey) -> Answer {
+async fn post(world: &TestPlatform, list: &RevocationList, key: &SigningKey) -> Answer {
     let request = Request::post(PATH).header("authorization", format!("Bearer {}", world.administrator_token()));
     world
         .send(request.body(Body::from(sign_revocations(list, key).to_json())).unwrap())
@@ -72,7 +72,7 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
         content_hash: bad.content_hash(),
         reason: "steals tea".into(),
     };
-    let answer = take(
+    let answer = post(
         &world,
         &RevocationList {
             bundles: vec![revoked],
@@ -95,7 +95,7 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
+async fn a_revoked_key_cannot_publish_and_its_earlier_releases_stay_valid() {
     let (world, publisher, revoker) = world().await;
     let before = release(&publisher, "1.0.0");
     world.publish(&before).await;
@@ -110,7 +110,7 @@ async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
         since,
         reason: "key was lost".into(),
     };
-    let answer = take(
+    let answer = post(
         &world,
         &RevocationList {
             signers: vec![revoked],
@@ -139,9 +139,9 @@ async fn a_revoked_key_publishes_nothing_new_and_what_came_before_stays() {
 }
 
 #[tokio::test]
-async fn old_far_and_untrusted_revocation_lists_are_refused() {
+async fn old_far_ahead_expired_and_untrusted_revocation_lists_are_refused() {
     let (world, publisher, revoker) = world().await;
-    assert_eq!(take(&world, &list(5), &revoker).await.status, 201);
+    assert_eq!(post(&world, &list(5), &revoker).await.status, 201);
     let over = RevocationList {
         expires_at: Timestamp::now() - SignedDuration::from_secs(1),
         ..list(6)
@@ -160,21 +160,21 @@ async fn old_far_and_untrusted_revocation_lists_are_refused() {
             "signature_rejected",
         ),
     ] {
-        assert_eq!(take(&world, &list, key).await.code(), code, "{what}");
+        assert_eq!(post(&world, &list, key).await.code(), code, "{what}");
     }
     assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 5);
-    assert_eq!(take(&world, &list(6), &revoker).await.status, 201);
+    assert_eq!(post(&world, &list(6), &revoker).await.status, 201);
 }
 
 #[tokio::test]
-async fn of_many_lists_at_once_the_epoch_only_grows() {
+async fn concurrent_revocation_lists_never_lower_the_epoch() {
     let (world, _, revoker) = world().await;
     let (world, revoker) = (Arc::new(world), Arc::new(revoker));
     let tasks: Vec<_> = (1..=20)
         .map(|epoch| {
             let (world, revoker) = (Arc::clone(&world), Arc::clone(&revoker));
             tokio::spawn(async move {
-                let answer = take(&world, &list(epoch), &revoker).await;
+                let answer = post(&world, &list(epoch), &revoker).await;
                 (epoch, answer.status.as_u16(), answer.text())
             })
         })
@@ -189,7 +189,7 @@ async fn of_many_lists_at_once_the_epoch_only_grows() {
 }
 
 #[tokio::test]
-async fn a_list_survives_a_restart() {
+async fn a_revocation_list_survives_a_restart() {
     let (world, publisher, revoker) = world().await;
     let release = release(&publisher, "1.0.0");
     world.publish(&release).await;
@@ -198,7 +198,7 @@ async fn a_list_survives_a_restart() {
         content_hash: release.content_hash(),
         reason: "bad".into(),
     };
-    take(
+    post(
         &world,
         &RevocationList {
             bundles: vec![revoked],
@@ -217,12 +217,12 @@ async fn a_list_survives_a_restart() {
 
 /// Covers test R12.
 #[tokio::test]
-async fn a_database_restored_to_before_a_revocation_needs_the_operators_consent() {
+async fn a_database_older_than_the_last_revocation_needs_operator_consent() {
     let (world, _, revoker) = world().await;
-    take(&world, &list(1), &revoker).await;
+    post(&world, &list(1), &revoker).await;
     // This host has seen epoch 2; the database it finds has epoch 1.
     let newer = sign_revocations(&list(2), &revoker).to_json();
-    std::fs::write(world.folder().join("revocations.json"), newer).unwrap();
+    std::fs::write(world.directory().join("revocations.json"), newer).unwrap();
     let stopped = world.stop().await;
     let Err(error) = stopped.start_with(&[]).await else {
         panic!("it started")
@@ -233,7 +233,7 @@ async fn a_database_restored_to_before_a_revocation_needs_the_operators_consent(
     );
     let world = stopped.start_with(&[("adopt_revocations", "true")]).await.unwrap();
     assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 2);
-    assert_eq!(take(&world, &list(2), &revoker).await.code(), "conflict");
+    assert_eq!(post(&world, &list(2), &revoker).await.code(), "conflict");
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn a_host_with_an_expired_list_admits_nothing_new_and_runs_old_installs() 
         ..list(1)
     };
     std::fs::write(
-        world.folder().join("revocations.json"),
+        world.directory().join("revocations.json"),
         sign_revocations(&over, &revoker).to_json(),
     )
     .unwrap();
@@ -264,14 +264,14 @@ async fn a_host_with_an_expired_list_admits_nothing_new_and_runs_old_installs() 
         "revocations_overdue"
     );
     assert_eq!(world.install("other", &first, &[]).await.code(), "revocations_overdue");
-    assert_eq!(take(&world, &list(2), &revoker).await.status, 201);
+    assert_eq!(post(&world, &list(2), &revoker).await.status, 201);
     world.publish(&next).await;
 }
 
 /// The response was lost, or the disk was full during the write: sending the same list again
 /// succeeds.
 #[tokio::test]
-async fn the_same_list_sent_again_is_taken_again() {
+async fn the_same_revocation_list_is_accepted_again() {
     let (world, _, revoker) = world().await;
     let envelope = sign_revocations(&list(1), &revoker).to_json();
     for _ in 0..2 {
@@ -290,11 +290,11 @@ async fn the_same_list_sent_again_is_taken_again() {
 #[tokio::test]
 async fn a_lost_revocation_key_is_replaced_only_with_a_newer_list() {
     let (world, publisher, lost) = world().await;
-    take(&world, &list(5), &lost).await;
+    post(&world, &list(5), &lost).await;
     let next = SigningKey::generate().unwrap();
     let trust = trust(&publisher, &next).to_string();
     let stopped = world.stop().await;
-    let supplied = stopped.folder().join("next.json");
+    let supplied = stopped.directory().join("next.json");
     let settings = [
         ("trust_bundle", trust.as_str()),
         ("revocations", supplied.to_str().unwrap()),
@@ -307,14 +307,14 @@ async fn a_lost_revocation_key_is_replaced_only_with_a_newer_list() {
     std::fs::write(&supplied, sign_revocations(&list(6), &next).to_json()).unwrap();
     let world = stopped.start_with(&settings).await.unwrap();
     assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 6);
-    assert_eq!(take(&world, &list(7), &lost).await.code(), "signature_rejected");
-    assert_eq!(take(&world, &list(7), &next).await.status, 201);
+    assert_eq!(post(&world, &list(7), &lost).await.code(), "signature_rejected");
+    assert_eq!(post(&world, &list(7), &next).await.status, 201);
 }
 
 /// Another process of the fleet accepted a list: it is in the database, and this process has not
 /// read it yet.
 #[tokio::test]
-async fn a_list_that_another_process_took_is_followed() {
+async fn a_revocation_list_accepted_by_another_process_is_applied() {
     let (world, publisher, revoker) = world().await;
     let release = release(&publisher, "1.0.0");
     world.publish(&release).await;

@@ -30,7 +30,7 @@ pub(crate) fn at(year: i16) -> Timestamp {
     format!("{year}-06-01T00:00:00Z").parse().unwrap()
 }
 
-fn judge(chain: Vec<Vec<u8>>, key: &SigningKey, trust: &TrustBundle, year: i16) -> Result<Signer, Rejected> {
+fn check(chain: Vec<Vec<u8>>, key: &SigningKey, trust: &TrustBundle, year: i16) -> Result<Signer, Rejected> {
     let bundle = bundle();
     let envelope = sign_with_certificate(&bundle, key, chain).to_json();
     let policy = Policy {
@@ -44,7 +44,7 @@ fn judge(chain: Vec<Vec<u8>>, key: &SigningKey, trust: &TrustBundle, year: i16) 
 fn a_certificate_of_a_trusted_authority_signs_for_exactly_its_name() {
     for key in [SigningKey::generate_p256().unwrap(), SigningKey::generate().unwrap()] {
         let root = Authority::new("root");
-        let signer = judge(
+        let signer = check(
             vec![root.issue(&key, &CertificateRequest::default())],
             &key,
             &trusting(&root, &[]),
@@ -53,7 +53,7 @@ fn a_certificate_of_a_trusted_authority_signs_for_exactly_its_name() {
         assert_eq!(signer.unwrap().to_string(), "certificate corp releases@example.com");
         let middle = root.intermediate("middle", |_| {});
         let chain = vec![middle.issue(&key, &CertificateRequest::default()), middle.der()];
-        judge(chain, &key, &trusting(&root, &[]), 2026).unwrap();
+        check(chain, &key, &trusting(&root, &[]), 2026).unwrap();
     }
 }
 
@@ -189,11 +189,11 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
 }
 
 #[test]
-fn certificates_that_are_wrong_in_any_way_are_refused() {
+fn invalid_certificates_are_refused() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let trust = trusting(&root, &[]);
     for (mistake, chain) in mistakes(&root, &key) {
-        let judged = judge(chain, &key, &trust, 2026);
+        let judged = check(chain, &key, &trust, 2026);
         assert!(
             matches!(judged, Err(Rejected::Signature { .. } | Rejected::Signer(_))),
             "{mistake}: {judged:?}"
@@ -225,7 +225,7 @@ fn names_that_look_almost_like_the_trusted_one_are_refused() {
             names: &[name],
             ..CertificateRequest::default()
         };
-        let judged = judge(vec![root.issue(&key, &request)], &key, &trust, 2026);
+        let judged = check(vec![root.issue(&key, &request)], &key, &trust, 2026);
         assert!(matches!(judged, Err(Rejected::Signature { .. })), "{name}: {judged:?}");
     }
 }
@@ -240,7 +240,7 @@ fn a_certificate_is_evaluated_as_of_the_time_of_receipt() {
     let chain = vec![root.issue(&key, &request)];
     for (year, is_believed) in [(2023, false), (2024, true), (2026, false)] {
         assert_eq!(
-            judge(chain.clone(), &key, &trusting(&root, &[]), year).is_ok(),
+            check(chain.clone(), &key, &trusting(&root, &[]), year).is_ok(),
             is_believed,
             "{year}"
         );
@@ -248,7 +248,7 @@ fn a_certificate_is_evaluated_as_of_the_time_of_receipt() {
 }
 
 #[test]
-fn with_revocation_lists_a_certificate_needs_a_current_list_without_it() {
+fn a_certificate_needs_a_current_revocation_list_that_omits_it() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let chain = || vec![root.issue(&key, &CertificateRequest::default())];
     let other = Authority::new("other");
@@ -259,7 +259,7 @@ fn with_revocation_lists_a_certificate_needs_a_current_list_without_it() {
         ("a list of another authority", other.revocation_list(&[], 2030), false),
     ] {
         assert_eq!(
-            judge(chain(), &key, &trusting(&root, &[list]), 2026).is_ok(),
+            check(chain(), &key, &trusting(&root, &[list]), 2026).is_ok(),
             is_believed,
             "{what}"
         );

@@ -77,19 +77,19 @@ fn snapshot(name: &str, text: &str) {
 }
 
 #[test]
-fn help_teaches_the_whole_way() {
+fn help_describes_the_whole_workflow() {
     let author = Author::new();
     snapshot("help", &author.run(&["--help"]));
     snapshot("help_install", &author.run(&["install", "--help"]));
 }
 
 #[test]
-fn a_wrong_command_line_is_the_users_to_change() {
+fn an_unknown_command_is_a_usage_error() {
     snapshot("unknown_command", &Author::new().run(&["lunch"]));
 }
 
 #[test]
-fn inspect_shows_imports_beside_what_grants_them() {
+fn inspect_shows_imports_with_the_capabilities_that_grant_them() {
     let author = Author::with_hello();
     snapshot("inspect_component", &author.run(&["inspect", "dist/main.wasm"]));
     snapshot(
@@ -137,7 +137,7 @@ fn keygen_pack_sign_verify_inspect() {
 }
 
 #[test]
-fn pack_refuses_what_a_registry_would_refuse_and_names_the_cure() {
+fn pack_reports_what_a_registry_would_refuse_with_a_remedy() {
     let author = Author::with_hello();
     fs::copy(
         target().join("components/agreements.wasm"),
@@ -228,7 +228,7 @@ fn pack_stubs_files_and_sockets_and_reports_it() {
 }
 
 #[test]
-fn new_makes_a_project_and_never_over_another() {
+fn new_creates_a_project_and_never_overwrites_another() {
     let author = Author::new();
     snapshot("new", &author.run(&["new", "greeter"]));
     snapshot("new_again", &author.run(&["new", "greeter"]));
@@ -297,7 +297,7 @@ fn serve_refuses_to_start_without_a_compiler_of_its_own_version() {
 
 /// `cargo xtask bless` rewrites the schema.
 #[test]
-fn the_shipped_schema_is_the_one_of_the_types() {
+fn the_shipped_manifest_schema_matches_the_types() {
     let path = root().join("registry/manifest.schema.json");
     let schema = alga_bundle::manifest_schema(alga_capabilities::known());
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";

@@ -46,7 +46,7 @@ fn an_ambiguous_archive_is_refused_with_the_reason() {
 }
 
 #[test]
-fn pack_lists_what_it_takes_and_names_what_it_leaves_out() {
+fn pack_lists_included_and_excluded_files() {
     let author = Author::with_hello();
     for (path, text) in [
         ("ui/index.html", "<p>hi"),
@@ -217,7 +217,7 @@ fn each_setting_is_a_flag_a_key_of_the_template_and_a_line_of_config() {
 }
 
 #[test]
-fn what_clap_quotes_and_names_of_files_do_not_deceive_a_terminal() {
+fn arguments_and_file_names_in_messages_are_escaped_for_the_terminal() {
     let author = Author::new();
     for argument in [
         "\u{1b}[2J",
@@ -278,7 +278,7 @@ fn a_trailing_line_end_of_a_secret_is_removed_with_a_notice() {
 }
 
 #[test]
-fn names_that_cargo_does_not_take_become_names_that_it_takes() {
+fn new_picks_a_valid_crate_name_when_cargo_rejects_the_extension_name() {
     let author = Author::new();
     for (name, crate_name) in [
         ("34", "extension-34"),
@@ -303,7 +303,7 @@ fn names_that_cargo_does_not_take_become_names_that_it_takes() {
 }
 
 #[test]
-fn inspect_without_a_file_takes_the_component_as_its_neighbours_do() {
+fn inspect_without_a_file_reads_the_component_in_dist() {
     let author = Author::with_hello();
     assert_eq!(author.run(&["inspect"]), author.run(&["inspect", "dist/main.wasm"]));
     fs::remove_file(author.path().join("dist/main.wasm")).unwrap();

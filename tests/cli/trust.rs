@@ -65,7 +65,7 @@ fn a_key_is_rotated_and_the_old_one_retired() {
 }
 
 #[test]
-fn a_certificate_signs_and_another_name_does_not() {
+fn verify_accepts_a_certificate_only_for_its_trusted_identity() {
     let author = publisher();
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let middle = root.intermediate("middle", |_| {});
@@ -166,7 +166,7 @@ fn a_release_is_signed_without_a_key() {
 }
 
 #[test]
-fn revocation_lists_follow_each_other_and_verify_judges_by_them() {
+fn trust_revoke_extends_a_list_and_verify_refuses_revoked_bundles() {
     let author = publisher();
     succeeds(&author, &["sign"]);
     let hash = alga_bundle::Digest::of(&fs::read(author.path().join("dist/bundle.tar.zst")).unwrap()).to_string();
@@ -310,7 +310,7 @@ const REAL: [(&str, &[&str], &str); 8] = [
 ];
 
 #[test]
-fn bundles_of_the_public_sigstore_verify_and_only_for_who_signed_what() {
+fn public_sigstore_bundles_verify_only_for_their_signer_and_artifact() {
     let data = dependency("sigstore-verify").join("test_data");
     let root = dependency("sigstore-trust-root").join("src/trusted_root.json");
     for (bundle, arguments, expected) in REAL {

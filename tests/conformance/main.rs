@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-fn folder(module: &str) -> PathBuf {
+fn directory(module: &str) -> PathBuf {
     root().join("tests/conformance").join(module)
 }
 
@@ -53,7 +53,7 @@ impl Case {
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        let setup = fs::read_to_string(folder(module).join("setup.json")).unwrap_or_else(|_| "{}".to_owned());
+        let setup = fs::read_to_string(directory(module).join("setup.json")).unwrap_or_else(|_| "{}".to_owned());
         let setup = setup.replace("{port}", &outside.port().to_string());
         Self {
             world: TestPlatform::with_settings(&settings).await,
@@ -107,7 +107,7 @@ impl Case {
     }
 
     /// Returns the guest's response, without the parts that differ between runs.
-    async fn answer(&self, tenant: &str, release: &Release) -> Value {
+    async fn call(&self, tenant: &str, release: &Release) -> Value {
         let answer = self.world.call(tenant, "GET", &format!("{}/", release.name), "").await;
         let body = if answer.json().is_null() {
             json!(answer.text())
@@ -125,7 +125,7 @@ impl Case {
         grants.push(self.capability.to_owned());
         let install = self.install("acme", &release, &grants).await;
         assert!(install.status.is_success(), "{}", install.text());
-        self.answer("acme", &release).await
+        self.call("acme", &release).await
     }
 
     /// Returns both denials. Required: the install is refused. Optional: it succeeds, and every
@@ -141,7 +141,7 @@ impl Case {
         assert!(optional.status.is_success(), "{}", optional.text());
         json!({
             "required": { "status": required.status.as_u16(), "error": body["error"], "message": body["message"], "hint": body["hint"] },
-            "optional": self.answer("other", &release).await,
+            "optional": self.call("other", &release).await,
         })
     }
 }
@@ -150,13 +150,13 @@ impl Case {
 async fn every_capability_works_when_granted_and_is_denied_by_name_when_not() {
     for (module, capability) in modules() {
         let case = Case::of(module, capability.name).await;
-        expect(folder(module).join("granted.json"), &case.granted().await);
+        expect(directory(module).join("granted.json"), &case.granted().await);
         let denied = if capability.granted_by_default {
             Value::Null
         } else {
             case.denied().await
         };
-        expect(folder(module).join("denied.json"), &denied);
+        expect(directory(module).join("denied.json"), &denied);
     }
 }
 
@@ -192,7 +192,7 @@ fn a_component_without_its_optional_capability_does_not_import_it() {
 }
 
 #[test]
-fn every_folder_belongs_to_a_capability() {
+fn every_conformance_directory_belongs_to_a_capability() {
     for entry in fs::read_dir(root().join("tests/conformance")).unwrap().flatten() {
         if entry.path().is_dir() {
             let name = entry.file_name().to_string_lossy().into_owned();

@@ -32,7 +32,7 @@ fn holds(bytes: &[u8]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_where_it_is_used_and_nowhere_else() {
+async fn a_secret_appears_only_where_it_is_used() {
     let outside = MockServer::start().await;
     let platform = Platform::start(
         &outside,
@@ -98,7 +98,7 @@ async fn a_secret_is_where_it_is_used_and_nowhere_else() {
 /// Another process of the same user cannot read the memory of the platform. If the test runs as
 /// root, both processes run as another user, because root may read any memory.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_memory_of_a_platform_is_its_own() {
+async fn other_processes_cannot_read_the_memory_of_the_server() {
     let outside = MockServer::start().await;
     let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let options = ServerOptions {

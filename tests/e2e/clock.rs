@@ -6,7 +6,7 @@ use std::fs;
 use tempfile::TempDir;
 
 #[test]
-fn a_step_of_the_clock_in_either_direction_costs_no_request() {
+fn clock_steps_in_either_direction_fail_no_request() {
     let library = format!(
         "/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1",
         std::env::consts::ARCH

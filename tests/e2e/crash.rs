@@ -59,7 +59,7 @@ pub(crate) fn prepared() -> (PathBuf, Arc<SigningKey>) {
 }
 
 #[test]
-fn a_server_killed_at_any_moment_keeps_every_acknowledged_publish_whole() {
+fn acknowledged_publishes_survive_a_server_kill_at_any_moment() {
     let (folder, key) = prepared();
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut seed = u64::try_from(started.as_nanos()).unwrap_or(1) | 1;

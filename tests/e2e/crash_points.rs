@@ -191,7 +191,7 @@ fn log(operator: &Operator) -> Vec<(String, String)> {
 /// The short form tests the first calls of each kind and then ever fewer of them; the long form
 /// tests all.
 #[test]
-fn a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_whole() {
+fn acknowledged_changes_survive_a_kill_at_any_durable_system_call() {
     let (folder, key) = prepared();
     let is_long = rounds(0) > 0;
     let (mut number, mut kills) = (0, 0);

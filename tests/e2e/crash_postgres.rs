@@ -75,7 +75,7 @@ impl Victim {
 }
 
 #[test]
-fn a_killed_and_restarted_postgres_keeps_acknowledged_publishes_whole() {
+fn acknowledged_publishes_survive_a_kill_of_postgres() {
     // On the run with SQLite, there is no server to kill.
     let Some(victim) = Victim::from_environment() else {
         return;

@@ -113,7 +113,7 @@ fn a_body_that_is_not_framed_as_http_requires_is_a_bad_request_everywhere() {
 }
 
 #[test]
-fn what_is_no_request_is_refused_in_the_form_of_every_refusal() {
+fn unparsable_requests_get_the_standard_error() {
     let folder = TempDir::new().unwrap();
     done(folder.path(), &["keygen", "--publisher", "example"]);
     let server = Server::start(folder.path());

@@ -10,7 +10,7 @@ const ISSUER: &str = "https://accounts.example.test";
 const IDENTITY: &str = "you@example.com";
 
 #[test]
-fn a_publisher_without_a_key_gets_from_a_folder_to_an_answer() {
+fn a_keyless_publisher_packs_signs_publishes_and_calls_an_extension() {
     let (folder, sigstore) = (TempDir::new().unwrap(), Sigstore::new());
     let at = folder.path();
     fs::create_dir(at.join("dist")).unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_text_of_a_guest_is_a_line_of_the_operators_log() {
+async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
     let outside = MockServer::start().await;
     let platform = Platform::start(&outside, &ServerOptions::default());
     let none = json!({});
@@ -19,7 +19,7 @@ async fn no_text_of_a_guest_is_a_line_of_the_operators_log() {
     platform.call(&log, "/");
     platform.call(&output, "/");
     platform.call(&output, "/flood");
-    let file = platform.folder().join("server.log");
+    let file = platform.directory().join("server.log");
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.len() as u64 <= LOG_BYTES, "{}", text.len());
     let records: Vec<Value> = text
@@ -52,7 +52,7 @@ async fn no_text_of_a_guest_is_a_line_of_the_operators_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn proxies_in_the_environment_are_not_asked() {
+async fn proxy_environment_variables_are_ignored() {
     let outside = MockServer::start().await;
     let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", canary.local_addr().unwrap());

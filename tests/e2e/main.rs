@@ -57,7 +57,7 @@ fn hello_in(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn an_author_gets_from_an_empty_folder_to_an_answer() {
+fn an_author_creates_builds_publishes_and_calls_an_extension() {
     let home = TempDir::new().unwrap();
     done(home.path(), &["new", "greeter"]);
     let folder = home.path().join("greeter");
@@ -94,7 +94,7 @@ fn an_author_gets_from_an_empty_folder_to_an_answer() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_stop_and_a_kill() {
+fn acknowledged_changes_survive_a_stop_and_a_kill() {
     let home = TempDir::new().unwrap();
     let folder = hello_in(home.path());
     let server = Server::start(&folder);
@@ -143,7 +143,7 @@ fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
 
 /// Every response of every part of the platform has `nosniff`, errors included (B20).
 #[test]
-fn no_answer_is_ever_sniffed() {
+fn all_responses_forbid_content_sniffing() {
     let folder = TempDir::new().unwrap();
     done(folder.path(), &["keygen", "--publisher", "example"]);
     let server = Server::start(folder.path());
@@ -161,7 +161,7 @@ fn no_answer_is_ever_sniffed() {
 }
 
 #[test]
-fn requests_that_could_be_read_in_two_ways_end_at_the_socket() {
+fn ambiguously_framed_requests_cannot_smuggle_a_second_request() {
     let home = TempDir::new().unwrap();
     let folder = hello_in(home.path());
     let server = Server::start(&folder);

@@ -22,7 +22,7 @@ const TABLES: &str = r#"
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hostile_guest_costs_its_budget_and_not_more() {
+async fn a_hostile_guest_uses_at_most_its_memory_budget() {
     let outside = MockServer::start().await;
     let platform = Platform::start(
         &outside,
@@ -57,7 +57,7 @@ async fn a_hostile_guest_costs_its_budget_and_not_more() {
         (&handles, "/"),
     ];
     for (name, path) in attacks {
-        platform.forget_peak();
+        platform.reset_peak();
         for _ in 0..3 {
             platform.call(name, path);
         }

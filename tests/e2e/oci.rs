@@ -88,7 +88,7 @@ fn a_tag_is_not_pulled_and_the_error_names_its_digest() {
 
 /// The registry, or an attacker who controls it, changes the stored blobs.
 #[test]
-fn what_the_registry_changed_is_refused_and_nothing_is_written() {
+fn blobs_changed_by_the_oci_registry_are_refused_and_not_written() {
     let (registry, author) = (OciRegistry::start(), signed());
     let pushed = push(author.path(), &registry);
     let reference = pushed["reference"].as_str().unwrap();

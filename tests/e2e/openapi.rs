@@ -10,7 +10,7 @@ use std::fs;
 use std::process::Command;
 
 #[test]
-fn the_shipped_document_is_the_one_that_the_code_makes() {
+fn the_shipped_openapi_document_matches_the_code() {
     let document = format!("{:#}\n", alga_registry_api::openapi());
     let path = root().join("registry/openapi.json");
     if std::env::var_os("BLESS").is_some() {

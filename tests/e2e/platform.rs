@@ -44,7 +44,7 @@ impl Platform {
         }
     }
 
-    pub(crate) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn directory(&self) -> &std::path::Path {
         self.folder.path()
     }
 
@@ -145,7 +145,7 @@ impl Platform {
     }
 
     /// Resets the peak memory of the process.
-    pub(crate) fn forget_peak(&self) {
+    pub(crate) fn reset_peak(&self) {
         fs::write(format!("/proc/{}/clear_refs", self.id()), "5").unwrap();
     }
 

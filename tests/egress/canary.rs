@@ -95,7 +95,7 @@ async fn a_name_is_resolved_once_and_exactly_that_address_is_connected_to() {
 }
 
 #[tokio::test]
-async fn what_is_not_declared_allowed_or_operated_is_not_even_resolved() {
+async fn undeclared_and_disallowed_hosts_are_not_resolved() {
     let (port, connections) = canary().await;
     let script = Script::new(&[&["127.0.0.1"]]);
     let exceptions = format!("api.example.com:{port}=127.0.0.1");

@@ -37,7 +37,7 @@ impl Way {
 
     /// Starts an origin that responds to every request with these bytes as soon as it has received
     /// the head.
-    async fn saying(answer: impl Into<Vec<u8>>) -> Self {
+    async fn responding(answer: impl Into<Vec<u8>>) -> Self {
         let answer = Arc::new(answer.into());
         Self::to(move |mut stream| {
             let answer = Arc::clone(&answer);
@@ -81,7 +81,7 @@ pub(crate) async fn echo(request: Request<Incoming>) -> Result<hyper::Response<S
 }
 
 #[tokio::test]
-async fn an_origin_sees_one_host_one_length_and_a_path() {
+async fn an_origin_receives_one_host_one_content_length_and_a_path() {
     let (sender, mut heads) = mpsc::unbounded_channel();
     let way = Way::to(move |mut stream| {
         let sender = sender.clone();
@@ -135,7 +135,7 @@ async fn an_origin_sees_one_host_one_length_and_a_path() {
 async fn redirects_are_returned_and_not_followed() {
     let (canary, reached) = listen(|stream| async move { drop(stream) }).await;
     for status in [300, 301, 302, 303, 307, 308] {
-        let way = Way::saying(format!(
+        let way = Way::responding(format!(
             "HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{canary}/\r\ncontent-length: 0\r\n\r\n"
         ))
         .await;
@@ -172,7 +172,7 @@ async fn a_connection_is_reused_by_its_own_install_only() {
 }
 
 #[tokio::test]
-async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
+async fn oversized_and_malformed_response_heads_are_refused() {
     let many: String = (0..1_000_000).map(|number| format!("x-{number}: 1\r\n")).collect();
     for (what, answer) in [
         ("a million headers", format!("HTTP/1.1 200 OK\r\n{many}\r\n")),
@@ -204,7 +204,7 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into(),
         ),
     ] {
-        let refused = Way::saying(answer).await.get().await.err();
+        let refused = Way::responding(answer).await.get().await.err();
         assert!(
             matches!(refused, Some(EgressError::Protocol | EgressError::AnswerHeader(_))),
             "{what}: {refused:?}"
@@ -213,16 +213,16 @@ async fn heads_that_are_too_large_too_many_or_no_heads_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_compressed_stays_it() {
+async fn compressed_response_bodies_are_not_decompressed() {
     let bomb = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 20\r\n\r\nnobody looks into it";
     let traffic = Traffic::default();
-    let body = Way::saying(bomb).await.get_with(soon(), &traffic).await.unwrap();
+    let body = Way::responding(bomb).await.get_with(soon(), &traffic).await.unwrap();
     assert_eq!(body, "nobody looks into it");
     assert!(traffic.received_bytes() < 200, "{}", traffic.received_bytes());
 }
 
 #[tokio::test]
-async fn bodies_without_end_end_at_their_limit() {
+async fn unbounded_response_bodies_fail_at_the_size_limit() {
     let endless = |head: &'static str, part: Vec<u8>| {
         let part = Arc::new(part);
         Way::to(move |mut stream: TcpStream| {
@@ -266,7 +266,7 @@ async fn bodies_without_end_end_at_their_limit() {
 }
 
 #[tokio::test]
-async fn the_deadline_cuts_heads_and_bodies_that_do_not_come() {
+async fn stalled_response_heads_and_bodies_fail_at_the_deadline() {
     let in_a_moment = || Timeouts::until((Instant::now() + Duration::from_millis(50)).into_std());
     let silent = Way::to(|stream| async move {
         std::future::pending::<()>().await;
@@ -274,14 +274,14 @@ async fn the_deadline_cuts_heads_and_bodies_that_do_not_come() {
     });
     let refused = silent.await.get_with(in_a_moment(), &Traffic::default()).await.err();
     assert!(matches!(refused, Some(EgressError::AnswerTimeout)), "{refused:?}");
-    let stuck = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").await;
+    let stuck = Way::responding("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").await;
     let refused = stuck.get_with(in_a_moment(), &Traffic::default()).await.err();
     assert!(matches!(refused, Some(EgressError::AnswerTimeout)), "{refused:?}");
 }
 
 #[tokio::test]
-async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
-    let way = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+async fn requests_and_bytes_of_an_execution_are_limited() {
+    let way = Way::responding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let traffic = Traffic::default();
     for _ in 0..64 {
         way.get_with(soon(), &traffic).await.unwrap();
@@ -336,7 +336,7 @@ async fn an_execution_sends_so_many_requests_and_so_many_bytes() {
 
 #[tokio::test]
 async fn methods_that_make_tunnels_or_echo_headers_are_not_sent() {
-    let way = Way::saying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let way = Way::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     for method in [Method::CONNECT, Method::TRACE] {
         let request = Request::builder()
             .method(method)

@@ -98,7 +98,7 @@ async fn greet(stream: &mut TlsStream<TcpStream>) -> bool {
 }
 
 #[tokio::test]
-async fn an_origin_that_floods_a_connection_of_http_2_with_frames_is_left() {
+async fn http_2_connections_flooded_with_frames_are_closed() {
     let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], &[1; 8]].concat();
     let settings = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
     // An unbounded response head: HEADERS, then CONTINUATION frames without limit, each with a
@@ -156,7 +156,7 @@ async fn an_origin_that_floods_a_connection_of_http_2_with_frames_is_left() {
 
 /// Responds to every request at once and reads no byte of its body. Notifies when the connection is
 /// closed.
-async fn answer_and_take_nothing(mut stream: TlsStream<TcpStream>, ended: Arc<Notify>) {
+async fn respond_without_reading(mut stream: TlsStream<TcpStream>, ended: Arc<Notify>) {
     let mut preface = [0; 24];
     assert!(stream.read_exact(&mut preface).await.is_ok());
     // SETTINGS: a flow-control window of zero for bodies.
@@ -180,10 +180,10 @@ async fn answer_and_take_nothing(mut stream: TlsStream<TcpStream>, ended: Arc<No
 }
 
 #[tokio::test]
-async fn an_origin_that_answers_and_takes_no_body_holds_no_place_for_long() {
+async fn an_origin_that_never_reads_the_body_cannot_hold_permits_for_long() {
     let ended = Arc::new(Notify::new());
     let told = Arc::clone(&ended);
-    let (port, authority) = origin(move |stream| answer_and_take_nothing(stream, Arc::clone(&told))).await;
+    let (port, authority) = origin(move |stream| respond_without_reading(stream, Arc::clone(&told))).await;
     let exceptions = format!("api.example.com:{port}=127.0.0.1");
     let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![authority]);
     let pattern = format!("api.example.com:{port}");

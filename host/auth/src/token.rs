@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_holds_for_its_audience_and_its_key_only() {
+    fn a_token_verifies_only_for_its_audience_and_with_its_key() {
         let (ours, public) = keys();
         let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
         let token = issuer.issue(&"hello", MINUTE).unwrap();

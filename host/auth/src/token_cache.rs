@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_verified_once_and_forgotten_when_it_expires() {
+    fn a_verified_token_is_cached_until_it_expires() {
         let remembered = VerifiedTokenCache::new();
         let later = Timestamp::now() + jiff::SignedDuration::from_secs(60);
         assert_eq!(remembered.get("a", |_| Ok((1, later))).unwrap(), 1);

@@ -287,7 +287,7 @@ mod tests {
     use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
 
     #[test]
-    fn clocks_tell_whole_milliseconds_only() {
+    fn clocks_return_whole_milliseconds() {
         let mut table = ResourceTable::new();
         let mut view = ClockView {
             clock: Clock {

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_cannot_write_a_line_of_its_own() {
+    fn a_metric_label_cannot_inject_a_line_into_the_scrape() {
         let registry = MetricRegistry::default();
         registry.count(
             &owner("i-1"),

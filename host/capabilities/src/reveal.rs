@@ -1,8 +1,7 @@
 //! `alga:secrets/reveal`: secrets in plaintext, for extensions that a tenant trusts with them.
 
 use crate::release::not_set;
-use crate::secret_source::{SecretSource, SecretUnavailable};
-use crate::secrets::FETCHES;
+use crate::secret_source::{FETCHES, SecretSource, SecretUnavailable};
 use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::{Capability, Manifest};
 use std::sync::Arc;

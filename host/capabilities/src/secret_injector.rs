@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_takes_the_place_of_its_mark_towards_its_hosts_and_no_others() {
+    fn a_placeholder_is_replaced_by_its_secret_only_for_declared_hosts() {
         let secret_injector = SecretInjector::default();
         let hosts = ["api.example.com".parse().unwrap()];
         let placeholder = secret_injector.keep("token", b"s3cret", &Form::Bearer, &hosts).unwrap();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_mark_is_not_a_mark() {
+    fn a_forged_copy_of_a_placeholder_is_not_replaced_by_the_secret() {
         let secret_injector = SecretInjector::default();
         let hosts = ["api.example.com".parse().unwrap()];
         let placeholder = secret_injector.keep("token", b"s3cret", &Form::Raw, &hosts).unwrap();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answers_header_that_holds_a_secret_is_left_out() {
+    fn response_headers_that_contain_a_secret_are_removed() {
         let secret_injector = SecretInjector::default();
         secret_injector
             .keep("t", b"s3cret-value", &Form::Basic("user"), &[])
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_header_cannot_carry_is_not_attached() {
+    fn a_secret_that_is_no_valid_header_value_is_rejected() {
         let keep = |secret: &[u8], form: &Form<'_>| SecretInjector::default().keep("s", secret, form, &[]).map(|_| ());
         assert!(keep(b"a\r\nb: c", &Form::Raw).is_err() && keep(&[0], &Form::Bearer).is_err());
         assert!(keep(&vec![b'a'; VALUE_BYTES + 1], &Form::Raw).is_err());

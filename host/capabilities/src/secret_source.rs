@@ -4,6 +4,10 @@ use crate::Identity;
 use std::pin::Pin;
 use zeroize::Zeroizing;
 
+/// Maximum secrets that are fetched in one execution: each fetch is a database query and an unseal
+/// operation.
+pub(crate) const FETCHES: usize = 32;
+
 /// Error of a [`SecretSource`] that is unavailable or could not decrypt a secret. The cause is
 /// logged for the operator and never reported to a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use crate::release::not_set;
 use crate::secret_injector::{Form, SecretInjector};
-use crate::secret_source::{SecretSource, SecretUnavailable};
+use crate::secret_source::{FETCHES, SecretSource, SecretUnavailable};
 use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::Capability;
 use http::HeaderName;
@@ -48,9 +48,6 @@ pub(crate) const CAPABILITY: Capability = Capability {
 
 /// Maximum secrets that are open at the same time in one execution.
 const OPEN: usize = 8;
-/// Maximum secrets that are fetched in one execution: each fetch is a database query and an unseal
-/// operation.
-pub(crate) const FETCHES: usize = 32;
 /// Request headers that many servers echo in responses: a secret in one of them would return to the
 /// guest.
 const REFLECTED: [&str; 12] = [

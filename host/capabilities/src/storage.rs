@@ -10,8 +10,7 @@ use wasmtime::component::{HasSelf, Linker};
 mod cursor;
 pub mod limits;
 
-use crate::storage_backend::Backend;
-use crate::storage_backend::{BackendError, PutRequest, Record, Scope};
+use crate::storage_backend::{Backend, BackendError, PutRequest, Record, Scope};
 
 wasmtime::component::bindgen!({
     path: "../../wit",

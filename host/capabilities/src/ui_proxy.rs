@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_one_segment_or_one_value_whatever_is_in_it() {
+    fn a_route_parameter_is_escaped_and_stays_one_segment_or_query_value() {
         assert_eq!(
             of("/api/tickets/:id", &[("id", "7")]).as_deref(),
             Some("/api/tickets/7")
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_parameter_leads_to_the_products_internal_api() {
+    fn route_parameters_cannot_reach_the_host_applications_internal_api() {
         for (path, value) in [
             ("/api/internal/x", "x"),
             ("/API/Internal/:id", "x"),

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_manifest_has_patterns_they_decide() {
+    fn asset_patterns_in_the_manifest_select_the_packed_files() {
         let found = find(&["ui/index.html", "ui/a/b.js"], "/ui\n", "[]");
         assert_eq!(
             found.taken,

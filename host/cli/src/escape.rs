@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_deceives_a_reader_is_shown_as_what_it_is() {
+    fn control_and_invisible_characters_are_escaped() {
         assert_eq!(
             escape_lines("a\u{1b}[31mb\r\u{202e}c\n\td"),
             "a\\u{1b}[31mb\\r\\u{202e}c\n\td"
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_the_same_json() {
+    fn escaped_json_is_ascii_and_parses_to_the_same_value() {
         let json = "{\n  \"a\": \"b\u{202e}\u{e0041}c\"\n}";
         let escaped = escape_json(json);
         assert!(escaped.is_ascii(), "{escaped}");

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn special_blocks_are_refused_to_their_edges_and_addresses_beside_are_not() {
+    fn special_address_blocks_are_refused_and_adjacent_addresses_allowed() {
         for (block, name) in SPECIAL_V4 {
             assert!(
                 vet(block.network().into()).is_err() && vet(block.broadcast().into()).is_err(),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_inside_of_an_address_is_refused_whatever_is_inside() {
+    fn special_and_ipv4_embedding_ipv6_addresses_are_refused() {
         for address in [
             "::",
             "::1",

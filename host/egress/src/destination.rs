@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_spelling() {
+    fn destination_host_case_and_default_port_are_normalized() {
         assert_eq!(read("https://API.Example.com/a").as_deref(), Some("api.example.com"));
         assert_eq!(read("https://api.example.com:443/").as_deref(), Some("api.example.com"));
         assert_eq!(
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_of_other_scripts_are_digits() {
+    fn unicode_hex_and_octal_spellings_of_ip_addresses_are_refused() {
         // `http::Uri` accepts ASCII hosts only; a host from any other source is checked by the same
         // rule.
         for host in [

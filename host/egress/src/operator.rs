@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_allowlist_allows_nothing_and_a_star_what_installs_allow() {
+    fn an_empty_operator_allowlist_allows_no_host_and_a_star_allows_all() {
         let somewhere = place("https://api.example.com/");
         assert!(!OperatorPolicy::default().allows(&somewhere));
         assert!(!OperatorPolicy::parse(" , ", "", "").unwrap().allows(&somewhere));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_for_one_name_one_port_and_its_addresses() {
+    fn an_egress_exception_covers_one_host_one_port_and_its_addresses() {
         let policy =
             OperatorPolicy::parse("*", "crm.example.com:443=10.1.0.0/16, one.example.com:80=127.0.0.1", "").unwrap();
         assert_eq!(policy.vet("crm.example.com", 443, "10.1.2.3".parse().unwrap()), Ok(()));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_the_operators_own_are_refused_though_they_are_public() {
+    fn public_addresses_that_the_operator_denied_are_refused() {
         let policy = OperatorPolicy::parse("*", "crm.example.com:443=1.2.3.4/32", "1.2.3.0/24, 2a00:1::/32").unwrap();
         for address in ["1.2.3.9", "2a00:1::5"] {
             assert!(
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_networks_inside_are_refused_unless_they_are_meant() {
+    fn internal_host_names_are_refused_unless_an_exception_lists_them() {
         let policy = OperatorPolicy::parse("*", "crm.internal:443=10.1.0.0/16", "").unwrap();
         for name in [
             "metadata.google.internal",

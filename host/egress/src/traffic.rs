@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_execution_sends_and_receives_64_mebibytes_and_not_a_byte_more() {
+    fn an_execution_may_send_and_receive_at_most_64_mebibytes() {
         let traffic = Traffic::default();
         for take in [Traffic::send, Traffic::receive] {
             assert!(take(&traffic, EXECUTION_BYTES - 1).is_ok());

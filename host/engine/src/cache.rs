@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_bit_anywhere_is_refused() {
+    fn a_cached_record_with_any_changed_bit_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), 1);
         cache.put(&COMPONENT, &code(b"code")).unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_records_go_when_the_folder_is_full() {
+    fn the_oldest_records_are_evicted_when_the_cache_is_full() {
         let folder = tempfile::tempdir().unwrap();
         let cache = MachineCodeCache::open(folder.path(), [1; 32], 200).unwrap();
         for number in 0..4_u8 {

@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_host_alone_sends_is_the_hosts_fault() {
+    fn compiler_exit_status_decides_whether_host_or_publisher_is_at_fault() {
         let limits = CompilerLimits::default();
         let ended = |raw: i32, explanation: &str| ended_early(ExitStatus::from_raw(raw), explanation, &limits);
         for signal in [1, 2, 9, 15] {

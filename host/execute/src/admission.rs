@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_busy_tenant_has_to_wait_and_its_neighbour_has_not() {
+    fn admission_limits_apply_per_install_per_tenant_and_per_process() {
         let admission = Admission::new(AdmissionLimits {
             process: 3,
             tenant: 2,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heavy_component_counts_as_several_executions_and_gives_them_all_back() {
+    fn a_heavy_component_acquires_several_permits_and_releases_them_all() {
         let admission = Admission::new(AdmissionLimits {
             process: 8,
             tenant: 8,

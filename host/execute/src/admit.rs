@@ -310,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn query_keys_are_encoded_and_repeated_ones_kept() {
+    fn query_keys_are_percent_encoded_and_repeated_keys_preserved() {
         let request = http(r#"{"method":"GET","path":"/a","query":{"k":["1","é&="],"x y":""}}"#).unwrap();
         assert_eq!(request.uri().to_string(), "/a?k=1&k=%C3%A9%26%3D&x%20y=");
     }
 
     #[test]
-    fn base64_has_one_spelling() {
+    fn only_canonical_base64_bodies_are_accepted() {
         let code = |body: &str| {
             http(&format!(r#"{{"method":"POST","path":"/","body_b64":"{body}"}}"#))
                 .map(|_| ())
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_refused() {
+    fn requests_that_are_not_valid_http_are_bad_requests() {
         for bad in [
             r#"{"method":"GET /","path":"/"}"#,
             r#"{"method":"CONNECT","path":"/"}"#,

@@ -65,7 +65,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_a_caller_asks_for_is_clamped() {
+    fn requested_time_and_memory_limits_are_clamped() {
         let defaults = ExecutionDefaults::default();
         assert_eq!(defaults.timeout(None), Duration::from_secs(5));
         assert_eq!(defaults.timeout(Some(u64::MAX)), Duration::from_secs(30));

@@ -387,7 +387,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repeated_keys_survive_in_their_order() {
+    fn repeated_query_keys_are_parsed_in_order() {
         let http: WireHttp<'_> =
             serde_json::from_str(r#"{"method":"GET","path":"/","query":{"a":["1","2"],"b":"\u00e9"}}"#).unwrap();
         let expected = vec![
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn header_values_are_bytes_and_repetitions_survive() {
+    fn header_bytes_and_repetitions_survive_the_wire_format() {
         let fields: [(&str, &[u8]); 4] = [("a", b"1"), ("a", "ü".as_bytes()), ("b", b"\xff"), ("b", b"2")];
         let (texts, encoded) = wire_headers(fields.into_iter());
         assert_eq!(texts, vec![("a".into(), OneOrMany::Many(vec!["1".into(), "ü".into()]))]);
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_the_place_of_an_object_is_an_error() {
+    fn a_json_array_in_place_of_an_object_is_rejected_in_execute_requests() {
         for bad in [
             r#"[{"tenant_id":"a","extension_id":"e","content_hash":"c"},{"method":"GET","path":"/"},{},null,null,null]"#,
             r#"{"context":["a"],"http":{"method":"GET","path":"/"}}"#,
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_twice_where_it_matters_is_an_error() {
+    fn duplicate_context_keys_and_non_string_headers_are_rejected() {
         let twice = r#"{"context":{"tenant_id":"a","tenant_id":"b","extension_id":"e","content_hash":"c"},"http":{"method":"GET","path":"/"}}"#;
         assert!(serde_json::from_str::<WireRequest<'_>>(twice).is_err());
         for bad in [r#"{"a":1}"#, r#"{"a":[1]}"#, r#"{"a":{"b":"c"}}"#, r#"{"a":[["b"]]}"#] {

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_endpoint_wins_whatever_the_order() {
+    fn the_most_specific_endpoint_wins_regardless_of_declaration_order() {
         let mut endpoints = vec![
             ("GET", "/hello/:name"),
             ("GET", "/hello/delete"),
@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_router_keeps_what_the_documentation_promises(
+        fn the_router_matches_the_reference_implementation(
             shapes in proptest::collection::btree_set(proptest::collection::vec(0_u8..3, 1..5), 1..12),
             path in proptest::collection::vec(0_u8..2, 1..5),
         ) {

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_of_the_clock_in_either_direction_makes_a_token_anew() {
+    fn a_cached_token_is_stale_after_a_clock_step_in_either_direction() {
         let at = Timestamp::now();
         let issued = Issued { token: "t".into(), at };
         let fresh = |seconds| issued.is_fresh(at + SignedDuration::from_secs(seconds));

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_long_broken_and_late_are_three_things() {
+    async fn too_large_broken_and_late_bodies_have_distinct_errors() {
         assert_eq!(read(Body::from("12345")).await, Code::PayloadTooLarge);
         let broken = futures_util::stream::once(async { Err::<Bytes, _>(io::Error::other("invalid chunk")) });
         assert_eq!(read(Body::from_stream(broken)).await, Code::BadRequest);

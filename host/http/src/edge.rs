@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_refusal_has_one_form_whatever_layer_refuses() {
+    async fn errors_of_all_layers_have_the_same_json_form() {
         for (method, path, status, code) in [
             ("GET", "/nothing", 404, "not_found"),
             ("DELETE", "/fine", 405, "method_not_allowed"),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_id_that_is_none_is_replaced_and_a_good_one_is_kept() {
+    async fn an_invalid_request_id_is_replaced_and_a_valid_one_is_preserved() {
         assert_eq!(ask("GET", "/fine", &["A-1"]).await.1["x-request-id"], "A-1");
         for bad in [&["a b"][..], &["a", "b"], &[""], &[]] {
             let (_, headers, _) = ask("GET", "/fine", bad).await;

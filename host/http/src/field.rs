@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_has_one_form() {
+    fn only_a_bearer_authorization_header_yields_a_token() {
         let token = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, HeaderValue::from_str(value).unwrap());

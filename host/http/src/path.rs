@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_could_read_differently_is_refused() {
+    fn ambiguous_paths_are_refused() {
         for (path, error) in [
             ("", PathError::NotAbsolute),
             ("a", PathError::NotAbsolute),
@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_two_spellings_of_a_path_have_two_forms(
+        fn all_encodings_of_a_path_have_the_same_canonical_form(
             segments in proptest::collection::vec("[a-zA-Z0-9~_-][a-zA-Z0-9.~_:@!ü -]{0,8}", 1..4),
             one in proptest::collection::vec(any::<u8>(), 1..40),
             other in proptest::collection::vec(any::<u8>(), 1..40),
@@ -200,7 +200,7 @@ mod tests {
         }
 
         #[test]
-        fn the_canonical_form_is_its_own_canonical_form_and_decodes_to_the_same(path in "/[ -~ü%]{0,24}") {
+        fn canonicalization_is_idempotent_and_preserves_the_decoded_path(path in "/[ -~ü%]{0,24}") {
             if let Ok(canonical) = canonical_path(&path) {
                 let again = canonical_path(&canonical);
                 prop_assert_eq!(again.as_deref(), Ok(&*canonical));

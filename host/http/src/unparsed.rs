@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_status_becomes_a_refusal_and_everything_else_stays() {
+    fn a_bare_400_response_gets_a_json_error_and_other_bytes_are_unchanged() {
         let bare = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\nContent-Length: 0\r\ndate: today\r\n\r\n";
         let ours = String::from_utf8(refusal(bare)).unwrap();
         let (head, body) = ours.split_once("\r\n\r\n").unwrap();

@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_exceeds_a_limit_is_named_with_both_numbers() {
+    fn an_exceeded_limit_is_reported_with_actual_value_and_maximum() {
         let ceilings = Ceilings::default();
         let needs = Requirements {
             table_elements: 210_000,

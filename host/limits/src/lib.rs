@@ -139,7 +139,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_limit_has_a_name_of_its_own_a_unit_and_a_reason() {
+    fn every_limit_has_a_unique_name_a_unit_and_a_description() {
         let names: BTreeSet<_> = TABLE.iter().map(|limit| limit.name).collect();
         assert_eq!(names.len(), TABLE.len());
         for limit in TABLE {

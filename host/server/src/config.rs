@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_store_or_of_a_secrets_service_is_refused() {
+    fn incomplete_s3_or_vault_settings_are_refused() {
         let base = "dev = true\ns3_bucket = \"b\"";
         let whole = load(&[("s3_access_key", "k"), ("s3_secret_key", "s")], &[], base).unwrap();
         assert_eq!(whole.s3.unwrap().credentials, Some(("k".to_owned(), "s".to_owned())));

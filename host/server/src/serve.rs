@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_finish_its_headers_is_cut_off() {
+    async fn a_client_that_does_not_finish_its_headers_is_disconnected() {
         let limits = ServeLimits {
             headers: SOON,
             ..ServeLimits::default()
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_read_its_response_is_cut_off() {
+    async fn a_client_that_does_not_read_its_response_is_disconnected() {
         const LARGE: usize = 64 * 1024 * 1024;
         let limits = ServeLimits {
             stall: SOON,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_signal_to_stop_is_heard_when_every_place_is_taken() {
+    async fn the_server_stops_even_when_all_connection_permits_are_in_use() {
         let limits = ServeLimits {
             connections: 1,
             ..ServeLimits::default()
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_does_not_end_does_not_keep_the_server_from_stopping() {
+    async fn an_unfinished_request_does_not_prevent_server_shutdown() {
         let (started, mut is_started) = tokio::sync::mpsc::channel(1);
         let endless = move || async move {
             started.send(()).await.unwrap();

@@ -99,7 +99,7 @@ mod tests {
     use super::is_recent_enough;
 
     #[test]
-    fn a_compiler_that_is_too_old_for_the_sdk_is_not_taken() {
+    fn a_rust_compiler_that_is_too_old_for_the_sdk_is_rejected() {
         assert!(is_recent_enough("rustc 1.96.0 (ac68faa20 2026-05-01)"));
         assert!(is_recent_enough("rustc 2.0.0"));
         for old in [

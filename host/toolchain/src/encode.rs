@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_import_of_another_host_is_named_with_where_it_comes_from() {
+    fn an_import_from_another_host_is_reported_with_its_likely_origin() {
         for (module, hint) in [
             ("__wbindgen_placeholder__", "wasm-bindgen"),
             ("wbg", "chrono"),

@@ -127,7 +127,7 @@ mod tests {
     use super::{Capability, CapabilityName, InterfaceName};
 
     #[test]
-    fn a_capability_has_one_spelling_after_reading() {
+    fn capability_names_are_normalized_when_parsed() {
         for text in ["cap:storage.kv", "storage.kv", " CAP:Storage.KV "] {
             assert_eq!(text.parse::<CapabilityName>().unwrap().as_str(), "cap:storage.kv");
         }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_of_a_newer_minor_or_another_major_is_not_answered() {
+    fn an_import_of_a_newer_minor_or_another_major_version_is_not_satisfied() {
         let known = Capability {
             name: "",
             interface: "a:b/c",

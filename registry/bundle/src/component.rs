@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_does_not_run_is_refused_before_it_sees_it() {
+    fn components_that_the_engine_cannot_run_are_refused_when_read() {
         for (text, word) in [
             ("(module)", "core module"),
             (

@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn only_the_one_spelling_is_a_digest() {
+    fn only_the_canonical_form_of_a_digest_is_accepted() {
         let good = Digest::of(b"").to_string();
         assert!(good.parse::<Digest>().is_ok());
         let upper = good.to_uppercase();
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_that_parses_is_text_that_is_printed(text in "(sha256:)?[0-9a-fA-F]{60,68}") {
+        fn a_parsed_digest_prints_as_the_same_text(text in "(sha256:)?[0-9a-fA-F]{60,68}") {
             if let Ok(digest) = text.parse::<Digest>() {
                 prop_assert_eq!(digest.to_string(), text);
             }

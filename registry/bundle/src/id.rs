@@ -116,7 +116,7 @@ mod tests {
     use super::{RequestId, TenantId};
 
     #[test]
-    fn ids_have_one_alphabet_and_a_length() {
+    fn ids_have_a_fixed_alphabet_and_a_maximum_length() {
         assert!("acme-1.eu_west".parse::<TenantId>().is_ok());
         for bad in ["", "Acme", "a/b", "a b", "a\n", "é", &"a".repeat(129)] {
             assert!(bad.parse::<TenantId>().is_err(), "{bad:?}");

@@ -55,7 +55,7 @@ mod tests {
     use super::EntryPath;
 
     #[test]
-    fn a_path_that_could_mean_two_things_is_refused() {
+    fn ambiguous_entry_paths_are_refused() {
         for good in ["manifest.json", "ui/a/b.js", "a", "..a", "a."] {
             assert!(good.parse::<EntryPath>().is_ok(), "{good}");
         }

@@ -158,7 +158,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn json_that_two_readers_could_read_differently_is_refused() {
+    fn ambiguous_json_is_refused_by_the_strict_parser() {
         assert!(check(br#"{"a":1,"b":[{"a":null}],"c":"x"}"#).is_ok());
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         let deeper = "[".repeat(100_000);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_secret_opens_where_it_belongs_and_nowhere_else() {
+    fn a_sealed_secret_opens_only_with_its_own_binding() {
         let keys = keys("7");
         let envelope = sealed(&keys, WHOSE);
         assert_eq!(opened(&keys, &envelope, WHOSE).unwrap().expose(), b"hunter2");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn two_seals_of_one_secret_differ_and_say_nothing_of_it() {
+    fn two_envelopes_of_one_secret_differ_and_do_not_contain_it() {
         let keys = keys("7");
         let (one, two) = (sealed(&keys, WHOSE), sealed(&keys, WHOSE));
         assert_ne!(one.ciphertext, two.ciphertext);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_still_opens_and_a_strange_one_does_not() {
+    fn an_old_key_still_opens_envelopes_and_an_unknown_key_does_not() {
         let old = keys("7");
         let envelope = sealed(&old, WHOSE);
         let both = LocalKeys::from_text(&format!("{}\n{}\n", "8".repeat(64), "7".repeat(64))).unwrap();

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_has_its_own_fields_of_their_own_types_and_one_of_each_choice() {
+    fn sigstore_bundles_with_unknown_mistyped_or_conflicting_fields_fail() {
         assert_eq!(check(&good().to_string()), Ok(()));
         for (place, value, words) in [
             ("/messageSignature", json!(["AA=="]), "wrong type"),

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_log_refuses_to_be_changed() {
+    async fn the_audit_log_refuses_updates_and_deletes() {
         let (database, _folder) = database_with_three_entries().await;
         for statement in [
             "UPDATE extension_audit_log SET actor = 'x'",
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_entry_that_was_changed_taken_out_cut_off_or_slipped_in_is_found() {
+    async fn changed_removed_truncated_or_inserted_audit_entries_are_detected() {
         for (statement, broken_at) in [
             ("UPDATE extension_audit_log SET details = '{}' WHERE sequence = 2", 2),
             ("DELETE FROM extension_audit_log WHERE sequence = 2", 2),

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_kept_is_read_newest_first_by_its_tenant_alone() {
+    async fn execution_records_are_read_newest_first_only_by_their_tenant() {
         let (database, tenant, _folder) = database().await;
         let install: InstallId = "i-1".parse().unwrap();
         let rows = [
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_install_with_many_records_keeps_its_newest_and_evicts_no_others() {
+    async fn an_install_with_too_many_records_evicts_only_its_own_oldest_ones() {
         let (database, tenant, _folder) = database().await;
         database
             .keep_executions(&tenant, &[row(1, "quiet", json!([]))])
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_older_than_a_week_is_swept() {
+    async fn execution_records_older_than_a_week_are_deleted() {
         let (database, tenant, _folder) = database().await;
         let old = ExecutionRow {
             ended_at_ms: now_ms() - LIFE_MS - 1,

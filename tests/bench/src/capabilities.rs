@@ -154,7 +154,7 @@ impl SecretSource for NoSecrets {
     }
 }
 
-fn way_out(exceptions: &str) -> Egress {
+fn egress_with(exceptions: &str) -> Egress {
     Egress::new(EgressDependencies {
         operator: OperatorPolicy::parse("*", exceptions, "").unwrap(),
         resolver: Arc::new(SystemResolver::default()),
@@ -179,7 +179,7 @@ async fn ready(folder: &std::path::Path) -> Ready {
     let services = Services::new(&HostDependencies {
         records: Arc::new(Memory::default()),
         cursor_key: [0; 32],
-        egress: Arc::new(way_out("")),
+        egress: Arc::new(egress_with("")),
         secrets: Arc::new(NoSecrets),
         platform: None,
         ui_proxy: None,
@@ -263,7 +263,7 @@ async fn host_calls(figures: &mut Figures) {
     );
 }
 
-async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(Response::new(Full::new(Bytes::from_static(b"{\"hello\":\"world\"}"))))
 }
 
@@ -274,7 +274,7 @@ async fn egress(figures: &mut Figures) {
         .parse()
         .unwrap();
     let direct: hyper::Uri = format!("http://127.0.0.1:{port}/rates?currency=EUR").parse().unwrap();
-    let guarded = way_out(&format!("api.example.com:{port}=127.0.0.1"));
+    let guarded = egress_with(&format!("api.example.com:{port}=127.0.0.1"));
     let declared = vec![format!("http://api.example.com:{port}").parse().unwrap()];
     let allowed = declared.iter().cloned().collect();
     let plain: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
@@ -334,7 +334,7 @@ fn origin() -> u16 {
                 stream.set_nodelay(true).unwrap();
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service_fn(answer)),
+                        .serve_connection(TokioIo::new(stream), service_fn(respond)),
                 );
             }
         });

@@ -27,7 +27,7 @@ impl Figures {
     pub(crate) fn json(&self) -> String {
         let mut figures = Map::new();
         for (name, value, unit, target) in &self.0 {
-            let (wanted, met) = judged(*value, *target);
+            let (wanted, met) = compare(*value, *target);
             figures.insert(
                 (*name).to_owned(),
                 json!({ "value": value, "unit": unit, "target": wanted, "met": met }),
@@ -40,7 +40,7 @@ impl Figures {
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{}\n", machine());
         for (name, value, unit, target) in &self.0 {
-            let (wanted, met) = judged(*value, *target);
+            let (wanted, met) = compare(*value, *target);
             let verdict = match met {
                 Value::Bool(true) => "met",
                 Value::Bool(false) => "MISSED",
@@ -55,7 +55,7 @@ impl Figures {
     }
 }
 
-fn judged(value: f64, target: Target) -> (Value, Value) {
+fn compare(value: f64, target: Target) -> (Value, Value) {
     match target {
         Target::None => (Value::Null, Value::Null),
         Target::AtLeast(least) => (json!(format!(">= {least}")), json!(value >= least)),

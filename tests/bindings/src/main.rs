@@ -109,7 +109,7 @@ fn wrapped(code: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_bindings_are_those_of_the_wit_files() {
+    fn the_committed_bindings_match_the_wit_files() {
         let committed = std::fs::read_to_string(super::target()).unwrap();
         let is_current = super::generate().unwrap() == committed;
         assert!(

@@ -104,7 +104,7 @@ fn address_is_public(address: IpAddr) {
 
 /// Covers the first and the last address of every block, independently of the mutations.
 #[test]
-fn every_block_inside_is_refused_from_its_first_to_its_last_address() {
+fn the_first_and_last_address_of_every_internal_block_are_refused() {
     for (first, bits) in INSIDE {
         let first: IpAddr = first.parse().unwrap();
         let last = match first {

@@ -35,7 +35,7 @@ pub fn respond(out: ResponseOutparam, status: u16, headers: &[(String, Vec<u8>)]
 ///
 /// # Errors
 /// Returns no error of its own.
-pub fn told(found: alga::Result<serde_json::Value>) -> alga::Result<alga::Response> {
+pub fn report(found: alga::Result<serde_json::Value>) -> alga::Result<alga::Response> {
     match found {
         Ok(found) => alga::Response::json(&found),
         Err(error) => alga::Response::json(&serde_json::json!({ "refused": error.to_string() })),

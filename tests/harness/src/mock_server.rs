@@ -52,7 +52,7 @@ impl MockServer {
             .route("/endless", get(endless))
             .route("/", any(|| async { "ok" }))
             .merge(product())
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), remember))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), record))
             .with_state(Arc::clone(&state));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -118,7 +118,7 @@ impl Drop for MockServer {
     }
 }
 
-async fn remember(State(seen): State<Arc<Seen>>, request: Request, next: axum::middleware::Next) -> Response {
+async fn record(State(seen): State<Arc<Seen>>, request: Request, next: axum::middleware::Next) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
     seen.requests.lock().unwrap().push(line);
     next.run(request).await

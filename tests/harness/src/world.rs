@@ -64,7 +64,7 @@ impl TestPlatform {
 
     /// Returns the platform's directory.
     #[must_use]
-    pub fn folder(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         self.folder.path()
     }
 
@@ -258,7 +258,7 @@ pub struct StoppedPlatform {
 impl StoppedPlatform {
     /// Returns the platform's directory.
     #[must_use]
-    pub fn folder(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         self.folder.path()
     }
 

@@ -46,7 +46,7 @@ const CAMPAIGNS: [Campaign; 11] = [
         what: "executions canceled at every moment; a round is one execution",
         rounds: 10_000,
         package: "alga-harness",
-        test: "executions_cancelled_at_any_moment_give_their_place_back",
+        test: "executions_cancelled_at_any_moment_release_their_permit",
     },
     Campaign {
         name: "openapi",
@@ -60,7 +60,7 @@ const CAMPAIGNS: [Campaign; 11] = [
         what: "64 publishers of one version, each with different bytes; a round is one version",
         rounds: 1_000,
         package: "alga-harness",
-        test: "of_sixty_four_publishers_of_one_version_one_wins_and_its_bytes_stay",
+        test: "of_64_concurrent_publishes_of_one_version_exactly_one_succeeds",
     },
     Campaign {
         name: "swap",
@@ -81,7 +81,7 @@ const CAMPAIGNS: [Campaign; 11] = [
         what: "the server is killed while releases are published; a round is one kill, one restart and one check of the state",
         rounds: 300,
         package: "alga-harness",
-        test: "a_server_killed_at_any_moment_keeps_every_acknowledged_publish_whole",
+        test: "acknowledged_publishes_survive_a_server_kill_at_any_moment",
     },
     Campaign {
         name: "crash-start",
@@ -95,14 +95,14 @@ const CAMPAIGNS: [Campaign; 11] = [
         what: "Postgres is killed while releases are published (with --postgres); a round is one kill",
         rounds: 30,
         package: "alga-harness",
-        test: "a_killed_and_restarted_postgres_keeps_acknowledged_publishes_whole",
+        test: "acknowledged_publishes_survive_a_kill_of_postgres",
     },
     Campaign {
         name: "crash-points",
         what: "the server is killed at every durable system call of publish, install and uninstall; one round covers all",
         rounds: 1,
         package: "alga-harness",
-        test: "a_server_killed_at_any_durable_step_keeps_what_it_acknowledged_whole",
+        test: "acknowledged_changes_survive_a_kill_at_any_durable_system_call",
     },
 ];
 

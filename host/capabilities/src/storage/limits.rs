@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_install_writes_2000_times_at_once_and_its_neighbour_has_its_own() {
+    fn storage_write_rate_is_limited_per_install_with_bursts_of_2000() {
         let pace = write_pace();
         let install = |name: &str| -> alga_bundle::InstallId { name.parse().unwrap() };
         // On a slow machine, the limiter refills during the loop and allows a few more.

@@ -57,7 +57,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_record_is_one_line_whatever_is_in_it() {
+    fn log_records_are_printed_on_one_line_with_control_characters_escaped() {
         let execution = json!({
             "request_id": "r-1", "status": 200, "ended_at_ms": 0, "duration_us": 2500, "log_dropped": 3,
             "log": [{ "source": "log", "level": "info", "message": "a\n\u{1b}[2Jb", "fields": [["k", "v\r"]], "is_cut": true },

@@ -181,7 +181,7 @@ mod tests {
     use super::crate_name;
 
     #[test]
-    fn a_name_of_an_extension_becomes_one_that_cargo_builds() {
+    fn an_extension_name_becomes_a_crate_name_that_cargo_accepts() {
         for (word, expected) in [
             ("hello", "hello"),
             ("34", "extension-34"),

@@ -34,7 +34,7 @@ fn to_client(status: u16, pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 #[test]
-fn every_field_of_the_tables_passes_with_its_bytes_and_its_repetitions() {
+fn all_listed_header_fields_pass_with_bytes_and_repetitions_unchanged() {
     for field in REQUEST_FIELDS.iter().filter(|field| field.name != "referer") {
         let sent = [(field.name, "grün"), (field.name, "2")];
         let arrived = to_guest(&sent);
@@ -59,7 +59,7 @@ fn every_field_of_the_tables_passes_with_its_bytes_and_its_repetitions() {
 }
 
 #[test]
-fn what_never_reaches_a_guest() {
+fn hop_by_hop_credential_and_reserved_headers_never_reach_a_guest() {
     for (section, name) in [
         ("RFC 9110, 11.6.2: credentials", "authorization"),
         ("RFC 6265, 5.4: credentials", "cookie"),
@@ -92,7 +92,7 @@ fn what_never_reaches_a_guest() {
 }
 
 #[test]
-fn what_connection_names_is_for_one_hop() {
+fn headers_named_by_connection_are_removed() {
     let sent = [
         ("connection", "X-Ext-A , prefer"),
         ("x-ext-a", "1"),
@@ -108,7 +108,7 @@ fn what_connection_names_is_for_one_hop() {
 }
 
 #[test]
-fn a_referer_is_its_origin_only() {
+fn a_referer_is_reduced_to_its_origin() {
     for (sent, arrives) in [
         ("https://app.example/a?token=1#x", Some("https://app.example/")),
         (
@@ -214,7 +214,7 @@ const NEVER_TO_A_CLIENT: &[(&str, u16, &str, &str)] = &[
 ];
 
 #[test]
-fn what_never_reaches_a_client() {
+fn denied_response_headers_never_reach_a_client() {
     for (section, status, name, value) in NEVER_TO_A_CLIENT.iter().copied() {
         assert_eq!(
             to_client(status, &[(name, value)]),
@@ -225,7 +225,7 @@ fn what_never_reaches_a_client() {
 }
 
 #[test]
-fn what_a_status_carries() {
+fn the_status_decides_which_headers_and_whether_a_body_is_sent() {
     for (status, name, value) in [
         (206, "content-range", "bytes 0-1/2"),
         (416, "content-range", "bytes */2"),
@@ -260,7 +260,7 @@ fn what_a_status_carries() {
 }
 
 #[test]
-fn shared_caches_keep_only_what_the_manifest_allows() {
+fn shared_caching_requires_permission_in_the_manifest() {
     let cached = |value: Option<&str>, is_cacheable| {
         let guest = map(&value
             .map(|value| ("cache-control", value))
@@ -291,7 +291,7 @@ fn shared_caches_keep_only_what_the_manifest_allows() {
 }
 
 #[test]
-fn an_outbound_request_keeps_its_own_fields_and_none_of_the_connection() {
+fn connection_headers_are_removed_from_outbound_requests() {
     let mut headers = map(&[
         ("connection", "x-auth, keep-alive"),
         ("x-auth", "1"),

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_programs_read_alike_is_taken() {
+    fn unambiguous_foreign_archives_are_accepted() {
         let code = || vec![("dist/main.wasm".to_owned(), b"code".to_vec())];
         assert_eq!(unpacked(&archive(&[], |_| ())), Ok(code()));
         let pax: &[u8] = b"30 mtime=1350244992.023960108\n27 SCHILY.xattr.user.a=b\xff\n\n";
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_programs_read_differently_is_refused_with_the_reason() {
+    fn ambiguous_foreign_archives_are_refused_with_the_reason() {
         let pax = |records: &'static [u8]| archive(&[(EntryType::XHeader, records)], |_| ());
         for (what, archive, reason) in [
             ("sparse 0.0", pax(b"22 GNU.sparse.size=20\n"), "sparse"),
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_two_programs_read_differently_are_refused_with_the_reason() {
+    fn ambiguous_tar_headers_are_refused_with_the_reason() {
         for (what, archive, reason) in [
             (
                 "GNU's sparse type",
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_end_is_refused() {
+    fn data_after_the_end_of_a_foreign_archive_is_refused() {
         let mut twice = archive(&[], |_| ());
         twice.extend(archive(&[], |_| ()));
         assert!(unpacked(&twice).unwrap_err().contains("end"));

@@ -212,7 +212,7 @@ proptest! {
     /// Accepted means canonical: whatever bytes are changed, an accepted archive packs back to
     /// itself.
     #[test]
-    fn an_accepted_archive_is_the_one_that_packing_writes(
+    fn repacking_an_accepted_archive_gives_the_same_bytes(
         changes in proptest::collection::vec((0_usize..2560, any::<u8>()), 0..4),
     ) {
         let mut archive = plain(&[("a/b.txt", b"hello"), ("c", &[7; 600])]);
@@ -228,7 +228,7 @@ proptest! {
 }
 
 #[test]
-fn a_path_is_a_file_or_a_directory() {
+fn a_path_cannot_be_both_a_file_and_a_directory() {
     let pack_two = |one: &str, other: &str| {
         let files = [one, other].map(|path| (path.parse().unwrap(), b"x".to_vec()));
         pack(&files.into_iter().collect())

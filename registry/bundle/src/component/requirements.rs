@@ -320,13 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn a_module_that_is_only_defined_counts_for_nothing() {
+    fn a_core_module_that_is_never_instantiated_requires_no_resources() {
         let needs = requirements("(component (core module (memory 1)))");
         assert_eq!((needs.core_instances, needs.memories), (0, 0));
     }
 
     #[test]
-    fn what_the_engine_could_never_instantiate_is_refused_with_the_number() {
+    fn components_over_an_engine_limit_are_refused_with_its_name() {
         for (text, limit) in [
             (
                 r"(component (core module $m (table 100001 funcref)) (core instance (instantiate $m)))".to_owned(),

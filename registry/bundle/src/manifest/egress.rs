@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_over_a_public_suffix_is_everybody() {
+    fn a_wildcard_over_a_public_suffix_matches_unrelated_hosts() {
         for (pattern, everybody) in [
             ("*.co.uk", true),
             ("http://*.com.au:8080", true),

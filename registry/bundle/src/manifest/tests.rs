@@ -111,7 +111,7 @@ fn unknown_fields_and_wrong_names_are_reported() {
 }
 
 #[test]
-fn the_sample_is_right_and_has_every_field_of_the_schema() {
+fn the_sample_manifest_is_valid_and_has_every_field_of_the_schema() {
     let manifest = Manifest::parse(diagnosis::SAMPLE.as_bytes(), KNOWN).unwrap();
     assert_eq!(serde_json::to_value(manifest).unwrap(), sample());
     let schema = manifest_schema(KNOWN);
@@ -125,7 +125,7 @@ fn the_sample_is_right_and_has_every_field_of_the_schema() {
 }
 
 #[test]
-fn every_error_of_form_and_rules_is_reported_at_once() {
+fn all_type_and_rule_errors_of_a_manifest_are_reported_together() {
     let told = problems(&json!({
         "name": "Hello", "version": 1, "capabilites": [], "capabilities": ["cap:moon.landing", 7],
         "egress": ["https://api.example.com/path"],
@@ -160,7 +160,7 @@ fn every_error_of_form_and_rules_is_reported_at_once() {
 }
 
 #[test]
-fn rules_of_the_lists_are_checked() {
+fn rules_of_manifest_lists_are_checked() {
     let broken = |pointer: &str, value: Value| {
         let mut document = sample();
         *document.pointer_mut(pointer).unwrap() = value;
@@ -201,7 +201,7 @@ fn rules_of_the_lists_are_checked() {
 }
 
 #[test]
-fn of_thousands_of_manifest_errors_a_hundred_are_reported() {
+fn at_most_a_hundred_manifest_errors_are_reported() {
     let many = |value: Value| vec![value; 20_000];
     let mut document = sample();
     document["egress"] = json!(many(json!("a.b")));
@@ -235,7 +235,7 @@ proptest! {
     /// With any value replaced by a wrong one, parsing terminates, and each problem has a path, a
     /// rule and a fix.
     #[test]
-    fn a_sample_with_wrong_values_anywhere_is_refused_with_their_places(
+    fn every_wrong_value_in_a_manifest_is_reported_with_path_and_fix(
         picks in prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize), 1..6)
     ) {
         let mut document = sample();
@@ -252,7 +252,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_read_is_written_and_read_again_the_same(
+    fn a_manifest_survives_writing_and_parsing_unchanged(
         label in "[a-zA-Z ]{1,80}", number in any::<f64>().prop_filter("JSON", |number| number.is_finite()),
         text in "\\PC{0,40}", timeout in 1..u32::MAX, port in 1..u16::MAX
     ) {
@@ -271,7 +271,7 @@ proptest! {
 /// serde reads `[64, 1000]` as `{"memoryMb": 64, "timeoutMs": 1000}`; neither the schema nor a
 /// reviewer of the manifest does.
 #[test]
-fn a_list_in_the_place_of_an_object_is_refused() {
+fn a_json_array_in_place_of_an_object_is_rejected_in_manifests() {
     for (field, list) in [
         ("limits", r"[64, 1000]"),
         ("api", r"[[]]"),
@@ -288,7 +288,7 @@ fn a_list_in_the_place_of_an_object_is_refused() {
 /// Manifests that were stored before this rule stay readable; new ones are neither packed nor
 /// published.
 #[test]
-fn an_endpoint_that_has_no_time_at_all_is_not_packed() {
+fn an_endpoint_with_a_timeout_of_zero_is_refused() {
     let mut document = sample();
     document["api"]["endpoints"][0]["timeoutMs"] = json!(0);
     let manifest = Manifest::parse(document.to_string().as_bytes(), KNOWN).unwrap();

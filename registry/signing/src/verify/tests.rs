@@ -31,7 +31,7 @@ fn a_signed_release_verifies_and_names_its_key() {
 }
 
 #[test]
-fn a_signature_cannot_be_moved_to_anything_else() {
+fn a_signature_is_valid_only_for_its_publisher_name_and_version() {
     let key = SigningKey::generate().unwrap();
     let trust = trusting("example", &key).with_key("other".parse().unwrap(), key.verifying_key());
     let envelope = sign(&bundle("example", "com.example.a", "1.0.0"), &key).to_json();
@@ -68,7 +68,7 @@ fn unknown_keys_unknown_publishers_and_foreign_keys_are_rejected() {
 }
 
 #[test]
-fn no_signature_an_empty_one_and_nonsense_are_rejected() {
+fn missing_empty_and_malformed_signatures_are_rejected() {
     let key = SigningKey::generate().unwrap();
     let bundle = bundle("example", "com.example.a", "1.0.0");
     let trust = trusting("example", &key);
@@ -82,7 +82,7 @@ fn no_signature_an_empty_one_and_nonsense_are_rejected() {
 }
 
 #[test]
-fn one_changed_bit_of_a_valid_envelope_never_verifies_as_something_else() {
+fn an_envelope_with_a_flipped_bit_never_verifies_another_statement() {
     let key = SigningKey::generate().unwrap();
     let bundle = bundle("example", "com.example.a", "1.0.0");
     let trust = trusting("example", &key);
@@ -99,7 +99,7 @@ fn one_changed_bit_of_a_valid_envelope_never_verifies_as_something_else() {
 }
 
 #[test]
-fn keys_survive_their_files() {
+fn signing_keys_and_trust_bundles_survive_their_file_formats() {
     let key = SigningKey::generate().unwrap();
     let again = SigningKey::from_pem(&key.to_pem().unwrap()).unwrap();
     assert_eq!(again.verifying_key(), key.verifying_key());
@@ -133,7 +133,7 @@ fn a_release_signed_with_p_256_verifies_and_survives_pem() {
 /// A P-256 signature has one valid encoding (not raw, not with the high S, not with trailing
 /// bytes), and the key determines the algorithm.
 #[test]
-fn a_p_256_signature_has_one_spelling() {
+fn only_the_canonical_encoding_of_a_p_256_signature_verifies() {
     let key = SigningKey::generate_p256().unwrap();
     let public = key.verifying_key();
     let der = key.sign(b"message");
@@ -182,7 +182,7 @@ fn one_changed_bit_anywhere_in_a_signed_release_is_rejected() {
 }
 
 #[test]
-fn keys_that_are_no_keys_of_ours_are_refused() {
+fn malformed_weak_and_unsupported_public_keys_are_refused() {
     let weak = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n-----END PUBLIC KEY-----\n";
     let p384 = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE\n-----END PUBLIC KEY-----\n";
     for pem in ["", "nonsense", weak, p384] {
@@ -192,7 +192,7 @@ fn keys_that_are_no_keys_of_ours_are_refused() {
 
 /// Every field of the statement is bound by the signature, each tested on its own (threat B16).
 #[test]
-fn a_statement_with_any_field_changed_is_about_something_else() {
+fn a_statement_with_any_changed_field_is_rejected() {
     let key = SigningKey::generate().unwrap();
     let bundle = bundle("example", "com.example.a", "1.0.0");
     let trust = trusting("example", &key).with_key("other".parse().unwrap(), key.verifying_key());
@@ -239,7 +239,7 @@ fn a_statement_with_any_field_changed_is_about_something_else() {
 /// Adding the group's order to S gives the same point; a key or R of small order verifies
 /// signatures that the key's owner never made (threat B13; RFC 8032, 5.1.7 and its errata).
 #[test]
-fn an_ed25519_signature_has_one_spelling_and_no_point_of_small_order() {
+fn non_canonical_and_small_order_ed25519_signatures_are_rejected() {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,

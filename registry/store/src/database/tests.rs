@@ -68,7 +68,7 @@ async fn old_rows_survive_every_migration_and_the_older_program_still_works() {
 
 /// Released migrations are never changed: a database that has run one would refuse the next start.
 #[test]
-fn released_migrations_are_the_ones_that_were_released() {
+fn released_migrations_are_unchanged() {
     use sha2::{Digest, Sha256};
     let all = MIGRATIONS.iter().chain(&POSTGRES_MIGRATIONS).chain(&SQLITE_MIGRATIONS);
     let digests: Vec<_> = all

@@ -110,7 +110,7 @@ async fn of_many_that_create_one_key_at_once_exactly_one_succeeds() {
 }
 
 #[tokio::test]
-async fn limits_of_namespaces_keys_and_bytes_hold_and_deletes_give_room() {
+async fn namespace_key_and_byte_limits_hold_and_deletes_free_capacity() {
     let world = world().await;
     for key in ["a", "b", "c"] {
         world.put("n", key, b"x", None).await.unwrap();
@@ -133,7 +133,7 @@ async fn limits_of_namespaces_keys_and_bytes_hold_and_deletes_give_room() {
 }
 
 #[tokio::test]
-async fn another_tenant_and_another_install_see_nothing() {
+async fn records_are_invisible_to_other_tenants_and_other_installs() {
     let world = world().await;
     world.put("n", "k", b"1", None).await.unwrap();
     let (other_tenant, other_install) = ("other".parse().unwrap(), "i-2".parse().unwrap());
@@ -154,7 +154,7 @@ async fn another_tenant_and_another_install_see_nothing() {
 }
 
 #[tokio::test]
-async fn a_listing_goes_in_byte_order_by_prefix_and_in_pages() {
+async fn records_are_listed_by_prefix_in_byte_order_and_in_pages() {
     let world = world().await;
     for key in ["b", "aé", "a"] {
         world.put("n", key, b"x", None).await.unwrap();
@@ -217,7 +217,7 @@ async fn a_batch_is_written_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_expired_is_swept_and_its_revisions_are_not_used_again() {
+async fn expired_records_are_deleted_and_their_revisions_not_reused() {
     let world = world().await;
     let brief = RecordWrite {
         key: "a".into(),
@@ -266,7 +266,7 @@ async fn deleted_records_are_purged_at_the_limit_and_revisions_never_reused() {
 }
 
 #[tokio::test]
-async fn a_delete_where_nothing_was_ever_written_leaves_nothing() {
+async fn a_delete_in_an_unused_namespace_creates_no_namespace() {
     let world = world().await;
     assert!(!world.delete("k", None).await.unwrap());
     assert!(matches!(

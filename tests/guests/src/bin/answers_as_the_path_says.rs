@@ -56,7 +56,7 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
             body.write().unwrap().blocking_write_and_flush(b"half").unwrap();
             panic!("within its response");
         }
-        "/body-without-end" => without_end(&respond(out, 200, &[])),
+        "/body-without-end" => unbounded(&respond(out, 200, &[])),
         "/body-not-finished" => std::mem::forget(respond(out, 200, &[])),
         "/body-shorter-than-said" => shorter(respond(out, 200, &[("content-length".into(), b"10".to_vec())])),
         "/trailers" => trailers(respond(out, 200, &[])),
@@ -80,7 +80,7 @@ fn finish(body: OutgoingBody) {
     OutgoingBody::finish(body, None).ok();
 }
 
-fn without_end(body: &OutgoingBody) {
+fn unbounded(body: &OutgoingBody) {
     let stream = body.write().unwrap();
     let chunk = vec![b'x'; 4096];
     while stream.blocking_write_and_flush(&chunk).is_ok() {}

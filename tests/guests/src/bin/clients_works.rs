@@ -3,11 +3,11 @@
 
 use alga::prelude::*;
 use alga::psa::clients::{self, Client, Filter};
-use alga_test_guests::told;
+use alga_test_guests::report;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    told(read())
+    report(read())
 }
 
 fn shown(client: &Client) -> serde_json::Value {

@@ -3,12 +3,12 @@
 #![no_main]
 
 use alga::prelude::*;
-use alga_test_guests::told;
+use alga_test_guests::report;
 use std::time::Duration;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    told(fetch())
+    report(fetch())
 }
 
 fn fetch() -> Result<serde_json::Value> {

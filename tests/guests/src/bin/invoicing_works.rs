@@ -3,11 +3,11 @@
 
 use alga::prelude::*;
 use alga::psa::invoicing::{self, DiscountKind};
-use alga_test_guests::told;
+use alga_test_guests::report;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    told(make())
+    report(make())
 }
 
 fn make() -> Result<serde_json::Value> {

@@ -2,11 +2,11 @@
 #![no_main]
 
 use alga::prelude::*;
-use alga_test_guests::told;
+use alga_test_guests::report;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    told(measure())
+    report(measure())
 }
 
 fn measure() -> Result<serde_json::Value> {

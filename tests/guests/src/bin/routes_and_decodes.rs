@@ -7,14 +7,14 @@ use alga::prelude::*;
 #[alga::handler]
 fn handle(request: Request) -> Result<Response> {
     Router::new()
-        .get("/admin/:name", |request| told("/admin/:name", request))
-        .get("/admin/delete", |request| told("/admin/delete", request))
-        .get("/:name/b/:other", |request| told("/:name/b/:other", request))
-        .get("/x/:name/c", |request| told("/x/:name/c", request))
+        .get("/admin/:name", |request| report("/admin/:name", request))
+        .get("/admin/delete", |request| report("/admin/delete", request))
+        .get("/:name/b/:other", |request| report("/:name/b/:other", request))
+        .get("/x/:name/c", |request| report("/x/:name/c", request))
         .handle(request)
 }
 
-fn told(route: &str, request: &Request) -> Result<Response> {
+fn report(route: &str, request: &Request) -> Result<Response> {
     let name = match request.param("name") {
         Err(Error::Internal(_)) => "",
         other => other?,

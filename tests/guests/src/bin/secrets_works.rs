@@ -3,12 +3,12 @@
 
 use alga::prelude::*;
 use alga_test_guests::platform::secrets::store;
-use alga_test_guests::told;
+use alga_test_guests::report;
 use alga_test_guests::wasi::http::types::{Fields, OutgoingRequest};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    told(attach())
+    report(attach())
 }
 
 fn attach() -> Result<serde_json::Value> {

@@ -7,7 +7,7 @@ use alga_test_guests::platform::storage::kv;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    alga_test_guests::told(store())
+    alga_test_guests::report(store())
 }
 
 fn store() -> Result<serde_json::Value> {
@@ -95,13 +95,13 @@ fn batches_refused() -> Vec<String> {
             metadata: Vec::new(),
         },
     };
-    let put = |items: Vec<kv::Item>| told(kv::put_many("notes", &items).map(|_| ()));
+    let put = |items: Vec<kv::Item>| report(kv::put_many("notes", &items).map(|_| ()));
     vec![
         put(vec![]),
         put((0..21).map(|key| item(key, 0)).collect()),
         put((0..9).map(|key| item(key, 64 * 1024)).collect()),
         put(vec![item(1, 0), item(1, 0)]),
-        told(kv::get_many("notes", &vec!["k".to_owned(); 21]).map(|_| ())),
+        report(kv::get_many("notes", &vec!["k".to_owned(); 21]).map(|_| ())),
     ]
 }
 
@@ -113,7 +113,7 @@ fn refusals() -> Vec<String> {
             ttl_seconds: ttl,
             metadata: vec![0; metadata],
         };
-        told(kv::put(namespace, key, &vec![0; value], &options).map(|_| ()))
+        report(kv::put(namespace, key, &vec![0; value], &options).map(|_| ()))
     };
     let list = |limit: u32, cursor: Option<&str>| {
         let options = ListOptions {
@@ -121,7 +121,7 @@ fn refusals() -> Vec<String> {
             limit: Some(limit),
             cursor: cursor.map(Into::into),
         };
-        told(kv::list_entries("notes", &options).map(|_| ()))
+        report(kv::list_entries("notes", &options).map(|_| ()))
     };
     vec![
         put("", "k", 0, 0, None),
@@ -137,7 +137,7 @@ fn refusals() -> Vec<String> {
     ]
 }
 
-fn told(result: core::result::Result<(), KvError>) -> String {
+fn report(result: core::result::Result<(), KvError>) -> String {
     match result {
         Err(KvError::InvalidInput(text)) => text,
         other => format!("unexpected: {other:?}"),

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_that_import_each_other_are_a_cycle_also_through_reexports_and_groups() {
+    fn cycles_between_sibling_modules_are_found_through_reexports_too() {
         assert_eq!(
             cycles(&[
                 ("lib.rs", "mod a; mod b; mod c; pub use b::{B, C as D};"),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn parent_and_child_may_import_each_other_and_children_of_siblings_may_not() {
+    fn parent_and_child_may_form_a_cycle_and_children_of_siblings_may_not() {
         assert!(cycles(&[("lib.rs", "mod a; use a::A;"), ("a.rs", "use crate::B;")]).is_empty());
         assert_eq!(
             cycles(&[

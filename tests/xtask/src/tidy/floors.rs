@@ -3,6 +3,7 @@
 
 use crate::shell::{Outcome, cargo, output, root};
 use serde_json::Value;
+use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
 const FLOORS: [(&str, u32); 19] = [
@@ -70,7 +71,7 @@ pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
         check_package(package, problems);
     }
     check_no_compiler_in_reach(problems);
-    Ok(())
+    check_capabilities(problems)
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -139,4 +140,27 @@ fn check_no_compiler_in_reach(problems: &mut Vec<String>) {
         Ok(_) => {}
         Err(error) => problems.push(format!("cargo tree: {error}")),
     }
+}
+
+/// Modules of capabilities do not import each other: what two of them need is a module of its own.
+fn check_capabilities(problems: &mut Vec<String>) -> Outcome {
+    let folder = root().join("host/capabilities/src");
+    let list = fs::read_to_string(folder.join("lib.rs"))?;
+    let list = list.split("\ncapabilities! {").nth(1).unwrap_or_default();
+    let list = list.split('}').next().unwrap_or_default();
+    let modules: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if modules.is_empty() {
+        problems.push("host/capabilities/src/lib.rs has no list of capabilities".to_owned());
+    }
+    for module in &modules {
+        let text = fs::read_to_string(folder.join(format!("{module}.rs")))?;
+        for other in modules.iter().filter(|other| *other != module) {
+            if text.contains(&format!("crate::{other}::")) {
+                problems.push(format!(
+                    "host/capabilities/src/{module}.rs imports the capability `{other}`"
+                ));
+            }
+        }
+    }
+    Ok(())
 }

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn doc_comments_that_ask_or_are_empty_or_too_long_are_found() {
+    fn doc_comments_that_ask_or_are_too_short_or_too_long_are_reported() {
         for (text, found) in [
             ("/// Whose it is, in words.\nfn f() {}", 1),
             ("/// Ids.\nfn f() {}", 1),

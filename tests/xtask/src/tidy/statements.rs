@@ -59,7 +59,7 @@ mod tests {
     use super::is_forgetful;
 
     #[test]
-    fn a_statement_that_forgets_its_tenant_is_found() {
+    fn a_statement_without_a_tenant_filter_is_reported() {
         assert!(is_forgetful("DELETE FROM ext_storage_records WHERE install_id = $1"));
         assert!(is_forgetful("WHERE i.id = $1"));
         assert!(!is_forgetful("DELETE FROM ext_storage_records WHERE tenant_id = $1"));
