@@ -89,6 +89,9 @@ pub enum GrantsError {
     /// Required capabilities were not granted.
     #[error("capabilities that were not granted: {}", .0.iter().map(CapabilityName::as_str).collect::<Vec<_>>().join(", "))]
     Missing(Vec<CapabilityName>),
+    /// The composed component still imports denied capabilities.
+    #[error("the composed component still imports {}", .0.iter().map(CapabilityName::as_str).collect::<Vec<_>>().join(", "))]
+    StillImported(Vec<CapabilityName>),
     /// The component cannot be composed with the adapter.
     #[error(transparent)]
     Compose(#[from] ComposeError),
@@ -101,8 +104,9 @@ pub enum GrantsError {
 /// same. This blocks; see [`compose_denied`].
 ///
 /// # Errors
-/// Returns [`GrantsError::Missing`] if a required capability is not granted, also if the composed
-/// bytes still import one; [`GrantsError::Compose`] if the component cannot be composed.
+/// Returns [`GrantsError::Missing`] if a required capability is not granted,
+/// [`GrantsError::StillImported`] if the composed bytes import a denied one, and
+/// [`GrantsError::Compose`] if the component cannot be composed.
 pub fn compose_for_grants(
     component: &[u8],
     manifest: &Manifest,
@@ -119,7 +123,7 @@ pub fn compose_for_grants(
     let facts = ComponentFacts::read(&component).map_err(ComposeError::of)?;
     let needed: Vec<_> = facts.needs(known()).filter(|name| !is_granted(name)).collect();
     if !needed.is_empty() {
-        return Err(GrantsError::Missing(needed));
+        return Err(GrantsError::StillImported(needed));
     }
     let key = *Digest::of(&component).as_bytes();
     Ok(Some(DenyingComponent { component, key }))

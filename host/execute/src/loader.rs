@@ -257,7 +257,7 @@ impl Loader {
             Ok(Some(composed)) => composed,
             Ok(None) => return Ok(loaded.component.clone()),
             Err(GrantsError::Missing(missing)) => return Err(denied(&missing)),
-            Err(GrantsError::Compose(error)) => return Err(LoadFailure::Rejected(error.to_string())),
+            Err(error) => return Err(LoadFailure::Rejected(error.to_string())),
         };
         let made = self.dependencies.factory.make(key, &component).await;
         made.map_err(|error| not_made(&error))

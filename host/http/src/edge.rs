@@ -99,7 +99,8 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
     }
 }
 
-/// The span of a request: every log line that the request causes carries its fields. The gateway,
+/// The span of a request: every line that is logged until its response is ready carries its fields
+/// (what is logged while a streamed body is sent does not). The gateway,
 /// the runner and the registry record tenant, extension and install when they have verified them.
 fn span(request: &Request, id: &HeaderValue) -> Span {
     let span = tracing::info_span!(

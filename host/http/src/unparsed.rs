@@ -183,6 +183,7 @@ fn together(slices: &[IoSlice<'_>]) -> Vec<u8> {
 
 /// Builds the replacement for hyper's bare response: its status line and fields, without the
 /// `content-length` of its empty body.
+/// It has a body whatever the method, which hyper does not reveal; then the connection is closed.
 fn refusal(bare: &[u8]) -> Vec<u8> {
     let head = String::from_utf8_lossy(bare);
     let mut lines = head.split("\r\n").filter(|line| !line.is_empty());

@@ -129,6 +129,7 @@ async fn respond(
     request: Request<Body>,
     connection_state: ConnectionState,
 ) -> Result<Response<TrackedBody>, Infallible> {
+    // Not before this future is polled: then hyper has handed over the previous response.
     let in_flight = connection_state.begin();
     let response = match check_host(request.version(), request.headers()) {
         Ok(()) => router.oneshot(request).await?,

@@ -52,7 +52,7 @@ async fn compile(
             // Everything is granted, or a required capability is missing, which the caller has
             // already reported.
             Ok(None) | Err(GrantsError::Missing(_)) => return Ok(()),
-            Err(GrantsError::Compose(error)) => {
+            Err(error) => {
                 let message = format!("without its optional capabilities: {error}");
                 return Err(Problem::new(Code::ComponentInvalid, message).into());
             }
