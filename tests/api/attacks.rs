@@ -133,7 +133,7 @@ async fn hostile_archives_are_refused_and_leave_no_file() {
         );
     }
     let missing = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/extensions/com.example.hostile/versions",
             &Value::Null,
@@ -390,7 +390,7 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
         }
         assert_eq!(winners.len(), 1);
         let row = world
-            .operate(
+            .send_json(
                 "GET",
                 &format!("/v1/registry/extensions/com.example.raced/versions/{version}"),
                 &Value::Null,
@@ -398,7 +398,7 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
             .await;
         assert_eq!(row.json()["content_hash"], json!(winners[0]));
     }
-    let chain = world.operate("GET", "/v1/registry/audit/verify", &Value::Null).await;
+    let chain = world.send_json("GET", "/v1/registry/audit/verify", &Value::Null).await;
     assert_eq!(chain.json()["broken_at"], Value::Null);
 }
 
@@ -414,7 +414,7 @@ async fn repeating_a_publish_after_a_lost_response_has_no_effect() {
     );
     let first = world.publish(&release).await;
     let entries = || async {
-        world.operate("GET", "/v1/registry/audit", &Value::Null).await.json()["entries"]
+        world.send_json("GET", "/v1/registry/audit", &Value::Null).await.json()["entries"]
             .as_array()
             .unwrap()
             .len()

@@ -40,7 +40,7 @@ impl Reaching {
         let body = json!({ "extension": release.name, "version": "1.0.0", "grants": ["cap:http.fetch"], "config": { "greeting": self.outside.origin() } });
         let install = self
             .world
-            .operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+            .send_json("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
             .await;
         assert!(install.status.is_success(), "{}", install.text());
         (self.with_origin(&install.json()), install)
@@ -78,7 +78,7 @@ async fn a_host_that_a_tenant_removes_is_denied_from_the_next_request_on() {
     );
     let changed = reaching
         .world
-        .operate(
+        .send_json(
             "PUT",
             &path,
             &json!({ "egress": [], "config": { "greeting": reaching.outside.origin() } }),
@@ -199,7 +199,7 @@ async fn metrics_need_the_operators_token_and_name_the_tenant() {
     }
     let stranger = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
     assert_eq!(world.send(stranger).await.status, 401);
-    let text = world.operate("GET", "/metrics", &Value::Null).await.text();
+    let text = world.send_json("GET", "/metrics", &Value::Null).await.text();
     for tenant in ["acme", "other"] {
         let line = text.lines().find(|line| {
             line.starts_with("alga_extension_calls{") && line.contains(&format!("alga_tenant=\"{tenant}\""))

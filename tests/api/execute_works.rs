@@ -238,7 +238,7 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
         .await
         .on("POST", "/");
     let release = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/extensions/com.example.context-works/versions/1.0.0",
             &json!(null),
@@ -247,7 +247,7 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
         .json();
     let body = json!({ "extension": release["name"], "version": "1.0.0", "grants": [] });
     let install = world
-        .operate("POST", "/v1/registry/tenants/other/installs", &body)
+        .send_json("POST", "/v1/registry/tenants/other/installs", &body)
         .await
         .json();
     let mut other = world.request_for(&install).on("POST", "/");

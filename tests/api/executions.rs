@@ -15,7 +15,7 @@ async fn installed(world: &TestPlatform, guest: &str) -> (String, String) {
 
 async fn executions(world: &TestPlatform, path: &str) -> Vec<Value> {
     world.platform().executions().flush().await;
-    let answer = world.operate("GET", path, &Value::Null).await;
+    let answer = world.send_json("GET", path, &Value::Null).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["executions"].as_array().unwrap().clone()
 }
@@ -97,25 +97,25 @@ async fn execution_records_are_paged_newest_first_and_deleted_with_the_install()
     assert_eq!(all.len(), 5);
     assert!(all.is_sorted_by(|newer, older| newer["id"].as_str() > older["id"].as_str()));
     let first = world
-        .operate("GET", &format!("{path}?limit=2"), &Value::Null)
+        .send_json("GET", &format!("{path}?limit=2"), &Value::Null)
         .await
         .json();
     let next = first["next"].as_str().unwrap();
     let second = world
-        .operate("GET", &format!("{path}?limit=2&after={next}"), &Value::Null)
+        .send_json("GET", &format!("{path}?limit=2&after={next}"), &Value::Null)
         .await
         .json();
     assert_eq!(second["executions"], json!(all[2..4]));
     // Under another tenant's path, not even the install is found.
     let elsewhere = world
-        .operate("GET", &path.replace("/acme/", "/other/"), &Value::Null)
+        .send_json("GET", &path.replace("/acme/", "/other/"), &Value::Null)
         .await;
     assert_eq!(elsewhere.status, 404);
     let gone = world
-        .operate("DELETE", path.trim_end_matches("/executions"), &Value::Null)
+        .send_json("DELETE", path.trim_end_matches("/executions"), &Value::Null)
         .await;
     assert!(gone.status.is_success());
-    assert_eq!(world.operate("GET", &path, &Value::Null).await.status, 404);
+    assert_eq!(world.send_json("GET", &path, &Value::Null).await.status, 404);
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
         get(&world, &format!("{name}/")).await;
     }
     let kept = executions(&world, &format!("{path}?limit=200")).await;
-    let metrics = world.operate("GET", "/metrics", &Value::Null).await.text();
+    let metrics = world.send_json("GET", "/metrics", &Value::Null).await.text();
     let lost = metrics
         .lines()
         .find_map(|line| line.strip_prefix("alga_execution_records_lost_total "));

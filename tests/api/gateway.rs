@@ -36,7 +36,7 @@ fn assert_error(answer: &Answer, status: u16, code: &str) {
 async fn an_extension_is_found_by_name_registry_id_and_install_id() {
     let world = world_with("answers_ok", &[]).await;
     let installs = world
-        .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+        .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
         .await
         .json();
     let install = &installs["installs"][0];
@@ -414,7 +414,9 @@ async fn the_hello_example_uses_the_greeting_configured_for_its_install() {
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
     let body = json!({ "extension": release.name, "version": release.version, "grants": [], "config": { "greeting": "Moin" } });
-    world.operate("POST", "/v1/registry/tenants/nord/installs", &body).await;
+    world
+        .send_json("POST", "/v1/registry/tenants/nord/installs", &body)
+        .await;
     assert_eq!(
         world
             .call("acme", "GET", "com.example.hello/hello/you", "")

@@ -17,7 +17,7 @@ async fn publish(world: &TestPlatform, name: &str, version: &str, capabilities: 
 async fn install(world: &TestPlatform, name: &str, secret: &str) -> Answer {
     let grants = json!(["cap:secrets.get"]);
     let body = json!({ "extension": name, "version": "1.0.0", "grants": grants, "secrets": { "token": secret } });
-    world.operate("POST", INSTALLS, &body).await
+    world.send_json("POST", INSTALLS, &body).await
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn an_upgrade_to_a_secret_that_no_header_can_carry_is_refused() {
     assert_eq!(install(&world, name, "two\nlines").await.status, 201);
     let upgrade = async || {
         let path = format!("{INSTALLS}/{name}/upgrade");
-        world.operate("POST", &path, &json!({ "version": "2.0.0" })).await
+        world.send_json("POST", &path, &json!({ "version": "2.0.0" })).await
     };
     let refused = upgrade().await;
     assert_eq!(refused.status, 400, "{}", refused.text());
@@ -97,7 +97,7 @@ async fn an_upgrade_to_a_secret_that_no_header_can_carry_is_refused() {
         refused.text()
     );
     let path = format!("{INSTALLS}/{name}/secrets/token");
-    let set = world.operate("PUT", &path, &json!({ "value": "one line" })).await;
+    let set = world.send_json("PUT", &path, &json!({ "value": "one line" })).await;
     assert!(set.status.is_success(), "{}", set.text());
     let upgraded = upgrade().await;
     assert!(upgraded.status.is_success(), "{}", upgraded.text());

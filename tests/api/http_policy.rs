@@ -201,7 +201,7 @@ async fn records(world: &TestPlatform, install: &Value) -> Vec<Value> {
     world.platform().executions().flush().await;
     let id = install["id"].as_str().unwrap();
     let path = format!("/v1/registry/tenants/acme/installs/{id}/executions");
-    world.operate("GET", &path, &Value::Null).await.json()["executions"]
+    world.send_json("GET", &path, &Value::Null).await.json()["executions"]
         .as_array()
         .unwrap()
         .clone()

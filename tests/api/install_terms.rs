@@ -17,7 +17,7 @@ async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
         all["id"].as_str().unwrap()
     );
     let set = world
-        .operate(
+        .send_json(
             "PUT",
             &path,
             &json!({ "egress": ["api.example.com"], "limits": { "timeoutMs": 100 } }),
@@ -25,7 +25,7 @@ async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
         .await;
     assert_eq!(set.json()["egress"], json!(["api.example.com"]), "{}", set.text());
     assert_eq!(set.json()["limits"], json!({ "memoryMb": 32, "timeoutMs": 100 }));
-    let none = world.operate("PUT", &path, &json!({ "egress": [] })).await;
+    let none = world.send_json("PUT", &path, &json!({ "egress": [] })).await;
     assert_eq!(none.json()["egress"], json!([]));
     for wrong in [
         json!({ "egress": ["evil.example.com"] }),
@@ -36,7 +36,7 @@ async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
         json!({ "config": { "x": "y" } }),
     ] {
         assert_eq!(
-            world.operate("PUT", &path, &wrong).await.code(),
+            world.send_json("PUT", &path, &wrong).await.code(),
             "bad_request",
             "{wrong}"
         );
@@ -62,7 +62,9 @@ async fn the_timeout_set_by_the_tenant_is_enforced() {
     world.publish(&release).await;
     let body =
         json!({ "extension": release.name, "version": release.version, "grants": [], "limits": { "timeoutMs": 30 } });
-    world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
+    world
+        .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
+        .await;
     let answer = world.call("acme", "GET", "com.example.slow/", "").await;
     assert_eq!(answer.code(), "deadline_exceeded", "{}", answer.text());
 }
@@ -83,19 +85,19 @@ async fn consent_to_an_upgrade_adds_new_hosts_but_none_the_tenant_removed() {
         .to_owned();
     let path = format!("/v1/registry/tenants/acme/installs/{id}");
     let upgrade = world
-        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+        .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
         .await;
     assert_eq!(
         (upgrade.status.as_u16(), &upgrade.json()["diff"]["egress"]),
         (202, &json!(["new.example.net"]))
     );
     let upgraded = world
-        .operate("POST", &format!("{path}/consent"), &json!({ "version": "1.1.0" }))
+        .send_json("POST", &format!("{path}/consent"), &json!({ "version": "1.1.0" }))
         .await
         .json();
     assert_eq!(upgraded["egress"], json!(["api.example.com", "new.example.net"]));
     let back = world
-        .operate("POST", &format!("{path}/rollback"), &Value::Null)
+        .send_json("POST", &format!("{path}/rollback"), &Value::Null)
         .await
         .json();
     assert_eq!(back["egress"], json!(["api.example.com"]));
@@ -114,7 +116,7 @@ async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
         .to_owned();
     let path = format!("/v1/registry/tenants/acme/installs/{id}");
     let refused = world
-        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+        .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
         .await;
     assert!(
         refused.status == 400 && refused.text().contains("`spare`"),
@@ -122,11 +124,11 @@ async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
         refused.text()
     );
     world
-        .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": "s" }))
+        .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": "s" }))
         .await;
     assert_eq!(
         world
-            .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+            .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
             .await
             .status,
         200
@@ -147,7 +149,10 @@ async fn an_upgrade_based_on_a_stale_read_does_not_undo_new_settings() {
     let (tenant, name) = ("acme".parse().unwrap(), "com.example.terms");
     let stale = database.find_install(&tenant, name).await.unwrap().unwrap();
     let path = format!("/v1/registry/tenants/acme/installs/{id}/terms");
-    assert_eq!(world.operate("PUT", &path, &json!({ "egress": [] })).await.status, 200);
+    assert_eq!(
+        world.send_json("PUT", &path, &json!({ "egress": [] })).await.status,
+        200
+    );
     let to = database.version(name, "1.0.1").await.unwrap().unwrap();
     let changed = |result: Result<(), alga_store::StoreError>| matches!(result, Err(alga_store::StoreError::Changed));
     assert!(changed(database.apply_upgrade(&stale, &to, &stale.grants, None).await));
@@ -175,13 +180,13 @@ async fn a_rollback_restores_no_removed_host_and_requires_the_old_secrets() {
     let path = format!("/v1/registry/tenants/acme/installs/{id}");
     assert_eq!(
         world
-            .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+            .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
             .await
             .status,
         200
     );
     world
-        .operate(
+        .send_json(
             "PUT",
             &format!("{path}/terms"),
             &json!({ "egress": ["api.example.com"] }),
@@ -189,12 +194,12 @@ async fn a_rollback_restores_no_removed_host_and_requires_the_old_secrets() {
         .await;
     assert_eq!(
         world
-            .operate("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
+            .send_json("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
             .await
             .status,
         204
     );
-    let refused = world.operate("POST", &format!("{path}/rollback"), &Value::Null).await;
+    let refused = world.send_json("POST", &format!("{path}/rollback"), &Value::Null).await;
     assert!(
         refused.text().contains("needs the secret `api-key`"),
         "{}",
@@ -204,18 +209,18 @@ async fn a_rollback_restores_no_removed_host_and_requires_the_old_secrets() {
     let back = install(&world, "acme", "1.0.0", again).await;
     assert_eq!(back.status, 201, "{}", back.text());
     let rolled = world
-        .operate("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
+        .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
         .await;
     assert_eq!(rolled.status, 200, "{}", rolled.text());
     world
-        .operate(
+        .send_json(
             "PUT",
             &format!("{path}/terms"),
             &json!({ "egress": ["api.example.com"] }),
         )
         .await;
     let back = world
-        .operate("POST", &format!("{path}/rollback"), &Value::Null)
+        .send_json("POST", &format!("{path}/rollback"), &Value::Null)
         .await
         .json();
     assert_eq!(back["egress"], json!(["api.example.com"]));
@@ -231,7 +236,7 @@ async fn reinstalling_leaves_an_install_disabled_and_refuses_downgrades() {
         .unwrap()
         .to_owned();
     world
-        .operate(
+        .send_json(
             "POST",
             &format!("/v1/registry/tenants/acme/installs/{id}/disable"),
             &Value::Null,
@@ -264,15 +269,15 @@ async fn secrets_terms_and_revocations_are_in_the_audit_log() {
         .to_owned();
     let path = format!("/v1/registry/tenants/acme/installs/{id}");
     world
-        .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
+        .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
         .await;
     world
-        .operate("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
+        .send_json("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
         .await;
     world
-        .operate("PUT", &format!("{path}/terms"), &json!({ "egress": [] }))
+        .send_json("PUT", &format!("{path}/terms"), &json!({ "egress": [] }))
         .await;
-    let log = world.operate("GET", "/v1/registry/audit", &Value::Null).await;
+    let log = world.send_json("GET", "/v1/registry/audit", &Value::Null).await;
     let actions: Vec<_> = log.json()["entries"]
         .as_array()
         .unwrap()

@@ -30,7 +30,7 @@ pub(crate) async fn install(world: &TestPlatform, tenant: &str, version: &str, m
         body[name] = value.clone();
     }
     world
-        .operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+        .send_json("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
         .await
 }
 
@@ -58,7 +58,7 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
     assert_eq!(install["secrets"], json!(["api-key"]));
     let path = format!("/v1/registry/tenants/acme/installs/{}", install["id"].as_str().unwrap());
     let set = world
-        .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
+        .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
         .await;
     assert_eq!(set.status, 204, "{}", set.text());
     let mut told = vec![answer.text(), set.text()];
@@ -68,12 +68,12 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
         "/v1/registry/tenants/acme/installs",
         "/v1/registry/extensions/com.example.terms/versions/1.0.0",
     ] {
-        told.push(world.operate("GET", route, &Value::Null).await.text());
+        told.push(world.send_json("GET", route, &Value::Null).await.text());
     }
     assert!(told.iter().all(|text| !text.contains(CANARY)));
     assert_eq!(
         world
-            .operate("GET", &format!("{path}/secrets/spare"), &Value::Null)
+            .send_json("GET", &format!("{path}/secrets/spare"), &Value::Null)
             .await
             .status,
         405
@@ -119,7 +119,7 @@ async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install(
     );
     assert_eq!(
         world
-            .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+            .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
             .await
             .json()["installs"],
         json!([]),
@@ -133,7 +133,7 @@ async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install(
     ] {
         assert_eq!(
             world
-                .operate("PUT", &format!("{path}/secrets/spare"), &json!({ "value": value }))
+                .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": value }))
                 .await
                 .code(),
             code
@@ -141,21 +141,21 @@ async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install(
     }
     assert_eq!(
         world
-            .operate("PUT", &format!("{path}/secrets/other"), &json!({ "value": "x" }))
+            .send_json("PUT", &format!("{path}/secrets/other"), &json!({ "value": "x" }))
             .await
             .code(),
         "bad_request"
     );
     assert_eq!(
         world
-            .operate("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
+            .send_json("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
             .await
             .code(),
         "conflict"
     );
     assert_eq!(
         world
-            .operate("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
+            .send_json("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
             .await
             .code(),
         "not_found"
@@ -166,7 +166,7 @@ async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install(
         json!(["api-key"]),
         "a secret that is set stays"
     );
-    assert_eq!(world.operate("DELETE", &path, &Value::Null).await.status, 204);
+    assert_eq!(world.send_json("DELETE", &path, &Value::Null).await.status, 204);
     assert_eq!(
         install(&world, "acme", "1.0.0", json!({})).await.status,
         400,
@@ -244,7 +244,7 @@ async fn setting_secrets_fails_if_the_secrets_service_is_down_or_refuses() {
     );
     assert_eq!(
         world
-            .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+            .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
             .await
             .json()["installs"],
         json!([])
@@ -268,7 +268,7 @@ async fn concurrent_first_installs_leave_one_install_whose_secret_opens() {
         assert!(status == 201 || status == 409, "{status}");
     }
     let installs = world
-        .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+        .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
         .await
         .json();
     let install = &installs["installs"][0];

@@ -259,7 +259,7 @@ async fn republishing_with_a_newer_key_leaves_the_version_verifiable() {
     }
     assert_eq!(world.publish(&again).await.status, 200);
     let row = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/extensions/com.example.renewed/versions/1.0.0",
             &Value::Null,
@@ -270,7 +270,7 @@ async fn republishing_with_a_newer_key_leaves_the_version_verifiable() {
     assert_eq!(world.install("acme", &first, &[]).await.status, 201);
     let world = world.restart().await;
     let install = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/tenants/acme/installs/com.example.renewed",
             &Value::Null,
@@ -293,7 +293,7 @@ async fn the_registry_stores_returns_and_signs_the_capability_proof() {
     let published = world.publish(&release).await.json();
     assert_eq!(published["unusedCapabilities"], json!(["cap:storage.kv"]));
     let row = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/extensions/com.example.proved/versions/1.0.0",
             &Value::Null,

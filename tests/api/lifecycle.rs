@@ -24,7 +24,7 @@ async fn world_with_install() -> TestPlatform {
 
 async fn act(world: &TestPlatform, action: &str, body: Value) -> Answer {
     world
-        .operate(
+        .send_json(
             "POST",
             &format!("/v1/registry/tenants/acme/installs/{NAME}/{action}"),
             &body,
@@ -34,7 +34,7 @@ async fn act(world: &TestPlatform, action: &str, body: Value) -> Answer {
 
 async fn withdraw(world: &TestPlatform, version: &str, action: &str) -> Answer {
     let path = format!("/v1/registry/extensions/{NAME}/versions/{version}/{action}");
-    world.operate("POST", &path, &json!({ "reason": "a hole" })).await
+    world.send_json("POST", &path, &json!({ "reason": "a hole" })).await
 }
 
 /// Sends a request as a user of the tenant; returns the status and, for an error, its code.
@@ -196,8 +196,8 @@ async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     assert_eq!(world.execute(&request).await.json()["status"], 200);
     let path = "/v1/registry/tenants/acme/installs/com.example.storage-works";
-    assert_eq!(world.operate("DELETE", path, &Value::Null).await.status, 204);
-    assert_eq!(world.operate("DELETE", path, &Value::Null).await.status, 404);
+    assert_eq!(world.send_json("DELETE", path, &Value::Null).await.status, 204);
+    assert_eq!(world.send_json("DELETE", path, &Value::Null).await.status, 404);
     assert_eq!(
         world.call("acme", "GET", "com.example.storage-works/", "").await.code(),
         "extension_not_available"
@@ -220,7 +220,7 @@ async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
 async fn an_install_of_another_tenant_is_not_found() {
     let world = world_with_install().await;
     let id = world
-        .operate(
+        .send_json(
             "GET",
             &format!("/v1/registry/tenants/acme/installs/{NAME}"),
             &Value::Null,
@@ -230,12 +230,12 @@ async fn an_install_of_another_tenant_is_not_found() {
         .clone();
     for name in [NAME, id.as_str().unwrap()] {
         let path = format!("/v1/registry/tenants/other/installs/{name}");
-        assert_eq!(world.operate("GET", &path, &Value::Null).await.status, 404);
-        assert_eq!(world.operate("DELETE", &path, &Value::Null).await.status, 404);
+        assert_eq!(world.send_json("GET", &path, &Value::Null).await.status, 404);
+        assert_eq!(world.send_json("DELETE", &path, &Value::Null).await.status, 404);
         for action in ["upgrade", "consent", "rollback", "enable", "disable"] {
             let body = json!({ "version": "1.0.0" });
             assert_eq!(
-                world.operate("POST", &format!("{path}/{action}"), &body).await.status,
+                world.send_json("POST", &format!("{path}/{action}"), &body).await.status,
                 404,
                 "{action}"
             );
@@ -253,13 +253,13 @@ async fn every_change_is_in_the_audit_log_and_a_changed_entry_is_found() {
     act(&world, "disable", Value::Null).await;
     withdraw(&world, "1.1.0", "yank").await;
     world
-        .operate(
+        .send_json(
             "DELETE",
             &format!("/v1/registry/tenants/acme/installs/{NAME}"),
             &Value::Null,
         )
         .await;
-    let log = world.operate("GET", "/v1/registry/audit", &Value::Null).await.json();
+    let log = world.send_json("GET", "/v1/registry/audit", &Value::Null).await.json();
     let actions: Vec<_> = log["entries"]
         .as_array()
         .unwrap()
@@ -279,7 +279,7 @@ async fn every_change_is_in_the_audit_log_and_a_changed_entry_is_found() {
     assert_eq!(actions, expected);
     let verify = async || {
         world
-            .operate("GET", "/v1/registry/audit/verify", &Value::Null)
+            .send_json("GET", "/v1/registry/audit/verify", &Value::Null)
             .await
             .json()
     };

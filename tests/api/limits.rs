@@ -72,14 +72,16 @@ async fn limits_above_the_hosts_ceilings_are_refused_at_publish_and_consent() {
     let (release, published) = publish("com.example.fits", json!({ "memoryMb": 100 }), &guest).await;
     assert_eq!(published.status, 201, "{}", published.text());
     let body = json!({ "extension": release.name, "version": "1.0.0", "grants": [], "limits": { "memoryMb": 101 } });
-    let refused = world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
+    let refused = world
+        .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
+        .await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
     assert!(refused.text().contains("at most 100"), "{}", refused.text());
     let late =
         json!({ "extension": release.name, "version": "1.0.0", "grants": [], "limits": { "timeoutMs": 30_001 } });
     assert_eq!(
         world
-            .operate("POST", "/v1/registry/tenants/acme/installs", &late)
+            .send_json("POST", "/v1/registry/tenants/acme/installs", &late)
             .await
             .status,
         400
@@ -101,14 +103,14 @@ async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
     };
     let path = "/v1/registry/tenants/acme/installs";
     let most = 64 * 1024 - "greeting".len();
-    let refused = world.operate("POST", path, &install(most + 1)).await;
+    let refused = world.send_json("POST", path, &install(most + 1)).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
     assert!(
         refused.text().contains("at most 65536 (CONFIG_BYTES)"),
         "{}",
         refused.text()
     );
-    let accepted = world.operate("POST", path, &install(most)).await;
+    let accepted = world.send_json("POST", path, &install(most)).await;
     assert_eq!(accepted.status, 201, "{}", accepted.text());
     assert_eq!(
         world.call("acme", "GET", "com.example.configured/", "").await.text(),
@@ -116,7 +118,7 @@ async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
     );
     let terms = format!("{path}/{}/terms", accepted.json()["id"].as_str().unwrap());
     let refused = world
-        .operate("PUT", &terms, &json!({ "config": { "greeting": "x".repeat(70_000) } }))
+        .send_json("PUT", &terms, &json!({ "config": { "greeting": "x".repeat(70_000) } }))
         .await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
     assert_eq!(
@@ -167,7 +169,7 @@ async fn an_execution_whose_client_disconnects_is_recorded_with_log_and_usage() 
                 .is_err()
         );
         world.platform().executions().flush().await;
-        record = world.operate("GET", &path, &Value::Null).await.json()["executions"][0].clone();
+        record = world.send_json("GET", &path, &Value::Null).await.json()["executions"][0].clone();
         if record["log"][0]["message"] == "began" {
             break;
         }
@@ -213,7 +215,9 @@ async fn a_component_with_too_much_initial_memory_is_refused_before_it_runs() {
     let (release, published) = publish("1.0.1", json!({ "memoryMb": 65 })).await;
     assert_eq!(published.status, 201, "{}", published.text());
     let body = json!({ "extension": release.name, "version": "1.0.1", "grants": [], "limits": { "memoryMb": 64 } });
-    let refused = world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await;
+    let refused = world
+        .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
+        .await;
     assert_eq!(refused.status, 400, "{}", refused.text());
 }
 
@@ -241,6 +245,6 @@ async fn an_upgrade_counts_tenant_values_and_not_the_previous_defaults() {
     after.extend((0..20).map(|number| json!({ "name": format!("b{number}"), "type": "string", "default": large })));
     publish("2.0.0", json!(after)).await;
     let path = "/v1/registry/tenants/acme/installs/com.example.defaults/upgrade";
-    let upgraded = world.operate("POST", path, &json!({ "version": "2.0.0" })).await;
+    let upgraded = world.send_json("POST", path, &json!({ "version": "2.0.0" })).await;
     assert_eq!(upgraded.status, 200, "{}", upgraded.text());
 }

@@ -272,7 +272,7 @@ async fn failed_publishes_leave_no_file_and_abandoned_uploads_are_swept() {
     assert_eq!(store.sweep(Duration::from_hours(1)).unwrap(), 0, "what is young stays");
     assert_eq!(store.sweep(Duration::ZERO).unwrap(), 60);
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
-    let collected = world.operate("POST", "/v1/registry/garbage", &Value::Null).await;
+    let collected = world.send_json("POST", "/v1/registry/garbage", &Value::Null).await;
     assert_eq!(collected.json(), json!({ "bundles": 0, "uploads": 0 }));
 }
 

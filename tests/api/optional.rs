@@ -24,7 +24,7 @@ async fn is_denied(world: &TestPlatform) -> bool {
 
 async fn upgrade(world: &TestPlatform, version: &str) -> Answer {
     let path = format!("/v1/registry/tenants/acme/installs/{NAME}/upgrade");
-    world.operate("POST", &path, &json!({ "version": version })).await
+    world.send_json("POST", &path, &json!({ "version": version })).await
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_capability_that_becomes_required_needs_consent_unless_granted() {
     assert!(is_denied(&world).await, "the old version goes on");
     let consent = format!("/v1/registry/tenants/acme/installs/{NAME}/consent");
     let body = json!({ "version": "2.0.0" });
-    assert!(world.operate("POST", &consent, &body).await.status.is_success());
+    assert!(world.send_json("POST", &consent, &body).await.status.is_success());
     assert!(!is_denied(&world).await);
     // Where it was granted, nothing is new.
     let granted = TestPlatform::new().await;
@@ -85,7 +85,7 @@ async fn a_new_optional_capability_needs_consent_which_does_not_grant_it() {
     assert!(world.install("acme", &first, &[]).await.status.is_success());
     assert_eq!(upgrade(&world, "2.0.0").await.status, 202);
     let consent = format!("/v1/registry/tenants/acme/installs/{NAME}/consent");
-    let consented = world.operate("POST", &consent, &json!({ "version": "2.0.0" })).await;
+    let consented = world.send_json("POST", &consent, &json!({ "version": "2.0.0" })).await;
     assert!(consented.status.is_success(), "{}", consented.text());
     let grants = consented.json()["grants"].clone();
     let has_storage = grants.as_array().unwrap().contains(&Value::from("cap:storage.kv"));

@@ -68,7 +68,7 @@ async fn of_concurrent_publishes_with_different_bytes_exactly_one_succeeds() {
         "{answers:?}"
     );
     let row = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/extensions/com.example.race/versions/1.0.0",
             &Value::Null,
@@ -252,7 +252,7 @@ async fn installs_with_undeclared_grants_or_configuration_are_refused() {
     assert_eq!(world.install("Acme!", &ok, &[]).await.code(), "bad_request");
     let unknown_key = json!({ "extension": ok.name, "version": "1.0.0", "grants": [], "config": { "colour": "red" } });
     let answer = world
-        .operate("POST", "/v1/registry/tenants/acme/installs", &unknown_key)
+        .send_json("POST", "/v1/registry/tenants/acme/installs", &unknown_key)
         .await;
     assert!(
         answer.code() == "bad_request" && answer.json()["hint"].as_str().unwrap().contains("greeting"),
@@ -262,7 +262,7 @@ async fn installs_with_undeclared_grants_or_configuration_are_refused() {
     let missing = json!({ "extension": "com.example.none", "version": "1.0.0", "grants": [] });
     assert_eq!(
         world
-            .operate("POST", "/v1/registry/tenants/acme/installs", &missing)
+            .send_json("POST", "/v1/registry/tenants/acme/installs", &missing)
             .await
             .code(),
         "not_found"
@@ -270,7 +270,7 @@ async fn installs_with_undeclared_grants_or_configuration_are_refused() {
     let no_grants = json!({ "extension": ok.name, "version": "1.0.0" });
     assert_eq!(
         world
-            .operate("POST", "/v1/registry/tenants/acme/installs", &no_grants)
+            .send_json("POST", "/v1/registry/tenants/acme/installs", &no_grants)
             .await
             .code(),
         "bad_request"
@@ -284,12 +284,12 @@ async fn a_publish_and_an_install_survive_a_restart() {
     let world = world.restart().await;
     assert_eq!(world.execute(&request).await.guest_body(), "ok");
     let listed = world
-        .operate("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+        .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
         .await
         .json();
     assert_eq!(listed["installs"].as_array().unwrap().len(), 1);
     let versions = world
-        .operate(
+        .send_json(
             "GET",
             "/v1/registry/extensions/com.example.answers-ok/versions",
             &Value::Null,
@@ -311,7 +311,9 @@ async fn configuration_has_the_types_that_the_manifest_gives_it() {
     world.publish(&release).await;
     let install = async |config: Value| {
         let body = json!({ "extension": release.name, "version": "1.0.0", "grants": [], "config": config });
-        world.operate("POST", "/v1/registry/tenants/acme/installs", &body).await
+        world
+            .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
+            .await
     };
     for wrong in [
         json!({}),
@@ -362,7 +364,7 @@ async fn pages_of_a_list_neither_skip_nor_repeat_entries() {
     let (mut seen, mut after) = (Vec::new(), String::new());
     loop {
         let page = world
-            .operate("GET", &format!("{path}{after}"), &Value::Null)
+            .send_json("GET", &format!("{path}{after}"), &Value::Null)
             .await
             .json();
         let versions = page["versions"].as_array().unwrap().clone();
@@ -382,7 +384,7 @@ async fn pages_of_a_list_neither_skip_nor_repeat_entries() {
     assert_eq!(seen, expected);
     for wrong in ["limit=0", "limit=201", "limit=x", "after=%00", "page=2"] {
         let refused = world
-            .operate(
+            .send_json(
                 "GET",
                 &format!("/v1/registry/tenants/acme/installs?{wrong}"),
                 &Value::Null,

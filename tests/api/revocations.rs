@@ -128,7 +128,7 @@ async fn a_revoked_key_cannot_publish_and_its_earlier_releases_stay_valid() {
     assert_eq!(world.install("acme", &before, &[]).await.status, 201);
     // An installed version still runs, with a warning.
     let list = world
-        .operate("GET", "/v1/registry/tenants/early/installs", &Value::Null)
+        .send_json("GET", "/v1/registry/tenants/early/installs", &Value::Null)
         .await
         .json();
     let warning = list["installs"][0]["warnings"][0].as_str().unwrap();
@@ -162,7 +162,7 @@ async fn old_far_ahead_expired_and_untrusted_revocation_lists_are_refused() {
     ] {
         assert_eq!(post(&world, &list, key).await.code(), code, "{what}");
     }
-    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 5);
+    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 5);
     assert_eq!(post(&world, &list(6), &revoker).await.status, 201);
 }
 
@@ -185,7 +185,7 @@ async fn concurrent_revocation_lists_never_lower_the_epoch() {
         assert!(status == 201 || status == 409, "{epoch}: {text}");
         taken = taken.max(if status == 201 { epoch } else { 0 });
     }
-    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], taken);
+    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], taken);
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_revocation_list_survives_a_restart() {
     )
     .await;
     let world = world.restart().await;
-    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 3);
+    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 3);
     assert_eq!(
         world.execute(&world.request_for(&install)).await.code(),
         "version_revoked"
@@ -232,7 +232,7 @@ async fn a_database_older_than_the_last_revocation_needs_operator_consent() {
         "{error}"
     );
     let world = stopped.start_with(&[("adopt_revocations", "true")]).await.unwrap();
-    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 2);
+    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 2);
     assert_eq!(post(&world, &list(2), &revoker).await.code(), "conflict");
 }
 
@@ -306,7 +306,7 @@ async fn a_lost_revocation_key_is_replaced_only_with_a_newer_list() {
     assert!(error.contains("ALGA_REVOCATIONS"), "{error}");
     std::fs::write(&supplied, sign_revocations(&list(6), &next).to_json()).unwrap();
     let world = stopped.start_with(&settings).await.unwrap();
-    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 6);
+    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 6);
     assert_eq!(post(&world, &list(7), &lost).await.code(), "signature_rejected");
     assert_eq!(post(&world, &list(7), &next).await.status, 201);
 }
@@ -342,5 +342,5 @@ async fn a_revocation_list_accepted_by_another_process_is_applied() {
     }
     assert_eq!(world.execute(&request).await.code(), "version_revoked");
     let world = world.restart().await;
-    assert_eq!(world.operate("GET", PATH, &Value::Null).await.json()["epoch"], 4);
+    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 4);
 }

@@ -93,7 +93,7 @@ impl Case {
             "secrets": self.setup.get("secrets").unwrap_or(&json!({})),
         });
         self.world
-            .operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+            .send_json("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
             .await
     }
 

@@ -3,9 +3,11 @@
 use crate::files;
 use crate::outcome::{CliError, ErrorContext, Fault, Outcome};
 use crate::printer::Printer;
+use alga_errors::ClientBody;
+use alga_registry_types::Operation;
 use clap::Args;
-use serde_json::Value;
-use std::path::{Path, PathBuf};
+use serde::de::DeserializeOwned;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -125,27 +127,24 @@ impl OperatorArguments {
     }
 
     /// Sends a request as the operator; a response with an error status becomes an error.
-    pub(crate) fn send(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Outcome<Value> {
-        self.send_within(TIMEOUT, method, path, content_type, body)
+    pub(crate) fn run<R: DeserializeOwned>(&self, operation: &Operation<R>) -> Outcome<R> {
+        self.run_within(TIMEOUT, operation)
     }
 
-    /// Like [`Self::send`], for a request for which the server may compile: prints progress every
+    /// Like [`Self::run`], for a request for which the server may compile: prints progress every
     /// few seconds, and waits up to [`COMPILING_TIMEOUT`].
-    pub(crate) fn send_compiling(
+    pub(crate) fn run_compiling<R: DeserializeOwned + Send>(
         &self,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: Vec<u8>,
+        operation: &Operation<R>,
         printer: &Printer,
-    ) -> Outcome<Value> {
+    ) -> Outcome<R> {
         let (done, is_done) = mpsc::channel::<()>();
         let started = Instant::now();
         thread::scope(|scope| {
             let request = scope.spawn(move || {
                 // Dropped when the request ends, also if it panics.
                 let _done = done;
-                self.send_within(COMPILING_TIMEOUT, method, path, content_type, body)
+                self.run_within(COMPILING_TIMEOUT, operation)
             });
             while is_done.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 let seconds = started.elapsed().as_secs();
@@ -156,77 +155,43 @@ impl OperatorArguments {
         })
     }
 
-    fn send_within(
-        &self,
-        timeout: Duration,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: Vec<u8>,
-    ) -> Outcome<Value> {
+    fn run_within<R: DeserializeOwned>(&self, timeout: Duration, operation: &Operation<R>) -> Outcome<R> {
         let authorization = format!("Bearer {}", self.token()?);
-        let headers = [
+        let mut headers = vec![
             ("authorization", authorization.as_str()),
-            ("content-type", content_type),
+            ("content-type", operation.body.content_type.as_str()),
         ];
-        let answer = self.server.send_within(timeout, method, path, &headers, body)?;
-        let json = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-        if answer.status < 300 {
-            Ok(json)
-        } else {
-            Err(api_error(answer.status, &json))
+        headers.extend(operation.headers.iter().map(|(name, value)| (*name, value.as_str())));
+        let body = operation.body.bytes.clone();
+        let answer = self
+            .server
+            .send_within(timeout, operation.method, &operation.path, &headers, body)?;
+        if answer.status >= 300 {
+            let body = serde_json::from_slice(&answer.body).ok();
+            return Err(api_error(answer.status, body.as_ref()));
         }
+        let read = operation.read(&answer.body).user_error("could not read the response");
+        read.map_err(|failed| failed.with_hint("the server may have another version than this program"))
     }
 }
 
 /// Converts an error response of the server, with its message and hint.
-pub(crate) fn api_error(status: u16, body: &Value) -> CliError {
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    let message = text("message").unwrap_or_else(|| "no details".to_owned());
+pub(crate) fn api_error(status: u16, body: Option<&ClientBody<'_>>) -> CliError {
+    let code = body.map(|body| body.error.to_string());
+    let message = body.map_or("no details", |body| body.message.as_ref());
     let (message, inner_hint) = message
         .split_once("\nhint: ")
-        .map_or((message.clone(), None), |(message, hint)| {
-            (message.to_owned(), Some(hint.to_owned()))
-        });
-    let code = text("error");
-    let request = text("requestId")
-        .map(|id| format!(" [request {id}]"))
-        .unwrap_or_default();
+        .map_or((message, None), |(message, hint)| (message, Some(hint)));
+    let request = body.map(|body| format!(" [request {}]", body.request_id));
+    let hint = body.and_then(|body| body.hint.as_deref()).or(inner_hint);
     CliError {
         fault: if status < 500 { Fault::User } else { Fault::Internal },
         text: format!(
-            "server returned {status} {}: {message}{request}",
-            code.clone().unwrap_or_default()
+            "server returned {status} {}: {message}{}",
+            code.as_deref().unwrap_or_default(),
+            request.unwrap_or_default()
         ),
-        hint: text("hint").or(inner_hint),
+        hint: hint.map(ToOwned::to_owned),
         code,
     }
-}
-
-/// Encodes named parts as `multipart/form-data` (RFC 7578). Returns the content type and the body.
-pub(crate) fn multipart(parts: &[(&str, &Path, &[u8])]) -> (String, Vec<u8>) {
-    // 128 bits of a hash over all parts, which no part contains by chance. It may depend on all of
-    // them, because they are not secret from each other.
-    let digest = alga_bundle::Digest::of(
-        &parts
-            .iter()
-            .flat_map(|(_, _, bytes)| bytes.iter().copied())
-            .collect::<Vec<_>>(),
-    )
-    .to_hex();
-    let boundary = format!("alga-{}", digest.chars().take(32).collect::<String>());
-    let mut body = Vec::new();
-    for (name, path, bytes) in parts {
-        let file = path
-            .file_name()
-            .map(|name| name.to_string_lossy().replace(['"', '\r', '\n'], "_"))
-            .unwrap_or_default();
-        let head =
-            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\n\r\n");
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), body)
 }

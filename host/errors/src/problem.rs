@@ -1,5 +1,6 @@
 use crate::{Blame, Code};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -122,19 +123,20 @@ pub struct Body<'a> {
     pub request_id: &'a str,
 }
 
-/// Response body of gateway and registry: `{error, message, requestId, hint?}`.
-#[derive(Debug, Clone, Serialize)]
+/// Response body of gateway and registry: `{error, message, requestId, hint?}`. A client also reads
+/// it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientBody<'a> {
     /// Stable error code, as of [`Code::as_str`].
-    pub error: &'static str,
+    pub error: Cow<'a, str>,
     /// Human-readable message of the error.
-    pub message: &'a str,
+    pub message: Cow<'a, str>,
     /// Request id, by which the operator finds the cause in the log.
-    pub request_id: &'a str,
+    pub request_id: Cow<'a, str>,
     /// The hint with the remedy, if any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Cow<'a, str>>,
 }
 
 impl Problem {
@@ -142,10 +144,10 @@ impl Problem {
     #[must_use]
     pub fn client_body<'a>(&'a self, request_id: &'a str) -> ClientBody<'a> {
         ClientBody {
-            error: self.code.as_str(),
-            message: &self.message,
-            request_id,
-            hint: self.hint(),
+            error: self.code.as_str().into(),
+            message: self.message.as_str().into(),
+            request_id: request_id.into(),
+            hint: self.hint().map(Cow::Borrowed),
         }
     }
 }

@@ -11,7 +11,7 @@ use alga_execute::{WireContext, WireHttp, WireLimits, WireRequest, WireUser, wir
 use alga_http::policy::request_to_guest;
 use alga_http::{BODY_TIMEOUT, Refusal, canonical_path, one_field, read_body, request_id};
 use alga_limits::BODY_BYTES;
-use alga_store::Install;
+use alga_store::InstallRow;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -54,7 +54,7 @@ pub struct GatewayDependencies {
 }
 
 /// Adds the verified context to the request's span.
-fn record(install: &Install) {
+fn record(install: &InstallRow) {
     let span = Span::current();
     span.record("tenant", install.tenant_id.as_str());
     span.record("extension", install.name.as_str());
@@ -160,7 +160,7 @@ impl Gateway {
     fn wire_request(
         &self,
         caller: &Caller,
-        install: &Install,
+        install: &InstallRow,
         endpoint: &Endpoint,
         head: &http::request::Parts,
         path: &str,

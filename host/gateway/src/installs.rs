@@ -2,9 +2,9 @@
 //! request path rarely queries the database.
 
 use crate::endpoints::Endpoints;
-use alga_bundle::TenantId;
+use alga_bundle::{InstallStatus, TenantId, VersionStatus};
 use alga_errors::{Code, Problem};
-use alga_store::{Database, Install, InstallStatus, VersionStatus};
+use alga_store::{Database, InstallRow};
 use moka::future::Cache;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Installs {
 
 /// An install with its endpoints, built once per cache entry.
 pub(crate) struct Resolved {
-    pub(crate) install: Install,
+    pub(crate) install: InstallRow,
     pub(crate) endpoints: Endpoints,
 }
 
@@ -57,7 +57,7 @@ impl Installs {
                 .find_install(tenant, extension)
                 .await
                 .map_err(Problem::internal)?;
-            let resolve = |install: Install| {
+            let resolve = |install: InstallRow| {
                 let endpoints = Endpoints::new(&install.manifest)?;
                 Ok::<_, Problem>(Arc::new(Resolved { install, endpoints }))
             };

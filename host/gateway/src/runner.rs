@@ -4,7 +4,7 @@
 use alga_auth::{ServiceGrant, TokenError, TokenIssuer};
 use alga_bundle::InstallId;
 use alga_errors::Problem;
-use alga_store::Install;
+use alga_store::InstallRow;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
@@ -53,7 +53,7 @@ impl Issued {
 
 /// A request for the runner.
 pub(crate) struct RunnerRequest<'a> {
-    pub(crate) install: &'a Install,
+    pub(crate) install: &'a InstallRow,
     pub(crate) request_id: &'a str,
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) json: Bytes,
@@ -102,7 +102,7 @@ impl RunnerLink {
     }
 
     /// Returns a token for exactly the present state of this install.
-    fn token(&self, key: &TokenKey, install: &Install) -> Result<Arc<str>, TokenError> {
+    fn token(&self, key: &TokenKey, install: &InstallRow) -> Result<Arc<str>, TokenError> {
         let now = Timestamp::now();
         if let Some(issued) = self.tokens.get(key).filter(|issued| issued.is_fresh(now)) {
             return Ok(issued.token);
@@ -128,7 +128,7 @@ impl RunnerLink {
 
 /// Returns the cache key of an install's token: another version, other grants or other hosts need
 /// another token.
-fn token_key(install: &Install) -> TokenKey {
+fn token_key(install: &InstallRow) -> TokenKey {
     let grants = install.grants.iter().map(|name| format!("{name} "));
     let state: String = grants
         .chain(install.egress.iter().map(|host| format!("{host} ")))

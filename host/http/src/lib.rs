@@ -7,6 +7,7 @@
 //! | `host` | validation of the `Host` field |
 //! | `field` | reading of header fields that may occur only once |
 //! | `body` | reading of a body with a size limit and a deadline |
+//! | `page` | pages of lists, and entity tags of their responses |
 //! | `edge` | request ids, and the common form of error responses |
 //! | `refusal` | a [`Problem`](alga_errors::Problem) as a response |
 //! | `unparsed` | errors of the HTTP library itself, in the common form |
@@ -19,6 +20,7 @@ mod body;
 mod edge;
 mod field;
 mod host;
+mod page;
 mod path;
 pub mod policy;
 mod refusal;
@@ -28,6 +30,7 @@ pub use body::{BODY_TIMEOUT, read_body, read_failed};
 pub use edge::{PassedOn, edge, refuse, request_id};
 pub use field::{bearer, one_field};
 pub use host::check_host;
+pub use page::{PageQuery, etag};
 pub use path::{PathError, canonical_path};
 pub use refusal::Refusal;
 pub use unparsed::{ConnectionState, InFlightResponse, RefusalWriter, TrackedBody};

@@ -27,10 +27,10 @@
 //! entity tag; a matching `if-none-match` gets 304. Every route requires the operator's token.
 //! Errors are `{error, message, requestId, hint?}`.
 
+mod bodies;
 mod controllers;
 mod error;
 mod openapi;
-mod page;
 mod problems;
 mod routes;
 
@@ -87,7 +87,7 @@ pub fn router(dependencies: RegistryDependencies) -> Router {
     router
         .route("/v1/registry/openapi.json", get(describe))
         .layer(limit)
-        .layer(from_fn(page::etag))
+        .layer(from_fn(alga_http::etag))
         .layer(from_fn_with_state(
             Arc::clone(&dependencies),
             controllers::administrator_only,

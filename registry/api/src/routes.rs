@@ -5,8 +5,8 @@ use crate::controllers::{
     versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
-use crate::page::PageQuery;
-use alga_store::{AuditChain, Install, VersionRow};
+use alga_http::PageQuery;
+use alga_registry_types as types;
 use axum::routing::{delete, get, patch, post, put};
 use serde_json::{Value, json};
 
@@ -21,14 +21,14 @@ fn publishing(api: Api) -> Api {
     api.with(
         Operation::new("post", "/v1/registry/extensions", "Publish a release")
             .takes_media("multipart/form-data", release_form())
-            .answers::<publish::Published>(201)
-            .answers::<publish::Published>(200),
+            .answers::<types::Published>(201)
+            .answers::<types::Published>(200),
         post(publish::publish),
     )
     .with(
         Operation::new("get", VERSIONS, "List versions, newest first")
             .query::<PageQuery>()
-            .answers::<versions::Versions>(200)
+            .answers::<types::Versions>(200)
             .answers_nothing(304),
         get(versions::list),
     )
@@ -38,7 +38,7 @@ fn publishing(api: Api) -> Api {
             format!("{VERSIONS}/{{version}}"),
             "Get a version with its capability proof and receipt",
         )
-        .answers::<VersionRow>(200)
+        .answers::<types::VersionDetails>(200)
         .answers_nothing(304),
         get(versions::show),
     )
@@ -60,12 +60,12 @@ fn uploading(api: Api) -> Api {
     const UPLOAD: &str = "/v1/registry/uploads/{upload}";
     let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
     api.with(
-        Operation::new("post", "/v1/registry/uploads", "Begin a resumable upload").answers::<uploads::Upload>(201),
+        Operation::new("post", "/v1/registry/uploads", "Begin a resumable upload").answers::<types::Upload>(201),
         post(uploads::begin),
     )
     .with(
         Operation::new("get", UPLOAD, "Get the number of bytes received")
-            .answers::<uploads::Upload>(200)
+            .answers::<types::Upload>(200)
             .answers_nothing(304),
         get(uploads::show),
     )
@@ -73,7 +73,7 @@ fn uploading(api: Api) -> Api {
         Operation::new("patch", UPLOAD, "Append bytes to an upload")
             .number_header("upload-offset")
             .takes_media(BYTES, bytes)
-            .answers::<uploads::Upload>(200),
+            .answers::<types::Upload>(200),
         patch(uploads::append),
     )
     .with(
@@ -86,7 +86,7 @@ fn uploading(api: Api) -> Api {
             "/v1/registry/garbage",
             "Delete unreferenced bundles and abandoned uploads",
         )
-        .answers::<garbage::Removed>(200),
+        .answers::<types::Removed>(200),
         post(garbage::collect),
     )
 }
@@ -95,8 +95,8 @@ fn withdrawing(api: Api) -> Api {
     let withdrawal = |action: &str, summary: &'static str| {
         let path = format!("/v1/registry/extensions/{{name}}/versions/{{version}}/{action}");
         Operation::new("post", path, summary)
-            .takes::<version_status::Reason>()
-            .answers::<VersionRow>(200)
+            .takes::<types::Reason>()
+            .answers::<types::VersionDetails>(200)
     };
     api.with(
         withdrawal(
@@ -126,20 +126,20 @@ fn installing(api: Api) -> Api {
             INSTALLS,
             "Install a version with grants, configuration, secrets, hosts and limits",
         )
-        .takes::<installs::InstallRequest>()
-        .answers::<Install>(201),
+        .takes::<types::InstallRequest>()
+        .answers::<types::Install>(201),
         post(installs::create),
     )
     .with(
         Operation::new("get", INSTALLS, "List installs, oldest first")
             .query::<PageQuery>()
-            .answers::<installs::Installs>(200)
+            .answers::<types::Installs>(200)
             .answers_nothing(304),
         get(installs::list),
     )
     .with(
         Operation::new("get", one(), "Get an install")
-            .answers::<Install>(200)
+            .answers::<types::Install>(200)
             .answers_nothing(304),
         get(install_lifecycle::show),
     )
@@ -150,7 +150,7 @@ fn installing(api: Api) -> Api {
             "List executions that wrote log records or failed, newest first",
         )
         .query::<PageQuery>()
-        .answers::<executions::Executions>(200)
+        .answers::<types::Executions>(200)
         .answers_nothing(304),
         get(executions::list),
     )
@@ -169,7 +169,7 @@ fn install_secrets(api: Api) -> Api {
     let secret = || format!("{INSTALLS}/{{install}}/secrets/{{secret}}");
     api.with(
         Operation::new("put", secret(), "Set a secret, which is stored sealed")
-            .takes::<secrets::SecretRequest>()
+            .takes::<types::SecretRequest>()
             .answers_nothing(204),
         put(secrets::set),
     )
@@ -192,31 +192,29 @@ fn changing(api: Api) -> Api {
     let terms = change("put", "terms", "Replace configuration, hosts and limits");
     api.with(
         upgrade
-            .takes::<install_lifecycle::UpgradeRequest>()
-            .answers::<install_lifecycle::Upgrade>(200)
-            .answers::<install_lifecycle::Upgrade>(202),
+            .takes::<types::UpgradeRequest>()
+            .answers::<types::Upgrade>(200)
+            .answers::<types::Upgrade>(202),
         post(install_lifecycle::upgrade),
     )
     .with(
-        consent
-            .takes::<install_lifecycle::ConsentRequest>()
-            .answers::<Install>(200),
+        consent.takes::<types::ConsentRequest>().answers::<types::Install>(200),
         post(install_lifecycle::consent),
     )
     .with(
-        terms.takes::<install_lifecycle::TermsRequest>().answers::<Install>(200),
+        terms.takes::<types::TermsRequest>().answers::<types::Install>(200),
         put(install_lifecycle::update_settings),
     )
     .with(
-        change("post", "rollback", "Roll back to the previous version").answers::<Install>(200),
+        change("post", "rollback", "Roll back to the previous version").answers::<types::Install>(200),
         post(install_lifecycle::roll_back),
     )
     .with(
-        change("post", "enable", "Enable the install").answers::<Install>(200),
+        change("post", "enable", "Enable the install").answers::<types::Install>(200),
         post(install_lifecycle::enable),
     )
     .with(
-        change("post", "disable", "Disable the install; its data is retained").answers::<Install>(200),
+        change("post", "disable", "Disable the install; its data is retained").answers::<types::Install>(200),
         post(install_lifecycle::disable),
     )
 }
@@ -225,26 +223,26 @@ fn auditing(api: Api) -> Api {
     let signed = json!({ "schema": { "type": "object", "description": "a DSSE envelope around a revocation list" } });
     api.with(
         Operation::new("get", "/v1/registry/revocations", "Get the active revocation list")
-            .answers::<revocations::Present>(200)
+            .answers::<types::RevocationStatus>(200)
             .answers_nothing(304),
         get(revocations::show),
     )
     .with(
         Operation::new("post", "/v1/registry/revocations", "Upload a signed revocation list")
             .takes_media("application/json", signed)
-            .answers::<revocations::Present>(201),
+            .answers::<types::RevocationStatus>(201),
         post(revocations::take),
     )
     .with(
         Operation::new("get", "/v1/registry/audit", "List the audit log, oldest entry first")
-            .query::<audit::AuditQuery>()
-            .answers::<audit::AuditPage>(200)
+            .query::<types::AuditQuery>()
+            .answers::<types::AuditPage>(200)
             .answers_nothing(304),
         get(audit::list),
     )
     .with(
         Operation::new("get", "/v1/registry/audit/verify", "Verify the audit log's hash chain")
-            .answers::<AuditChain>(200)
+            .answers::<types::AuditChain>(200)
             .answers_nothing(304),
         get(audit::verify),
     )

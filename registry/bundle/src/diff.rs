@@ -1,11 +1,11 @@
 //! The permissions that an upgrade adds to those of the installed version.
 
 use crate::{CapabilityProof, EgressPattern, EndpointAccess, Manifest, Method};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The permissions that a version adds. If empty, the consent to the old version covers this one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CapabilityDiff {
     /// Newly imported interfaces, by name.
     pub interfaces: BTreeSet<String>,
@@ -66,6 +66,37 @@ impl CapabilityDiff {
             open_endpoints: added(open_endpoints),
             limits: limits(old.0, new.0),
         }
+    }
+
+    /// Returns every added permission with its kind, which is the name of its field.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let Self {
+            interfaces,
+            functions,
+            capabilities,
+            egress,
+            secrets,
+            routes,
+            ui_hooks,
+            events,
+            open_endpoints,
+            limits,
+        } = self;
+        let hosts: BTreeSet<String> = egress.iter().map(ToString::to_string).collect();
+        let kinds = [
+            ("capabilities", capabilities),
+            ("egress", &hosts),
+            ("events", events),
+            ("functions", functions),
+            ("interfaces", interfaces),
+            ("limits", limits),
+            ("open_endpoints", open_endpoints),
+            ("routes", routes),
+            ("secrets", secrets),
+            ("ui_hooks", ui_hooks),
+        ];
+        let entries = kinds.map(|(kind, names)| names.iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>());
+        entries.into_iter().flatten()
     }
 
     /// True if nothing is new.

@@ -15,6 +15,7 @@ mod manifest;
 mod object;
 mod path;
 mod proof;
+mod status;
 mod strict_json;
 mod text_schema;
 mod value_schema;
@@ -35,6 +36,7 @@ pub use manifest::{
 pub use object::{StrictObject, object, objects, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
+pub use status::{InstallStatus, StatusError, VersionStatus};
 pub use strict_json::{JsonError, check as check_json, read as read_json};
 pub use value_schema::ValueSchema;
 

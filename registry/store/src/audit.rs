@@ -1,7 +1,6 @@
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::Digest;
-use serde::Serialize;
 use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -23,8 +22,8 @@ pub(crate) struct Change<'a> {
 }
 
 /// An entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct AuditEntry {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
     /// Consecutive number of the entry, from 1, so that a missing one is detected.
     pub sequence: i64,
     /// Time of the change, in milliseconds since 1970.
@@ -44,7 +43,7 @@ pub struct AuditEntry {
 }
 
 /// Result of verifying the audit log's hash chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditChain {
     /// Number of consecutive entries, from the first, whose hashes are correct.
     pub entries: i64,
@@ -55,7 +54,7 @@ pub struct AuditChain {
     pub broken_at: Option<i64>,
 }
 
-impl AuditEntry {
+impl AuditRow {
     /// Computes the hash that this entry must have after `previous`. It covers a JSON array, so no
     /// two different entries have the same encoding.
     fn hash_after(&self, previous: &str) -> String {
@@ -82,7 +81,7 @@ pub(crate) async fn append(transaction: &mut Transaction<'_, Any>, change: Chang
             .fetch_one(&mut **transaction)
             .await?;
     let previous: String = head.try_get("hash")?;
-    let mut entry = AuditEntry {
+    let mut entry = AuditRow {
         sequence: head.try_get("sequence")?,
         at_ms: now_ms(),
         actor: "operator".to_owned(),
@@ -119,7 +118,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the query fails.
-    pub async fn audit_after(&self, sequence: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    pub async fn audit_after(&self, sequence: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT sequence, at_ms, actor, action, tenant, subject, details, hash FROM extension_audit_log \
              WHERE sequence > $1 ORDER BY sequence LIMIT $2",
@@ -167,8 +166,8 @@ impl Database {
     }
 }
 
-fn read(row: &AnyRow) -> Result<AuditEntry, StoreError> {
-    Ok(AuditEntry {
+fn read(row: &AnyRow) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow {
         sequence: row.try_get("sequence")?,
         at_ms: row.try_get("at_ms")?,
         actor: row.try_get("actor")?,

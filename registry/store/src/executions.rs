@@ -4,7 +4,6 @@
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{Digest, ExecutionId, InstallId, RequestId, TenantId, VersionId};
-use serde::Serialize;
 use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -22,7 +21,7 @@ const ENTRY_BYTES: i64 = 512;
 const AFTER_EVERY_ID: &str = "~";
 
 /// An execution that wrote log records, failed or was cancelled.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExecutionRow {
     /// Id of the execution; ids ascend with time.
     pub id: ExecutionId,

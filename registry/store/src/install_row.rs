@@ -1,29 +1,19 @@
 //! The row of an install, as the request path reads it.
 
-use crate::{StoreError, VersionStatus};
+use crate::StoreError;
 use alga_bundle::{
-    CapabilityName, Digest, EgressPattern, ExtensionId, ExtensionName, InstallId, Manifest, ManifestLimits, TenantId,
-    VersionId,
+    CapabilityName, Digest, EgressPattern, ExtensionId, ExtensionName, InstallId, InstallStatus, Manifest,
+    ManifestLimits, TenantId, VersionId, VersionStatus,
 };
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Status of an install.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum InstallStatus {
-    /// The install accepts requests.
-    Enabled,
-    /// The tenant disabled the install.
-    Disabled,
-}
-
 /// A tenant's install, with the data of its version that the request path needs.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
-pub struct Install {
+#[derive(Debug, Clone)]
+pub struct InstallRow {
     /// Id of the install.
     pub id: InstallId,
     /// Tenant that the install belongs to.
@@ -47,18 +37,14 @@ pub struct Install {
     /// Effective configuration of the install: the tenant's values and the manifest's defaults.
     pub config: BTreeMap<String, String>,
     /// Configuration that the tenant set, without the manifest's defaults.
-    #[serde(skip)]
     pub own_config: BTreeMap<String, String>,
     /// Hosts that the install may call: those that the manifest declares and the tenant allows.
     pub egress: BTreeSet<EgressPattern>,
     /// Allowed hosts exactly as the tenant set them.
-    #[serde(skip)]
     pub own_egress: Option<BTreeSet<EgressPattern>>,
     /// Limits exactly as the tenant set them.
-    #[serde(skip)]
     pub own_limits: Option<ManifestLimits>,
     /// Allowed hosts that the tenant had set for the previous version.
-    #[serde(skip)]
     pub previous_egress: Option<BTreeSet<EgressPattern>>,
     /// Revision of the install, for optimistic concurrency control.
     pub revision: i64,
@@ -68,15 +54,11 @@ pub struct Install {
     pub secrets: BTreeSet<String>,
     /// Signer of the installed version.
     pub signing_key: String,
-    /// Warnings for administrators: the version's signer or bundle was revoked, or the version was
-    /// deprecated or withdrawn.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    /// Reason for which the installed version is deprecated, if it is.
+    pub deprecation: Option<String>,
     /// Id of the version that waits for consent.
-    #[serde(rename = "pending_version_id", skip_serializing_if = "Option::is_none")]
     pub pending: Option<VersionId>,
     /// Id of the version that a rollback would restore.
-    #[serde(rename = "previous_version_id", skip_serializing_if = "Option::is_none")]
     pub previous: Option<VersionId>,
 }
 
@@ -98,30 +80,14 @@ fn version_id(row: &AnyRow, column: &str) -> Result<Option<VersionId>, StoreErro
     id.map(|id| id.parse().map_err(StoreError::row)).transpose()
 }
 
-impl InstallStatus {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Enabled => "enabled",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
 /// Reads a row of the query that joins install, version and extension.
-pub(crate) fn read(row: &AnyRow) -> Result<Install, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<InstallRow, StoreError> {
     let text = |name: &str| -> Result<String, StoreError> { Ok(row.try_get(name)?) };
-    let status = match text("status")?.as_str() {
-        "enabled" => InstallStatus::Enabled,
-        "disabled" => InstallStatus::Disabled,
-        other => return Err(StoreError::Row(format!("install status `{other}`"))),
-    };
     let manifest: Manifest = serde_json::from_str(&text("manifest")?).map_err(StoreError::row)?;
     let own_egress: Option<BTreeSet<EgressPattern>> = from_json(row, "egress")?;
     let is_allowed = |host: &&EgressPattern| own_egress.as_ref().is_none_or(|own| own.contains(*host));
-    let deprecation: Option<String> = row.try_get("deprecation")?;
-    let deprecation = deprecation.map(|reason| format!("the installed version is deprecated: {reason}"));
     let own_limits: Option<ManifestLimits> = from_json(row, "limits")?;
-    Ok(Install {
+    Ok(InstallRow {
         egress: manifest.egress.iter().filter(is_allowed).cloned().collect(),
         limits: own_limits.unwrap_or_default().or(manifest.limits),
         own_limits,
@@ -129,7 +95,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Install, StoreError> {
         revision: row.try_get("revision")?,
         own_egress,
         signing_key: text("signing_key")?,
-        warnings: deprecation.into_iter().collect(),
+        deprecation: row.try_get("deprecation")?,
         secrets: BTreeSet::new(),
         id: text("id")?.parse().map_err(StoreError::row)?,
         tenant_id: text("tenant_id")?.parse().map_err(StoreError::row)?,
@@ -138,8 +104,8 @@ pub(crate) fn read(row: &AnyRow) -> Result<Install, StoreError> {
         version_id: text("version_id")?.parse().map_err(StoreError::row)?,
         content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
         manifest,
-        version_status: VersionStatus::parse(&text("version_status")?)?,
-        status,
+        version_status: text("version_status")?.parse().map_err(StoreError::row)?,
+        status: text("status")?.parse().map_err(StoreError::row)?,
         grants: serde_json::from_str(&text("grants")?).map_err(StoreError::row)?,
         config: BTreeMap::new(),
         own_config: BTreeMap::new(),

@@ -2,7 +2,7 @@ use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
 use crate::install_row::{read, to_json};
 use crate::secrets::put_secret;
-use crate::{Database, Install, StoreError, VersionRow};
+use crate::{Database, InstallRow, StoreError, VersionRow};
 use alga_bundle::{CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId};
 use serde_json::json;
 use sqlx::{Any, AnyConnection, Row, Transaction};
@@ -89,7 +89,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
-    pub async fn update_settings(&self, install: &Install, terms: &InstallSettings) -> Result<(), StoreError> {
+    pub async fn update_settings(&self, install: &InstallRow, terms: &InstallSettings) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET egress = $1, limits = $2, updated_at_ms = $3, revision = revision + 1 \
@@ -123,7 +123,7 @@ impl Database {
     /// # Errors
     /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
     /// is invalid.
-    pub async fn find_install(&self, tenant: &TenantId, extension: &str) -> Result<Option<Install>, StoreError> {
+    pub async fn find_install(&self, tenant: &TenantId, extension: &str) -> Result<Option<InstallRow>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
         let row = sqlx::query(select!(
             "WHERE i.tenant_id = $1 AND (i.id = $2 OR i.extension_id = $2 OR r.name = $2)"
@@ -148,7 +148,7 @@ impl Database {
         tenant: &TenantId,
         after: Option<&InstallId>,
         limit: u32,
-    ) -> Result<Vec<Install>, StoreError> {
+    ) -> Result<Vec<InstallRow>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
         let rows = sqlx::query(select!("WHERE i.tenant_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3"))
             .bind(tenant.as_str())
@@ -189,7 +189,7 @@ async fn put_config(
     Ok(())
 }
 
-async fn with_config(connection: &mut AnyConnection, mut install: Install) -> Result<Install, StoreError> {
+async fn with_config(connection: &mut AnyConnection, mut install: InstallRow) -> Result<InstallRow, StoreError> {
     let rows =
         sqlx::query("SELECT name, value FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2")
             .bind(install.tenant_id.as_str())

@@ -32,15 +32,15 @@ mod secrets;
 mod staging;
 mod versions;
 
-pub use audit::{AuditChain, AuditEntry};
+pub use audit::{AuditChain, AuditRow};
 pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use database::Database;
 pub use error::StoreError;
 pub use executions::ExecutionRow;
 pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};
-pub use install_row::{Install, InstallStatus};
+pub use install_row::InstallRow;
 pub use installs::{InstallSettings, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordUsage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
 pub use staging::{StagedUpload, Staging, StagingError, UPLOAD_LIFE, UploadWriter};
-pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionStatus, VersionSummary};
+pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionSummaryRow};

@@ -4,8 +4,8 @@ use crate::audit::{Change, append};
 use crate::database::now_ms;
 use crate::install_row::to_json;
 use crate::secrets::touch;
-use crate::{Database, Install, InstallStatus, StoreError, VersionRow};
-use alga_bundle::{CapabilityName, EgressPattern, TenantId};
+use crate::{Database, InstallRow, StoreError, VersionRow};
+use alga_bundle::{CapabilityName, EgressPattern, InstallStatus, TenantId};
 use serde_json::json;
 use sqlx::any::AnyQueryResult;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
-    pub async fn stage_upgrade(&self, install: &Install, to: &VersionRow) -> Result<(), StoreError> {
+    pub async fn stage_upgrade(&self, install: &InstallRow, to: &VersionRow) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET pending_version_id = $1, updated_at_ms = $2, revision = revision + 1 \
@@ -40,7 +40,7 @@ impl Database {
     /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
     pub async fn apply_upgrade(
         &self,
-        install: &Install,
+        install: &InstallRow,
         to: &VersionRow,
         grants: &BTreeSet<CapabilityName>,
         egress: Option<&BTreeSet<EgressPattern>>,
@@ -74,7 +74,7 @@ impl Database {
     /// if it has no previous version.
     pub async fn roll_back(
         &self,
-        install: &Install,
+        install: &InstallRow,
         egress: Option<&BTreeSet<EgressPattern>>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
@@ -103,7 +103,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was deleted.
-    pub async fn set_install_status(&self, install: &Install, status: InstallStatus) -> Result<(), StoreError> {
+    pub async fn set_install_status(&self, install: &InstallRow, status: InstallStatus) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         let result = sqlx::query(
             "UPDATE tenant_extension_install SET status = $1, updated_at_ms = $2, revision = revision + 1 WHERE tenant_id = $3 AND id = $4",
@@ -128,7 +128,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was already deleted.
-    pub async fn uninstall(&self, install: &Install) -> Result<(), StoreError> {
+    pub async fn uninstall(&self, install: &InstallRow) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         // Locks the install's row first, so that this transaction and one that sets a secret run
         // one after the other.
@@ -165,7 +165,7 @@ impl Database {
     }
 }
 
-fn change<'a>(action: &'static str, install: &'a Install, details: serde_json::Value) -> Change<'a> {
+fn change<'a>(action: &'static str, install: &'a InstallRow, details: serde_json::Value) -> Change<'a> {
     Change {
         action,
         tenant: TenantId::as_str(&install.tenant_id),

@@ -2,7 +2,7 @@
 
 use crate::audit::{Change, append};
 use crate::database::now_ms;
-use crate::{Database, Install, StoreError};
+use crate::{Database, InstallRow, StoreError};
 use alga_bundle::{InstallId, TenantId};
 use serde_json::json;
 use sqlx::{Any, Row, Transaction};
@@ -12,7 +12,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was deleted.
-    pub async fn set_secret(&self, install: &Install, name: &str, envelope: &str) -> Result<(), StoreError> {
+    pub async fn set_secret(&self, install: &InstallRow, name: &str, envelope: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         touch(&mut transaction, install).await?;
         put_secret(&mut transaction, &install.tenant_id, &install.id, name, envelope).await?;
@@ -24,7 +24,7 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was deleted.
-    pub async fn delete_secret(&self, install: &Install, name: &str) -> Result<bool, StoreError> {
+    pub async fn delete_secret(&self, install: &InstallRow, name: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         touch(&mut transaction, install).await?;
         let result = sqlx::query(
@@ -68,7 +68,7 @@ impl Database {
 
 /// Locks the install's row by updating it, so that this transaction and an uninstall run one after
 /// the other.
-pub(crate) async fn touch(transaction: &mut Transaction<'_, Any>, install: &Install) -> Result<(), StoreError> {
+pub(crate) async fn touch(transaction: &mut Transaction<'_, Any>, install: &InstallRow) -> Result<(), StoreError> {
     let result = sqlx::query("UPDATE tenant_extension_install SET updated_at_ms = $1 WHERE tenant_id = $2 AND id = $3")
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
@@ -104,7 +104,7 @@ pub(crate) async fn put_secret(
 }
 
 /// Creates an audit log entry with the secret's name but no part of its value.
-fn change<'a>(action: &'static str, install: &'a Install, name: &str) -> Change<'a> {
+fn change<'a>(action: &'static str, install: &'a InstallRow, name: &str) -> Change<'a> {
     Change {
         action,
         tenant: install.tenant_id.as_str(),

@@ -1,8 +1,9 @@
 use crate::audit::{Change, append};
 use crate::database::{new_id, now_ms};
 use crate::{BundleClaim, Database, StoreError};
-use alga_bundle::{CapabilityProof, Digest, ExtensionId, ExtensionName, Manifest, PublisherName, Version, VersionId};
-use serde::{Deserialize, Serialize};
+use alga_bundle::{
+    CapabilityProof, Digest, ExtensionId, ExtensionName, Manifest, PublisherName, Version, VersionId, VersionStatus,
+};
 use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -27,7 +28,7 @@ pub struct NewVersion<'a> {
 }
 
 /// A published version.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone)]
 pub struct VersionRow {
     /// Id of the version.
     pub id: VersionId,
@@ -38,7 +39,6 @@ pub struct VersionRow {
     /// Publisher of the extension.
     pub publisher: PublisherName,
     /// Version number of the extension.
-    #[schemars(with = "String")]
     pub version: Version,
     /// Content hash of the version's bundle.
     pub content_hash: Digest,
@@ -51,27 +51,13 @@ pub struct VersionRow {
     pub signing_key: String,
     /// Receipt of the registry (DSSE): its signature over the statement, the capability proof and
     /// the time at which it received them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<serde_json::Value>,
     /// Status of the version.
     pub status: VersionStatus,
     /// Reason for the deprecation, if the version is deprecated.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
     /// Time of publication, in milliseconds since 1970.
     pub published_at_ms: i64,
-}
-
-/// Status of a version, which determines whether it may be installed and run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum VersionStatus {
-    /// The version may be installed and run.
-    Published,
-    /// Existing installs continue to run; new installs are refused.
-    Yanked,
-    /// The version may be neither installed nor run.
-    Revoked,
 }
 
 /// Outcome of a publish.
@@ -220,7 +206,7 @@ impl Database {
         name: &str,
         before: Option<&VersionId>,
         limit: u32,
-    ) -> Result<Vec<VersionSummary>, StoreError> {
+    ) -> Result<Vec<VersionSummaryRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT v.id, r.name, v.version, v.content_hash, v.status, v.deprecation, v.published_at_ms \
              FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id \
@@ -239,34 +225,32 @@ impl Database {
 const AFTER_EVERY_ID: &str = "~";
 
 /// A version in a list, without manifest and capability proof, which may be large.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
-pub struct VersionSummary {
+#[derive(Debug, Clone)]
+pub struct VersionSummaryRow {
     /// Id of the version.
     pub id: VersionId,
     /// Name of the extension.
     pub name: ExtensionName,
     /// Version number of the extension.
-    #[schemars(with = "String")]
     pub version: Version,
     /// Content hash of the version's bundle.
     pub content_hash: Digest,
     /// Status of the version.
     pub status: VersionStatus,
     /// Reason for the deprecation, if the version is deprecated.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<String>,
     /// Time of publication, in milliseconds since 1970.
     pub published_at_ms: i64,
 }
 
-fn read_summary(row: &AnyRow) -> Result<VersionSummary, StoreError> {
+fn read_summary(row: &AnyRow) -> Result<VersionSummaryRow, StoreError> {
     let text = |name: &str| -> Result<String, StoreError> { Ok(row.try_get(name)?) };
-    Ok(VersionSummary {
+    Ok(VersionSummaryRow {
         id: text("id")?.parse().map_err(StoreError::row)?,
         name: text("name")?.parse().map_err(StoreError::row)?,
         version: text("version")?.parse().map_err(StoreError::row)?,
         content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
-        status: VersionStatus::parse(&text("status")?)?,
+        status: text("status")?.parse().map_err(StoreError::row)?,
         deprecation: row.try_get("deprecation")?,
         published_at_ms: row.try_get("published_at_ms")?,
     })
@@ -395,7 +379,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<VersionRow, StoreError> {
         capability_proof: serde_json::from_str(&text("capability_proof")?).map_err(StoreError::row)?,
         signing_key: text("signing_key")?,
         receipt: json(row, "receipt")?,
-        status: VersionStatus::parse(&text("status")?)?,
+        status: text("status")?.parse().map_err(StoreError::row)?,
         deprecation: row.try_get("deprecation")?,
         published_at_ms: row.try_get("published_at_ms")?,
     })
@@ -413,24 +397,5 @@ fn about_version<'a>(action: &'static str, id: &'a str, details: serde_json::Val
         tenant: "",
         subject: id,
         details,
-    }
-}
-
-impl VersionStatus {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Yanked => "yanked",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
-        match text {
-            "published" => Ok(Self::Published),
-            "yanked" => Ok(Self::Yanked),
-            "revoked" => Ok(Self::Revoked),
-            other => Err(StoreError::Row(format!("version status `{other}`"))),
-        }
     }
 }

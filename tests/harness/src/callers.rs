@@ -1,7 +1,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 /// Response of the platform.
 #[derive(Debug, Clone)]
@@ -53,6 +56,44 @@ impl Answer {
             .pointer(&format!("/usage/{name}"))
             .and_then(Value::as_u64)
             .unwrap_or_default()
+    }
+}
+
+/// Response of the registry to an operation whose successful response is an `R`.
+#[derive(Debug, Clone)]
+pub struct Reply<R> {
+    answer: Answer,
+    body: PhantomData<fn() -> R>,
+}
+
+impl<R> Reply<R> {
+    pub(crate) fn new(answer: Answer) -> Self {
+        Self {
+            answer,
+            body: PhantomData,
+        }
+    }
+}
+
+impl<R: DeserializeOwned> Reply<R> {
+    /// Returns the body of a response that must be successful.
+    #[must_use]
+    pub fn ok(&self) -> R {
+        assert!(self.status.is_success(), "{} {}", self.status, self.text());
+        let body: &[u8] = if self.answer.body.is_empty() {
+            b"null"
+        } else {
+            &self.answer.body
+        };
+        serde_json::from_slice(body).unwrap()
+    }
+}
+
+impl<R> Deref for Reply<R> {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
     }
 }
 

@@ -16,7 +16,7 @@ mod sigstore;
 mod vault;
 mod world;
 
-pub use callers::{Answer, ExecuteRequest};
+pub use callers::{Answer, ExecuteRequest, Reply};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;
 pub use objects::S3;

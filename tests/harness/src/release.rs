@@ -1,5 +1,6 @@
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
+use alga_registry_types::InstallRequest;
 use alga_signing::{SigningKey, sign};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -55,6 +56,17 @@ impl Release {
             version: manifest.version.to_string(),
             bundle: bytes,
             signatures,
+        }
+    }
+
+    /// Returns a request that installs this release with these grants.
+    #[must_use]
+    pub fn install_request(&self, grants: &[&str]) -> InstallRequest {
+        InstallRequest {
+            extension: self.name.clone(),
+            version: self.version.clone(),
+            grants: grants.iter().map(|name| name.parse().unwrap()).collect(),
+            ..InstallRequest::default()
         }
     }
 

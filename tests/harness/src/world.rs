@@ -1,6 +1,7 @@
-use crate::{Answer, ExecuteRequest, Release, component, fresh_database, program};
+use crate::{Answer, ExecuteRequest, Release, Reply, component, fresh_database, program};
 use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::TenantId;
+use alga_registry_types::{Install, Operation, Part, Published, form};
 use alga_server::{Config, HostKeys, Platform};
 use alga_signing::{SigningKey, TrustFile};
 use axum::Router;
@@ -110,8 +111,22 @@ impl TestPlatform {
         &self.secrets.administrator
     }
 
-    /// Sends a request to the registry as the operator.
-    pub async fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
+    /// Sends an operation to the registry as the operator.
+    pub async fn operate<R>(&self, operation: &Operation<R>) -> Reply<R> {
+        let mut request = Request::builder()
+            .method(operation.method)
+            .uri(&operation.path)
+            .header("authorization", format!("Bearer {}", *self.secrets.administrator))
+            .header("content-type", &operation.body.content_type);
+        for (name, value) in &operation.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Body::from(operation.body.bytes.clone())).unwrap();
+        Reply::new(self.send(request).await)
+    }
+
+    /// Sends any JSON as the operator, for requests that no client library would send.
+    pub async fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -121,32 +136,22 @@ impl TestPlatform {
     }
 
     /// Publishes these bytes as the operator.
-    pub async fn publish_bytes(&self, bundle: &[u8], signatures: Option<&[u8]>) -> Answer {
-        let mut form = Vec::new();
-        for (name, bytes) in [("bundle", Some(bundle)), ("signatures", signatures)] {
-            let Some(bytes) = bytes else { continue };
-            form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
-            form.extend_from_slice(bytes);
-            form.extend_from_slice(b"\r\n");
-        }
-        form.extend_from_slice(b"--frontier--\r\n");
-        let request = Request::post("/v1/registry/extensions")
-            .header("authorization", format!("Bearer {}", *self.secrets.administrator))
-            .header("content-type", "multipart/form-data; boundary=frontier");
-        self.send(request.body(Body::from(form)).unwrap()).await
+    pub async fn publish_bytes(&self, bundle: &[u8], signatures: Option<&[u8]>) -> Reply<Published> {
+        let mut parts = vec![Part::field("bundle", bundle)];
+        parts.extend(signatures.map(|signatures| Part::field("signatures", signatures)));
+        self.operate(&alga_registry_types::publish(form(&parts))).await
     }
 
     /// Publishes a release that must be accepted.
-    pub async fn publish(&self, release: &Release) -> Answer {
-        let answer = self.publish_bytes(&release.bundle, Some(&release.signatures)).await;
-        assert!(answer.status.is_success(), "{}", answer.text());
-        answer
+    pub async fn publish(&self, release: &Release) -> Published {
+        let reply = self.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        reply.ok()
     }
 
     /// Installs a release for a tenant.
-    pub async fn install(&self, tenant: &str, release: &Release, grants: &[&str]) -> Answer {
-        let body = json!({ "extension": release.name, "version": release.version, "grants": grants });
-        self.operate("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
+    pub async fn install(&self, tenant: &str, release: &Release, grants: &[&str]) -> Reply<Install> {
+        let request = release.install_request(grants);
+        self.operate(&alga_registry_types::install(&tenant.parse().unwrap(), &request))
             .await
     }
 
@@ -161,22 +166,20 @@ impl TestPlatform {
         );
         self.publish(&release).await;
         let install = self.install("acme", &release, capabilities).await;
-        assert!(install.status.is_success(), "{}", install.text());
-        self.request_for(&install.json())
+        self.request_for(&install.ok())
     }
 
     /// Returns a valid execute request for an install as the registry returned it.
     #[must_use]
-    pub fn request_for(&self, install: &Value) -> ExecuteRequest {
-        let text = |name: &str| install[name].as_str().unwrap().to_owned();
+    pub fn request_for(&self, install: &Install) -> ExecuteRequest {
         let grant = ServiceGrant {
-            tenant_id: text("tenant_id").parse().unwrap(),
-            extension_id: text("extension_id").parse().unwrap(),
-            install_id: text("id").parse().unwrap(),
-            version_id: text("version_id").parse().unwrap(),
-            content_hash: text("content_hash").parse().unwrap(),
-            grants: serde_json::from_value(install["grants"].clone()).unwrap(),
-            egress: serde_json::from_value(install["egress"].clone()).unwrap(),
+            tenant_id: install.tenant_id.clone(),
+            extension_id: install.extension_id.clone(),
+            install_id: install.id.clone(),
+            version_id: install.version_id.clone(),
+            content_hash: install.content_hash,
+            grants: install.grants.iter().cloned().collect(),
+            egress: install.egress.iter().cloned().collect(),
         };
         ExecuteRequest {
             token: Some(self.service_token(&grant)),

@@ -67,11 +67,11 @@ fn show(answer: &Answer, raw: bool, printer: &Printer) -> Outcome {
     let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
     // An error of the platform has a request id in its body; an error of the extension is an
     // ordinary response.
-    if let Some(body) = json
-        .as_ref()
-        .filter(|body| answer.status >= 400 && body.get("requestId").is_some())
+    if let Some(body) = serde_json::from_slice(&answer.body)
+        .ok()
+        .filter(|_| answer.status >= 400)
     {
-        return Err(api_error(answer.status, body));
+        return Err(api_error(answer.status, Some(&body)));
     }
     let usage = header("server-timing").unwrap_or_default();
     let facts = json!({ "status": answer.status, "requestId": header("x-request-id"), "usage": usage, "body": json });

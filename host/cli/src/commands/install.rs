@@ -1,12 +1,14 @@
+use super::installs::name_and_version;
 use crate::client::OperatorArguments;
 use crate::files::{read_manifest, read_secret};
 use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
-use alga_bundle::{CapabilityName, TenantId};
+use alga_bundle::{CapabilityName, EgressPattern, ManifestLimits, TenantId};
+use alga_registry_types::{InstallRequest, show_version};
 use clap::Args;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -33,7 +35,7 @@ pub(crate) struct Arguments {
     secrets: Vec<String>,
     /// Allow only this host, of those that the extension declares; repeat for more
     #[arg(long = "egress", value_name = "HOST", conflicts_with = "no_egress")]
-    egress: Vec<String>,
+    egress: Vec<EgressPattern>,
     /// Allow no host at all
     #[arg(long)]
     no_egress: bool,
@@ -52,31 +54,27 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let grants = if arguments.grant_declared {
         declared(arguments, &name, &version)?
     } else {
-        json!(arguments.grants)
+        arguments.grants.iter().cloned().collect()
     };
-    let egress = (arguments.no_egress || !arguments.egress.is_empty()).then_some(arguments.egress.as_slice());
-    let mut body = terms(egress, arguments.timeout_ms, arguments.memory_mb);
-    body.insert("extension".to_owned(), json!(name));
-    body.insert("version".to_owned(), json!(version));
-    body.insert("grants".to_owned(), grants);
-    body.insert("config".to_owned(), json!(config(&arguments.config)?));
-    body.insert("allow_downgrade".to_owned(), json!(arguments.allow_downgrade));
-    body.insert("secrets".to_owned(), json!(secrets(&arguments.secrets, printer)?));
-    let body = Value::Object(body);
-    let path = format!("/v1/registry/tenants/{}/installs", arguments.tenant);
-    let install = arguments.operator.send_compiling(
-        "POST",
-        &path,
-        "application/json",
-        body.to_string().into_bytes(),
-        printer,
-    )?;
+    let request = InstallRequest {
+        extension: name.clone(),
+        version: version.clone(),
+        grants,
+        allow_downgrade: arguments.allow_downgrade,
+        config: config(&arguments.config)?,
+        egress: egress(arguments.no_egress, &arguments.egress),
+        limits: limits(arguments.timeout_ms, arguments.memory_mb),
+        secrets: secrets(&arguments.secrets, printer)?,
+    };
+    let operation = alga_registry_types::install(&arguments.tenant, &request);
+    let install = arguments.operator.run_compiling(&operation, printer)?;
     printer.output(&install, || {
-        let grants = install.get("grants").map(names).unwrap_or_default();
-        let id = install.get("id").and_then(Value::as_str).unwrap_or_default();
+        let grants: Vec<_> = install.grants.iter().map(CapabilityName::as_str).collect();
         format!(
-            "{name} {version} is installed for {} as {id}\ngranted: {grants}",
-            arguments.tenant
+            "{name} {version} is installed for {} as {}\ngranted: {}",
+            arguments.tenant,
+            install.id,
+            grants.join(", ")
         )
     });
     Ok(())
@@ -85,10 +83,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
     match &arguments.extension {
         Some(text) => {
-            let (name, version) = text.split_once('@').ok_or_else(|| {
-                CliError::user(format!("missing version in `{text}`"))
-                    .with_hint("write it like com.example.hello@1.0.0")
-            })?;
+            let (name, version) = name_and_version(text)?;
             Ok((name.to_owned(), version.to_owned()))
         }
         None => {
@@ -100,50 +95,34 @@ fn extension(arguments: &Arguments) -> Outcome<(String, String)> {
 
 /// Returns the capabilities that the published manifest declares, which may differ from a local
 /// file.
-fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<Value> {
-    let path = format!("/v1/registry/extensions/{name}/versions/{version}");
-    let row = arguments.operator.send("GET", &path, "application/json", Vec::new())?;
-    Ok(row
-        .pointer("/manifest/capabilities")
-        .cloned()
-        .unwrap_or_else(|| json!([])))
+fn declared(arguments: &Arguments, name: &str, version: &str) -> Outcome<BTreeSet<CapabilityName>> {
+    let version = arguments.operator.run(&show_version(name, version))?;
+    Ok(version.manifest.capabilities.into_iter().collect())
 }
 
-pub(super) fn config(pairs: &[String]) -> Outcome<BTreeMap<&str, &str>> {
-    let split =
-        |pair: &'_ String| -> Outcome<(&str, &str)> { Err(CliError::user(format!("`{pair}` is not KEY=VALUE"))) };
-    pairs
-        .iter()
-        .map(|pair| pair.split_once('=').map_or_else(|| split(pair), Ok))
-        .collect()
+pub(super) fn config(pairs: &[String]) -> Outcome<BTreeMap<String, String>> {
+    let split = |pair: &String| match pair.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err(CliError::user(format!("`{pair}` is not KEY=VALUE"))),
+    };
+    pairs.iter().map(split).collect()
 }
 
-/// Returns the JSON fields `egress` and `limits`, each if it is given.
-pub(super) fn terms(egress: Option<&[String]>, timeout_ms: Option<u32>, memory_mb: Option<u32>) -> Map<String, Value> {
-    let mut terms = Map::new();
-    if let Some(egress) = egress {
-        terms.insert("egress".to_owned(), json!(egress));
-    }
-    if timeout_ms.is_some() || memory_mb.is_some() {
-        let limits = json!({ "timeoutMs": timeout_ms, "memoryMb": memory_mb });
-        terms.insert("limits".to_owned(), limits);
-    }
-    terms
+/// Returns the hosts that the install may call; `None` if the arguments do not restrict them.
+pub(super) fn egress(is_none: bool, hosts: &[EgressPattern]) -> Option<BTreeSet<EgressPattern>> {
+    (is_none || !hosts.is_empty()).then(|| hosts.iter().cloned().collect())
 }
 
-fn secrets<'a>(pairs: &'a [String], printer: &Printer) -> Outcome<BTreeMap<&'a str, String>> {
-    let form = |pair: &str| CliError::user(format!("`{pair}` is not NAME=@FILE"));
-    let read = |pair: &'a str| -> Outcome<(&'a str, String)> { Err(form(pair)) };
-    pairs
-        .iter()
-        .map(|pair| match pair.split_once("=@") {
-            Some((name, file)) => Ok((name, read_secret(Path::new(file), printer)?)),
-            None => read(pair),
-        })
-        .collect()
+/// Returns the limits, if one is given.
+pub(super) fn limits(timeout_ms: Option<u32>, memory_mb: Option<u32>) -> Option<ManifestLimits> {
+    let is_given = timeout_ms.is_some() || memory_mb.is_some();
+    is_given.then_some(ManifestLimits { memory_mb, timeout_ms })
 }
 
-fn names(list: &Value) -> String {
-    let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
-    names.collect::<Vec<_>>().join(", ")
+fn secrets(pairs: &[String], printer: &Printer) -> Outcome<BTreeMap<String, Zeroizing<String>>> {
+    let read = |pair: &String| match pair.split_once("=@") {
+        Some((name, file)) => Ok((name.to_owned(), read_secret(Path::new(file), printer)?.into())),
+        None => Err(CliError::user(format!("`{pair}` is not NAME=@FILE"))),
+    };
+    pairs.iter().map(read).collect()
 }

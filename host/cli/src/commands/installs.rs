@@ -1,10 +1,14 @@
 use crate::client::OperatorArguments;
 use crate::files::read_secret;
-use crate::outcome::{CliError, Outcome};
+use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
-use alga_bundle::TenantId;
+use alga_bundle::{EgressPattern, InstallId, TenantId, Version};
+use alga_registry_types::{
+    ConsentRequest, Install, Installs, Operation, Page, SecretRequest, TermsRequest, Upgrade, UpgradeOutcome,
+    UpgradeRequest, consent, delete_secret, disable, enable, executions, installs, roll_back, set_secret, set_terms,
+    show_install, uninstall, upgrade,
+};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -84,21 +88,8 @@ enum Action {
     SetTerms {
         /// Extension name, extension id or install id
         extension: String,
-        /// Set a configuration key; repeat for more
-        #[arg(long = "config", value_name = "KEY=VALUE")]
-        config: Vec<String>,
-        /// Allow only this host, of those that the extension declares; repeat for more
-        #[arg(long = "egress", value_name = "HOST")]
-        egress: Vec<String>,
-        /// Allow no host at all
-        #[arg(long, conflicts_with = "egress")]
-        no_egress: bool,
-        /// Time limit of one execution in milliseconds
-        #[arg(long)]
-        timeout_ms: Option<u32>,
-        /// Memory limit of one execution in MiB
-        #[arg(long)]
-        memory_mb: Option<u32>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Uninstall, deleting configuration, secrets and records
     Uninstall {
@@ -107,69 +98,112 @@ enum Action {
     },
 }
 
-pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let (method, action, body) = request(&arguments.action, printer)?;
-    let tenant = arguments
-        .tenant
-        .as_ref()
-        .ok_or_else(|| CliError::user("no tenant is given".to_owned()).with_hint("pass --tenant"))?;
-    let path = format!("/v1/registry/tenants/{tenant}/installs{action}");
-    let answer = arguments
-        .operator
-        .send_compiling(method, &path, "application/json", body, printer)?;
-    printer.output(&answer, || render(&answer));
-    Ok(())
+#[derive(Args)]
+struct Terms {
+    /// Set a configuration key; repeat for more
+    #[arg(long = "config", value_name = "KEY=VALUE")]
+    config: Vec<String>,
+    /// Allow only this host, of those that the extension declares; repeat for more
+    #[arg(long = "egress", value_name = "HOST")]
+    egress: Vec<EgressPattern>,
+    /// Allow no host at all
+    #[arg(long, conflicts_with = "egress")]
+    no_egress: bool,
+    /// Time limit of one execution in milliseconds
+    #[arg(long)]
+    timeout_ms: Option<u32>,
+    /// Memory limit of one execution in MiB
+    #[arg(long)]
+    memory_mb: Option<u32>,
 }
 
-/// Returns the method, the path below the tenant's installs, and the body of the request.
-fn request(action: &Action, printer: &Printer) -> Outcome<(&'static str, String, Vec<u8>)> {
-    let post = |extension: &str, verb: &str, body: Value| {
-        ("POST", format!("/{extension}/{verb}"), body.to_string().into_bytes())
+pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let no_tenant = || CliError::user("no tenant is given".to_owned()).with_hint("pass --tenant");
+    let tenant = arguments.tenant.as_ref().ok_or_else(no_tenant)?;
+    let operator = &arguments.operator;
+    let show = |operation: &Operation<Install>| -> Outcome {
+        let install = operator.run_compiling(operation, printer)?;
+        printer.output(&install, || line(&install));
+        Ok(())
     };
-    Ok(match action {
-        Action::List => ("GET", String::new(), Vec::new()),
-        Action::Show { extension } => ("GET", format!("/{extension}"), Vec::new()),
-        Action::Log { extension, limit } => ("GET", format!("/{extension}/executions?limit={limit}"), Vec::new()),
+    let run = |operation: &Operation<()>| -> Outcome {
+        operator.run(operation)?;
+        printer.output(&(), || "done".to_owned());
+        Ok(())
+    };
+    match &arguments.action {
+        Action::List => list(operator, tenant, printer),
+        Action::Log { extension, limit } => {
+            let page = Page {
+                after: None,
+                limit: Some(*limit),
+            };
+            let log = operator.run(&executions(tenant, extension, &page))?;
+            printer.output(&log, || super::log::all(&log.executions));
+            Ok(())
+        }
         Action::Upgrade {
             extension,
             allow_downgrade,
         } => {
             let (name, version) = name_and_version(extension)?;
-            post(
-                name,
-                "upgrade",
-                json!({ "version": version, "allow_downgrade": allow_downgrade }),
-            )
+            let request = UpgradeRequest {
+                version: parse_version(version)?,
+                allow_downgrade: *allow_downgrade,
+            };
+            let upgrade = operator.run_compiling(&upgrade(tenant, name, &request), printer)?;
+            printer.output(&upgrade, || render_upgrade(&upgrade));
+            Ok(())
         }
         Action::Consent { extension } => {
             let (name, version) = name_and_version(extension)?;
-            post(name, "consent", json!({ "version": version }))
+            let version = parse_version(version)?;
+            show(&consent(tenant, name, &ConsentRequest { version }))
         }
-        Action::Rollback { extension } => post(extension, "rollback", Value::Null),
-        Action::Enable { extension } => post(extension, "enable", Value::Null),
-        Action::Disable { extension } => post(extension, "disable", Value::Null),
+        Action::Show { extension } => show(&show_install(tenant, extension)),
+        Action::Rollback { extension } => show(&roll_back(tenant, extension)),
+        Action::Enable { extension } => show(&enable(tenant, extension)),
+        Action::Disable { extension } => show(&disable(tenant, extension)),
+        Action::SetTerms { extension, terms } => show(&set_terms(tenant, extension, &terms.request()?)),
         Action::SetSecret { extension, name, file } => {
-            let body = json!({ "value": read_secret(file, printer)? });
-            let path = format!("/{extension}/secrets/{name}");
-            ("PUT", path, body.to_string().into_bytes())
+            let value = read_secret(file, printer)?.into();
+            run(&set_secret(tenant, extension, name, &SecretRequest { value }))
         }
-        Action::DeleteSecret { extension, name } => ("DELETE", format!("/{extension}/secrets/{name}"), Vec::new()),
-        Action::SetTerms {
-            extension,
-            config,
-            egress,
-            no_egress,
-            timeout_ms,
-            memory_mb,
-        } => {
-            let egress = (*no_egress || !egress.is_empty()).then_some(egress.as_slice());
-            let mut body = super::install::terms(egress, *timeout_ms, *memory_mb);
-            body.insert("config".to_owned(), json!(super::install::config(config)?));
-            let body = Value::Object(body);
-            ("PUT", format!("/{extension}/terms"), body.to_string().into_bytes())
+        Action::DeleteSecret { extension, name } => run(&delete_secret(tenant, extension, name)),
+        Action::Uninstall { extension } => run(&uninstall(tenant, extension)),
+    }
+}
+
+/// Prints all installs of a tenant, page by page.
+fn list(operator: &OperatorArguments, tenant: &TenantId, printer: &Printer) -> Outcome {
+    let mut all = Installs {
+        installs: Vec::new(),
+        next: None,
+    };
+    loop {
+        let page = Page {
+            after: all.next.as_ref().map(InstallId::as_str),
+            limit: None,
+        };
+        let page = operator.run(&installs(tenant, &page))?;
+        all.installs.extend(page.installs);
+        all.next = page.next;
+        if all.next.is_none() {
+            break;
         }
-        Action::Uninstall { extension } => ("DELETE", format!("/{extension}"), Vec::new()),
-    })
+    }
+    printer.output(&all, || all.installs.iter().map(line).collect::<Vec<_>>().join("\n"));
+    Ok(())
+}
+
+impl Terms {
+    fn request(&self) -> Outcome<TermsRequest> {
+        Ok(TermsRequest {
+            config: super::install::config(&self.config)?,
+            egress: super::install::egress(self.no_egress, &self.egress),
+            limits: super::install::limits(self.timeout_ms, self.memory_mb),
+        })
+    }
 }
 
 pub(super) fn name_and_version(text: &str) -> Outcome<(&str, &str)> {
@@ -178,53 +212,33 @@ pub(super) fn name_and_version(text: &str) -> Outcome<(&str, &str)> {
     })
 }
 
-fn render(answer: &Value) -> String {
-    if answer.is_null() {
-        return "done".to_owned();
-    }
-    if let Some(installs) = answer.get("installs").and_then(Value::as_array) {
-        return installs.iter().map(line).collect::<Vec<_>>().join("\n");
-    }
-    if let Some(executions) = answer.get("executions").and_then(Value::as_array) {
-        return super::log::all(executions);
-    }
-    let Some(diff) = answer.get("diff") else {
-        return line(answer);
-    };
-    let install = line(answer.get("install").unwrap_or(&Value::Null));
-    let new: Vec<String> = diff
-        .as_object()
-        .into_iter()
-        .flatten()
-        .flat_map(|(kind, list)| added(kind, list))
-        .collect();
-    if answer.get("outcome").and_then(Value::as_str) == Some("pending") {
-        let new = new.join("\n");
-        format!(
-            "{install}\nthe new version waits for consent; it additionally requires:\n{new}\napprove it: `alga installs consent NAME@VERSION --tenant …`"
-        )
-    } else {
-        format!("{install}\nupgraded; the new version has no new permissions")
-    }
+fn parse_version(text: &str) -> Outcome<Version> {
+    text.parse().user_error(&format!("`{text}` is not a version"))
 }
 
-fn added(kind: &str, list: &Value) -> Vec<String> {
-    let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
-    names.map(|name| format!("  {kind}: {name}")).collect()
+fn render_upgrade(upgrade: &Upgrade) -> String {
+    let install = line(&upgrade.install);
+    if upgrade.outcome == UpgradeOutcome::Upgraded {
+        return format!("{install}\nupgraded; the new version has no new permissions");
+    }
+    let new = upgrade.diff.entries().map(|(kind, name)| format!("  {kind}: {name}"));
+    let new = new.collect::<Vec<_>>().join("\n");
+    format!(
+        "{install}\nthe new version waits for consent; it additionally requires:\n{new}\napprove it: `alga installs consent NAME@VERSION --tenant …`"
+    )
 }
 
-fn line(install: &Value) -> String {
-    let text = |pointer: &str| install.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let pending = if install.get("pending_version_id").is_some() {
+fn line(install: &Install) -> String {
+    let pending = if install.pending_version_id.is_some() {
         ", an upgrade waits for consent"
     } else {
         ""
     };
     format!(
         "{} {} ({}{pending}) {}",
-        text("/name"),
-        text("/manifest/version"),
-        text("/status"),
-        text("/id")
+        install.name,
+        install.manifest.version,
+        install.status.as_str(),
+        install.id
     )
 }

@@ -2,10 +2,10 @@
 //! cursor or look like a line of the host.
 
 use crate::escape::escape_line;
-use serde_json::Value;
+use alga_registry_types::{Execution, LogRecord};
 
 /// Formats executions, newest first.
-pub(super) fn all(executions: &[Value]) -> String {
+pub(super) fn all(executions: &[Execution]) -> String {
     if executions.is_empty() {
         return "no execution of the last week wrote log records or failed".to_owned();
     }
@@ -13,40 +13,32 @@ pub(super) fn all(executions: &[Value]) -> String {
 }
 
 /// Formats one execution: a line about it, then one for each record.
-fn render(execution: &Value) -> String {
-    let text = |pointer: &str| execution.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let number = |pointer: &str| execution.pointer(pointer).and_then(Value::as_i64);
-    let came = number("/status").map_or_else(|| text("/code").to_owned(), |status| status.to_string());
-    let milliseconds = number("/duration_us").unwrap_or_default() / 1000;
-    let at = number("/ended_at_ms").and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+fn render(execution: &Execution) -> String {
+    let code = execution.code.clone().unwrap_or_default();
+    let result = execution.status.map_or(code, |status| status.to_string());
+    let milliseconds = execution.duration_us / 1000;
+    let at = jiff::Timestamp::from_millisecond(execution.ended_at_ms).ok();
     let at = at.map(|at| at.to_string()).unwrap_or_default();
-    let mut lines = vec![format!("{at} {} {came} in {milliseconds} ms", text("/request_id"))];
-    let records = execution.pointer("/log").and_then(Value::as_array);
-    lines.extend(records.into_iter().flatten().map(record));
-    match number("/log_dropped") {
-        None | Some(0) => {}
-        Some(dropped) => lines.push(format!("  … and {dropped} more records that were dropped")),
+    let mut lines = vec![format!("{at} {} {result} in {milliseconds} ms", execution.request_id)];
+    lines.extend(execution.log.iter().map(record));
+    if execution.log_dropped > 0 {
+        lines.push(format!(
+            "  … and {} more records that were dropped",
+            execution.log_dropped
+        ));
     }
     lines.join("\n")
 }
 
-fn record(record: &Value) -> String {
-    let text = |pointer: &str| escape_line(record.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
-    let fields = record.pointer("/fields").and_then(Value::as_array);
-    let fields = fields.into_iter().flatten().map(|field| {
-        let part = |index: usize| escape_line(field.get(index).and_then(Value::as_str).unwrap_or_default());
-        format!(" {}={}", part(0), part(1))
-    });
-    let cut = if record.pointer("/is_cut") == Some(&Value::Bool(true)) {
-        " …"
-    } else {
-        ""
-    };
+fn record(record: &LogRecord) -> String {
+    let fields = record.fields.iter();
+    let fields = fields.map(|(name, value)| format!(" {}={}", escape_line(name), escape_line(value)));
+    let cut = if record.is_cut { " …" } else { "" };
     // The source always comes first: a guest's text must not look like the host's.
-    let (source, level) = (text("/source"), text("/level"));
+    let (source, level) = (escape_line(&record.source), escape_line(&record.level));
     format!(
         "  {source:<6} {level:<5} {}{}{cut}",
-        text("/message"),
+        escape_line(&record.message),
         fields.collect::<String>()
     )
 }
@@ -58,12 +50,13 @@ mod tests {
 
     #[test]
     fn log_records_are_printed_on_one_line_with_control_characters_escaped() {
+        let hash = format!("sha256:{}", "0".repeat(64));
         let execution = json!({
-            "request_id": "r-1", "status": 200, "ended_at_ms": 0, "duration_us": 2500, "log_dropped": 3,
+            "id": "e", "install_id": "i", "request_id": "r-1", "version_id": null, "content_hash": hash, "usage": null, "code": null, "status": 200, "ended_at_ms": 0, "duration_us": 2500, "log_dropped": 3,
             "log": [{ "source": "log", "level": "info", "message": "a\n\u{1b}[2Jb", "fields": [["k", "v\r"]], "is_cut": true },
                     { "source": "stdout", "level": "info", "message": "\u{202e}hello", "fields": [], "is_cut": false }],
         });
         let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more records that were dropped";
-        assert_eq!(render(&execution), expected);
+        assert_eq!(render(&serde_json::from_value(execution).unwrap()), expected);
     }
 }

@@ -1,11 +1,11 @@
-use crate::client::{OperatorArguments, multipart};
+use crate::client::OperatorArguments;
 use crate::escape::escape_line;
 use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use alga_registry_types::{Part, form};
 use clap::Args;
-use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -26,29 +26,18 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         .clone()
         .unwrap_or_else(|| signatures_path(&arguments.bundle));
     let signatures = read(&path, "sign the bundle with `alga sign`")?;
-    let (content_type, body) = multipart(&[
-        ("bundle", &arguments.bundle, &bytes),
-        ("signatures", &path, &signatures),
+    let form = form(&[
+        part("bundle", &arguments.bundle, &bytes),
+        part("signatures", &path, &signatures),
     ]);
-    let published =
-        arguments
-            .operator
-            .send_compiling("POST", "/v1/registry/extensions", &content_type, body, printer)?;
-    for warning in published
-        .get("warnings")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        printer.note(&format!(
-            "warning: {}",
-            escape_line(warning.as_str().unwrap_or_default())
-        ));
+    let operation = alga_registry_types::publish(form);
+    let published = arguments.operator.run_compiling(&operation, printer)?;
+    for warning in &published.warnings {
+        printer.note(&format!("warning: {}", escape_line(warning)));
     }
     printer.output(&published, || {
         let manifest = bundle.manifest();
-        let is_new = published.get("created").and_then(Value::as_bool).unwrap_or_default();
-        let what = if is_new {
+        let what = if published.created {
             "published"
         } else {
             "was already published with the same content"
@@ -56,4 +45,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         format!("{} {} {what}\n{}", manifest.name, manifest.version, bundle.digest())
     });
     Ok(())
+}
+
+fn part<'a>(name: &'a str, path: &'a Path, bytes: &'a [u8]) -> Part<'a> {
+    let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    Part { name, file_name, bytes }
 }

@@ -7,6 +7,7 @@ use crate::client::OperatorArguments;
 use crate::files::{TRUST, read};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use alga_registry_types::{revocations, send_revocations};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -77,17 +78,13 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Action::Revoke(revocation) => revoke::sign(revocation, path, printer),
         Action::Send { file } => {
             let list = read(file, "`alga trust revoke` signs one")?;
-            let taken = arguments
-                .operator
-                .send("POST", "/v1/registry/revocations", "application/json", list)?;
-            printer.output(&taken, || revoke::described(&taken));
+            let active = arguments.operator.run(&send_revocations(list))?;
+            printer.output(&active, || revoke::described(&active));
             Ok(())
         }
         Action::Revocations => {
-            let present = arguments
-                .operator
-                .send("GET", "/v1/registry/revocations", "", Vec::new())?;
-            printer.output(&present, || revoke::described(&present));
+            let active = arguments.operator.run(&revocations())?;
+            printer.output(&active, || revoke::described(&active));
             Ok(())
         }
     }

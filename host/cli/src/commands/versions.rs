@@ -2,8 +2,9 @@ use super::installs::name_and_version;
 use crate::client::OperatorArguments;
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use alga_bundle::{Digest, ExtensionName, Version, VersionId, VersionStatus};
+use alga_registry_types::{Page, Reason, Versions, change_version, versions};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -48,37 +49,62 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Action::Deprecate(withdrawal) => ("deprecate", withdrawal),
     };
     let (name, version) = name_and_version(&withdrawal.extension)?;
-    let path = format!("/v1/registry/extensions/{name}/versions/{version}/{verb}");
-    let body = json!({ "reason": withdrawal.reason }).to_string().into_bytes();
-    let row = arguments.operator.send("POST", &path, "application/json", body)?;
-    printer.output(&row, || line(&row));
+    let reason = Reason {
+        reason: withdrawal.reason.clone(),
+    };
+    let row = arguments.operator.run(&change_version(name, version, verb, &reason))?;
+    printer.output(&row, || {
+        line(
+            &row.name,
+            &row.version,
+            (row.status, row.deprecation.as_deref()),
+            row.content_hash,
+        )
+    });
     Ok(())
 }
 
 fn list(arguments: &Arguments, name: &str, printer: &Printer) -> Outcome {
-    let path = format!("/v1/registry/extensions/{name}/versions");
-    let answer = arguments.operator.send("GET", &path, "application/json", Vec::new())?;
-    let versions = answer
-        .get("versions")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    printer.output(&answer, || versions.iter().map(line).collect::<Vec<_>>().join("\n"));
+    let mut all = Versions {
+        versions: Vec::new(),
+        next: None,
+    };
+    loop {
+        let page = Page {
+            after: all.next.as_ref().map(VersionId::as_str),
+            limit: None,
+        };
+        let page = arguments.operator.run(&versions(name, &page))?;
+        all.versions.extend(page.versions);
+        all.next = page.next;
+        if all.next.is_none() {
+            break;
+        }
+    }
+    printer.output(&all, || {
+        let lines = all.versions.iter().map(|row| {
+            line(
+                &row.name,
+                &row.version,
+                (row.status, row.deprecation.as_deref()),
+                row.content_hash,
+            )
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    });
     Ok(())
 }
 
-fn line(row: &Value) -> String {
-    let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-    let warning = row
-        .get("deprecation")
-        .and_then(Value::as_str)
-        .map(|why| format!(", deprecated: {why}"));
+fn line(
+    name: &ExtensionName,
+    version: &Version,
+    (status, deprecation): (VersionStatus, Option<&str>),
+    content_hash: Digest,
+) -> String {
+    let warning = deprecation.map(|why| format!(", deprecated: {why}"));
     format!(
-        "{} {} ({}{}) {}",
-        text("name"),
-        text("version"),
-        text("status"),
-        warning.unwrap_or_default(),
-        text("content_hash")
+        "{name} {version} ({}{}) {content_hash}",
+        status.as_str(),
+        warning.unwrap_or_default()
     )
 }

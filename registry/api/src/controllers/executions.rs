@@ -2,23 +2,14 @@
 
 use super::install_lookup::find;
 use crate::RegistryDependencies;
+use crate::bodies;
 use crate::error::ApiError;
-use crate::page::PageQuery;
 use alga_bundle::ExecutionId;
-use alga_store::ExecutionRow;
+use alga_http::PageQuery;
+use alga_registry_types::Executions;
 use axum::Json;
 use axum::extract::{Path, State};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::sync::Arc;
-
-/// A page of executions that wrote log records or failed, newest first.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Executions {
-    executions: Vec<ExecutionRow>,
-    /// Value of `after` for the next page; null at the end of the list.
-    next: Option<ExecutionId>,
-}
 
 pub(crate) async fn list(
     State(dependencies): State<Arc<RegistryDependencies>>,
@@ -27,14 +18,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Executions>, ApiError> {
     let (after, limit) = (page.id::<ExecutionId>()?, page.limit()?);
     let install = find(&dependencies, &tenant, &install).await?;
-    let executions = dependencies
+    let rows = dependencies
         .database
         .executions(&install.tenant_id, &install.id, after.as_ref(), limit)
         .await?;
-    let is_full = u32::try_from(executions.len()).is_ok_and(|count| count == limit);
-    let next = executions
-        .last()
-        .filter(|_| is_full)
-        .map(|execution| execution.id.clone());
+    let next = page.next(&rows, |row| row.id.clone())?;
+    let executions = rows.into_iter().map(bodies::execution).collect::<Result<_, _>>()?;
     Ok(Json(Executions { executions, next }))
 }

@@ -4,21 +4,11 @@ use super::uploads::staging_failed;
 use crate::RegistryDependencies;
 use crate::error::ApiError;
 use alga_errors::Problem;
+use alga_registry_types::Removed;
 use alga_store::{CLAIM_GRACE, UPLOAD_LIFE, collect_garbage};
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::sync::Arc;
-
-/// Counts of what garbage collection deleted.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Removed {
-    /// Bundles that were stored and never published.
-    bundles: usize,
-    /// Uploads that were abandoned.
-    uploads: usize,
-}
 
 /// Collects garbage now instead of at the next hourly run.
 pub(crate) async fn collect(State(dependencies): State<Arc<RegistryDependencies>>) -> Result<Json<Removed>, ApiError> {

@@ -13,55 +13,18 @@ use super::precompile::compile_granted;
 use super::secrets::check_kept;
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::bodies;
 use crate::error::ApiError;
-use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, ManifestLimits, Version, optional_object};
+use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, InstallStatus, Version, VersionStatus};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem};
-use alga_store::{Install, InstallSettings, InstallStatus, VersionRow, VersionStatus};
+use alga_registry_types::{ConsentRequest, Install, TermsRequest, Upgrade, UpgradeOutcome, UpgradeRequest};
+use alga_store::{InstallRow, InstallSettings, VersionRow};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The version to upgrade to.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UpgradeRequest {
-    #[schemars(with = "String")]
-    version: Version,
-    /// Allows an older version. It may have vulnerabilities that the installed one does not, so a
-    /// downgrade must be explicitly requested.
-    #[serde(default)]
-    allow_downgrade: bool,
-}
-
-/// The version that the administrator consents to. A version that became pending in the meantime is
-/// not approved.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ConsentRequest {
-    #[schemars(with = "String")]
-    version: Version,
-}
-
-/// The outcome of an upgrade, and the permissions that the new version has and the installed one
-/// does not.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Upgrade {
-    outcome: UpgradeOutcome,
-    diff: CapabilityDiff,
-    install: Install,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum UpgradeOutcome {
-    Upgraded,
-    Pending,
-}
 
 type InstallPath = Path<(String, String)>;
 
@@ -69,7 +32,8 @@ pub(crate) async fn show(
     State(dependencies): State<Arc<RegistryDependencies>>,
     Path((tenant, install)): InstallPath,
 ) -> Result<Json<Install>, ApiError> {
-    Ok(Json(find(&dependencies, &tenant, &install).await?))
+    let install = find(&dependencies, &tenant, &install).await?;
+    Ok(Json(bodies::install(&dependencies, install)))
 }
 
 pub(crate) async fn upgrade(
@@ -109,19 +73,8 @@ pub(crate) async fn upgrade(
     };
     (dependencies.on_install)();
     let install = find(&dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
+    let install = bodies::install(&dependencies, install);
     Ok((status, Json(Upgrade { outcome, diff, install })))
-}
-
-/// Configuration, hosts and limits. An omitted field is reset to the manifest's value.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TermsRequest {
-    #[serde(default)]
-    config: BTreeMap<String, String>,
-    #[serde(default)]
-    egress: Option<BTreeSet<EgressPattern>>,
-    #[serde(default, deserialize_with = "optional_object")]
-    limits: Option<ManifestLimits>,
 }
 
 pub(crate) async fn update_settings(
@@ -242,18 +195,18 @@ pub(crate) async fn uninstall(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn reload(dependencies: &RegistryDependencies, install: &Install) -> Result<Json<Install>, ApiError> {
+async fn reload(dependencies: &RegistryDependencies, install: &InstallRow) -> Result<Json<Install>, ApiError> {
     (dependencies.on_install)();
     let install = find(dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
     tracing::info!(tenant = %install.tenant_id, install = %install.id, version = %install.version_id, status = ?install.status, "install changed");
-    Ok(Json(install))
+    Ok(Json(bodies::install(dependencies, install)))
 }
 
 /// Returns a published version of the same extension after verifying its stored bytes again and
 /// checking that the install's configuration, secrets and limits fit it.
 async fn installable(
     dependencies: &Arc<RegistryDependencies>,
-    install: &Install,
+    install: &InstallRow,
     version: &Version,
 ) -> Result<VersionRow, ApiError> {
     let version = dependencies
@@ -276,7 +229,7 @@ async fn installable(
 }
 
 /// Checks that the install has the configuration and the secrets that a version requires.
-fn ensure_config_satisfied(install: &Install, version: &VersionRow) -> Result<(), ApiError> {
+fn ensure_config_satisfied(install: &InstallRow, version: &VersionRow) -> Result<(), ApiError> {
     let is_known = |name: &String| version.manifest.config.iter().any(|field| field.name == *name);
     // Excludes the installed version's defaults: the other version has its own.
     let config = install.own_config.iter().filter(|(name, _)| is_known(name));
@@ -300,7 +253,7 @@ fn ensure_config_satisfied(install: &Install, version: &VersionRow) -> Result<()
 
 /// Returns the tenant's own list of hosts after a rollback: the previous list, without the hosts
 /// that the tenant has removed since.
-fn egress_of_before(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
+fn egress_of_before(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
     if install.own_egress.is_none() && install.previous_egress.is_none() {
         return None;
     }
@@ -321,14 +274,14 @@ fn egress_of_before(install: &Install, to: &VersionRow) -> Option<BTreeSet<Egres
 /// Returns the tenant's own list of hosts after an upgrade: the hosts that it allowed and the
 /// version still declares, and the hosts that the version declares for the first time, which the
 /// tenant has consented to. A host that the tenant removed stays removed.
-fn kept_egress(install: &Install, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
+fn kept_egress(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
     let own = install.own_egress.as_ref()?;
     let is_kept = |host: &&EgressPattern| own.contains(*host) || !install.manifest.egress.contains(host);
     Some(to.manifest.egress.iter().filter(is_kept).cloned().collect())
 }
 
 /// Returns the granted capabilities that a version still declares.
-fn retained_grants(install: &Install, to: &VersionRow) -> BTreeSet<CapabilityName> {
+fn retained_grants(install: &InstallRow, to: &VersionRow) -> BTreeSet<CapabilityName> {
     install
         .grants
         .intersection(&to.manifest.declared(known()))

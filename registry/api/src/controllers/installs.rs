@@ -1,65 +1,27 @@
 //! Installing a version for a tenant. If the tenant does not grant a capability that the component
 //! requires, the install is refused here, naming it, instead of failing at the first request.
 
-use super::install_lookup::{add_warnings, tenant_of};
+use super::install_lookup::tenant_of;
 use super::precompile::compile_granted;
 use super::revocations::ensure_revocations_fresh;
 use super::secrets::SecretOwner;
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::bodies;
 use crate::error::ApiError;
-use crate::page::PageQuery;
-use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Version, optional_object};
+use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Version, VersionStatus};
 use alga_capabilities::{denied_optional, known};
 use alga_errors::{Code, Problem, chain};
+use alga_http::PageQuery;
 use alga_limits::CONFIG_BYTES;
+use alga_registry_types::{Install, InstallRequest, Installs};
 use alga_signing::{Rejected, StoredError, StoredRelease};
-use alga_store::{Database, Install, InstallSettings, NewInstall, VersionRow, VersionStatus};
+use alga_store::{Database, InstallSettings, NewInstall, VersionRow};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use zeroize::Zeroizing;
-
-/// The version to install, with its grants and settings.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct InstallRequest {
-    /// The extension's name.
-    extension: String,
-    /// The version to install.
-    version: String,
-    /// Capabilities to grant in addition to those that every install has.
-    grants: BTreeSet<CapabilityName>,
-    /// Allows downgrading to an older version than the installed one.
-    #[serde(default)]
-    allow_downgrade: bool,
-    /// Values of configuration keys.
-    #[serde(default)]
-    config: BTreeMap<String, String>,
-    /// Hosts that the install may call, out of those that the manifest declares; all of them if
-    /// omitted.
-    #[serde(default)]
-    egress: Option<BTreeSet<EgressPattern>>,
-    /// Limits that replace the manifest's.
-    #[serde(default, deserialize_with = "optional_object")]
-    limits: Option<ManifestLimits>,
-    /// Secrets in plaintext; they are sealed before they are stored.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, String>")]
-    secrets: BTreeMap<String, Zeroizing<String>>,
-}
-
-/// A page of installs, oldest first.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Installs {
-    installs: Vec<Install>,
-    /// Value of `after` for the next page; null at the end of the list.
-    next: Option<InstallId>,
-}
 
 pub(crate) async fn create(
     State(dependencies): State<Arc<RegistryDependencies>>,
@@ -122,7 +84,7 @@ pub(crate) async fn create(
         .await?;
     let install = install.ok_or_else(|| not_found("install after installing"))?;
     tracing::info!(%tenant, install = %install.id, name = %install.name, "installed");
-    Ok((StatusCode::CREATED, Json(install)))
+    Ok((StatusCode::CREATED, Json(bodies::install(&dependencies, install))))
 }
 
 pub(crate) async fn list(
@@ -131,15 +93,15 @@ pub(crate) async fn list(
     page: PageQuery,
 ) -> Result<Json<Installs>, ApiError> {
     let (after, limit) = (page.id::<InstallId>()?, page.limit()?);
-    let mut installs = dependencies
+    let rows = dependencies
         .database
         .installs(&tenant_of(&tenant)?, after.as_ref(), limit)
         .await?;
-    for install in &mut installs {
-        add_warnings(&dependencies, install);
-    }
-    let is_full = u32::try_from(installs.len()).is_ok_and(|count| count == limit);
-    let next = installs.last().filter(|_| is_full).map(|install| install.id.clone());
+    let next = page.next(&rows, |row| row.id.clone())?;
+    let installs = rows
+        .into_iter()
+        .map(|row| bodies::install(&dependencies, row))
+        .collect();
     Ok(Json(Installs { installs, next }))
 }
 

@@ -17,6 +17,7 @@ use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem, chain};
 use alga_http::BODY_TIMEOUT;
+use alga_registry_types::Published;
 use alga_signing::Verified;
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
@@ -24,31 +25,11 @@ use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Serialize;
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 
 /// Maximum bytes of the form field `signatures`.
 const SIGNATURE_BYTES: usize = 256 * 1024;
-
-/// The response to a publish request.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Published {
-    id: String,
-    name: String,
-    version: String,
-    content_hash: String,
-    capabilities: BTreeSet<alga_bundle::CapabilityName>,
-    /// Capabilities that are declared and not imported.
-    unused_capabilities: BTreeSet<alga_bundle::CapabilityName>,
-    signing_key: String,
-    created: bool,
-    /// Warnings for the publisher: endpoints that match the same requests.
-    warnings: Vec<String>,
-}
 
 pub(crate) async fn publish(
     State(dependencies): State<Arc<RegistryDependencies>>,

@@ -4,32 +4,19 @@
 use crate::RegistryDependencies;
 use crate::error::ApiError;
 use alga_errors::{Code, Problem};
-use alga_signing::{RevocationError, RevocationList};
+use alga_registry_types::RevocationStatus;
+use alga_signing::RevocationError;
 use alga_store::StoredRevocations;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::sync::Arc;
 
-/// The active revocation list.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Present {
-    /// Epoch of the list; 0 before the first list.
-    epoch: u64,
-    list: Option<RevocationList>,
-    /// True if the list expired more than a day ago; until a newer one arrives, nothing can be
-    /// published or installed.
-    is_overdue: bool,
-}
-
-pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) -> Json<Present> {
+pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) -> Json<RevocationStatus> {
     let list = dependencies.trust.revocations();
-    Json(Present {
+    Json(RevocationStatus {
         epoch: list.as_ref().map_or(0, |list| list.epoch),
         list: list.map(Arc::unwrap_or_clone),
         is_overdue: dependencies.trust.is_overdue(),
@@ -41,7 +28,7 @@ pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) 
 pub(crate) async fn take(
     State(dependencies): State<Arc<RegistryDependencies>>,
     body: Bytes,
-) -> Result<(StatusCode, Json<Present>), ApiError> {
+) -> Result<(StatusCode, Json<RevocationStatus>), ApiError> {
     let taking = Arc::clone(&dependencies);
     let taken = tokio::spawn(async move { keep(&taking, &body).await }).await;
     taken.map_err(Problem::internal)??;

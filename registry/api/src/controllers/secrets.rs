@@ -9,24 +9,14 @@ use alga_bundle::{InstallId, Manifest, SecretField, TenantId};
 use alga_capabilities::may_reveal;
 use alga_errors::{Code, Problem};
 use alga_limits::HEADER_SECRET_BYTES;
+use alga_registry_types::SecretRequest;
 use alga_secrets::{SealError, SecretBinding, SecretEnvelope, SecretValue};
-use alga_store::{Install, VersionRow};
+use alga_store::{InstallRow, VersionRow};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zeroize::Zeroizing;
-
-/// A secret to set.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SecretRequest {
-    /// The secret in plaintext.
-    #[schemars(with = "String", length(min = 1, max = 65_536))]
-    value: Zeroizing<String>,
-}
 
 /// The install and version whose secrets are sealed.
 pub(super) struct SecretOwner<'a> {
@@ -160,7 +150,7 @@ fn check_for_headers(name: &str, value: &[u8]) -> Result<(), ApiError> {
 /// already does.
 pub(super) async fn check_kept(
     dependencies: &RegistryDependencies,
-    install: &Install,
+    install: &InstallRow,
     from: &Manifest,
     to: &VersionRow,
 ) -> Result<(), ApiError> {

@@ -6,27 +6,18 @@ use crate::RegistryDependencies;
 use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_http::{BODY_TIMEOUT, one_field};
+use alga_registry_types::Upload;
 use alga_store::{StagingError, UploadWriter};
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use futures_util::StreamExt;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::sync::Arc;
 use tokio::time::timeout;
 
 /// The header with the offset at which the bytes of a request continue.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-
-/// The state of an upload.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Upload {
-    id: String,
-    /// Number of bytes received and durably stored.
-    offset: u64,
-}
 
 pub(crate) async fn begin(
     State(dependencies): State<Arc<RegistryDependencies>>,

@@ -4,24 +4,18 @@
 
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::bodies;
 use crate::error::ApiError;
+use alga_bundle::VersionStatus;
 use alga_errors::{Code, Problem};
-use alga_store::{VersionRow, VersionStatus};
+use alga_registry_types::{Reason, VersionDetails};
+use alga_store::VersionRow;
 use axum::Json;
 use axum::extract::{Path, State};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// Maximum characters of a reason.
 const REASON_CHARACTERS: usize = 500;
-
-/// The reason of a status change.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Reason {
-    reason: String,
-}
 
 type VersionPath = Path<(String, String)>;
 type ReasonBody = JsonBody<Reason>;
@@ -30,7 +24,7 @@ pub(crate) async fn yank(
     state: State<Arc<RegistryDependencies>>,
     path: VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, ApiError> {
+) -> Result<Json<VersionDetails>, ApiError> {
     set(state, path, body, VersionStatus::Yanked).await
 }
 
@@ -38,7 +32,7 @@ pub(crate) async fn unyank(
     state: State<Arc<RegistryDependencies>>,
     path: VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, ApiError> {
+) -> Result<Json<VersionDetails>, ApiError> {
     set(state, path, body, VersionStatus::Published).await
 }
 
@@ -46,7 +40,7 @@ pub(crate) async fn revoke(
     state: State<Arc<RegistryDependencies>>,
     path: VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, ApiError> {
+) -> Result<Json<VersionDetails>, ApiError> {
     set(state, path, body, VersionStatus::Revoked).await
 }
 
@@ -54,14 +48,14 @@ pub(crate) async fn deprecate(
     State(dependencies): State<Arc<RegistryDependencies>>,
     Path(path): VersionPath,
     body: ReasonBody,
-) -> Result<Json<VersionRow>, ApiError> {
+) -> Result<Json<VersionDetails>, ApiError> {
     let reason = reason_of(body)?;
     let version = find(&dependencies, &path).await?;
     dependencies
         .database
         .deprecate_version(&version, (!reason.is_empty()).then_some(reason.as_str()))
         .await?;
-    Ok(Json(find(&dependencies, &path).await?))
+    Ok(Json(bodies::version(find(&dependencies, &path).await?)))
 }
 
 async fn set(
@@ -69,7 +63,7 @@ async fn set(
     Path(path): VersionPath,
     body: ReasonBody,
     status: VersionStatus,
-) -> Result<Json<VersionRow>, ApiError> {
+) -> Result<Json<VersionDetails>, ApiError> {
     let reason = reason_of(body)?;
     let version = find(&dependencies, &path).await?;
     dependencies
@@ -78,7 +72,7 @@ async fn set(
         .await?;
     (dependencies.on_install)();
     tracing::warn!(name = %version.name, version = %version.version, ?status, reason = ?reason, "version status changed");
-    Ok(Json(find(&dependencies, &path).await?))
+    Ok(Json(bodies::version(find(&dependencies, &path).await?)))
 }
 
 fn reason_of(body: ReasonBody) -> Result<String, ApiError> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
-const FLOORS: [(&str, u32); 19] = [
+const FLOORS: [(&str, u32); 20] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
     ("alga-bundle", 1),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, u32); 19] = [
     ("alga-compiler", 4),
     ("alga-capabilities", 4),
     ("alga-store", 4),
+    ("alga-registry-types", 4),
     ("alga-execute", 5),
     ("alga-registry-api", 5),
     ("alga-gateway", 6),

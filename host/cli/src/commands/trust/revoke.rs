@@ -5,10 +5,11 @@ use crate::files::{KEY, read, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::Digest;
+use alga_registry_types::RevocationStatus;
 use alga_signing::{RevocationList, RevokedBundle, RevokedSigner, SigningKey, TrustBundle, sign_revocations};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -91,18 +92,14 @@ fn next(arguments: &Revocation, trust: &TrustBundle) -> Outcome<RevocationList> 
 }
 
 /// Describes a server's active list in one line.
-pub(crate) fn described(present: &Value) -> String {
-    let count = |name: &str| present.pointer(name).and_then(Value::as_array).map_or(0, Vec::len);
-    let until = present.pointer("/list/expiresAt").and_then(Value::as_str);
-    let Some(until) = until else {
+pub(crate) fn described(status: &RevocationStatus) -> String {
+    let Some(list) = &status.list else {
         return "no revocation list yet".to_owned();
     };
-    let late = if present.get("isOverdue").and_then(Value::as_bool).unwrap_or_default() {
-        ", OVERDUE"
-    } else {
-        ""
-    };
-    let epoch = present.get("epoch").and_then(Value::as_u64).unwrap_or_default();
-    let (bundles, signers) = (count("/list/bundles"), count("/list/signers"));
-    format!("revocation list {epoch}: {bundles} bundles, {signers} signers, until {until}{late}")
+    let late = if status.is_overdue { ", OVERDUE" } else { "" };
+    let (bundles, signers) = (list.bundles.len(), list.signers.len());
+    format!(
+        "revocation list {}: {bundles} bundles, {signers} signers, until {}{late}",
+        status.epoch, list.expires_at
+    )
 }

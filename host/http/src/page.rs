@@ -1,6 +1,6 @@
 //! Pagination of lists, and entity tags for conditional requests.
 
-use crate::error::ApiError;
+use crate::Refusal;
 use alga_bundle::Digest;
 use alga_errors::{Code, Problem};
 use axum::body::{Body, to_bytes};
@@ -11,6 +11,8 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use std::fmt::Display;
+use std::str::FromStr;
 
 /// Default number of entries of a page.
 const PAGE: u32 = 50;
@@ -20,20 +22,20 @@ const LARGEST_PAGE: u32 = 200;
 const TAGGED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The page that a client requests.
-#[derive(Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PageQuery {
+pub struct PageQuery {
     /// Value of `next` in the previous page.
-    pub(crate) after: Option<String>,
+    pub after: Option<String>,
     /// Number of entries of the page.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
 }
 
 impl<S: Sync> FromRequestParts<S> for PageQuery {
-    type Rejection = ApiError;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let query = Query::try_from_uri(&parts.uri);
         let Query(page) = query.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
         Ok(page)
@@ -41,23 +43,44 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
 }
 
 impl PageQuery {
-    pub(crate) fn limit(&self) -> Result<u32, ApiError> {
+    /// Returns the number of entries of the page.
+    ///
+    /// # Errors
+    /// Returns `bad_request` if the number is 0 or more than 200.
+    pub fn limit(&self) -> Result<u32, Problem> {
         match self.limit.unwrap_or(PAGE) {
             limit @ 1..=LARGEST_PAGE => Ok(limit),
-            limit => Err(Problem::new(Code::BadRequest, format!("limit is 1 to {LARGEST_PAGE}, not {limit}")).into()),
+            limit => Err(Problem::new(
+                Code::BadRequest,
+                format!("limit is 1 to {LARGEST_PAGE}, not {limit}"),
+            )),
         }
     }
 
     /// Parses `after` as an id.
-    pub(crate) fn id<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<Option<T>, ApiError> {
+    ///
+    /// # Errors
+    /// Returns `bad_request` if it is none.
+    pub fn id<T: FromStr<Err: Display>>(&self) -> Result<Option<T>, Problem> {
         let parsed = self.after.as_deref().map(str::parse).transpose();
-        parsed.map_err(|error: T::Err| Problem::new(Code::BadRequest, format!("after: {error}")).into())
+        parsed.map_err(|error: T::Err| Problem::new(Code::BadRequest, format!("after: {error}")))
+    }
+
+    /// Returns the `next` of a page with these rows: the id of the last one if the page is full,
+    /// because only then can there be more.
+    ///
+    /// # Errors
+    /// Returns `bad_request` like [`Self::limit`].
+    pub fn next<Row, Id>(&self, rows: &[Row], id: fn(&Row) -> Id) -> Result<Option<Id>, Problem> {
+        let limit = self.limit()?;
+        let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
+        Ok(rows.last().filter(|_| is_full).map(id))
     }
 }
 
 /// Adds an entity tag to the response to a GET, and responds 304 if the client already has it
 /// (RFC 9110, 13.1.2).
-pub(crate) async fn etag(request: Request, next: Next) -> Response {
+pub async fn etag(request: Request, next: Next) -> Response {
     let is_get = *request.method() == Method::GET;
     // A list may be sent as several fields (RFC 9110, 5.3).
     let known: Vec<HeaderValue> = request.headers().get_all(IF_NONE_MATCH).iter().cloned().collect();
@@ -67,7 +90,7 @@ pub(crate) async fn etag(request: Request, next: Next) -> Response {
     }
     let (mut head, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, TAGGED_BYTES).await else {
-        return ApiError(Problem::internal("a response body could not be read")).into_response();
+        return Refusal(Problem::internal("a response body could not be read")).into_response();
     };
     let tag = format!("\"{}\"", Digest::of(&bytes).to_hex());
     let Ok(tag_value) = HeaderValue::from_str(&tag) else {
