@@ -300,7 +300,7 @@ async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
     fs::write(beside.join("entry.wasm"), component("traps")).unwrap();
     let install = world.install("acme", &release, &[]).await;
     assert_eq!(
-        world.execute(&world.request_for(&install.json())).await.json()["status"],
+        world.execute(&world.request_for(&install.ok())).await.json()["status"],
         200
     );
 }

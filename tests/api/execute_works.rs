@@ -136,7 +136,7 @@ async fn agreements(world: &TestPlatform) -> ExecuteRequest {
     let release = Release::new(world.key(), &manifest, &component("agreements"));
     world.publish(&release).await;
     let install = world.install("acme", &release, &["cap:storage.kv"]).await;
-    world.request_for(&install.json())
+    world.request_for(&install.ok())
 }
 
 fn support() -> String {

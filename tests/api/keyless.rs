@@ -182,7 +182,7 @@ async fn a_keyless_release_is_published_installed_run_and_names_its_signer() {
     let install = world.install("acme", &release, &[]).await;
     assert_eq!(install.status, 201, "{}", install.text());
     assert_eq!(
-        world.execute(&world.request_for(&install.json())).await.json()["status"],
+        world.execute(&world.request_for(&install.ok())).await.json()["status"],
         200
     );
 }

@@ -67,7 +67,7 @@ async fn bundles_of_any_size_in_an_s3_store_are_published_and_run() {
         assert!(std::fs::read(stored).unwrap() == release.bundle);
         let install = world.install("acme", &release, &[]).await;
         assert_eq!(install.status, 201, "{}", install.text());
-        let request = world.request_for(&install.json());
+        let request = world.request_for(&install.ok());
         assert_eq!(world.execute(&request).await.json()["status"], 200);
         assert_eq!(world.publish(&release).await.status, 200, "the same again");
     }

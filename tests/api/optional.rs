@@ -1,8 +1,10 @@
 //! Optional capabilities over the lifetime of an install: granted later, required later, declared
 //! later.
 
-use alga_harness::{Answer, Release, TestPlatform, component};
-use serde_json::{Value, json};
+use alga_harness::{Release, Reply, TestPlatform, component, tenant_id};
+use alga_registry_types::{ConsentRequest, Install, Upgrade, UpgradeRequest};
+use serde_json::json;
+use std::collections::BTreeSet;
 
 const NAME: &str = "com.example.log-works";
 
@@ -22,9 +24,21 @@ async fn is_denied(world: &TestPlatform) -> bool {
     answer.text().contains("cap:storage.kv is not granted")
 }
 
-async fn upgrade(world: &TestPlatform, version: &str) -> Answer {
-    let path = format!("/v1/registry/tenants/acme/installs/{NAME}/upgrade");
-    world.send_json("POST", &path, &json!({ "version": version })).await
+async fn upgrade(world: &TestPlatform, version: &str) -> Reply<Upgrade> {
+    let request = UpgradeRequest {
+        version: version.parse().unwrap(),
+        allow_downgrade: false,
+    };
+    let upgrade = alga_registry_types::upgrade(&tenant_id("acme"), NAME, &request);
+    world.operate(&upgrade).await
+}
+
+async fn consent(world: &TestPlatform, version: &str) -> Reply<Install> {
+    let request = ConsentRequest {
+        version: version.parse().unwrap(),
+    };
+    let consent = alga_registry_types::consent(&tenant_id("acme"), NAME, &request);
+    world.operate(&consent).await
 }
 
 #[tokio::test]
@@ -53,11 +67,12 @@ async fn a_capability_that_becomes_required_needs_consent_unless_granted() {
     assert!(world.install("acme", &first, &[]).await.status.is_success());
     let staged = upgrade(&world, "2.0.0").await;
     assert_eq!(staged.status, 202, "{}", staged.text());
-    assert_eq!(staged.json()["diff"]["capabilities"], json!(["cap:storage.kv"]));
+    assert_eq!(
+        staged.ok().diff.capabilities,
+        BTreeSet::from(["cap:storage.kv".to_owned()])
+    );
     assert!(is_denied(&world).await, "the old version goes on");
-    let consent = format!("/v1/registry/tenants/acme/installs/{NAME}/consent");
-    let body = json!({ "version": "2.0.0" });
-    assert!(world.send_json("POST", &consent, &body).await.status.is_success());
+    assert!(consent(&world, "2.0.0").await.status.is_success());
     assert!(!is_denied(&world).await);
     // Where it was granted, nothing is new.
     let granted = TestPlatform::new().await;
@@ -84,10 +99,7 @@ async fn a_new_optional_capability_needs_consent_which_does_not_grant_it() {
     publish(&world, "2.0.0", "optionalCapabilities").await;
     assert!(world.install("acme", &first, &[]).await.status.is_success());
     assert_eq!(upgrade(&world, "2.0.0").await.status, 202);
-    let consent = format!("/v1/registry/tenants/acme/installs/{NAME}/consent");
-    let consented = world.send_json("POST", &consent, &json!({ "version": "2.0.0" })).await;
-    assert!(consented.status.is_success(), "{}", consented.text());
-    let grants = consented.json()["grants"].clone();
-    let has_storage = grants.as_array().unwrap().contains(&Value::from("cap:storage.kv"));
+    let consented = consent(&world, "2.0.0").await.ok();
+    let has_storage = consented.grants.iter().any(|name| name.as_str() == "cap:storage.kv");
     assert_eq!(is_denied(&world).await, !has_storage);
 }

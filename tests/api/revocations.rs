@@ -65,7 +65,7 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
     for release in [&bad, &good] {
         world.publish(release).await;
         let install = world.install("acme", release, &[]).await;
-        requests.push(world.request_for(&install.json()));
+        requests.push(world.request_for(&install.ok()));
     }
     assert_eq!(world.execute(&requests[0]).await.status, 200);
     let revoked = RevokedBundle {

@@ -2,7 +2,7 @@
 //! most verbose level, in metrics, in responses, in the database and every other file, and in the
 //! directory left after the process is aborted. Other users cannot read the memory of the process.
 
-use crate::platform::Platform;
+use crate::platform::{Guest, Platform};
 use alga_harness::{MockServer, ServerOptions};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
@@ -46,30 +46,26 @@ async fn a_secret_appears_only_where_it_is_used() {
         "egress": hosts, "metrics": [{ "name": "calls", "type": "counter", "labels": ["kind"] }],
         "secrets": [{ "name": "api-key", "hosts": hosts }, { "name": "elsewhere" }, { "name": "not-set" }],
     });
-    let secrets = json!({ "api-key": CANARY, "elsewhere": CANARY });
+    let seen_by_operator = |path: &str| platform.operator().get(path).unwrap().text();
     let mut answers = Vec::new();
     for (guest, capabilities) in [
         ("secrets_works", &["cap:secrets.get", "cap:http.fetch"][..]),
         ("reveal_works", &["cap:secrets.reveal"]),
     ] {
-        let name = platform.install(
-            guest,
-            capabilities,
-            &manifest,
-            &json!({ "greeting": outside.origin() }),
-            &secrets,
-        );
+        let guest = Guest::new(guest).grants(capabilities).fields(manifest.clone());
+        let guest = guest.secret("api-key", CANARY).secret("elsewhere", CANARY);
+        let name = platform.install(&guest.greeting(outside.origin()));
         answers.push(platform.call(&name, "/"));
         // Failures must not reveal more: a malformed request, and one that fails.
         answers.push(platform.call(&name, "/%00"));
-        answers.push(platform.operate("GET", &format!("/v1/registry/tenants/demo/installs/{name}"), None));
+        answers.push(seen_by_operator(&format!("/v1/registry/tenants/demo/installs/{name}")));
     }
     assert!(
         answers[0].contains("what_the_guest_sees") && answers[3].contains("\"bytes\":35"),
         "{answers:?}"
     );
-    answers.push(platform.operate("GET", "/metrics", None));
-    answers.push(platform.operate("GET", "/v1/registry/audit", None));
+    answers.push(seen_by_operator("/metrics"));
+    answers.push(seen_by_operator("/v1/registry/audit"));
     for answer in &answers {
         assert!(!holds(answer.as_bytes()), "{answer}");
     }

@@ -5,8 +5,8 @@
 
 use crate::operator::Operator;
 use alga_harness::{Release, Server, component, rounds};
+use alga_registry_types::VersionDetails;
 use alga_signing::{SigningKey, TrustFile};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,11 +36,11 @@ fn next(seed: &mut u64) -> u64 {
     *seed
 }
 
-/// Asserts that the row names the hash of the release and that the bundle is stored under that
+/// Asserts that the version names the hash of the release and that the bundle is stored under that
 /// hash.
-pub(crate) fn is_whole(folder: &Path, row: &Value, release: &Release) {
+pub(crate) fn is_whole(folder: &Path, version: &VersionDetails, release: &Release) {
     let hash = release.content_hash();
-    assert_eq!(row["content_hash"], hash.to_string());
+    assert_eq!(version.content_hash, hash);
     let stored = folder.join("alga-data/bundles/sha256").join(hash.to_hex());
     assert_eq!(fs::read(stored.join("bundle.tar.zst")).unwrap(), release.bundle);
     assert_eq!(fs::read(stored.join("bundle.sigs.json")).unwrap(), release.signatures);
@@ -75,7 +75,9 @@ fn acknowledged_publishes_survive_a_server_kill_at_any_moment() {
             let key = Arc::clone(&key);
             thread::spawn(move || {
                 for number in first.. {
-                    let status = operator.publish(&release(&key, number)).map(|(status, _)| status);
+                    let status = operator
+                        .publish(&release(&key, number))
+                        .map(|reply| reply.status.as_u16());
                     if sender.send((number, status)).is_err() || status.is_none() {
                         return;
                     }
@@ -116,7 +118,7 @@ fn check(folder: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u6
                 "round {round}: {number} was acknowledged and is missing"
             ),
         }
-        let again = operator.publish(&release).map(|(status, _)| status);
+        let again = operator.publish(&release).map(|reply| reply.status.as_u16());
         let expected = if acknowledged.contains(&number) {
             &[200][..]
         } else {

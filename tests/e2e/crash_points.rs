@@ -6,10 +6,13 @@
 //! and repeating the request succeeds.
 
 use crate::crash::{is_whole, prepared, release};
-use crate::operator::{Operator, Reply};
-use alga_harness::{Release, Server, rounds};
+use crate::operator::Operator;
+use alga_bundle::InstallStatus;
+use alga_harness::{Release, Reply, Server, rounds, tenant_id};
+use alga_registry_types::{Install, InstallRequest, Operation, audit_after, show_install, uninstall, verify_audit};
 use alga_signing::SigningKey;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -78,25 +81,32 @@ impl Drop for Injection {
 /// Publishes, installs and uninstalls until the server exits; returns true if it was killed.
 fn scenario(operator: &Operator, release: &Release) -> (Acknowledged, bool) {
     let mut acknowledged = Acknowledged::default();
-    let done = |reply: Reply| {
-        let (status, body) = reply?;
-        assert!(status < 300, "{status} {body}");
-        Some(body)
-    };
     acknowledged.publish = done(operator.publish(release)).is_some();
     if acknowledged.publish {
-        let installed = done(operator.install("demo", release, &json!({ "greeting": release.version })));
-        acknowledged.install = installed.map(|install| install["id"].as_str().unwrap().to_owned());
+        let installed = done(operator.install(&install_request(release)));
+        acknowledged.install = installed.map(|install| install.id.to_string());
     }
     if acknowledged.install.is_some() {
-        acknowledged.uninstall = done(operator.ask("DELETE", &install_path(release), &Value::Null)).is_some();
+        acknowledged.uninstall = done(operator.operate(&uninstalling(release))).is_some();
     }
     let was_killed = !acknowledged.uninstall;
     (acknowledged, was_killed)
 }
 
-fn install_path(release: &Release) -> String {
-    format!("/v1/registry/tenants/demo/installs/{}", release.name)
+/// Returns the body of a reply, which must be successful; none if the server exited.
+fn done<R: DeserializeOwned>(reply: Option<Reply<R>>) -> Option<R> {
+    reply.map(|reply| reply.ok())
+}
+
+fn install_request(release: &Release) -> InstallRequest {
+    InstallRequest {
+        config: BTreeMap::from([("greeting".to_owned(), release.version.clone())]),
+        ..release.install_request(&[])
+    }
+}
+
+fn uninstalling(release: &Release) -> Operation<()> {
+    uninstall(&tenant_id("demo"), &release.name)
 }
 
 /// Kills the server once and checks the state after a restart; returns false if the call was not
@@ -122,13 +132,16 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
         None => assert!(!acknowledged.publish, "an acknowledged publish is missing"),
     }
     // The install: complete or absent, as acknowledged.
-    let (status, install) = operator.ask("GET", &install_path(release), &Value::Null).unwrap();
-    match status {
+    let shown = operator
+        .operate(&show_install(&tenant_id("demo"), &release.name))
+        .unwrap();
+    match shown.status.as_u16() {
         200 => {
+            let install: Install = shown.ok();
             assert!(!acknowledged.uninstall, "an acknowledged uninstall did not happen");
             assert_eq!(
-                (&install["config"]["greeting"], &install["status"]),
-                (&json!(release.version), &json!("enabled"))
+                (install.config.get("greeting"), install.status),
+                (Some(&release.version), InstallStatus::Enabled)
             );
         }
         // Absent although acknowledged: only if the uninstall, which was requested next, happened
@@ -142,26 +155,16 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
         }
     }
     // The audit log: its chain is intact, and it matches the state.
-    let (_, chain) = operator.ask("GET", "/v1/registry/audit/verify", &Value::Null).unwrap();
-    assert_eq!(chain["broken_at"], Value::Null, "{chain}");
+    assert_eq!(operator.operate(&verify_audit()).unwrap().ok().broken_at, None);
     // Repeating the requests succeeds.
-    assert!(operator.publish(release).unwrap().0 < 300);
-    assert!(
-        operator
-            .install("demo", release, &json!({ "greeting": release.version }))
-            .unwrap()
-            .0
-            < 300
-    );
+    operator.publish(release).unwrap().ok();
+    operator.install(&install_request(release)).unwrap().ok();
     assert_eq!(
-        operator.visit(&format!("/api/ext/{}/", release.name)),
-        Some(200),
+        operator.visit(&format!("/api/ext/{}/", release.name)).unwrap().status,
+        200,
         "it executes"
     );
-    assert_eq!(
-        operator.ask("DELETE", &install_path(release), &Value::Null).unwrap().0,
-        204
-    );
+    assert_eq!(operator.operate(&uninstalling(release)).unwrap().status, 204);
     // No staging files of completed requests remain.
     let staged: Vec<_> = fs::read_dir(folder.join("alga-data/staging"))
         .unwrap()
@@ -177,14 +180,10 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
 fn log(operator: &Operator) -> Vec<(String, String)> {
     let (mut entries, mut after) = (Vec::new(), 0);
     loop {
-        let (_, page) = operator
-            .ask("GET", &format!("/v1/registry/audit?after={after}"), &Value::Null)
-            .unwrap();
-        let page = page["entries"].as_array().unwrap().clone();
+        let page = operator.operate(&audit_after(after)).unwrap().ok().entries;
         let Some(last) = page.last() else { return entries };
-        after = last["sequence"].as_i64().unwrap();
-        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
-        entries.extend(page.iter().map(|entry| (text(entry, "action"), text(entry, "subject"))));
+        after = last.sequence;
+        entries.extend(page.into_iter().map(|entry| (entry.action, entry.subject)));
     }
 }
 

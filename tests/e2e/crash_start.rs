@@ -74,7 +74,7 @@ fn a_server_killed_at_any_step_of_its_first_start_starts_the_next_time() {
             let server = Server::start(&folder);
             let operator = Operator::of(&folder, &server);
             assert_eq!(
-                operator.publish(&release(&key, count)).unwrap().0,
+                operator.publish(&release(&key, count)).unwrap().status,
                 201,
                 "{calls} {count}"
             );

@@ -1,7 +1,7 @@
 //! X23: guest output is text in the operator's log, never a record of its own; and proxy variables
 //! in the environment have no effect.
 
-use crate::platform::Platform;
+use crate::platform::{Guest, Platform};
 use alga_harness::{MockServer, ServerOptions};
 use serde_json::{Value, json};
 
@@ -13,9 +13,8 @@ const LOG_BYTES: u64 = 8 * 1024 * 1024;
 async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
     let outside = MockServer::start().await;
     let platform = Platform::start(&outside, &ServerOptions::default());
-    let none = json!({});
-    let log = platform.install("log_works", &[], &none, &none, &none);
-    let output = platform.install("writes_to_its_output", &[], &none, &none, &none);
+    let log = platform.install(&Guest::new("log_works"));
+    let output = platform.install(&Guest::new("writes_to_its_output"));
     platform.call(&log, "/");
     platform.call(&output, "/");
     platform.call(&output, "/flood");
@@ -70,11 +69,9 @@ async fn proxy_environment_variables_are_ignored() {
         ..ServerOptions::default()
     };
     let platform = Platform::start(&outside, &options);
-    let (fields, config) = (
-        json!({ "egress": [outside.origin()] }),
-        json!({ "greeting": outside.origin() }),
-    );
-    let name = platform.install("fetch_works", &["cap:http.fetch"], &fields, &config, &json!({}));
+    let guest = Guest::new("fetch_works").grants(&["cap:http.fetch"]);
+    let guest = guest.fields(json!({ "egress": [outside.origin()] }));
+    let name = platform.install(&guest.greeting(outside.origin()));
     let before = outside.requests().len();
     assert!(platform.call(&name, "/").contains("\"seen\""));
     assert!(outside.requests().len() > before);

@@ -1,6 +1,6 @@
 //! Memory that hostile guests cost the process: at most their budget plus a tenth.
 
-use crate::platform::Platform;
+use crate::platform::{Guest, Platform};
 use alga_harness::{MockServer, ServerOptions};
 use serde_json::json;
 
@@ -31,12 +31,12 @@ async fn a_hostile_guest_uses_at_most_its_memory_budget() {
             ..ServerOptions::default()
         },
     );
-    let fields = json!({ "egress": [outside.origin()] });
-    let config = json!({ "greeting": outside.origin() });
-    let worst = platform.install("does_its_worst", &["cap:http.fetch"], &fields, &config, &json!({}));
-    let memory = platform.install("allocates_without_end", &[], &json!({}), &json!({}), &json!({}));
-    let handles = platform.install("opens_handles_without_end", &[], &json!({}), &json!({}), &json!({}));
-    let output = platform.install("writes_to_its_output", &[], &json!({}), &json!({}), &json!({}));
+    let worst = Guest::new("does_its_worst").grants(&["cap:http.fetch"]);
+    let worst = worst.fields(json!({ "egress": [outside.origin()] }));
+    let worst = platform.install(&worst.greeting(outside.origin()));
+    let memory = platform.install(&Guest::new("allocates_without_end"));
+    let handles = platform.install(&Guest::new("opens_handles_without_end"));
+    let output = platform.install(&Guest::new("writes_to_its_output"));
     let tables = platform.install_handler("com.example.tables", TABLES);
     assert_eq!(platform.call(&worst, "/"), "still here");
     platform.call(&memory, "/");

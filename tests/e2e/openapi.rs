@@ -4,8 +4,8 @@
 
 use crate::crash::prepared;
 use crate::operator::Operator;
-use alga_harness::{Release, Server, component, root, rounds, target};
-use serde_json::{Value, json};
+use alga_harness::{Release, Server, component, root, rounds, target, tenant_id};
+use alga_registry_types::install;
 use std::fs;
 use std::process::Command;
 
@@ -26,15 +26,12 @@ fn schemathesis_finds_no_deviation_from_the_document() {
     let server = Server::start(&folder);
     let operator = Operator::of(&folder, &server);
     let manifest = Release::manifest("com.example.described", "1.0.0", &[]);
-    operator
-        .publish(&Release::new(&key, &manifest, &component("answers_ok")))
-        .unwrap();
-    let install = json!({ "extension": "com.example.described", "version": "1.0.0", "grants": [] });
-    operator
-        .ask("POST", "/v1/registry/tenants/acme/installs", &install)
-        .unwrap();
-    let (_, document) = operator.ask("GET", "/v1/registry/openapi.json", &Value::Null).unwrap();
-    fs::write(folder.join("openapi.json"), document.to_string()).unwrap();
+    let release = Release::new(&key, &manifest, &component("answers_ok"));
+    operator.publish(&release).unwrap().ok();
+    let install = install(&tenant_id("acme"), &release.install_request(&[]));
+    operator.operate(&install).unwrap().ok();
+    let document = operator.get("/v1/registry/openapi.json").unwrap();
+    fs::write(folder.join("openapi.json"), document.body).unwrap();
     let values = "[parameters]\ntenant = \"acme\"\nname = \"com.example.described\"\nversion = \"1.0.0\"\ninstall = \"com.example.described\"\n";
     fs::write(folder.join("schemathesis.toml"), values).unwrap();
     let token = fs::read_to_string(folder.join("alga-data/admin.token")).unwrap();

@@ -1,17 +1,64 @@
 //! Platform as a separate process, with a mock server that its extensions call.
 
+use crate::operator::Operator;
 use alga_harness::{MockServer, Release, Server, ServerOptions, component, handler};
+use alga_registry_types::InstallRequest;
 use alga_signing::{SigningKey, TrustFile};
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 pub(crate) struct Platform {
     server: Server,
     folder: TempDir,
     key: SigningKey,
-    token: String,
-    agent: ureq::Agent,
+    operator: Operator,
+}
+
+/// Test guest, with what it needs to be installed.
+#[derive(Default)]
+pub(crate) struct Guest<'a> {
+    name: &'a str,
+    capabilities: &'a [&'a str],
+    fields: Value,
+    config: BTreeMap<String, String>,
+    secrets: BTreeMap<String, Zeroizing<String>>,
+}
+
+impl<'a> Guest<'a> {
+    /// A guest without capabilities, configuration and secrets.
+    pub(crate) fn new(name: &'a str) -> Self {
+        Self {
+            name,
+            ..Self::default()
+        }
+    }
+
+    /// Declares and grants capabilities.
+    pub(crate) fn grants(mut self, capabilities: &'a [&'a str]) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// Adds fields to the manifest.
+    pub(crate) fn fields(mut self, fields: Value) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// Sets the configuration key that every guest has.
+    pub(crate) fn greeting(mut self, value: impl Into<String>) -> Self {
+        self.config.insert("greeting".to_owned(), value.into());
+        self
+    }
+
+    /// Sets a secret.
+    pub(crate) fn secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.to_owned(), value.to_owned().into());
+        self
+    }
 }
 
 impl Platform {
@@ -27,20 +74,12 @@ impl Platform {
             .collect();
         fs::write(folder.path().join("alga.toml"), settings).unwrap();
         let server = Server::start_with(folder.path(), options);
-        let token = fs::read_to_string(folder.path().join("alga-data/admin.token"))
-            .unwrap()
-            .trim()
-            .to_owned();
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .new_agent();
+        let operator = Operator::of(folder.path(), &server);
         Self {
             server,
             folder,
             key,
-            token,
-            agent,
+            operator,
         }
     }
 
@@ -52,27 +91,21 @@ impl Platform {
         self.server.id()
     }
 
-    /// Publishes a guest with these fields in its manifest and installs it for `demo`; returns its
-    /// name.
-    pub(crate) fn install(
-        &self,
-        guest: &str,
-        capabilities: &[&str],
-        fields: &Value,
-        config: &Value,
-        secrets: &Value,
-    ) -> String {
-        let name = format!("com.example.{}", guest.replace('_', "-"));
-        let mut manifest = Release::manifest(&name, "1.0.0", capabilities);
-        for (field, value) in fields.as_object().into_iter().flatten() {
+    /// Publishes a guest and installs it for `demo`; returns its name.
+    pub(crate) fn install(&self, guest: &Guest<'_>) -> String {
+        let name = format!("com.example.{}", guest.name.replace('_', "-"));
+        let mut manifest = Release::manifest(&name, "1.0.0", guest.capabilities);
+        for (field, value) in guest.fields.as_object().into_iter().flatten() {
             manifest[field] = value.clone();
         }
+        let release = Release::new(&self.key, &manifest, &component(guest.name));
         self.install_release(
-            &name,
-            &Release::new(&self.key, &manifest, &component(guest)),
-            capabilities,
-            config,
-            secrets,
+            &release,
+            &InstallRequest {
+                config: guest.config.clone(),
+                secrets: guest.secrets.clone(),
+                ..release.install_request(guest.capabilities)
+            },
         )
     }
 
@@ -80,60 +113,23 @@ impl Platform {
     pub(crate) fn install_handler(&self, name: &str, module: &str) -> String {
         let manifest = Release::manifest(name, "1.0.0", &[]);
         let release = Release::new(&self.key, &manifest, &handler(module));
-        self.install_release(name, &release, &[], &json!({}), &json!({}))
+        self.install_release(&release, &release.install_request(&[]))
     }
 
-    fn install_release(
-        &self,
-        name: &str,
-        release: &Release,
-        capabilities: &[&str],
-        config: &Value,
-        secrets: &Value,
-    ) -> String {
-        let mut form = Vec::new();
-        for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
-            form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
-            form.extend_from_slice(bytes);
-            form.extend_from_slice(b"\r\n");
-        }
-        form.extend_from_slice(b"--frontier--\r\n");
-        let request = self
-            .agent
-            .post(format!("{}/v1/registry/extensions", self.server.address()));
-        let request = request
-            .header("authorization", format!("Bearer {}", self.token))
-            .content_type("multipart/form-data; boundary=frontier");
-        let published = request.send(&form).unwrap();
-        assert!(
-            published.status().is_success(),
-            "{:?}",
-            published.into_body().read_to_string()
-        );
-        let body = json!({ "extension": name, "version": "1.0.0", "grants": capabilities, "config": config, "secrets": secrets });
-        let installed = self.operate("POST", "/v1/registry/tenants/demo/installs", Some(&body));
-        assert!(installed.contains("\"enabled\""), "{installed}");
-        name.to_owned()
+    fn install_release(&self, release: &Release, request: &InstallRequest) -> String {
+        self.operator().publish(release).unwrap().ok();
+        self.operator().install(request).unwrap().ok().name.to_string()
     }
 
-    /// Sends a request to the registry as the operator.
-    pub(crate) fn operate(&self, method: &str, path: &str, body: Option<&Value>) -> String {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.server.address()))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json");
-        let request = request.body(body.map(ToString::to_string).unwrap_or_default()).unwrap();
-        self.agent.run(request).unwrap().into_body().read_to_string().unwrap()
+    /// Returns a client of the operator.
+    pub(crate) fn operator(&self) -> &Operator {
+        &self.operator
     }
 
     /// Sends a request to an extension as a user of `demo`.
     pub(crate) fn call(&self, name: &str, path: &str) -> String {
-        let answer = self
-            .agent
-            .get(format!("{}/api/ext/{name}{path}", self.server.address()))
-            .call();
-        answer.unwrap().into_body().read_to_string().unwrap()
+        let answer = self.operator.visit(&format!("/api/ext/{name}{path}"));
+        answer.unwrap().text()
     }
 
     /// Returns the current or peak memory of the process in kilobytes, by the name of the line in

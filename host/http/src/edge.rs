@@ -1,11 +1,12 @@
 //! Middleware that every request and every response of every router passes through.
 
 use crate::refusal::{Refused, plain_refusal, write};
+use crate::span::{of_request, over_body};
 use alga_bundle::RequestId;
 use alga_errors::Problem;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,7 +16,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tower::{Layer, Service};
 use tracing::Span;
-use tracing::field::Empty;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -92,27 +92,11 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
             request.headers_mut().insert(REQUEST_ID, id.clone());
             id
         });
-        let span = span(&request, &id);
+        let span = of_request(&request, &id);
         let response = span.in_scope(|| self.inner.call(request));
         let step = Step::Routed { response };
         Passing { step, id, span }
     }
-}
-
-/// The span of a request: every line that is logged until its response is ready carries its fields
-/// (what is logged while a streamed body is sent does not). The gateway,
-/// the runner and the registry record tenant, extension and install when they have verified them.
-fn span(request: &Request, id: &HeaderValue) -> Span {
-    let span = tracing::info_span!(
-        target: "alga::request", "request", request = Empty, operation = Empty, tenant = Empty, extension = Empty, install = Empty
-    );
-    if !span.is_disabled() {
-        let route = request.extensions().get::<MatchedPath>();
-        let route = route.map_or("no route", MatchedPath::as_str);
-        span.record("request", id.to_str().unwrap_or_default());
-        span.record("operation", format_args!("{} {route}", request.method()));
-    }
-    span
 }
 
 type Rewriting = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -161,7 +145,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
         headers.insert(REQUEST_ID, this.id.clone());
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(over_body(this.span, response)))
     }
 }
 

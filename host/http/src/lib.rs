@@ -9,6 +9,7 @@
 //! | `body` | reading of a body with a size limit and a deadline |
 //! | `page` | pages of lists, and entity tags of their responses |
 //! | `edge` | request ids, and the common form of error responses |
+//! | `span` | the span of a request, in which all its lines are logged |
 //! | `refusal` | a [`Problem`](alga_errors::Problem) as a response |
 //! | `unparsed` | errors of the HTTP library itself, in the common form |
 //!
@@ -24,6 +25,7 @@ mod page;
 mod path;
 pub mod policy;
 mod refusal;
+mod span;
 mod unparsed;
 
 pub use body::{BODY_TIMEOUT, read_body, read_failed};

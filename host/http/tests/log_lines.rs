@@ -28,7 +28,7 @@ impl io::Write for Lines {
 }
 
 #[tokio::test]
-async fn every_log_line_of_a_request_carries_its_id_operation_and_tenant() {
+async fn every_line_of_a_request_carries_its_id_also_while_a_body_is_sent() {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true);
@@ -38,14 +38,23 @@ async fn every_log_line_of_a_request_carries_its_id_operation_and_tenant() {
         Span::current().record("tenant", "acme");
         tokio::task::yield_now().await;
         tracing::info!("logged");
+        Body::from_stream(futures_util::stream::once(async {
+            tracing::info!("logged");
+            Ok::<_, io::Error>("sent")
+        }))
     };
     let router = edge(Router::new().route("/logs/{number}", get(handler)));
     let request = Request::builder().uri("/logs/7").header("x-request-id", "r-7");
-    router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+    assert_eq!(body, "sent");
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    assert_eq!(line["message"], "logged", "{line}");
-    assert_eq!(line["span"]["request"], "r-7", "{line}");
-    assert_eq!(line["span"]["operation"], "GET /logs/{number}", "{line}");
-    assert_eq!(line["span"]["tenant"], "acme", "{line}");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["message"], "logged", "{line}");
+        assert_eq!(line["span"]["request"], "r-7", "{line}");
+        assert_eq!(line["span"]["operation"], "GET /logs/{number}", "{line}");
+        assert_eq!(line["span"]["tenant"], "acme", "{line}");
+    }
 }

@@ -94,7 +94,7 @@ async fn hello(world: &TestPlatform) -> ExecuteRequest {
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await;
     world
-        .request_for(&install.json())
+        .request_for(&install.ok())
         .on("GET", "/hello/you")
         .within_ms(5_000)
 }

@@ -63,20 +63,15 @@ fn memory(figures: &mut Figures) {
 }
 
 fn publish_to(server: &Server, token: &str, release: &Release) {
-    let mut form = Vec::new();
-    for (name, bytes) in [("bundle", &release.bundle), ("signatures", &release.signatures)] {
-        form.extend(format!("--frontier\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes());
-        form.extend_from_slice(bytes);
-        form.extend_from_slice(b"\r\n");
-    }
-    form.extend_from_slice(b"--frontier--\r\n");
-    let (token, length) = (token.trim(), form.len());
+    let form = release.form();
+    let (token, length) = (token.trim(), form.bytes.len());
     let mut request = format!(
         "POST /v1/registry/extensions HTTP/1.1\r\nhost: registry\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         content-type: multipart/form-data; boundary=frontier\r\ncontent-length: {length}\r\n\r\n"
+         content-type: {}\r\ncontent-length: {length}\r\n\r\n",
+        form.content_type
     )
     .into_bytes();
-    request.extend(form);
+    request.extend(form.bytes);
     let answer = server.raw(&request);
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }

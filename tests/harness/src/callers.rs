@@ -67,7 +67,9 @@ pub struct Reply<R> {
 }
 
 impl<R> Reply<R> {
-    pub(crate) fn new(answer: Answer) -> Self {
+    /// Creates the reply to an operation.
+    #[must_use]
+    pub fn new(answer: Answer) -> Self {
         Self {
             answer,
             body: PhantomData,
@@ -77,7 +79,6 @@ impl<R> Reply<R> {
 
 impl<R: DeserializeOwned> Reply<R> {
     /// Returns the body of a response that must be successful.
-    #[must_use]
     pub fn ok(&self) -> R {
         assert!(self.status.is_success(), "{} {}", self.status, self.text());
         let body: &[u8] = if self.answer.body.is_empty() {

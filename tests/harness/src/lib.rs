@@ -27,7 +27,14 @@ pub use sigstore::Sigstore;
 pub use vault::Vault;
 pub use world::{StoppedPlatform, TestPlatform};
 
+use alga_bundle::TenantId;
 use std::path::PathBuf;
+
+/// Reads a tenant id that must be valid.
+#[must_use]
+pub fn tenant_id(text: &str) -> TenantId {
+    text.parse().unwrap()
+}
 
 /// Returns the root directory of the repository.
 #[must_use]

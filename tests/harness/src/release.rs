@@ -1,6 +1,6 @@
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
-use alga_registry_types::InstallRequest;
+use alga_registry_types::{InstallRequest, Part, RequestBody, form};
 use alga_signing::{SigningKey, sign};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -57,6 +57,13 @@ impl Release {
             bundle: bytes,
             signatures,
         }
+    }
+
+    /// Returns the form by which this release is published.
+    #[must_use]
+    pub fn form(&self) -> RequestBody {
+        let (bundle, signatures) = (&self.bundle, &self.signatures);
+        form(&[Part::field("bundle", bundle), Part::field("signatures", signatures)])
     }
 
     /// Returns a request that installs this release with these grants.

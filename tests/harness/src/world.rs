@@ -1,4 +1,4 @@
-use crate::{Answer, ExecuteRequest, Release, Reply, component, fresh_database, program};
+use crate::{Answer, ExecuteRequest, Release, Reply, component, fresh_database, program, tenant_id};
 use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::TenantId;
 use alga_registry_types::{Install, Operation, Part, Published, form};
@@ -143,15 +143,16 @@ impl TestPlatform {
     }
 
     /// Publishes a release that must be accepted.
-    pub async fn publish(&self, release: &Release) -> Published {
+    pub async fn publish(&self, release: &Release) -> Reply<Published> {
         let reply = self.publish_bytes(&release.bundle, Some(&release.signatures)).await;
-        reply.ok()
+        assert!(reply.status.is_success(), "{}", reply.text());
+        reply
     }
 
     /// Installs a release for a tenant.
     pub async fn install(&self, tenant: &str, release: &Release, grants: &[&str]) -> Reply<Install> {
         let request = release.install_request(grants);
-        self.operate(&alga_registry_types::install(&tenant.parse().unwrap(), &request))
+        self.operate(&alga_registry_types::install(&tenant_id(tenant), &request))
             .await
     }
 
