@@ -2,8 +2,9 @@
 //! is refused whole, with nothing written anywhere.
 
 use alga_harness::{Release, TestPlatform, component};
+use alga_registry_types::{Page, audit_after, show_version, verify_audit, versions};
 use alga_signing::sign;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,13 +133,7 @@ async fn hostile_archives_are_refused_and_leave_no_file() {
             "{what}"
         );
     }
-    let missing = world
-        .send_json(
-            "GET",
-            "/v1/registry/extensions/com.example.hostile/versions",
-            &Value::Null,
-        )
-        .await;
+    let missing = world.operate(&versions("com.example.hostile", &Page::default())).await;
     assert_eq!(missing.status, 404);
 }
 
@@ -319,7 +314,7 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     );
     world.publish(&good).await;
     world.publish(&other).await;
-    let install = world.install("acme", &good, &[]).await.json();
+    let install = world.install("acme", &good, &[]).await.ok();
     let right = world.execute(&world.request_for(&install)).await.json()["body_b64"].clone();
     let stored = world
         .directory()
@@ -376,7 +371,7 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
                         let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
                         match answer.status.as_u16() {
                             429 | 503 => tokio::task::yield_now().await,
-                            status => break (status, release.content_hash().to_string(), answer.text()),
+                            status => break (status, release.content_hash(), answer.text()),
                         }
                     }
                 })
@@ -389,17 +384,11 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
             winners.extend((status == 201).then_some(hash));
         }
         assert_eq!(winners.len(), 1);
-        let row = world
-            .send_json(
-                "GET",
-                &format!("/v1/registry/extensions/com.example.raced/versions/{version}"),
-                &Value::Null,
-            )
-            .await;
-        assert_eq!(row.json()["content_hash"], json!(winners[0]));
+        let published = world.operate(&show_version("com.example.raced", &version)).await.ok();
+        assert_eq!(published.content_hash, winners[0]);
     }
-    let chain = world.send_json("GET", "/v1/registry/audit/verify", &Value::Null).await;
-    assert_eq!(chain.json()["broken_at"], Value::Null);
+    let chain = world.operate(&verify_audit()).await.ok();
+    assert_eq!(chain.broken_at, None);
 }
 
 /// The response was lost, so the publisher repeats the request: it gets the same id, and nothing
@@ -413,16 +402,11 @@ async fn repeating_a_publish_after_a_lost_response_has_no_effect() {
         &component("answers_ok"),
     );
     let first = world.publish(&release).await;
-    let entries = || async {
-        world.send_json("GET", "/v1/registry/audit", &Value::Null).await.json()["entries"]
-            .as_array()
-            .unwrap()
-            .len()
-    };
+    let entries = async || world.operate(&audit_after(0)).await.ok().entries.len();
     let before = entries().await;
     let again = world.publish(&release).await;
     assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 200));
-    assert_eq!(first.json()["id"], again.json()["id"]);
+    assert_eq!(first.ok().id, again.ok().id);
     assert_eq!(entries().await, before);
 }
 

@@ -1,8 +1,10 @@
 //! Capabilities in a platform: behavior that conformance cases cannot show, because it needs two
 //! tenants, a moment in time, or access to the store.
 
-use alga_harness::{Answer, ExecuteRequest, MockServer, Release, TestPlatform, component};
+use alga_harness::{Answer, ExecuteRequest, MockServer, Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{Install, InstallRequest, TermsRequest, install, set_terms};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Platform with a mock server, and a guest that calls it.
 struct Reaching {
@@ -27,7 +29,7 @@ impl Reaching {
     }
 
     /// Installs the guest for this tenant, with the mock server's origin in its configuration.
-    async fn guest(&self, tenant: &str, guest: &str, change: impl Fn(&mut Value)) -> (ExecuteRequest, Answer) {
+    async fn guest(&self, tenant: &str, guest: &str, change: impl Fn(&mut Value)) -> (ExecuteRequest, Install) {
         let mut manifest = Release::manifest(
             &format!("com.example.{}", guest.replace('_', "-")),
             "1.0.0",
@@ -37,18 +39,21 @@ impl Reaching {
         change(&mut manifest);
         let release = Release::new(self.world.key(), &manifest, &component(guest));
         self.world.publish(&release).await;
-        let body = json!({ "extension": release.name, "version": "1.0.0", "grants": ["cap:http.fetch"], "config": { "greeting": self.outside.origin() } });
-        let install = self
-            .world
-            .send_json("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
-            .await;
-        assert!(install.status.is_success(), "{}", install.text());
-        (self.with_origin(&install.json()), install)
+        let request = InstallRequest {
+            config: self.config(),
+            ..release.install_request(&["cap:http.fetch"])
+        };
+        let install = self.world.operate(&install(&tenant_id(tenant), &request)).await.ok();
+        (self.with_origin(&install), install)
     }
 
-    fn with_origin(&self, install: &Value) -> ExecuteRequest {
+    fn config(&self) -> BTreeMap<String, String> {
+        [("greeting".to_owned(), self.outside.origin())].into()
+    }
+
+    fn with_origin(&self, install: &Install) -> ExecuteRequest {
         let mut request = self.world.request_for(install);
-        request.body["context"]["config"] = json!({ "greeting": self.outside.origin() });
+        request.body["context"]["config"] = json!(self.config());
         request
     }
 }
@@ -72,17 +77,14 @@ async fn a_host_that_a_tenant_removes_is_denied_from_the_next_request_on() {
     let (request, install) = reaching.guest("acme", "fetch_works", |_| {}).await;
     assert!(json_of(&reaching.world.execute(&request).await)["seen"].is_object());
     let before = reaching.outside.requests().len();
-    let path = format!(
-        "/v1/registry/tenants/acme/installs/{}/terms",
-        install.json()["id"].as_str().unwrap()
-    );
+    let terms = TermsRequest {
+        config: reaching.config(),
+        egress: Some(BTreeSet::new()),
+        ..TermsRequest::default()
+    };
     let changed = reaching
         .world
-        .send_json(
-            "PUT",
-            &path,
-            &json!({ "egress": [], "config": { "greeting": reaching.outside.origin() } }),
-        )
+        .operate(&set_terms(&install.tenant_id, install.id.as_str(), &terms))
         .await;
     assert!(changed.status.is_success(), "{}", changed.text());
     let answer = reaching.world.call("acme", "GET", "com.example.fetch-works/", "").await;
@@ -241,7 +243,7 @@ async fn the_guest_sees_the_user_that_the_gateway_authenticated() {
     );
     assert_eq!(seen["additional_fields"], json!([["department", "sales"]]));
     // A scheduled execution has no user; a user with oversized fields is refused.
-    let execute = world.request_for(&world.install("other", &release, &[]).await.json());
+    let execute = world.request_for(&world.install("other", &release, &[]).await.ok());
     assert_eq!(world.execute(&execute).await.guest_body(), "null");
     let large = execute.with(
         "/user",

@@ -1,4 +1,5 @@
-use alga_harness::{ExecuteRequest, Release, TestPlatform, component, root};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component, root, tenant_id};
+use alga_registry_types::{InstallRequest, install, show_version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -237,19 +238,16 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
         .with_guest("context_works", &["cap:context.read"])
         .await
         .on("POST", "/");
-    let release = world
-        .send_json(
-            "GET",
-            "/v1/registry/extensions/com.example.context-works/versions/1.0.0",
-            &json!(null),
-        )
+    let published = world
+        .operate(&show_version("com.example.context-works", "1.0.0"))
         .await
-        .json();
-    let body = json!({ "extension": release["name"], "version": "1.0.0", "grants": [] });
-    let install = world
-        .send_json("POST", "/v1/registry/tenants/other/installs", &body)
-        .await
-        .json();
+        .ok();
+    let request = InstallRequest {
+        extension: published.name.to_string(),
+        version: "1.0.0".to_owned(),
+        ..InstallRequest::default()
+    };
+    let install = world.operate(&install(&tenant_id("other"), &request)).await.ok();
     let mut other = world.request_for(&install).on("POST", "/");
     acme.idempotency_key = Some("same".into());
     other.idempotency_key = Some("same".into());

@@ -1,60 +1,70 @@
 //! The output of executions is stored in their records, and only their tenant may read them.
 
-use alga_harness::{Answer, Release, TestPlatform, component};
-use serde_json::{Value, json};
+use alga_harness::{Answer, Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{Execution, Executions, Install, LogRecord, Page, executions, uninstall};
+use serde_json::Value;
 
-/// Installs a guest for tenant `acme`; returns its name and the path of its executions.
-async fn installed(world: &TestPlatform, guest: &str) -> (String, String) {
+/// Installs a guest for tenant `acme`.
+async fn installed(world: &TestPlatform, guest: &str) -> Install {
     let name = format!("com.example.{}", guest.replace('_', "-"));
     let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
     world.publish(&release).await;
-    let install = world.install("acme", &release, &[]).await;
-    let id = install.json()["id"].as_str().unwrap().to_owned();
-    (name, format!("/v1/registry/tenants/acme/installs/{id}/executions"))
+    world.install("acme", &release, &[]).await.ok()
 }
 
-async fn executions(world: &TestPlatform, path: &str) -> Vec<Value> {
+/// Returns a page of an install's records, with those that were still queued.
+async fn page_of_records(world: &TestPlatform, install: &Install, page: &Page<'_>) -> Executions {
     world.platform().executions().flush().await;
-    let answer = world.send_json("GET", path, &Value::Null).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["executions"].as_array().unwrap().clone()
+    let list = executions(&install.tenant_id, install.id.as_str(), page);
+    let reply = world.operate(&list).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.ok()
 }
 
-async fn get(world: &TestPlatform, target: &str) -> Answer {
-    world.call("acme", "GET", target, "").await
+async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
+    page_of_records(world, install, &Page::default()).await.executions
+}
+
+async fn get(world: &TestPlatform, install: &Install, path: &str) -> Answer {
+    world.call("acme", "GET", &format!("{}/{path}", install.name), "").await
 }
 
 #[tokio::test]
 async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
     let world = TestPlatform::new().await;
-    let (name, path) = installed(&world, "log_works").await;
-    assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
-    let kept = executions(&world, &path).await;
+    let install = installed(&world, "log_works").await;
+    assert_eq!(get(&world, &install, "").await.status, 200);
+    let kept = records(&world, &install).await;
     assert_eq!(
-        (kept.len(), &kept[0]["status"], &kept[0]["code"]),
-        (1, &json!(200), &Value::Null)
+        (kept.len(), kept[0].status, kept[0].code.as_deref()),
+        (1, Some(200), None)
     );
-    let line = |level: &str, message: &str, fields: Value| json!({ "source": "log", "level": level, "message": message, "fields": fields, "is_cut": false });
-    let expected = json!([
-        line("debug", "debug", json!([])),
-        line("info", "info", json!([["name", "value"]])),
-        line("warn", "warn\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}", json!([])),
-        line("error", "\u{1b}[31merror", json!([])),
-    ]);
-    assert_eq!(kept[0]["log"], expected);
+    let line = |level: &str, message: &str, fields: Vec<(String, String)>| LogRecord {
+        source: "log".to_owned(),
+        level: level.to_owned(),
+        message: message.to_owned(),
+        fields,
+        is_cut: false,
+    };
+    let expected = [
+        line("debug", "debug", vec![]),
+        line("info", "info", vec![("name".to_owned(), "value".to_owned())]),
+        line("warn", "warn\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}", vec![]),
+        line("error", "\u{1b}[31merror", vec![]),
+    ];
+    assert_eq!(kept[0].log, expected);
 }
 
 #[tokio::test]
 async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
     let world = TestPlatform::new().await;
-    let (name, path) = installed(&world, "writes_to_its_output").await;
-    assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
-    let kept = executions(&world, &path).await;
-    let lines: Vec<_> = kept[0]["log"]
-        .as_array()
-        .unwrap()
+    let install = installed(&world, "writes_to_its_output").await;
+    assert_eq!(get(&world, &install, "").await.status, 200);
+    let kept = records(&world, &install).await;
+    let lines: Vec<_> = kept[0]
+        .log
         .iter()
-        .map(|line| (line["source"].as_str().unwrap(), line["message"].as_str().unwrap()))
+        .map(|line| (line.source.as_str(), line.message.as_str()))
         .collect();
     let expected = [
         ("stdout", "first line"),
@@ -69,73 +79,76 @@ async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
 #[tokio::test]
 async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
     let world = TestPlatform::new().await;
-    let (name, path) = installed(&world, "traps").await;
-    let answer = get(&world, &format!("{name}/")).await;
+    let install = installed(&world, "traps").await;
+    let answer = get(&world, &install, "").await;
     assert!(!answer.text().contains("unreachable"), "{}", answer.text());
-    let kept = executions(&world, &path).await;
+    let kept = records(&world, &install).await;
+    assert_eq!((kept[0].status, kept[0].code.as_deref()), (None, Some("guest_trapped")));
+    let last = kept[0].log.last().unwrap();
     assert_eq!(
-        (&kept[0]["status"], &kept[0]["code"]),
-        (&Value::Null, &json!("guest_trapped"))
+        (last.source.as_str(), last.level.as_str()),
+        ("host", "error"),
+        "{last:?}"
     );
-    let last = kept[0]["log"].as_array().unwrap().last().unwrap();
-    assert_eq!(
-        (&last["source"], &last["level"]),
-        (&json!("host"), &json!("error")),
-        "{last}"
-    );
-    assert!(last["message"].as_str().unwrap().contains("unreachable"), "{last}");
+    assert!(last.message.contains("unreachable"), "{last:?}");
 }
 
 #[tokio::test]
 async fn execution_records_are_paged_newest_first_and_deleted_with_the_install() {
     let world = TestPlatform::new().await;
-    let (name, path) = installed(&world, "log_works").await;
+    let install = installed(&world, "log_works").await;
     for _ in 0..5 {
-        get(&world, &format!("{name}/")).await;
+        get(&world, &install, "").await;
     }
-    let all = executions(&world, &path).await;
+    let all = records(&world, &install).await;
     assert_eq!(all.len(), 5);
-    assert!(all.is_sorted_by(|newer, older| newer["id"].as_str() > older["id"].as_str()));
-    let first = world
-        .send_json("GET", &format!("{path}?limit=2"), &Value::Null)
-        .await
-        .json();
-    let next = first["next"].as_str().unwrap();
-    let second = world
-        .send_json("GET", &format!("{path}?limit=2&after={next}"), &Value::Null)
-        .await
-        .json();
-    assert_eq!(second["executions"], json!(all[2..4]));
+    assert!(all.is_sorted_by(|newer, older| newer.id > older.id));
+    let two = Page {
+        limit: Some(2),
+        ..Page::default()
+    };
+    let first = page_of_records(&world, &install, &two).await;
+    let next = first.next.unwrap();
+    let two_more = Page {
+        after: Some(next.as_str()),
+        limit: Some(2),
+    };
+    let second = page_of_records(&world, &install, &two_more).await;
+    assert_eq!(second.executions, all[2..4]);
     // Under another tenant's path, not even the install is found.
+    let (tenant, id) = (&install.tenant_id, install.id.as_str());
     let elsewhere = world
-        .send_json("GET", &path.replace("/acme/", "/other/"), &Value::Null)
+        .operate(&executions(&tenant_id("other"), id, &Page::default()))
         .await;
     assert_eq!(elsewhere.status, 404);
-    let gone = world
-        .send_json("DELETE", path.trim_end_matches("/executions"), &Value::Null)
-        .await;
+    let gone = world.operate(&uninstall(tenant, id)).await;
     assert!(gone.status.is_success());
-    assert_eq!(world.send_json("GET", &path, &Value::Null).await.status, 404);
+    let list = executions(tenant, id, &Page::default());
+    assert_eq!(world.operate(&list).await.status, 404);
 }
 
 #[tokio::test]
 async fn refused_requests_and_executions_without_output_leave_no_record() {
     let world = TestPlatform::new().await;
-    let (name, path) = installed(&world, "answers_ok").await;
-    assert_eq!(get(&world, &format!("{name}/")).await.status, 200);
-    assert_eq!(get(&world, &format!("{name}/no/such/endpoint/here")).await.status, 404);
-    assert_eq!(executions(&world, &path).await, Vec::<Value>::new());
+    let install = installed(&world, "answers_ok").await;
+    assert_eq!(get(&world, &install, "").await.status, 200);
+    assert_eq!(get(&world, &install, "no/such/endpoint/here").await.status, 404);
+    assert_eq!(records(&world, &install).await, Vec::<Execution>::new());
 }
 
 #[tokio::test]
 async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
     const CALLS: usize = 60;
     let world = TestPlatform::new().await;
-    let (name, path) = installed(&world, "floods_the_log").await;
+    let install = installed(&world, "floods_the_log").await;
     for _ in 0..CALLS {
-        get(&world, &format!("{name}/")).await;
+        get(&world, &install, "").await;
     }
-    let kept = executions(&world, &format!("{path}?limit=200")).await;
+    let longest = Page {
+        limit: Some(200),
+        ..Page::default()
+    };
+    let kept = page_of_records(&world, &install, &longest).await.executions;
     let metrics = world.send_json("GET", "/metrics", &Value::Null).await.text();
     let lost = metrics
         .lines()
@@ -144,6 +157,7 @@ async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
     assert_eq!(kept.len() + lost, CALLS);
     assert!(lost > 0 && kept.len() >= 1024 / 34, "{lost} lost of {CALLS}");
     for execution in &kept {
-        assert!(execution["log"].to_string().len() <= 64 * 1024 && execution["log_dropped"].as_i64() > Some(0));
+        let log = serde_json::to_string(&execution.log).unwrap();
+        assert!(log.len() <= 64 * 1024 && execution.log_dropped > 0);
     }
 }

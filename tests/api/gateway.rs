@@ -1,5 +1,6 @@
 use alga_auth::{Access, Caller, UserType};
-use alga_harness::{Answer, Release, TestPlatform, component};
+use alga_harness::{Answer, Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{InstallRequest, Page, install, installs};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
@@ -35,19 +36,17 @@ fn assert_error(answer: &Answer, status: u16, code: &str) {
 #[tokio::test]
 async fn an_extension_is_found_by_name_registry_id_and_install_id() {
     let world = world_with("answers_ok", &[]).await;
-    let installs = world
-        .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+    let page = world
+        .operate(&installs(&tenant_id("acme"), &Page::default()))
         .await
-        .json();
-    let install = &installs["installs"][0];
+        .ok();
+    let install = &page.installs[0];
     for name in [
-        json!("com.example.answers-ok"),
-        install["extension_id"].clone(),
-        install["id"].clone(),
+        "com.example.answers-ok",
+        install.extension_id.as_str(),
+        install.id.as_str(),
     ] {
-        let answer = world
-            .call("acme", "GET", &format!("{}/", name.as_str().unwrap()), "")
-            .await;
+        let answer = world.call("acme", "GET", &format!("{name}/"), "").await;
         assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "ok"));
     }
     let proxied = Request::get("/api/ext-proxy/com.example.answers-ok/").header(
@@ -413,10 +412,11 @@ async fn the_hello_example_uses_the_greeting_configured_for_its_install() {
     let release = Release::new(world.key(), &manifest, &component("hello"));
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
-    let body = json!({ "extension": release.name, "version": release.version, "grants": [], "config": { "greeting": "Moin" } });
-    world
-        .send_json("POST", "/v1/registry/tenants/nord/installs", &body)
-        .await;
+    let request = InstallRequest {
+        config: [("greeting".to_owned(), "Moin".to_owned())].into(),
+        ..release.install_request(&[])
+    };
+    world.operate(&install(&tenant_id("nord"), &request)).await;
     assert_eq!(
         world
             .call("acme", "GET", "com.example.hello/hello/you", "")

@@ -3,6 +3,7 @@
 
 use alga_auth::Access;
 use alga_harness::{Answer, Release, TestPlatform, component};
+use alga_registry_types::{Execution, Install, Page, executions};
 use axum::body::Body;
 use http::{HeaderValue, Request};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ async fn expect_overlap_warning(world: &TestPlatform, endpoints: &Value) {
     manifest["api"]["endpoints"] = endpoints.clone();
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
     let published = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
-    let warnings = published.json()["warnings"].to_string();
+    let warnings = published.ok().warnings.join("\n");
     assert!(
         warnings.contains("/admin/:name") && warnings.contains("/admin/delete"),
         "{warnings}"
@@ -197,20 +198,14 @@ async fn valid_responses_pass_and_invalid_ones_are_logged_for_the_author() {
     assert_eq!(get("trap-after").await.text(), "whole");
 }
 
-async fn records(world: &TestPlatform, install: &Value) -> Vec<Value> {
+async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
     world.platform().executions().flush().await;
-    let id = install["id"].as_str().unwrap();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}/executions");
-    world.send_json("GET", &path, &Value::Null).await.json()["executions"]
-        .as_array()
-        .unwrap()
-        .clone()
+    let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
+    world.operate(&list).await.ok().executions
 }
 
-fn last_line(record: &Value) -> &str {
-    record["log"].as_array().unwrap().last().unwrap()["message"]
-        .as_str()
-        .unwrap()
+fn last_line(record: &Execution) -> &str {
+    &record.log.last().unwrap().message
 }
 
 #[tokio::test]
@@ -220,7 +215,7 @@ async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
         let name = format!("com.example.{}", guest.replace('_', "-"));
         let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
         world.publish(&release).await;
-        world.install("acme", &release, &[]).await.json()
+        world.install("acme", &release, &[]).await.ok()
     };
     let failing = install("answers_with_an_error").await;
     let answer = world
@@ -232,7 +227,7 @@ async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
         "the client does not read it"
     );
     let record = &records(&world, &failing).await[0];
-    assert!(last_line(record).contains("secret of the guest"), "{record}");
+    assert!(last_line(record).contains("secret of the guest"), "{record:?}");
 
     let trapping = install("answers_as_the_path_says").await;
     let name = "com.example.answers-as-the-path-says";
@@ -244,10 +239,10 @@ async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
         "whole"
     );
     let record = &records(&world, &trapping).await[0];
-    assert_eq!(record["status"], 200);
+    assert_eq!(record.status, Some(200));
     assert!(
         last_line(record).starts_with("after its response was complete: guest_trapped"),
-        "{record}"
+        "{record:?}"
     );
     assert_eq!(
         world
@@ -257,7 +252,7 @@ async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
         502
     );
     let record = &records(&world, &trapping).await[0];
-    assert!(last_line(record).contains("more than 100 headers"), "{record}");
+    assert!(last_line(record).contains("more than 100 headers"), "{record:?}");
     assert_eq!(
         world.call("acme", "GET", &format!("{name}/trailers"), "").await.status,
         200
@@ -265,14 +260,14 @@ async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
     let record = &records(&world, &trapping).await[0];
     assert!(
         last_line(record).contains("trailers of its response were left out"),
-        "{record}"
+        "{record:?}"
     );
     // An execution that continues after its response ends at the deadline; the client has the
     // response.
     let request = world.request_for(&trapping).on("GET", "/loop-after").within_ms(200);
     assert_eq!(world.execute(&request).await.json()["status"], 200);
     let record = &records(&world, &trapping).await[0];
-    assert!(last_line(record).contains("deadline_exceeded"), "{record}");
+    assert!(last_line(record).contains("deadline_exceeded"), "{record:?}");
 }
 
 #[tokio::test]

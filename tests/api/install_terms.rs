@@ -1,53 +1,94 @@
 //! A tenant's settings for an install besides capabilities (hosts and limits), and how upgrades
 //! preserve them.
 
-use crate::installs::{CANARY, install, manifest, published, with_key};
-use alga_harness::{Release, TestPlatform, component};
-use serde_json::{Value, json};
+use crate::installs::{CANARY, install, manifest, published, request, secret, with_key, with_secrets};
+use alga_bundle::{EgressPattern, InstallStatus, ManifestLimits};
+use alga_harness::{Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{
+    ConsentRequest, InstallRequest, TermsRequest, UpgradeRequest, audit_after, consent, delete_secret, disable,
+    roll_back, set_secret, set_terms, upgrade,
+};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn hosts(hosts: &[&str]) -> BTreeSet<EgressPattern> {
+    hosts.iter().map(|host| host.parse().unwrap()).collect()
+}
+
+fn only(allowed: &[&str]) -> TermsRequest {
+    TermsRequest {
+        egress: Some(hosts(allowed)),
+        ..TermsRequest::default()
+    }
+}
+
+fn timeout(timeout_ms: u32) -> ManifestLimits {
+    ManifestLimits {
+        memory_mb: None,
+        timeout_ms: Some(timeout_ms),
+    }
+}
+
+fn to(version: &str) -> UpgradeRequest {
+    UpgradeRequest {
+        version: version.parse().unwrap(),
+        allow_downgrade: false,
+    }
+}
+
+/// Installs for tenant `acme` and returns the id of the install.
+async fn installed(world: &TestPlatform, request: &InstallRequest) -> String {
+    install(world, "acme", request).await.ok().id.to_string()
+}
 
 #[tokio::test]
 async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
-    let all = install(&world, "acme", "1.0.0", with_key()).await.json();
-    assert_eq!(all["egress"], json!(["*.example.org:8443", "api.example.com"]));
-    assert_eq!(all["limits"], json!({ "memoryMb": 32, "timeoutMs": 2000 }));
-    let path = format!(
-        "/v1/registry/tenants/acme/installs/{}/terms",
-        all["id"].as_str().unwrap()
-    );
-    let set = world
-        .send_json(
-            "PUT",
-            &path,
-            &json!({ "egress": ["api.example.com"], "limits": { "timeoutMs": 100 } }),
-        )
-        .await;
-    assert_eq!(set.json()["egress"], json!(["api.example.com"]), "{}", set.text());
-    assert_eq!(set.json()["limits"], json!({ "memoryMb": 32, "timeoutMs": 100 }));
-    let none = world.send_json("PUT", &path, &json!({ "egress": [] })).await;
-    assert_eq!(none.json()["egress"], json!([]));
+    let all = install(&world, "acme", &with_key("1.0.0")).await.ok();
+    let limits = |timeout_ms| ManifestLimits {
+        memory_mb: Some(32),
+        ..timeout(timeout_ms)
+    };
+    assert_eq!(all.egress, hosts(&["*.example.org:8443", "api.example.com"]));
+    assert_eq!(all.limits, limits(2000));
+    let (acme, id) = (tenant_id("acme"), all.id.as_str());
+    let narrow = TermsRequest {
+        limits: Some(timeout(100)),
+        ..only(&["api.example.com"])
+    };
+    let set = world.operate(&set_terms(&acme, id, &narrow)).await.ok();
+    assert_eq!(set.egress, hosts(&["api.example.com"]));
+    assert_eq!(set.limits, limits(100));
+    let none = world.operate(&set_terms(&acme, id, &only(&[]))).await.ok();
+    assert_eq!(none.egress, hosts(&[]));
+    let no_time = TermsRequest {
+        limits: Some(timeout(0)),
+        ..TermsRequest::default()
+    };
+    let undeclared_key = TermsRequest {
+        config: BTreeMap::from([("x".to_owned(), "y".to_owned())]),
+        ..TermsRequest::default()
+    };
     for wrong in [
-        json!({ "egress": ["evil.example.com"] }),
-        json!({ "egress": ["*.example.com"] }),
-        json!({ "egress": ["127.0.0.1"] }),
-        json!({ "limits": { "timeoutMs": 0 } }),
-        json!({ "limits": { "cpu": 1 } }),
-        json!({ "config": { "x": "y" } }),
+        only(&["evil.example.com"]),
+        only(&["*.example.com"]),
+        no_time,
+        undeclared_key,
     ] {
-        assert_eq!(
-            world.send_json("PUT", &path, &wrong).await.code(),
-            "bad_request",
-            "{wrong}"
-        );
+        let refused = world.operate(&set_terms(&acme, id, &wrong)).await;
+        assert_eq!(refused.code(), "bad_request", "{wrong:?}");
     }
-    let refused = install(
-        &world,
-        "other",
-        "1.0.0",
-        json!({ "secrets": { "api-key": "x" }, "egress": ["evil.example.com"] }),
-    )
-    .await;
+    let path = format!("/v1/registry/tenants/acme/installs/{id}/terms");
+    for wrong in [json!({ "egress": ["127.0.0.1"] }), json!({ "limits": { "cpu": 1 } })] {
+        let refused = world.send_json("PUT", &path, &wrong).await;
+        assert_eq!(refused.code(), "bad_request", "{wrong}");
+    }
+    let undeclared_host = InstallRequest {
+        egress: Some(hosts(&["evil.example.com"])),
+        ..with_secrets("1.0.0", &[("api-key", "x")])
+    };
+    let refused = install(&world, "other", &undeclared_host).await;
     assert!(refused.text().contains("its hosts: "), "{}", refused.text());
 }
 
@@ -60,13 +101,13 @@ async fn the_timeout_set_by_the_tenant_is_enforced() {
         &component("sleeps_for_an_hour"),
     );
     world.publish(&release).await;
-    let body =
-        json!({ "extension": release.name, "version": release.version, "grants": [], "limits": { "timeoutMs": 30 } });
-    world
-        .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
-        .await;
-    let answer = world.call("acme", "GET", "com.example.slow/", "").await;
-    assert_eq!(answer.code(), "deadline_exceeded", "{}", answer.text());
+    let request = InstallRequest {
+        limits: Some(timeout(30)),
+        ..release.install_request(&[])
+    };
+    installed(&world, &request).await;
+    let response = world.call("acme", "GET", "com.example.slow/", "").await;
+    assert_eq!(response.code(), "deadline_exceeded", "{}", response.text());
 }
 
 /// Hosts that the tenant removed stay removed; new hosts were consented to.
@@ -77,30 +118,23 @@ async fn consent_to_an_upgrade_adds_new_hosts_but_none_the_tenant_removed() {
     let mut next = manifest("1.1.0");
     next["egress"] = json!(["api.example.com", "*.example.org:8443", "new.example.net"]);
     published(&world, &next).await;
-    let mut more = with_key();
-    more["egress"] = json!(["api.example.com"]);
-    let id = install(&world, "acme", "1.0.0", more).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}");
-    let upgrade = world
-        .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-        .await;
+    let narrow = InstallRequest {
+        egress: Some(hosts(&["api.example.com"])),
+        ..with_key("1.0.0")
+    };
+    let (acme, id) = (tenant_id("acme"), installed(&world, &narrow).await);
+    let staged = world.operate(&upgrade(&acme, &id, &to("1.1.0"))).await;
     assert_eq!(
-        (upgrade.status.as_u16(), &upgrade.json()["diff"]["egress"]),
-        (202, &json!(["new.example.net"]))
+        (staged.status.as_u16(), staged.ok().diff.egress),
+        (202, hosts(&["new.example.net"]))
     );
-    let upgraded = world
-        .send_json("POST", &format!("{path}/consent"), &json!({ "version": "1.1.0" }))
-        .await
-        .json();
-    assert_eq!(upgraded["egress"], json!(["api.example.com", "new.example.net"]));
-    let back = world
-        .send_json("POST", &format!("{path}/rollback"), &Value::Null)
-        .await
-        .json();
-    assert_eq!(back["egress"], json!(["api.example.com"]));
+    let request = ConsentRequest {
+        version: "1.1.0".parse().unwrap(),
+    };
+    let upgraded = world.operate(&consent(&acme, &id, &request)).await.ok();
+    assert_eq!(upgraded.egress, hosts(&["api.example.com", "new.example.net"]));
+    let back = world.operate(&roll_back(&acme, &id)).await.ok();
+    assert_eq!(back.egress, hosts(&["api.example.com"]));
 }
 
 #[tokio::test]
@@ -110,29 +144,17 @@ async fn an_upgrade_that_needs_a_secret_which_is_not_set_waits_for_it() {
     let mut next = manifest("1.1.0");
     next["secrets"][1]["required"] = json!(true);
     published(&world, &next).await;
-    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}");
-    let refused = world
-        .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-        .await;
+    let (acme, id) = (tenant_id("acme"), installed(&world, &with_key("1.0.0")).await);
+    let upgrade = upgrade(&acme, &id, &to("1.1.0"));
+    let refused = world.operate(&upgrade).await;
     assert!(
         refused.status == 400 && refused.text().contains("`spare`"),
         "{}",
         refused.text()
     );
-    world
-        .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": "s" }))
-        .await;
-    assert_eq!(
-        world
-            .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-            .await
-            .status,
-        200
-    );
+    let set = world.operate(&set_secret(&acme, &id, "spare", &secret("s"))).await;
+    assert_eq!(set.status, 204, "{}", set.text());
+    assert_eq!(world.operate(&upgrade).await.status, 200);
 }
 
 /// A change based on a stale read of an install does not overwrite settings made since.
@@ -141,18 +163,11 @@ async fn an_upgrade_based_on_a_stale_read_does_not_undo_new_settings() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.0.1")).await;
-    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let (acme, id) = (tenant_id("acme"), installed(&world, &with_key("1.0.0")).await);
     let database = world.platform().database();
-    let (tenant, name) = ("acme".parse().unwrap(), "com.example.terms");
-    let stale = database.find_install(&tenant, name).await.unwrap().unwrap();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}/terms");
-    assert_eq!(
-        world.send_json("PUT", &path, &json!({ "egress": [] })).await.status,
-        200
-    );
+    let name = "com.example.terms";
+    let stale = database.find_install(&acme, name).await.unwrap().unwrap();
+    assert_eq!(world.operate(&set_terms(&acme, &id, &only(&[]))).await.status, 200);
     let to = database.version(name, "1.0.1").await.unwrap().unwrap();
     let changed = |result: Result<(), alga_store::StoreError>| matches!(result, Err(alga_store::StoreError::Changed));
     assert!(changed(database.apply_upgrade(&stale, &to, &stale.grants, None).await));
@@ -162,7 +177,7 @@ async fn an_upgrade_based_on_a_stale_read_does_not_undo_new_settings() {
             .update_settings(&stale, &alga_store::InstallSettings::default())
             .await
     ));
-    let now = database.find_install(&tenant, name).await.unwrap().unwrap();
+    let now = database.find_install(&acme, name).await.unwrap().unwrap();
     assert!(now.egress.is_empty() && now.version_id == stale.version_id);
 }
 
@@ -173,57 +188,30 @@ async fn a_rollback_restores_no_removed_host_and_requires_the_old_secrets() {
     let mut next = manifest("1.1.0");
     next["secrets"] = json!([]);
     published(&world, &next).await;
-    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}");
-    assert_eq!(
-        world
-            .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-            .await
-            .status,
-        200
-    );
-    world
-        .send_json(
-            "PUT",
-            &format!("{path}/terms"),
-            &json!({ "egress": ["api.example.com"] }),
-        )
-        .await;
-    assert_eq!(
-        world
-            .send_json("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
-            .await
-            .status,
-        204
-    );
-    let refused = world.send_json("POST", &format!("{path}/rollback"), &Value::Null).await;
+    let (acme, id) = (tenant_id("acme"), installed(&world, &with_key("1.0.0")).await);
+    let upgrade = upgrade(&acme, &id, &to("1.1.0"));
+    let narrow = set_terms(&acme, &id, &only(&["api.example.com"]));
+    assert_eq!(world.operate(&upgrade).await.status, 200);
+    assert_eq!(world.operate(&narrow).await.status, 200);
+    let deleted = world.operate(&delete_secret(&acme, &id, "api-key")).await;
+    assert_eq!(deleted.status, 204);
+    let refused = world.operate(&roll_back(&acme, &id)).await;
     assert!(
         refused.text().contains("needs the secret `api-key`"),
         "{}",
         refused.text()
     );
-    let again = json!({ "secrets": { "api-key": "k" }, "allow_downgrade": true });
-    let back = install(&world, "acme", "1.0.0", again).await;
+    let again = InstallRequest {
+        allow_downgrade: true,
+        ..with_secrets("1.0.0", &[("api-key", "k")])
+    };
+    let back = install(&world, "acme", &again).await;
     assert_eq!(back.status, 201, "{}", back.text());
-    let rolled = world
-        .send_json("POST", &format!("{path}/upgrade"), &json!({ "version": "1.1.0" }))
-        .await;
-    assert_eq!(rolled.status, 200, "{}", rolled.text());
-    world
-        .send_json(
-            "PUT",
-            &format!("{path}/terms"),
-            &json!({ "egress": ["api.example.com"] }),
-        )
-        .await;
-    let back = world
-        .send_json("POST", &format!("{path}/rollback"), &Value::Null)
-        .await
-        .json();
-    assert_eq!(back["egress"], json!(["api.example.com"]));
+    let upgraded = world.operate(&upgrade).await;
+    assert_eq!(upgraded.status, 200, "{}", upgraded.text());
+    assert_eq!(world.operate(&narrow).await.status, 200);
+    let back = world.operate(&roll_back(&acme, &id)).await.ok();
+    assert_eq!(back.egress, hosts(&["api.example.com"]));
 }
 
 #[tokio::test]
@@ -231,31 +219,21 @@ async fn reinstalling_leaves_an_install_disabled_and_refuses_downgrades() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
     published(&world, &manifest("1.1.0")).await;
-    let id = install(&world, "acme", "1.1.0", with_key()).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    world
-        .send_json(
-            "POST",
-            &format!("/v1/registry/tenants/acme/installs/{id}/disable"),
-            &Value::Null,
-        )
-        .await;
-    let again = install(&world, "acme", "1.1.0", json!({})).await;
-    assert_eq!(again.json()["status"], "disabled");
-    let older = install(&world, "acme", "1.0.0", json!({})).await;
+    let (acme, id) = (tenant_id("acme"), installed(&world, &with_key("1.1.0")).await);
+    assert_eq!(world.operate(&disable(&acme, &id)).await.status, 200);
+    let again = install(&world, "acme", &request("1.1.0")).await.ok();
+    assert_eq!(again.status, InstallStatus::Disabled);
+    let older = install(&world, "acme", &request("1.0.0")).await;
     assert!(
         older.status == 400 && older.text().contains("--allow-downgrade"),
         "{}",
         older.text()
     );
-    assert_eq!(
-        install(&world, "acme", "1.0.0", json!({ "allow_downgrade": true }))
-            .await
-            .status,
-        201
-    );
+    let downgrade = InstallRequest {
+        allow_downgrade: true,
+        ..request("1.0.0")
+    };
+    assert_eq!(install(&world, "acme", &downgrade).await.status, 201);
 }
 
 /// Every change by an administrator is in the audit log, and no secret is.
@@ -263,27 +241,12 @@ async fn reinstalling_leaves_an_install_disabled_and_refuses_downgrades() {
 async fn secrets_terms_and_revocations_are_in_the_audit_log() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
-    let id = install(&world, "acme", "1.0.0", with_key()).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/v1/registry/tenants/acme/installs/{id}");
-    world
-        .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
-        .await;
-    world
-        .send_json("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
-        .await;
-    world
-        .send_json("PUT", &format!("{path}/terms"), &json!({ "egress": [] }))
-        .await;
-    let log = world.send_json("GET", "/v1/registry/audit", &Value::Null).await;
-    let actions: Vec<_> = log.json()["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["action"].as_str().unwrap().to_owned())
-        .collect();
+    let (acme, id) = (tenant_id("acme"), installed(&world, &with_key("1.0.0")).await);
+    world.operate(&set_secret(&acme, &id, "spare", &secret(CANARY))).await;
+    world.operate(&delete_secret(&acme, &id, "spare")).await;
+    world.operate(&set_terms(&acme, &id, &only(&[]))).await;
+    let log = world.operate(&audit_after(0)).await;
+    let actions: Vec<_> = log.ok().entries.into_iter().map(|entry| entry.action).collect();
     assert_eq!(
         actions,
         [

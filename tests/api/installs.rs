@@ -1,8 +1,13 @@
 //! Secrets of installs: no route returns them.
 
-use alga_harness::{Answer, Release, TestPlatform, Vault, component, query};
+use alga_harness::{Release, Reply, TestPlatform, Vault, component, query, tenant_id};
+use alga_registry_types::{
+    Install, InstallRequest, Page, SecretRequest, audit_after, delete_secret, installs, set_secret, show_install,
+    show_version, uninstall,
+};
 use alga_secrets::{SealError, Sealer, SecretBinding, SecretEnvelope, VaultTransit};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 pub(crate) const CANARY: &str = "canary-7d1f0c39a86e4b52";
@@ -24,27 +29,47 @@ pub(crate) async fn published(world: &TestPlatform, manifest: &Value) -> Release
     release
 }
 
-pub(crate) async fn install(world: &TestPlatform, tenant: &str, version: &str, more: Value) -> Answer {
-    let mut body = json!({ "extension": "com.example.terms", "version": version, "grants": [] });
-    for (name, value) in more.as_object().unwrap() {
-        body[name] = value.clone();
+pub(crate) async fn install(world: &TestPlatform, tenant: &str, request: &InstallRequest) -> Reply<Install> {
+    let install = alga_registry_types::install(&tenant_id(tenant), request);
+    world.operate(&install).await
+}
+
+pub(crate) fn request(version: &str) -> InstallRequest {
+    InstallRequest {
+        extension: "com.example.terms".to_owned(),
+        version: version.to_owned(),
+        ..InstallRequest::default()
     }
-    world
-        .send_json("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
-        .await
 }
 
-pub(crate) fn with_key() -> Value {
-    json!({ "secrets": { "api-key": CANARY } })
+pub(crate) fn with_secrets(version: &str, secrets: &[(&str, &str)]) -> InstallRequest {
+    let secrets = secrets
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Zeroizing::new((*value).to_owned())));
+    InstallRequest {
+        secrets: secrets.collect(),
+        ..request(version)
+    }
 }
 
-async fn envelope(world: &TestPlatform, install: &Value) -> String {
-    let id = install["id"].as_str().unwrap().parse().unwrap();
-    let stored = world
-        .platform()
-        .database()
-        .secret(&"acme".parse().unwrap(), &id, "api-key")
-        .await;
+pub(crate) fn with_key(version: &str) -> InstallRequest {
+    with_secrets(version, &[("api-key", CANARY)])
+}
+
+pub(crate) fn secret(value: &str) -> SecretRequest {
+    SecretRequest {
+        value: value.to_owned().into(),
+    }
+}
+
+async fn listed(world: &TestPlatform) -> Vec<Install> {
+    let list = installs(&tenant_id("acme"), &Page::default());
+    world.operate(&list).await.ok().installs
+}
+
+async fn envelope(world: &TestPlatform, install: &Install) -> String {
+    let database = world.platform().database();
+    let stored = database.secret(&tenant_id("acme"), &install.id, "api-key").await;
     stored.unwrap().unwrap()
 }
 
@@ -52,32 +77,24 @@ async fn envelope(world: &TestPlatform, install: &Value) -> String {
 async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
-    let answer = install(&world, "acme", "1.0.0", with_key()).await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
-    let install = answer.json();
-    assert_eq!(install["secrets"], json!(["api-key"]));
-    let path = format!("/v1/registry/tenants/acme/installs/{}", install["id"].as_str().unwrap());
-    let set = world
-        .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": CANARY }))
-        .await;
+    let reply = install(&world, "acme", &with_key("1.0.0")).await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let install = reply.ok();
+    assert_eq!(install.secrets, BTreeSet::from(["api-key".to_owned()]));
+    let (acme, id) = (tenant_id("acme"), install.id.as_str());
+    let set = world.operate(&set_secret(&acme, id, "spare", &secret(CANARY))).await;
     assert_eq!(set.status, 204, "{}", set.text());
-    let mut told = vec![answer.text(), set.text()];
-    for route in [
-        &path,
-        "/v1/registry/audit",
-        "/v1/registry/tenants/acme/installs",
-        "/v1/registry/extensions/com.example.terms/versions/1.0.0",
-    ] {
-        told.push(world.send_json("GET", route, &Value::Null).await.text());
-    }
+    let told = [
+        reply.text(),
+        set.text(),
+        world.operate(&show_install(&acme, id)).await.text(),
+        world.operate(&audit_after(0)).await.text(),
+        world.operate(&installs(&acme, &Page::default())).await.text(),
+        world.operate(&show_version("com.example.terms", "1.0.0")).await.text(),
+    ];
     assert!(told.iter().all(|text| !text.contains(CANARY)));
-    assert_eq!(
-        world
-            .send_json("GET", &format!("{path}/secrets/spare"), &Value::Null)
-            .await
-            .status,
-        405
-    );
+    let path = format!("/v1/registry/tenants/acme/installs/{id}/secrets/spare");
+    assert_eq!(world.send_json("GET", &path, &Value::Null).await.status, 405);
     let stored = envelope(&world, &install).await;
     assert!(stored.contains("xchacha20-poly1305") && !stored.contains(CANARY));
     if world.database_url().is_none() {
@@ -99,76 +116,41 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
 async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
-    let refused = install(&world, "acme", "1.0.0", json!({})).await;
+    let refused = install(&world, "acme", &request("1.0.0")).await;
     assert!(
         refused.status == 400 && refused.text().contains("--secret api-key=@"),
         "{}",
         refused.text()
     );
-    let refused = install(
-        &world,
-        "acme",
-        "1.0.0",
-        json!({ "secrets": { "api-key": "x", "other": "y" } }),
-    )
-    .await;
+    let undeclared = with_secrets("1.0.0", &[("api-key", "x"), ("other", "y")]);
+    let refused = install(&world, "acme", &undeclared).await;
     assert!(
         refused.status == 400 && refused.text().contains("its secrets: api-key, spare"),
         "{}",
         refused.text()
     );
-    assert_eq!(
-        world
-            .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
-            .await
-            .json()["installs"],
-        json!([]),
-        "nothing half"
-    );
-    let first = install(&world, "acme", "1.0.0", with_key()).await.json();
-    let path = format!("/v1/registry/tenants/acme/installs/{}", first["id"].as_str().unwrap());
-    for (value, code) in [
-        (String::new(), "bad_request"),
-        ("x".repeat(64 * 1024 + 1), "bad_request"),
-    ] {
-        assert_eq!(
-            world
-                .send_json("PUT", &format!("{path}/secrets/spare"), &json!({ "value": value }))
-                .await
-                .code(),
-            code
-        );
+    assert!(listed(&world).await.is_empty(), "nothing half");
+    let first = install(&world, "acme", &with_key("1.0.0")).await.ok();
+    let (acme, id) = (tenant_id("acme"), first.id.as_str());
+    for value in ["", &"x".repeat(64 * 1024 + 1)] {
+        let refused = world.operate(&set_secret(&acme, id, "spare", &secret(value))).await;
+        assert_eq!(refused.code(), "bad_request", "{} bytes", value.len());
     }
+    let undeclared = set_secret(&acme, id, "other", &secret("x"));
+    assert_eq!(world.operate(&undeclared).await.code(), "bad_request");
+    let required = delete_secret(&acme, id, "api-key");
+    assert_eq!(world.operate(&required).await.code(), "conflict");
+    let unset = delete_secret(&acme, id, "spare");
+    assert_eq!(world.operate(&unset).await.code(), "not_found");
+    let again = install(&world, "acme", &request("1.0.0")).await.ok();
     assert_eq!(
-        world
-            .send_json("PUT", &format!("{path}/secrets/other"), &json!({ "value": "x" }))
-            .await
-            .code(),
-        "bad_request"
-    );
-    assert_eq!(
-        world
-            .send_json("DELETE", &format!("{path}/secrets/api-key"), &Value::Null)
-            .await
-            .code(),
-        "conflict"
-    );
-    assert_eq!(
-        world
-            .send_json("DELETE", &format!("{path}/secrets/spare"), &Value::Null)
-            .await
-            .code(),
-        "not_found"
-    );
-    let again = install(&world, "acme", "1.0.0", json!({})).await;
-    assert_eq!(
-        again.json()["secrets"],
-        json!(["api-key"]),
+        again.secrets,
+        BTreeSet::from(["api-key".to_owned()]),
         "a secret that is set stays"
     );
-    assert_eq!(world.send_json("DELETE", &path, &Value::Null).await.status, 204);
+    assert_eq!(world.operate(&uninstall(&acme, id)).await.status, 204);
     assert_eq!(
-        install(&world, "acme", "1.0.0", json!({})).await.status,
+        install(&world, "acme", &request("1.0.0")).await.status,
         400,
         "it went with the install"
     );
@@ -181,7 +163,7 @@ async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
     let token = vault.token_file().display().to_string();
     let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
     published(&world, &manifest("1.0.0")).await;
-    let install = install(&world, "acme", "1.0.0", with_key()).await.json();
+    let install = install(&world, "acme", &with_key("1.0.0")).await.ok();
     let stored = SecretEnvelope::parse(&envelope(&world, &install).await).unwrap();
     assert!(stored.ciphertext.starts_with("vault:v1:"));
     let sealer = |key: &str| {
@@ -189,12 +171,7 @@ async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
             VaultTransit::new(vault.address(), "transit", key, Zeroizing::new("s.test-token".into())).unwrap(),
         )
     };
-    let whose = [
-        "acme",
-        install["extension_id"].as_str().unwrap(),
-        install["id"].as_str().unwrap(),
-        "api-key",
-    ];
+    let whose = ["acme", install.extension_id.as_str(), install.id.as_str(), "api-key"];
     let open = async |sealer: &Sealer, whose: [&str; 4]| {
         let (tenant, extension, install) = (
             whose[0].parse().unwrap(),
@@ -232,7 +209,7 @@ async fn setting_secrets_fails_if_the_secrets_service_is_down_or_refuses() {
     let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
     published(&world, &manifest("1.0.0")).await;
     vault.stop();
-    let refused = install(&world, "acme", "1.0.0", with_key()).await;
+    let refused = install(&world, "acme", &with_key("1.0.0")).await;
     assert_eq!(
         (refused.status.as_u16(), refused.code().as_str()),
         (503, "secrets_unavailable")
@@ -242,13 +219,7 @@ async fn setting_secrets_fails_if_the_secrets_service_is_down_or_refuses() {
         "{}",
         refused.text()
     );
-    assert_eq!(
-        world
-            .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
-            .await
-            .json()["installs"],
-        json!([])
-    );
+    assert!(listed(&world).await.is_empty());
 }
 
 /// Two concurrent first installs of one extension: one succeeds completely, the other is refused
@@ -260,28 +231,21 @@ async fn concurrent_first_installs_leave_one_install_whose_secret_opens() {
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let world = std::sync::Arc::clone(&world);
-            tokio::spawn(async move { install(&world, "acme", "1.0.0", with_key()).await.status.as_u16() })
+            tokio::spawn(async move { install(&world, "acme", &with_key("1.0.0")).await.status.as_u16() })
         })
         .collect();
     for task in tasks {
         let status = task.await.unwrap();
         assert!(status == 201 || status == 409, "{status}");
     }
-    let installs = world
-        .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
-        .await
-        .json();
-    let install = &installs["installs"][0];
+    let installs = listed(&world).await;
+    let install = &installs[0];
     let stored = SecretEnvelope::parse(&envelope(&world, install).await).unwrap();
-    let (tenant, extension, id) = (
-        "acme".parse().unwrap(),
-        install["extension_id"].as_str().unwrap().parse().unwrap(),
-        install["id"].as_str().unwrap().parse().unwrap(),
-    );
+    let tenant = tenant_id("acme");
     let binding = SecretBinding {
         tenant: &tenant,
-        extension: &extension,
-        install: &id,
+        extension: &install.extension_id,
+        install: &install.id,
         name: "api-key",
     };
     let keys = std::fs::read_to_string(world.directory().join("secrets.key")).unwrap();
@@ -296,7 +260,7 @@ async fn concurrent_first_installs_leave_one_install_whose_secret_opens() {
 async fn without_its_tenant_no_statement_finds_a_secret_on_postgres() {
     let world = TestPlatform::new().await;
     published(&world, &manifest("1.0.0")).await;
-    assert_eq!(install(&world, "acme", "1.0.0", with_key()).await.status, 201);
+    assert_eq!(install(&world, "acme", &with_key("1.0.0")).await.status, 201);
     let Some(url) = world.database_url() else { return };
     assert_eq!(
         query(url, "SELECT count(*) FROM tenant_extension_install_secrets").trim(),

@@ -1,10 +1,11 @@
 //! Keyless identities, keys of cosign, and the registry's receipts for later verification.
 
 use crate::signers::{IDENTITY, at, bundle};
-use alga_bundle::Bundle;
+use alga_bundle::{Bundle, CapabilityName};
 use alga_capabilities::known;
 use alga_harness::pki::{Authority, CertificateRequest};
-use alga_harness::{Release, Sigstore, TestPlatform, component};
+use alga_harness::{Release, Sigstore, TestPlatform, component, tenant_id};
+use alga_registry_types::{show_install, show_version};
 use alga_signing::{
     Policy, Rejected, Signature, Signer, SigningKey, TrustBundle, attach, detached, release_message,
     sign_with_certificate, verify,
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::DecodePrivateKey;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const ISSUER: &str = "https://accounts.example.test";
 const WORKFLOW: &str = "https://code.example.test/acme/hello/.github/workflows/release.yml@refs/heads/main";
@@ -177,8 +179,8 @@ async fn a_keyless_release_is_published_installed_run_and_names_its_signer() {
         bundle: bytes,
         signatures: attach(&bundle, &Signature::Keyless { bundle: signed }).to_json(),
     };
-    let published = world.publish(&release).await.json();
-    assert_eq!(published["signingKey"], format!("keyless ours {ISSUER} {WORKFLOW}"));
+    let published = world.publish(&release).await.ok();
+    assert_eq!(published.signing_key, format!("keyless ours {ISSUER} {WORKFLOW}"));
     let install = world.install("acme", &release, &[]).await;
     assert_eq!(install.status, 201, "{}", install.text());
     assert_eq!(
@@ -258,25 +260,12 @@ async fn republishing_with_a_newer_key_leaves_the_version_verifiable() {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.publish(&again).await.status, 200);
-    let row = world
-        .send_json(
-            "GET",
-            "/v1/registry/extensions/com.example.renewed/versions/1.0.0",
-            &Value::Null,
-        )
-        .await
-        .json();
-    assert_eq!(row["signing_key"], old.verifying_key().id().to_string());
+    let version = world.operate(&show_version("com.example.renewed", "1.0.0")).await.ok();
+    assert_eq!(version.signing_key, old.verifying_key().id().to_string());
     assert_eq!(world.install("acme", &first, &[]).await.status, 201);
     let world = world.restart().await;
-    let install = world
-        .send_json(
-            "GET",
-            "/v1/registry/tenants/acme/installs/com.example.renewed",
-            &Value::Null,
-        )
-        .await
-        .json();
+    let shown = show_install(&tenant_id("acme"), "com.example.renewed");
+    let install = world.operate(&shown).await.ok();
     assert_eq!(world.execute(&world.request_for(&install)).await.status, 200);
 }
 
@@ -290,27 +279,18 @@ async fn the_registry_stores_returns_and_signs_the_capability_proof() {
         &Release::manifest("com.example.proved", "1.0.0", &["cap:log.emit", "cap:storage.kv"]),
         &component("log_works"),
     );
-    let published = world.publish(&release).await.json();
-    assert_eq!(published["unusedCapabilities"], json!(["cap:storage.kv"]));
-    let row = world
-        .send_json(
-            "GET",
-            "/v1/registry/extensions/com.example.proved/versions/1.0.0",
-            &Value::Null,
-        )
-        .await
-        .json();
-    let receipt = serde_json::to_vec(&row["receipt"]).unwrap();
+    let published = world.publish(&release).await.ok();
+    let storage: CapabilityName = "cap:storage.kv".parse().unwrap();
+    assert_eq!(published.unused_capabilities, BTreeSet::from([storage]));
+    let version = world.operate(&show_version("com.example.proved", "1.0.0")).await.ok();
+    let receipt = serde_json::to_vec(&version.receipt.unwrap()).unwrap();
     let registry = world.platform().trust().registry().clone();
     let read = alga_signing::Receipt::read(&receipt, &registry, release.content_hash()).unwrap();
-    assert_eq!(
-        serde_json::to_value(&read.capability_proof).unwrap(),
-        row["capability_proof"]
-    );
+    assert_eq!(read.capability_proof, version.capability_proof);
     assert!(
-        row["capability_proof"]["imports"]
-            .as_object()
-            .unwrap()
+        version
+            .capability_proof
+            .imports
             .keys()
             .any(|name| name.starts_with("alga:log/logger@"))
     );

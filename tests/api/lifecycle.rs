@@ -1,7 +1,13 @@
 //! Installs with consent, withdrawn versions, and the audit log of all this.
 
-use alga_harness::{Answer, Release, TestPlatform, component, query};
+use alga_bundle::{CapabilityName, EgressPattern, InstallStatus, VersionStatus};
+use alga_harness::{Release, Reply, TestPlatform, component, query, tenant_id};
+use alga_registry_types::{
+    ConsentRequest, Install, Reason, Upgrade, UpgradeOutcome, UpgradeRequest, VersionDetails, audit_after,
+    change_version, consent, disable, enable, roll_back, show_install, uninstall, upgrade, verify_audit,
+};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const NAME: &str = "com.example.ok";
 
@@ -22,19 +28,40 @@ async fn world_with_install() -> TestPlatform {
     world
 }
 
-async fn act(world: &TestPlatform, action: &str, body: Value) -> Answer {
-    world
-        .send_json(
-            "POST",
-            &format!("/v1/registry/tenants/acme/installs/{NAME}/{action}"),
-            &body,
-        )
-        .await
+fn upgrade_to(version: &str) -> UpgradeRequest {
+    UpgradeRequest {
+        version: version.parse().unwrap(),
+        allow_downgrade: false,
+    }
 }
 
-async fn withdraw(world: &TestPlatform, version: &str, action: &str) -> Answer {
-    let path = format!("/v1/registry/extensions/{NAME}/versions/{version}/{action}");
-    world.send_json("POST", &path, &json!({ "reason": "a hole" })).await
+fn consent_to(version: &str) -> ConsentRequest {
+    ConsentRequest {
+        version: version.parse().unwrap(),
+    }
+}
+
+async fn send_upgrade(world: &TestPlatform, request: &UpgradeRequest) -> Reply<Upgrade> {
+    world.operate(&upgrade(&tenant_id("acme"), NAME, request)).await
+}
+
+async fn send_consent(world: &TestPlatform, request: &ConsentRequest) -> Reply<Install> {
+    world.operate(&consent(&tenant_id("acme"), NAME, request)).await
+}
+
+async fn send_rollback(world: &TestPlatform) -> Reply<Install> {
+    world.operate(&roll_back(&tenant_id("acme"), NAME)).await
+}
+
+async fn withdraw(world: &TestPlatform, version: &str, action: &str) -> Reply<VersionDetails> {
+    let reason = Reason {
+        reason: "a hole".to_owned(),
+    };
+    world.operate(&change_version(NAME, version, action, &reason)).await
+}
+
+fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
 }
 
 /// Sends a request as a user of the tenant; returns the status and, for an error, its code.
@@ -51,21 +78,21 @@ fn ok() -> (u16, String) {
 async fn an_upgrade_without_new_grants_applies_at_once_and_rolls_back() {
     let world = world_with_install().await;
     publish(&world, "1.1.0", "counts_in_a_global", |_| {}).await;
-    let upgraded = act(&world, "upgrade", json!({ "version": "1.1.0" })).await;
+    let upgraded = send_upgrade(&world, &upgrade_to("1.1.0")).await;
     assert_eq!(
-        (upgraded.status.as_u16(), &upgraded.json()["outcome"]),
-        (200, &json!("upgraded")),
+        (upgraded.status.as_u16(), upgraded.ok().outcome),
+        (200, UpgradeOutcome::Upgraded),
         "{}",
         upgraded.text()
     );
-    assert_eq!(upgraded.json()["install"]["manifest"]["version"], "1.1.0");
+    assert_eq!(upgraded.ok().install.manifest.version.to_string(), "1.1.0");
     let body = async || world.call("acme", "GET", &format!("{NAME}/"), "").await.text();
     assert_eq!(body().await, "1");
-    let back = act(&world, "rollback", Value::Null).await;
-    assert_eq!(back.json()["manifest"]["version"], "1.0.0", "{}", back.text());
+    let back = send_rollback(&world).await;
+    assert_eq!(back.ok().manifest.version.to_string(), "1.0.0", "{}", back.text());
     assert_eq!(body().await, "ok");
     // A second rollback returns to the initial version.
-    act(&world, "rollback", Value::Null).await;
+    send_rollback(&world).await;
     assert_eq!(body().await, "1");
 }
 
@@ -84,76 +111,62 @@ async fn an_upgrade_that_needs_more_rights_waits_for_consent_to_that_version() {
     })
     .await;
     publish(&world, "2.0.1", "answers_ok", |_| {}).await;
-    let pending = act(&world, "upgrade", json!({ "version": "2.0.0" })).await;
+    let pending = send_upgrade(&world, &upgrade_to("2.0.0")).await;
     assert_eq!(
-        (pending.status.as_u16(), &pending.json()["outcome"]),
-        (202, &json!("pending")),
+        (pending.status.as_u16(), pending.ok().outcome),
+        (202, UpgradeOutcome::Pending),
         "{}",
         pending.text()
     );
-    let diff = &pending.json()["diff"];
-    assert_eq!(diff["interfaces"], json!(["alga:storage/kv@1.0.0"]));
-    assert_eq!(diff["capabilities"], json!(["cap:storage.kv"]));
-    assert_eq!(diff["egress"], json!(["api.example.com"]));
-    assert_eq!(diff["secrets"], json!(["key", "key → api.example.com"]));
-    assert_eq!(diff["ui_hooks"], json!(["appMenu"]));
-    assert_eq!(diff["events"], json!(["invoice.created"]));
-    assert_eq!(diff["open_endpoints"], json!(["POST /"]));
-    assert_eq!(diff["limits"], json!(["memoryMb default → 128"]));
+    let diff = pending.ok().diff;
+    let host: EgressPattern = "api.example.com".parse().unwrap();
+    assert_eq!(diff.interfaces, set(["alga:storage/kv@1.0.0"]));
+    assert_eq!(diff.capabilities, set(["cap:storage.kv"]));
+    assert_eq!(diff.egress, BTreeSet::from([host]));
+    assert_eq!(diff.secrets, set(["key", "key → api.example.com"]));
+    assert_eq!(diff.ui_hooks, set(["appMenu"]));
+    assert_eq!(diff.events, set(["invoice.created"]));
+    assert_eq!(diff.open_endpoints, set(["POST /"]));
+    assert_eq!(diff.limits, set(["memoryMb default → 128"]));
     assert_eq!(call(&world).await, ok(), "the old version still runs");
-    assert_eq!(
-        act(&world, "consent", json!({ "version": "2.0.1" })).await.code(),
-        "conflict"
-    );
-    assert_eq!(
-        act(&world, "consent", json!({ "version": "1.0.0" })).await.code(),
-        "conflict"
-    );
-    let consented = act(&world, "consent", json!({ "version": "2.0.0" })).await;
-    assert_eq!(consented.json()["manifest"]["version"], "2.0.0", "{}", consented.text());
-    assert!(consented.json()["grants"].to_string().contains("cap:storage.kv"));
-    assert!(consented.json().get("pending_version_id").is_none());
+    assert_eq!(send_consent(&world, &consent_to("2.0.1")).await.code(), "conflict");
+    assert_eq!(send_consent(&world, &consent_to("1.0.0")).await.code(), "conflict");
+    let storage: CapabilityName = "cap:storage.kv".parse().unwrap();
+    let install = send_consent(&world, &consent_to("2.0.0")).await.ok();
+    assert_eq!(install.manifest.version.to_string(), "2.0.0", "{install:?}");
+    assert!(install.grants.contains(&storage));
+    assert_eq!(install.pending_version_id, None);
     // A consent is used up by its upgrade and does not cover a second one.
-    assert_eq!(
-        act(&world, "consent", json!({ "version": "2.0.0" })).await.code(),
-        "conflict"
-    );
+    assert_eq!(send_consent(&world, &consent_to("2.0.0")).await.code(), "conflict");
     // After the downgrade, only what the older version declares stays granted.
-    let down = act(
-        &world,
-        "upgrade",
-        json!({ "version": "2.0.1", "allow_downgrade": false }),
-    )
-    .await;
-    assert!(
-        !down.json()["install"]["grants"].to_string().contains("cap:storage.kv"),
-        "{}",
-        down.text()
-    );
+    let down = send_upgrade(&world, &upgrade_to("2.0.1")).await;
+    assert!(!down.ok().install.grants.contains(&storage), "{}", down.text());
 }
 
 #[tokio::test]
 async fn a_downgrade_must_be_explicitly_requested() {
     let world = world_with_install().await;
     publish(&world, "0.9.0", "answers_ok", |_| {}).await;
-    let refused = act(&world, "upgrade", json!({ "version": "0.9.0" })).await;
+    let refused = send_upgrade(&world, &upgrade_to("0.9.0")).await;
     assert_eq!(refused.code(), "bad_request");
     assert!(refused.text().contains("--allow-downgrade"));
-    let meant = act(
-        &world,
-        "upgrade",
-        json!({ "version": "0.9.0", "allow_downgrade": true }),
-    )
-    .await;
-    assert_eq!(meant.json()["outcome"], "upgraded", "{}", meant.text());
+    let request = UpgradeRequest {
+        allow_downgrade: true,
+        ..upgrade_to("0.9.0")
+    };
+    let meant = send_upgrade(&world, &request).await;
+    assert_eq!(meant.ok().outcome, UpgradeOutcome::Upgraded, "{}", meant.text());
 }
 
 #[tokio::test]
 async fn a_disabled_install_serves_no_request_until_it_is_enabled() {
     let world = world_with_install().await;
-    act(&world, "disable", Value::Null).await;
+    let acme = tenant_id("acme");
+    let install = world.operate(&disable(&acme, NAME)).await.ok();
+    assert_eq!(install.status, InstallStatus::Disabled);
     assert_eq!(call(&world).await, (404, "extension_not_available".into()));
-    act(&world, "enable", Value::Null).await;
+    let install = world.operate(&enable(&acme, NAME)).await.ok();
+    assert_eq!(install.status, InstallStatus::Enabled);
     assert_eq!(call(&world).await, ok());
 }
 
@@ -165,16 +178,25 @@ async fn a_yanked_version_runs_only_where_installed_and_a_revoked_one_nowhere() 
         &Release::manifest(NAME, "1.0.0", &[]),
         &component("answers_ok"),
     );
-    assert_eq!(withdraw(&world, "1.0.0", "yank").await.json()["status"], "yanked");
+    assert_eq!(
+        withdraw(&world, "1.0.0", "yank").await.ok().status,
+        VersionStatus::Yanked
+    );
     assert_eq!(call(&world).await, ok());
     assert_eq!(world.install("other", &release, &[]).await.code(), "version_revoked");
-    assert_eq!(withdraw(&world, "1.0.0", "unyank").await.json()["status"], "published");
+    assert_eq!(
+        withdraw(&world, "1.0.0", "unyank").await.ok().status,
+        VersionStatus::Published
+    );
     assert!(world.install("other", &release, &[]).await.status.is_success());
     assert_eq!(
-        withdraw(&world, "1.0.0", "deprecate").await.json()["deprecation"],
-        "a hole"
+        withdraw(&world, "1.0.0", "deprecate").await.ok().deprecation.as_deref(),
+        Some("a hole")
     );
-    assert_eq!(withdraw(&world, "1.0.0", "revoke").await.json()["status"], "revoked");
+    assert_eq!(
+        withdraw(&world, "1.0.0", "revoke").await.ok().status,
+        VersionStatus::Revoked
+    );
     assert_eq!(call(&world).await, (410, "version_revoked".into()));
     assert_eq!(
         withdraw(&world, "1.0.0", "unyank").await.code(),
@@ -183,9 +205,9 @@ async fn a_yanked_version_runs_only_where_installed_and_a_revoked_one_nowhere() 
     );
     // A revoked version is not reached by a rollback or by publishing it again either.
     publish(&world, "1.1.0", "answers_ok", |_| {}).await;
-    act(&world, "upgrade", json!({ "version": "1.1.0" })).await;
+    send_upgrade(&world, &upgrade_to("1.1.0")).await;
     assert_eq!(call(&world).await, ok());
-    assert_eq!(act(&world, "rollback", Value::Null).await.code(), "version_revoked");
+    assert_eq!(send_rollback(&world).await.code(), "version_revoked");
     world.publish(&release).await;
     assert_eq!(world.install("third", &release, &[]).await.code(), "version_revoked");
 }
@@ -195,9 +217,9 @@ async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     assert_eq!(world.execute(&request).await.json()["status"], 200);
-    let path = "/v1/registry/tenants/acme/installs/com.example.storage-works";
-    assert_eq!(world.send_json("DELETE", path, &Value::Null).await.status, 204);
-    assert_eq!(world.send_json("DELETE", path, &Value::Null).await.status, 404);
+    let removal = uninstall(&tenant_id("acme"), "com.example.storage-works");
+    assert_eq!(world.operate(&removal).await.status, 204);
+    assert_eq!(world.operate(&removal).await.status, 404);
     assert_eq!(
         world.call("acme", "GET", "com.example.storage-works/", "").await.code(),
         "extension_not_available"
@@ -209,7 +231,7 @@ async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
     );
     let again = world.install("acme", &release, &["cap:storage.kv"]).await;
     assert_eq!(
-        world.execute(&world.request_for(&again.json())).await.json()["status"],
+        world.execute(&world.request_for(&again.ok())).await.json()["status"],
         200,
         "it begins from nothing"
     );
@@ -219,26 +241,21 @@ async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
 #[tokio::test]
 async fn an_install_of_another_tenant_is_not_found() {
     let world = world_with_install().await;
-    let id = world
-        .send_json(
-            "GET",
-            &format!("/v1/registry/tenants/acme/installs/{NAME}"),
-            &Value::Null,
-        )
-        .await
-        .json()["id"]
-        .clone();
-    for name in [NAME, id.as_str().unwrap()] {
-        let path = format!("/v1/registry/tenants/other/installs/{name}");
-        assert_eq!(world.send_json("GET", &path, &Value::Null).await.status, 404);
-        assert_eq!(world.send_json("DELETE", &path, &Value::Null).await.status, 404);
-        for action in ["upgrade", "consent", "rollback", "enable", "disable"] {
-            let body = json!({ "version": "1.0.0" });
-            assert_eq!(
-                world.send_json("POST", &format!("{path}/{action}"), &body).await.status,
-                404,
-                "{action}"
-            );
+    let install = world.operate(&show_install(&tenant_id("acme"), NAME)).await.ok();
+    let other = tenant_id("other");
+    for name in [NAME, install.id.as_str()] {
+        let removal = uninstall(&other, name);
+        assert_eq!(world.operate(&removal).await.status, 404);
+        let change = upgrade(&other, name, &upgrade_to("1.0.0"));
+        assert_eq!(world.operate(&change).await.status, 404);
+        for operation in [
+            show_install(&other, name),
+            consent(&other, name, &consent_to("1.0.0")),
+            roll_back(&other, name),
+            enable(&other, name),
+            disable(&other, name),
+        ] {
+            assert_eq!(world.operate(&operation).await.status, 404, "{}", operation.path);
         }
     }
     assert_eq!(call(&world).await, ok());
@@ -248,24 +265,13 @@ async fn an_install_of_another_tenant_is_not_found() {
 async fn every_change_is_in_the_audit_log_and_a_changed_entry_is_found() {
     let world = world_with_install().await;
     publish(&world, "1.1.0", "answers_ok", |_| {}).await;
-    act(&world, "upgrade", json!({ "version": "1.1.0" })).await;
-    act(&world, "rollback", Value::Null).await;
-    act(&world, "disable", Value::Null).await;
+    send_upgrade(&world, &upgrade_to("1.1.0")).await;
+    send_rollback(&world).await;
+    world.operate(&disable(&tenant_id("acme"), NAME)).await;
     withdraw(&world, "1.1.0", "yank").await;
-    world
-        .send_json(
-            "DELETE",
-            &format!("/v1/registry/tenants/acme/installs/{NAME}"),
-            &Value::Null,
-        )
-        .await;
-    let log = world.send_json("GET", "/v1/registry/audit", &Value::Null).await.json();
-    let actions: Vec<_> = log["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["action"].as_str().unwrap())
-        .collect();
+    world.operate(&uninstall(&tenant_id("acme"), NAME)).await;
+    let page = world.operate(&audit_after(0)).await.ok();
+    let actions: Vec<_> = page.entries.iter().map(|entry| entry.action.as_str()).collect();
     let expected = [
         "version.publish",
         "install.install",
@@ -277,16 +283,9 @@ async fn every_change_is_in_the_audit_log_and_a_changed_entry_is_found() {
         "install.uninstall",
     ];
     assert_eq!(actions, expected);
-    let verify = async || {
-        world
-            .send_json("GET", "/v1/registry/audit/verify", &Value::Null)
-            .await
-            .json()
-    };
-    assert_eq!(
-        (verify().await["entries"].clone(), verify().await["broken_at"].clone()),
-        (json!(8), Value::Null)
-    );
+    let verify = async || world.operate(&verify_audit()).await.ok();
+    let chain = verify().await;
+    assert_eq!((chain.entries, chain.broken_at), (8, None));
     // A trigger refuses changes to the table; changes made after removing the trigger are detected
     // by the hash chain.
     let Some(url) = world.database_url() else { return };
@@ -294,5 +293,5 @@ async fn every_change_is_in_the_audit_log_and_a_changed_entry_is_found() {
         url,
         "ALTER TABLE extension_audit_log DISABLE TRIGGER ALL; UPDATE extension_audit_log SET actor = 'nobody' WHERE sequence = 4",
     );
-    assert_eq!(verify().await["broken_at"], 4);
+    assert_eq!(verify().await.broken_at, Some(4));
 }

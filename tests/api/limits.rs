@@ -2,11 +2,31 @@
 //! limits that cannot be enforced are refused where they are set.
 
 use alga_auth::Access;
-use alga_harness::{Release, TestPlatform, component};
+use alga_bundle::ManifestLimits;
+use alga_harness::{Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{
+    Execution, InstallRequest, Page, TermsRequest, UpgradeRequest, executions, install, set_terms, upgrade,
+};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+fn memory(mb: u32) -> ManifestLimits {
+    ManifestLimits {
+        memory_mb: Some(mb),
+        ..ManifestLimits::default()
+    }
+}
+
+/// Returns a request that installs a release without grants and with these limits.
+fn install_within(release: &Release, limits: ManifestLimits) -> InstallRequest {
+    InstallRequest {
+        limits: Some(limits),
+        ..release.install_request(&[])
+    }
+}
 
 #[tokio::test]
 async fn allocations_succeed_up_to_the_granted_memory_and_fail_beyond() {
@@ -71,21 +91,17 @@ async fn limits_above_the_hosts_ceilings_are_refused_at_publish_and_consent() {
 
     let (release, published) = publish("com.example.fits", json!({ "memoryMb": 100 }), &guest).await;
     assert_eq!(published.status, 201, "{}", published.text());
-    let body = json!({ "extension": release.name, "version": "1.0.0", "grants": [], "limits": { "memoryMb": 101 } });
-    let refused = world
-        .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
-        .await;
+    let acme = tenant_id("acme");
+    let large = install_within(&release, memory(101));
+    let refused = world.operate(&install(&acme, &large)).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
     assert!(refused.text().contains("at most 100"), "{}", refused.text());
-    let late =
-        json!({ "extension": release.name, "version": "1.0.0", "grants": [], "limits": { "timeoutMs": 30_001 } });
-    assert_eq!(
-        world
-            .send_json("POST", "/v1/registry/tenants/acme/installs", &late)
-            .await
-            .status,
-        400
-    );
+    let limits = ManifestLimits {
+        timeout_ms: Some(30_001),
+        ..ManifestLimits::default()
+    };
+    let late = install_within(&release, limits);
+    assert_eq!(world.operate(&install(&acme, &late)).await.status, 400);
 }
 
 #[tokio::test]
@@ -97,29 +113,32 @@ async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
         &component("answers_ok"),
     );
     world.publish(&release).await;
-    let install = |bytes: usize| {
-        let config = json!({ "greeting": "x".repeat(bytes) });
-        json!({ "extension": "com.example.configured", "version": "1.0.0", "grants": [], "config": config })
+    let acme = tenant_id("acme");
+    let config = |bytes: usize| BTreeMap::from([("greeting".to_owned(), "x".repeat(bytes))]);
+    let request = |bytes: usize| InstallRequest {
+        config: config(bytes),
+        ..release.install_request(&[])
     };
-    let path = "/v1/registry/tenants/acme/installs";
     let most = 64 * 1024 - "greeting".len();
-    let refused = world.send_json("POST", path, &install(most + 1)).await;
+    let refused = world.operate(&install(&acme, &request(most + 1))).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
     assert!(
         refused.text().contains("at most 65536 (CONFIG_BYTES)"),
         "{}",
         refused.text()
     );
-    let accepted = world.send_json("POST", path, &install(most)).await;
+    let accepted = world.operate(&install(&acme, &request(most))).await;
     assert_eq!(accepted.status, 201, "{}", accepted.text());
     assert_eq!(
         world.call("acme", "GET", "com.example.configured/", "").await.text(),
         "ok"
     );
-    let terms = format!("{path}/{}/terms", accepted.json()["id"].as_str().unwrap());
-    let refused = world
-        .send_json("PUT", &terms, &json!({ "config": { "greeting": "x".repeat(70_000) } }))
-        .await;
+    let terms = TermsRequest {
+        config: config(70_000),
+        ..TermsRequest::default()
+    };
+    let id = accepted.ok().id;
+    let refused = world.operate(&set_terms(&acme, id.as_str(), &terms)).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
     assert_eq!(
         world.call("acme", "GET", "com.example.configured/", "").await.text(),
@@ -151,15 +170,12 @@ async fn an_execution_whose_client_disconnects_is_recorded_with_log_and_usage() 
         &component("logs_and_waits"),
     );
     world.publish(&release).await;
-    let install = world.install("acme", &release, &[]).await.json();
+    let install = world.install("acme", &release, &[]).await.ok();
     let token = world.caller_token("acme", Access::Write);
-    let path = format!(
-        "/v1/registry/tenants/acme/installs/{}/executions",
-        install["id"].as_str().unwrap()
-    );
+    let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
     // The client disconnects at some moment. On a busy machine the guest may not have started by
     // then; a later disconnect is late enough.
-    let mut record = Value::Null;
+    let mut record: Option<Execution> = None;
     for wait_ms in [100, 300, 1_000, 3_000] {
         let request = Request::get("/api/ext/com.example.leaver/").header("authorization", format!("Bearer {token}"));
         let client = world.send(request.body(Body::empty()).unwrap());
@@ -169,26 +185,23 @@ async fn an_execution_whose_client_disconnects_is_recorded_with_log_and_usage() 
                 .is_err()
         );
         world.platform().executions().flush().await;
-        record = world.send_json("GET", &path, &Value::Null).await.json()["executions"][0].clone();
-        if record["log"][0]["message"] == "began" {
+        record = world.operate(&list).await.ok().executions.into_iter().next();
+        let first = record.as_ref().and_then(|record| record.log.first());
+        if first.is_some_and(|line| line.message == "began") {
             break;
         }
     }
+    let record = record.unwrap();
     assert_eq!(
-        (&record["status"], &record["code"]),
-        (&Value::Null, &json!("client_closed")),
-        "{record}"
+        (record.status, record.code.as_deref()),
+        (None, Some("client_closed")),
+        "{record:?}"
     );
-    let messages: Vec<_> = record["log"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| line["message"].as_str().unwrap())
-        .collect();
-    assert_eq!(messages.first(), Some(&"began"), "{record}");
-    assert!(messages.last().unwrap().contains("closed its connection"), "{record}");
-    assert!(record["duration_us"].as_i64() > Some(0), "{record}");
-    assert!(record["usage"]["memory_peak_bytes"].as_u64() > Some(0), "{record}");
+    let messages: Vec<_> = record.log.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(messages.first(), Some(&"began"), "{record:?}");
+    assert!(messages.last().unwrap().contains("closed its connection"), "{record:?}");
+    assert!(record.duration_us > 0, "{record:?}");
+    assert!(record.usage.as_ref().unwrap().memory_peak_bytes > 0, "{record:?}");
 }
 
 #[tokio::test]
@@ -214,10 +227,8 @@ async fn a_component_with_too_much_initial_memory_is_refused_before_it_runs() {
     );
     let (release, published) = publish("1.0.1", json!({ "memoryMb": 65 })).await;
     assert_eq!(published.status, 201, "{}", published.text());
-    let body = json!({ "extension": release.name, "version": "1.0.1", "grants": [], "limits": { "memoryMb": 64 } });
-    let refused = world
-        .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
-        .await;
+    let request = install_within(&release, memory(64));
+    let refused = world.operate(&install(&tenant_id("acme"), &request)).await;
     assert_eq!(refused.status, 400, "{}", refused.text());
 }
 
@@ -244,7 +255,12 @@ async fn an_upgrade_counts_tenant_values_and_not_the_previous_defaults() {
         .collect();
     after.extend((0..20).map(|number| json!({ "name": format!("b{number}"), "type": "string", "default": large })));
     publish("2.0.0", json!(after)).await;
-    let path = "/v1/registry/tenants/acme/installs/com.example.defaults/upgrade";
-    let upgraded = world.send_json("POST", path, &json!({ "version": "2.0.0" })).await;
+    let request = UpgradeRequest {
+        version: "2.0.0".parse().unwrap(),
+        allow_downgrade: false,
+    };
+    let upgraded = world
+        .operate(&upgrade(&tenant_id("acme"), "com.example.defaults", &request))
+        .await;
     assert_eq!(upgraded.status, 200, "{}", upgraded.text());
 }

@@ -2,13 +2,13 @@
 
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
-use alga_harness::{Answer, Release, S3, TestPlatform, component, fresh_database};
+use alga_harness::{Release, Reply, S3, TestPlatform, component, fresh_database};
+use alga_registry_types::{
+    Part, Published, Removed, append_upload, begin_upload, delete_upload, form, publish, show_upload,
+};
 use alga_signing::sign;
 use alga_store::{BlobStore, BundleClaim, Database, NewBundle, NewVersion, StoreError, collect_garbage};
-use axum::body::Body;
-use http::Request;
 use proptest::prelude::*;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -80,7 +80,7 @@ async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
     let world = world_on(&s3).await;
     let release = release(&world, "1.0.0", 10);
     world.publish(&release).await;
-    let request = world.request_for(&world.install("acme", &release, &[]).await.json());
+    let request = world.request_for(&world.install("acme", &release, &[]).await.ok());
     assert_eq!(world.execute(&request).await.status, 200);
     s3.stop();
     assert_eq!(world.execute(&request).await.status, 200);
@@ -146,59 +146,45 @@ async fn forged_truncated_and_swapped_objects_in_an_s3_store_are_refused() {
     assert_eq!(world.install("acme", &good, &[]).await.status, 201);
 }
 
-async fn send(world: &TestPlatform, method: &str, path: &str, offset: Option<u64>, body: Vec<u8>) -> Answer {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("authorization", format!("Bearer {}", world.administrator_token()));
-    if let Some(offset) = offset {
-        request = request.header("upload-offset", offset);
-    }
-    world.send(request.body(Body::from(body)).unwrap()).await
-}
-
-async fn publish_upload(world: &TestPlatform, upload: &str, signatures: &[u8]) -> Answer {
-    let mut form =
-        format!("--frontier\r\ncontent-disposition: form-data; name=\"upload\"\r\n\r\n{upload}\r\n").into_bytes();
-    form.extend(b"--frontier\r\ncontent-disposition: form-data; name=\"signatures\"\r\n\r\n");
-    form.extend_from_slice(signatures);
-    form.extend_from_slice(b"\r\n--frontier--\r\n");
-    let request = Request::post("/v1/registry/extensions")
-        .header("authorization", format!("Bearer {}", world.administrator_token()))
-        .header("content-type", "multipart/form-data; boundary=frontier");
-    world.send(request.body(Body::from(form)).unwrap()).await
+async fn publish_upload(world: &TestPlatform, upload: &str, signatures: &[u8]) -> Reply<Published> {
+    let parts = [
+        Part::field("upload", upload.as_bytes()),
+        Part::field("signatures", signatures),
+    ];
+    world.operate(&publish(form(&parts))).await
 }
 
 #[tokio::test]
 async fn an_upload_resumes_at_its_offset_after_a_restart_and_is_published() {
     let world = TestPlatform::new().await;
     let release = release(&world, "1.0.0", 300_000);
-    let begun = send(&world, "POST", "/v1/registry/uploads", None, vec![]).await;
+    let begun = world.operate(&begin_upload()).await;
     assert_eq!(begun.status, 201);
-    let id = begun.json()["id"].as_str().unwrap().to_owned();
-    let path = format!("/v1/registry/uploads/{id}");
+    let id = begun.ok().id;
     let (first, second) = release.bundle.split_at(100_000);
-    let sent = send(&world, "PATCH", &path, Some(0), first.to_vec()).await;
-    assert_eq!(sent.json()["offset"], 100_000, "{}", sent.text());
+    let sent = world.operate(&append_upload(&id, 0, first.to_vec())).await.ok();
+    assert_eq!(sent.offset, 100_000);
     let world = world.restart().await;
-    assert_eq!(send(&world, "GET", &path, None, vec![]).await.json()["offset"], 100_000);
+    assert_eq!(world.operate(&show_upload(&id)).await.ok().offset, 100_000);
     for wrong in [0, 99_999, 100_001] {
-        let answer = send(&world, "PATCH", &path, Some(wrong), second.to_vec()).await;
-        assert_eq!(answer.code(), "conflict");
-        assert!(answer.text().contains("100000"), "{}", answer.text());
+        let refused = world.operate(&append_upload(&id, wrong, second.to_vec())).await;
+        assert_eq!(refused.code(), "conflict");
+        assert!(refused.text().contains("100000"), "{}", refused.text());
     }
-    assert_eq!(send(&world, "PATCH", &path, None, vec![]).await.code(), "bad_request");
+    let mut without_offset = append_upload(&id, 100_000, vec![]);
+    without_offset.headers.clear();
+    assert_eq!(world.operate(&without_offset).await.code(), "bad_request");
     assert_eq!(
         publish_upload(&world, &id, &release.signatures).await.code(),
         "bundle_invalid",
         "half a bundle"
     );
-    send(&world, "PATCH", &path, Some(100_000), second.to_vec()).await;
+    world.operate(&append_upload(&id, 100_000, second.to_vec())).await;
     let published = publish_upload(&world, &id, &release.signatures).await;
     assert_eq!(published.status, 201, "{}", published.text());
-    assert_eq!(published.json()["contentHash"], release.content_hash().to_string());
+    assert_eq!(published.ok().content_hash, release.content_hash().to_string());
     assert_eq!(
-        send(&world, "GET", &path, None, vec![]).await.code(),
+        world.operate(&show_upload(&id)).await.code(),
         "not_found",
         "a published upload is over"
     );
@@ -207,46 +193,33 @@ async fn an_upload_resumes_at_its_offset_after_a_restart_and_is_published() {
 #[tokio::test]
 async fn uploads_are_bounded_have_one_id_and_can_be_deleted() {
     let world = TestPlatform::new().await;
-    let begin = || send(&world, "POST", "/v1/registry/uploads", None, vec![]);
-    let path = format!("/v1/registry/uploads/{}", begin().await.json()["id"].as_str().unwrap());
+    let begin = async || world.operate(&begin_upload()).await;
+    let id = begin().await.ok().id;
     let too_much = vec![0; 64 * 1024 * 1024 + 1];
     assert_eq!(
-        send(&world, "PATCH", &path, Some(0), too_much).await.code(),
+        world.operate(&append_upload(&id, 0, too_much)).await.code(),
         "payload_too_large"
     );
-    assert_eq!(send(&world, "DELETE", &path, None, vec![]).await.status, 204);
-    assert_eq!(send(&world, "GET", &path, None, vec![]).await.code(), "not_found");
-    let id = begin().await.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(world.operate(&delete_upload(&id)).await.status, 204);
+    assert_eq!(world.operate(&show_upload(&id)).await.code(), "not_found");
+    let id = begin().await.ok().id;
     for alias in [
         id.to_uppercase(),
         id.replace('-', ""),
         format!("urn:uuid:{id}"),
-        format!("%7B{id}%7D"),
+        format!("{{{id}}}"),
     ] {
-        let answer = send(
-            &world,
-            "PATCH",
-            &format!("/v1/registry/uploads/{alias}"),
-            Some(0),
-            vec![1],
-        )
-        .await;
-        assert_eq!(answer.code(), "not_found", "another name of the same upload: {alias}");
+        let refused = world.operate(&append_upload(&alias, 0, vec![1])).await;
+        assert_eq!(refused.code(), "not_found", "another name of the same upload: {alias}");
     }
-    for name in ["..", "..%2F..%2Fadmin.token", "admin.token", "%00", "0"] {
-        assert_eq!(
-            send(&world, "GET", &format!("/v1/registry/uploads/{name}"), None, vec![])
-                .await
-                .status,
-            404,
-            "{name}"
-        );
+    for name in ["..", "../../admin.token", "admin.token", "\0", "0"] {
+        assert_eq!(world.operate(&show_upload(name)).await.status, 404, "{name:?}");
     }
     let mut refused = None;
     for _ in 0..70 {
-        let answer = begin().await;
-        if answer.status != 201 {
-            refused = Some(answer.code());
+        let begun = begin().await;
+        if begun.status != 201 {
+            refused = Some(begun.code());
             break;
         }
     }
@@ -266,14 +239,14 @@ async fn failed_publishes_leave_no_file_and_abandoned_uploads_are_swept() {
     world.publish(&release).await;
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
     for _ in 0..60 {
-        send(&world, "POST", "/v1/registry/uploads", None, vec![]).await;
+        world.operate(&begin_upload()).await;
     }
     let store = alga_store::Staging::open(&staging).unwrap();
     assert_eq!(store.sweep(Duration::from_hours(1)).unwrap(), 0, "what is young stays");
     assert_eq!(store.sweep(Duration::ZERO).unwrap(), 60);
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
-    let collected = world.send_json("POST", "/v1/registry/garbage", &Value::Null).await;
-    assert_eq!(collected.json(), json!({ "bundles": 0, "uploads": 0 }));
+    let removed = world.operate(&alga_registry_types::collect_garbage()).await.ok();
+    assert_eq!(removed, Removed { bundles: 0, uploads: 0 });
 }
 
 /// Database and bundle storage, without a platform around them.

@@ -1,6 +1,9 @@
-use alga_harness::{Release, TestPlatform, component};
+use alga_bundle::VersionId;
+use alga_harness::{Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{InstallRequest, Page, install, installs, show_version, versions};
 use alga_signing::SigningKey;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Export that every extension has, for components written by hand.
 const HANDLER: &str = r#"(instance $handler) (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#;
@@ -13,21 +16,19 @@ fn release(world: &TestPlatform, version: &str) -> Release {
     )
 }
 
+fn config<const N: usize>(values: [(&str, &str); N]) -> BTreeMap<String, String> {
+    values.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
 #[tokio::test]
 async fn publishing_twice_is_idempotent_and_other_bytes_are_refused() {
     let world = TestPlatform::new().await;
     let first = release(&world, "1.0.0");
     let created = world.publish(&first).await;
-    assert_eq!(
-        (created.status.as_u16(), created.json()["created"].clone()),
-        (201, json!(true))
-    );
+    assert_eq!((created.status.as_u16(), created.ok().created), (201, true));
     let again = world.publish(&first).await;
-    assert_eq!(
-        (again.status.as_u16(), again.json()["created"].clone()),
-        (200, json!(false))
-    );
-    assert_eq!(created.json()["id"], again.json()["id"]);
+    assert_eq!((again.status.as_u16(), again.ok().created), (200, false));
+    assert_eq!(created.ok().id, again.ok().id);
     let other = Release::new(
         world.key(),
         &Release::manifest("com.example.ok", "1.0.0", &[]),
@@ -52,29 +53,23 @@ async fn of_concurrent_publishes_with_different_bytes_exactly_one_succeeds() {
             );
             let world = world.clone();
             tokio::spawn(async move {
-                let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
-                (answer.status.as_u16(), release.content_hash().to_string())
+                let reply = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+                (reply.status.as_u16(), release.content_hash())
             })
         })
         .collect();
-    let mut answers = Vec::new();
+    let mut replies = Vec::new();
     for task in tasks {
-        answers.push(task.await.unwrap());
+        replies.push(task.await.unwrap());
     }
-    let winners: Vec<_> = answers.iter().filter(|(status, _)| *status == 201).collect();
-    assert_eq!(winners.len(), 1, "{answers:?}");
+    let winners: Vec<_> = replies.iter().filter(|(status, _)| *status == 201).collect();
+    assert_eq!(winners.len(), 1, "{replies:?}");
     assert!(
-        answers.iter().all(|(status, _)| [201, 409].contains(status)),
-        "{answers:?}"
+        replies.iter().all(|(status, _)| [201, 409].contains(status)),
+        "{replies:?}"
     );
-    let row = world
-        .send_json(
-            "GET",
-            "/v1/registry/extensions/com.example.race/versions/1.0.0",
-            &Value::Null,
-        )
-        .await;
-    assert_eq!(row.json()["content_hash"], json!(winners[0].1));
+    let version = world.operate(&show_version("com.example.race", "1.0.0")).await.ok();
+    assert_eq!(version.content_hash, winners[0].1);
 }
 
 #[tokio::test]
@@ -249,24 +244,30 @@ async fn installs_with_undeclared_grants_or_configuration_are_refused() {
         world.install("acme", &ok, &["cap:storage.kv"]).await.code(),
         "bad_request"
     );
-    assert_eq!(world.install("Acme!", &ok, &[]).await.code(), "bad_request");
-    let unknown_key = json!({ "extension": ok.name, "version": "1.0.0", "grants": [], "config": { "colour": "red" } });
-    let answer = world
-        .send_json("POST", "/v1/registry/tenants/acme/installs", &unknown_key)
-        .await;
-    assert!(
-        answer.code() == "bad_request" && answer.json()["hint"].as_str().unwrap().contains("greeting"),
-        "{}",
-        answer.text()
-    );
-    let missing = json!({ "extension": "com.example.none", "version": "1.0.0", "grants": [] });
+    let valid = json!(ok.install_request(&[]));
     assert_eq!(
         world
-            .send_json("POST", "/v1/registry/tenants/acme/installs", &missing)
+            .send_json("POST", "/v1/registry/tenants/Acme!/installs", &valid)
             .await
             .code(),
-        "not_found"
+        "bad_request"
     );
+    let acme = tenant_id("acme");
+    let unknown_key = InstallRequest {
+        config: config([("colour", "red")]),
+        ..ok.install_request(&[])
+    };
+    let refused = world.operate(&install(&acme, &unknown_key)).await;
+    assert!(
+        refused.code() == "bad_request" && refused.json()["hint"].as_str().unwrap().contains("greeting"),
+        "{}",
+        refused.text()
+    );
+    let missing = InstallRequest {
+        extension: "com.example.none".to_owned(),
+        ..ok.install_request(&[])
+    };
+    assert_eq!(world.operate(&install(&acme, &missing)).await.code(), "not_found");
     let no_grants = json!({ "extension": ok.name, "version": "1.0.0" });
     assert_eq!(
         world
@@ -283,20 +284,14 @@ async fn a_publish_and_an_install_survive_a_restart() {
     let request = world.with_guest("answers_ok", &[]).await;
     let world = world.restart().await;
     assert_eq!(world.execute(&request).await.guest_body(), "ok");
-    let listed = world
-        .send_json("GET", "/v1/registry/tenants/acme/installs", &Value::Null)
+    let page = world
+        .operate(&installs(&tenant_id("acme"), &Page::default()))
         .await
-        .json();
-    assert_eq!(listed["installs"].as_array().unwrap().len(), 1);
-    let versions = world
-        .send_json(
-            "GET",
-            "/v1/registry/extensions/com.example.answers-ok/versions",
-            &Value::Null,
-        )
-        .await
-        .json();
-    assert_eq!(versions["versions"][0]["version"], "1.0.0");
+        .ok();
+    assert_eq!(page.installs.len(), 1);
+    let list = versions("com.example.answers-ok", &Page::default());
+    let page = world.operate(&list).await.ok();
+    assert_eq!(page.versions[0].version.to_string(), "1.0.0");
 }
 
 #[tokio::test]
@@ -309,26 +304,27 @@ async fn configuration_has_the_types_that_the_manifest_gives_it() {
     ]);
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
     world.publish(&release).await;
-    let install = async |config: Value| {
-        let body = json!({ "extension": release.name, "version": "1.0.0", "grants": [], "config": config });
-        world
-            .send_json("POST", "/v1/registry/tenants/acme/installs", &body)
-            .await
+    let install_with = async |config: BTreeMap<String, String>| {
+        let request = InstallRequest {
+            config,
+            ..release.install_request(&[])
+        };
+        world.operate(&install(&tenant_id("acme"), &request)).await
     };
     for wrong in [
-        json!({}),
-        json!({ "loud": "yes" }),
-        json!({ "loud": "true", "size": "many" }),
-        json!({ "loud": "true", "x": "" }),
+        config([]),
+        config([("loud", "yes")]),
+        config([("loud", "true"), ("size", "many")]),
+        config([("loud", "true"), ("x", "")]),
     ] {
-        let refused = install(wrong.clone()).await;
-        assert_eq!(refused.code(), "bad_request", "{wrong}");
+        let refused = install_with(wrong.clone()).await;
+        assert_eq!(refused.code(), "bad_request", "{wrong:?}");
         assert!(refused.text().contains("configuration key"), "{}", refused.text());
     }
-    let installed = install(json!({ "loud": "true" })).await;
+    let installed = install_with(config([("loud", "true")])).await;
     assert_eq!(
-        installed.json()["config"],
-        json!({ "loud": "true", "size": "25" }),
+        installed.ok().config,
+        config([("loud", "true"), ("size", "25")]),
         "{}",
         installed.text()
     );
@@ -360,21 +356,16 @@ async fn pages_of_a_list_neither_skip_nor_repeat_entries() {
     for number in 0..7 {
         world.publish(&release(&world, &format!("1.0.{number}"))).await;
     }
-    let path = "/v1/registry/extensions/com.example.ok/versions?limit=3";
-    let (mut seen, mut after) = (Vec::new(), String::new());
+    let (mut seen, mut after) = (Vec::new(), None::<VersionId>);
     loop {
-        let page = world
-            .send_json("GET", &format!("{path}{after}"), &Value::Null)
-            .await
-            .json();
-        let versions = page["versions"].as_array().unwrap().clone();
-        seen.extend(
-            versions
-                .iter()
-                .map(|version| version["version"].as_str().unwrap().to_owned()),
-        );
-        match page["next"].as_str() {
-            Some(next) => after = format!("&after={next}"),
+        let asked = Page {
+            after: after.as_ref().map(VersionId::as_str),
+            limit: Some(3),
+        };
+        let page = world.operate(&versions("com.example.ok", &asked)).await.ok();
+        seen.extend(page.versions.iter().map(|version| version.version.to_string()));
+        match page.next {
+            Some(next) => after = Some(next),
             None => break,
         }
         // Versions published meanwhile are newer than any following page.

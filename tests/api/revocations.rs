@@ -1,14 +1,11 @@
 //! Signed lists of revoked releases and signers.
 
-use alga_harness::{Answer, Release, TestPlatform, component};
+use alga_harness::{Release, Reply, TestPlatform, component, tenant_id};
+use alga_registry_types::{Page, RevocationStatus, installs, revocations, send_revocations};
 use alga_signing::{RevocationList, RevokedBundle, RevokedSigner, SigningKey, sign_revocations};
-use axum::body::Body;
-use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-const PATH: &str = "/v1/registry/revocations";
 
 /// Starts a platform that trusts its own key for publisher `example`, and one key for revocations.
 async fn world() -> (TestPlatform, SigningKey, SigningKey) {
@@ -39,11 +36,13 @@ fn list(epoch: u64) -> RevocationList {
     }
 }
 
-async fn post(world: &TestPlatform, list: &RevocationList, key: &SigningKey) -> Answer {
-    let request = Request::post(PATH).header("authorization", format!("Bearer {}", world.administrator_token()));
-    world
-        .send(request.body(Body::from(sign_revocations(list, key).to_json())).unwrap())
-        .await
+async fn post(world: &TestPlatform, list: &RevocationList, key: &SigningKey) -> Reply<RevocationStatus> {
+    let envelope = sign_revocations(list, key).to_json();
+    world.operate(&send_revocations(envelope)).await
+}
+
+async fn active_epoch(world: &TestPlatform) -> u64 {
+    world.operate(&revocations()).await.ok().epoch
 }
 
 fn release(key: &SigningKey, version: &str) -> Release {
@@ -72,7 +71,7 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
         content_hash: bad.content_hash(),
         reason: "steals tea".into(),
     };
-    let answer = post(
+    let reply = post(
         &world,
         &RevocationList {
             bundles: vec![revoked],
@@ -81,7 +80,7 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
         &revoker,
     )
     .await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(reply.status, 201, "{}", reply.text());
     let answer = world.execute(&requests[0]).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
@@ -110,7 +109,7 @@ async fn a_revoked_key_cannot_publish_and_its_earlier_releases_stay_valid() {
         since,
         reason: "key was lost".into(),
     };
-    let answer = post(
+    let reply = post(
         &world,
         &RevocationList {
             signers: vec![revoked],
@@ -119,7 +118,7 @@ async fn a_revoked_key_cannot_publish_and_its_earlier_releases_stay_valid() {
         &revoker,
     )
     .await;
-    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(reply.status, 201, "{}", reply.text());
     let after = release(&publisher, "1.0.1");
     assert_eq!(
         world.publish_bytes(&after.bundle, Some(&after.signatures)).await.code(),
@@ -127,11 +126,11 @@ async fn a_revoked_key_cannot_publish_and_its_earlier_releases_stay_valid() {
     );
     assert_eq!(world.install("acme", &before, &[]).await.status, 201);
     // An installed version still runs, with a warning.
-    let list = world
-        .send_json("GET", "/v1/registry/tenants/early/installs", &Value::Null)
+    let page = world
+        .operate(&installs(&tenant_id("early"), &Page::default()))
         .await
-        .json();
-    let warning = list["installs"][0]["warnings"][0].as_str().unwrap();
+        .ok();
+    let warning = &page.installs[0].warnings[0];
     assert!(
         warning.contains("is revoked since") && warning.contains("key was lost"),
         "{warning}"
@@ -162,7 +161,7 @@ async fn old_far_ahead_expired_and_untrusted_revocation_lists_are_refused() {
     ] {
         assert_eq!(post(&world, &list, key).await.code(), code, "{what}");
     }
-    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 5);
+    assert_eq!(active_epoch(&world).await, 5);
     assert_eq!(post(&world, &list(6), &revoker).await.status, 201);
 }
 
@@ -174,8 +173,8 @@ async fn concurrent_revocation_lists_never_lower_the_epoch() {
         .map(|epoch| {
             let (world, revoker) = (Arc::clone(&world), Arc::clone(&revoker));
             tokio::spawn(async move {
-                let answer = post(&world, &list(epoch), &revoker).await;
-                (epoch, answer.status.as_u16(), answer.text())
+                let reply = post(&world, &list(epoch), &revoker).await;
+                (epoch, reply.status.as_u16(), reply.text())
             })
         })
         .collect();
@@ -185,7 +184,7 @@ async fn concurrent_revocation_lists_never_lower_the_epoch() {
         assert!(status == 201 || status == 409, "{epoch}: {text}");
         taken = taken.max(if status == 201 { epoch } else { 0 });
     }
-    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], taken);
+    assert_eq!(active_epoch(&world).await, taken);
 }
 
 #[tokio::test]
@@ -193,7 +192,7 @@ async fn a_revocation_list_survives_a_restart() {
     let (world, publisher, revoker) = world().await;
     let release = release(&publisher, "1.0.0");
     world.publish(&release).await;
-    let install = world.install("acme", &release, &[]).await.json();
+    let install = world.install("acme", &release, &[]).await.ok();
     let revoked = RevokedBundle {
         content_hash: release.content_hash(),
         reason: "bad".into(),
@@ -208,7 +207,7 @@ async fn a_revocation_list_survives_a_restart() {
     )
     .await;
     let world = world.restart().await;
-    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 3);
+    assert_eq!(active_epoch(&world).await, 3);
     assert_eq!(
         world.execute(&world.request_for(&install)).await.code(),
         "version_revoked"
@@ -232,7 +231,7 @@ async fn a_database_older_than_the_last_revocation_needs_operator_consent() {
         "{error}"
     );
     let world = stopped.start_with(&[("adopt_revocations", "true")]).await.unwrap();
-    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 2);
+    assert_eq!(active_epoch(&world).await, 2);
     assert_eq!(post(&world, &list(2), &revoker).await.code(), "conflict");
 }
 
@@ -241,7 +240,7 @@ async fn a_host_with_an_expired_list_admits_nothing_new_and_runs_old_installs() 
     let (world, publisher, revoker) = world().await;
     let first = release(&publisher, "1.0.0");
     world.publish(&first).await;
-    let install = world.install("acme", &first, &[]).await.json();
+    let install = world.install("acme", &first, &[]).await.ok();
     let over = RevocationList {
         expires_at: Timestamp::now() - SignedDuration::from_hours(25),
         ..list(1)
@@ -275,14 +274,8 @@ async fn the_same_revocation_list_is_accepted_again() {
     let (world, _, revoker) = world().await;
     let envelope = sign_revocations(&list(1), &revoker).to_json();
     for _ in 0..2 {
-        let request = Request::post(PATH).header("authorization", format!("Bearer {}", world.administrator_token()));
-        let answer = world.send(request.body(Body::from(envelope.clone())).unwrap()).await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.json()["epoch"]),
-            (201, &json!(1)),
-            "{}",
-            answer.text()
-        );
+        let reply = world.operate(&send_revocations(envelope.clone())).await;
+        assert_eq!((reply.status.as_u16(), reply.ok().epoch), (201, 1), "{}", reply.text());
     }
 }
 
@@ -306,7 +299,7 @@ async fn a_lost_revocation_key_is_replaced_only_with_a_newer_list() {
     assert!(error.contains("ALGA_REVOCATIONS"), "{error}");
     std::fs::write(&supplied, sign_revocations(&list(6), &next).to_json()).unwrap();
     let world = stopped.start_with(&settings).await.unwrap();
-    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 6);
+    assert_eq!(active_epoch(&world).await, 6);
     assert_eq!(post(&world, &list(7), &lost).await.code(), "signature_rejected");
     assert_eq!(post(&world, &list(7), &next).await.status, 201);
 }
@@ -318,7 +311,7 @@ async fn a_revocation_list_accepted_by_another_process_is_applied() {
     let (world, publisher, revoker) = world().await;
     let release = release(&publisher, "1.0.0");
     world.publish(&release).await;
-    let request = world.request_for(&world.install("acme", &release, &[]).await.json());
+    let request = world.request_for(&world.install("acme", &release, &[]).await.ok());
     assert_eq!(world.execute(&request).await.status, 200);
     let revoked = RevokedBundle {
         content_hash: release.content_hash(),
@@ -342,5 +335,5 @@ async fn a_revocation_list_accepted_by_another_process_is_applied() {
     }
     assert_eq!(world.execute(&request).await.code(), "version_revoked");
     let world = world.restart().await;
-    assert_eq!(world.send_json("GET", PATH, &Value::Null).await.json()["epoch"], 4);
+    assert_eq!(active_epoch(&world).await, 4);
 }

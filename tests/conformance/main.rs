@@ -15,7 +15,8 @@ mod places;
 
 use alga_bundle::ComponentFacts;
 use alga_capabilities::{compose_denied, known, modules};
-use alga_harness::{MockServer, Release, TestPlatform, component, root};
+use alga_harness::{MockServer, Release, Reply, TestPlatform, component, root, tenant_id};
+use alga_registry_types::{Install, InstallRequest, install};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -87,14 +88,15 @@ impl Case {
         )
     }
 
-    async fn install(&self, tenant: &str, release: &Release, grants: &[String]) -> alga_harness::Answer {
-        let body = json!({
-            "extension": release.name, "version": release.version, "grants": grants, "config": { "greeting": self.config() },
-            "secrets": self.setup.get("secrets").unwrap_or(&json!({})),
-        });
-        self.world
-            .send_json("POST", &format!("/v1/registry/tenants/{tenant}/installs"), &body)
-            .await
+    async fn install(&self, tenant: &str, release: &Release, grants: &[String]) -> Reply<Install> {
+        let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
+        let secrets = self.setup.get("secrets").cloned().unwrap_or_else(|| json!({}));
+        let request = InstallRequest {
+            config: [("greeting".to_owned(), self.config())].into(),
+            secrets: serde_json::from_value(secrets).unwrap(),
+            ..release.install_request(&grants)
+        };
+        self.world.operate(&install(&tenant_id(tenant), &request)).await
     }
 
     /// Returns the configuration value: the origin of the mock server for guests that call it.

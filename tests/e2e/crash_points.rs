@@ -80,8 +80,10 @@ impl Drop for Injection {
 
 /// Publishes, installs and uninstalls until the server exits; returns true if it was killed.
 fn scenario(operator: &Operator, release: &Release) -> (Acknowledged, bool) {
-    let mut acknowledged = Acknowledged::default();
-    acknowledged.publish = done(operator.publish(release)).is_some();
+    let mut acknowledged = Acknowledged {
+        publish: done(operator.publish(release)).is_some(),
+        ..Acknowledged::default()
+    };
     if acknowledged.publish {
         let installed = done(operator.install(&install_request(release)));
         acknowledged.install = installed.map(|install| install.id.to_string());

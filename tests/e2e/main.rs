@@ -7,6 +7,7 @@ mod crash_points;
 mod crash_postgres;
 mod crash_start;
 mod edge;
+mod guides;
 mod keyless;
 mod large_components;
 mod logs;
@@ -54,43 +55,6 @@ fn hello_in(folder: &Path) -> PathBuf {
     done(folder, &["pack"]);
     done(folder, &["sign"]);
     folder.to_path_buf()
-}
-
-#[test]
-fn an_author_creates_builds_publishes_and_calls_an_extension() {
-    let home = TempDir::new().unwrap();
-    done(home.path(), &["new", "greeter"]);
-    let folder = home.path().join("greeter");
-    for step in [
-        &["keygen", "--publisher", "example"][..],
-        &["build"],
-        &["pack"],
-        &["sign"],
-        &["verify"],
-    ] {
-        done(&folder, step);
-    }
-    let server = Server::start(&folder);
-    let at = ["--server", server.address()];
-    done(&folder, &[&["publish"][..], &at].concat());
-    done(
-        &folder,
-        &[&["install", "--tenant", "demo", "--config", "greeting=Moin"][..], &at].concat(),
-    );
-    let answer = done(&folder, &[&["call", "com.example.greeter/hello/you"][..], &at].concat());
-    assert_eq!(answer.trim(), r#"{"message":"Moin, you!"}"#);
-    let log = std::fs::read_to_string(folder.join("server.log")).unwrap();
-    assert!(
-        log.contains("sent a greeting"),
-        "what the extension logs reaches the operator: {log}"
-    );
-    for line in log.lines() {
-        assert!(
-            line.starts_with('{') && line.ends_with('}'),
-            "one JSON object a line: {line}"
-        );
-    }
-    assert!(server.terminate().success());
 }
 
 #[test]

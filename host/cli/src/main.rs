@@ -9,6 +9,7 @@ mod files;
 mod oci;
 mod outcome;
 mod printer;
+mod reference;
 mod settings;
 
 use clap::Parser;

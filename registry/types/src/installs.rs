@@ -146,7 +146,7 @@ pub struct ConsentRequest {
 /// does not.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Upgrade {
-    /// Whether the upgrade was applied.
+    /// Outcome: applied, or waiting for consent.
     pub outcome: UpgradeOutcome,
     /// Permissions that the new version adds.
     pub diff: CapabilityDiff,

@@ -1,8 +1,8 @@
-use super::installs::name_and_version;
 use crate::client::OperatorArguments;
 use crate::files::{read_manifest, read_secret};
 use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
+use crate::reference::name_and_version;
 use alga_bundle::{CapabilityName, EgressPattern, ManifestLimits, TenantId};
 use alga_registry_types::{InstallRequest, show_version};
 use clap::Args;

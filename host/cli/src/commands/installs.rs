@@ -1,8 +1,9 @@
 use crate::client::OperatorArguments;
 use crate::files::read_secret;
-use crate::outcome::{CliError, ErrorContext, Outcome};
+use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
-use alga_bundle::{EgressPattern, InstallId, TenantId, Version};
+use crate::reference::{name_and_version, parse_version};
+use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_registry_types::{
     ConsentRequest, Install, Installs, Operation, Page, SecretRequest, TermsRequest, Upgrade, UpgradeOutcome,
     UpgradeRequest, consent, delete_secret, disable, enable, executions, installs, roll_back, set_secret, set_terms,
@@ -204,16 +205,6 @@ impl Terms {
             limits: super::install::limits(self.timeout_ms, self.memory_mb),
         })
     }
-}
-
-pub(super) fn name_and_version(text: &str) -> Outcome<(&str, &str)> {
-    text.split_once('@').ok_or_else(|| {
-        CliError::user(format!("missing version in `{text}`")).with_hint("write it like com.example.hello@1.0.0")
-    })
-}
-
-fn parse_version(text: &str) -> Outcome<Version> {
-    text.parse().user_error(&format!("`{text}` is not a version"))
 }
 
 fn render_upgrade(upgrade: &Upgrade) -> String {

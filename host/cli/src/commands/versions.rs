@@ -1,7 +1,7 @@
-use super::installs::name_and_version;
 use crate::client::OperatorArguments;
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use crate::reference::name_and_version;
 use alga_bundle::{Digest, ExtensionName, Version, VersionId, VersionStatus};
 use alga_registry_types::{Page, Reason, Versions, change_version, versions};
 use clap::{Args, Subcommand};
