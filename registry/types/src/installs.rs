@@ -146,7 +146,7 @@ pub struct ConsentRequest {
 /// does not.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Upgrade {
-    /// Outcome: applied, or waiting for consent.
+    /// The upgrade is applied, or waits for consent.
     pub outcome: UpgradeOutcome,
     /// Permissions that the new version adds.
     pub diff: CapabilityDiff,
