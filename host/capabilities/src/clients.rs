@@ -1,10 +1,11 @@
 //! `alga:psa/clients`: read access to the tenant's customers in the host application.
 
 use crate::StoreData;
+use crate::psa::{Listed, interface_error};
 pub(crate) use crate::psa::{Service, State};
-use crate::psa::{check_id, check_page, check_search, interface_error};
 use alga_bundle::Capability;
 use serde::Deserialize;
+use serde_json::json;
 use wasmtime::component::{HasSelf, Linker};
 
 wasmtime::component::bindgen!({
@@ -44,13 +45,6 @@ struct Summary {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    items: Vec<Summary>,
-    total_count: u32,
-}
-
-#[derive(Deserialize)]
 struct Found {
     client: Option<Summary>,
 }
@@ -76,12 +70,9 @@ impl clients::Host for State {
         filter: clients::Filter,
         page: clients::Page,
     ) -> Result<clients::Listing, clients::Error> {
-        check_search(filter.search.as_deref())?;
-        check_page(page.number, page.size)?;
-        let input = serde_json::json!({
-            "search": filter.search, "includeInactive": filter.include_inactive, "page": page.number, "pageSize": page.size,
-        });
-        let listed: Listed = self.operate("clients", "list", input, None).await?;
+        let input = json!({ "includeInactive": filter.include_inactive });
+        let page = (page.number, page.size);
+        let listed: Listed<Summary> = self.list("clients", filter.search.as_deref(), page, input).await?;
         Ok(clients::Listing {
             items: listed.items.into_iter().map(clients::Client::from).collect(),
             total_count: listed.total_count,
@@ -89,14 +80,7 @@ impl clients::Host for State {
     }
 
     async fn get_client(&mut self, id: String) -> Result<Option<clients::Client>, clients::Error> {
-        check_id(&id)?;
-        let found: Result<Found, _> = self
-            .operate("clients", "get", serde_json::json!({ "clientId": id }), None)
-            .await;
-        match found {
-            Ok(found) => Ok(found.client.map(clients::Client::from)),
-            Err(crate::psa::PsaError::NotFound(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let found: Option<Found> = self.find("clients", "clientId", &id).await?;
+        Ok(found.and_then(|found| found.client).map(clients::Client::from))
     }
 }

@@ -1,9 +1,9 @@
 //! `alga:context`: the identity, trigger and configuration of an execution. All values come from
-//! the [`Permit`].
+//! the [`Permit`](crate::Permit).
 
-use crate::{ExecutionContext, HostDependencies, Permit, StoreData, Trigger};
+pub(crate) use crate::permit_state::{Service, State};
+use crate::{StoreData, Trigger};
 use alga_bundle::Capability;
-use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -18,28 +18,6 @@ pub(crate) const CAPABILITY: Capability = Capability {
     granted_by_default: true,
     promise: "request id, tenant, extension, install, version, trigger, configuration, remaining time",
 };
-
-/// The empty service of a capability without host dependencies.
-#[derive(Clone)]
-pub(crate) struct Service;
-
-impl Service {
-    pub(crate) fn new(_: &HostDependencies) -> Self {
-        Self
-    }
-}
-
-pub(crate) struct State {
-    permit: Arc<Permit>,
-}
-
-impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
-        Self {
-            permit: Arc::clone(execution_context.permit),
-        }
-    }
-}
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
     execution::add_to_linker::<StoreData, HasSelf<State>>(linker, state)

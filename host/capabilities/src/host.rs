@@ -63,7 +63,7 @@ impl StoreData {
             traffic: &traffic,
             secret_injector: &SecretInjector::default(),
         };
-        let states = States::begin(&execution_context, services);
+        let states = States::new(&execution_context, services);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_HANDLES);
         Self {

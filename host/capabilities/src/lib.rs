@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | `Service::new` | once per process | clones what it needs from the [`HostDependencies`] |
 //! | `link` | once per set of grants | adds its functions to a linker, if it is granted |
-//! | `State::begin` | once per execution | uses the [`Permit`] and the [`Release`]; never blocks |
+//! | `State::new` | once per execution | uses the [`Permit`] and the [`Release`]; never blocks |
 //!
 //! A capability that is not granted is denied by absence: it is not linked. Every linked capability
 //! has its state, because a store holds the states of all capabilities and `link` receives the
@@ -32,6 +32,7 @@ mod log;
 mod metric_registry;
 mod metrics;
 mod permit;
+mod permit_state;
 mod product_client;
 mod psa;
 mod rate_limit;
@@ -107,8 +108,8 @@ macro_rules! capabilities {
         pub(crate) struct States { $(pub(crate) $module: $module::State,)+ }
 
         impl States {
-            fn begin(execution_context: &ExecutionContext<'_>, services: &Services) -> Self {
-                Self { $($module: $module::State::begin(execution_context, &services.$module),)+ }
+            fn new(execution_context: &ExecutionContext<'_>, services: &Services) -> Self {
+                Self { $($module: $module::State::new(execution_context, &services.$module),)+ }
             }
         }
 

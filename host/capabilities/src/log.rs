@@ -39,7 +39,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
+    pub(crate) fn new(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
         Self {
             guest_log: execution_context.guest_log.clone(),
         }

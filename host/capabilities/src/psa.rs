@@ -5,6 +5,7 @@ use crate::product_client::{Call, ProductError, user_type};
 use crate::{ExecutionContext, HostDependencies, Permit, ProductClient};
 use alga_egress::Traffic;
 use http::Method;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -37,6 +38,14 @@ impl From<ProductError> for PsaError {
     }
 }
 
+/// A page of objects as the host application returns it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listed<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) total_count: u32,
+}
+
 /// The service of each of the three capabilities.
 #[derive(Clone)]
 pub(crate) struct Service {
@@ -59,11 +68,44 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
+    pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
             permit: Arc::clone(execution_context.permit),
             traffic: execution_context.traffic.clone(),
             platform: service.platform.clone(),
+        }
+    }
+
+    /// Lists a page of objects; `input` has the filters of the API beyond `search` and the page.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        api: &str,
+        search: Option<&str>,
+        (number, size): (u32, u32),
+        mut input: Value,
+    ) -> Result<Listed<T>, PsaError> {
+        check_search(search)?;
+        check_page(number, size)?;
+        if let Some(input) = input.as_object_mut() {
+            input.insert("search".to_owned(), json!(search));
+            input.insert("page".to_owned(), json!(number));
+            input.insert("pageSize".to_owned(), json!(size));
+        }
+        self.operate(api, "list", input, None).await
+    }
+
+    /// Gets an object by the parameter that has its id; `None` if it does not exist.
+    pub(crate) async fn find<T: DeserializeOwned>(
+        &self,
+        api: &str,
+        parameter: &str,
+        id: &str,
+    ) -> Result<Option<T>, PsaError> {
+        check_id(id)?;
+        match self.operate(api, "get", json!({ parameter: id }), None).await {
+            Ok(found) => Ok(Some(found)),
+            Err(PsaError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -130,7 +172,7 @@ pub(crate) fn check(holds: bool, rule: &str) -> Result<(), PsaError> {
     }
 }
 
-pub(crate) fn check_search(search: Option<&str>) -> Result<(), PsaError> {
+fn check_search(search: Option<&str>) -> Result<(), PsaError> {
     check(
         search.is_none_or(|text| text.chars().count() <= SEARCH_CHARACTERS),
         "a search has at most 200 characters",
@@ -144,7 +186,7 @@ pub(crate) fn check_id(id: &str) -> Result<(), PsaError> {
     )
 }
 
-pub(crate) fn check_page(number: u32, size: u32) -> Result<(), PsaError> {
+fn check_page(number: u32, size: u32) -> Result<(), PsaError> {
     check((1..=PAGES).contains(&number), "pages are 1 to 10000")?;
     check((1..=PAGE_SIZE).contains(&size), "a page has 1 to 100 items")
 }

@@ -5,8 +5,9 @@
 
 use crate::release::not_set;
 use crate::secret_injector::{Form, SecretInjector};
-use crate::secret_source::{FETCHES, SecretSource, SecretUnavailable};
-use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
+pub(crate) use crate::secret_source::Service;
+use crate::secret_source::{FetchError, SecretFetcher};
+use crate::{ExecutionContext, Permit, Release, StoreData};
 use alga_bundle::Capability;
 use http::HeaderName;
 use std::sync::Arc;
@@ -65,37 +66,22 @@ const REFLECTED: [&str; 12] = [
     "tracestate",
 ];
 
-#[derive(Clone)]
-pub(crate) struct Service {
-    source: Arc<dyn SecretSource>,
-}
-
-impl Service {
-    pub(crate) fn new(host_dependencies: &HostDependencies) -> Self {
-        Self {
-            source: Arc::clone(&host_dependencies.secrets),
-        }
-    }
-}
-
 pub(crate) struct State {
     permit: Arc<Permit>,
     release: Arc<Release>,
     secret_injector: SecretInjector,
-    service: Service,
+    fetcher: SecretFetcher,
     opened: usize,
-    fetched: usize,
 }
 
 impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
+    pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
             permit: Arc::clone(execution_context.permit),
             release: Arc::clone(execution_context.release),
             secret_injector: execution_context.secret_injector.clone(),
-            service: service.clone(),
+            fetcher: service.fetcher(),
             opened: 0,
-            fetched: 0,
         }
     }
 }
@@ -140,16 +126,11 @@ impl store::Host for View<'_> {
                 "an execution opens at most 8 secrets".to_owned(),
             )));
         }
-        if self.state.fetched >= FETCHES {
-            return Ok(Err(store::Error::InvalidInput(
-                "an execution fetches at most 32 secrets".to_owned(),
-            )));
-        }
-        self.state.fetched += 1;
-        let plaintext = match self.state.service.source.open(&self.state.permit.identity, &name).await {
+        let plaintext = match self.state.fetcher.fetch(&self.state.permit.identity, &name).await {
             Ok(Some(plaintext)) => plaintext,
             Ok(None) => return Ok(Err(store::Error::Missing(not_set(&name)))),
-            Err(SecretUnavailable) => return Ok(Err(store::Error::Unavailable)),
+            Err(FetchError::TooMany(rule)) => return Ok(Err(store::Error::InvalidInput(rule.to_owned()))),
+            Err(FetchError::Unavailable) => return Ok(Err(store::Error::Unavailable)),
         };
         self.state.opened += 1;
         Ok(Ok(self.table.push(OpenSecret { name, plaintext })?))

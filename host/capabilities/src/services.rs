@@ -2,10 +2,11 @@
 //! application returns them.
 
 use crate::StoreData;
+use crate::psa::{Listed, interface_error};
 pub(crate) use crate::psa::{Service, State};
-use crate::psa::{check_id, check_page, check_search, interface_error};
 use alga_bundle::Capability;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use wasmtime::component::{HasSelf, Linker};
 
 wasmtime::component::bindgen!({
@@ -62,13 +63,6 @@ struct Summary {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    items: Vec<Summary>,
-    total_count: u32,
-}
-
-#[derive(Deserialize)]
 struct Found {
     service: Option<Summary>,
 }
@@ -122,13 +116,12 @@ impl services::Host for State {
         filter: services::Filter,
         page: services::Page,
     ) -> Result<services::Listing, services::Error> {
-        check_search(filter.search.as_deref())?;
-        check_page(page.number, page.size)?;
-        let input = serde_json::json!({
-            "search": filter.search, "itemKind": filter.kind.map(ItemKind::from), "isActive": filter.is_active,
-            "billingMethod": filter.billing_method.map(BillingMethod::from), "page": page.number, "pageSize": page.size,
+        let input = json!({
+            "itemKind": filter.kind.map(ItemKind::from), "isActive": filter.is_active,
+            "billingMethod": filter.billing_method.map(BillingMethod::from),
         });
-        let listed: Listed = self.operate("services", "list", input, None).await?;
+        let page = (page.number, page.size);
+        let listed: Listed<Summary> = self.list("services", filter.search.as_deref(), page, input).await?;
         Ok(services::Listing {
             items: listed.items.into_iter().map(services::Service::from).collect(),
             total_count: listed.total_count,
@@ -136,14 +129,7 @@ impl services::Host for State {
     }
 
     async fn get_service(&mut self, id: String) -> Result<Option<services::Service>, services::Error> {
-        check_id(&id)?;
-        let found: Result<Found, _> = self
-            .operate("services", "get", serde_json::json!({ "serviceId": id }), None)
-            .await;
-        match found {
-            Ok(found) => Ok(found.service.map(services::Service::from)),
-            Err(crate::psa::PsaError::NotFound(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let found: Option<Found> = self.find("services", "serviceId", &id).await?;
+        Ok(found.and_then(|found| found.service).map(services::Service::from))
     }
 }

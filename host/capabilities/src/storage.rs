@@ -52,7 +52,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
+    pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         let identity = &execution_context.permit.identity;
         Self {
             scope: Scope {

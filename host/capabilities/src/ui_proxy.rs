@@ -52,7 +52,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
+    pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
             permit: Arc::clone(execution_context.permit),
             release: Arc::clone(execution_context.release),

@@ -1,9 +1,9 @@
-//! `alga:user`: the calling user, as authenticated by the gateway and stored in the [`Permit`].
+//! `alga:user`: the calling user, as authenticated by the gateway and stored in the [`Permit`](crate::Permit).
 
+use crate::StoreData;
 use crate::permit::UserKind;
-use crate::{ExecutionContext, HostDependencies, Permit, StoreData};
+pub(crate) use crate::permit_state::{Service, State};
 use alga_bundle::Capability;
-use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
 wasmtime::component::bindgen!({ path: "../../wit", world: "alga:user/imports@1.0.0" });
@@ -17,28 +17,6 @@ pub(crate) const CAPABILITY: Capability = Capability {
     granted_by_default: true,
     promise: "the calling user, if there is one",
 };
-
-/// The empty service of a capability without host dependencies.
-#[derive(Clone)]
-pub(crate) struct Service;
-
-impl Service {
-    pub(crate) fn new(_: &HostDependencies) -> Self {
-        Self
-    }
-}
-
-pub(crate) struct State {
-    permit: Arc<Permit>,
-}
-
-impl State {
-    pub(crate) fn begin(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
-        Self {
-            permit: Arc::clone(execution_context.permit),
-        }
-    }
-}
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
     identity::add_to_linker::<StoreData, HasSelf<State>>(linker, state)

@@ -10,6 +10,7 @@ mod oci;
 mod outcome;
 mod printer;
 mod reference;
+mod release_files;
 mod settings;
 
 use clap::Parser;

@@ -7,17 +7,31 @@ use crate::secrets::touch;
 use crate::{Database, InstallRow, StoreError, VersionRow};
 use alga_bundle::{CapabilityName, EgressPattern, InstallStatus, TenantId};
 use serde_json::json;
-use sqlx::any::AnyQueryResult;
+use sqlx::Any;
+use sqlx::any::{AnyArguments, AnyQueryResult};
+use sqlx::query::Query;
 use std::collections::BTreeSet;
 
 impl Database {
+    /// Runs a statement that updates one install, and records the change, in one transaction.
+    async fn update_install(
+        &self,
+        install: &InstallRow,
+        update: Query<'_, Any, AnyArguments>,
+        change: Change<'_>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(&install.tenant_id).await?;
+        changed(&update.execute(&mut *transaction).await?)?;
+        append(&mut transaction, change).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Stores an upgrade that waits for consent; the installed version continues to run.
     ///
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was modified or deleted since it was read.
     pub async fn stage_upgrade(&self, install: &InstallRow, to: &VersionRow) -> Result<(), StoreError> {
-        let mut transaction = self.begin_as(&install.tenant_id).await?;
-        let result = sqlx::query(
+        let update = sqlx::query(
             "UPDATE tenant_extension_install SET pending_version_id = $1, updated_at_ms = $2, revision = revision + 1 \
              WHERE tenant_id = $3 AND id = $4 AND revision = $5",
         )
@@ -25,13 +39,10 @@ impl Database {
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
-        .bind(install.revision)
-        .execute(&mut *transaction)
-        .await?;
-        changed(&result)?;
+        .bind(install.revision);
         let details = json!({ "to": to.version, "content_hash": to.content_hash });
-        append(&mut transaction, change("install.upgrade.pending", install, details)).await?;
-        Ok(transaction.commit().await?)
+        self.update_install(install, update, change("install.upgrade.pending", install, details))
+            .await
     }
 
     /// Replaces the installed version, and stores it as the previous one.
@@ -45,8 +56,7 @@ impl Database {
         grants: &BTreeSet<CapabilityName>,
         egress: Option<&BTreeSet<EgressPattern>>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin_as(&install.tenant_id).await?;
-        let result = sqlx::query(
+        let update = sqlx::query(
             "UPDATE tenant_extension_install SET previous_version_id = version_id, previous_grants = grants, previous_egress = egress, \
              version_id = $1, grants = $2, egress = $7, pending_version_id = NULL, updated_at_ms = $3, revision = revision + 1 \
              WHERE tenant_id = $4 AND id = $5 AND revision = $6",
@@ -57,13 +67,10 @@ impl Database {
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
         .bind(install.revision)
-        .bind(to_json(egress)?)
-        .execute(&mut *transaction)
-        .await?;
-        changed(&result)?;
+        .bind(to_json(egress)?);
         let details = json!({ "to": to.version, "content_hash": to.content_hash, "grants": grants, "egress": egress });
-        append(&mut transaction, change("install.upgrade", install, details)).await?;
-        Ok(transaction.commit().await?)
+        self.update_install(install, update, change("install.upgrade", install, details))
+            .await
     }
 
     /// Restores the previous version and grants, and stores the current ones as the previous ones:
@@ -77,8 +84,7 @@ impl Database {
         install: &InstallRow,
         egress: Option<&BTreeSet<EgressPattern>>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin_as(&install.tenant_id).await?;
-        let result = sqlx::query(
+        let update = sqlx::query(
             "UPDATE tenant_extension_install SET version_id = previous_version_id, grants = previous_grants, \
              previous_version_id = version_id, previous_grants = grants, egress = $5, previous_egress = egress, pending_version_id = NULL, updated_at_ms = $1, \
              revision = revision + 1 WHERE tenant_id = $2 AND id = $3 AND revision = $4 AND previous_version_id IS NOT NULL",
@@ -87,16 +93,13 @@ impl Database {
         .bind(install.tenant_id.as_str())
         .bind(install.id.as_str())
         .bind(install.revision)
-        .bind(to_json(egress)?)
-        .execute(&mut *transaction)
-        .await?;
-        changed(&result)?;
-        append(
-            &mut transaction,
+        .bind(to_json(egress)?);
+        self.update_install(
+            install,
+            update,
             change("install.rollback", install, json!({ "to": install.previous })),
         )
-        .await?;
-        Ok(transaction.commit().await?)
+        .await
     }
 
     /// Enables or disables an install.
@@ -104,23 +107,19 @@ impl Database {
     /// # Errors
     /// Returns [`StoreError::Changed`] if the install was deleted.
     pub async fn set_install_status(&self, install: &InstallRow, status: InstallStatus) -> Result<(), StoreError> {
-        let mut transaction = self.begin_as(&install.tenant_id).await?;
-        let result = sqlx::query(
+        let update = sqlx::query(
             "UPDATE tenant_extension_install SET status = $1, updated_at_ms = $2, revision = revision + 1 WHERE tenant_id = $3 AND id = $4",
         )
         .bind(status.as_str())
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
-        .bind(install.id.as_str())
-        .execute(&mut *transaction)
-        .await?;
-        changed(&result)?;
-        append(
-            &mut transaction,
+        .bind(install.id.as_str());
+        self.update_install(
+            install,
+            update,
             change("install.status", install, json!({ "status": status })),
         )
-        .await?;
-        Ok(transaction.commit().await?)
+        .await
     }
 
     /// Deletes an install with its configuration, secrets, records and execution log. The bundle is

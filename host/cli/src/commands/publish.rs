@@ -1,34 +1,25 @@
 use crate::client::OperatorArguments;
 use crate::escape::escape_line;
-use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use crate::release_files::ReleaseArguments;
 use alga_registry_types::{Part, form};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Bundle to publish
-    #[arg(default_value = BUNDLE)]
-    bundle: PathBuf,
-    /// Signature file (default: <name>.sigs.json beside the bundle)
-    #[arg(long)]
-    signatures: Option<PathBuf>,
+    #[command(flatten)]
+    release: ReleaseArguments,
     #[command(flatten)]
     operator: OperatorArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let (bytes, bundle) = read_bundle(&arguments.bundle)?;
-    let path = arguments
-        .signatures
-        .clone()
-        .unwrap_or_else(|| signatures_path(&arguments.bundle));
-    let signatures = read(&path, "sign the bundle with `alga sign`")?;
+    let release = arguments.release.read()?;
     let form = form(&[
-        part("bundle", &arguments.bundle, &bytes),
-        part("signatures", &path, &signatures),
+        part("bundle", &arguments.release.bundle, &release.bytes),
+        part("signatures", &release.signatures_path, &release.signatures),
     ]);
     let operation = alga_registry_types::publish(form);
     let published = arguments.operator.run_compiling(&operation, printer)?;
@@ -36,13 +27,18 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         printer.note(&format!("warning: {}", escape_line(warning)));
     }
     printer.output(&published, || {
-        let manifest = bundle.manifest();
+        let manifest = release.bundle.manifest();
         let what = if published.created {
             "published"
         } else {
             "was already published with the same content"
         };
-        format!("{} {} {what}\n{}", manifest.name, manifest.version, bundle.digest())
+        format!(
+            "{} {} {what}\n{}",
+            manifest.name,
+            manifest.version,
+            release.bundle.digest()
+        )
     });
     Ok(())
 }

@@ -1,48 +1,39 @@
 //! `alga push`: uploads a release to an OCI registry.
 
-use crate::files::{BUNDLE, read, read_bundle, signatures_path};
 use crate::oci::{Artifact, RegistryArguments, Remote, reference, wait};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use crate::release_files::ReleaseArguments;
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Reference to push to: `registry/repository:tag`
     reference: String,
-    /// Bundle to push
-    #[arg(default_value = BUNDLE)]
-    bundle: PathBuf,
-    /// Signature file (default: <name>.sigs.json beside the bundle)
-    #[arg(long)]
-    signatures: Option<PathBuf>,
+    #[command(flatten)]
+    release: ReleaseArguments,
     #[command(flatten)]
     registry: RegistryArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let (bytes, bundle) = read_bundle(&arguments.bundle)?;
-    let path = arguments
-        .signatures
-        .clone()
-        .unwrap_or_else(|| signatures_path(&arguments.bundle));
+    let release = arguments.release.read()?;
     let artifact = Artifact {
-        bundle: bytes,
-        signatures: read(&path, "sign the bundle with `alga sign`")?,
+        bundle: release.bytes,
+        signatures: release.signatures,
     };
     let target = reference(&arguments.reference)?;
     let remote = Remote::new(&arguments.registry, target.clone(), printer)?;
-    let digest = wait(remote.push(&artifact, bundle.manifest()))?;
+    let digest = wait(remote.push(&artifact, release.bundle.manifest()))?;
     let pinned = format!("{}/{}@{digest}", target.registry(), target.repository());
     printer.output(
-        &json!({ "reference": pinned, "digest": digest, "contentHash": bundle.digest() }),
+        &json!({ "reference": pinned, "digest": digest, "contentHash": release.bundle.digest() }),
         || {
             format!(
                 "pushed {} {}\npull it with `alga pull {pinned}`",
-                bundle.manifest().name,
-                bundle.manifest().version
+                release.bundle.manifest().name,
+                release.bundle.manifest().version
             )
         },
     );

@@ -1,6 +1,7 @@
-use crate::files::{BUNDLE, TRUST, read, read_bundle, signatures_path};
+use crate::files::{TRUST, read};
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
+use crate::release_files::ReleaseArguments;
 use alga_signing::{Policy, RevocationList, TrustBundle, verify};
 use clap::Args;
 use serde_json::json;
@@ -8,12 +9,8 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Bundle to verify
-    #[arg(default_value = BUNDLE)]
-    bundle: PathBuf,
-    /// Signature file (default: <name>.sigs.json beside the bundle)
-    #[arg(long)]
-    signatures: Option<PathBuf>,
+    #[command(flatten)]
+    release: ReleaseArguments,
     /// Path of the trust bundle
     #[arg(long, env = "SIGNING_TRUST_BUNDLE", hide_env_values = true, default_value = TRUST)]
     trust: PathBuf,
@@ -35,12 +32,7 @@ const CHECKS: [&str; 8] = [
 ];
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let (_, bundle) = read_bundle(&arguments.bundle)?;
-    let signatures = arguments
-        .signatures
-        .clone()
-        .unwrap_or_else(|| signatures_path(&arguments.bundle));
-    let envelope = read(&signatures, "sign the bundle with `alga sign`")?;
+    let release = arguments.release.read()?;
     let trust = read(&arguments.trust, "`alga keygen` writes one")?;
     let trust = TrustBundle::parse(&trust).user_error(&arguments.trust.display().to_string())?;
     let revocations = match &arguments.revocations {
@@ -51,7 +43,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         revocations: revocations.as_ref(),
         ..Policy::now(&trust)
     };
-    let verified = verify(&envelope, &bundle, policy).user_error(&signatures.display().to_string())?;
+    let verified = verify(&release.signatures, &release.bundle, policy);
+    let verified = verified.user_error(&release.signatures_path.display().to_string())?;
     let facts = json!({ "verified": true, "signer": verified.signer, "statement": verified.statement });
     printer.output(&facts, || {
         let checks: String = CHECKS
