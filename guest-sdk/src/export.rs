@@ -7,7 +7,7 @@ use crate::{Request, Response, Result, log};
 /// Runs the author's function and sends the response that it returns. Called by the code that
 /// `#[alga::handler]` generates.
 #[doc(hidden)]
-pub fn answer(
+pub fn run_handler(
     handler: impl FnOnce(Request) -> Result<Response>,
     raw: wasi::IncomingRequest,
     out: wasi::ResponseOutparam,
@@ -47,12 +47,12 @@ fn send(response: &Response, out: wasi::ResponseOutparam) {
 /// Writes all bytes in chunks of the size that the host permits, without a flush between chunks.
 pub(crate) fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
     while !bytes.is_empty() {
-        let room = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
-        if room == 0 {
+        let capacity = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        if capacity == 0 {
             stream.subscribe().block();
             continue;
         }
-        let (chunk, rest) = bytes.split_at(room.min(bytes.len()));
+        let (chunk, rest) = bytes.split_at(capacity.min(bytes.len()));
         stream.write(chunk)?;
         bytes = rest;
     }

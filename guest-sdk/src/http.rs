@@ -229,7 +229,7 @@ impl RequestBuilder {
         // Opening the body makes the host send one, chunked unless a content-length is declared.
         let body = has_content.then(|| request.body()).transpose();
         let body = body.map_err(|()| Error::BadRequest("the content-length is invalid".into()))?;
-        let answer = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
+        let response = outgoing_handler::handle(request, options(self.timeout)).map_err(|error| refused(&error))?;
         if let Some(body) = body {
             let stream = body
                 .write()
@@ -239,8 +239,8 @@ impl RequestBuilder {
             drop(stream);
             wasi::OutgoingBody::finish(body, None).ok();
         }
-        answer.subscribe().block();
-        match answer.get() {
+        response.subscribe().block();
+        match response.get() {
             Some(Ok(Ok(raw))) => Ok(Response {
                 stream: None,
                 body: None,

@@ -74,9 +74,9 @@ pub fn reveal_text(name: &str) -> Result<String> {
 pub fn reveal_json<T: DeserializeOwned>(name: &str) -> Result<T> {
     let bytes = reveal(name)?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        let place = format!("line {} column {}", error.line(), error.column());
+        let position = format!("line {} column {}", error.line(), error.column());
         Error::Invalid(format!(
-            "the secret `{name}` does not match the expected JSON at {place}"
+            "the secret `{name}` does not match the expected JSON at {position}"
         ))
     })
 }

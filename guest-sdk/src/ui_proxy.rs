@@ -45,25 +45,25 @@ impl RouteCall {
     /// Returns [`Error::Denied`] with the line to add if the manifest does not declare the route,
     /// or if the host application refuses the call; [`Error::NotFound`], [`Error::Invalid`] or
     /// [`Error::Unavailable`] according to its response.
-    pub fn call(self) -> Result<Answer> {
-        Ok(Answer(routes::call(&self.route, &self.parameters, None)?))
+    pub fn call(self) -> Result<RouteResponse> {
+        Ok(RouteResponse(routes::call(&self.route, &self.parameters, None)?))
     }
 
     /// Calls the route with a value as JSON.
     ///
     /// # Errors
     /// Returns the errors of [`call`](Self::call).
-    pub fn call_with<T: Serialize + ?Sized>(self, body: &T) -> Result<Answer> {
+    pub fn call_with<T: Serialize + ?Sized>(self, body: &T) -> Result<RouteResponse> {
         let body = serde_json::to_vec(body)?;
-        Ok(Answer(routes::call(&self.route, &self.parameters, Some(&body))?))
+        Ok(RouteResponse(routes::call(&self.route, &self.parameters, Some(&body))?))
     }
 }
 
 /// Successful response of the host application.
 #[derive(Debug)]
-pub struct Answer(routes::Answer);
+pub struct RouteResponse(routes::Answer);
 
-impl Answer {
+impl RouteResponse {
     /// Returns the status code, 200 to 299.
     #[must_use]
     pub fn status(&self) -> u16 {

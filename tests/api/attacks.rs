@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Reads every file below a directory.
-fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+fn files_below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
+    let mut directories = vec![directory.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap().flatten() {
             match entry.file_type().unwrap() {
-                kind if kind.is_dir() => folders.push(entry.path()),
+                kind if kind.is_dir() => directories.push(entry.path()),
                 _ => drop(files.insert(entry.path(), fs::read(entry.path()).unwrap_or_default())),
             }
         }
@@ -116,10 +116,7 @@ fn hostile_bundles() -> Vec<(&'static str, Vec<u8>)> {
 #[tokio::test]
 async fn hostile_archives_are_refused_and_leave_no_file() {
     let world = TestPlatform::new().await;
-    let signatures = {
-        let manifest = Release::manifest("com.example.hostile", "1.0.0", &[]);
-        Release::new(world.key(), &manifest, &component("answers_ok")).signatures
-    };
+    let signatures = world.release("com.example.hostile", "1.0.0", "answers_ok").signatures;
     let is_ours = |path: &PathBuf| {
         path.starts_with(world.directory().join("bundles")) || path.starts_with(world.directory().join("staging"))
     };
@@ -201,11 +198,11 @@ fn other_tar_readers_extract_the_same_files_from_accepted_archives() {
         })
         .collect();
     assert_eq!(ours, theirs);
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("a.tar"), archive).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.tar"), archive).unwrap();
     let output = Command::new("tar")
         .args(["-tf", "a.tar"])
-        .current_dir(folder.path())
+        .current_dir(directory.path())
         .output()
         .unwrap();
     let listed: Vec<_> = String::from_utf8(output.stdout)
@@ -305,12 +302,9 @@ async fn objects_beside_the_bundle_and_machine_code_in_it_are_never_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     let mut world = TestPlatform::new().await;
-    let release = |world: &TestPlatform, name: &str, guest: &str| {
-        Release::new(world.key(), &Release::manifest(name, "1.0.0", &[]), &component(guest))
-    };
     let (good, other) = (
-        release(&world, "com.example.good", "answers_ok"),
-        release(&world, "com.example.other", "echoes_the_request"),
+        world.release("com.example.good", "1.0.0", "answers_ok"),
+        world.release("com.example.other", "1.0.0", "echoes_the_request"),
     );
     world.publish(&good).await;
     world.publish(&other).await;
@@ -368,7 +362,7 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
                     // A publisher that is refused because the database is busy retries, as a client
                     // does.
                     loop {
-                        let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+                        let answer = world.try_publish(&release).await;
                         match answer.status.as_u16() {
                             429 | 503 => tokio::task::yield_now().await,
                             status => break (status, release.content_hash(), answer.text()),
@@ -396,11 +390,7 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
 #[tokio::test]
 async fn repeating_a_publish_after_a_lost_response_has_no_effect() {
     let world = TestPlatform::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.again", "1.0.0", &[]),
-        &component("answers_ok"),
-    );
+    let release = world.release("com.example.again", "1.0.0", "answers_ok");
     let first = world.publish(&release).await;
     let entries = async || world.operate(&audit_after(0)).await.ok().entries.len();
     let before = entries().await;
@@ -414,7 +404,7 @@ async fn repeating_a_publish_after_a_lost_response_has_no_effect() {
 /// (R11).
 #[test]
 fn migrations_only_add_to_the_schema() {
-    let folder = alga_harness::root().join("registry/store/migrations");
+    let directory = alga_harness::root().join("registry/store/migrations");
     let allowed = [
         "CREATE TABLE ",
         "CREATE INDEX ",
@@ -423,7 +413,7 @@ fn migrations_only_add_to_the_schema() {
         "CREATE TRIGGER ",
         "INSERT INTO extension_audit_head ",
     ];
-    for (path, text) in files_below(&folder)
+    for (path, text) in files_below(&directory)
         .into_iter()
         .filter(|(path, _)| !path.to_string_lossy().contains("append_only"))
     {

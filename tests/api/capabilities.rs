@@ -87,7 +87,7 @@ async fn a_host_that_a_tenant_removes_is_denied_from_the_next_request_on() {
         .operate(&set_terms(&install.tenant_id, install.id.as_str(), &terms))
         .await;
     assert!(changed.status.is_success(), "{}", changed.text());
-    let answer = reaching.world.call("acme", "GET", "com.example.fetch-works/", "").await;
+    let answer = reaching.world.get("com.example.fetch-works/").await;
     assert!(answer.text().contains("403 denied"), "{}", answer.text());
     assert_eq!(reaching.outside.requests().len(), before);
 }
@@ -216,11 +216,7 @@ async fn metrics_need_the_operators_token_and_name_the_tenant() {
 #[tokio::test]
 async fn the_guest_sees_the_user_that_the_gateway_authenticated() {
     let world = TestPlatform::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.user-works", "1.0.0", &[]),
-        &component("user_works"),
-    );
+    let release = world.release("com.example.user-works", "1.0.0", "user_works");
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
     let caller = alga_auth::Caller {
@@ -282,10 +278,6 @@ async fn a_wildcard_over_a_public_suffix_is_refused_at_publish() {
     let mut manifest = Release::manifest("com.example.everybody", "1.0.0", &[]);
     manifest["egress"] = json!(["api.example.com", "*.co.uk"]);
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
-    let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (422, "manifest_invalid")
-    );
-    assert!(answer.text().contains("*.co.uk"), "{}", answer.text());
+    let answer = world.try_publish(&release).await;
+    answer.assert_refused(422, "manifest_invalid", "*.co.uk");
 }

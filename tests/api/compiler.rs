@@ -94,15 +94,10 @@ async fn a_busy_host_is_distinguished_from_a_costly_component() {
         let world = TestPlatform::with_settings(&[setting]).await;
         let manifest = Release::manifest("com.example.large", "1.0.0", &["cap:http.fetch"]);
         let release = Release::new(world.key(), &manifest, &large);
-        world.publish_bytes(&release.bundle, Some(&release.signatures)).await
+        world.try_publish(&release).await
     };
     let busy = publish(("compiler_wall_seconds", "1")).await;
-    assert_eq!(
-        (busy.status.as_u16(), busy.code().as_str()),
-        (503, "compiler_busy"),
-        "{}",
-        busy.text()
-    );
+    busy.assert_error(503, "compiler_busy");
     assert_eq!(busy.headers["retry-after"], "60");
     for part in [
         "1 s on the wall clock",
@@ -112,16 +107,10 @@ async fn a_busy_host_is_distinguished_from_a_costly_component() {
         assert!(busy.text().contains(part), "{part}: {}", busy.text());
     }
     let costly = publish(("compiler_seconds", "1")).await;
-    assert_eq!(
-        (costly.status.as_u16(), costly.code().as_str()),
-        (422, "component_invalid"),
-        "{}",
-        costly.text()
-    );
-    assert!(
-        costly.text().contains("1 s of processor time (ALGA_COMPILER_SECONDS)"),
-        "{}",
-        costly.text()
+    costly.assert_refused(
+        422,
+        "component_invalid",
+        "1 s of processor time (ALGA_COMPILER_SECONDS)",
     );
 }
 
@@ -206,7 +195,7 @@ async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
     {
         let manifest = Release::manifest(&format!("com.example.bomb-{number}"), "1.0.0", &[]);
         let release = Release::new(world.key(), &manifest, bomb);
-        let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        let answer = world.try_publish(&release).await;
         let ended = (answer.status.as_u16(), answer.code());
         assert!(
             ended == (201, String::new()) || ended == (422, "component_invalid".into()),
@@ -219,7 +208,7 @@ async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
         &Release::manifest("com.example.last", "1.0.0", &[]),
         &large_function(),
     );
-    let answer = world.publish_bytes(&last.bundle, Some(&last.signatures)).await;
+    let answer = world.try_publish(&last).await;
     assert!(answer.text().contains("processor time"), "{}", answer.text());
     let good = world.with_guest("answers_ok", &[]).await;
     assert_eq!(world.execute(&good).await.status, 200);

@@ -6,12 +6,7 @@ use serde_json::{Value, json};
 
 async fn refused(world: &TestPlatform, request: &ExecuteRequest, status: u16, code: &str) {
     let answer = world.execute(request).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (status, code),
-        "{}",
-        answer.text()
-    );
+    answer.assert_error(status, code);
     assert_eq!(answer.json()["status"], status);
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert!(
@@ -89,10 +84,7 @@ async fn bodies_over_the_limit_are_too_large_whether_encoded_or_not() {
     )
     .await;
     let answer = world.execute_bytes(&good, vec![b' '; 20 * 1024 * 1024]).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (413, "payload_too_large")
-    );
+    answer.assert_error(413, "payload_too_large");
 }
 
 #[tokio::test]
@@ -108,13 +100,8 @@ async fn missing_invalid_and_other_audience_tokens_are_unauthenticated() {
         Some(for_gateway),
         Some(changed),
     ] {
-        refused(
-            &world,
-            &ExecuteRequest { token, ..good.clone() },
-            401,
-            "unauthenticated",
-        )
-        .await;
+        let request = ExecuteRequest { token, ..good.clone() };
+        refused(&world, &request, 401, "unauthenticated").await;
     }
 }
 
@@ -148,54 +135,31 @@ async fn requests_whose_token_header_and_body_disagree_are_refused() {
     ] {
         refused(&world, &good.clone().with(pointer, value), 403, "context_mismatch").await;
     }
-    refused(
-        &world,
-        &ExecuteRequest {
-            tenant: "other".into(),
-            ..good.clone()
-        },
-        403,
-        "context_mismatch",
-    )
-    .await;
-    refused(
-        &world,
-        &ExecuteRequest {
-            extension: "other".into(),
-            ..good.clone()
-        },
-        403,
-        "context_mismatch",
-    )
-    .await;
+    let of_another_tenant = ExecuteRequest {
+        tenant: "other".into(),
+        ..good.clone()
+    };
+    refused(&world, &of_another_tenant, 403, "context_mismatch").await;
+    let of_another_extension = ExecuteRequest {
+        extension: "other".into(),
+        ..good
+    };
+    refused(&world, &of_another_extension, 403, "context_mismatch").await;
 }
 
 #[tokio::test]
 async fn providers_narrow_what_the_token_grants_and_never_widen_it() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
-    refused(
-        &world,
-        &good.clone().with("/providers", json!(["cap:storage.kv"])),
-        403,
-        "capability_denied",
-    )
-    .await;
-    refused(
-        &world,
-        &good.clone().with("/providers", json!(["cap:moon.landing"])),
-        403,
-        "capability_denied",
-    )
-    .await;
-    // The SDK logs panics, so this guest imports the log and cannot be linked without it.
-    refused(
-        &world,
-        &good.clone().with("/providers", json!([])),
-        403,
-        "capability_denied",
-    )
-    .await;
+    for providers in [
+        json!(["cap:storage.kv"]),
+        json!(["cap:moon.landing"]),
+        // The SDK logs panics, so this guest imports the log and cannot be linked without it.
+        json!([]),
+    ] {
+        let request = good.clone().with("/providers", providers);
+        refused(&world, &request, 403, "capability_denied").await;
+    }
     assert_eq!(
         world
             .execute(&good.with("/providers", json!(["LOG.EMIT "])))

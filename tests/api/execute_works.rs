@@ -113,11 +113,8 @@ async fn a_thousand_cold_requests_at_once_compile_once() {
 #[tokio::test]
 async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body() {
     let world = TestPlatform::new().await;
-    let mut request = world
-        .with_guest("context_works", &["cap:context.read"])
-        .await
-        .on("POST", "/");
-    request.idempotency_key = Some("order-1".into());
+    let request = world.with_guest("context_works", &["cap:context.read"]).await;
+    let request = request.on("POST", "/").with_idempotency_key("order-1");
     let first = world.execute(&request).await;
     let again = world.execute(&request).await;
     assert_eq!(first.json()["usage"], again.json()["usage"], "the same execution");
@@ -125,8 +122,7 @@ async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body()
     assert_eq!(world.execute(&other_body).await.code(), "idempotency_mismatch");
     let other_path = request.clone().on("POST", "/other");
     assert_ne!(world.execute(&other_path).await.json()["usage"], first.json()["usage"]);
-    let mut unusable = request;
-    unusable.idempotency_key = Some("k".repeat(129));
+    let unusable = request.with_idempotency_key(&"k".repeat(129));
     assert_eq!(world.execute(&unusable).await.code(), "bad_request");
 }
 
@@ -140,8 +136,13 @@ async fn agreements(world: &TestPlatform) -> ExecuteRequest {
     world.request_for(&install.ok())
 }
 
-fn support() -> String {
-    STANDARD.encode(r#"{"title":"Support","client":"acme","monthly_cents":100}"#)
+/// Returns a request that creates an agreement, with an idempotency key.
+fn creation(request: &ExecuteRequest) -> ExecuteRequest {
+    let support = STANDARD.encode(r#"{"title":"Support","client":"acme","monthly_cents":100}"#);
+    let request = request.clone().on("POST", "/agreements");
+    request
+        .with("/http/body_b64", json!(support))
+        .with_idempotency_key("order-1")
 }
 
 async fn count(world: &TestPlatform, request: &ExecuteRequest) -> usize {
@@ -157,11 +158,7 @@ async fn count(world: &TestPlatform, request: &ExecuteRequest) -> usize {
 async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() {
     let world = Arc::new(TestPlatform::new().await);
     let any = agreements(&world).await;
-    let mut create = any
-        .clone()
-        .on("POST", "/agreements")
-        .with("/http/body_b64", json!(support()));
-    create.idempotency_key = Some("order-1".into());
+    let create = creation(&any);
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let (world, create) = (world.clone(), create.clone());
@@ -181,11 +178,7 @@ async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() 
 async fn an_idempotent_execution_is_recorded_even_if_the_caller_disconnects() {
     let world = TestPlatform::new().await;
     let any = agreements(&world).await;
-    let mut create = any
-        .clone()
-        .on("POST", "/agreements")
-        .with("/http/body_b64", json!(support()));
-    create.idempotency_key = Some("order-1".into());
+    let create = creation(&any);
     let mut first = Box::pin(world.execute(&create));
     let mut nobody_waits = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(first.as_mut().poll(&mut nobody_waits).is_pending());
@@ -234,10 +227,8 @@ async fn dynamic_responses_are_not_cacheable() {
 #[tokio::test]
 async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
     let world = TestPlatform::new().await;
-    let mut acme = world
-        .with_guest("context_works", &["cap:context.read"])
-        .await
-        .on("POST", "/");
+    let acme = world.with_guest("context_works", &["cap:context.read"]).await;
+    let acme = acme.on("POST", "/").with_idempotency_key("same");
     let published = world
         .operate(&show_version("com.example.context-works", "1.0.0"))
         .await
@@ -248,9 +239,7 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
         ..InstallRequest::default()
     };
     let install = world.operate(&install(&tenant_id("other"), &request)).await.ok();
-    let mut other = world.request_for(&install).on("POST", "/");
-    acme.idempotency_key = Some("same".into());
-    other.idempotency_key = Some("same".into());
+    let other = world.request_for(&install).on("POST", "/").with_idempotency_key("same");
     let tenant = |answer: alga_harness::Answer| {
         serde_json::from_str::<serde_json::Value>(&answer.guest_body()).unwrap()["tenant"].clone()
     };
@@ -272,7 +261,7 @@ async fn a_draining_runner_is_not_ready_and_refuses_new_requests() {
     world.platform().execute.drain();
     assert_eq!(ready().await, 503);
     let answer = world.execute(&request).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "draining"));
+    answer.assert_error(503, "draining");
     assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(
         world

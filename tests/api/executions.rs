@@ -1,16 +1,8 @@
 //! The output of executions is stored in their records, and only their tenant may read them.
 
-use alga_harness::{Answer, Release, TestPlatform, component, tenant_id};
+use alga_harness::{Answer, TestPlatform, tenant_id};
 use alga_registry_types::{Execution, Executions, Install, LogRecord, Page, executions, uninstall};
 use serde_json::Value;
-
-/// Installs a guest for tenant `acme`.
-async fn installed(world: &TestPlatform, guest: &str) -> Install {
-    let name = format!("com.example.{}", guest.replace('_', "-"));
-    let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
-    world.publish(&release).await;
-    world.install("acme", &release, &[]).await.ok()
-}
 
 /// Returns a page of an install's records, with those that were still queued.
 async fn page_of_records(world: &TestPlatform, install: &Install, page: &Page<'_>) -> Executions {
@@ -26,13 +18,13 @@ async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
 }
 
 async fn get(world: &TestPlatform, install: &Install, path: &str) -> Answer {
-    world.call("acme", "GET", &format!("{}/{path}", install.name), "").await
+    world.get(&format!("{}/{path}", install.name)).await
 }
 
 #[tokio::test]
 async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
     let world = TestPlatform::new().await;
-    let install = installed(&world, "log_works").await;
+    let install = world.install_guest("log_works", &[]).await;
     assert_eq!(get(&world, &install, "").await.status, 200);
     let kept = records(&world, &install).await;
     assert_eq!(
@@ -58,7 +50,7 @@ async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
 #[tokio::test]
 async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
     let world = TestPlatform::new().await;
-    let install = installed(&world, "writes_to_its_output").await;
+    let install = world.install_guest("writes_to_its_output", &[]).await;
     assert_eq!(get(&world, &install, "").await.status, 200);
     let kept = records(&world, &install).await;
     let lines: Vec<_> = kept[0]
@@ -79,7 +71,7 @@ async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
 #[tokio::test]
 async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
     let world = TestPlatform::new().await;
-    let install = installed(&world, "traps").await;
+    let install = world.install_guest("traps", &[]).await;
     let answer = get(&world, &install, "").await;
     assert!(!answer.text().contains("unreachable"), "{}", answer.text());
     let kept = records(&world, &install).await;
@@ -96,7 +88,7 @@ async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
 #[tokio::test]
 async fn execution_records_are_paged_newest_first_and_deleted_with_the_install() {
     let world = TestPlatform::new().await;
-    let install = installed(&world, "log_works").await;
+    let install = world.install_guest("log_works", &[]).await;
     for _ in 0..5 {
         get(&world, &install, "").await;
     }
@@ -130,7 +122,7 @@ async fn execution_records_are_paged_newest_first_and_deleted_with_the_install()
 #[tokio::test]
 async fn refused_requests_and_executions_without_output_leave_no_record() {
     let world = TestPlatform::new().await;
-    let install = installed(&world, "answers_ok").await;
+    let install = world.install_guest("answers_ok", &[]).await;
     assert_eq!(get(&world, &install, "").await.status, 200);
     assert_eq!(get(&world, &install, "no/such/endpoint/here").await.status, 404);
     assert_eq!(records(&world, &install).await, Vec::<Execution>::new());
@@ -140,7 +132,7 @@ async fn refused_requests_and_executions_without_output_leave_no_record() {
 async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
     const CALLS: usize = 60;
     let world = TestPlatform::new().await;
-    let install = installed(&world, "floods_the_log").await;
+    let install = world.install_guest("floods_the_log", &[]).await;
     for _ in 0..CALLS {
         get(&world, &install, "").await;
     }

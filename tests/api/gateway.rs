@@ -19,13 +19,9 @@ async fn send(world: &TestPlatform, method: &str, target: &str, headers: &[(&str
     world.send(request.body(Body::empty()).unwrap()).await
 }
 
+#[track_caller]
 fn assert_error(answer: &Answer, status: u16, code: &str) {
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (status, code),
-        "{}",
-        answer.text()
-    );
+    answer.assert_error(status, code);
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(
         answer.json()["requestId"],
@@ -46,7 +42,7 @@ async fn an_extension_is_found_by_name_registry_id_and_install_id() {
         install.extension_id.as_str(),
         install.id.as_str(),
     ] {
-        let answer = world.call("acme", "GET", &format!("{name}/"), "").await;
+        let answer = world.get(&format!("{name}/")).await;
         assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "ok"));
     }
     let proxied = Request::get("/api/ext-proxy/com.example.answers-ok/").header(
@@ -65,53 +61,25 @@ async fn another_tenants_install_and_a_missing_one_give_the_same_error() {
     assert_eq!(theirs.json()["message"], nobody.json()["message"]);
 }
 
+/// Sends a request with these headers, none of which is a valid token.
+async fn expect_unauthenticated(world: &TestPlatform, headers: &[(&str, &str)]) {
+    let refused = send(world, "GET", "com.example.answers-ok/", headers).await;
+    assert_error(&refused, 401, "unauthenticated");
+}
+
 #[tokio::test]
 async fn a_request_without_a_valid_token_is_refused_outside_development_mode() {
     let world = world_with("answers_ok", &[]).await;
-    assert_error(
-        &send(&world, "GET", "com.example.answers-ok/", &[]).await,
-        401,
-        "unauthenticated",
-    );
-    assert_error(
-        &send(
-            &world,
-            "GET",
-            "com.example.answers-ok/",
-            &[("authorization", "Bearer x")],
-        )
-        .await,
-        401,
-        "unauthenticated",
-    );
-    assert_error(
-        &send(
-            &world,
-            "GET",
-            "com.example.answers-ok/",
-            &[("x-alga-tenant", "acme"), ("x-alga-admin", "true")],
-        )
-        .await,
-        401,
-        "unauthenticated",
-    );
+    expect_unauthenticated(&world, &[]).await;
+    expect_unauthenticated(&world, &[("authorization", "Bearer x")]).await;
+    expect_unauthenticated(&world, &[("x-alga-tenant", "acme"), ("x-alga-admin", "true")]).await;
     let developer = TestPlatform::with_settings(&[("dev_tenant", "acme")]).await;
     developer.with_guest("answers_ok", &[]).await;
     assert_eq!(
         send(&developer, "GET", "com.example.answers-ok/", &[]).await.text(),
         "ok"
     );
-    assert_error(
-        &send(
-            &developer,
-            "GET",
-            "com.example.answers-ok/",
-            &[("authorization", "Bearer x")],
-        )
-        .await,
-        401,
-        "unauthenticated",
-    );
+    expect_unauthenticated(&developer, &[("authorization", "Bearer x")]).await;
 }
 
 #[tokio::test]
@@ -143,62 +111,26 @@ async fn a_tenant_header_that_disagrees_with_the_token_is_refused() {
 #[tokio::test]
 async fn only_declared_endpoints_reach_the_guest_and_readers_cannot_write() {
     let world = world_with("answers_ok", &[]).await;
-    assert_error(
-        &world.call("acme", "GET", "com.example.answers-ok/a/b/c", "").await,
-        404,
-        "not_found",
-    );
+    assert_error(&world.get("com.example.answers-ok/a/b/c").await, 404, "not_found");
     assert_error(
         &world.call("acme", "PATCH", "com.example.answers-ok/a", "").await,
         405,
         "method_not_allowed",
     );
     for path in ["a/..%2fb", "a/%2e%2e/b", "%00"] {
-        assert_error(
-            &world
-                .call("acme", "GET", &format!("com.example.answers-ok/{path}"), "")
-                .await,
-            400,
-            "bad_request",
-        );
+        let refused = world.get(&format!("com.example.answers-ok/{path}")).await;
+        assert_error(&refused, 400, "bad_request");
     }
-    let reader = format!("Bearer {}", world.caller_token("acme", Access::Read));
-    assert_eq!(
-        send(&world, "GET", "com.example.answers-ok/", &[("authorization", &reader)])
-            .await
-            .status,
-        200
-    );
-    assert_eq!(
-        send(&world, "HEAD", "com.example.answers-ok/", &[("authorization", &reader)])
-            .await
-            .status,
-        200
-    );
-    assert_error(
-        &send(
-            &world,
-            "DELETE",
-            "com.example.answers-ok/",
-            &[("authorization", &reader)],
-        )
-        .await,
-        403,
-        "forbidden",
-    );
-    let nobody = format!("Bearer {}", world.caller_token("acme", Access::None));
-    assert_error(
-        &send(&world, "GET", "com.example.answers-ok/", &[("authorization", &nobody)]).await,
-        403,
-        "forbidden",
-    );
-    let options = send(
-        &world,
-        "OPTIONS",
-        "com.example.answers-ok/",
-        &[("authorization", &reader)],
-    )
-    .await;
+    let send_with = async |access: Access, method: &str| {
+        let bearer = format!("Bearer {}", world.caller_token("acme", access));
+        send(&world, method, "com.example.answers-ok/", &[("authorization", &bearer)]).await
+    };
+    for method in ["GET", "HEAD"] {
+        assert_eq!(send_with(Access::Read, method).await.status, 200, "{method}");
+    }
+    assert_error(&send_with(Access::Read, "DELETE").await, 403, "forbidden");
+    assert_error(&send_with(Access::None, "GET").await, 403, "forbidden");
+    let options = send_with(Access::Read, "OPTIONS").await;
     assert_eq!(
         (options.status.as_u16(), options.headers["allow"].to_str().unwrap()),
         (204, "GET, POST, PUT, DELETE")
@@ -239,9 +171,7 @@ async fn credentials_never_reach_the_guest_and_cookies_never_leave_it() {
         ["accept", "x-alga-extension", "x-alga-tenant", "x-ext-a", "x-request-id"]
     );
     assert_eq!(answer.headers["x-request-id"], "r-7");
-    let cookie = world
-        .call("acme", "GET", "com.example.answers-as-the-path-says/cookie", "")
-        .await;
+    let cookie = world.get("com.example.answers-as-the-path-says/cookie").await;
     assert_eq!(cookie.status, 200);
     assert!(!cookie.headers.contains_key("set-cookie"));
 }
@@ -265,11 +195,7 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
 async fn the_gateway_preserves_runner_error_codes_and_refuses_large_bodies() {
     let world = world_with("traps", &[]).await;
     world.with_guest("answers_ok", &[]).await;
-    assert_error(
-        &world.call("acme", "GET", "com.example.traps/", "").await,
-        502,
-        "guest_trapped",
-    );
+    assert_error(&world.get("com.example.traps/").await, 502, "guest_trapped");
     let large = "x".repeat(10 * 1024 * 1024 + 1);
     assert_error(
         &world.call("acme", "POST", "com.example.answers-ok/", &large).await,
@@ -286,11 +212,7 @@ async fn an_endpoint_that_exceeds_its_own_timeout_is_cancelled() {
     let release = Release::new(world.key(), &manifest, &component("sleeps_for_an_hour"));
     world.publish(&release).await;
     world.install("acme", &release, &[]).await;
-    assert_error(
-        &world.call("acme", "GET", "com.example.slow/", "").await,
-        504,
-        "deadline_exceeded",
-    );
+    assert_error(&world.get("com.example.slow/").await, 504, "deadline_exceeded");
 }
 
 #[tokio::test]
@@ -300,7 +222,7 @@ async fn a_tenant_over_its_rate_gets_retry_after() {
     let mut accepted = 0;
     let mut refused = None;
     for _ in 0..200 {
-        let answer = world.call("acme", "GET", "com.example.answers-ok/", "").await;
+        let answer = world.get("com.example.answers-ok/").await;
         match answer.status.as_u16() {
             200 => accepted += 1,
             _ => refused = Some(answer),
@@ -320,21 +242,11 @@ async fn a_tenant_over_its_rate_gets_retry_after() {
 #[tokio::test]
 async fn an_install_change_is_effective_for_the_next_request() {
     let world = world_with("answers_ok", &[]).await;
-    assert_eq!(
-        world.call("acme", "GET", "com.example.answers-ok/", "").await.text(),
-        "ok"
-    );
-    let next = Release::new(
-        world.key(),
-        &Release::manifest("com.example.answers-ok", "2.0.0", &[]),
-        &component("counts_in_a_global"),
-    );
+    assert_eq!(world.get("com.example.answers-ok/").await.text(), "ok");
+    let next = world.release("com.example.answers-ok", "2.0.0", "counts_in_a_global");
     world.publish(&next).await;
     world.install("acme", &next, &[]).await;
-    assert_eq!(
-        world.call("acme", "GET", "com.example.answers-ok/", "").await.text(),
-        "1"
-    );
+    assert_eq!(world.get("com.example.answers-ok/").await.text(), "1");
 }
 
 #[tokio::test]
@@ -418,10 +330,7 @@ async fn the_hello_example_uses_the_greeting_configured_for_its_install() {
     };
     world.operate(&install(&tenant_id("nord"), &request)).await;
     assert_eq!(
-        world
-            .call("acme", "GET", "com.example.hello/hello/you", "")
-            .await
-            .json()["message"],
+        world.get("com.example.hello/hello/you").await.json()["message"],
         "Hello, you!"
     );
     assert_eq!(

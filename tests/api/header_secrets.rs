@@ -57,12 +57,7 @@ async fn a_secret_for_headers_has_at_most_8192_bytes() {
     let world = TestPlatform::new().await;
     let release = publish(&world, "com.example.attaches", "1.0.0", &["cap:secrets.get"]).await;
     let refused = install(&world, &release, &"x".repeat(8 * 1024 + 1)).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
-    assert!(
-        refused.text().contains("at most 8192 (HEADER_SECRET_BYTES)"),
-        "{}",
-        refused.text()
-    );
+    refused.assert_refused(400, "bad_request", "at most 8192 (HEADER_SECRET_BYTES)");
     assert_eq!(install(&world, &release, &"x".repeat(8 * 1024)).await.status, 201);
 }
 

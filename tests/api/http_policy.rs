@@ -25,7 +25,7 @@ async fn expect_overlap_warning(world: &TestPlatform, endpoints: &Value) {
     let mut manifest = Release::manifest("com.example.overlaps", "1.0.0", &[]);
     manifest["api"]["endpoints"] = endpoints.clone();
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
-    let published = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+    let published = world.try_publish(&release).await;
     let warnings = published.ok().warnings.join("\n");
     assert!(
         warnings.contains("/admin/:name") && warnings.contains("/admin/delete"),
@@ -90,7 +90,7 @@ async fn no_encoding_or_endpoint_order_lets_a_reader_past_a_write_requirement() 
         assert_eq!(refused.headers["cache-control"], "no-store");
     }
     let empty = ask(&world, Access::Read, "/x", &[], b"").await;
-    assert_eq!((empty.status.as_u16(), empty.code().as_str()), (400, "bad_request"));
+    empty.assert_error(400, "bad_request");
 }
 
 #[tokio::test]
@@ -211,16 +211,8 @@ fn last_line(record: &Execution) -> &str {
 #[tokio::test]
 async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
     let world = TestPlatform::new().await;
-    let install = async |guest: &str| {
-        let name = format!("com.example.{}", guest.replace('_', "-"));
-        let release = Release::new(world.key(), &Release::manifest(&name, "1.0.0", &[]), &component(guest));
-        world.publish(&release).await;
-        world.install("acme", &release, &[]).await.ok()
-    };
-    let failing = install("answers_with_an_error").await;
-    let answer = world
-        .call("acme", "GET", "com.example.answers-with-an-error/", "")
-        .await;
+    let failing = world.install_guest("answers_with_an_error", &[]).await;
+    let answer = world.get("com.example.answers-with-an-error/").await;
     assert_eq!(answer.code(), "invalid_guest_response");
     assert!(
         !answer.text().contains("secret of the guest"),
@@ -229,34 +221,19 @@ async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
     let record = &records(&world, &failing).await[0];
     assert!(last_line(record).contains("secret of the guest"), "{record:?}");
 
-    let trapping = install("answers_as_the_path_says").await;
+    let trapping = world.install_guest("answers_as_the_path_says", &[]).await;
     let name = "com.example.answers-as-the-path-says";
-    assert_eq!(
-        world
-            .call("acme", "GET", &format!("{name}/trap-after"), "")
-            .await
-            .text(),
-        "whole"
-    );
+    assert_eq!(world.get(&format!("{name}/trap-after")).await.text(), "whole");
     let record = &records(&world, &trapping).await[0];
     assert_eq!(record.status, Some(200));
     assert!(
         last_line(record).starts_with("after its response was complete: guest_trapped"),
         "{record:?}"
     );
-    assert_eq!(
-        world
-            .call("acme", "GET", &format!("{name}/headers-101"), "")
-            .await
-            .status,
-        502
-    );
+    assert_eq!(world.get(&format!("{name}/headers-101")).await.status, 502);
     let record = &records(&world, &trapping).await[0];
     assert!(last_line(record).contains("more than 100 headers"), "{record:?}");
-    assert_eq!(
-        world.call("acme", "GET", &format!("{name}/trailers"), "").await.status,
-        200
-    );
+    assert_eq!(world.get(&format!("{name}/trailers")).await.status, 200);
     let record = &records(&world, &trapping).await[0];
     assert!(
         last_line(record).contains("trailers of its response were left out"),
@@ -278,11 +255,9 @@ async fn a_repeated_or_unusable_single_header_is_refused_without_executing() {
     for keys in [&["bestellung-für-1".as_bytes()][..], &[b"a", b"b"], &[b"a", b"a"]] {
         let headers: Vec<_> = keys.iter().map(|key| ("x-idempotency-key", *key)).collect();
         let refused = ask(&world, Access::Write, target, &headers, b"x").await;
-        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
-        assert!(refused.text().contains("x-idempotency-key"), "{}", refused.text());
+        refused.assert_refused(400, "bad_request", "x-idempotency-key");
     }
-    let mut request = guest.clone();
-    request.idempotency_key = Some("ü".to_owned());
+    let request = guest.with_idempotency_key("ü");
     assert_eq!(world.execute(&request).await.code(), "bad_request");
 }
 
@@ -361,11 +336,7 @@ async fn errors_of_registry_runner_and_gateway_have_the_same_form() {
 #[tokio::test]
 async fn ambiguous_json_is_refused_by_the_registry() {
     let world = TestPlatform::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.twice", "1.0.0", &[]),
-        &component("answers_ok"),
-    );
+    let release = world.release("com.example.twice", "1.0.0", "answers_ok");
     world.publish(&release).await;
     let operator = format!("Bearer {}", world.administrator_token());
     let install = async |body: &str, kind: &str| {
@@ -408,10 +379,5 @@ async fn more_header_names_than_a_message_can_have_are_a_bad_request() {
             .collect(),
     );
     let answer = world.execute_bytes(&request, body.to_string().into_bytes()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (400, "bad_request"),
-        "{}",
-        answer.text()
-    );
+    answer.assert_error(400, "bad_request");
 }

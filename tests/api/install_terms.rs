@@ -3,7 +3,7 @@
 
 use crate::installs::{CANARY, install, manifest, published, request, secret, with_key, with_secrets};
 use alga_bundle::{EgressPattern, InstallStatus, ManifestLimits};
-use alga_harness::{Release, TestPlatform, component, tenant_id};
+use alga_harness::{TestPlatform, tenant_id};
 use alga_registry_types::{
     ConsentRequest, InstallRequest, TermsRequest, UpgradeRequest, audit_after, consent, delete_secret, disable,
     roll_back, set_secret, set_terms, upgrade,
@@ -95,18 +95,14 @@ async fn a_tenant_may_narrow_hosts_and_limits_but_not_add_undeclared_ones() {
 #[tokio::test]
 async fn the_timeout_set_by_the_tenant_is_enforced() {
     let world = TestPlatform::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.slow", "1.0.0", &[]),
-        &component("sleeps_for_an_hour"),
-    );
+    let release = world.release("com.example.slow", "1.0.0", "sleeps_for_an_hour");
     world.publish(&release).await;
     let request = InstallRequest {
         limits: Some(timeout(30)),
         ..release.install_request(&[])
     };
     installed(&world, &request).await;
-    let response = world.call("acme", "GET", "com.example.slow/", "").await;
+    let response = world.get("com.example.slow/").await;
     assert_eq!(response.code(), "deadline_exceeded", "{}", response.text());
 }
 

@@ -98,9 +98,9 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
     let stored = envelope(&world, &install).await;
     assert!(stored.contains("xchacha20-poly1305") && !stored.contains(CANARY));
     if world.database_url().is_none() {
-        let folder = world.directory().to_path_buf();
+        let directory = world.directory().to_path_buf();
         let _stopped = world.stop().await;
-        for entry in std::fs::read_dir(folder)
+        for entry in std::fs::read_dir(directory)
             .unwrap()
             .flatten()
             .filter(|entry| entry.path().is_file())
@@ -156,12 +156,18 @@ async fn secrets_must_be_declared_and_complete_and_are_deleted_with_the_install(
     );
 }
 
-/// An envelope does not open under another tenant, install, extension or name (S4).
-#[tokio::test]
-async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
+/// Starts a platform whose secrets are sealed by a vault.
+async fn with_vault() -> (Vault, TestPlatform) {
     let vault = Vault::start().await;
     let token = vault.token_file().display().to_string();
     let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
+    (vault, world)
+}
+
+/// An envelope does not open under another tenant, install, extension or name (S4).
+#[tokio::test]
+async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
+    let (vault, world) = with_vault().await;
     published(&world, &manifest("1.0.0")).await;
     let install = install(&world, "acme", &with_key("1.0.0")).await.ok();
     let stored = SecretEnvelope::parse(&envelope(&world, &install).await).unwrap();
@@ -204,16 +210,11 @@ async fn an_envelope_that_is_moved_to_another_install_does_not_open() {
 
 #[tokio::test]
 async fn setting_secrets_fails_if_the_secrets_service_is_down_or_refuses() {
-    let vault = Vault::start().await;
-    let token = vault.token_file().display().to_string();
-    let world = TestPlatform::with_settings(&[("vault_address", vault.address()), ("vault_token_file", &token)]).await;
+    let (vault, world) = with_vault().await;
     published(&world, &manifest("1.0.0")).await;
     vault.stop();
     let refused = install(&world, "acme", &with_key("1.0.0")).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.code().as_str()),
-        (503, "secrets_unavailable")
-    );
+    refused.assert_error(503, "secrets_unavailable");
     assert!(
         !refused.text().contains(CANARY) && !refused.text().contains("127.0.0.1"),
         "{}",

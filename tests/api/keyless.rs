@@ -224,7 +224,7 @@ async fn a_release_verifies_after_certificate_expiry_only_with_a_real_receipt() 
         .join("bundle.receipt.json");
     let receipt = std::fs::read(receipt).unwrap();
     let policy = world.platform().trust();
-    assert!(policy.verify_kept(&release.signatures, Some(&receipt), &bundle).is_ok());
+    assert!(policy.verify_at_receipt(&release.signatures, Some(&receipt), &bundle).is_ok());
 
     // The same release, signed with an expired certificate: only a receipt of this registry for
     // this content changes the time of evaluation.
@@ -233,12 +233,12 @@ async fn a_release_verifies_after_certificate_expiry_only_with_a_real_receipt() 
         ..CertificateRequest::default()
     };
     let late = sign_with_certificate(&bundle, &key, vec![root.issue(&key, &over)]).to_json();
-    assert!(policy.verify_kept(&late, Some(&receipt), &bundle).is_err());
-    assert!(policy.verify_kept(&late, None, &bundle).is_err());
+    assert!(policy.verify_at_receipt(&late, Some(&receipt), &bundle).is_err());
+    assert!(policy.verify_at_receipt(&late, None, &bundle).is_err());
     let mut forged = alga_signing::Receipt::read(&receipt, policy.registry(), bundle.digest()).unwrap();
     forged.received_at = at(2020);
     let forged = forged.sign(&SigningKey::generate().unwrap()).to_json();
-    assert!(policy.verify_kept(&late, Some(&forged), &bundle).is_err());
+    assert!(policy.verify_at_receipt(&late, Some(&forged), &bundle).is_err());
 }
 
 /// Renewed attestations do not replace valid ones: those are evaluated as of the receipt's time, at

@@ -66,7 +66,7 @@ fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 
 /// Sends a request as a user of the tenant; returns the status and, for an error, its code.
 async fn call(world: &TestPlatform) -> (u16, String) {
-    let answer = world.call("acme", "GET", &format!("{NAME}/"), "").await;
+    let answer = world.get(&format!("{NAME}/")).await;
     (answer.status.as_u16(), answer.code())
 }
 
@@ -86,7 +86,7 @@ async fn an_upgrade_without_new_grants_applies_at_once_and_rolls_back() {
         upgraded.text()
     );
     assert_eq!(upgraded.ok().install.manifest.version.to_string(), "1.1.0");
-    let body = async || world.call("acme", "GET", &format!("{NAME}/"), "").await.text();
+    let body = async || world.get(&format!("{NAME}/")).await.text();
     assert_eq!(body().await, "1");
     let back = send_rollback(&world).await;
     assert_eq!(back.ok().manifest.version.to_string(), "1.0.0", "{}", back.text());
@@ -173,11 +173,7 @@ async fn a_disabled_install_serves_no_request_until_it_is_enabled() {
 #[tokio::test]
 async fn a_yanked_version_runs_only_where_installed_and_a_revoked_one_nowhere() {
     let world = world_with_install().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest(NAME, "1.0.0", &[]),
-        &component("answers_ok"),
-    );
+    let release = world.release(NAME, "1.0.0", "answers_ok");
     assert_eq!(
         withdraw(&world, "1.0.0", "yank").await.ok().status,
         VersionStatus::Yanked
@@ -221,7 +217,7 @@ async fn an_uninstall_deletes_the_records_and_preserves_the_bundle() {
     assert_eq!(world.operate(&removal).await.status, 204);
     assert_eq!(world.operate(&removal).await.status, 404);
     assert_eq!(
-        world.call("acme", "GET", "com.example.storage-works/", "").await.code(),
+        world.get("com.example.storage-works/").await.code(),
         "extension_not_available"
     );
     let release = Release::new(

@@ -37,11 +37,7 @@ async fn allocations_succeed_up_to_the_granted_memory_and_fail_beyond() {
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await;
     assert!(install.status.is_success(), "{}", install.text());
-    let take = async |mib: u32| {
-        world
-            .call("acme", "GET", &format!("com.example.takes-memory/?mib={mib}"), "")
-            .await
-    };
+    let take = async |mib: u32| world.get(&format!("com.example.takes-memory/?mib={mib}")).await;
     for mib in [50, 100, 120] {
         assert_eq!(take(mib).await.text(), format!("took {mib} MiB"));
     }
@@ -62,40 +58,23 @@ async fn limits_above_the_hosts_ceilings_are_refused_at_publish_and_consent() {
         let mut manifest = Release::manifest(name, "1.0.0", &[]);
         manifest["limits"] = limits;
         let release = Release::new(world.key(), &manifest, component);
-        let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        let answer = world.try_publish(&release).await;
         (release, answer)
     };
     let guest = component("answers_ok");
     let (_, refused) = publish("com.example.large", json!({ "memoryMb": 101 }), &guest).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.code().as_str()),
-        (422, "manifest_invalid")
-    );
-    assert!(
-        refused.text().contains("at most 100 (MEMORY_CEILING_MB)"),
-        "{}",
-        refused.text()
-    );
+    refused.assert_refused(422, "manifest_invalid", "at most 100 (MEMORY_CEILING_MB)");
     let table = "(component (core module (table 5001 funcref)) (core instance (instantiate 0)) \
                  (instance $handler) (export \"wasi:http/incoming-handler@0.2.12\" (instance $handler)))";
     let (_, refused) = publish("com.example.table", Value::Null, &wat::parse_str(table).unwrap()).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.code().as_str()),
-        (422, "component_invalid")
-    );
-    assert!(
-        refused.text().contains("at most 5000 (TABLE_ELEMENTS)"),
-        "{}",
-        refused.text()
-    );
+    refused.assert_refused(422, "component_invalid", "at most 5000 (TABLE_ELEMENTS)");
 
     let (release, published) = publish("com.example.fits", json!({ "memoryMb": 100 }), &guest).await;
     assert_eq!(published.status, 201, "{}", published.text());
     let acme = tenant_id("acme");
     let large = install_within(&release, memory(101));
     let refused = world.operate(&install(&acme, &large)).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
-    assert!(refused.text().contains("at most 100"), "{}", refused.text());
+    refused.assert_refused(400, "bad_request", "at most 100");
     let limits = ManifestLimits {
         timeout_ms: Some(30_001),
         ..ManifestLimits::default()
@@ -107,11 +86,7 @@ async fn limits_above_the_hosts_ceilings_are_refused_at_publish_and_consent() {
 #[tokio::test]
 async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
     let world = TestPlatform::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.configured", "1.0.0", &[]),
-        &component("answers_ok"),
-    );
+    let release = world.release("com.example.configured", "1.0.0", "answers_ok");
     world.publish(&release).await;
     let acme = tenant_id("acme");
     let config = |bytes: usize| BTreeMap::from([("greeting".to_owned(), "x".repeat(bytes))]);
@@ -121,29 +96,18 @@ async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
     };
     let most = 64 * 1024 - "greeting".len();
     let refused = world.operate(&install(&acme, &request(most + 1))).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
-    assert!(
-        refused.text().contains("at most 65536 (CONFIG_BYTES)"),
-        "{}",
-        refused.text()
-    );
+    refused.assert_refused(400, "bad_request", "at most 65536 (CONFIG_BYTES)");
     let accepted = world.operate(&install(&acme, &request(most))).await;
     assert_eq!(accepted.status, 201, "{}", accepted.text());
-    assert_eq!(
-        world.call("acme", "GET", "com.example.configured/", "").await.text(),
-        "ok"
-    );
+    assert_eq!(world.get("com.example.configured/").await.text(), "ok");
     let terms = TermsRequest {
         config: config(70_000),
         ..TermsRequest::default()
     };
     let id = accepted.ok().id;
     let refused = world.operate(&set_terms(&acme, id.as_str(), &terms)).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "bad_request"));
-    assert_eq!(
-        world.call("acme", "GET", "com.example.configured/", "").await.text(),
-        "ok"
-    );
+    refused.assert_error(400, "bad_request");
+    assert_eq!(world.get("com.example.configured/").await.text(), "ok");
 }
 
 #[tokio::test]
@@ -158,17 +122,13 @@ async fn an_install_with_as_many_hosts_as_a_manifest_may_have_can_be_executed() 
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
     world.publish(&release).await;
     assert!(world.install("acme", &release, &[]).await.status.is_success());
-    assert_eq!(world.call("acme", "GET", "com.example.hosts/", "").await.text(), "ok");
+    assert_eq!(world.get("com.example.hosts/").await.text(), "ok");
 }
 
 #[tokio::test]
 async fn an_execution_whose_client_disconnects_is_recorded_with_log_and_usage() {
     let world = TestPlatform::new().await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.leaver", "1.0.0", &[]),
-        &component("logs_and_waits"),
-    );
+    let release = world.release("com.example.leaver", "1.0.0", "logs_and_waits");
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await.ok();
     let token = world.caller_token("acme", Access::Write);
@@ -214,7 +174,7 @@ async fn a_component_with_too_much_initial_memory_is_refused_before_it_runs() {
         let mut manifest = Release::manifest("com.example.starts-large", version, &[]);
         manifest["limits"] = limits;
         let release = Release::new(world.key(), &manifest, &component);
-        let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        let answer = world.try_publish(&release).await;
         (release, answer)
     };
     // 1025 pages are one more than the 64 MiB of a manifest without limits.

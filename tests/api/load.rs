@@ -25,10 +25,7 @@ async fn a_stored_bundle_with_one_changed_bit_is_rejected() {
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
     let answer = world.execute(&request).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (502, "bundle_rejected")
-    );
+    answer.assert_error(502, "bundle_rejected");
 }
 
 #[tokio::test]
@@ -93,10 +90,7 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     let narrowed = request.with("/providers", serde_json::json!(["cap:log.emit"]));
     let answer = world.execute(&narrowed).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (403, "capability_denied")
-    );
+    answer.assert_error(403, "capability_denied");
     assert!(
         answer.json()["error"]["hint"].as_str().unwrap().contains("--grant"),
         "{}",
@@ -107,12 +101,8 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
 #[tokio::test]
 async fn a_missing_compiler_is_an_internal_error_without_details() {
     let world = TestPlatform::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
-    let release = Release::new(
-        world.key(),
-        &Release::manifest("com.example.ok", "1.0.0", &[]),
-        &component("answers_ok"),
-    );
-    let answer = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (500, "internal"));
+    let release = world.release("com.example.ok", "1.0.0", "answers_ok");
+    let answer = world.try_publish(&release).await;
+    answer.assert_error(500, "internal");
     assert!(!answer.text().contains("nonexistent"));
 }

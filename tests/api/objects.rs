@@ -87,19 +87,11 @@ async fn an_s3_store_that_is_down_stops_only_what_must_be_fetched() {
     assert_eq!(world.install("other", &release, &[]).await.code(), "bundle_unavailable");
     let world = world.restart().await;
     let cold = world.execute(&request).await;
-    assert_eq!(
-        (cold.status.as_u16(), cold.code().as_str()),
-        (503, "bundle_unavailable"),
-        "{}",
-        cold.text()
-    );
+    cold.assert_error(503, "bundle_unavailable");
     // The client gets the loader's `retry-after`, through the gateway as well.
     assert_eq!(cold.headers["retry-after"], "5");
-    let through_the_gateway = world.call("acme", "GET", &format!("{}/", release.name), "").await;
-    assert_eq!(
-        (through_the_gateway.status.as_u16(), through_the_gateway.code().as_str()),
-        (503, "bundle_unavailable")
-    );
+    let through_the_gateway = world.get(&format!("{}/", release.name)).await;
+    through_the_gateway.assert_error(503, "bundle_unavailable");
     assert_eq!(through_the_gateway.headers["retry-after"], "5");
 }
 
@@ -251,7 +243,7 @@ async fn failed_publishes_leave_no_file_and_abandoned_uploads_are_swept() {
 
 /// Database and bundle storage, without a platform around them.
 struct Stores {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     database: Database,
     blobs: BlobStore,
     bundle: Bundle,
@@ -261,26 +253,26 @@ struct Stores {
 impl Stores {
     async fn new() -> Self {
         // A memory file system: the test is about order, not disks.
-        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
         let bytes = Release::pack(
             &Release::manifest("com.example.raced", "1.0.0", &[]),
             &component("answers_ok"),
         );
-        std::fs::write(folder.path().join("bundle"), &bytes).unwrap();
+        std::fs::write(directory.path().join("bundle"), &bytes).unwrap();
         Self {
             database: match fresh_database() {
                 Some(url) => Database::open_postgres(&url).await.unwrap(),
-                None => Database::open_sqlite(&folder.path().join("rows")).await.unwrap(),
+                None => Database::open_sqlite(&directory.path().join("rows")).await.unwrap(),
             },
-            blobs: BlobStore::local(&folder.path().join("objects")).unwrap(),
+            blobs: BlobStore::local(&directory.path().join("objects")).unwrap(),
             bundle: Bundle::read(&bytes, known()).unwrap(),
             hash: Digest::of(&bytes),
-            folder,
+            directory,
         }
     }
 
     fn file(&self) -> std::path::PathBuf {
-        self.folder.path().join("bundle")
+        self.directory.path().join("bundle")
     }
 
     async fn put(&self, file: &Path) {

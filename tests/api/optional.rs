@@ -19,7 +19,7 @@ async fn publish(world: &TestPlatform, version: &str, key: &str) -> Release {
 }
 
 async fn is_denied(world: &TestPlatform) -> bool {
-    let answer = world.call("acme", "GET", &format!("{NAME}/"), "").await;
+    let answer = world.get(&format!("{NAME}/")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.text().contains("cap:storage.kv is not granted")
 }

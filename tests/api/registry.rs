@@ -9,11 +9,7 @@ use std::collections::BTreeMap;
 const HANDLER: &str = r#"(instance $handler) (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#;
 
 fn release(world: &TestPlatform, version: &str) -> Release {
-    Release::new(
-        world.key(),
-        &Release::manifest("com.example.ok", version, &[]),
-        &component("answers_ok"),
-    )
+    world.release("com.example.ok", version, "answers_ok")
 }
 
 fn config<const N: usize>(values: [(&str, &str); N]) -> BTreeMap<String, String> {
@@ -29,13 +25,9 @@ async fn publishing_twice_is_idempotent_and_other_bytes_are_refused() {
     let again = world.publish(&first).await;
     assert_eq!((again.status.as_u16(), again.ok().created), (200, false));
     assert_eq!(created.ok().id, again.ok().id);
-    let other = Release::new(
-        world.key(),
-        &Release::manifest("com.example.ok", "1.0.0", &[]),
-        &component("traps"),
-    );
-    let refused = world.publish_bytes(&other.bundle, Some(&other.signatures)).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "conflict"));
+    let other = world.release("com.example.ok", "1.0.0", "traps");
+    let refused = world.try_publish(&other).await;
+    refused.assert_error(409, "conflict");
     assert!(refused.json()["hint"].as_str().unwrap().contains("new version"));
 }
 
@@ -46,14 +38,10 @@ async fn of_concurrent_publishes_with_different_bytes_exactly_one_succeeds() {
     let tasks: Vec<_> = guests
         .iter()
         .map(|guest| {
-            let release = Release::new(
-                world.key(),
-                &Release::manifest("com.example.race", "1.0.0", &[]),
-                &component(guest),
-            );
+            let release = world.release("com.example.race", "1.0.0", guest);
             let world = world.clone();
             tokio::spawn(async move {
-                let reply = world.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+                let reply = world.try_publish(&release).await;
                 (reply.status.as_u16(), release.content_hash())
             })
         })
@@ -120,14 +108,25 @@ async fn a_refusal_of_an_undeclared_import_names_the_line_to_add() {
     let manifest = Release::manifest("com.example.kv", "1.0.0", &["cap:log.emit"]);
     let bundle = Release::pack(&manifest, &component("storage_works"));
     let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (422, "capability_undeclared")
-    );
+    answer.assert_error(422, "capability_undeclared");
     let message = answer.json()["message"].as_str().unwrap().to_owned();
     assert!(
         message.contains("alga:storage/kv@1.0.0 needs \"cap:storage.kv\" in $.capabilities"),
         "{message}"
+    );
+}
+
+/// Publishes a component in text form, which must be refused. `alga pack` would refuse it, so it
+/// cannot be signed with `alga`; a publisher with another packer gets the same error.
+async fn expect_invalid_component(world: &TestPlatform, text: &str) {
+    let manifest = Release::manifest("com.example.bad", "1.0.0", &[]);
+    let bundle = Release::pack(&manifest, &wat::parse_str(text).unwrap());
+    let refused = world.publish_bytes(&bundle, Some(b"{}")).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (422, "component_invalid"),
+        "{text:.200}: {}",
+        refused.text()
     );
 }
 
@@ -141,15 +140,7 @@ async fn an_invalid_component_is_refused_and_the_registry_stays_available() {
         "(component)",
         &format!("(component {} {HANDLER})", "(core module)".repeat(1_001)),
     ] {
-        let component = wat::parse_str(text).unwrap();
-        let bundle = Release::pack(&Release::manifest("com.example.bad", "1.0.0", &[]), &component);
-        let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
-            (422, "component_invalid"),
-            "{}",
-            answer.text()
-        );
+        expect_invalid_component(&world, text).await;
     }
     world.publish(&release(&world, "1.0.0")).await;
 }
@@ -172,17 +163,7 @@ async fn too_many_memories_tables_elements_or_instances_are_refused_at_publish()
     ] {
         let instances = "(core instance (instantiate 0))".repeat(instances);
         let text = format!("(component (core module {module}) {instances} {HANDLER})");
-        let manifest = Release::manifest("com.example.bomb", "1.0.0", &[]);
-        // `alga pack` refuses it, so it cannot be signed with `alga`; a publisher with another
-        // packer gets the same error.
-        let bomb = Release::pack(&manifest, &wat::parse_str(text).unwrap());
-        let answer = world.publish_bytes(&bomb, Some(b"{}")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
-            (422, "component_invalid"),
-            "{module}: {}",
-            answer.text()
-        );
+        expect_invalid_component(&world, &text).await;
     }
     world.publish(&release(&world, "1.0.0")).await;
 }
@@ -227,10 +208,7 @@ async fn only_the_operator_reaches_the_registry() {
                 request = request.header("authorization", authorization);
             }
             let answer = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
-            assert_eq!(
-                (answer.status.as_u16(), answer.code().as_str()),
-                (401, "unauthenticated")
-            );
+            answer.assert_error(401, "unauthenticated");
         }
     }
 }

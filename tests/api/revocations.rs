@@ -36,6 +36,18 @@ fn list(epoch: u64) -> RevocationList {
     }
 }
 
+/// Returns a list that revokes one release.
+fn list_revoking(epoch: u64, release: &Release, reason: &str) -> RevocationList {
+    let revoked = RevokedBundle {
+        content_hash: release.content_hash(),
+        reason: reason.into(),
+    };
+    RevocationList {
+        bundles: vec![revoked],
+        ..list(epoch)
+    }
+}
+
 async fn post(world: &TestPlatform, list: &RevocationList, key: &SigningKey) -> Reply<RevocationStatus> {
     let envelope = sign_revocations(list, key).to_json();
     world.operate(&send_revocations(envelope)).await
@@ -67,27 +79,12 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
         requests.push(world.request_for(&install.ok()));
     }
     assert_eq!(world.execute(&requests[0]).await.status, 200);
-    let revoked = RevokedBundle {
-        content_hash: bad.content_hash(),
-        reason: "steals tea".into(),
-    };
-    let reply = post(
-        &world,
-        &RevocationList {
-            bundles: vec![revoked],
-            ..list(1)
-        },
-        &revoker,
-    )
-    .await;
+    let reply = post(&world, &list_revoking(1, &bad, "steals tea"), &revoker).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
     let answer = world.execute(&requests[0]).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (410, "version_revoked")
-    );
+    answer.assert_error(410, "version_revoked");
     assert_eq!(world.execute(&requests[1]).await.status, 200);
-    let again = world.publish_bytes(&bad.bundle, Some(&bad.signatures)).await;
+    let again = world.try_publish(&bad).await;
     assert_eq!(again.code(), "signature_rejected");
     let installed = world.install("other", &bad, &[]).await;
     assert_eq!(installed.code(), "version_revoked");
@@ -109,21 +106,14 @@ async fn a_revoked_key_cannot_publish_and_its_earlier_releases_stay_valid() {
         since,
         reason: "key was lost".into(),
     };
-    let reply = post(
-        &world,
-        &RevocationList {
-            signers: vec![revoked],
-            ..list(1)
-        },
-        &revoker,
-    )
-    .await;
+    let list = RevocationList {
+        signers: vec![revoked],
+        ..list(1)
+    };
+    let reply = post(&world, &list, &revoker).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
     let after = release(&publisher, "1.0.1");
-    assert_eq!(
-        world.publish_bytes(&after.bundle, Some(&after.signatures)).await.code(),
-        "signature_rejected"
-    );
+    assert_eq!(world.try_publish(&after).await.code(), "signature_rejected");
     assert_eq!(world.install("acme", &before, &[]).await.status, 201);
     // An installed version still runs, with a warning.
     let page = world
@@ -193,19 +183,7 @@ async fn a_revocation_list_survives_a_restart() {
     let release = release(&publisher, "1.0.0");
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await.ok();
-    let revoked = RevokedBundle {
-        content_hash: release.content_hash(),
-        reason: "bad".into(),
-    };
-    post(
-        &world,
-        &RevocationList {
-            bundles: vec![revoked],
-            ..list(3)
-        },
-        &revoker,
-    )
-    .await;
+    post(&world, &list_revoking(3, &release, "bad"), &revoker).await;
     let world = world.restart().await;
     assert_eq!(active_epoch(&world).await, 3);
     assert_eq!(
@@ -258,10 +236,7 @@ async fn a_host_with_an_expired_list_admits_nothing_new_and_runs_old_installs() 
         .unwrap();
     assert_eq!(world.execute(&world.request_for(&install)).await.status, 200);
     let next = release(&publisher, "1.0.1");
-    assert_eq!(
-        world.publish_bytes(&next.bundle, Some(&next.signatures)).await.code(),
-        "revocations_overdue"
-    );
+    assert_eq!(world.try_publish(&next).await.code(), "revocations_overdue");
     assert_eq!(world.install("other", &first, &[]).await.code(), "revocations_overdue");
     assert_eq!(post(&world, &list(2), &revoker).await.status, 201);
     world.publish(&next).await;
@@ -313,14 +288,7 @@ async fn a_revocation_list_accepted_by_another_process_is_applied() {
     world.publish(&release).await;
     let request = world.request_for(&world.install("acme", &release, &[]).await.ok());
     assert_eq!(world.execute(&request).await.status, 200);
-    let revoked = RevokedBundle {
-        content_hash: release.content_hash(),
-        reason: "bad".into(),
-    };
-    let list = RevocationList {
-        bundles: vec![revoked],
-        ..list(4)
-    };
+    let list = list_revoking(4, &release, "bad");
     let envelope = String::from_utf8(sign_revocations(&list, &revoker).to_json()).unwrap();
     let taken = alga_store::StoredRevocations { epoch: 4, envelope };
     world.platform().database().add_revocations(&taken).await.unwrap();

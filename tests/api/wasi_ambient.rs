@@ -67,6 +67,6 @@ async fn a_component_runs_once_its_file_and_socket_imports_are_stubbed() {
     assert!(install.status.is_success(), "{}", install.text());
     let answer = world.execute(&world.request_for(&install.ok())).await;
     let denied = "access-denied";
-    let expected = json!({ "folders": 0, "tcp": denied, "udp": denied });
+    let expected = json!({ "directories": 0, "tcp": denied, "udp": denied });
     assert_eq!(serde_json::from_str::<Value>(&answer.guest_body()).unwrap(), expected);
 }

@@ -6,7 +6,7 @@
 mod messages;
 mod trust;
 
-use alga_harness::{program, root, target};
+use alga_harness::{hello_project, program, root, target};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,35 +14,31 @@ use tempfile::TempDir;
 
 /// Project directory of an author.
 struct Author {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Author {
     fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
         }
     }
 
     /// Creates a project with the built hello example.
     fn with_hello() -> Self {
         let author = Self::new();
-        fs::create_dir(author.path().join("dist")).unwrap();
-        fs::copy(
-            root().join("examples/hello/manifest.json"),
-            author.path().join("manifest.json"),
-        )
-        .unwrap();
-        fs::copy(
-            target().join("components/hello.wasm"),
-            author.path().join("dist/main.wasm"),
-        )
-        .unwrap();
+        hello_project(author.path());
         author
     }
 
+    /// Replaces the component of the project with another built example or test guest.
+    fn replace_component(&self, name: &str) {
+        let built = target().join("components").join(format!("{name}.wasm"));
+        fs::copy(built, self.path().join("dist/main.wasm")).unwrap();
+    }
+
     fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     fn run(&self, arguments: &[&str]) -> String {
@@ -72,7 +68,7 @@ fn snapshot(name: &str, text: &str) {
     settings.add_filter(r"\b[0-9a-f]{16}\b", "[key]");
     settings.add_filter(r"\d+ bytes", "[bytes]");
     settings.add_filter(r#""(bytes|dist/main.wasm|manifest.json)": \d+"#, "\"$1\": \"[bytes]\"");
-    settings.add_filter(r"/tmp/[A-Za-z0-9._]+", "[folder]");
+    settings.add_filter(r"/tmp/[A-Za-z0-9._]+", "[directory]");
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
@@ -96,11 +92,7 @@ fn inspect_shows_imports_with_the_capabilities_that_grant_them() {
         "inspect_with_manifest",
         &author.run(&["inspect", "dist/main.wasm", "--manifest", "manifest.json"]),
     );
-    fs::copy(
-        target().join("components/agreements.wasm"),
-        author.path().join("dist/main.wasm"),
-    )
-    .unwrap();
+    author.replace_component("agreements");
     snapshot(
         "inspect_undeclared",
         &author.run(&["inspect", "dist/main.wasm", "--manifest", "manifest.json"]),
@@ -139,11 +131,7 @@ fn keygen_pack_sign_verify_inspect() {
 #[test]
 fn pack_reports_what_a_registry_would_refuse_with_a_remedy() {
     let author = Author::with_hello();
-    fs::copy(
-        target().join("components/agreements.wasm"),
-        author.path().join("dist/main.wasm"),
-    )
-    .unwrap();
+    author.replace_component("agreements");
     snapshot("pack_undeclared", &author.run(&["pack"]));
     fs::write(
         author.path().join("manifest.json"),
@@ -210,11 +198,7 @@ fn a_declared_capability_that_is_not_used_is_a_warning() {
 #[test]
 fn pack_stubs_files_and_sockets_and_reports_it() {
     let author = Author::with_hello();
-    fs::copy(
-        target().join("components/opens_files.wasm"),
-        author.path().join("dist/main.wasm"),
-    )
-    .unwrap();
+    author.replace_component("opens_files");
     let told = author.run(&["pack"]);
     assert!(
         told.starts_with("exit 0") && told.contains("no directories, no sockets"),

@@ -402,23 +402,23 @@ fn a_build_for_browsers_is_refused_with_import_and_feature() {
 #[test]
 fn extensions_with_the_same_crate_name_share_dependencies_and_not_output() {
     let author = Author::new();
-    for (folder, word) in [("one/same", "first"), ("two/same", "second")] {
-        fs::create_dir_all(author.path().join(folder).parent().unwrap()).unwrap();
-        author.run(&["new", folder]);
-        let source = author.path().join(folder).join("src/lib.rs");
+    for (directory, word) in [("one/same", "first"), ("two/same", "second")] {
+        fs::create_dir_all(author.path().join(directory).parent().unwrap()).unwrap();
+        author.run(&["new", directory]);
+        let source = author.path().join(directory).join("src/lib.rs");
         let text = fs::read_to_string(&source).unwrap().replace("sent a greeting", word);
         fs::write(source, text).unwrap();
     }
-    let build = |folder: &str| {
+    let build = |directory: &str| {
         let output = Command::new(program("alga"))
-            .args(["build", folder])
+            .args(["build", directory])
             .current_dir(author.path())
             .env("ALGA_TOOLCHAIN_CACHE", target())
             .env("ALGA_SDK", root().join("guest-sdk"))
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        fs::read(author.path().join(folder).join("dist/main.wasm")).unwrap()
+        fs::read(author.path().join(directory).join("dist/main.wasm")).unwrap()
     };
     let holds = |component: &[u8], word: &str| component.windows(word.len()).any(|window| window == word.as_bytes());
     let (first, second) = (build("one/same"), build("two/same"));

@@ -122,13 +122,7 @@ fn a_release_is_signed_without_a_key() {
     let (author, sigstore) = (publisher(), Sigstore::new());
     fs::write(author.path().join("root.json"), sigstore.trusted_root().to_string()).unwrap();
     succeeds(&author, &["sign", "--message", "release.bin"]);
-    let signed = sigstore.sign_blob(
-        ISSUER,
-        IDENTITY,
-        &fs::read(author.path().join("release.bin")).unwrap(),
-        "0.3",
-    );
-    fs::write(author.path().join("release.sigstore.json"), signed.to_string()).unwrap();
+    sigstore.sign_release(author.path(), ISSUER, IDENTITY);
     succeeds(&author, &["sign", "--sigstore-bundle", "release.sigstore.json"]);
     assert!(author.run(&["verify"]).contains("check 5, signer"));
     succeeds(&author, &["trust", "sigstore-root", "root.json"]);
@@ -352,8 +346,8 @@ fn broken_bundles_of_the_conformance_suite_are_refused() {
     let mut cases: Vec<_> = names
         .map(|name| (data.join(format!("bundles/bundle_{name}.txt.sigstore")), root.clone()))
         .to_vec();
-    let folder = data.join("invalid-ct-key_fail");
-    cases.push((folder.join("bundle.sigstore.json"), folder.join("trusted_root.json")));
+    let directory = data.join("invalid-ct-key_fail");
+    cases.push((directory.join("bundle.sigstore.json"), directory.join("trusted_root.json")));
     for (bundle, root) in cases {
         let json: Value = serde_json::from_slice(&fs::read(&bundle).unwrap()).unwrap();
         let digest = json

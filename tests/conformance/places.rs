@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Collects the source files outside of tests.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap().flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() && name != "tests" && name != "target" {
@@ -34,8 +34,8 @@ fn code(path: &Path) -> String {
 fn a_capability_has_its_six_places_and_is_named_nowhere_else() {
     let capabilities = root().join("host/capabilities/src");
     let mut all = Vec::new();
-    for folder in ["host", "registry", "adapters"] {
-        sources(&root().join(folder), &mut all);
+    for directory in ["host", "registry", "adapters"] {
+        sources(&root().join(directory), &mut all);
     }
     let world = fs::read_to_string(root().join("wit/world.wit")).unwrap();
     for (module, capability) in modules() {

@@ -16,8 +16,8 @@ const NOBODY: u32 = 65534;
 /// 32 bytes that occur nowhere else.
 const CANARY: &str = "canary-7f3a9c51e8d24b06a1c7-of-acme";
 
-fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+fn files(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
         match entry.file_type().unwrap().is_dir() {
             true => files(&entry.path(), found),
             false => found.push(entry.path()),
@@ -77,14 +77,14 @@ async fn a_secret_appears_only_where_it_is_used() {
         .to_owned();
     let limits: Vec<_> = core.split_whitespace().skip(4).take(2).collect();
     assert_eq!(limits, ["0", "0"], "soft and hard: {core}");
-    let folder = platform.abort();
+    let directory = platform.abort();
     let mut found = Vec::new();
-    files(folder.path(), &mut found);
+    files(directory.path(), &mut found);
     assert!(
         found.iter().any(|path| path.ends_with("server.log")) && found.len() > 10,
         "{found:?}"
     );
-    let log = std::fs::read_to_string(folder.path().join("server.log")).unwrap();
+    let log = std::fs::read_to_string(directory.path().join("server.log")).unwrap();
     assert!(log.contains("TRACE"), "the log was not at its most talkative");
     for path in found {
         assert!(!holds(&std::fs::read(&path).unwrap()), "{}", path.display());

@@ -1,6 +1,6 @@
 //! Steps of the wall clock: a machine that was suspended, an operator who sets the time.
 
-use crate::{done, hello_in};
+use crate::{done, hello_in, publish_and_install};
 use alga_harness::{Server, ServerOptions};
 use std::fs;
 use tempfile::TempDir;
@@ -12,8 +12,8 @@ fn clock_steps_in_either_direction_fail_no_request() {
         std::env::consts::ARCH
     );
     let home = TempDir::new().unwrap();
-    let folder = hello_in(home.path());
-    let offset = folder.join("offset");
+    let directory = hello_in(home.path());
+    let offset = directory.join("offset");
     fs::write(&offset, "+0").unwrap();
     let variables = [
         ("LD_PRELOAD", library.as_str()),
@@ -22,18 +22,16 @@ fn clock_steps_in_either_direction_fail_no_request() {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     let server = Server::start_with(
-        &folder,
+        &directory,
         &ServerOptions {
             variables: &variables,
             ..ServerOptions::default()
         },
     );
-    let at = ["--server", server.address()];
-    done(&folder, &[&["publish"][..], &at].concat());
-    done(&folder, &[&["install", "--tenant", "demo"][..], &at].concat());
+    publish_and_install(&directory, &server, "demo");
     let ask = || {
         done(
-            &folder,
+            &directory,
             &["call", "com.example.hello/hello/you", "--server", server.address()],
         )
     };

@@ -38,37 +38,37 @@ fn next(seed: &mut u64) -> u64 {
 
 /// Asserts that the version names the hash of the release and that the bundle is stored under that
 /// hash.
-pub(crate) fn is_whole(folder: &Path, version: &VersionDetails, release: &Release) {
+pub(crate) fn is_whole(directory: &Path, version: &VersionDetails, release: &Release) {
     let hash = release.content_hash();
     assert_eq!(version.content_hash, hash);
-    let stored = folder.join("alga-data/bundles/sha256").join(hash.to_hex());
+    let stored = directory.join("alga-data/bundles/sha256").join(hash.to_hex());
     assert_eq!(fs::read(stored.join("bundle.tar.zst")).unwrap(), release.bundle);
     assert_eq!(fs::read(stored.join("bundle.sigs.json")).unwrap(), release.signatures);
 }
 
 /// Creates a directory to serve from, and a key that is trusted there.
 pub(crate) fn prepared() -> (PathBuf, Arc<SigningKey>) {
-    let folder = TempDir::new().unwrap().keep();
+    let directory = TempDir::new().unwrap().keep();
     let key = Arc::new(SigningKey::generate().unwrap());
     let trust = TrustFile::of(&"example".parse().unwrap(), &key)
         .unwrap()
         .to_json()
         .unwrap();
-    fs::write(folder.join("trust.json"), trust).unwrap();
-    (folder, key)
+    fs::write(directory.join("trust.json"), trust).unwrap();
+    (directory, key)
 }
 
 #[test]
 fn acknowledged_publishes_survive_a_server_kill_at_any_moment() {
-    let (folder, key) = prepared();
+    let (directory, key) = prepared();
     let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut seed = u64::try_from(started.as_nanos()).unwrap_or(1) | 1;
-    println!("seed {seed}, directory {}", folder.display());
+    println!("seed {seed}, directory {}", directory.display());
     let mut acknowledged = BTreeSet::new();
     let mut number = 0;
     for round in 0..rounds(5) {
-        let mut server = Server::start(&folder);
-        let operator = Operator::of(&folder, &server);
+        let mut server = Server::start(&directory);
+        let operator = Operator::of(&directory, &server);
         let first = number;
         let (sender, receiver) = channel();
         let publisher = {
@@ -98,21 +98,21 @@ fn acknowledged_publishes_survive_a_server_kill_at_any_moment() {
                 .filter(|(_, status)| status.is_some_and(|status| status < 300))
                 .map(|(number, _)| *number),
         );
-        check(&folder, &key, &acknowledged, number, round);
+        check(&directory, &key, &acknowledged, number, round);
     }
-    fs::remove_dir_all(folder).unwrap();
+    fs::remove_dir_all(directory).unwrap();
 }
 
 /// Checks the state after a restart: every acknowledged release is complete, every other one is
 /// complete or absent, and publishing it again succeeds.
-fn check(folder: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u64, round: u64) {
-    let server = Server::start(folder);
-    let operator = Operator::of(folder, &server);
+fn check(directory: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u64, round: u64) {
+    let server = Server::start(directory);
+    let operator = Operator::of(directory, &server);
     let first = next.saturating_sub(CHECKED);
     for number in first..next {
         let release = release(key, number);
         match operator.version(&release) {
-            Some(row) => is_whole(folder, &row, &release),
+            Some(row) => is_whole(directory, &row, &release),
             None => assert!(
                 !acknowledged.contains(&number),
                 "round {round}: {number} was acknowledged and is missing"
@@ -129,7 +129,7 @@ fn check(folder: &Path, key: &SigningKey, acknowledged: &BTreeSet<u64>, next: u6
             "round {round}: {number} {again:?}"
         );
         let row = operator.version(&release).unwrap();
-        is_whole(folder, &row, &release);
+        is_whole(directory, &row, &release);
     }
     assert!(server.terminate().success());
 }

@@ -113,24 +113,24 @@ fn uninstalling(release: &Release) -> Operation<()> {
 
 /// Kills the server once and checks the state after a restart; returns false if the call was not
 /// made that often.
-fn kill_at(folder: &Path, key: &SigningKey, number: u64, calls: &str, count: u64) -> bool {
+fn kill_at(directory: &Path, key: &SigningKey, number: u64, calls: &str, count: u64) -> bool {
     let release = release(key, number);
-    let server = Server::start(folder);
-    let operator = Operator::of(folder, &server);
+    let server = Server::start(directory);
+    let operator = Operator::of(directory, &server);
     let injection = Injection::attach(&server, calls, count);
     let (acknowledged, was_killed) = scenario(&operator, &release);
     drop(injection);
     drop(server);
-    let server = Server::start(folder);
-    check(folder, &Operator::of(folder, &server), &release, &acknowledged);
+    let server = Server::start(directory);
+    check(directory, &Operator::of(directory, &server), &release, &acknowledged);
     assert!(server.terminate().success(), "{calls} {count}");
     was_killed
 }
 
-fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &Acknowledged) {
+fn check(directory: &Path, operator: &Operator, release: &Release, acknowledged: &Acknowledged) {
     // The published version.
     match operator.version(release) {
-        Some(row) => is_whole(folder, &row, release),
+        Some(row) => is_whole(directory, &row, release),
         None => assert!(!acknowledged.publish, "an acknowledged publish is missing"),
     }
     // The install: complete or absent, as acknowledged.
@@ -168,7 +168,7 @@ fn check(folder: &Path, operator: &Operator, release: &Release, acknowledged: &A
     );
     assert_eq!(operator.operate(&uninstalling(release)).unwrap().status, 204);
     // No staging files of completed requests remain.
-    let staged: Vec<_> = fs::read_dir(folder.join("alga-data/staging"))
+    let staged: Vec<_> = fs::read_dir(directory.join("alga-data/staging"))
         .unwrap()
         .flatten()
         .collect();
@@ -193,14 +193,14 @@ fn log(operator: &Operator) -> Vec<(String, String)> {
 /// tests all.
 #[test]
 fn acknowledged_changes_survive_a_kill_at_any_durable_system_call() {
-    let (folder, key) = prepared();
+    let (directory, key) = prepared();
     let is_long = rounds(0) > 0;
     let (mut number, mut kills) = (0, 0);
     for calls in CALLS {
         let mut count = 1;
         let before = kills;
         while count <= LAST {
-            if !kill_at(&folder, &key, number, calls, count) {
+            if !kill_at(&directory, &key, number, calls, count) {
                 break;
             }
             (number, kills) = (number + 1, kills + 1);
@@ -210,5 +210,5 @@ fn acknowledged_changes_survive_a_kill_at_any_durable_system_call() {
         println!("{calls}: {} kills", kills - before);
     }
     assert!(kills >= 8, "too few kills by strace: {kills}");
-    fs::remove_dir_all(folder).unwrap();
+    fs::remove_dir_all(directory).unwrap();
 }

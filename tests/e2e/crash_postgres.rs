@@ -80,15 +80,15 @@ fn acknowledged_publishes_survive_a_kill_of_postgres() {
     let Some(victim) = Victim::from_environment() else {
         return;
     };
-    let (folder, key) = prepared();
-    fs::write(folder.join("alga.toml"), format!("database = {:?}\n", victim.url)).unwrap();
-    let server = Server::start(&folder);
+    let (directory, key) = prepared();
+    fs::write(directory.join("alga.toml"), format!("database = {:?}\n", victim.url)).unwrap();
+    let server = Server::start(&directory);
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     let mut number = 0;
     for round in 0..rounds(3) {
         let stop = Arc::new(AtomicBool::new(false));
         let publisher = {
-            let (operator, key, stop) = (Operator::of(&folder, &server), Arc::clone(&key), Arc::clone(&stop));
+            let (operator, key, stop) = (Operator::of(&directory, &server), Arc::clone(&key), Arc::clone(&stop));
             let acknowledged = Arc::clone(&acknowledged);
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
@@ -111,13 +111,13 @@ fn acknowledged_publishes_survive_a_kill_of_postgres() {
         victim.start();
         stop.store(true, Ordering::Relaxed);
         number = publisher.join().unwrap();
-        let operator = Operator::of(&folder, &server);
+        let operator = Operator::of(&directory, &server);
         for number in acknowledged.lock().unwrap().iter() {
             let release = release(&key, *number);
             let row = operator
                 .version(&release)
                 .unwrap_or_else(|| panic!("round {round}: publish {number} is missing"));
-            is_whole(&folder, &row, &release);
+            is_whole(&directory, &row, &release);
         }
         assert_eq!(operator.operate(&verify_audit()).unwrap().ok().broken_at, None);
         let again = operator.publish(&release(&key, number)).unwrap();

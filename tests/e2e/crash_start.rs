@@ -22,7 +22,7 @@ const CALLS: [&str; 6] = [
 const LAST: u64 = 400;
 
 /// Returns whether the server was killed at the `count`th call of its start.
-fn is_killed_at(folder: &Path, calls: &str, count: u64) -> bool {
+fn is_killed_at(directory: &Path, calls: &str, count: u64) -> bool {
     let mut strace = Command::new("strace");
     strace
         .args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"])
@@ -41,7 +41,7 @@ fn is_killed_at(folder: &Path, calls: &str, count: u64) -> bool {
         ]);
     let mut child = strace
         .process_group(0)
-        .current_dir(folder)
+        .current_dir(directory)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -67,19 +67,19 @@ fn a_server_killed_at_any_step_of_its_first_start_starts_the_next_time() {
     for calls in CALLS {
         let mut count = 1;
         while count <= LAST {
-            let (folder, key) = prepared();
+            let (directory, key) = prepared();
             let database = fresh_database().map(|url| format!("database = {url:?}\n"));
-            fs::write(folder.join("alga.toml"), database.unwrap_or_default()).unwrap();
-            let was_killed = is_killed_at(&folder, calls, count);
-            let server = Server::start(&folder);
-            let operator = Operator::of(&folder, &server);
+            fs::write(directory.join("alga.toml"), database.unwrap_or_default()).unwrap();
+            let was_killed = is_killed_at(&directory, calls, count);
+            let server = Server::start(&directory);
+            let operator = Operator::of(&directory, &server);
             assert_eq!(
                 operator.publish(&release(&key, count)).unwrap().status,
                 201,
                 "{calls} {count}"
             );
             drop(server);
-            fs::remove_dir_all(folder).unwrap();
+            fs::remove_dir_all(directory).unwrap();
             if !was_killed {
                 break;
             }

@@ -1,6 +1,6 @@
 //! The HTTP edge over a real socket: requests that no client library would send.
 
-use crate::{done, hello_in};
+use crate::{empty_server, hello_in, publish_and_install};
 use alga_harness::Server;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,9 +40,7 @@ fn is_refused(server: &Server, request: &[u8], status: u16, code: &str) {
 
 #[test]
 fn a_request_without_exactly_one_valid_host_gets_the_standard_error() {
-    let folder = TempDir::new().unwrap();
-    done(folder.path(), &["keygen", "--publisher", "example"]);
-    let server = Server::start(folder.path());
+    let (_directory, server) = empty_server();
     for hosts in [
         "",
         "host: a\r\nhost: b\r\n",
@@ -63,12 +61,10 @@ fn a_request_without_exactly_one_valid_host_gets_the_standard_error() {
 #[test]
 fn a_body_that_is_not_framed_as_http_requires_is_a_bad_request_everywhere() {
     let home = TempDir::new().unwrap();
-    let folder = hello_in(home.path());
-    let server = Server::start(&folder);
-    let at = ["--server", server.address()];
-    done(&folder, &[&["publish"][..], &at].concat());
-    done(&folder, &[&["install", "--tenant", "demo"][..], &at].concat());
-    let operator = std::fs::read_to_string(folder.join("alga-data/admin.token")).unwrap();
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
+    publish_and_install(&directory, &server, "demo");
+    let operator = std::fs::read_to_string(directory.join("alga-data/admin.token")).unwrap();
     let operator = format!("authorization: Bearer {}\r\n", operator.trim());
     for body in [
         "3\r\nabcX\r\n0\r\n\r\n",
@@ -114,9 +110,7 @@ fn a_body_that_is_not_framed_as_http_requires_is_a_bad_request_everywhere() {
 
 #[test]
 fn unparsable_requests_get_the_standard_error() {
-    let folder = TempDir::new().unwrap();
-    done(folder.path(), &["keygen", "--publisher", "example"]);
-    let server = Server::start(folder.path());
+    let (_directory, server) = empty_server();
     let request = |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
     let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
     for (text, status, code) in [

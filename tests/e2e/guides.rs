@@ -137,14 +137,14 @@ fn every_json_block_of_the_guides_is_valid() {
 
 /// A reader who follows the guides in one terminal; the server runs in another.
 struct Reader {
-    folder: PathBuf,
+    directory: PathBuf,
     server: Option<Server>,
 }
 
 impl Reader {
     fn new(home: &Path) -> Self {
         Self {
-            folder: home.to_path_buf(),
+            directory: home.to_path_buf(),
             server: None,
         }
     }
@@ -167,8 +167,8 @@ impl Reader {
 
     fn step(&mut self, words: &[&str]) -> String {
         match words {
-            ["cd", directory] => self.folder.push(directory),
-            ["alga", "serve", ..] => self.server = Some(Server::start(&self.folder)),
+            ["cd", directory] => self.directory.push(directory),
+            ["alga", "serve", ..] => self.server = Some(Server::start(&self.directory)),
             ["alga", arguments @ ..] => return self.run(arguments),
             other => panic!("{other:?}"),
         }
@@ -177,7 +177,7 @@ impl Reader {
 
     fn run(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(program("alga"));
-        command.args(arguments).current_dir(&self.folder);
+        command.args(arguments).current_dir(&self.directory);
         command.env("ALGA_SDK", root().join("guest-sdk"));
         command.env("ALGA_TOOLCHAIN_CACHE", target());
         command.envs(self.server.iter().map(|server| ("REGISTRY_BASE_URL", server.address())));
@@ -189,7 +189,7 @@ impl Reader {
 
     /// Publishes version 0.2.0, which may also call a host.
     fn publish_next(&self) {
-        let path = self.folder.join("manifest.json");
+        let path = self.directory.join("manifest.json");
         let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         manifest["version"] = "0.2.0".into();
         manifest["egress"] = serde_json::json!(["api.example.com"]);
@@ -207,7 +207,7 @@ fn an_author_who_follows_the_sdk_guide_gets_its_response() {
     let response = author.follow("guest-sdk/README.md", 0, &[]);
     let text = fs::read_to_string(root().join("guest-sdk/README.md")).unwrap();
     assert_eq!(response.trim(), blocks(&text, "text")[0].trim());
-    let log = fs::read_to_string(author.folder.join("server.log")).unwrap();
+    let log = fs::read_to_string(author.directory.join("server.log")).unwrap();
     assert!(
         log.contains("sent a greeting"),
         "what the extension logs reaches the operator: {log}"
@@ -232,7 +232,7 @@ fn the_guides_on_publishing_installs_and_revocation_run_in_their_order() {
         operator.path(),
         &["keygen", "--publisher", "operator", "--out", "revoker.key"],
     );
-    fs::copy(key, reader.folder.join("revoker.key")).unwrap();
+    fs::copy(key, reader.directory.join("revoker.key")).unwrap();
     reader.run(&["trust", "revocation-key", "revoker.key"]);
     reader.server = None;
     reader.step(&["alga", "serve"]);

@@ -2,7 +2,7 @@
 //! does what `cosign sign-blob` does.
 
 use crate::done;
-use alga_harness::{Server, Sigstore, root, target};
+use alga_harness::{Server, Sigstore, hello_project};
 use std::fs;
 use tempfile::TempDir;
 
@@ -11,17 +11,13 @@ const IDENTITY: &str = "you@example.com";
 
 #[test]
 fn a_keyless_publisher_packs_signs_publishes_and_calls_an_extension() {
-    let (folder, sigstore) = (TempDir::new().unwrap(), Sigstore::new());
-    let at = folder.path();
-    fs::create_dir(at.join("dist")).unwrap();
-    fs::copy(root().join("examples/hello/manifest.json"), at.join("manifest.json")).unwrap();
-    fs::copy(target().join("components/hello.wasm"), at.join("dist/main.wasm")).unwrap();
+    let (directory, sigstore) = (TempDir::new().unwrap(), Sigstore::new());
+    let at = directory.path();
+    hello_project(at);
     fs::write(at.join("trusted_root.json"), sigstore.trusted_root().to_string()).unwrap();
     done(at, &["pack"]);
     done(at, &["sign", "--message", "release.bin"]);
-    let message = fs::read(at.join("release.bin")).unwrap();
-    let signed = sigstore.sign_blob(ISSUER, IDENTITY, &message, "0.3");
-    fs::write(at.join("release.sigstore.json"), signed.to_string()).unwrap();
+    sigstore.sign_release(at, ISSUER, IDENTITY);
     done(at, &["sign", "--sigstore-bundle", "release.sigstore.json"]);
     done(at, &["trust", "sigstore-root", "trusted_root.json"]);
     done(

@@ -36,11 +36,11 @@ impl Drop for Busy {
 }
 
 fn project(home: &TempDir, language: &str) -> PathBuf {
-    let folder = home.path().join(language);
-    std::fs::create_dir_all(folder.join("dist")).unwrap();
+    let directory = home.path().join(language);
+    std::fs::create_dir_all(directory.join("dist")).unwrap();
     std::fs::copy(
         target().join(format!("components/{language}.wasm")),
-        folder.join("dist/main.wasm"),
+        directory.join("dist/main.wasm"),
     )
     .unwrap();
     let manifest = json!({
@@ -49,8 +49,8 @@ fn project(home: &TempDir, language: &str) -> PathBuf {
         "limits": { "memoryMb": 128 },
         "api": { "endpoints": [{ "method": "GET", "path": "/:page" }] },
     });
-    std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
-    folder
+    std::fs::write(directory.join("manifest.json"), manifest.to_string()).unwrap();
+    directory
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn javascript_and_python_components_compile_and_run_on_a_busy_machine() {
         return; // Compiling knows no database.
     }
     let home = TempDir::new().unwrap();
-    let folder = home.path();
-    done(folder, &["keygen", "--publisher", "example"]);
-    let server = Server::start(folder);
+    let directory = home.path();
+    done(directory, &["keygen", "--publisher", "example"]);
+    let server = Server::start(directory);
     let at = ["--server", server.address(), "--token-file", "../alga-data/admin.token"];
     let published = {
         let _busy = Busy::machine();

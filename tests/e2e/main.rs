@@ -18,23 +18,23 @@ mod operator;
 mod platform;
 mod upgrade;
 
-use alga_harness::{Server, program, root, target};
+use alga_harness::{Server, hello_project, program, root, target};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-fn alga(folder: &Path, arguments: &[&str]) -> Output {
+fn alga(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program("alga"));
     command
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .env("ALGA_SDK", root().join("guest-sdk"))
         .env("ALGA_TOOLCHAIN_CACHE", target());
     command.output().unwrap()
 }
 
-fn done(folder: &Path, arguments: &[&str]) -> String {
-    let output = alga(folder, arguments);
+fn done(directory: &Path, arguments: &[&str]) -> String {
+    let output = alga(directory, arguments);
     assert!(
         output.status.success(),
         "alga {arguments:?}: {}",
@@ -43,35 +43,44 @@ fn done(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn hello_in(folder: &Path) -> PathBuf {
-    std::fs::create_dir(folder.join("dist")).unwrap();
-    std::fs::copy(
-        root().join("examples/hello/manifest.json"),
-        folder.join("manifest.json"),
-    )
-    .unwrap();
-    std::fs::copy(target().join("components/hello.wasm"), folder.join("dist/main.wasm")).unwrap();
-    done(folder, &["keygen", "--publisher", "example"]);
-    done(folder, &["pack"]);
-    done(folder, &["sign"]);
-    folder.to_path_buf()
+fn hello_in(directory: &Path) -> PathBuf {
+    hello_project(directory);
+    done(directory, &["keygen", "--publisher", "example"]);
+    done(directory, &["pack"]);
+    done(directory, &["sign"]);
+    directory.to_path_buf()
+}
+
+/// Starts a server that trusts a new key, and has nothing published.
+fn empty_server() -> (TempDir, Server) {
+    let directory = TempDir::new().unwrap();
+    done(directory.path(), &["keygen", "--publisher", "example"]);
+    let server = Server::start(directory.path());
+    (directory, server)
+}
+
+/// Publishes the project in this directory and installs it for a tenant.
+fn publish_and_install(directory: &Path, server: &Server, tenant: &str) {
+    let at = ["--server", server.address()];
+    done(directory, &[&["publish"][..], &at].concat());
+    done(directory, &[&["install", "--tenant", tenant][..], &at].concat());
 }
 
 #[test]
 fn acknowledged_changes_survive_a_stop_and_a_kill() {
     let home = TempDir::new().unwrap();
-    let folder = hello_in(home.path());
-    let server = Server::start(&folder);
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
     let at = ["--server", server.address()];
-    done(&folder, &[&["publish"][..], &at].concat());
+    done(&directory, &[&["publish"][..], &at].concat());
     drop(server);
-    let server = Server::start(&folder);
+    let server = Server::start(&directory);
     let at = ["--server", server.address()];
-    done(&folder, &[&["install", "--tenant", "demo"][..], &at].concat());
+    done(&directory, &[&["install", "--tenant", "demo"][..], &at].concat());
     assert!(server.terminate().success());
-    let server = Server::start(&folder);
+    let server = Server::start(&directory);
     let answer = done(
-        &folder,
+        &directory,
         &["call", "com.example.hello/hello/again", "--server", server.address()],
     );
     assert_eq!(answer.trim(), r#"{"message":"Hello, again!"}"#);
@@ -80,15 +89,13 @@ fn acknowledged_changes_survive_a_stop_and_a_kill() {
 #[test]
 fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
     let home = TempDir::new().unwrap();
-    let folder = hello_in(home.path());
-    let server = Server::start(&folder);
-    let at = ["--server", server.address()];
-    done(&folder, &[&["publish"][..], &at].concat());
-    done(&folder, &[&["install", "--tenant", "acme"][..], &at].concat());
-    let token = |tenant: &str| done(&folder, &["token", "--tenant", tenant]).trim().to_owned();
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
+    publish_and_install(&directory, &server, "acme");
+    let token = |tenant: &str| done(&directory, &["token", "--tenant", tenant]).trim().to_owned();
     let call = |token: &str| {
         alga(
-            &folder,
+            &directory,
             &[
                 "call",
                 "com.example.hello/hello",
@@ -108,9 +115,7 @@ fn a_caller_with_a_token_of_another_tenant_finds_nothing() {
 /// Every response of every part of the platform has `nosniff`, errors included (B20).
 #[test]
 fn all_responses_forbid_content_sniffing() {
-    let folder = TempDir::new().unwrap();
-    done(folder.path(), &["keygen", "--publisher", "example"]);
-    let server = Server::start(folder.path());
+    let (_directory, server) = empty_server();
     for target in [
         "GET /healthz",
         "GET /nowhere",
@@ -127,8 +132,8 @@ fn all_responses_forbid_content_sniffing() {
 #[test]
 fn ambiguously_framed_requests_cannot_smuggle_a_second_request() {
     let home = TempDir::new().unwrap();
-    let folder = hello_in(home.path());
-    let server = Server::start(&folder);
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
     for request in [
         "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /readyz HTTP/1.1\r\nhost: a\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",

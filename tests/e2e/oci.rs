@@ -1,7 +1,7 @@
 //! Releases as OCI artifacts, through a real registry.
 
-use crate::{alga, done};
-use alga_harness::{OciRegistry, root, target};
+use crate::{alga, done, hello_in};
+use alga_harness::OciRegistry;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -9,31 +9,18 @@ use tempfile::TempDir;
 
 /// Creates a directory with the hello example, packed and signed.
 fn signed() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("dist")).unwrap();
-    fs::copy(
-        root().join("examples/hello/manifest.json"),
-        folder.path().join("manifest.json"),
-    )
-    .unwrap();
-    fs::copy(
-        target().join("components/hello.wasm"),
-        folder.path().join("dist/main.wasm"),
-    )
-    .unwrap();
-    for command in [&["keygen", "--publisher", "example"][..], &["pack"], &["sign"]] {
-        done(folder.path(), command);
-    }
-    folder
+    let directory = TempDir::new().unwrap();
+    hello_in(directory.path());
+    directory
 }
 
-fn push(folder: &Path, registry: &OciRegistry) -> Value {
+fn push(directory: &Path, registry: &OciRegistry) -> Value {
     let reference = format!("{}/acme/hello:1.0.0", registry.host());
-    serde_json::from_str(&done(folder, &["push", "--json", "--plain-http", &reference])).unwrap()
+    serde_json::from_str(&done(directory, &["push", "--json", "--plain-http", &reference])).unwrap()
 }
 
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let output = alga(folder, arguments);
+fn refused(directory: &Path, arguments: &[&str]) -> String {
+    let output = alga(directory, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
 }

@@ -22,19 +22,19 @@ fn the_shipped_openapi_document_matches_the_code() {
 
 #[test]
 fn schemathesis_finds_no_deviation_from_the_document() {
-    let (folder, key) = prepared();
-    let server = Server::start(&folder);
-    let operator = Operator::of(&folder, &server);
+    let (directory, key) = prepared();
+    let server = Server::start(&directory);
+    let operator = Operator::of(&directory, &server);
     let manifest = Release::manifest("com.example.described", "1.0.0", &[]);
     let release = Release::new(&key, &manifest, &component("answers_ok"));
     operator.publish(&release).unwrap().ok();
     let install = install(&tenant_id("acme"), &release.install_request(&[]));
     operator.operate(&install).unwrap().ok();
     let document = operator.get("/v1/registry/openapi.json").unwrap();
-    fs::write(folder.join("openapi.json"), document.body).unwrap();
+    fs::write(directory.join("openapi.json"), document.body).unwrap();
     let values = "[parameters]\ntenant = \"acme\"\nname = \"com.example.described\"\nversion = \"1.0.0\"\ninstall = \"com.example.described\"\n";
-    fs::write(folder.join("schemathesis.toml"), values).unwrap();
-    let token = fs::read_to_string(folder.join("alga-data/admin.token")).unwrap();
+    fs::write(directory.join("schemathesis.toml"), values).unwrap();
+    let token = fs::read_to_string(directory.join("alga-data/admin.token")).unwrap();
     let examples = rounds(20).to_string();
     let output = Command::new(target().join("python/bin/schemathesis"))
         .args([
@@ -58,7 +58,7 @@ fn schemathesis_finds_no_deviation_from_the_document() {
             "off",
         ])
         .args(["--header", &format!("Authorization: Bearer {}", token.trim())])
-        .current_dir(&folder)
+        .current_dir(&directory)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

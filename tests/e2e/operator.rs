@@ -14,8 +14,8 @@ pub(crate) struct Operator {
 
 impl Operator {
     /// Creates a client for the operator of the server in this directory.
-    pub(crate) fn of(folder: &Path, server: &Server) -> Self {
-        let token = fs::read_to_string(folder.join("alga-data/admin.token")).unwrap();
+    pub(crate) fn of(directory: &Path, server: &Server) -> Self {
+        let token = fs::read_to_string(directory.join("alga-data/admin.token")).unwrap();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true);

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 pub(crate) struct Platform {
     server: Server,
-    folder: TempDir,
+    directory: TempDir,
     key: SigningKey,
     operator: Operator,
 }
@@ -63,28 +63,28 @@ impl<'a> Guest<'a> {
 
 impl Platform {
     pub(crate) fn start(outside: &MockServer, options: &ServerOptions<'_>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let key = SigningKey::generate().unwrap();
         let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();
-        fs::write(folder.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
+        fs::write(directory.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
         let settings: String = outside
             .settings()
             .iter()
             .map(|(key, value)| format!("{key} = {value:?}\n"))
             .collect();
-        fs::write(folder.path().join("alga.toml"), settings).unwrap();
-        let server = Server::start_with(folder.path(), options);
-        let operator = Operator::of(folder.path(), &server);
+        fs::write(directory.path().join("alga.toml"), settings).unwrap();
+        let server = Server::start_with(directory.path(), options);
+        let operator = Operator::of(directory.path(), &server);
         Self {
             server,
-            folder,
+            directory,
             key,
             operator,
         }
     }
 
     pub(crate) fn directory(&self) -> &std::path::Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -147,12 +147,12 @@ impl Platform {
 
     /// Kills the process with SIGABRT, as a fault of its own would, and returns its directory.
     pub(crate) fn abort(self) -> TempDir {
-        let Self { server, folder, .. } = self;
+        let Self { server, directory, .. } = self;
         std::process::Command::new("kill")
             .args(["-ABRT", &server.id().to_string()])
             .status()
             .unwrap();
         drop(server);
-        folder
+        directory
     }
 }

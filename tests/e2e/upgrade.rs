@@ -9,28 +9,28 @@ use tempfile::TempDir;
 const NAME: &str = "com.example.hello";
 
 /// Prepares the next version in this directory, which may also call a host.
-fn prepare_1_1_0(folder: &Path) {
-    let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
+fn prepare_1_1_0(directory: &Path) {
+    let manifest = fs::read_to_string(directory.join("manifest.json")).unwrap();
     let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     manifest["version"] = "1.1.0".into();
     manifest["egress"] = serde_json::json!(["api.example.com"]);
-    fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
-    done(folder, &["pack"]);
-    done(folder, &["sign"]);
+    fs::write(directory.join("manifest.json"), manifest.to_string()).unwrap();
+    done(directory, &["pack"]);
+    done(directory, &["sign"]);
 }
 
 #[test]
 fn an_operator_upgrades_with_consent_rolls_back_and_reads_the_audit_log() {
     let home = TempDir::new().unwrap();
-    let folder = hello_in(home.path());
-    let server = Server::start(&folder);
-    let at = |arguments: &[&str]| done(&folder, &[arguments, &["--server", server.address()]].concat());
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
+    let at = |arguments: &[&str]| done(&directory, &[arguments, &["--server", server.address()]].concat());
     let first: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(folder.join("manifest.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(directory.join("manifest.json")).unwrap()).unwrap();
     let first = format!("{NAME}@{}", first["version"].as_str().unwrap());
     at(&["publish"]);
     at(&["install", "--tenant", "demo"]);
-    prepare_1_1_0(&folder);
+    prepare_1_1_0(&directory);
     at(&["publish"]);
     let waits = at(&["installs", "upgrade", &format!("{NAME}@1.1.0"), "--tenant", "demo"]);
     assert!(
@@ -50,7 +50,7 @@ fn an_operator_upgrades_with_consent_rolls_back_and_reads_the_audit_log() {
     assert!(back.contains("(enabled)") && !back.contains("1.1.0"), "{back}");
     at(&["versions", "revoke", &first, "--reason", "a hole"]);
     let refused = alga(
-        &folder,
+        &directory,
         &["call", &format!("{NAME}/hello"), "--server", server.address()],
     );
     assert!(String::from_utf8_lossy(&refused.stderr).contains("version_revoked"));

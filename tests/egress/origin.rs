@@ -1,8 +1,9 @@
 //! Origins that respond correctly, and origins that misbehave.
 
-use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
-use alga_egress::{Egress, EgressError, Timeouts, Traffic};
-use http::{Method, Request};
+use crate::world::{egress_to, full, get, install, listen, send, send_as, soon, text};
+use alga_egress::{Egress, EgressError, ResponseBody, Timeouts, Traffic};
+use bytes::Bytes;
+use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -27,9 +28,8 @@ struct Way {
 impl Way {
     async fn to<F: Future<Output = ()> + Send + 'static>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
         let (port, connections) = listen(serve).await;
-        let exceptions = format!("api.example.com:{port}=127.0.0.1");
         Self {
-            egress: egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![]),
+            egress: egress_to(port, vec![]),
             pattern: format!("http://api.example.com:{port}"),
             connections,
         }
@@ -57,20 +57,27 @@ impl Way {
         text(send(&self.egress, &[&self.pattern], &format!("{}/", self.pattern)).await?).await
     }
 
-    async fn get_with(&self, patience: Timeouts, traffic: &Traffic) -> Result<String, EgressError> {
-        let request = get(&format!("{}/", self.pattern));
-        text(
-            send_as(
-                &self.egress,
-                install("acme"),
-                &[&self.pattern],
-                request,
-                patience,
-                traffic,
-            )
-            .await?,
+    /// Sends a request to the origin as a part of this traffic.
+    async fn send(
+        &self,
+        request: Request<impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static>,
+        patience: Timeouts,
+        traffic: &Traffic,
+    ) -> Result<Response<ResponseBody>, EgressError> {
+        send_as(
+            &self.egress,
+            install("acme"),
+            &[&self.pattern],
+            request,
+            patience,
+            traffic,
         )
         .await
+    }
+
+    async fn get_with(&self, patience: Timeouts, traffic: &Traffic) -> Result<String, EgressError> {
+        let request = get(&format!("{}/", self.pattern));
+        text(self.send(request, patience, traffic).await?).await
     }
 }
 
@@ -102,16 +109,7 @@ async fn an_origin_receives_one_host_one_content_length_and_a_path() {
         .header("content-length", "5")
         .header("accept", "text/plain");
     let request = request.body(full(b"hello".to_vec())).unwrap();
-    let response = send_as(
-        &way.egress,
-        install("acme"),
-        &[&way.pattern],
-        request,
-        soon(),
-        &Traffic::default(),
-    )
-    .await
-    .unwrap();
+    let response = way.send(request, soon(), &Traffic::default()).await.unwrap();
     let names: Vec<_> = response.headers().keys().map(ToString::to_string).collect();
     assert_eq!(names, ["content-length", "x-z"]);
     let head = heads.recv().await.unwrap().to_lowercase();
@@ -206,7 +204,7 @@ async fn oversized_and_malformed_response_heads_are_refused() {
     ] {
         let refused = Way::responding(answer).await.get().await.err();
         assert!(
-            matches!(refused, Some(EgressError::Protocol | EgressError::AnswerHeader(_))),
+            matches!(refused, Some(EgressError::Protocol | EgressError::ResponseHeader(_))),
             "{what}: {refused:?}"
         );
     }
@@ -241,7 +239,7 @@ async fn unbounded_response_bodies_fail_at_the_size_limit() {
     let traffic = Traffic::default();
     let chunks = endless("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", chunk).await;
     let refused = chunks.get_with(soon(), &traffic).await.err();
-    assert!(matches!(refused, Some(EgressError::AnswerTooLarge(_))), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::ResponseTooLarge(_))), "{refused:?}");
     assert!(
         (32 * 1024 * 1024..33 * 1024 * 1024).contains(&traffic.received_bytes()),
         "{}",
@@ -262,7 +260,7 @@ async fn unbounded_response_bodies_fail_at_the_size_limit() {
     .get()
     .await
     .err();
-    assert!(matches!(said, Some(EgressError::AnswerTooLarge(_))), "{said:?}");
+    assert!(matches!(said, Some(EgressError::ResponseTooLarge(_))), "{said:?}");
 }
 
 #[tokio::test]
@@ -273,10 +271,10 @@ async fn stalled_response_heads_and_bodies_fail_at_the_deadline() {
         drop(stream);
     });
     let refused = silent.await.get_with(in_a_moment(), &Traffic::default()).await.err();
-    assert!(matches!(refused, Some(EgressError::AnswerTimeout)), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::ResponseTimeout)), "{refused:?}");
     let stuck = Way::responding("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").await;
     let refused = stuck.get_with(in_a_moment(), &Traffic::default()).await.err();
-    assert!(matches!(refused, Some(EgressError::AnswerTimeout)), "{refused:?}");
+    assert!(matches!(refused, Some(EgressError::ResponseTimeout)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -294,43 +292,14 @@ async fn requests_and_bytes_of_an_execution_are_limited() {
     let large = Request::post(&way.pattern)
         .body(full(vec![0; 10 * 1024 * 1024 + 1]))
         .unwrap();
-    let refused = send_as(
-        &way.egress,
-        install("acme"),
-        &[&way.pattern],
-        large,
-        soon(),
-        &Traffic::default(),
-    )
-    .await
-    .err();
+    let refused = way.send(large, soon(), &Traffic::default()).await.err();
     assert!(matches!(refused, Some(EgressError::TooLarge(_))), "{refused:?}");
     // Responses whose bodies are not consumed count as requests in progress.
     let (busy, mut held) = (Traffic::default(), Vec::new());
     for _ in 0..8 {
-        held.push(
-            send_as(
-                &way.egress,
-                install("acme"),
-                &[&way.pattern],
-                get(&way.pattern),
-                soon(),
-                &busy,
-            )
-            .await
-            .unwrap(),
-        );
+        held.push(way.send(get(&way.pattern), soon(), &busy).await.unwrap());
     }
-    let refused = send_as(
-        &way.egress,
-        install("acme"),
-        &[&way.pattern],
-        get(&way.pattern),
-        soon(),
-        &busy,
-    )
-    .await
-    .err();
+    let refused = way.send(get(&way.pattern), soon(), &busy).await.err();
     assert!(matches!(refused, Some(EgressError::TooMany(_))), "{refused:?}");
 }
 
@@ -343,16 +312,7 @@ async fn methods_that_make_tunnels_or_echo_headers_are_not_sent() {
             .uri(&way.pattern)
             .body(full(vec![]))
             .unwrap();
-        let refused = send_as(
-            &way.egress,
-            install("acme"),
-            &[&way.pattern],
-            request,
-            soon(),
-            &Traffic::default(),
-        )
-        .await
-        .err();
+        let refused = way.send(request, soon(), &Traffic::default()).await.err();
         assert!(matches!(refused, Some(EgressError::Target(_))), "{refused:?}");
     }
     assert_eq!(way.connections.load(Ordering::SeqCst), 0);

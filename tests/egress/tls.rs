@@ -1,6 +1,6 @@
 //! Origins that use TLS, and HTTP/2 over it.
 
-use crate::world::{Script, egress, full, get, install, listen, send, send_as, soon, text};
+use crate::world::{Script, egress, egress_to, full, get, install, listen, send, send_as, send_request, soon, text};
 use alga_egress::{EgressError, Traffic};
 use http::Version;
 use hyper::service::service_fn;
@@ -135,8 +135,7 @@ async fn http_2_connections_flooded_with_frames_are_closed() {
             }
         })
         .await;
-        let exceptions = format!("api.example.com:{port}=127.0.0.1");
-        let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![authority]);
+        let egress = egress_to(port, vec![authority]);
         let pattern = format!("api.example.com:{port}");
         let traffic = Traffic::default();
         let request = get(&format!("https://{pattern}/"));
@@ -184,22 +183,13 @@ async fn an_origin_that_never_reads_the_body_cannot_hold_permits_for_long() {
     let ended = Arc::new(Notify::new());
     let told = Arc::clone(&ended);
     let (port, authority) = origin(move |stream| respond_without_reading(stream, Arc::clone(&told))).await;
-    let exceptions = format!("api.example.com:{port}=127.0.0.1");
-    let egress = egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, vec![authority]);
+    let egress = egress_to(port, vec![authority]);
     let pattern = format!("api.example.com:{port}");
     let upload = || async {
         let request = http::Request::post(format!("https://{pattern}/"))
             .body(full(vec![0; 100_000]))
             .unwrap();
-        send_as(
-            &egress,
-            install("acme"),
-            &[&pattern],
-            request,
-            soon(),
-            &Traffic::default(),
-        )
-        .await
+        send_request(&egress, &[&pattern], request).await
     };
     // The first requests may be in flight before it is known that the origin reads no body.
     let mut refused = None;

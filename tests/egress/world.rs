@@ -55,6 +55,12 @@ pub(crate) fn egress(resolver: Arc<Script>, allowlist: &str, exceptions: &str, a
     .unwrap()
 }
 
+/// Creates an egress client for `api.example.com`, which is this port of loopback.
+pub(crate) fn egress_to(port: u16, authorities: Vec<Vec<u8>>) -> Egress {
+    let exceptions = format!("api.example.com:{port}=127.0.0.1");
+    egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, authorities)
+}
+
 pub(crate) fn install(name: &str) -> Caller {
     Caller::Install(name.parse().unwrap(), format!("i-{name}").parse().unwrap())
 }
@@ -84,8 +90,17 @@ pub(crate) async fn send_as(
     egress.send(&permitted, request, traffic, patience).await
 }
 
+/// Sends a request as install `acme`.
+pub(crate) async fn send_request(
+    egress: &Egress,
+    declared: &[&str],
+    request: Request<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static>,
+) -> Result<Response<ResponseBody>, EgressError> {
+    send_as(egress, install("acme"), declared, request, soon(), &Traffic::default()).await
+}
+
 pub(crate) async fn send(egress: &Egress, declared: &[&str], uri: &str) -> Result<Response<ResponseBody>, EgressError> {
-    send_as(egress, install("acme"), declared, get(uri), soon(), &Traffic::default()).await
+    send_request(egress, declared, get(uri)).await
 }
 
 pub(crate) fn full(bytes: Vec<u8>) -> Full<Bytes> {

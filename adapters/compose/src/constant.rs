@@ -23,7 +23,7 @@ pub(crate) struct Constant {
 
 /// Returns the constant that a function with this result type returns, or `None` if there is none:
 /// its error type has no case for denial, or the value would contain a resource.
-pub(crate) fn answer(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Option<Constant> {
+pub(crate) fn constant_result(resolve: &Resolve, sizes: &SizeAlign, result: &Type) -> Option<Constant> {
     let mut constant = Constant {
         bytes: vec![0; sizes.size(result).size_wasm32()],
         align: sizes.align(result).align_wasm32(),

@@ -5,7 +5,7 @@
 //! function  discards the arguments of earlier calls; returns the address of its result
 //! ```
 
-use crate::constant::{Constant, answer};
+use crate::constant::{Constant, constant_result};
 use anyhow::{Result, bail};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
@@ -57,7 +57,7 @@ impl<'a> Functions<'a> {
         let signature = self.resolve.wasm_signature(AbiVariant::GuestExport, function);
         let body = match &function.result {
             None => Body::Nothing,
-            Some(result) => match answer(self.resolve, self.sizes, result) {
+            Some(result) => match constant_result(self.resolve, self.sizes, result) {
                 Some(constant) if signature.retptr => Body::Constant(self.put(constant, reason)?),
                 // A single number: the first byte is the whole result, because only a discriminant
                 // is not 0.
@@ -82,10 +82,10 @@ impl<'a> Functions<'a> {
             self.memory.extend_from_slice(reason.as_bytes());
             let length = u32::try_from(reason.len())?;
             let pair: Vec<u8> = address.to_le_bytes().into_iter().chain(length.to_le_bytes()).collect();
-            let Some(place) = constant.bytes.get_mut(at..at + pair.len()) else {
+            let Some(target) = constant.bytes.get_mut(at..at + pair.len()) else {
                 bail!("the error's text lies outside the layout of its result");
             };
-            place.copy_from_slice(&pair);
+            target.copy_from_slice(&pair);
         }
         self.memory
             .resize(self.memory.len().next_multiple_of(constant.align.max(8)), 0);

@@ -78,7 +78,7 @@ fn export(name: &str) -> String {
 
             impl ::alga::__private::Guest for Component {{
                 fn handle(request: ::alga::__private::IncomingRequest, out: ::alga::__private::ResponseOutparam) {{
-                    ::alga::__private::answer({name}, request, out);
+                    ::alga::__private::run_handler({name}, request, out);
                 }}
             }}
 

@@ -127,9 +127,9 @@ impl TokenVerifier {
             .payload_claims()
             .ok_or_else(|| TokenError::Claims("no claims".into()))?;
         let expires = self.check_times(claims)?;
-        let ours = claims.get_claim(CLAIM).cloned().unwrap_or_default();
-        let ours = serde_json::from_value(ours).map_err(|error| TokenError::Claims(error.to_string()))?;
-        Ok((ours, expires))
+        let own_claims = claims.get_claim(CLAIM).cloned().unwrap_or_default();
+        let own_claims = serde_json::from_value(own_claims).map_err(|error| TokenError::Claims(error.to_string()))?;
+        Ok((own_claims, expires))
     }
 
     fn check_times(&self, claims: &Claims) -> Result<Timestamp, TokenError> {
@@ -166,8 +166,8 @@ mod tests {
 
     #[test]
     fn a_token_verifies_only_for_its_audience_and_with_its_key() {
-        let (ours, public) = keys();
-        let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
+        let (keypair, public) = keys();
+        let issuer = TokenIssuer::new(keypair.as_slice().try_into().unwrap(), "runner").unwrap();
         let token = issuer.issue(&"hello", MINUTE).unwrap();
         let verify = |key: &[u8; 32], audience| {
             TokenVerifier::new(key, audience, MINUTE, 1 << 14)
@@ -181,8 +181,8 @@ mod tests {
 
     #[test]
     fn tokens_that_are_expired_too_long_or_changed_are_refused() {
-        let (ours, public) = keys();
-        let issuer = TokenIssuer::new(ours.as_slice().try_into().unwrap(), "runner").unwrap();
+        let (keypair, public) = keys();
+        let issuer = TokenIssuer::new(keypair.as_slice().try_into().unwrap(), "runner").unwrap();
         let verifier = TokenVerifier::new(&public, "runner", MINUTE, 1 << 14).unwrap();
         assert!(
             verifier

@@ -64,12 +64,12 @@ mod tests {
 
     #[test]
     fn a_verified_token_is_cached_until_it_expires() {
-        let remembered = VerifiedTokenCache::new();
+        let cache = VerifiedTokenCache::new();
         let later = Timestamp::now() + jiff::SignedDuration::from_secs(60);
-        assert_eq!(remembered.get("a", |_| Ok((1, later))).unwrap(), 1);
-        assert_eq!(remembered.get("a", |_| Ok((2, later))).unwrap(), 1);
-        assert_eq!(remembered.get("b", |_| Ok((3, Timestamp::now()))).unwrap(), 3);
-        assert_eq!(remembered.get("b", |_| Ok((4, later))).unwrap(), 4);
-        assert!(remembered.get("c", |_| Err(TokenError::Key)).is_err());
+        assert_eq!(cache.get("a", |_| Ok((1, later))).unwrap(), 1);
+        assert_eq!(cache.get("a", |_| Ok((2, later))).unwrap(), 1);
+        assert_eq!(cache.get("b", |_| Ok((3, Timestamp::now()))).unwrap(), 3);
+        assert_eq!(cache.get("b", |_| Ok((4, later))).unwrap(), 4);
+        assert!(cache.get("c", |_| Err(TokenError::Key)).is_err());
     }
 }

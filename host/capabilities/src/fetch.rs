@@ -101,7 +101,7 @@ impl State {
         };
         Timeouts {
             connect: at_most(asked.connect_timeout, most.connect),
-            answer: at_most(asked.first_byte_timeout, most.answer),
+            response: at_most(asked.first_byte_timeout, most.response),
             between: at_most(asked.between_bytes_timeout, most.between),
             deadline: most.deadline,
         }
@@ -147,7 +147,7 @@ impl WasiHttpHooks for State {
         );
         let request = request.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync());
         Box::new(async move {
-            let mut answer = egress
+            let mut response = egress
                 .send(&permitted, request, &traffic, patience)
                 .await
                 .map_err(|refused| {
@@ -155,9 +155,9 @@ impl WasiHttpHooks for State {
                     guest_log.push_host_note(Level::Warn, &format!("a request to {host} failed: {refused}"));
                     to_guest(&refused)
                 })?;
-            secret_injector.redact_response_headers(answer.headers_mut());
-            let answer = answer.map(|body| body.map_err(|refused| to_guest(&refused)).boxed_unsync());
-            Ok((answer, Box::new(std::future::ready(Ok(()))) as Box<Transmission>))
+            secret_injector.redact_response_headers(response.headers_mut());
+            let response = response.map(|body| body.map_err(|refused| to_guest(&refused)).boxed_unsync());
+            Ok((response, Box::new(std::future::ready(Ok(()))) as Box<Transmission>))
         })
     }
 
@@ -176,9 +176,9 @@ fn to_guest(refused: &EgressError) -> HttpError {
         | EgressError::InternalName(_) => HttpError::HttpRequestDenied,
         EgressError::Address { .. } => HttpError::DestinationIpProhibited,
         EgressError::Field(_) | EgressError::Length => HttpError::HttpRequestHeaderSectionSize(None),
-        EgressError::AnswerHeader(_) => HttpError::HttpResponseHeaderSectionSize(None),
+        EgressError::ResponseHeader(_) => HttpError::HttpResponseHeaderSectionSize(None),
         EgressError::TooLarge(_) => HttpError::HttpRequestBodySize(None),
-        EgressError::AnswerTooLarge(_) => HttpError::HttpResponseBodySize(None),
+        EgressError::ResponseTooLarge(_) => HttpError::HttpResponseBodySize(None),
         EgressError::TooMany(_) => HttpError::ConnectionLimitReached,
         EgressError::Unresolved => HttpError::DnsError {
             rcode: None,
@@ -188,6 +188,6 @@ fn to_guest(refused: &EgressError) -> HttpError {
         EgressError::Tls(_) => HttpError::TlsCertificateError,
         EgressError::Protocol => HttpError::HttpProtocolError,
         EgressError::ConnectTimeout => HttpError::ConnectionTimeout,
-        EgressError::AnswerTimeout => HttpError::HttpResponseTimeout,
+        EgressError::ResponseTimeout => HttpError::HttpResponseTimeout,
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn pace() -> InstallRateLimiter {
 /// The log of one execution, shared by everything that writes into it.
 #[derive(Clone)]
 pub(crate) struct GuestLog {
-    kept: Arc<Mutex<LogBuffer>>,
+    buffer: Arc<Mutex<LogBuffer>>,
     install: InstallId,
     pace: InstallRateLimiter,
 }
@@ -102,7 +102,7 @@ struct LogBuffer {
 impl GuestLog {
     pub(crate) fn new(install: InstallId, pace: InstallRateLimiter) -> Self {
         Self {
-            kept: Arc::default(),
+            buffer: Arc::default(),
             install,
             pace,
         }
@@ -118,7 +118,7 @@ impl GuestLog {
         fields: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), Dropped> {
         if !self.pace.allows(&self.install) {
-            self.kept().dropped += 1;
+            self.buffer().dropped += 1;
             return Err(Dropped::TooFast);
         }
         self.put(source, level, message, fields)
@@ -131,30 +131,30 @@ impl GuestLog {
         message: &str,
         fields: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), Dropped> {
-        let mut kept = self.kept();
-        let left = EXECUTION_BYTES.saturating_sub(kept.bytes);
-        if kept.records.len().saturating_sub(kept.host_records) >= RECORDS || left == 0 {
-            kept.dropped += 1;
+        let mut buffer = self.buffer();
+        let left = EXECUTION_BYTES.saturating_sub(buffer.bytes);
+        if buffer.records.len().saturating_sub(buffer.host_records) >= RECORDS || left == 0 {
+            buffer.dropped += 1;
             return Err(Dropped::Full);
         }
-        let mut room = ByteBudget {
+        let mut budget = ByteBudget {
             bytes: RECORD_BYTES.min(left),
             was_short: fields.len() > FIELDS,
         };
-        let message = room.fit(message);
-        let mut taken = Vec::with_capacity(fields.len().min(FIELDS));
-        taken.extend(
+        let message = budget.fit(message);
+        let mut stored_fields = Vec::with_capacity(fields.len().min(FIELDS));
+        stored_fields.extend(
             fields
                 .take(FIELDS)
-                .map(|(name, value)| (room.fit(name), room.fit(value))),
+                .map(|(name, value)| (budget.fit(name), budget.fit(value))),
         );
-        kept.bytes += RECORD_BYTES.min(left).saturating_sub(room.bytes);
-        kept.records.push(LogRecord {
+        buffer.bytes += RECORD_BYTES.min(left).saturating_sub(budget.bytes);
+        buffer.records.push(LogRecord {
             source,
             level,
             message,
-            fields: taken,
-            is_truncated: room.was_short,
+            fields: stored_fields,
+            is_truncated: budget.was_short,
         });
         Ok(())
     }
@@ -162,35 +162,35 @@ impl GuestLog {
     /// Writes a note of the host for the extension's author. Notes have a budget of their own,
     /// which the guest's records cannot exhaust.
     pub(crate) fn push_host_note(&self, level: Level, message: &str) {
-        let mut kept = self.kept();
-        if kept.host_records >= HOST_RECORDS {
-            kept.dropped += 1;
+        let mut buffer = self.buffer();
+        if buffer.host_records >= HOST_RECORDS {
+            buffer.dropped += 1;
             return;
         }
-        kept.host_records += 1;
-        let mut room = ByteBudget {
+        buffer.host_records += 1;
+        let mut budget = ByteBudget {
             bytes: HOST_BYTES,
             was_short: false,
         };
-        kept.records.push(LogRecord {
+        buffer.records.push(LogRecord {
             source: Source::Host,
             level,
-            message: room.fit(message),
+            message: budget.fit(message),
             fields: Vec::new(),
-            is_truncated: room.was_short,
+            is_truncated: budget.was_short,
         });
     }
 
     /// Moves the records out of the log and returns them with the number of dropped records.
-    pub(crate) fn take(&self) -> (Vec<LogRecord>, u64) {
-        let mut kept = self.kept();
-        (std::mem::take(&mut kept.records), kept.dropped)
+    pub(crate) fn drain(&self) -> (Vec<LogRecord>, u64) {
+        let mut buffer = self.buffer();
+        (std::mem::take(&mut buffer.records), buffer.dropped)
     }
 
     /// Locks the buffer. Poisoning is ignored: code under this lock cannot leave a record half
     /// written.
-    fn kept(&self) -> MutexGuard<'_, LogBuffer> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffer(&self) -> MutexGuard<'_, LogBuffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -204,12 +204,12 @@ impl ByteBudget {
     /// Copies the part of `text` that fits. A copy, because the guest's buffer may be far larger
     /// than that part.
     fn fit(&mut self, text: &str) -> String {
-        let kept = text
+        let fitting = text
             .get(..text.floor_char_boundary(self.bytes.min(text.len())))
             .unwrap_or_default();
-        self.was_short |= kept.len() < text.len();
-        self.bytes -= kept.len();
-        kept.to_owned()
+        self.was_short |= fitting.len() < text.len();
+        self.bytes -= fitting.len();
+        fitting.to_owned()
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         for _ in 0..100 {
             guest_log.push_host_note(Level::Warn, &"x".repeat(HOST_BYTES + 1));
         }
-        let (records, dropped) = guest_log.take();
+        let (records, dropped) = guest_log.drain();
         let of_host: Vec<_> = records.iter().filter(|record| record.source == Source::Host).collect();
         assert_eq!((records.len(), of_host.len()), (RECORDS + HOST_RECORDS, HOST_RECORDS));
         assert_eq!(dropped, (RECORDS + 100 - HOST_RECORDS) as u64);
@@ -267,7 +267,7 @@ mod tests {
         guest_log
             .write(Source::Log, Level::Info, &message, std::iter::empty())
             .unwrap();
-        let (records, _) = guest_log.take();
+        let (records, _) = guest_log.drain();
         assert_eq!(records[0].message.len(), RECORD_BYTES);
         assert!(records[0].is_truncated);
     }
@@ -281,7 +281,7 @@ mod tests {
                 .write(Source::Log, Level::Info, &message, std::iter::empty())
                 .ok();
         }
-        let (records, dropped) = guest_log.take();
+        let (records, dropped) = guest_log.drain();
         assert!(records.iter().map(|record| record.message.len()).sum::<usize>() <= EXECUTION_BYTES);
         assert_eq!(records.len() as u64 + dropped, 1_000_000);
     }

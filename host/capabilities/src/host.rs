@@ -105,7 +105,7 @@ impl StoreData {
     /// Returns the resource usage and moves the log out of the store.
     #[must_use]
     pub fn account(&mut self) -> Accounting {
-        let (log, log_dropped) = self.guest_log.take();
+        let (log, log_dropped) = self.guest_log.drain();
         Accounting {
             memory_peak_bytes: self.limiter.peak_bytes(),
             host_calls: self.host_calls,

@@ -60,7 +60,7 @@ impl logger::Host for State {
         };
         let fields = fields.iter().map(|field| (field.name.as_str(), field.value.as_str()));
         let written = self.guest_log.write(Source::Log, level, &message, fields);
-        written.map_err(|not_kept| match not_kept {
+        written.map_err(|dropped| match dropped {
             Dropped::Full => logger::Error::BudgetExhausted,
             Dropped::TooFast => logger::Error::RateLimited,
         })

@@ -137,21 +137,21 @@ impl Series {
             MetricType::Gauge => Value::Gauge(0.0),
             MetricType::Histogram => Value::Histogram(Box::default()),
         });
-        slot.take(metric.kind, value);
+        slot.record(metric.kind, value);
     }
 }
 
 impl Value {
     /// Adds a value. If an upgrade has changed the type of the metric, its series restarts.
-    fn take(&mut self, kind: MetricType, value: f64) {
+    fn record(&mut self, kind: MetricType, value: f64) {
         match (&mut *self, kind) {
             (Self::Counter(sum), MetricType::Counter) => *sum += value,
             (_, MetricType::Counter) => *self = Self::Counter(value),
             (_, MetricType::Gauge) => *self = Self::Gauge(value),
-            (Self::Histogram(histogram), MetricType::Histogram) => histogram.take(value),
+            (Self::Histogram(histogram), MetricType::Histogram) => histogram.record(value),
             (_, MetricType::Histogram) => {
                 let mut histogram = Box::<Histogram>::default();
-                histogram.take(value);
+                histogram.record(value);
                 *self = Self::Histogram(histogram);
             }
         }
@@ -181,7 +181,7 @@ impl Value {
 }
 
 impl Histogram {
-    fn take(&mut self, value: f64) {
+    fn record(&mut self, value: f64) {
         for (bound, count) in BUCKETS.iter().zip(&mut self.buckets) {
             *count += u64::from(value <= *bound);
         }

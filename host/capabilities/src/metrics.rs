@@ -50,7 +50,7 @@ impl State {
         }
     }
 
-    fn take(&self, kind: MetricType, name: &str, value: f64, labels: &[meter::Label]) -> Result<(), meter::Error> {
+    fn record(&self, kind: MetricType, name: &str, value: f64, labels: &[meter::Label]) -> Result<(), meter::Error> {
         let declared = self
             .release
             .manifest()
@@ -105,14 +105,14 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl meter::Host for State {
     fn add(&mut self, name: String, amount: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
-        self.take(MetricType::Counter, &name, amount, &labels)
+        self.record(MetricType::Counter, &name, amount, &labels)
     }
 
     fn set(&mut self, name: String, value: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
-        self.take(MetricType::Gauge, &name, value, &labels)
+        self.record(MetricType::Gauge, &name, value, &labels)
     }
 
     fn observe(&mut self, name: String, value: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
-        self.take(MetricType::Histogram, &name, value, &labels)
+        self.record(MetricType::Histogram, &name, value, &labels)
     }
 }

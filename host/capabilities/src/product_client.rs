@@ -21,7 +21,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Clone)]
 pub struct ProductClient {
     egress: Arc<Egress>,
-    place: Destination,
+    destination: Destination,
     base: Arc<str>,
     credential: Option<HeaderValue>,
     timeout: Duration,
@@ -39,7 +39,7 @@ pub enum PlatformError {
 }
 
 /// The host application's response.
-pub(crate) struct Answer {
+pub(crate) struct ProductResponse {
     pub(crate) status: StatusCode,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Bytes,
@@ -79,7 +79,7 @@ impl ProductClient {
     ) -> Result<Self, PlatformError> {
         let base = base.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| PlatformError::Base(base.to_owned()))?;
-        let place = Destination::of(&uri).map_err(|refused| PlatformError::Base(refused.to_string()))?;
+        let destination = Destination::of(&uri).map_err(|refused| PlatformError::Base(refused.to_string()))?;
         let credential = credential.map(|text| {
             let mut value = HeaderValue::from_str(text).map_err(|_| PlatformError::Credential)?;
             value.set_sensitive(true);
@@ -87,7 +87,7 @@ impl ProductClient {
         });
         Ok(Self {
             egress,
-            place,
+            destination,
             base: base.into(),
             credential: credential.transpose()?,
             timeout,
@@ -100,7 +100,7 @@ impl ProductClient {
         permit: &Permit,
         traffic: &Traffic,
         call: Call<'_>,
-    ) -> Result<Answer, ProductError> {
+    ) -> Result<ProductResponse, ProductError> {
         if call.body.as_ref().is_some_and(|body| body.len() > BODY_BYTES) {
             return Err(ProductError::TooMuch(
                 "a call to the host application carries at most 1 MiB",
@@ -109,19 +109,19 @@ impl ProductClient {
         let request = self.request(permit, call).ok_or(ProductError::Unavailable)?;
         let deadline = permit.deadline.min(std::time::Instant::now() + self.timeout);
         let tenant = permit.identity.tenant.clone();
-        let permitted = self.egress.permit_platform(tenant, &self.place);
+        let permitted = self.egress.permit_platform(tenant, &self.destination);
         let permitted = permitted.map_err(|refused| log_and_map(permit, &refused))?;
         let sent = self
             .egress
             .send(&permitted, request, traffic, Timeouts::until(deadline));
-        let answer = sent.await.map_err(|refused| log_and_map(permit, &refused))?;
-        let (head, body) = answer.into_parts();
+        let response = sent.await.map_err(|refused| log_and_map(permit, &refused))?;
+        let (head, body) = response.into_parts();
         let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
             tracing::warn!(target: "alga::platform", request = %permit.identity.request, %error, "failed to read the host application's response");
             ProductError::Unavailable
         })?;
         let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Answer {
+        Ok(ProductResponse {
             status: head.status,
             content_type: content_type.map(ToOwned::to_owned),
             body: body.to_bytes(),
@@ -171,23 +171,23 @@ fn log_and_map(permit: &Permit, refused: &EgressError) -> ProductError {
 /// if a value cannot be sent as a header.
 fn who_calls(headers: &mut HeaderMap, permit: &Permit) -> Option<()> {
     let identity = &permit.identity;
-    let mut say = |name: &'static str, value: &str| {
+    let mut insert = |name: &'static str, value: &str| {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).ok()?);
         Some(())
     };
-    say("x-request-id", identity.request.as_str())?;
-    say("x-alga-tenant", identity.tenant.as_str())?;
-    say("x-alga-extension", identity.extension.as_str())?;
-    say("x-ext-install-id", identity.install.as_str())?;
+    insert("x-request-id", identity.request.as_str())?;
+    insert("x-alga-tenant", identity.tenant.as_str())?;
+    insert("x-alga-extension", identity.extension.as_str())?;
+    insert("x-ext-install-id", identity.install.as_str())?;
     if let Some(version) = &identity.version {
-        say("x-ext-version-id", version.as_str())?;
+        insert("x-ext-version-id", version.as_str())?;
     }
     if let Some(user) = &permit.user {
         // If the user id cannot be sent as a header, the call fails: the host application would
         // treat it as a call without a user, which may have more rights.
-        say("x-user-id", &user.id)?;
-        say("x-user-type", user_type(user.kind))?;
-        say("x-user-email", &user.email).unwrap_or_default();
+        insert("x-user-id", &user.id)?;
+        insert("x-user-type", user_type(user.kind))?;
+        insert("x-user-email", &user.email).unwrap_or_default();
     }
     Some(())
 }

@@ -30,8 +30,8 @@ pub(crate) enum PsaError {
 }
 
 impl From<ProductError> for PsaError {
-    fn from(no_answer: ProductError) -> Self {
-        match no_answer {
+    fn from(error: ProductError) -> Self {
+        match error {
             ProductError::Unavailable => Self::Unavailable,
             ProductError::TooMuch(rule) => Self::InvalidInput(rule.to_owned()),
         }
@@ -133,18 +133,18 @@ impl State {
             body: Some(body.to_string().into_bytes()),
             idempotency_key,
         };
-        let answer = platform
+        let response = platform
             .call(&self.permit, &self.traffic, call)
             .await
             .map_err(PsaError::from)?;
-        match answer.status.as_u16() {
-            200..=299 => serde_json::from_slice(&answer.body).map_err(|error| {
+        match response.status.as_u16() {
+            200..=299 => serde_json::from_slice(&response.body).map_err(|error| {
                 tracing::warn!(target: "alga::platform", request = %self.permit.identity.request, %error, api, "unexpected format of the host application's response");
                 PsaError::Other("unexpected format of the host application's response".to_owned())
             }),
             401 | 403 => Err(PsaError::Denied("the host application refused this user".to_owned())),
             404 => Err(PsaError::NotFound("not found in the host application".to_owned())),
-            400 | 409 | 422 => Err(PsaError::InvalidInput(reason(&answer.body))),
+            400 | 409 | 422 => Err(PsaError::InvalidInput(reason(&response.body))),
             _ => Err(PsaError::Unavailable),
         }
     }
@@ -152,12 +152,12 @@ impl State {
 
 /// Returns the response's `error`, followed by its `fieldErrors` as JSON.
 fn reason(body: &[u8]) -> String {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = said
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = parsed
         .get("error")
         .and_then(Value::as_str)
         .unwrap_or("the host application refused the input");
-    let text = match said.get("fieldErrors") {
+    let text = match parsed.get("fieldErrors") {
         Some(fields) if !fields.is_null() => format!("{error} {fields}"),
         _ => error.to_owned(),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Number of tracked installs above which idle ones are evicted.
-const REMEMBERED: usize = 10_000;
+const TRACKED_INSTALLS: usize = 10_000;
 /// Number of checks between two evictions, because each eviction visits all installs.
 const ROUND: usize = 10_000;
 
@@ -31,7 +31,7 @@ impl InstallRateLimiter {
     pub(crate) fn allows(&self, install: &InstallId) -> bool {
         let Rates { rates, asked } = &*self.0;
         let is_round = asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(ROUND);
-        if is_round && rates.len() > REMEMBERED {
+        if is_round && rates.len() > TRACKED_INSTALLS {
             rates.retain_recent();
         }
         rates.check_key(install).is_ok()

@@ -47,7 +47,7 @@ struct Attached {
 
 impl SecretInjector {
     /// Stores the header value of a secret and returns the placeholder for it.
-    pub(crate) fn keep(
+    pub(crate) fn attach(
         &self,
         name: &str,
         secret: &[u8],
@@ -55,18 +55,18 @@ impl SecretInjector {
         hosts: &[EgressPattern],
     ) -> Result<HeaderValue, Unattachable> {
         let value = value_of(secret, form)?;
-        let mut kept = self.kept();
-        let same = kept
+        let mut attachments = self.attachments();
+        let same = attachments
             .iter()
             .position(|attached| attached.name == name && attached.value == value);
-        let index = same.unwrap_or(kept.len());
+        let index = same.unwrap_or(attachments.len());
         if index >= ATTACHMENTS {
             return Err(Unattachable(
                 "an execution attaches secrets in at most 64 different ways",
             ));
         }
         if same.is_none() {
-            kept.push(Attached {
+            attachments.push(Attached {
                 name: name.to_owned(),
                 value,
                 plaintext: Zeroizing::new(secret.to_vec()),
@@ -87,10 +87,10 @@ impl SecretInjector {
         if headers.values().all(|value| !value.is_sensitive()) {
             return Ok(());
         }
-        let kept = self.kept();
+        let attachments = self.attachments();
         let Destination { is_tls, host, port } = destination;
         for value in headers.values_mut().filter(|value| value.is_sensitive()) {
-            let attached = index_of(value).and_then(|index| kept.get(index));
+            let attached = index_of(value).and_then(|index| attachments.get(index));
             let attached = attached.ok_or("a placeholder without a secret")?;
             if !attached
                 .hosts
@@ -107,21 +107,21 @@ impl SecretInjector {
     /// Removes the response headers that contain a secret, so that a server that echoes request
     /// headers does not reveal it to the guest.
     pub(crate) fn redact_response_headers(&self, headers: &mut HeaderMap) {
-        let kept = self.kept();
-        if kept.is_empty() {
+        let attachments = self.attachments();
+        if attachments.is_empty() {
             return;
         }
-        let telling: Vec<HeaderName> = headers
+        let revealing: Vec<HeaderName> = headers
             .iter()
-            .filter(|(_, value)| kept.iter().any(|attached| attached.is_in(value.as_bytes())))
+            .filter(|(_, value)| attachments.iter().any(|attached| attached.is_in(value.as_bytes())))
             .map(|(name, _)| name.clone())
             .collect();
-        for name in telling {
+        for name in revealing {
             headers.remove(name);
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<Attached>> {
+    fn attachments(&self) -> MutexGuard<'_, Vec<Attached>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,7 +197,9 @@ mod tests {
     fn a_placeholder_is_replaced_by_its_secret_only_for_declared_hosts() {
         let secret_injector = SecretInjector::default();
         let hosts = ["api.example.com".parse().unwrap()];
-        let placeholder = secret_injector.keep("token", b"s3cret", &Form::Bearer, &hosts).unwrap();
+        let placeholder = secret_injector
+            .attach("token", b"s3cret", &Form::Bearer, &hosts)
+            .unwrap();
         assert!(!placeholder.as_bytes().windows(6).any(|part| part == b"s3cret"));
         let mut headers = with(placeholder.clone());
         secret_injector
@@ -222,7 +224,7 @@ mod tests {
     fn a_forged_copy_of_a_placeholder_is_not_replaced_by_the_secret() {
         let secret_injector = SecretInjector::default();
         let hosts = ["api.example.com".parse().unwrap()];
-        let placeholder = secret_injector.keep("token", b"s3cret", &Form::Raw, &hosts).unwrap();
+        let placeholder = secret_injector.attach("token", b"s3cret", &Form::Raw, &hosts).unwrap();
         let mut forged = with(HeaderValue::from_bytes(placeholder.as_bytes()).unwrap());
         secret_injector
             .reveal_to(&destination("https://api.example.com/"), &mut forged)
@@ -234,9 +236,9 @@ mod tests {
     fn response_headers_that_contain_a_secret_are_removed() {
         let secret_injector = SecretInjector::default();
         secret_injector
-            .keep("t", b"s3cret-value", &Form::Basic("user"), &[])
+            .attach("t", b"s3cret-value", &Form::Basic("user"), &[])
             .unwrap();
-        secret_injector.keep("short", b"a", &Form::Raw, &[]).unwrap();
+        secret_injector.attach("short", b"a", &Form::Raw, &[]).unwrap();
         let pair = STANDARD.encode("user:s3cret-value");
         let mut headers = HeaderMap::new();
         for (name, value) in [("x-said", "you said s3cret-value!"), ("x-pair", &pair), ("etag", "a")] {
@@ -248,9 +250,10 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_no_valid_header_value_is_rejected() {
-        let keep = |secret: &[u8], form: &Form<'_>| SecretInjector::default().keep("s", secret, form, &[]).map(|_| ());
-        assert!(keep(b"a\r\nb: c", &Form::Raw).is_err() && keep(&[0], &Form::Bearer).is_err());
-        assert!(keep(&vec![b'a'; VALUE_BYTES + 1], &Form::Raw).is_err());
-        assert!(keep(b"a", &Form::Basic("u:v")).is_err() && keep(b"a\r\n", &Form::Basic("u")).is_ok());
+        let attach =
+            |secret: &[u8], form: &Form<'_>| SecretInjector::default().attach("s", secret, form, &[]).map(|_| ());
+        assert!(attach(b"a\r\nb: c", &Form::Raw).is_err() && attach(&[0], &Form::Bearer).is_err());
+        assert!(attach(&vec![b'a'; VALUE_BYTES + 1], &Form::Raw).is_err());
+        assert!(attach(b"a", &Form::Basic("u:v")).is_err() && attach(b"a\r\n", &Form::Basic("u")).is_ok());
     }
 }

@@ -167,7 +167,7 @@ impl store::HostSecret for View<'_> {
         let placeholder = match self
             .state
             .secret_injector
-            .keep(&secret.name, &secret.plaintext, &form, &field.hosts)
+            .attach(&secret.name, &secret.plaintext, &form, &field.hosts)
         {
             Ok(placeholder) => placeholder,
             Err(unattachable) => return invalid(unattachable.0),

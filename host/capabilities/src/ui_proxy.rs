@@ -2,7 +2,7 @@
 //! specifies a route's name and parameters; each parameter becomes one encoded path segment or one
 //! query value, so that a guest's text cannot change the path.
 
-use crate::product_client::{Answer, Call, ProductError, percent_encoded};
+use crate::product_client::{Call, ProductError, ProductResponse, percent_encoded};
 use crate::{ExecutionContext, HostDependencies, Permit, ProductClient, Release, StoreData};
 use alga_bundle::{Capability, ProxyRoute};
 use alga_egress::Traffic;
@@ -93,31 +93,31 @@ impl routes::Host for State {
             body,
             idempotency_key: None,
         };
-        let answer = platform
+        let response = platform
             .call(&self.permit, &self.traffic, call)
             .await
-            .map_err(|no_answer| match no_answer {
+            .map_err(|error| match error {
                 ProductError::Unavailable => routes::Error::Unavailable,
                 ProductError::TooMuch(rule) => invalid(rule),
             })?;
-        answered(answer)
+        route_response(response)
     }
 }
 
-fn answered(answer: Answer) -> Result<routes::Answer, routes::Error> {
-    let said =
-        || String::from_utf8_lossy(answer.body.get(..answer.body.len().min(1024)).unwrap_or_default()).into_owned();
-    match answer.status.as_u16() {
+fn route_response(response: ProductResponse) -> Result<routes::Answer, routes::Error> {
+    let text =
+        || String::from_utf8_lossy(response.body.get(..response.body.len().min(1024)).unwrap_or_default()).into_owned();
+    match response.status.as_u16() {
         status @ 200..=299 => Ok(routes::Answer {
             status,
-            content_type: answer.content_type,
-            body: answer.body.to_vec(),
+            content_type: response.content_type,
+            body: response.body.to_vec(),
         }),
         401 | 403 => Err(routes::Error::Denied(
             "the host application refused the request".to_owned(),
         )),
-        404 => Err(routes::Error::NotFound(said())),
-        400..=499 => Err(routes::Error::InvalidInput(said())),
+        404 => Err(routes::Error::NotFound(text())),
+        400..=499 => Err(routes::Error::InvalidInput(text())),
         _ => Err(routes::Error::Unavailable),
     }
 }

@@ -17,7 +17,7 @@ const NEVER: [&str; 4] = ["node_modules/", "Thumbs.db", "desktop.ini", "*~"];
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Assets {
     /// Paths of files that go into the bundle.
-    pub(crate) taken: Vec<String>,
+    pub(crate) packed: Vec<String>,
     /// Paths that are left out, each with the reason; directories end with `/`.
     pub(crate) left_out: Vec<String>,
 }
@@ -49,7 +49,7 @@ impl Assets {
         if root.join(below).is_dir() {
             walk.directory(below)?;
         }
-        walk.found.taken.sort();
+        walk.found.packed.sort();
         walk.found.left_out.sort();
         Ok(walk.found)
     }
@@ -90,7 +90,7 @@ impl Walk<'_> {
             } else if kind.is_dir() {
                 self.directory(&path)?;
             } else if kind.is_file() {
-                self.found.taken.push(path);
+                self.found.packed.push(path);
             } else {
                 let failed = CliError::user(format!("`{path}` is neither a file nor a directory"));
                 return Err(failed.with_hint("a bundle cannot have links; copy the file, or name it in .algaignore"));
@@ -116,18 +116,18 @@ mod tests {
     use super::*;
 
     fn find(files: &[&str], ignore: &str, assets: &str) -> Assets {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for file in files {
-            let path = folder.path().join(file);
+            let path = directory.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
         }
-        fs::write(folder.path().join(IGNORE_FILE), ignore).unwrap();
+        fs::write(directory.path().join(IGNORE_FILE), ignore).unwrap();
         let json = format!(
             r#"{{"name":"a.b","publisher":"a","version":"1.0.0","ui":{{"type":"iframe","entry":"ui/index.html"}},"assets":{assets}}}"#
         );
         let manifest = Manifest::parse(json.as_bytes(), &[]).unwrap();
-        Assets::find(folder.path(), "ui", &manifest).unwrap()
+        Assets::find(directory.path(), "ui", &manifest).unwrap()
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
             "src/lib.rs",
         ];
         let found = find(&files, "# tests\n*.test.js\n", "[]");
-        assert_eq!(found.taken, ["ui/app.js", "ui/index.html"]);
+        assert_eq!(found.packed, ["ui/app.js", "ui/index.html"]);
         assert_eq!(
             found.left_out,
             [
@@ -162,12 +162,12 @@ mod tests {
     fn asset_patterns_in_the_manifest_select_the_packed_files() {
         let found = find(&["ui/index.html", "ui/a/b.js"], "/ui\n", "[]");
         assert_eq!(
-            found.taken,
+            found.packed,
             Vec::<String>::new(),
             "a directory that is ignored has nothing in it"
         );
         let found = find(&["ui/index.html", "ui/a/b.js", "ui/notes.txt"], "", r#"["ui/a/**"]"#);
-        assert_eq!(found.taken, ["ui/a/b.js", "ui/index.html"]);
+        assert_eq!(found.packed, ["ui/a/b.js", "ui/index.html"]);
         assert_eq!(found.left_out, ["ui/notes.txt (no pattern of `assets` matches it)"]);
     }
 }

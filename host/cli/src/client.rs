@@ -22,7 +22,7 @@ const COMPILING_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Interval between progress messages of a long request.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Maximum bytes of a response.
-const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+const RESPONSE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The platform's address.
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub(crate) struct OperatorArguments {
 }
 
 /// A response, of any status.
-pub(crate) struct Answer {
+pub(crate) struct ServerResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -66,7 +66,13 @@ impl ServerArguments {
         format!("{}{path}", self.server.trim_end_matches('/'))
     }
 
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Outcome<Answer> {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Outcome<ServerResponse> {
         self.send_within(TIMEOUT, method, path, headers, body)
     }
 
@@ -77,7 +83,7 @@ impl ServerArguments {
         path: &str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Outcome<Answer> {
+    ) -> Outcome<ServerResponse> {
         let mut request = Request::builder().method(method).uri(self.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -99,7 +105,7 @@ impl ServerArguments {
     }
 }
 
-fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
+fn read(mut response: Response<ureq::Body>) -> Outcome<ServerResponse> {
     let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response
         .headers()
@@ -109,10 +115,10 @@ fn read(mut response: Response<ureq::Body>) -> Outcome<Answer> {
     let body = response
         .body_mut()
         .with_config()
-        .limit(ANSWER_BYTES)
+        .limit(RESPONSE_BYTES)
         .read_to_vec()
         .user_error("could not read the response")?;
-    Ok(Answer {
+    Ok(ServerResponse {
         status: response.status().as_u16(),
         headers,
         body,
@@ -163,14 +169,14 @@ impl OperatorArguments {
         ];
         headers.extend(operation.headers.iter().map(|(name, value)| (*name, value.as_str())));
         let body = operation.body.bytes.clone();
-        let answer = self
+        let response = self
             .server
             .send_within(timeout, operation.method, &operation.path, &headers, body)?;
-        if answer.status >= 300 {
-            let body = serde_json::from_slice(&answer.body).ok();
-            return Err(api_error(answer.status, body.as_ref()));
+        if response.status >= 300 {
+            let body = serde_json::from_slice(&response.body).ok();
+            return Err(api_error(response.status, body.as_ref()));
         }
-        let read = operation.read(&answer.body).user_error("could not read the response");
+        let read = operation.read(&response.body).user_error("could not read the response");
         read.map_err(|failed| failed.with_hint("the server may have another version than this program"))
     }
 }

@@ -32,8 +32,8 @@ pub(crate) fn read(path: &Path, hint: &str) -> Outcome<Vec<u8>> {
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).user_error(&format!("could not create `{}`", folder.display()))?;
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::create_dir_all(directory).user_error(&format!("could not create `{}`", directory.display()))?;
     }
     fs::write(path, bytes).user_error(&format!("could not write `{}`", path.display()))
 }
@@ -42,13 +42,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
 pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
     let mut options = fs::OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(path);
-    let place = format!("could not write `{}`", path.display());
+    let context = format!("could not write `{}`", path.display());
     let mut file = opened
-        .user_error(&place)
+        .user_error(&context)
         .map_err(|failed| failed.with_hint("an existing key is not overwritten; move it away first"))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
-        .user_error(&place)
+        .user_error(&context)
 }
 
 /// Reads a secret from a file, or from standard input for `-`. Strips one trailing line ending (LF
@@ -80,8 +80,8 @@ pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {
     Ok((bytes, bundle))
 }
 
-pub(crate) fn read_manifest(folder: &Path) -> Outcome<(Vec<u8>, Manifest)> {
-    let path = folder.join("manifest.json");
+pub(crate) fn read_manifest(directory: &Path) -> Outcome<(Vec<u8>, Manifest)> {
+    let path = directory.join("manifest.json");
     let bytes = read(&path, "`alga new` creates a directory that has one")?;
     let manifest = Manifest::parse(&bytes, known()).user_error(&path.display().to_string())?;
     Ok((bytes, manifest))

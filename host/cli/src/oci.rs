@@ -93,16 +93,16 @@ impl Remote {
 
     /// Pushes the layers, then the manifest that names them. Returns the manifest's digest.
     pub(crate) async fn push(&self, artifact: &Artifact, about: &Manifest) -> Outcome<Digest> {
-        let place = format!("could not push to {}", self.reference);
+        let context = format!("could not push to {}", self.reference);
         let allowed = self
             .client
             .auth(&self.reference, &self.auth, RegistryOperation::Push)
             .await;
-        allowed.user_error(&place).map_err(|failed| self.with_cure(failed))?;
+        allowed.user_error(&context).map_err(|failed| self.with_cure(failed))?;
         for bytes in [EMPTY_BYTES, &artifact.bundle, &artifact.signatures] {
             let digest = Digest::of(bytes).to_string();
             let pushed = self.client.push_blob(&self.reference, bytes.to_vec(), &digest).await;
-            pushed.user_error(&place)?;
+            pushed.user_error(&context)?;
         }
         let manifest = serde_json::to_vec(&described(artifact, about)).internal_error("writing a manifest")?;
         let kind = MANIFEST.parse().internal_error("a media type")?;
@@ -110,7 +110,7 @@ impl Remote {
         self.client
             .push_manifest_raw(&self.reference, manifest, kind)
             .await
-            .user_error(&place)?;
+            .user_error(&context)?;
         Ok(digest)
     }
 
@@ -136,20 +136,20 @@ impl Remote {
     /// Pulls the artifact that the reference's digest names. Refuses content with another digest or
     /// above the size limits.
     pub(crate) async fn pull(&self) -> Outcome<Artifact> {
-        let place = format!("could not pull {}", self.reference);
+        let context = format!("could not pull {}", self.reference);
         let pulled = self
             .client
             .pull_manifest_raw(&self.reference, &self.auth, &[MANIFEST])
             .await;
-        let (bytes, _) = pulled.user_error(&place).map_err(|failed| self.with_cure(failed))?;
+        let (bytes, _) = pulled.user_error(&context).map_err(|failed| self.with_cure(failed))?;
         if self.reference.digest() != Some(Digest::of(&bytes).to_string().as_str()) {
             return Err(CliError::user(format!(
-                "{place}: the manifest that the registry sent does not match this digest"
+                "{context}: the manifest that the registry sent does not match this digest"
             )));
         }
-        let manifest: OciManifest = serde_json::from_slice(&bytes).user_error(&place)?;
+        let manifest: OciManifest = serde_json::from_slice(&bytes).user_error(&context)?;
         let OciManifest::Image(manifest) = manifest else {
-            return Err(CliError::user(format!("{place}: it is an index, not a release")));
+            return Err(CliError::user(format!("{context}: it is an index, not a release")));
         };
         Ok(Artifact {
             bundle: self.layer(&manifest, BUNDLE, limits::BUNDLE_BYTES).await?,
@@ -158,10 +158,10 @@ impl Remote {
     }
 
     async fn layer(&self, manifest: &OciImageManifest, kind: &str, most: usize) -> Outcome<Vec<u8>> {
-        let place = format!("could not pull {}", self.reference);
+        let context = format!("could not pull {}", self.reference);
         let missing = || {
             CliError::user(format!(
-                "{place}: it has no layer of the type `{kind}`; it is not a release of an extension"
+                "{context}: it has no layer of the type `{kind}`; it is not a release of an extension"
             ))
         };
         let layer = manifest
@@ -172,7 +172,7 @@ impl Remote {
         let size = usize::try_from(layer.size).unwrap_or(usize::MAX);
         if size > most {
             return Err(CliError::user(format!(
-                "{place}: a layer has {} bytes, more than the {most} allowed",
+                "{context}: a layer has {} bytes, more than the {most} allowed",
                 layer.size
             )));
         }
@@ -188,12 +188,12 @@ impl Remote {
                 },
             )
             .await;
-        pulled.user_error(&place)?;
+        pulled.user_error(&context)?;
         if Digest::of(&bytes).to_string() == layer.digest {
             Ok(bytes)
         } else {
             Err(CliError::user(format!(
-                "{place}: the content of a layer does not match its digest"
+                "{context}: the content of a layer does not match its digest"
             )))
         }
     }

@@ -34,13 +34,13 @@ impl CliError {
     }
 
     /// Converts an error whose text may end with `hint: …`.
-    pub(crate) fn caused(fault: Fault, place: &str, error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn caused(fault: Fault, context: &str, error: &(dyn Error + 'static)) -> Self {
         let whole = chain(error).to_string();
         let (text, hint) = whole.split_once("\nhint: ").unwrap_or((&whole, ""));
-        let text = if place.is_empty() {
+        let text = if context.is_empty() {
             text.to_owned()
         } else {
-            format!("{place}: {text}")
+            format!("{context}: {text}")
         };
         Self {
             fault,
@@ -64,16 +64,16 @@ impl fmt::Display for CliError {
 
 /// Adds context to an error, and classifies it as a user error or an internal error.
 pub(crate) trait ErrorContext<T> {
-    fn user_error(self, place: &str) -> Outcome<T>;
-    fn internal_error(self, place: &str) -> Outcome<T>;
+    fn user_error(self, context: &str) -> Outcome<T>;
+    fn internal_error(self, context: &str) -> Outcome<T>;
 }
 
 impl<T, E: Error + 'static> ErrorContext<T> for Result<T, E> {
-    fn user_error(self, place: &str) -> Outcome<T> {
-        self.map_err(|error| CliError::caused(Fault::User, place, &error))
+    fn user_error(self, context: &str) -> Outcome<T> {
+        self.map_err(|error| CliError::caused(Fault::User, context, &error))
     }
 
-    fn internal_error(self, place: &str) -> Outcome<T> {
-        self.map_err(|error| CliError::caused(Fault::Internal, place, &error))
+    fn internal_error(self, context: &str) -> Outcome<T> {
+        self.map_err(|error| CliError::caused(Fault::Internal, context, &error))
     }
 }

@@ -15,31 +15,31 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Some((address_space_bytes, processor_seconds)) = limits() else {
-        return tell(
+        return report(
             BROKEN,
             "usage: alga-compiler <bytes of address space> <seconds of processor time>",
         );
     };
     if let Err(reason) = confine::limit_resources(address_space_bytes, processor_seconds) {
-        return tell(BROKEN, &format!("could not limit itself: {reason}"));
+        return report(BROKEN, &format!("could not limit itself: {reason}"));
     }
     let mut component = Vec::new();
     if let Err(error) = io::stdin().take(COMPONENT_BYTES as u64 + 1).read_to_end(&mut component) {
-        return tell(BROKEN, &format!("could not read the component: {error}"));
+        return report(BROKEN, &format!("could not read the component: {error}"));
     }
     if component.len() > COMPONENT_BYTES {
-        return tell(REFUSED, "the component is too large");
+        return report(REFUSED, "the component is too large");
     }
     // The input is parsed only from here on.
     if let Err(reason) = confine::forbid_system_calls() {
-        return tell(BROKEN, &format!("could not confine itself: {reason}"));
+        return report(BROKEN, &format!("could not confine itself: {reason}"));
     }
     match compile(&component) {
         Ok(code) => match io::stdout().write_all(&code) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(BROKEN),
         },
-        Err(error) => tell(REFUSED, &format!("{error:#}")),
+        Err(error) => report(REFUSED, &format!("{error:#}")),
     }
 }
 
@@ -56,7 +56,7 @@ fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
     wasmtime::Engine::new(&shared_config())?.precompile_component(component)
 }
 
-fn tell(code: u8, reason: &str) -> ExitCode {
+fn report(code: u8, reason: &str) -> ExitCode {
     // The write fails only if the parent has exited, and then nothing is left to report to.
     writeln!(io::stderr(), "{reason}").ok();
     ExitCode::from(code)

@@ -21,18 +21,18 @@ pub type BodyError = Box<dyn Error + Send + Sync>;
 
 /// A request and its response, with the permits that they hold until both bodies have ended.
 pub(crate) struct InFlightRequest {
-    taken: BodyProgress,
+    progress: BodyProgress,
     /// The connection, set once the response head has arrived.
     connection: OnceLock<ConnectionActivity>,
-    _places: [OwnedSemaphorePermit; 2],
+    _permits: [OwnedSemaphorePermit; 2],
 }
 
 impl InFlightRequest {
-    pub(crate) fn new(places: [OwnedSemaphorePermit; 2]) -> Arc<Self> {
+    pub(crate) fn new(permits: [OwnedSemaphorePermit; 2]) -> Arc<Self> {
         Arc::new(Self {
-            taken: BodyProgress::default(),
+            progress: BodyProgress::default(),
             connection: OnceLock::new(),
-            _places: places,
+            _permits: permits,
         })
     }
 
@@ -44,12 +44,12 @@ impl InFlightRequest {
     }
 
     fn end_request(&self) {
-        self.taken.end();
+        self.progress.end();
     }
 
-    fn end_answer(&self) {
+    fn end_response(&self) {
         if let Some(connection) = self.connection.get() {
-            connection.answered(&self.taken);
+            connection.response_ended(&self.progress);
         }
     }
 }
@@ -116,7 +116,7 @@ impl Body for RequestBody {
         if let Some(length) = &mut self.length_left {
             *length = length.checked_sub(bytes).ok_or(EgressError::Length)?;
         }
-        self.exchange.taken.add(bytes);
+        self.exchange.progress.add(bytes);
         self.traffic.send(bytes).map_err(EgressError::TooMany)?;
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
@@ -147,7 +147,7 @@ pub struct ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        self.exchange.end_answer();
+        self.exchange.end_response();
     }
 }
 
@@ -182,7 +182,7 @@ impl ResponseBody {
         self.left_bytes = self
             .left_bytes
             .checked_sub(bytes)
-            .ok_or(EgressError::AnswerTooLarge("a response's body has at most 32 MiB"))?;
+            .ok_or(EgressError::ResponseTooLarge("a response's body has at most 32 MiB"))?;
         let next = self.deadline.min(Instant::now() + self.between);
         self.timer.as_mut().reset(next);
         self.traffic.receive(bytes).map_err(EgressError::TooMany)
@@ -200,7 +200,7 @@ impl Body for ResponseBody {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
                 ready!(self.timer.as_mut().poll(context));
-                return Poll::Ready(Some(Err(EgressError::AnswerTimeout)));
+                return Poll::Ready(Some(Err(EgressError::ResponseTimeout)));
             };
             let Some(frame) = frame else { return Poll::Ready(None) };
             let data = match frame.map(Frame::into_data) {

@@ -29,7 +29,7 @@ use tower_service::Service;
 /// Time limit for name resolution and connection together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time to wait for a connection permit.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(1);
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time limit for one address, so that an unresponsive one leaves time for another.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum number of addresses of a name. A name with more is refused, so that no address remains
@@ -62,7 +62,7 @@ pub(crate) struct GuardedConnector {
     resolver: Arc<dyn Resolve>,
     /// `None` if only the operator chooses the destinations.
     names: Option<Arc<DnsLimiter>>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// Limits on the DNS lookups of an install.
@@ -94,8 +94,8 @@ impl DnsLimiter {
         }
         let too_many = |_| EgressError::TooMany("an install looks up at most 600 names per minute");
         self.all.check().map_err(too_many)?;
-        let place = Arc::clone(&self.lookups).acquire_owned().await;
-        place.map_err(|_| EgressError::Unresolved)
+        let permit = Arc::clone(&self.lookups).acquire_owned().await;
+        permit.map_err(|_| EgressError::Unresolved)
     }
 }
 
@@ -114,7 +114,7 @@ impl GuardedConnector {
             operator,
             resolver,
             names: None,
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
 
@@ -124,9 +124,9 @@ impl GuardedConnector {
         let own_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(own_port);
         // Waits for a while, because idle connections close soon.
-        let place = timeout(PLACE_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
+        let permit = timeout(PERMIT_TIMEOUT, Arc::clone(&self.permits).acquire_owned()).await;
         let too_many = EgressError::TooMany("an install has at most 96 connections");
-        let Ok(Ok(place)) = place else { return Err(too_many) };
+        let Ok(Ok(permit)) = permit else { return Err(too_many) };
         let connect = async {
             let addresses = self.addresses(host, port).await?;
             // 5.
@@ -135,7 +135,7 @@ impl GuardedConnector {
                 match timeout(ADDRESS_TIMEOUT, TcpStream::connect(SocketAddr::new(address, port))).await {
                     Ok(Ok(stream)) => {
                         stream.set_nodelay(true).ok();
-                        return Ok(GuardedStream::new(stream, place));
+                        return Ok(GuardedStream::new(stream, permit));
                     }
                     Ok(Err(error)) => failure = EgressError::Connection(error.kind().to_string()),
                     Err(_) => failure = EgressError::ConnectTimeout,
@@ -163,12 +163,12 @@ impl GuardedConnector {
         let (resolver, name) = (Arc::clone(&self.resolver), host.to_owned());
         // A separate task holds the permit until the lookup ends, even if its caller is dropped.
         let asked = tokio::spawn(async move {
-            let answer = resolver.resolve(&name).await;
+            let resolved = resolver.resolve(&name).await;
             drop(question);
-            answer
+            resolved
         });
-        let answer = asked.await.map_err(|_| EgressError::Unresolved)?;
-        let addresses = answer.map_err(|_| EgressError::Unresolved)?;
+        let resolved = asked.await.map_err(|_| EgressError::Unresolved)?;
+        let addresses = resolved.map_err(|_| EgressError::Unresolved)?;
         if addresses.len() > ADDRESSES {
             return Err(EgressError::TooMany("a name has at most 32 addresses"));
         }

@@ -50,7 +50,7 @@ struct ActivityState {
 
 #[derive(Debug)]
 struct UnfinishedUpload {
-    taken: BodyProgress,
+    progress: BodyProgress,
     /// Bytes sent at the previous check.
     before: Option<u64>,
 }
@@ -84,10 +84,10 @@ impl ConnectionActivity {
     }
 
     /// Records that the response to a request has ended; its request body may not have.
-    pub(crate) fn answered(&self, taken: &BodyProgress) {
-        if taken.bytes().is_some() {
+    pub(crate) fn response_ended(&self, progress: &BodyProgress) {
+        if progress.bytes().is_some() {
             let orphan = UnfinishedUpload {
-                taken: taken.clone(),
+                progress: progress.clone(),
                 before: None,
             };
             self.orphans().push(orphan);
@@ -98,7 +98,7 @@ impl ConnectionActivity {
     fn has_stuck(&self) -> bool {
         let mut stuck = false;
         self.orphans().retain_mut(|orphan| {
-            let Some(bytes) = orphan.taken.bytes() else {
+            let Some(bytes) = orphan.progress.bytes() else {
                 return false;
             };
             let before = orphan.before.replace(bytes);
@@ -126,11 +126,11 @@ pub(crate) struct GuardedStream {
     idle: ConnectionActivity,
     round: Pin<Box<Sleep>>,
     unused_rounds: u32,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl GuardedStream {
-    pub(crate) fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL));
         Self {
@@ -138,7 +138,7 @@ impl GuardedStream {
             idle: ConnectionActivity::default(),
             round: Box::pin(sleep(CHECK_INTERVAL)),
             unused_rounds: 0,
-            _place: place,
+            _permit: permit,
         }
     }
 
@@ -213,8 +213,8 @@ mod tests {
     async fn metered() -> (GuardedStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        (GuardedStream::new(stream, place), listener.accept().await.unwrap().0)
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        (GuardedStream::new(stream, permit), listener.accept().await.unwrap().0)
     }
 
     /// Ends the current interval; returns whether the connection passes its check.
@@ -244,8 +244,8 @@ mod tests {
     async fn an_upload_after_its_response_may_finish_unless_it_makes_no_progress() {
         let (mut metered, _other) = metered().await;
         let (slow, over) = (BodyProgress::default(), BodyProgress::default());
-        metered.idle.answered(&slow);
-        metered.idle.answered(&over);
+        metered.idle.response_ended(&slow);
+        metered.idle.response_ended(&over);
         over.end();
         for _ in 0..5 {
             assert!(round(&mut metered).await);

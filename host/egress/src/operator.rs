@@ -187,8 +187,8 @@ impl FromStr for Exception {
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         let refused = || PolicyError::Exception(text.to_owned());
-        let (place, block) = text.split_once('=').ok_or_else(refused)?;
-        let (host, port) = place.trim().rsplit_once(':').ok_or_else(refused)?;
+        let (authority, block) = text.split_once('=').ok_or_else(refused)?;
+        let (host, port) = authority.trim().rsplit_once(':').ok_or_else(refused)?;
         let block = block.trim();
         let address = block.parse::<IpAddr>();
         let is_pinned = address.is_ok();
@@ -216,18 +216,18 @@ impl FromStr for Exception {
 mod tests {
     use super::*;
 
-    fn place(text: &str) -> Destination {
+    fn destination(text: &str) -> Destination {
         Destination::of(&text.parse().unwrap()).unwrap()
     }
 
     #[test]
     fn an_empty_operator_allowlist_allows_no_host_and_a_star_allows_all() {
-        let somewhere = place("https://api.example.com/");
+        let somewhere = destination("https://api.example.com/");
         assert!(!OperatorPolicy::default().allows(&somewhere));
         assert!(!OperatorPolicy::parse(" , ", "", "").unwrap().allows(&somewhere));
         assert!(OperatorPolicy::parse("*", "", "").unwrap().allows(&somewhere));
         let listed = OperatorPolicy::parse("*.example.com, b.example.org:8443", "", "").unwrap();
-        assert!(listed.allows(&somewhere) && !listed.allows(&place("https://example.com/")));
+        assert!(listed.allows(&somewhere) && !listed.allows(&destination("https://example.com/")));
         assert!(OperatorPolicy::parse("*,a.b", "", "").is_err() && OperatorPolicy::parse("10.0.0.1", "", "").is_err());
     }
 

@@ -40,10 +40,10 @@ pub enum EgressError {
     TooLarge(&'static str),
     /// The response has too many headers.
     #[error("{0}")]
-    AnswerHeader(FieldError),
+    ResponseHeader(FieldError),
     /// The response body exceeds its size limit.
     #[error("{0}")]
-    AnswerTooLarge(&'static str),
+    ResponseTooLarge(&'static str),
     /// A limit of the execution or of the install is reached.
     #[error("{0}")]
     TooMany(&'static str),
@@ -64,7 +64,7 @@ pub enum EgressError {
     ConnectTimeout,
     /// The response head, or more of its body, did not arrive in time.
     #[error("the response did not arrive in time")]
-    AnswerTimeout,
+    ResponseTimeout,
 }
 
 impl EgressError {

@@ -21,13 +21,13 @@ const QUESTIONS: usize = 128;
 
 /// The system's resolver, with its hosts file and DNS servers.
 pub struct SystemResolver {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for SystemResolver {
     fn default() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(QUESTIONS)),
+            permits: Arc::new(Semaphore::new(QUESTIONS)),
         }
     }
 }
@@ -35,7 +35,7 @@ impl Default for SystemResolver {
 impl Resolve for SystemResolver {
     fn resolve<'a>(&'a self, name: &'a str) -> ResolveFuture<'a> {
         Box::pin(async move {
-            let place = Arc::clone(&self.places)
+            let permit = Arc::clone(&self.permits)
                 .acquire_owned()
                 .await
                 .map_err(io::Error::other)?;
@@ -44,7 +44,7 @@ impl Resolve for SystemResolver {
             // dropped.
             let asked = tokio::spawn(async move {
                 let addresses = tokio::net::lookup_host((name.as_str(), 0)).await;
-                drop(place);
+                drop(permit);
                 addresses.map(|found| found.map(|address| address.ip()).collect())
             });
             asked.await.map_err(io::Error::other)?

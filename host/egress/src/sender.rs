@@ -45,7 +45,7 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 /// Maximum time for the response head and between body data; a guest may set less.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The origin of a request. Connections are never shared between two callers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ pub struct Timeouts {
     /// Time to establish the connection.
     pub connect: Duration,
     /// Time until the response head arrives.
-    pub answer: Duration,
+    pub response: Duration,
     /// Time between two frames of the response body.
     pub between: Duration,
     /// Time by which the whole exchange must end.
@@ -75,8 +75,8 @@ impl Timeouts {
     pub fn until(deadline: std::time::Instant) -> Self {
         Self {
             connect: CONNECT_TIMEOUT,
-            answer: ANSWER_TIMEOUT,
-            between: ANSWER_TIMEOUT,
+            response: RESPONSE_TIMEOUT,
+            between: RESPONSE_TIMEOUT,
             deadline: deadline.into(),
         }
     }
@@ -104,7 +104,7 @@ pub struct Egress {
 
 struct Connections {
     client: Client<TimeoutConnector<HttpsConnector<GuardedConnector>>, RequestBody>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// A destination that its caller may reach. Only [`Egress`] can create one, after its checks.
@@ -229,11 +229,11 @@ impl Egress {
     ) -> Result<Response<ResponseBody>, EgressError> {
         // 1.
         let connections = self.connections(&permitted.caller);
-        let place = Arc::clone(&connections.places).try_acquire_owned();
-        let place = place.map_err(|_| {
+        let permit = Arc::clone(&connections.permits).try_acquire_owned();
+        let permit = permit.map_err(|_| {
             EgressError::TooMany("an install, or the platform for a tenant, has at most 64 concurrent requests")
         })?;
-        let exchange = InFlightRequest::new([traffic.begin()?, place]);
+        let exchange = InFlightRequest::new([traffic.begin()?, permit]);
         // 2.
         let request = prepared(&permitted.destination, request, traffic, &exchange)?;
         let sent = field_bytes(request.headers())
@@ -243,18 +243,18 @@ impl Egress {
                 .map_or(0, |target| target.as_str().len() as u64);
         traffic.send(sent).map_err(EgressError::TooMany)?;
         // 3.
-        let patient = patience.connect.saturating_add(patience.answer);
+        let patient = patience.connect.saturating_add(patience.response);
         let until = patience.deadline.min(Instant::now() + patient);
-        let answer = timeout(
+        let response = timeout(
             until.saturating_duration_since(Instant::now()),
             connections.client.request(request),
         )
         .await;
-        let answer = answer
-            .map_err(|_| EgressError::AnswerTimeout)?
+        let response = response
+            .map_err(|_| EgressError::ResponseTimeout)?
             .map_err(|error| failed(&error))?;
         // 4.
-        let (mut head, body) = answer.into_parts();
+        let (mut head, body) = response.into_parts();
         let idle = head.extensions.remove::<ConnectionActivity>();
         if let Some(idle) = &idle {
             idle.reset();
@@ -272,7 +272,7 @@ impl Egress {
         traffic
             .receive(field_bytes(&head.headers))
             .map_err(EgressError::TooMany)?;
-        inbound_response(&mut head.headers).map_err(EgressError::AnswerHeader)?;
+        inbound_response(&mut head.headers).map_err(EgressError::ResponseHeader)?;
         Ok(Response::from_parts(head, body))
     }
 
@@ -304,7 +304,7 @@ impl Egress {
             let connector = TimeoutConnector(connector);
             Arc::new(Connections {
                 client: client(connector),
-                places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+                permits: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
             })
         })
     }

@@ -25,7 +25,7 @@ struct Counts {
     sent_bytes: AtomicU64,
     received_bytes: AtomicU64,
     requests: AtomicU64,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Traffic {
@@ -34,7 +34,7 @@ impl Default for Traffic {
             sent_bytes: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             requests: AtomicU64::new(0),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
         }))
     }
 }
@@ -57,8 +57,8 @@ impl Traffic {
         if self.0.requests.fetch_add(1, Ordering::Relaxed) >= REQUESTS {
             return Err(EgressError::TooMany("an execution sends at most 64 requests"));
         }
-        let place = Arc::clone(&self.0.places).try_acquire_owned();
-        place.map_err(|_| EgressError::TooMany("an execution has at most 8 concurrent requests"))
+        let permit = Arc::clone(&self.0.permits).try_acquire_owned();
+        permit.map_err(|_| EgressError::TooMany("an execution has at most 8 concurrent requests"))
     }
 
     pub(crate) fn send(&self, bytes: u64) -> Result<(), &'static str> {
@@ -82,10 +82,10 @@ mod tests {
     #[test]
     fn an_execution_may_send_and_receive_at_most_64_mebibytes() {
         let traffic = Traffic::default();
-        for take in [Traffic::send, Traffic::receive] {
-            assert!(take(&traffic, EXECUTION_BYTES - 1).is_ok());
-            assert!(take(&traffic, 1).is_ok());
-            assert!(take(&traffic, 1).is_err());
+        for count in [Traffic::send, Traffic::receive] {
+            assert!(count(&traffic, EXECUTION_BYTES - 1).is_ok());
+            assert!(count(&traffic, 1).is_ok());
+            assert!(count(&traffic, 1).is_err());
         }
     }
 }

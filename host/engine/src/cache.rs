@@ -38,14 +38,14 @@ pub struct CacheError {
 ///
 /// # Errors
 /// Returns [`io::Error`] if the directory cannot be created, or its permissions cannot be set.
-pub fn private_folder(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+pub fn create_private_directory(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
 }
 
 /// A directory of authenticated records.
 pub struct MachineCodeCache {
-    folder: PathBuf,
+    directory: PathBuf,
     key: Zeroizing<[u8; 32]>,
     limit_bytes: u64,
 }
@@ -56,13 +56,13 @@ impl MachineCodeCache {
     ///
     /// # Errors
     /// Returns [`CacheError`] if the directory cannot be created or restricted.
-    pub fn open(folder: &Path, key: [u8; 32], limit_bytes: u64) -> Result<Self, CacheError> {
-        private_folder(folder).map_err(|source| CacheError {
-            path: folder.to_path_buf(),
+    pub fn open(directory: &Path, key: [u8; 32], limit_bytes: u64) -> Result<Self, CacheError> {
+        create_private_directory(directory).map_err(|source| CacheError {
+            path: directory.to_path_buf(),
             source,
         })?;
         Ok(Self {
-            folder: folder.to_path_buf(),
+            directory: directory.to_path_buf(),
             key: Zeroizing::new(key),
             limit_bytes,
         })
@@ -105,7 +105,7 @@ impl MachineCodeCache {
     fn write(&self, path: &Path, component: &CacheKey, code: &[u8]) -> io::Result<()> {
         let mut name = [0; 8];
         getrandom::fill(&mut name).map_err(io::Error::other)?;
-        let temporary = self.folder.join(format!("{}.new", hex::encode(name)));
+        let temporary = self.directory.join(format!("{}.new", hex::encode(name)));
         let mut file = File::options()
             .write(true)
             .create_new(true)
@@ -148,11 +148,11 @@ impl MachineCodeCache {
     }
 
     fn path(&self, component: &CacheKey) -> PathBuf {
-        self.folder.join(format!("{}.code", hex::encode(component)))
+        self.directory.join(format!("{}.code", hex::encode(component)))
     }
 
     fn remove_oldest_over_limit(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
             return;
         };
         let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
@@ -189,8 +189,8 @@ mod tests {
 
     const COMPONENT: CacheKey = [7; 32];
 
-    fn cache(folder: &Path, key: u8) -> MachineCodeCache {
-        MachineCodeCache::open(folder, [key; 32], 1 << 20).unwrap()
+    fn cache(directory: &Path, key: u8) -> MachineCodeCache {
+        MachineCodeCache::open(directory, [key; 32], 1 << 20).unwrap()
     }
 
     fn code(bytes: &[u8]) -> MachineCode {
@@ -199,20 +199,20 @@ mod tests {
 
     #[test]
     fn a_stored_record_is_read_back_and_another_host_rejects_it() {
-        let folder = tempfile::tempdir().unwrap();
-        cache(folder.path(), 1).put(&COMPONENT, &code(b"code")).unwrap();
-        assert_eq!(cache(folder.path(), 1).get(&COMPONENT).unwrap().as_bytes(), b"code");
-        assert!(cache(folder.path(), 2).get(&COMPONENT).is_none());
+        let directory = tempfile::tempdir().unwrap();
+        cache(directory.path(), 1).put(&COMPONENT, &code(b"code")).unwrap();
+        assert_eq!(cache(directory.path(), 1).get(&COMPONENT).unwrap().as_bytes(), b"code");
+        assert!(cache(directory.path(), 2).get(&COMPONENT).is_none());
         assert!(
-            cache(folder.path(), 1).get(&COMPONENT).is_none(),
+            cache(directory.path(), 1).get(&COMPONENT).is_none(),
             "a record whose MAC does not verify is removed"
         );
     }
 
     #[test]
     fn a_cached_record_with_any_changed_bit_is_rejected() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = cache(folder.path(), 1);
+        let directory = tempfile::tempdir().unwrap();
+        let cache = cache(directory.path(), 1);
         cache.put(&COMPONENT, &code(b"code")).unwrap();
         let good = fs::read(cache.path(&COMPONENT)).unwrap();
         for position in 0..good.len() {
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn valid_code_of_another_component_and_a_symbolic_link_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = cache(folder.path(), 1);
+        let directory = tempfile::tempdir().unwrap();
+        let cache = cache(directory.path(), 1);
         cache.put(&COMPONENT, &code(b"code")).unwrap();
         let other = [8; 32];
         fs::copy(cache.path(&COMPONENT), cache.path(&other)).unwrap();
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn the_oldest_records_are_evicted_when_the_cache_is_full() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = MachineCodeCache::open(folder.path(), [1; 32], 200).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let cache = MachineCodeCache::open(directory.path(), [1; 32], 200).unwrap();
         for number in 0..4_u8 {
             cache.put(&[number; 32], &code(&[0; 40])).unwrap();
             let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(number));

@@ -118,7 +118,7 @@ pub enum CompileError {
 pub struct Compiler {
     program: PathBuf,
     limits: CompilerLimits,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Compiler {
@@ -128,7 +128,7 @@ impl Compiler {
         Self {
             program: program.to_path_buf(),
             limits,
-            places: Arc::new(Semaphore::new(limits.concurrent)),
+            permits: Arc::new(Semaphore::new(limits.concurrent)),
         }
     }
 
@@ -139,7 +139,7 @@ impl Compiler {
     /// cannot run; the child is dead in every case.
     pub async fn compile(&self, component: &[u8]) -> Result<MachineCode, CompileError> {
         // The semaphore is never closed; if it were, the child's own limits would still hold.
-        let _place = self.places.acquire().await;
+        let _permit = self.permits.acquire().await;
         let child = self.spawn()?;
         let pid = child.id();
         let conversation = converse(child, component, &self.limits);

@@ -76,7 +76,7 @@ impl ComponentFactory {
         let Self { engine, cache, .. } = self.clone();
         blocking(move || {
             let component = engine.load(&code);
-            keep(&cache, &key, &code);
+            store(&cache, &key, &code);
             // This host's compiler produced the code just now for this engine, so a mismatch is the
             // component's fault.
             component.map_err(|error| CompileError::Refused(chain(&error).to_string()))
@@ -85,7 +85,7 @@ impl ComponentFactory {
     }
 }
 
-fn keep(cache: &MachineCodeCache, key: &CacheKey, code: &MachineCode) {
+fn store(cache: &MachineCodeCache, key: &CacheKey, code: &MachineCode) {
     if let Err(error) = cache.put(key, code) {
         tracing::warn!(error = %chain(&error), "machine code could not be cached; it will be compiled again");
     }

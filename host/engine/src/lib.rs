@@ -23,7 +23,7 @@ mod machine_code;
 pub mod settings;
 mod ticker;
 
-pub use cache::{CacheError, CacheKey, MachineCodeCache, private_folder};
+pub use cache::{CacheError, CacheKey, MachineCodeCache, create_private_directory};
 pub use compiler::{CompileError, CompileFault, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
 pub use engine::{Allocation, Engine, EngineError, LoadError};
 pub use execution::{ExecutionLimits, TerminationCause, new_store, termination_cause};

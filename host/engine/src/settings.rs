@@ -23,7 +23,7 @@ pub struct PoolSettings {
     /// microseconds; returning it and faulting it in again costs several times as much, and stalls
     /// the other processors. Everything beyond is returned. The resident bytes are zeroed before
     /// the slot is free; `no_byte_of_a_guest_reaches_the_next_one` tests for leftovers.
-    pub keep_resident_bytes: usize,
+    pub resident_bytes: usize,
     /// Limits on the largest memory and the largest table of a guest.
     pub ceilings: Ceilings,
 }
@@ -32,7 +32,7 @@ impl Default for PoolSettings {
     fn default() -> Self {
         Self {
             components: 256,
-            keep_resident_bytes: 512 * 1024,
+            resident_bytes: 512 * 1024,
             ceilings: Ceilings::default(),
         }
     }
@@ -52,14 +52,14 @@ pub const GUEST_STACK_BYTES: usize = 512 * 1024;
 /// calls.
 const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of a fiber's stack that are zeroed and stay resident: as much as a usual request touches.
-const STACK_KEPT_BYTES: usize = 32 * 1024;
+const STACK_RESIDENT_BYTES: usize = 32 * 1024;
 /// Frames of a guest's backtrace: enough to locate the error, too few to flood the log.
 const BACKTRACE_FRAMES: usize = 16;
 
 /// Memories reserved for each slot of the pool.
-const MEMORIES_PER_PLACE: u32 = 2;
+const MEMORIES_PER_SLOT: u32 = 2;
 /// Tables reserved for each slot of the pool.
-const TABLES_PER_PLACE: u32 = 4;
+const TABLES_PER_SLOT: u32 = 4;
 /// Configuration that compiler and runner share. Threads, garbage collection and exceptions are not
 /// even compiled in.
 #[must_use]
@@ -86,14 +86,14 @@ pub fn shared_config() -> Config {
 /// Number of pool slots that one execution of a component occupies. A component without known
 /// requirements occupies as many as any component may.
 #[must_use]
-pub fn places_taken(component: &Component) -> u32 {
+pub fn slots_used(component: &Component) -> u32 {
     let (memories, tables) = match component.resources_required() {
         Some(needs) => (needs.num_memories, needs.num_tables),
         None => (MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT),
     };
     memories
-        .div_ceil(MEMORIES_PER_PLACE)
-        .max(tables.div_ceil(TABLES_PER_PLACE))
+        .div_ceil(MEMORIES_PER_SLOT)
+        .max(tables.div_ceil(TABLES_PER_SLOT))
         .max(1)
 }
 
@@ -116,12 +116,12 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     let components = pool.components;
     // Core instances are counted, not reserved. Memories and tables are reserved: a component with
-    // more of them than a slot has occupies several slots (see `places_taken`), so a free slot
+    // more of them than a slot has occupies several slots (see `slots_used`), so a free slot
     // always has its share.
     pooling.total_component_instances(components);
     pooling.total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT));
-    pooling.total_memories(components.saturating_mul(MEMORIES_PER_PLACE));
-    pooling.total_tables(components.saturating_mul(TABLES_PER_PLACE));
+    pooling.total_memories(components.saturating_mul(MEMORIES_PER_SLOT));
+    pooling.total_tables(components.saturating_mul(TABLES_PER_SLOT));
     pooling.total_stacks(components);
     pooling.max_memory_size(pool.ceilings.memory_bytes());
     pooling.table_elements(pool.ceilings.table_elements);
@@ -135,8 +135,8 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     // Bug in 48.0.8: a dirty page that was swapped out may be skipped, and the next guest reads it.
     pooling.pagemap_scan(Enabled::No);
     pooling.decommit_batch_size(1);
-    pooling.linear_memory_keep_resident(pool.keep_resident_bytes);
-    pooling.table_keep_resident(pool.keep_resident_bytes);
-    pooling.async_stack_keep_resident(STACK_KEPT_BYTES.min(pool.keep_resident_bytes));
+    pooling.linear_memory_keep_resident(pool.resident_bytes);
+    pooling.table_keep_resident(pool.resident_bytes);
+    pooling.async_stack_keep_resident(STACK_RESIDENT_BYTES.min(pool.resident_bytes));
     pooling
 }

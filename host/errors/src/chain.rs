@@ -13,14 +13,14 @@ pub struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = self.0.to_string();
-        write!(formatter, "{told}")?;
+        let mut printed = self.0.to_string();
+        write!(formatter, "{printed}")?;
         let mut next = self.0.source();
         while let Some(cause) = next {
             let text = cause.to_string();
-            if !told.contains(&text) {
+            if !printed.contains(&text) {
                 write!(formatter, ": {text}")?;
-                told = text;
+                printed = text;
             }
             next = cause.source();
         }

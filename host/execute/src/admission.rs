@@ -69,7 +69,7 @@ impl Admission {
     /// lately.
     pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
         let limits = self.limits;
-        let new = |places| Arc::new(Semaphore::new(places));
+        let new = |permits| Arc::new(Semaphore::new(permits));
         Counters {
             tenant: self.tenants.get_with_by_ref(tenant, || new(limits.tenant)),
             install: self.installs.get_with_by_ref(install, || new(limits.install)),
@@ -78,17 +78,17 @@ impl Admission {
 
     pub(crate) fn admit(&self, counters: &Counters) -> Result<Admitted, Problem> {
         Ok(Admitted {
-            install: take(
+            install: acquire(
                 Arc::clone(&counters.install),
                 Code::RateLimited,
                 "concurrency limit of this install reached",
             )?,
-            tenant: take(
+            tenant: acquire(
                 Arc::clone(&counters.tenant),
                 Code::RateLimited,
                 "concurrency limit of this tenant reached",
             )?,
-            process: take(Arc::clone(&self.process), Code::Overloaded, "the runner is at capacity")?,
+            process: acquire(Arc::clone(&self.process), Code::Overloaded, "the runner is at capacity")?,
         })
     }
 }
@@ -105,8 +105,8 @@ impl Admission {
             (&mut admitted.tenant, capped(self.limits.tenant)),
             (&mut admitted.process, capped(self.limits.process)),
         ];
-        for (permit, places) in wanted {
-            let more = places.saturating_sub(1);
+        for (permit, count) in wanted {
+            let more = count.saturating_sub(1);
             if more == 0 {
                 continue;
             }
@@ -120,7 +120,7 @@ impl Admission {
     }
 }
 
-fn take(semaphore: Arc<Semaphore>, code: Code, message: &str) -> Result<OwnedSemaphorePermit, Problem> {
+fn acquire(semaphore: Arc<Semaphore>, code: Code, message: &str) -> Result<OwnedSemaphorePermit, Problem> {
     semaphore
         .try_acquire_owned()
         .map_err(|_| Problem::new(code, message).retry_after_seconds(1))

@@ -73,7 +73,8 @@ fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &
         .content_hash
         .parse()
         .map_err(|error| bad_request(format!("context.content_hash: {error}")))?;
-    let absent_or = |said: &Option<Cow<'_, str>>, expected: &str| said.as_deref().is_none_or(|said| said == expected);
+    let absent_or =
+        |given: &Option<Cow<'_, str>>, expected: &str| given.as_deref().is_none_or(|given| given == expected);
     let same = [
         ("x-alga-tenant", headers.tenant == grant.tenant_id.as_str()),
         ("x-alga-extension", headers.extension == grant.extension_id.as_str()),

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for which a response is cached.
-const KEPT: Duration = Duration::from_secs(10 * 60);
+const CACHE_TIME: Duration = Duration::from_secs(10 * 60);
 /// Maximum bytes of all cached responses.
-const KEPT_BYTES: u64 = 64 * 1024 * 1024;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Fixed cost of a cached response in bytes, added to its size.
 const ENTRY_BYTES: usize = 1024;
 
@@ -33,14 +33,14 @@ pub(crate) struct IdempotencyKey {
 }
 
 #[derive(Clone)]
-struct Kept {
+struct CachedOutcome {
     body: [u8; 32],
     outcome: Arc<Outcome>,
 }
 
 /// Cache of outcomes by idempotency key.
 pub(crate) struct Idempotency {
-    kept: Cache<IdempotencyKey, Kept>,
+    outcomes: Cache<IdempotencyKey, CachedOutcome>,
 }
 
 /// Returns the hash by which bodies are compared.
@@ -49,25 +49,25 @@ pub(crate) fn body_digest(body: &[u8]) -> [u8; 32] {
 }
 
 /// Returns the bytes that a cached response and its key use.
-fn weigh(key: &IdempotencyKey, kept: &Kept) -> usize {
-    let answer = kept.outcome.result.as_ref().map_or(0, |response| {
+fn weigh(key: &IdempotencyKey, cached: &CachedOutcome) -> usize {
+    let response_bytes = cached.outcome.result.as_ref().map_or(0, |response| {
         let headers = response.headers.iter();
         let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
         headers + response.body.len()
     });
-    key.method.len() + key.path.len() + key.key.len() + answer + ENTRY_BYTES
+    key.method.len() + key.path.len() + key.key.len() + response_bytes + ENTRY_BYTES
 }
 
 /// An outcome that is not cached; the first request that waited for it gets it.
-struct NotKept(std::sync::Mutex<Option<Outcome>>);
+struct UncachedOutcome(std::sync::Mutex<Option<Outcome>>);
 
 impl Idempotency {
     pub(crate) fn new() -> Self {
         Self {
-            kept: Cache::builder()
-                .max_capacity(KEPT_BYTES)
-                .weigher(|key, kept| u32::try_from(weigh(key, kept)).unwrap_or(u32::MAX))
-                .time_to_live(KEPT)
+            outcomes: Cache::builder()
+                .max_capacity(CACHE_BYTES)
+                .weigher(|key, cached| u32::try_from(weigh(key, cached)).unwrap_or(u32::MAX))
+                .time_to_live(CACHE_TIME)
                 .build(),
         }
     }
@@ -79,26 +79,26 @@ impl Idempotency {
         body: [u8; 32],
         execute: impl Future<Output = Outcome>,
     ) -> Result<Arc<Outcome>, Problem> {
-        let answered = async {
+        let execution = async {
             let outcome = execute.await;
             if outcome.result.is_ok() {
-                Ok(Kept {
+                Ok(CachedOutcome {
                     body,
                     outcome: Arc::new(outcome),
                 })
             } else {
-                Err(NotKept(std::sync::Mutex::new(Some(outcome))))
+                Err(UncachedOutcome(std::sync::Mutex::new(Some(outcome))))
             }
         };
-        match self.kept.try_get_with(key, Box::pin(answered)).await {
-            Ok(kept) if kept.body == body => Ok(kept.outcome),
+        match self.outcomes.try_get_with(key, Box::pin(execution)).await {
+            Ok(cached) if cached.body == body => Ok(cached.outcome),
             Ok(_) => Err(Problem::new(
                 Code::IdempotencyMismatch,
                 "this idempotency key was used with another body",
             )),
             // The first request that waits gets the failure itself; the others are asked to retry.
-            Err(not_kept) => {
-                let outcome = not_kept.0.lock().ok().and_then(|mut outcome| outcome.take());
+            Err(uncached) => {
+                let outcome = uncached.0.lock().ok().and_then(|mut outcome| outcome.take());
                 let again =
                     || Problem::new(Code::Overloaded, "the same request failed a moment ago").retry_after_seconds(1);
                 outcome.map(Arc::new).ok_or_else(again)

@@ -41,7 +41,7 @@ struct LiveStore<'a> {
 
 impl Drop for LiveStore<'_> {
     fn drop(&mut self) {
-        self.account.take(self.store.data_mut().account(), self.cpu);
+        self.account.adopt(self.store.data_mut().account(), self.cpu);
     }
 }
 
@@ -172,16 +172,16 @@ async fn call(
     }
 }
 
-type Answer = Result<Response<WasiBody>, ErrorCode>;
+type ResponseResult = Result<Response<WasiBody>, ErrorCode>;
 
 /// A complete response, and a note about the part of it that is not passed on.
 type Complete = (GuestResponse, Option<&'static str>);
 
-async fn read_response(receiver: oneshot::Receiver<Answer>, method: &Method) -> Result<Complete, Failure> {
-    let answer = receiver
+async fn read_response(receiver: oneshot::Receiver<ResponseResult>, method: &Method) -> Result<Complete, Failure> {
+    let result = receiver
         .await
         .map_err(|_| Failure::Invalid("it returned without a response"))?;
-    let (head, body) = answer.map_err(Failure::Error)?.into_parts();
+    let (head, body) = result.map_err(Failure::Error)?.into_parts();
     if !(200..=599).contains(&head.status.as_u16()) {
         return Err(Failure::Invalid("its status is not between 200 and 599"));
     }

@@ -93,7 +93,7 @@ pub mod measuring {
             let prepared = Prepared {
                 pre: ProxyPre::new(linker.instantiate_pre(component).ok()?).ok()?,
                 release: Arc::new(release),
-                places: 1,
+                slots: 1,
             };
             Some(Self {
                 engine: engine.clone(),

@@ -135,7 +135,7 @@ pub(crate) struct Prepared {
     /// The release data that executions need.
     pub(crate) release: Arc<Release>,
     /// Pool slots that one execution uses.
-    pub(crate) places: u32,
+    pub(crate) slots: u32,
 }
 
 impl Loader {
@@ -226,7 +226,7 @@ impl Loader {
         Ok(Arc::new(Prepared {
             pre,
             release: Arc::clone(&loaded.release),
-            places: alga_engine::settings::places_taken(&component),
+            slots: alga_engine::settings::slots_used(&component),
         }))
     }
 

@@ -33,7 +33,7 @@ pub struct ExecutionRecord {
 pub trait ExecutionRecords: Send + Sync {
     /// Queues a record without waiting, because it is called on the request path. A record for
     /// which there is no capacity is dropped and counted.
-    fn keep(&self, record: ExecutionRecord);
+    fn enqueue(&self, record: ExecutionRecord);
 }
 
 /// Usage and log of one execution so far.
@@ -50,7 +50,7 @@ pub(crate) struct ExecutionAccounting {
 impl ExecutionAccounting {
     /// Moves usage and log out of the accounting of a store when the execution ends, for whatever
     /// reason.
-    pub(crate) fn take(&mut self, accounting: Accounting, cpu: Duration) {
+    pub(crate) fn adopt(&mut self, accounting: Accounting, cpu: Duration) {
         let usage = &mut self.usage;
         usage.cpu_us = microseconds(cpu);
         usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
@@ -114,12 +114,12 @@ impl<'a> RunningExecution<'a> {
         self.account.usage.duration_us = microseconds(self.started.elapsed());
         operator_log::guest_records(self.permit, &self.account.log, self.account.log_dropped);
         operator_log::outcome(self.permit, self.content_hash, result, &self.account.usage);
-        self.keep(result);
+        self.submit_record(result);
     }
 
     /// Passes the record on if there is something in it, with the reason of a failure that the
     /// author can act on.
-    fn keep(&mut self, result: &Result<GuestResponse, Problem>) {
+    fn submit_record(&mut self, result: &Result<GuestResponse, Problem>) {
         let log_dropped = self.account.log_dropped;
         let mut log = std::mem::take(&mut self.account.log);
         if !self.account.is_admitted || (result.is_ok() && log.is_empty() && log_dropped == 0) {
@@ -133,7 +133,7 @@ impl<'a> RunningExecution<'a> {
             Ok(response) => Ok(response.status),
             Err(problem) => Err(problem.code()),
         };
-        self.records.keep(ExecutionRecord {
+        self.records.enqueue(ExecutionRecord {
             identity: self.permit.identity.clone(),
             content_hash: self.content_hash,
             result,

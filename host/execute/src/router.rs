@@ -53,11 +53,11 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
         .ok()
         .flatten()
         .and_then(|text| text.parse().ok());
-    let done = answer(&service, &head.headers, body, &mut request_id, started).await;
+    let done = read_and_execute(&service, &head.headers, body, &mut request_id, started).await;
     let request_id = request_id.unwrap_or_else(RequestId::unique);
     match &done {
         Ok(outcome) => match &outcome.result {
-            Ok(response) => answered(response, outcome.usage, &request_id),
+            Ok(response) => executed(response, outcome.usage, &request_id),
             Err(problem) => refused(problem, outcome.usage, &request_id),
         },
         Err(problem) => {
@@ -68,7 +68,7 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
 }
 
 /// Reads the request and executes it. Sets `request_id` to the id that is used from then on.
-async fn answer(
+async fn read_and_execute(
     service: &Arc<ExecuteService>,
     headers: &HeaderMap,
     body: Body,
@@ -105,7 +105,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a s
     one_field(headers, &HeaderName::from_static(name))
 }
 
-fn answered(response: &GuestResponse, usage: Usage, request_id: &RequestId) -> Response {
+fn executed(response: &GuestResponse, usage: Usage, request_id: &RequestId) -> Response {
     let fields = response.headers.iter();
     let (headers, headers_b64) = wire_headers(fields.map(|(name, value)| (name.as_str(), value.as_bytes())));
     let reply = WireReply {

@@ -26,7 +26,7 @@ use tracing::{Instrument, Span};
 /// usage is recorded.
 const DEADLINE_NOTICE: Duration = Duration::from_millis(100);
 /// Memory that a slot of the pool stands for: an execution that may use more counts as several.
-const PLACE_BYTES: usize = MEMORY_DEFAULT_MB as usize * MIB;
+const SLOT_BYTES: usize = MEMORY_DEFAULT_MB as usize * MIB;
 
 /// Dependencies of an [`ExecuteService`].
 pub struct ExecuteServiceDependencies {
@@ -260,11 +260,8 @@ impl ExecuteService {
             )
         };
         let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
-        let memory_places = u32::try_from(permit.memory_bytes.div_ceil(PLACE_BYTES)).unwrap_or(u32::MAX);
-        if let Err(full) = self
-            .admission
-            .acquire_more(&mut admitted, prepared.places, memory_places)
-        {
+        let memory_slots = u32::try_from(permit.memory_bytes.div_ceil(SLOT_BYTES)).unwrap_or(u32::MAX);
+        if let Err(full) = self.admission.acquire_more(&mut admitted, prepared.slots, memory_slots) {
             // Refused for lack of capacity, as in step 1: no record.
             account.is_admitted = false;
             return Err(full);

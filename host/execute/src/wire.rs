@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_array_in_place_of_an_object_is_rejected_in_execute_requests() {
+    fn a_json_array_instead_of_an_object_is_rejected_in_execute_requests() {
         for bad in [
             r#"[{"tenant_id":"a","extension_id":"e","content_hash":"c"},{"method":"GET","path":"/"},{},null,null,null]"#,
             r#"{"context":["a"],"http":{"method":"GET","path":"/"}}"#,

@@ -179,12 +179,12 @@ impl Gateway {
         };
         let passed = request_to_guest(&head.headers);
         let passed = passed.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let ours = [
+        let own_headers = [
             ("x-alga-tenant", install.tenant_id.as_str()),
             ("x-alga-extension", install.extension_id.as_str()),
         ];
-        let ours = ours.iter().map(|(name, value)| (*name, value.as_bytes()));
-        let (headers, headers_b64) = wire_headers(passed.chain(ours));
+        let own_headers = own_headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let (headers, headers_b64) = wire_headers(passed.chain(own_headers));
         let wire = WireRequest {
             context: WireContext {
                 request_id: Some(request_id.as_str().into()),

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// process, this much later.
 const FRESH: Duration = Duration::from_secs(2);
 /// Maximum number of cached lookups, whether there is an install or not.
-const REMEMBERED: u64 = 100_000;
+const CACHED_LOOKUPS: u64 = 100_000;
 /// Maximum length of an extension's name in a path.
 const NAME_CHARACTERS: usize = 128;
 
@@ -36,12 +36,15 @@ impl Installs {
     pub fn new(database: Database) -> Self {
         Self {
             database,
-            resolved: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build(),
+            resolved: Cache::builder()
+                .max_capacity(CACHED_LOOKUPS)
+                .time_to_live(FRESH)
+                .build(),
         }
     }
 
     /// Evicts all cached lookups; called after a change.
-    pub fn forget(&self) {
+    pub fn evict_all(&self) {
         self.resolved.invalidate_all();
     }
 

@@ -37,7 +37,7 @@ impl ConnectionState {
     /// Marks the start of a request. Attach the returned value to the response with
     /// [`InFlightResponse::with`].
     #[must_use]
-    pub fn begin(&self) -> InFlightResponse {
+    pub fn start_request(&self) -> InFlightResponse {
         self.0.is_in_flight.store(true, Ordering::Relaxed);
         self.0.is_unwritten.store(true, Ordering::Relaxed);
         InFlightResponse(self.clone())
@@ -106,7 +106,7 @@ pub struct RefusalWriter<S> {
     socket: S,
     connection_state: ConnectionState,
     /// The replacement for hyper's bytes, and how much of it is written.
-    ours: Option<(Vec<u8>, usize)>,
+    replacement: Option<(Vec<u8>, usize)>,
 }
 
 impl<S> RefusalWriter<S> {
@@ -115,24 +115,27 @@ impl<S> RefusalWriter<S> {
         Self {
             socket,
             connection_state,
-            ours: None,
+            replacement: None,
         }
     }
 }
 
 impl<S: AsyncWrite + Unpin> RefusalWriter<S> {
-    /// Writes the replacement for hyper's bytes `theirs`, then reports all of `theirs` as written.
-    fn poll_refuse(&mut self, context: &mut Context<'_>, theirs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let (ours, written) = self.ours.get_or_insert_with(|| (refusal(&together(theirs)), 0));
-        while let Some(rest) = ours.get(*written..).filter(|rest| !rest.is_empty()) {
+    /// Writes the replacement for hyper's bytes `original`, then reports all of `original` as
+    /// written.
+    fn poll_refuse(&mut self, context: &mut Context<'_>, original: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let (replacement, written) = self
+            .replacement
+            .get_or_insert_with(|| (refusal(&together(original)), 0));
+        while let Some(rest) = replacement.get(*written..).filter(|rest| !rest.is_empty()) {
             let bytes = ready!(Pin::new(&mut self.socket).poll_write(context, rest))?;
             if bytes == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             *written += bytes;
         }
-        self.ours = None;
-        Poll::Ready(Ok(theirs.iter().map(|slice| slice.len()).sum()))
+        self.replacement = None;
+        Poll::Ready(Ok(original.iter().map(|slice| slice.len()).sum()))
     }
 }
 
@@ -195,23 +198,23 @@ fn refusal(bare: &[u8]) -> Vec<u8> {
     let (fields, body) = response.into_parts();
     let body = body.collect().now_or_never().and_then(Result::ok);
     let body = body.map(Collected::to_bytes).unwrap_or_default();
-    let is_kept = |line: &&str| {
+    let is_retained = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default();
         !["content-length", "connection"]
             .iter()
             .any(|other| name.eq_ignore_ascii_case(other))
     };
-    let mut ours = format!("{first}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len()).into_bytes();
-    for line in lines.filter(is_kept) {
-        ours.extend_from_slice(line.as_bytes());
-        ours.extend_from_slice(b"\r\n");
+    let mut replacement = format!("{first}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+    for line in lines.filter(is_retained) {
+        replacement.extend_from_slice(line.as_bytes());
+        replacement.extend_from_slice(b"\r\n");
     }
     for (name, value) in &fields.headers {
-        ours.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        replacement.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
-    ours.extend_from_slice(b"x-content-type-options: nosniff\r\n\r\n");
-    ours.extend_from_slice(&body);
-    ours
+    replacement.extend_from_slice(b"x-content-type-options: nosniff\r\n\r\n");
+    replacement.extend_from_slice(&body);
+    replacement
 }
 
 /// Maps the status of hyper's response to a problem (RFC 9110, 15.5.1 and 15.5.15; RFC 6585, 5).
@@ -233,8 +236,8 @@ mod tests {
     #[test]
     fn a_bare_400_response_gets_a_json_error_and_other_bytes_are_unchanged() {
         let bare = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\nContent-Length: 0\r\ndate: today\r\n\r\n";
-        let ours = String::from_utf8(refusal(bare)).unwrap();
-        let (head, body) = ours.split_once("\r\n\r\n").unwrap();
+        let replacement = String::from_utf8(refusal(bare)).unwrap();
+        let (head, body) = replacement.split_once("\r\n\r\n").unwrap();
         let body_length = format!("content-length: {}\r\n", body.len());
         assert!(
             head.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"),
@@ -260,7 +263,7 @@ mod tests {
         let mut socket = RefusalWriter::new(socket, connection_state.clone());
         // An extension's body may look like hyper's own response; and it is written after it was
         // handed over.
-        let response = connection_state.begin().with(Response::new(Body::empty()));
+        let response = connection_state.start_request().with(Response::new(Body::empty()));
         socket.write_all(BARE).await.unwrap();
         drop(response);
         socket.write_all(BARE).await.unwrap();

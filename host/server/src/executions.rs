@@ -36,7 +36,7 @@ const RATES: usize = 10_000;
 /// Queue of execution records for the database.
 pub struct ExecutionRecordWriter {
     queue: mpsc::UnboundedSender<Message>,
-    room: Arc<Semaphore>,
+    capacity: Arc<Semaphore>,
     rates: DefaultKeyedRateLimiter<InstallId>,
     dropped: AtomicU64,
 }
@@ -59,7 +59,7 @@ impl ExecutionRecordWriter {
         let (queue, waiting) = mpsc::unbounded_channel();
         let log = Arc::new(Self {
             queue,
-            room: Arc::new(Semaphore::new(QUEUE_KIB)),
+            capacity: Arc::new(Semaphore::new(QUEUE_KIB)),
             rates: DefaultKeyedRateLimiter::keyed(Quota::per_second(KIB_PER_SECOND).allow_burst(KIB_AT_ONCE)),
             dropped: AtomicU64::new(0),
         });
@@ -92,24 +92,24 @@ impl ExecutionRecordWriter {
         self.dropped.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    fn take(&self, mut record: ExecutionRecord) -> Option<()> {
+    fn enqueue(&self, mut record: ExecutionRecord) -> Option<()> {
         let kib = u32::try_from(truncate(&mut record) / 1024 + 1).ok()?;
         let many = NonZeroU32::new(kib)?;
         self.rates.check_key_n(&record.identity.install, many).ok()?.ok()?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(kib).ok()?;
+        let permit = Arc::clone(&self.capacity).try_acquire_many_owned(kib).ok()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let taken = QueuedRecord {
+        let queued = QueuedRecord {
             record,
             id: uuid::Uuid::now_v7().to_string().parse().ok()?,
             at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         };
-        self.queue.send(Message::Record(Box::new(taken), room)).ok()
+        self.queue.send(Message::Record(Box::new(queued), permit)).ok()
     }
 }
 
 impl ExecutionRecords for ExecutionRecordWriter {
-    fn keep(&self, record: ExecutionRecord) {
-        if self.take(record).is_none() {
+    fn enqueue(&self, record: ExecutionRecord) {
+        if self.enqueue(record).is_none() {
             self.lose(1);
         }
     }
@@ -155,19 +155,19 @@ async fn write(
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let (mut by_tenant, mut flushed) = (BTreeMap::<TenantId, Vec<ExecutionRow>>::new(), Vec::new());
-        let mut rooms = Vec::new();
+        let mut permits = Vec::new();
         for message in batch.drain(..) {
             match message {
-                Message::Record(record, room) => {
+                Message::Record(record, permit) => {
                     let tenant = record.record.identity.tenant.clone();
                     by_tenant.entry(tenant).or_default().push(row(*record));
-                    rooms.push(room);
+                    permits.push(permit);
                 }
                 Message::Flush(done) => flushed.push(done),
             }
         }
         for (tenant, rows) in by_tenant {
-            if let Err(error) = database.keep_executions(&tenant, &rows).await {
+            if let Err(error) = database.store_executions(&tenant, &rows).await {
                 tracing::warn!(%tenant, records = rows.len(), error = %chain(&error), "execution records were lost");
                 if let Some(log) = log.upgrade() {
                     log.lose(rows.len());
@@ -183,8 +183,8 @@ async fn write(
     }
 }
 
-fn row(taken: QueuedRecord) -> ExecutionRow {
-    let QueuedRecord { record, id, at_ms } = taken;
+fn row(queued: QueuedRecord) -> ExecutionRow {
+    let QueuedRecord { record, id, at_ms } = queued;
     let (status, code) = match record.result {
         Ok(status) => (Some(i64::from(status)), None),
         Err(code) => (None, Some(code.as_str().to_owned())),

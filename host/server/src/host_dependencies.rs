@@ -52,8 +52,8 @@ pub(crate) fn build_host_dependencies(
         cursor_key,
         egress: Arc::new(egress_client(&config.egress, authorities.clone())?),
         secrets: Arc::new(SealedSecrets::new(database.clone(), Arc::clone(sealer))),
-        platform: internal.map(|place| product(&place, &authorities)).transpose()?,
-        ui_proxy: routes.map(|place| product(&place, &authorities)).transpose()?,
+        platform: internal.map(|api| product(&api, &authorities)).transpose()?,
+        ui_proxy: routes.map(|api| product(&api, &authorities)).transpose()?,
         metrics: Arc::clone(metrics),
     })
 }
@@ -80,14 +80,14 @@ struct Product<'a> {
 
 /// Creates a client for the host application, with an egress of its own: it reaches only this
 /// destination, at whatever address that is.
-fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient, StartError> {
-    let base = place.base;
+fn product(api: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient, StartError> {
+    let base = api.base;
     let refused = |reason: String| StartError::Platform(base.to_owned(), reason);
     let uri: axum::http::Uri = base
         .parse()
         .map_err(|error: axum::http::uri::InvalidUri| refused(error.to_string()))?;
     let destination = Destination::of(&uri).map_err(|error| refused(error.to_string()))?;
-    if place.is_for_routes && !matches!(uri.path(), "" | "/") {
+    if api.is_for_routes && !matches!(uri.path(), "" | "/") {
         // The rules for routes apply to the whole path, so the base URL must not add to it.
         return Err(refused(
             "the URL of the host application's routes must not have a path".to_owned(),
@@ -99,8 +99,8 @@ fn product(place: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient
         authorities: authorities.to_vec(),
     };
     let egress = Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))?;
-    let credential = place.token_file.map(credential).transpose()?;
-    ProductClient::new(Arc::new(egress), base, credential.as_ref(), place.timeout)
+    let credential = api.token_file.map(credential).transpose()?;
+    ProductClient::new(Arc::new(egress), base, credential.as_ref(), api.timeout)
         .map_err(|error| refused(error.to_string()))
 }
 

@@ -1,7 +1,7 @@
 //! Keys of this host, in its data directory: generated once from the system's randomness, readable
 //! by this user alone.
 
-use alga_engine::private_folder;
+use alga_engine::create_private_directory;
 use alga_signing::{Ed25519Key, SigningKey};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -39,18 +39,18 @@ impl HostKeys {
     ///
     /// # Errors
     /// [`HostKeyError`] if a file cannot be read or created, or its content is not a valid key.
-    pub fn open(folder: &Path) -> Result<Self, HostKeyError> {
-        private_folder(folder).map_err(|source| HostKeyError {
-            path: folder.to_path_buf(),
+    pub fn open(directory: &Path) -> Result<Self, HostKeyError> {
+        create_private_directory(directory).map_err(|source| HostKeyError {
+            path: directory.to_path_buf(),
             source,
         })?;
         Ok(Self {
-            machine_code: key(&folder.join("machine-code.key"))?,
-            cursors: key(&folder.join("cursors.key"))?,
-            sealing: token(&folder.join("secrets.key"))?,
-            tokens: signing_key(&folder.join("tokens.key"))?,
-            registry: Arc::new(SigningKey::Ed25519(signing_key(&folder.join("registry.key"))?)),
-            administrator: token(&folder.join("admin.token"))?,
+            machine_code: key(&directory.join("machine-code.key"))?,
+            cursors: key(&directory.join("cursors.key"))?,
+            sealing: token(&directory.join("secrets.key"))?,
+            tokens: signing_key(&directory.join("tokens.key"))?,
+            registry: Arc::new(SigningKey::Ed25519(signing_key(&directory.join("registry.key"))?)),
+            administrator: token(&directory.join("admin.token"))?,
         })
     }
 }
@@ -137,14 +137,14 @@ mod tests {
 
     #[test]
     fn keys_are_made_once_and_only_their_user_can_read_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = HostKeys::open(folder.path()).unwrap();
-        let second = HostKeys::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let first = HostKeys::open(directory.path()).unwrap();
+        let second = HostKeys::open(directory.path()).unwrap();
         assert_eq!(first.machine_code, second.machine_code);
         assert_eq!(first.tokens.public_bytes(), second.tokens.public_bytes());
         assert_eq!(*first.administrator, *second.administrator);
         assert_ne!(first.machine_code, first.cursors);
-        for entry in std::fs::read_dir(folder.path()).unwrap() {
+        for entry in std::fs::read_dir(directory.path()).unwrap() {
             assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
         }
     }

@@ -34,7 +34,7 @@ mod telemetry;
 pub use config::{Config, ConfigError, EffectiveSetting, Origin, Setting};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
-pub use memory::keep_memory_private;
+pub use memory::protect_memory;
 pub use platform::Platform;
 pub use serve::{ServeError, ServeLimits, serve};
 pub use start_error::StartError;

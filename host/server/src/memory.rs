@@ -9,7 +9,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 ///
 /// # Errors
 /// [`Errno`] if the system refuses.
-pub fn keep_memory_private() -> Result<(), Errno> {
+pub fn protect_memory() -> Result<(), Errno> {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),

@@ -117,7 +117,7 @@ impl Platform {
         loop {
             rounds.tick().await;
             match revocations::follow(&self.trust, &self.database, &self.revocation_file).await {
-                Ok(true) => self.installs.forget(),
+                Ok(true) => self.installs.evict_all(),
                 Ok(false) => {}
                 Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
             }
@@ -230,6 +230,6 @@ fn registry(config: &Config, shared: &SharedResources, installs: Installs) -> Ro
         factory: shared.factory.clone(),
         ceilings: config.ceilings,
         administrator: AdministratorToken::new(&shared.secrets.administrator),
-        on_install: Arc::new(move || installs.forget()),
+        on_install: Arc::new(move || installs.evict_all()),
     })
 }

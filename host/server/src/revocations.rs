@@ -47,7 +47,7 @@ impl RevocationStartup<'_> {
                     );
                 }
                 self.file.write(&stored)?;
-                self.trust.take_revocations(list);
+                self.trust.activate_revocations(list);
             }
             (None, _) => {}
         }
@@ -75,7 +75,7 @@ impl RevocationStartup<'_> {
         };
         self.database.add_revocations(&stored).await?;
         self.file.write(&stored)?;
-        self.trust.take_revocations(list);
+        self.trust.activate_revocations(list);
         Ok(true)
     }
 
@@ -91,7 +91,7 @@ impl RevocationStartup<'_> {
         self.database
             .add_revocations(&StoredRevocations { epoch, envelope })
             .await?;
-        self.trust.take_revocations(list);
+        self.trust.activate_revocations(list);
         Ok(())
     }
 }
@@ -117,6 +117,6 @@ pub(crate) async fn follow(
     }
     file.write(&stored)?;
     tracing::warn!(epoch = list.epoch, "activated a new revocation list");
-    trust.take_revocations(list);
+    trust.activate_revocations(list);
     Ok(true)
 }

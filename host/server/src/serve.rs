@@ -75,11 +75,11 @@ pub async fn serve(
     loop {
         // The semaphore is never closed, so a permit becomes available at some time; the signal to
         // stop is received at the connection limit, too.
-        let place = tokio::select! {
-            place = Arc::clone(&connections).acquire_owned() => place,
+        let permit = tokio::select! {
+            permit = Arc::clone(&connections).acquire_owned() => permit,
             () = &mut stop => break,
         };
-        let Ok(place) = place else { break };
+        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
@@ -113,7 +113,7 @@ pub async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -130,7 +130,7 @@ async fn respond(
     connection_state: ConnectionState,
 ) -> Result<Response<TrackedBody>, Infallible> {
     // Not before this future is polled: then hyper has handed over the previous response.
-    let in_flight = connection_state.begin();
+    let in_flight = connection_state.start_request();
     let response = match check_host(request.version(), request.headers()) {
         Ok(()) => router.oneshot(request).await?,
         Err(problem) => refuse(&problem, request.headers()),
@@ -195,8 +195,12 @@ mod tests {
         let (address, _stop, _server) = serving(Router::new(), limits).await;
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
-        let said = rest(slow).await;
-        assert!(!said.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&said));
+        let response = rest(slow).await;
+        assert!(
+            !response.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&response)
+        );
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ impl SharedResources {
             None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
         };
         let trust = Arc::new(TrustPolicy::new(trust, secrets.registry.verifying_key()));
-        let revocation_file = RevocationFile::in_folder(&config.data);
+        let revocation_file = RevocationFile::in_directory(&config.data);
         let supplied = config.revocations.as_ref().map(|path| {
             std::fs::read_to_string(path).map_err(|source| StartError::RevocationsFile {
                 path: path.clone(),

@@ -35,16 +35,20 @@ pub fn start_log(format: LogFormat, filter: &str) {
         LogFormat::Json => builder.json().flatten_event(true).try_init().ok(),
     };
     std::panic::set_hook(Box::new(|panic| {
-        let place = place_of(panic);
-        tracing::error!(target: "alga::panic", place, "internal panic; message withheld because it may contain secrets");
+        let location = location_of(panic);
+        tracing::error!(
+            target: "alga::panic",
+            place = location,
+            "internal panic; message withheld because it may contain secrets"
+        );
         if !tracing::enabled!(target: "alga::panic", tracing::Level::ERROR) {
-            writeln!(std::io::stderr(), "internal panic at {place}").ok();
+            writeln!(std::io::stderr(), "internal panic at {location}").ok();
         }
     }));
 }
 
 /// Returns the location of a panic. Its message may contain a request's data or a secret.
-fn place_of(panic: &PanicHookInfo<'_>) -> String {
+fn location_of(panic: &PanicHookInfo<'_>) -> String {
     panic.location().map(ToString::to_string).unwrap_or_default()
 }
 
@@ -55,14 +59,17 @@ mod tests {
 
     #[test]
     fn a_panic_is_logged_with_its_location_and_without_its_message() {
-        let told = Arc::new(Mutex::new(String::new()));
+        let recorded = Arc::new(Mutex::new(String::new()));
         let before = std::panic::take_hook();
-        let kept = Arc::clone(&told);
-        std::panic::set_hook(Box::new(move |panic| *kept.lock().unwrap() = place_of(panic)));
+        let in_hook = Arc::clone(&recorded);
+        std::panic::set_hook(Box::new(move |panic| *in_hook.lock().unwrap() = location_of(panic)));
         let secret = "s3cret";
         std::panic::catch_unwind(|| panic!("{secret}")).unwrap_err();
         std::panic::set_hook(before);
-        let told = told.lock().unwrap();
-        assert!(told.contains("telemetry.rs") && !told.contains(secret), "{told}");
+        let recorded = recorded.lock().unwrap();
+        assert!(
+            recorded.contains("telemetry.rs") && !recorded.contains(secret),
+            "{recorded}"
+        );
     }
 }

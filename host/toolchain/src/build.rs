@@ -78,8 +78,8 @@ impl GuestToolchain {
 
     /// Builds in a target directory that several extensions share, so that their common
     /// dependencies are built once. Cargo names a library's file after its crate alone: two
-    /// extensions whose crates have the same name would each use the other's file. `take` reads the
-    /// modules while a lock excludes other builds in the directory.
+    /// extensions whose crates have the same name would each use the other's file. `consume` reads
+    /// the modules while a lock excludes other builds in the directory.
     ///
     /// # Errors
     /// The errors of [`Self::build`], and [`ToolchainError::File`] if the directory cannot be
@@ -87,24 +87,24 @@ impl GuestToolchain {
     pub fn build_shared<T>(
         &self,
         request: &BuildRequest<'_>,
-        take: impl FnOnce(&[Artifact]) -> T,
+        consume: impl FnOnce(&[Artifact]) -> T,
     ) -> Result<T, ToolchainError> {
         let owners = request.target_directory.join("owners");
         fs::create_dir_all(&owners).map_err(ToolchainError::file(&owners))?;
         let lock = owners.join(".lock");
         let held = File::create(&lock).map_err(ToolchainError::file(&lock))?;
         held.lock().map_err(ToolchainError::file(&lock))?;
-        let ours = request
+        let project = request
             .manifest
             .canonicalize()
             .unwrap_or_else(|_| request.manifest.to_path_buf());
-        let ours = ours.display().to_string();
+        let project = project.display().to_string();
         // A fresh artifact belongs to this project only if it is unchanged since this project's
         // last build: a build of another project that failed or was interrupted may have linked its
         // own since.
         let is_another = |artifact: &&Artifact| {
             let left = fs::read_to_string(owners.join(&artifact.name)).unwrap_or_default();
-            artifact.is_fresh && left != left_by(&ours, &artifact.module)
+            artifact.is_fresh && left != left_by(&project, &artifact.module)
         };
         let mut artifacts = self.build(request)?;
         let another: Vec<&Artifact> = artifacts.iter().filter(is_another).collect();
@@ -116,9 +116,9 @@ impl GuestToolchain {
         }
         for artifact in &artifacts {
             let owner = owners.join(&artifact.name);
-            fs::write(&owner, left_by(&ours, &artifact.module)).map_err(ToolchainError::file(&owner))?;
+            fs::write(&owner, left_by(&project, &artifact.module)).map_err(ToolchainError::file(&owner))?;
         }
-        Ok(take(&artifacts))
+        Ok(consume(&artifacts))
     }
 
     fn command(&self, request: &BuildRequest<'_>) -> Command {
@@ -184,8 +184,8 @@ fn left_by(project: &str, module: &Path) -> String {
 /// again.
 fn remove_outputs(module: &Path) {
     fs::remove_file(module).ok();
-    if let (Some(folder), Some(name)) = (module.parent(), module.file_name()) {
-        fs::remove_file(folder.join("deps").join(name)).ok();
+    if let (Some(directory), Some(name)) = (module.parent(), module.file_name()) {
+        fs::remove_file(directory.join("deps").join(name)).ok();
     }
 }
 

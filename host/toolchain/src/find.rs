@@ -74,7 +74,7 @@ impl GuestToolchain {
 
 fn target_is_installed() -> bool {
     let libdir = output_of(rustc().args(["--print", "target-libdir", "--target", TARGET]));
-    libdir.is_some_and(|folder| Path::new(&folder).is_dir())
+    libdir.is_some_and(|directory| Path::new(&directory).is_dir())
 }
 
 fn downloads_are_allowed() -> bool {

@@ -77,8 +77,8 @@ fn install(work: &Path, sysroot: &Path) -> Result<(), ToolchainError> {
     for entry in fs::read_dir(&built).map_err(ToolchainError::file(&built))?.flatten() {
         let path = entry.path();
         let is_library = path.extension().is_some_and(|extension| extension == "rlib");
-        let is_ours = entry.file_name().to_string_lossy().starts_with("libempty");
-        if is_library && !is_ours {
+        let is_empty_crate = entry.file_name().to_string_lossy().starts_with("libempty");
+        if is_library && !is_empty_crate {
             let target = libraries.join(entry.file_name());
             fs::copy(&path, &target).map_err(ToolchainError::file(&target))?;
         }

@@ -16,7 +16,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         let problem = match error {
-            StoreError::VersionTaken { .. } => {
+            StoreError::VersionExists { .. } => {
                 Problem::new(Code::Conflict, message).with_hint("publish the change under a new version")
             }
             StoreError::BeingCollected | StoreError::Abandoned => {
@@ -26,7 +26,7 @@ impl From<StoreError> for ApiError {
                 .retry_after_seconds(5)
                 .caused_by(error),
             StoreError::Changed => Problem::new(Code::Conflict, message),
-            StoreError::NameTaken { .. } => Problem::new(Code::Forbidden, message),
+            StoreError::NameInUse { .. } => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),
         };
         Self(problem)

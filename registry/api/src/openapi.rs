@@ -24,10 +24,10 @@ pub(crate) struct Operation {
     path: String,
     summary: &'static str,
     body: Option<(&'static str, Value)>,
-    takes: Option<SchemaOf>,
+    accepts: Option<SchemaOf>,
     query: Option<SchemaOf>,
     headers: Vec<&'static str>,
-    answers: Vec<(u16, Option<SchemaOf>)>,
+    responses: Vec<(u16, Option<SchemaOf>)>,
 }
 
 /// Describes a successful status.
@@ -48,21 +48,21 @@ impl Operation {
             path: path.into(),
             summary,
             body: None,
-            takes: None,
+            accepts: None,
             query: None,
             headers: Vec::new(),
-            answers: Vec::new(),
+            responses: Vec::new(),
         }
     }
 
     /// Sets a JSON request body.
-    pub(crate) fn takes<T: JsonSchema>(mut self) -> Self {
-        self.takes = Some(SchemaGenerator::subschema_for::<T>);
+    pub(crate) fn accepts<T: JsonSchema>(mut self) -> Self {
+        self.accepts = Some(SchemaGenerator::subschema_for::<T>);
         self
     }
 
     /// Sets a request body of another media type, as an OpenAPI media type object.
-    pub(crate) fn takes_media(mut self, kind: &'static str, media: Value) -> Self {
+    pub(crate) fn accepts_media(mut self, kind: &'static str, media: Value) -> Self {
         self.body = Some((kind, media));
         self
     }
@@ -80,26 +80,26 @@ impl Operation {
     }
 
     /// Adds a JSON response.
-    pub(crate) fn answers<T: JsonSchema>(mut self, status: u16) -> Self {
-        self.answers.push((status, Some(SchemaGenerator::subschema_for::<T>)));
+    pub(crate) fn responds<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.responses.push((status, Some(SchemaGenerator::subschema_for::<T>)));
         self
     }
 
     /// Adds a response without a body.
-    pub(crate) fn answers_nothing(mut self, status: u16) -> Self {
-        self.answers.push((status, None));
+    pub(crate) fn responds_without_body(mut self, status: u16) -> Self {
+        self.responses.push((status, None));
         self
     }
 
     fn describe(&self, generator: &mut SchemaGenerator) -> Value {
         let json_of = |schema: Schema| json!({ "application/json": { "schema": schema } });
         let mut responses = Map::new();
-        for (status, schema) in &self.answers {
-            let mut answer = json!({ "description": description(*status) });
-            if let (Some(schema), Some(answer)) = (schema, answer.as_object_mut()) {
-                answer.insert("content".to_owned(), json_of(schema(generator)));
+        for (status, schema) in &self.responses {
+            let mut response = json!({ "description": description(*status) });
+            if let (Some(schema), Some(response)) = (schema, response.as_object_mut()) {
+                response.insert("content".to_owned(), json_of(schema(generator)));
             }
-            responses.insert(status.to_string(), answer);
+            responses.insert(status.to_string(), response);
         }
         responses.insert(
             "default".to_owned(),
@@ -114,7 +114,7 @@ impl Operation {
     }
 
     fn describe_body(&self, generator: &mut SchemaGenerator) -> Option<Value> {
-        if let Some(schema) = self.takes {
+        if let Some(schema) = self.accepts {
             let content = json!({ "application/json": { "schema": schema(generator) } });
             return Some(json!({ "required": true, "content": content }));
         }
@@ -164,14 +164,12 @@ impl Api {
     /// Adds an operation to the router and to the document.
     pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryDependencies>>) -> Self {
         let described = operation.describe(&mut self.generator);
-        let Operation {
-            path: place, method, ..
-        } = operation;
-        let path = self.paths.entry(place.clone()).or_insert_with(|| json!({}));
-        if let Some(path) = path.as_object_mut() {
-            path.insert(method.to_owned(), described);
+        let Operation { path, method, .. } = operation;
+        let path_item = self.paths.entry(path.clone()).or_insert_with(|| json!({}));
+        if let Some(path_item) = path_item.as_object_mut() {
+            path_item.insert(method.to_owned(), described);
         }
-        self.router = self.router.route(&place, handler);
+        self.router = self.router.route(&path, handler);
         self
     }
 

@@ -20,16 +20,16 @@ fn publishing(api: Api) -> Api {
     const VERSIONS: &str = "/v1/registry/extensions/{name}/versions";
     api.with(
         Operation::new("post", "/v1/registry/extensions", "Publish a release")
-            .takes_media("multipart/form-data", release_form())
-            .answers::<types::Published>(201)
-            .answers::<types::Published>(200),
+            .accepts_media("multipart/form-data", release_form())
+            .responds::<types::Published>(201)
+            .responds::<types::Published>(200),
         post(publish::publish),
     )
     .with(
         Operation::new("get", VERSIONS, "List versions, newest first")
             .query::<PageQuery>()
-            .answers::<types::Versions>(200)
-            .answers_nothing(304),
+            .responds::<types::Versions>(200)
+            .responds_without_body(304),
         get(versions::list),
     )
     .with(
@@ -38,8 +38,8 @@ fn publishing(api: Api) -> Api {
             format!("{VERSIONS}/{{version}}"),
             "Get a version with its capability proof and receipt",
         )
-        .answers::<types::VersionDetails>(200)
-        .answers_nothing(304),
+        .responds::<types::VersionDetails>(200)
+        .responds_without_body(304),
         get(versions::show),
     )
 }
@@ -60,24 +60,24 @@ fn uploading(api: Api) -> Api {
     const UPLOAD: &str = "/v1/registry/uploads/{upload}";
     let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
     api.with(
-        Operation::new("post", "/v1/registry/uploads", "Begin a resumable upload").answers::<types::Upload>(201),
+        Operation::new("post", "/v1/registry/uploads", "Begin a resumable upload").responds::<types::Upload>(201),
         post(uploads::begin),
     )
     .with(
         Operation::new("get", UPLOAD, "Get the number of bytes received")
-            .answers::<types::Upload>(200)
-            .answers_nothing(304),
+            .responds::<types::Upload>(200)
+            .responds_without_body(304),
         get(uploads::show),
     )
     .with(
         Operation::new("patch", UPLOAD, "Append bytes to an upload")
             .number_header("upload-offset")
-            .takes_media(BYTES, bytes)
-            .answers::<types::Upload>(200),
+            .accepts_media(BYTES, bytes)
+            .responds::<types::Upload>(200),
         patch(uploads::append),
     )
     .with(
-        Operation::new("delete", UPLOAD, "Delete an upload").answers_nothing(204),
+        Operation::new("delete", UPLOAD, "Delete an upload").responds_without_body(204),
         delete(uploads::end),
     )
     .with(
@@ -86,7 +86,7 @@ fn uploading(api: Api) -> Api {
             "/v1/registry/garbage",
             "Delete unreferenced bundles and abandoned uploads",
         )
-        .answers::<types::Removed>(200),
+        .responds::<types::Removed>(200),
         post(garbage::collect),
     )
 }
@@ -95,8 +95,8 @@ fn withdrawing(api: Api) -> Api {
     let withdrawal = |action: &str, summary: &'static str| {
         let path = format!("/v1/registry/extensions/{{name}}/versions/{{version}}/{action}");
         Operation::new("post", path, summary)
-            .takes::<types::Reason>()
-            .answers::<types::VersionDetails>(200)
+            .accepts::<types::Reason>()
+            .responds::<types::VersionDetails>(200)
     };
     api.with(
         withdrawal(
@@ -126,21 +126,21 @@ fn installing(api: Api) -> Api {
             INSTALLS,
             "Install a version with grants, configuration, secrets, hosts and limits",
         )
-        .takes::<types::InstallRequest>()
-        .answers::<types::Install>(201),
+        .accepts::<types::InstallRequest>()
+        .responds::<types::Install>(201),
         post(installs::create),
     )
     .with(
         Operation::new("get", INSTALLS, "List installs, oldest first")
             .query::<PageQuery>()
-            .answers::<types::Installs>(200)
-            .answers_nothing(304),
+            .responds::<types::Installs>(200)
+            .responds_without_body(304),
         get(installs::list),
     )
     .with(
         Operation::new("get", one(), "Get an install")
-            .answers::<types::Install>(200)
-            .answers_nothing(304),
+            .responds::<types::Install>(200)
+            .responds_without_body(304),
         get(install_lifecycle::show),
     )
     .with(
@@ -150,8 +150,8 @@ fn installing(api: Api) -> Api {
             "List executions that wrote log records or failed, newest first",
         )
         .query::<PageQuery>()
-        .answers::<types::Executions>(200)
-        .answers_nothing(304),
+        .responds::<types::Executions>(200)
+        .responds_without_body(304),
         get(executions::list),
     )
     .with(
@@ -160,7 +160,7 @@ fn installing(api: Api) -> Api {
             one(),
             "Uninstall, deleting configuration, secrets and records",
         )
-        .answers_nothing(204),
+        .responds_without_body(204),
         delete(install_lifecycle::uninstall),
     )
 }
@@ -169,12 +169,12 @@ fn install_secrets(api: Api) -> Api {
     let secret = || format!("{INSTALLS}/{{install}}/secrets/{{secret}}");
     api.with(
         Operation::new("put", secret(), "Set a secret, which is stored sealed")
-            .takes::<types::SecretRequest>()
-            .answers_nothing(204),
+            .accepts::<types::SecretRequest>()
+            .responds_without_body(204),
         put(secrets::set),
     )
     .with(
-        Operation::new("delete", secret(), "Delete a secret").answers_nothing(204),
+        Operation::new("delete", secret(), "Delete a secret").responds_without_body(204),
         delete(secrets::delete),
     )
 }
@@ -192,29 +192,31 @@ fn changing(api: Api) -> Api {
     let terms = change("put", "terms", "Replace configuration, hosts and limits");
     api.with(
         upgrade
-            .takes::<types::UpgradeRequest>()
-            .answers::<types::Upgrade>(200)
-            .answers::<types::Upgrade>(202),
+            .accepts::<types::UpgradeRequest>()
+            .responds::<types::Upgrade>(200)
+            .responds::<types::Upgrade>(202),
         post(install_lifecycle::upgrade),
     )
     .with(
-        consent.takes::<types::ConsentRequest>().answers::<types::Install>(200),
+        consent
+            .accepts::<types::ConsentRequest>()
+            .responds::<types::Install>(200),
         post(install_lifecycle::consent),
     )
     .with(
-        terms.takes::<types::TermsRequest>().answers::<types::Install>(200),
+        terms.accepts::<types::TermsRequest>().responds::<types::Install>(200),
         put(install_lifecycle::update_settings),
     )
     .with(
-        change("post", "rollback", "Roll back to the previous version").answers::<types::Install>(200),
+        change("post", "rollback", "Roll back to the previous version").responds::<types::Install>(200),
         post(install_lifecycle::roll_back),
     )
     .with(
-        change("post", "enable", "Enable the install").answers::<types::Install>(200),
+        change("post", "enable", "Enable the install").responds::<types::Install>(200),
         post(install_lifecycle::enable),
     )
     .with(
-        change("post", "disable", "Disable the install; its data is retained").answers::<types::Install>(200),
+        change("post", "disable", "Disable the install; its data is retained").responds::<types::Install>(200),
         post(install_lifecycle::disable),
     )
 }
@@ -223,27 +225,27 @@ fn auditing(api: Api) -> Api {
     let signed = json!({ "schema": { "type": "object", "description": "a DSSE envelope around a revocation list" } });
     api.with(
         Operation::new("get", "/v1/registry/revocations", "Get the active revocation list")
-            .answers::<types::RevocationStatus>(200)
-            .answers_nothing(304),
+            .responds::<types::RevocationStatus>(200)
+            .responds_without_body(304),
         get(revocations::show),
     )
     .with(
         Operation::new("post", "/v1/registry/revocations", "Upload a signed revocation list")
-            .takes_media("application/json", signed)
-            .answers::<types::RevocationStatus>(201),
-        post(revocations::take),
+            .accepts_media("application/json", signed)
+            .responds::<types::RevocationStatus>(201),
+        post(revocations::accept),
     )
     .with(
         Operation::new("get", "/v1/registry/audit", "List the audit log, oldest entry first")
             .query::<types::AuditQuery>()
-            .answers::<types::AuditPage>(200)
-            .answers_nothing(304),
+            .responds::<types::AuditPage>(200)
+            .responds_without_body(304),
         get(audit::list),
     )
     .with(
         Operation::new("get", "/v1/registry/audit/verify", "Verify the audit log's hash chain")
-            .answers::<types::AuditChain>(200)
-            .answers_nothing(304),
+            .responds::<types::AuditChain>(200)
+            .responds_without_body(304),
         get(audit::verify),
     )
 }

@@ -116,7 +116,7 @@ pub fn pack(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveErro
 /// # Errors
 /// Returns [`ArchiveError`] if the bytes are not a canonical archive within its limits.
 pub fn unpack(bundle: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
-    read::read(bundle, bundle.len(), |_| true).map(|files| files.kept)
+    read::read(bundle, bundle.len(), |_| true).map(|files| files.requested)
 }
 
 fn compress(archive: &[u8]) -> io::Result<Vec<u8>> {

@@ -76,14 +76,14 @@ impl Bundle {
     /// ends early.
     pub fn read_from(source: impl Read, size_bytes: usize, known: &[Capability]) -> Result<Self, BundleError> {
         // 1.
-        let is_kept = |path: &EntryPath| path.as_str() == MANIFEST_PATH || path.as_str().ends_with(CODE_SUFFIX);
+        let is_requested = |path: &EntryPath| path.as_str() == MANIFEST_PATH || path.as_str().ends_with(CODE_SUFFIX);
         let Files {
             digest,
             sizes,
-            mut kept,
-        } = archive::read(source, size_bytes, is_kept)?;
+            mut requested,
+        } = archive::read(source, size_bytes, is_requested)?;
         // 2.
-        let manifest_bytes = take(&mut kept, MANIFEST_PATH)?;
+        let manifest_bytes = extract(&mut requested, MANIFEST_PATH)?;
         let manifest = Manifest::parse(&manifest_bytes, known)?;
         let manifest_digest = Digest::of(&manifest_bytes);
         let absent = absent(&manifest, &sizes);
@@ -91,7 +91,7 @@ impl Bundle {
             return Err(ManifestError::Problems(absent).into());
         }
         // 3.
-        let component = take(&mut kept, &manifest.entry)?;
+        let component = extract(&mut requested, &manifest.entry)?;
         let facts = ComponentFacts::read(&component)?;
         // 4.
         let proof = CapabilityProof::compute(&component, &facts, &manifest, known)?;
@@ -173,8 +173,8 @@ impl Bundle {
     }
 }
 
-fn take(kept: &mut BTreeMap<EntryPath, Vec<u8>>, path: &str) -> Result<Vec<u8>, BundleError> {
-    let bytes = path.parse().ok().and_then(|path: EntryPath| kept.remove(&path));
+fn extract(requested: &mut BTreeMap<EntryPath, Vec<u8>>, path: &str) -> Result<Vec<u8>, BundleError> {
+    let bytes = path.parse().ok().and_then(|path: EntryPath| requested.remove(&path));
     bytes.ok_or_else(|| BundleError::Missing(path.to_owned()))
 }
 

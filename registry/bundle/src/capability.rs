@@ -83,7 +83,7 @@ pub struct Capability {
 impl Capability {
     /// Returns whether this interface satisfies an import of this name and version.
     #[must_use]
-    pub fn answers(&self, import: &InterfaceName<'_>) -> bool {
+    pub fn satisfies(&self, import: &InterfaceName<'_>) -> bool {
         let Some(wanted) = &import.version else { return false };
         let (major, minor, patch) = self.version;
         let compatible = if major > 0 {
@@ -145,8 +145,10 @@ mod tests {
             granted_by_default: false,
             promise: "",
         };
-        let answers = |name: &str| known.answers(&InterfaceName::parse(name));
-        assert!(answers("a:b/c@1.0.0") && answers("a:b/c@1.2.0"));
-        assert!(!answers("a:b/c@1.3.0") && !answers("a:b/c@2.0.0") && !answers("a:b/c") && !answers("a:b/d@1.0.0"));
+        let satisfies = |name: &str| known.satisfies(&InterfaceName::parse(name));
+        assert!(satisfies("a:b/c@1.0.0") && satisfies("a:b/c@1.2.0"));
+        assert!(
+            !satisfies("a:b/c@1.3.0") && !satisfies("a:b/c@2.0.0") && !satisfies("a:b/c") && !satisfies("a:b/d@1.0.0")
+        );
     }
 }

@@ -61,13 +61,13 @@ impl ComponentFacts {
     /// The capabilities that its imports need. Imports that no capability grants are omitted: they
     /// do not link.
     pub fn needs<'a>(&'a self, known: &'a [Capability]) -> impl Iterator<Item = CapabilityName> + 'a {
-        let answering = |import: &'a String| {
+        let satisfying = |import: &'a String| {
             let import = InterfaceName::parse(import);
-            known.iter().find(|capability| capability.answers(&import))
+            known.iter().find(|capability| capability.satisfies(&import))
         };
         self.imports
             .keys()
-            .filter_map(answering)
+            .filter_map(satisfying)
             .filter_map(|capability| capability.name.parse().ok())
     }
 

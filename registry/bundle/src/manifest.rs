@@ -162,10 +162,10 @@ fn lines(problems: &[ManifestProblem]) -> String {
 
 impl Manifest {
     /// Returns a host pattern that covers a public suffix, if there is one; see
-    /// [`EgressPattern::is_everybody`].
+    /// [`EgressPattern::is_public_suffix_wildcard`].
     #[must_use]
-    pub fn everybody(&self) -> Option<&EgressPattern> {
-        self.egress.iter().find(|pattern| pattern.is_everybody())
+    pub fn public_suffix_wildcard(&self) -> Option<&EgressPattern> {
+        self.egress.iter().find(|pattern| pattern.is_public_suffix_wildcard())
     }
 
     /// Reads and checks a manifest.

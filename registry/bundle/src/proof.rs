@@ -107,7 +107,7 @@ enum Need {
 
 fn needed(import: &str, known: &[Capability]) -> Need {
     let import = InterfaceName::parse(import);
-    match known.iter().find(|capability| capability.answers(&import)) {
+    match known.iter().find(|capability| capability.satisfies(&import)) {
         Some(ambient) if ambient.name.is_empty() => Need::Ambient,
         Some(capability) => capability.name.parse().map_or(Need::Unknown, Need::Capability),
         None => Need::Unknown,

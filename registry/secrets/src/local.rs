@@ -132,9 +132,9 @@ mod tests {
         let keys = keys("7");
         let envelope = sealed(&keys, WHOSE);
         assert_eq!(opened(&keys, &envelope, WHOSE).unwrap().expose(), b"hunter2");
-        for (place, other) in ["evil", "ext-2", "install-2", "api-kez"].iter().enumerate() {
+        for (index, other) in ["evil", "ext-2", "install-2", "api-kez"].iter().enumerate() {
             let mut whose = WHOSE;
-            whose[place] = other;
+            whose[index] = other;
             assert!(
                 matches!(opened(&keys, &envelope, whose), Err(SealError::Forged)),
                 "{other}"
@@ -187,13 +187,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_changed_envelope_opens(place in 0_usize..60, bit in 0_u8..8, cut in 0_usize..60) {
+        fn no_changed_envelope_opens(index in 0_usize..60, bit in 0_u8..8, cut in 0_usize..60) {
             let keys = keys("7");
             let envelope = sealed(&keys, WHOSE);
             let bytes = STANDARD.decode(&envelope.ciphertext).unwrap();
             let mut flipped = bytes.clone();
-            let place = place % flipped.len();
-            flipped[place] ^= 1 << bit;
+            let index = index % flipped.len();
+            flipped[index] ^= 1 << bit;
             for changed in [flipped, bytes[..cut.min(bytes.len() - 1)].to_vec()] {
                 let envelope = SecretEnvelope { ciphertext: STANDARD.encode(changed), ..envelope.clone() };
                 prop_assert!(opened(&keys, &envelope, WHOSE).is_err());

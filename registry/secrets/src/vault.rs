@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// Timeout of one call: a user waits while a secret is set.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum bytes of a response: more than twice the largest secret in base64.
-const ANSWER_BYTES: usize = 256 * 1024;
+const RESPONSE_BYTES: usize = 256 * 1024;
 
 /// The transit engine of Vault or OpenBao. Address, mount and key are this host's configuration; an
 /// envelope cannot choose them.
@@ -64,8 +64,8 @@ impl VaultTransit {
         let plaintext = Zeroizing::new(STANDARD.encode(secret.expose()));
         let data = STANDARD.encode(binding.associated_data(&self.key));
         let body = json!({ "plaintext": *plaintext, "associated_data": data });
-        let answer = self.call("encrypt", &body).await?;
-        let ciphertext = answer.pointer("/data/ciphertext").and_then(Value::as_str);
+        let response = self.call("encrypt", &body).await?;
+        let ciphertext = response.pointer("/data/ciphertext").and_then(Value::as_str);
         let missing = || SealError::Service("the response has no ciphertext".to_owned());
         Ok(SecretEnvelope {
             algorithm: Algorithm::VaultTransit,
@@ -87,8 +87,8 @@ impl VaultTransit {
         }
         let data = STANDARD.encode(binding.associated_data(&self.key));
         let body = json!({ "ciphertext": envelope.ciphertext, "associated_data": data });
-        let answer = self.call("decrypt", &body).await?;
-        let plaintext = answer.pointer("/data/plaintext").and_then(Value::as_str);
+        let response = self.call("decrypt", &body).await?;
+        let plaintext = response.pointer("/data/plaintext").and_then(Value::as_str);
         let plaintext = plaintext.and_then(|text| STANDARD.decode(text).ok());
         SecretValue::new(Zeroizing::new(plaintext.ok_or(SealError::Forged)?))
     }
@@ -120,7 +120,7 @@ async fn bounded(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, 
     let mut bytes = Zeroizing::new(Vec::new());
     let failed = |error: reqwest::Error| SealError::Service(error.without_url().to_string());
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if bytes.len() + chunk.len() > ANSWER_BYTES {
+        if bytes.len() + chunk.len() > RESPONSE_BYTES {
             return Err(SealError::Service("the response is too long".to_owned()));
         }
         bytes.extend_from_slice(&chunk);

@@ -77,8 +77,8 @@ const CHOICES: [(&str, &[&str]); 2] = [
 pub(crate) fn check(json: &str) -> Result<(), String> {
     let bundle: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     walk(&bundle, &BUNDLE, "$")?;
-    for (place, choice) in CHOICES {
-        let holder = bundle.pointer(place).ok_or("it has no verificationMaterial")?;
+    for (pointer, choice) in CHOICES {
+        let holder = bundle.pointer(pointer).ok_or("it has no verificationMaterial")?;
         let count = choice
             .iter()
             .filter(|name| holder.get(**name).is_some_and(|value| !value.is_null()))
@@ -93,18 +93,18 @@ pub(crate) fn check(json: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn walk(value: &Value, form: &Form, place: &str) -> Result<(), String> {
+fn walk(value: &Value, form: &Form, path: &str) -> Result<(), String> {
     match (form, value) {
         // ProtoJSON: null is an unset field; 64-bit numbers are strings, and some programs write
         // them as numbers.
         (_, Value::Null) | (Text, Value::String(_) | Value::Number(_)) => Ok(()),
         (StrictObject(fields), Value::Object(values)) => values.iter().try_for_each(|(name, value)| {
             let field = fields.iter().find(|(known, _)| known == name);
-            let (_, form) = field.ok_or_else(|| format!("{place} has no field `{}`", name.escape_default()))?;
-            walk(value, form, &format!("{place}.{name}"))
+            let (_, form) = field.ok_or_else(|| format!("{path} has no field `{}`", name.escape_default()))?;
+            walk(value, form, &format!("{path}.{name}"))
         }),
-        (List(form), Value::Array(values)) => values.iter().try_for_each(|value| walk(value, form, place)),
-        _ => Err(format!("{place} has the wrong type")),
+        (List(form), Value::Array(values)) => values.iter().try_for_each(|value| walk(value, form, path)),
+        _ => Err(format!("{path} has the wrong type")),
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn sigstore_bundles_with_unknown_mistyped_or_conflicting_fields_fail() {
         assert_eq!(check(&good().to_string()), Ok(()));
-        for (place, value, words) in [
+        for (pointer, value, words) in [
             ("/messageSignature", json!(["AA=="]), "wrong type"),
             ("/messageSignature", Value::Null, "0 of messageSignature"),
             (
@@ -149,9 +149,9 @@ mod tests {
             ("/verificationMaterial", json!([]), "wrong type"),
         ] {
             let mut bundle = good();
-            *bundle.pointer_mut(place).unwrap() = value;
+            *bundle.pointer_mut(pointer).unwrap() = value;
             let refused = check(&bundle.to_string()).unwrap_err();
-            assert!(refused.contains(words), "{place}: {refused}");
+            assert!(refused.contains(words), "{pointer}: {refused}");
         }
         let mut both = good();
         both["dsseEnvelope"] = json!({ "payload": "AA==", "payloadType": "t", "signatures": [{ "sig": "AA==" }] });

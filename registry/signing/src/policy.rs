@@ -69,7 +69,7 @@ impl TrustPolicy {
     ///
     /// # Errors
     /// Returns the errors of [`verify`].
-    pub fn verify_kept(
+    pub fn verify_at_receipt(
         &self,
         signatures: &[u8],
         receipt: Option<&[u8]>,
@@ -81,7 +81,7 @@ impl TrustPolicy {
     }
 
     /// Verifies a stored release on the bytes that are used afterwards: 1. its content hash, 2. its
-    /// form and its imports, 3. its signature, as [`Self::verify_kept`].
+    /// form and its imports, 3. its signature, as [`Self::verify_at_receipt`].
     ///
     /// # Errors
     /// Returns the [`StoredError`] of the first check that fails.
@@ -98,7 +98,7 @@ impl TrustPolicy {
         // 2.
         let bundle = Bundle::read(stored.bundle, known)?;
         // 3.
-        self.verify_kept(stored.signatures, stored.receipt, &bundle)?;
+        self.verify_at_receipt(stored.signatures, stored.receipt, &bundle)?;
         Ok(bundle)
     }
 
@@ -128,7 +128,7 @@ impl TrustPolicy {
     }
 
     /// Activates this revocation list if it is newer than the active one.
-    pub fn take_revocations(&self, list: RevocationList) {
+    pub fn activate_revocations(&self, list: RevocationList) {
         let mut present = self.revocations.write().unwrap_or_else(PoisonError::into_inner);
         if present.as_ref().is_none_or(|present| present.epoch < list.epoch) {
             *present = Some(Arc::new(list));

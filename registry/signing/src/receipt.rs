@@ -45,11 +45,11 @@ impl Receipt {
         let envelope = Envelope::parse(envelope).ok()?;
         let payload = envelope.payload().ok()?;
         let message = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
-        let is_ours = |signature: Signature| match signature {
+        let is_by_registry = |signature: Signature| match signature {
             Signature::Key { signature, .. } => registry.verifies(&message, &signature),
             _ => false,
         };
-        let is_signed = envelope.payload_type == PAYLOAD_TYPE && envelope.signatures().any(is_ours);
+        let is_signed = envelope.payload_type == PAYLOAD_TYPE && envelope.signatures().any(is_by_registry);
         let receipt: Self = is_signed.then(|| read_json(&payload).ok()).flatten()?;
         (receipt.statement.bundle == content_hash).then_some(receipt)
     }

@@ -116,10 +116,10 @@ impl TrustBundle {
         for publisher in &file.publishers {
             trust.add(publisher)?;
         }
-        let nobody = |signers: &Signers| {
+        let is_empty = |signers: &Signers| {
             signers.keys.is_empty() && signers.certificates.is_empty() && signers.keyless.is_empty()
         };
-        if trust.publishers.values().all(nobody) {
+        if trust.publishers.values().all(is_empty) {
             Err(TrustError::Empty)
         } else {
             Ok(trust)

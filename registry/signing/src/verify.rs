@@ -265,14 +265,14 @@ fn attempts(
     }
 }
 
-fn same_subject(said: &Statement, actual: &Statement) -> Result<(), Rejected> {
+fn same_subject(signed: &Statement, actual: &Statement) -> Result<(), Rejected> {
     let fields = [
-        ("publisher", said.publisher == actual.publisher),
-        ("name", said.name == actual.name),
-        ("version", said.version == actual.version),
-        ("bundle", said.bundle == actual.bundle),
-        ("manifest", said.manifest == actual.manifest),
-        ("capabilityProof", said.capability_proof == actual.capability_proof),
+        ("publisher", signed.publisher == actual.publisher),
+        ("name", signed.name == actual.name),
+        ("version", signed.version == actual.version),
+        ("bundle", signed.bundle == actual.bundle),
+        ("manifest", signed.manifest == actual.manifest),
+        ("capabilityProof", signed.capability_proof == actual.capability_proof),
     ];
     match fields.iter().find(|(_, same)| !same) {
         Some((name, _)) => Err(Rejected::Subject(name)),

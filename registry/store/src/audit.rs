@@ -184,8 +184,10 @@ mod tests {
     use super::*;
 
     async fn database_with_three_entries() -> (Database, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open_sqlite(&folder.path().join("test.sqlite")).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&directory.path().join("test.sqlite"))
+            .await
+            .unwrap();
         for subject in ["a", "b", "c"] {
             let mut transaction = database.pool.begin().await.unwrap();
             let change = Change {
@@ -197,12 +199,12 @@ mod tests {
             append(&mut transaction, change).await.unwrap();
             transaction.commit().await.unwrap();
         }
-        (database, folder)
+        (database, directory)
     }
 
     #[tokio::test]
     async fn the_audit_log_refuses_updates_and_deletes() {
-        let (database, _folder) = database_with_three_entries().await;
+        let (database, _directory) = database_with_three_entries().await;
         for statement in [
             "UPDATE extension_audit_log SET actor = 'x'",
             "DELETE FROM extension_audit_log",
@@ -223,7 +225,7 @@ mod tests {
                 4,
             ),
         ] {
-            let (database, _folder) = database_with_three_entries().await;
+            let (database, _directory) = database_with_three_entries().await;
             assert_eq!(database.audit_chain().await.unwrap().broken_at, None);
             for drop in [
                 "DROP TRIGGER extension_audit_log_is_not_changed",

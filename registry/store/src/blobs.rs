@@ -36,7 +36,7 @@ const DOCUMENT_BYTES: u64 = 1024 * 1024;
 pub struct BlobStore {
     objects: Arc<dyn ObjectStore>,
     /// Directory of the store, if it is a local one.
-    folder: Option<Arc<Path>>,
+    directory: Option<Arc<Path>>,
 }
 
 /// Location and credentials of an S3-compatible store. Objects are created with
@@ -88,12 +88,12 @@ impl BlobStore {
     /// # Errors
     /// Returns [`StoreError::File`] if the directory cannot be created, or [`StoreError::Objects`]
     /// if the object store rejects its path.
-    pub fn local(folder: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)?;
-        let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+    pub fn local(directory: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(directory)?;
+        let objects = LocalFileSystem::new_with_prefix(directory)?.with_fsync(true);
         Ok(Self {
             objects: Arc::new(objects),
-            folder: Some(folder.into()),
+            directory: Some(directory.into()),
         })
     }
 
@@ -132,7 +132,7 @@ impl BlobStore {
                 Some(prefix) => Arc::new(PrefixStore::new(bucket, ObjectPath::from(prefix.as_str()))),
                 None => Arc::new(bucket),
             },
-            folder: None,
+            directory: None,
         })
     }
 
@@ -203,9 +203,9 @@ impl BlobStore {
             }
         }
         // A killed process may have left temporary files here, named by the object store library.
-        if let Some(folder) = &self.folder {
-            let folder = folder.join("sha256").join(content_hash.to_hex());
-            let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+        if let Some(directory) = &self.directory {
+            let directory = directory.join("sha256").join(content_hash.to_hex());
+            let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await;
             // A panic in the task is a failed removal, too.
             match removed.map_err(std::io::Error::other)? {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),

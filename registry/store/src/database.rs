@@ -187,7 +187,7 @@ impl Database {
 
     /// Locks an install, if it exists, against deletion until the transaction ends. SQLite needs no
     /// lock, because it has a single writer.
-    pub(crate) async fn keep_install(
+    pub(crate) async fn lock_install(
         &self,
         transaction: &mut Transaction<'static, Any>,
         tenant: &TenantId,

@@ -27,7 +27,7 @@ pub enum StoreError {
     TooLarge(String),
     /// The version is already published with different content.
     #[error("version {version} of {name} is already published with different content ({content_hash})")]
-    VersionTaken {
+    VersionExists {
         /// Name of the extension.
         name: String,
         /// The published version.
@@ -46,7 +46,7 @@ pub enum StoreError {
     Changed,
     /// The name belongs to another publisher.
     #[error("{name} belongs to publisher `{publisher}`")]
-    NameTaken {
+    NameInUse {
         /// Name of the extension.
         name: String,
         /// Publisher that owns the name.

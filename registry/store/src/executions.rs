@@ -58,11 +58,11 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails; then none is stored.
-    pub async fn keep_executions(&self, tenant: &TenantId, rows: &[ExecutionRow]) -> Result<(), StoreError> {
+    pub async fn store_executions(&self, tenant: &TenantId, rows: &[ExecutionRow]) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(tenant).await?;
         let installs: BTreeSet<&InstallId> = rows.iter().map(|row| &row.install_id).collect();
         for install in &installs {
-            self.keep_install(&mut transaction, tenant, install).await?;
+            self.lock_install(&mut transaction, tenant, install).await?;
         }
         for row in rows {
             insert(&mut transaction, tenant, row).await?;
@@ -223,8 +223,10 @@ mod tests {
     }
 
     async fn database() -> (Database, TenantId, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open_sqlite(&folder.path().join("test.sqlite")).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&directory.path().join("test.sqlite"))
+            .await
+            .unwrap();
         for statement in [
             "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ('e', 'com.example.a', 'example', 1)",
             "INSERT INTO extension_bundle (content_hash, size_bytes, created_at_ms) VALUES ('sha256:00', 1, 1)",
@@ -247,18 +249,18 @@ mod tests {
                 query.execute(&database.pool).await.unwrap();
             }
         }
-        (database, "acme".parse().unwrap(), folder)
+        (database, "acme".parse().unwrap(), directory)
     }
 
     #[tokio::test]
     async fn execution_records_are_read_newest_first_only_by_their_tenant() {
-        let (database, tenant, _folder) = database().await;
+        let (database, tenant, _directory) = database().await;
         let install: InstallId = "i-1".parse().unwrap();
         let rows = [
             row(1, "i-1", json!([{ "message": "a\u{1}" }])),
             row(2, "i-1", json!([])),
         ];
-        database.keep_executions(&tenant, &rows).await.unwrap();
+        database.store_executions(&tenant, &rows).await.unwrap();
         let read = database.executions(&tenant, &install, None, 10).await.unwrap();
         assert_eq!(read, [rows[1].clone(), rows[0].clone()]);
         let older = database
@@ -272,19 +274,19 @@ mod tests {
 
     #[tokio::test]
     async fn an_install_with_too_many_records_evicts_only_its_own_oldest_ones() {
-        let (database, tenant, _folder) = database().await;
+        let (database, tenant, _directory) = database().await;
         database
-            .keep_executions(&tenant, &[row(1, "quiet", json!([]))])
+            .store_executions(&tenant, &[row(1, "quiet", json!([]))])
             .await
             .unwrap();
         let many: Vec<_> = (1..=1_200).map(|number| row(number + 10, "many", json!([]))).collect();
-        database.keep_executions(&tenant, &many).await.unwrap();
+        database.store_executions(&tenant, &many).await.unwrap();
         let large = json!([{ "message": "x".repeat(1024 * 1024) }]);
         let large: Vec<_> = (1..=20)
             .map(|number| row(number + 5_000, "large", large.clone()))
             .collect();
-        database.keep_executions(&tenant, &large).await.unwrap();
-        for (install, kept, newest) in [
+        database.store_executions(&tenant, &large).await.unwrap();
+        for (install, stored, newest) in [
             ("quiet", 1, "00000001"),
             ("many", 1_000, "00001210"),
             ("large", 15, "00005020"),
@@ -293,19 +295,19 @@ mod tests {
                 .executions(&tenant, &install.parse().unwrap(), None, 2_000)
                 .await
                 .unwrap();
-            assert_eq!((read.len(), read[0].id.as_str()), (kept, newest), "{install}");
+            assert_eq!((read.len(), read[0].id.as_str()), (stored, newest), "{install}");
         }
     }
 
     #[tokio::test]
     async fn execution_records_older_than_a_week_are_deleted() {
-        let (database, tenant, _folder) = database().await;
+        let (database, tenant, _directory) = database().await;
         let old = ExecutionRow {
             ended_at_ms: now_ms() - LIFE_MS - 1,
             ..row(1, "i-1", json!([]))
         };
         database
-            .keep_executions(&tenant, &[old, row(2, "i-1", json!([]))])
+            .store_executions(&tenant, &[old, row(2, "i-1", json!([]))])
             .await
             .unwrap();
         assert_eq!(database.sweep_executions().await.unwrap(), 1);

@@ -177,11 +177,11 @@ impl Records {
         namespace: &str,
         writes: &[RecordWrite],
     ) -> Result<Vec<u64>, RecordError> {
-        let place = RecordKey::new(tenant, install, namespace);
-        let mut writing = NamespaceTransaction::begin(
+        let scope = RecordKey::new(tenant, install, namespace);
+        let mut writing = NamespaceTransaction::open_or_create(
             &self.database,
             self.database.begin_as(tenant).await?,
-            place,
+            scope,
             &self.limits,
         )
         .await?;
@@ -206,9 +206,9 @@ impl Records {
         key: &str,
         if_revision: Option<u64>,
     ) -> Result<bool, RecordError> {
-        let place = RecordKey::new(tenant, install, namespace);
+        let scope = RecordKey::new(tenant, install, namespace);
         let transaction = self.database.begin_as(tenant).await?;
-        let Some(mut writing) = NamespaceTransaction::open_existing(transaction, place).await? else {
+        let Some(mut writing) = NamespaceTransaction::open_existing(transaction, scope).await? else {
             // The namespace does not exist, and a delete must not create it.
             return match if_revision {
                 Some(expected) if expected != 0 => Err(RecordError::Conflict(0)),

@@ -85,9 +85,9 @@ pub struct RevocationFile {
 impl RevocationFile {
     /// Refers to the copy in a host's data directory.
     #[must_use]
-    pub fn in_folder(folder: &Path) -> Self {
+    pub fn in_directory(directory: &Path) -> Self {
         Self {
-            path: folder.join("revocations.json"),
+            path: directory.join("revocations.json"),
             newest: Arc::default(),
         }
     }
@@ -126,7 +126,7 @@ impl RevocationFile {
             std::fs::rename(&temporary, &self.path)?;
             self.path
                 .parent()
-                .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+                .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
         };
         write().map_err(StoreError::File)?;
         *newest = list.epoch;

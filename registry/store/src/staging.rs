@@ -43,7 +43,7 @@ pub enum StagingError {
     TooMany,
     /// The client's request body was interrupted or timed out.
     #[error("the request body was interrupted")]
-    BrokenOff,
+    Interrupted,
     /// A file operation failed.
     #[error("cannot stage the upload")]
     Disk(#[from] std::io::Error),
@@ -52,7 +52,7 @@ pub enum StagingError {
 /// Directory of staged uploads.
 #[derive(Debug, Clone)]
 pub struct Staging {
-    folder: PathBuf,
+    directory: PathBuf,
     busy: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -61,18 +61,18 @@ impl Staging {
     ///
     /// # Errors
     /// Returns [`StoreError::File`] if it cannot be created, read or cleaned up.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(StoreError::File)?;
         // Deletes what requests of a killed process left: these uploads have no id by which a
         // client could continue them.
-        for entry in std::fs::read_dir(folder).map_err(StoreError::File)?.flatten() {
+        for entry in std::fs::read_dir(directory).map_err(StoreError::File)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(ONCE) {
                 std::fs::remove_file(entry.path()).map_err(StoreError::File)?;
             }
         }
         Ok(Self {
-            folder: folder.to_path_buf(),
+            directory: directory.to_path_buf(),
             busy: Arc::default(),
         })
     }
@@ -128,7 +128,7 @@ impl Staging {
     /// Returns the same errors as [`Staging::begin`].
     pub async fn create_ephemeral(&self) -> Result<StagedUpload, StagingError> {
         let id = format!("{ONCE}{}", crate::database::new_id());
-        let path = self.folder.join(&id);
+        let path = self.directory.join(&id);
         self.create(&path).await?;
         self.busy().insert(id.clone());
         Ok(StagedUpload {
@@ -146,7 +146,7 @@ impl Staging {
     /// Returns [`StagingError::Disk`] if the directory cannot be read.
     pub fn sweep(&self, life: Duration) -> Result<usize, StagingError> {
         let mut swept = 0;
-        for entry in std::fs::read_dir(&self.folder)? {
+        for entry in std::fs::read_dir(&self.directory)? {
             let entry = entry?;
             // The upload was published or ended in the meantime.
             let Ok(touched) = entry.metadata().and_then(|metadata| metadata.modified()) else {
@@ -163,7 +163,7 @@ impl Staging {
 
     async fn create(&self, path: &Path) -> Result<(), StagingError> {
         let mut open = 0;
-        let mut entries = tokio::fs::read_dir(&self.folder).await?;
+        let mut entries = tokio::fs::read_dir(&self.directory).await?;
         while entries.next_entry().await?.is_some() {
             open += 1;
         }
@@ -184,7 +184,7 @@ impl Staging {
         if parsed.hyphenated().to_string() != id {
             return Err(StagingError::Unknown);
         }
-        Ok(self.folder.join(id))
+        Ok(self.directory.join(id))
     }
 
     fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {

@@ -85,8 +85,8 @@ impl Database {
     /// Publishes a version whose bundle is in the blob store, in one transaction.
     ///
     /// # Errors
-    /// Returns [`StoreError::VersionTaken`] if the version exists with different content,
-    /// [`StoreError::NameTaken`] if another publisher owns the name, or [`StoreError::Abandoned`]
+    /// Returns [`StoreError::VersionExists`] if the version exists with different content,
+    /// [`StoreError::NameInUse`] if another publisher owns the name, or [`StoreError::Abandoned`]
     /// if garbage collection invalidated the claim.
     pub async fn publish(&self, new: &NewVersion<'_>) -> Result<PublishOutcome, StoreError> {
         let mut transaction = self.pool.begin().await?;
@@ -98,7 +98,7 @@ impl Database {
         let (stored_id, stored_hash) = stored_version(&mut transaction, new, &extension_id).await?;
         if stored_hash != new.content_hash.to_string() {
             let (name, version) = (new.manifest.name.to_string(), new.manifest.version.to_string());
-            return Err(StoreError::VersionTaken {
+            return Err(StoreError::VersionExists {
                 name,
                 version,
                 content_hash: stored_hash,
@@ -302,7 +302,7 @@ async fn ensure_extension(transaction: &mut Transaction<'_, Any>, new: &NewVersi
         .await?;
     let publisher: String = row.try_get("publisher")?;
     if publisher != new.manifest.publisher.as_str() {
-        return Err(StoreError::NameTaken {
+        return Err(StoreError::NameInUse {
             name: new.manifest.name.to_string(),
             publisher,
         });

@@ -163,13 +163,13 @@ fn egress_with(exceptions: &str) -> Egress {
     .unwrap()
 }
 
-async fn ready(folder: &std::path::Path) -> Ready {
+async fn ready(directory: &std::path::Path) -> Ready {
     let engine = Engine::new(&PoolSettings {
         components: 8,
         ..PoolSettings::default()
     })
     .unwrap();
-    let cache = MachineCodeCache::open(&folder.join("cache"), [7; 32], u64::MAX).unwrap();
+    let cache = MachineCodeCache::open(&directory.join("cache"), [7; 32], u64::MAX).unwrap();
     let compiler = Compiler::new(&program("alga-compiler"), CompilerLimits::default());
     let factory = ComponentFactory::new(engine.clone(), compiler, Arc::new(cache));
     let made = factory.make([1; 32], &component("measures_host_calls")).await.unwrap();
@@ -214,8 +214,8 @@ fn permit(number: usize) -> Arc<Permit> {
 
 async fn host_calls(figures: &mut Figures) {
     const EXECUTIONS: usize = 200;
-    let folder = tempfile::tempdir().unwrap();
-    let ready = ready(folder.path()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let ready = ready(directory.path()).await;
     let mut number = 0;
     let kinds = ["/bare", "/log", "/get", "/put"];
     let mut times: HashMap<&str, Vec<f64>> = HashMap::new();
@@ -345,15 +345,15 @@ fn origin() -> u16 {
 async fn storage(figures: &mut Figures) {
     const WRITES: usize = 100;
     const READS: usize = 2_000;
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open_sqlite(&folder.path().join("ours.sqlite")).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open_sqlite(&directory.path().join("ours.sqlite")).await.unwrap();
     let limits = RecordLimits {
         namespaces: 32,
         keys: 5_120,
         namespace_bytes: 256 * 1024 * 1024,
     };
     let records = Records::new(database, limits);
-    let raw = raw_database(&folder.path().join("raw.sqlite")).await;
+    let raw = raw_database(&directory.path().join("raw.sqlite")).await;
     let (tenant, install) = ("acme".parse().unwrap(), "i-1".parse().unwrap());
     let value = vec![b'v'; 256];
     let (mut puts, mut gets, mut raw_puts, mut raw_gets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -18,7 +18,7 @@ const SMALL_BUNDLE_BYTES: usize = 200 * 1024;
 const PUBLISHES: usize = 50;
 const VERSIONS: usize = 10_000;
 /// In memory, not on a disk: ten thousand rows are created only to be listed.
-const MEMORY_FOLDER: &str = "/dev/shm";
+const MEMORY_DIRECTORY: &str = "/dev/shm";
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -34,12 +34,12 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
 /// Publishes the largest permitted bundle to a separate server and measures its peak memory above
 /// idle.
 fn memory(figures: &mut Figures) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let key = SigningKey::generate().unwrap();
     let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();
-    std::fs::write(folder.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
-    let server = Server::start(folder.path());
-    let token = std::fs::read_to_string(folder.path().join("alga-data/admin.token")).unwrap();
+    std::fs::write(directory.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
+    let server = Server::start(directory.path());
+    let token = std::fs::read_to_string(directory.path().join("alga-data/admin.token")).unwrap();
     publish_to(&server, &token, &release(&key, "1.0.0", SMALL_BUNDLE_BYTES));
     let status = |line: &str| {
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
@@ -145,8 +145,8 @@ async fn publish(figures: &mut Figures) {
 }
 
 async fn list(figures: &mut Figures) {
-    let folder = tempfile::tempdir_in(Path::new(MEMORY_FOLDER)).unwrap();
-    let database = Database::open_sqlite(&folder.path().join("bench.sqlite"))
+    let directory = tempfile::tempdir_in(Path::new(MEMORY_DIRECTORY)).unwrap();
+    let database = Database::open_sqlite(&directory.path().join("bench.sqlite"))
         .await
         .unwrap();
     let key = SigningKey::generate().unwrap();

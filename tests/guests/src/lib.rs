@@ -41,3 +41,12 @@ pub fn report(found: alga::Result<serde_json::Value>) -> alga::Result<alga::Resp
         Err(error) => alga::Response::json(&serde_json::json!({ "refused": error.to_string() })),
     }
 }
+
+/// Returns the error text of a call that should be refused, or else the word for a call that was
+/// not.
+#[must_use]
+pub fn error_text<T>(result: alga::Result<T>, otherwise: &str) -> String {
+    result
+        .err()
+        .map_or_else(|| otherwise.to_owned(), |error| error.to_string())
+}

@@ -41,6 +41,25 @@ impl Answer {
         code.unwrap_or_default().to_owned()
     }
 
+    /// Asserts that the response is an error with this status and code.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16, code: &str) {
+        let text = self.text();
+        assert_eq!(
+            (self.status.as_u16(), self.code().as_str()),
+            (status, code),
+            "{text:.1000}"
+        );
+    }
+
+    /// Asserts that the response is an error with this status and code, and that its body contains
+    /// `text`.
+    #[track_caller]
+    pub fn assert_refused(&self, status: u16, code: &str, text: &str) {
+        self.assert_error(status, code);
+        assert!(self.text().contains(text), "{}", self.text());
+    }
+
     /// Returns the guest's body from an execute response.
     #[must_use]
     pub fn guest_body(&self) -> String {
@@ -126,6 +145,13 @@ impl ExecuteRequest {
     #[must_use]
     pub fn within_ms(mut self, timeout_ms: u64) -> Self {
         self.body["limits"]["timeout_ms"] = json!(timeout_ms);
+        self
+    }
+
+    /// Returns the request with this idempotency key.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: &str) -> Self {
+        self.idempotency_key = Some(key.to_owned());
         self
     }
 

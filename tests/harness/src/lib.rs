@@ -28,7 +28,7 @@ pub use vault::Vault;
 pub use world::{StoppedPlatform, TestPlatform};
 
 use alga_bundle::TenantId;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Reads a tenant id that must be valid.
 #[must_use]
@@ -57,11 +57,11 @@ pub fn target() -> PathBuf {
 pub fn program(name: &str) -> PathBuf {
     // …/target/<profile>/deps/<test> or …/target/<profile>/<bench>
     let ours = std::env::current_exe().unwrap();
-    let folder = ours.parent().unwrap();
-    let profile = if folder.ends_with("deps") {
-        folder.parent().unwrap()
+    let directory = ours.parent().unwrap();
+    let profile = if directory.ends_with("deps") {
+        directory.parent().unwrap()
     } else {
-        folder
+        directory
     };
     let path = profile.join(name);
     assert!(
@@ -77,6 +77,17 @@ pub fn program(name: &str) -> PathBuf {
 pub fn component(name: &str) -> Vec<u8> {
     let path = target().join("components").join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
+}
+
+/// Creates a project in this directory: the manifest and the component of the hello example.
+pub fn hello_project(directory: &Path) {
+    std::fs::create_dir(directory.join("dist")).unwrap();
+    for (from, to) in [
+        (root().join("examples/hello/manifest.json"), "manifest.json"),
+        (target().join("components/hello.wasm"), "dist/main.wasm"),
+    ] {
+        std::fs::copy(from, directory.join(to)).unwrap();
+    }
 }
 
 /// Builds a component from a handler in WebAssembly text, for behavior that no compiler generates:

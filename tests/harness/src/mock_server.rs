@@ -23,7 +23,7 @@ const ROUTES_CREDENTIAL: &str = "routes-credential";
 /// Mock server; it stops when this value is dropped.
 pub struct MockServer {
     port: u16,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     state: Arc<Seen>,
     task: JoinHandle<()>,
 }
@@ -56,13 +56,13 @@ impl MockServer {
             .with_state(Arc::clone(&state));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("credential"), CREDENTIAL).unwrap();
-        std::fs::write(folder.path().join("routes-credential"), ROUTES_CREDENTIAL).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("credential"), CREDENTIAL).unwrap();
+        std::fs::write(directory.path().join("routes-credential"), ROUTES_CREDENTIAL).unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             port,
-            folder,
+            directory,
             state,
             task,
         }
@@ -94,11 +94,11 @@ impl MockServer {
             ("platform_base", format!("http://localhost:{port}")),
             (
                 "platform_token_file",
-                self.folder.path().join("credential").display().to_string(),
+                self.directory.path().join("credential").display().to_string(),
             ),
             (
                 "ui_proxy_token_file",
-                self.folder.path().join("routes-credential").display().to_string(),
+                self.directory.path().join("routes-credential").display().to_string(),
             ),
         ]
         .map(|(key, value)| (key.to_owned(), value))

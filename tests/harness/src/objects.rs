@@ -16,7 +16,7 @@ const SECRET: &str = "test-secret";
 
 /// S3 server; it stops when this value is dropped.
 pub struct S3 {
-    folder: TempDir,
+    directory: TempDir,
     endpoint: String,
     task: JoinHandle<()>,
 }
@@ -24,9 +24,9 @@ pub struct S3 {
 impl S3 {
     /// Starts the server on a free port of loopback, with one bucket.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join(BUCKET)).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(directory.path()).unwrap());
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,7 +43,7 @@ impl S3 {
                 });
             }
         });
-        Self { folder, endpoint, task }
+        Self { directory, endpoint, task }
     }
 
     /// Returns the settings of a platform that stores its bundles here, under a prefix of the
@@ -63,7 +63,7 @@ impl S3 {
     /// Returns the directory that contains the objects on disk.
     #[must_use]
     pub fn objects(&self) -> PathBuf {
-        self.folder.path().join(BUCKET).join("alga/sha256")
+        self.directory.path().join(BUCKET).join("alga/sha256")
     }
 
     /// Stops the server: it no longer responds.

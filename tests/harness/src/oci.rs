@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// OCI registry; it stops when this value is dropped.
 pub struct OciRegistry {
-    folder: TempDir,
+    directory: TempDir,
     child: Child,
     host: String,
 }
@@ -17,16 +17,16 @@ impl OciRegistry {
     /// Starts the registry on a free port of loopback.
     #[must_use]
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
         let config = format!(
             "version: 0.1\nlog: {{ level: info }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: true }}\nhttp: {{ addr: '127.0.0.1:0' }}\n",
             data.display()
         );
-        fs::write(folder.path().join("config.yml"), config).unwrap();
+        fs::write(directory.path().join("config.yml"), config).unwrap();
         let mut child = Command::new("docker-registry")
             .arg("serve")
-            .arg(folder.path().join("config.yml"))
+            .arg(directory.path().join("config.yml"))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -45,7 +45,7 @@ impl OciRegistry {
             .to_owned();
         // The registry would block if its log were not read.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { folder, child, host }
+        Self { directory, child, host }
     }
 
     /// Returns the address `127.0.0.1:port`.
@@ -58,7 +58,7 @@ impl OciRegistry {
     #[must_use]
     pub fn blob(&self, digest: &str) -> PathBuf {
         let hex = digest.strip_prefix("sha256:").unwrap();
-        let blobs = self.folder.path().join("data/docker/registry/v2/blobs/sha256");
+        let blobs = self.directory.path().join("data/docker/registry/v2/blobs/sha256");
         blobs.join(&hex[..2]).join(hex).join("data")
     }
 }

@@ -34,16 +34,16 @@ impl Default for ServerOptions<'_> {
 }
 
 /// Copies the programs for another user, who may have no access to the directory they were built
-/// in, and makes that user the owner of every file in `folder`.
-fn as_user(folder: &Path, user: u32) -> Command {
+/// in, and makes that user the owner of every file in `directory`.
+fn as_user(directory: &Path, user: u32) -> Command {
     for name in ["alga", "alga-compiler"] {
-        fs::copy(program(name), folder.join(name)).unwrap();
+        fs::copy(program(name), directory.join(name)).unwrap();
     }
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    for path in entries.chain([folder.to_path_buf()]) {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    for path in entries.chain([directory.to_path_buf()]) {
         std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
     }
-    let mut command = Command::new(folder.join("alga"));
+    let mut command = Command::new(directory.join("alga"));
     command.uid(user).gid(user);
     command
 }
@@ -52,21 +52,21 @@ impl Server {
     /// Starts `alga serve` in this directory, which contains `trust.json`; the log is written to
     /// `server.log`. An `alga.toml` in the directory is used, too.
     #[must_use]
-    pub fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &ServerOptions::default())
+    pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &ServerOptions::default())
     }
 
     /// Starts `alga serve` in this directory with options.
     #[must_use]
-    pub fn start_with(folder: &Path, options: &ServerOptions<'_>) -> Self {
-        let config = folder.join("alga.toml");
+    pub fn start_with(directory: &Path, options: &ServerOptions<'_>) -> Self {
+        let config = directory.join("alga.toml");
         if !config.exists() {
             let database = fresh_database().map(|url| format!("database = {url:?}\n"));
             fs::write(&config, database.unwrap_or_default()).unwrap();
         }
         let mut command = match options.user {
             None => Command::new(program("alga")),
-            Some(user) => as_user(folder, user),
+            Some(user) => as_user(directory, user),
         };
         let log = options.log;
         let mut child = command
@@ -82,14 +82,14 @@ impl Server {
                 log,
             ])
             .args(["--trust-bundle", "trust.json", "--config", "alga.toml"])
-            .current_dir(folder)
+            .current_dir(directory)
             .envs(options.variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(
                 std::fs::File::options()
                     .create(true)
                     .append(true)
-                    .open(folder.join("server.log"))
+                    .open(directory.join("server.log"))
                     .unwrap(),
             )
             .spawn()

@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Signer;
 use p256::pkcs8::EncodePublicKey;
 use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 use std::time::SystemTime;
 
 const LOG: &str = "log.example.test";
@@ -85,6 +87,13 @@ impl Sigstore {
             "mediaType": media_type, "verificationMaterial": material,
             "messageSignature": { "messageDigest": { "algorithm": "SHA2_256", "digest": digest }, "signature": signature },
         })
+    }
+
+    /// Signs the message `release.bin` in this directory, and writes `release.sigstore.json`.
+    pub fn sign_release(&self, directory: &Path, issuer: &str, identity: &str) {
+        let message = fs::read(directory.join("release.bin")).unwrap();
+        let signed = self.sign_blob(issuer, identity, &message, "0.3");
+        fs::write(directory.join("release.sigstore.json"), signed.to_string()).unwrap();
     }
 
     /// Returns the log entry: the only leaf of a tree, with an inclusion proof, a signed

@@ -19,7 +19,7 @@ const TOKEN: &str = "s.test-token";
 
 /// Mock Vault server; it stops when this value is dropped.
 pub struct Vault {
-    folder: TempDir,
+    directory: TempDir,
     address: String,
     task: JoinHandle<()>,
 }
@@ -30,8 +30,8 @@ type Sealed = Arc<Mutex<HashMap<String, (String, String)>>>;
 impl Vault {
     /// Starts the server on a free port of loopback, with one key.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("token"), TOKEN).unwrap();
         let router = Router::new()
             .route("/v1/transit/encrypt/alga", post(encrypt))
             .route("/v1/transit/decrypt/alga", post(decrypt))
@@ -39,7 +39,7 @@ impl Vault {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { folder, address, task }
+        Self { directory, address, task }
     }
 
     /// Returns the address `http://host:port`.
@@ -51,7 +51,7 @@ impl Vault {
     /// Returns the path of the file that contains its token.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
-        self.folder.path().join("token")
+        self.directory.path().join("token")
     }
 
     /// Stops the server: it no longer responds.

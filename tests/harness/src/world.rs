@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 /// Platform in a directory of its own, called in process.
 pub struct TestPlatform {
-    folder: Arc<TempDir>,
+    directory: Arc<TempDir>,
     key: Arc<SigningKey>,
     platform: Platform,
     secrets: HostKeys,
@@ -33,13 +33,13 @@ impl TestPlatform {
 
     /// Starts a platform with these settings, named by their keys in the configuration file.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let directory = Arc::new(tempfile::tempdir().unwrap());
         let mut settings: Vec<_> = settings
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         settings.extend(fresh_database().map(|url| ("database".to_owned(), url)));
-        Self::start(folder, Arc::new(SigningKey::generate().unwrap()), settings).await
+        Self::start(directory, Arc::new(SigningKey::generate().unwrap()), settings).await
     }
 
     /// Stops this platform and starts another one on the same directory and database, to test what
@@ -52,21 +52,21 @@ impl TestPlatform {
     pub async fn stop(self) -> StoppedPlatform {
         self.platform.close().await;
         StoppedPlatform {
-            folder: self.folder,
+            directory: self.directory,
             key: self.key,
             settings: self.settings,
         }
     }
 
-    async fn start(folder: Arc<TempDir>, key: Arc<SigningKey>, settings: Vec<(String, String)>) -> Self {
-        let stopped = StoppedPlatform { folder, key, settings };
+    async fn start(directory: Arc<TempDir>, key: Arc<SigningKey>, settings: Vec<(String, String)>) -> Self {
+        let stopped = StoppedPlatform { directory, key, settings };
         stopped.start_with(&[]).await.unwrap()
     }
 
     /// Returns the platform's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     /// Returns the URL of the Postgres database; none on SQLite.
@@ -142,9 +142,20 @@ impl TestPlatform {
         self.operate(&alga_registry_types::publish(form(&parts))).await
     }
 
+    /// Signs a release of a guest under this name, without capabilities.
+    #[must_use]
+    pub fn release(&self, name: &str, version: &str, guest: &str) -> Release {
+        Release::new(&self.key, &Release::manifest(name, version, &[]), &component(guest))
+    }
+
+    /// Publishes a release that may be refused.
+    pub async fn try_publish(&self, release: &Release) -> Reply<Published> {
+        self.publish_bytes(&release.bundle, Some(&release.signatures)).await
+    }
+
     /// Publishes a release that must be accepted.
     pub async fn publish(&self, release: &Release) -> Reply<Published> {
-        let reply = self.publish_bytes(&release.bundle, Some(&release.signatures)).await;
+        let reply = self.try_publish(release).await;
         assert!(reply.status.is_success(), "{}", reply.text());
         reply
     }
@@ -158,7 +169,7 @@ impl TestPlatform {
 
     /// Publishes a guest as `com.example.<guest>` 1.0.0 and installs it for tenant `acme` with the
     /// capabilities it declares.
-    pub async fn with_guest(&self, guest: &str, capabilities: &[&str]) -> ExecuteRequest {
+    pub async fn install_guest(&self, guest: &str, capabilities: &[&str]) -> Install {
         let name = format!("com.example.{}", guest.replace('_', "-"));
         let release = Release::new(
             &self.key,
@@ -166,8 +177,13 @@ impl TestPlatform {
             &component(guest),
         );
         self.publish(&release).await;
-        let install = self.install("acme", &release, capabilities).await;
-        self.request_for(&install.ok())
+        self.install("acme", &release, capabilities).await.ok()
+    }
+
+    /// Publishes and installs a guest as [`Self::install_guest`] does, and returns a valid execute
+    /// request for it.
+    pub async fn with_guest(&self, guest: &str, capabilities: &[&str]) -> ExecuteRequest {
+        self.request_for(&self.install_guest(guest, capabilities).await)
     }
 
     /// Returns a valid execute request for an install as the registry returned it.
@@ -241,6 +257,11 @@ impl TestPlatform {
         self.send(builder.body(Body::from(body)).unwrap()).await
     }
 
+    /// Sends a GET request to the gateway as a user of tenant `acme` who has full access.
+    pub async fn get(&self, target: &str) -> Answer {
+        self.call("acme", "GET", target, "").await
+    }
+
     /// Sends a request to the gateway as a user of `tenant` who has full access.
     pub async fn call(&self, tenant: &str, method: &str, target: &str, body: &str) -> Answer {
         let token = self.caller_token(tenant, Access::Write);
@@ -254,7 +275,7 @@ impl TestPlatform {
 
 /// Directory, database and settings that a stopped platform leaves behind.
 pub struct StoppedPlatform {
-    folder: Arc<TempDir>,
+    directory: Arc<TempDir>,
     key: Arc<SigningKey>,
     settings: Vec<(String, String)>,
 }
@@ -263,7 +284,7 @@ impl StoppedPlatform {
     /// Returns the platform's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     /// Starts a platform on this directory and database, with additional settings.
@@ -273,7 +294,7 @@ impl StoppedPlatform {
     pub async fn start_with(&self, more: &[(&str, &str)]) -> Result<TestPlatform, String> {
         let trust = TrustFile::of(&"example".parse().unwrap(), &self.key).unwrap();
         let mut flags = BTreeMap::from([
-            ("data".to_owned(), self.folder.path().display().to_string()),
+            ("data".to_owned(), self.directory.path().display().to_string()),
             ("trust_bundle".to_owned(), trust.to_json().unwrap()),
             ("compiler".to_owned(), program("alga-compiler").display().to_string()),
             ("pool".to_owned(), "32".to_owned()),
@@ -286,10 +307,10 @@ impl StoppedPlatform {
             .await
             .map_err(|error| alga_errors::chain(&error).to_string())?;
         Ok(TestPlatform {
-            folder: Arc::clone(&self.folder),
+            directory: Arc::clone(&self.directory),
             key: Arc::clone(&self.key),
             platform,
-            secrets: HostKeys::open(self.folder.path()).unwrap(),
+            secrets: HostKeys::open(self.directory.path()).unwrap(),
             settings: self.settings.clone(),
         })
     }

@@ -17,8 +17,8 @@ pub(crate) fn ensure(program: &str, package: &str) -> Outcome {
 /// Installs the package of a library if the library is missing from the directories of system
 /// libraries.
 pub(crate) fn ensure_file(library: &str, package: &str) -> Outcome {
-    let folder = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    if Path::new(&folder).join(library).exists() {
+    let directory = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    if Path::new(&directory).join(library).exists() {
         Ok(())
     } else {
         install(&[package])

@@ -28,17 +28,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     run_cargo_build()?;
     step("2 of 5: building the extensions");
     guests::build(&["example-hello", "example-agreements"], Size::Smallest)?;
-    let folder = target().join("demo");
+    let directory = target().join("demo");
     let alga = target().join("debug/alga");
-    ensure_key(&alga, &folder)?;
+    ensure_key(&alga, &directory)?;
     step("3 of 5: starting the platform: SQLite, local directory, loopback");
-    let mut server = Server::start(&alga, &folder, arguments)?;
+    let mut server = Server::start(&alga, &directory, arguments)?;
     for example in ["hello", "agreements"] {
-        release(&alga, &folder, example, &server.address)?;
+        release(&alga, &directory, example, &server.address)?;
     }
     let works = ask(&alga, &server.address);
     if works.is_ok() && !arguments.once {
-        show_what_to_try(&server.address, &folder);
+        show_what_to_try(&server.address, &directory);
         server.wait_for_end()?;
     }
     works
@@ -54,33 +54,33 @@ fn run_cargo_build() -> Outcome {
     ]))
 }
 
-fn ensure_key(alga: &Path, folder: &Path) -> Outcome {
-    if folder.join("trust.json").exists() {
+fn ensure_key(alga: &Path, directory: &Path) -> Outcome {
+    if directory.join("trust.json").exists() {
         return Ok(());
     }
     step("generating a development signing key");
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(directory)?;
     let mut keygen = Command::new(alga);
     keygen
         .args(["keygen", "--publisher", "example"])
         .arg("--out")
-        .arg(folder.join("signing.key"))
+        .arg(directory.join("signing.key"))
         .arg("--trust")
-        .arg(folder.join("trust.json"));
+        .arg(directory.join("trust.json"));
     execute(&mut keygen)
 }
 
 /// Packs, signs, publishes and installs an example.
-fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome {
+fn release(alga: &Path, directory: &Path, example: &str, address: &str) -> Outcome {
     step(&format!(
         "4 of 5: packing, signing, publishing and installing {example}"
     ));
-    let bundle = folder.join(format!("{example}.tar.zst"));
-    let component = guests::folder().join(format!("{example}.wasm"));
+    let bundle = directory.join(format!("{example}.tar.zst"));
+    let component = guests::directory().join(format!("{example}.wasm"));
     let source = root().join("examples").join(example);
-    let version = unused_version(&component, folder, example)?;
-    let project = project_with_version(&source, folder, example, &version)?;
-    let token = folder.join("data/admin.token");
+    let version = unused_version(&component, directory, example)?;
+    let project = project_with_version(&source, directory, example, &version)?;
+    let token = directory.join("data/admin.token");
     execute(
         Command::new(alga)
             .arg("pack")
@@ -95,7 +95,7 @@ fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome 
             .arg("sign")
             .arg(&bundle)
             .arg("--key")
-            .arg(folder.join("signing.key")),
+            .arg(directory.join("signing.key")),
     )?;
     execute(
         Command::new(alga)
@@ -124,9 +124,9 @@ fn release(alga: &Path, folder: &Path, example: &str, address: &str) -> Outcome 
 
 /// Returns a version for the component. A published version never changes, and the demo's data
 /// outlive changes of the example, so the version counts distinct contents.
-fn unused_version(component: &Path, folder: &Path, example: &str) -> Outcome<String> {
-    let published = folder.join(format!("{example}.wasm"));
-    let counter = folder.join(format!("{example}.version"));
+fn unused_version(component: &Path, directory: &Path, example: &str) -> Outcome<String> {
+    let published = directory.join(format!("{example}.wasm"));
+    let counter = directory.join(format!("{example}.version"));
     let last: u64 = fs::read_to_string(&counter)
         .ok()
         .and_then(|text| text.trim().parse().ok())
@@ -140,8 +140,8 @@ fn unused_version(component: &Path, folder: &Path, example: &str) -> Outcome<Str
     Ok(format!("1.0.{}", last + 1))
 }
 
-fn project_with_version(source: &Path, folder: &Path, example: &str, version: &str) -> Outcome<PathBuf> {
-    let project = folder.join(example);
+fn project_with_version(source: &Path, directory: &Path, example: &str, version: &str) -> Outcome<PathBuf> {
+    let project = directory.join(example);
     fs::create_dir_all(&project)?;
     let manifest = fs::read_to_string(source.join("manifest.json"))?;
     let manifest = manifest.replace("\"version\": \"1.0.0\"", &format!("\"version\": \"{version}\""));
@@ -163,7 +163,7 @@ fn ask(alga: &Path, address: &str) -> Outcome {
     }
 }
 
-fn show_what_to_try(address: &str, folder: &Path) {
+fn show_what_to_try(address: &str, directory: &Path) {
     say("");
     say("It works. To try, in another terminal:");
     say(&format!("  curl {address}/api/ext/com.example.hello/hello/you"));
@@ -173,7 +173,7 @@ fn show_what_to_try(address: &str, folder: &Path) {
     say(&format!("  curl {address}/api/ext/com.example.agreements/agreements"));
     say(&format!(
         "  target/debug/alga inspect {}",
-        folder.join("agreements.tar.zst").display()
+        directory.join("agreements.tar.zst").display()
     ));
     say("Ctrl-C stops the platform.");
 }
@@ -185,7 +185,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(alga: &Path, folder: &Path, arguments: &Arguments) -> Outcome<Self> {
+    fn start(alga: &Path, directory: &Path, arguments: &Arguments) -> Outcome<Self> {
         let mut command = Command::new(alga);
         command.args([
             "serve",
@@ -200,9 +200,9 @@ impl Server {
         ]);
         command
             .arg("--data")
-            .arg(folder.join("data"))
+            .arg(directory.join("data"))
             .arg("--trust-bundle")
-            .arg(folder.join("trust.json"));
+            .arg(directory.join("trust.json"));
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("the server has no standard output")?;
         match first_address(BufReader::new(stdout)) {

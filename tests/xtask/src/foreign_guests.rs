@@ -2,7 +2,7 @@
 //! of 18 MB. The server must accept the components that authors of these languages build.
 
 use crate::debian;
-use crate::guests::folder;
+use crate::guests::directory;
 use crate::python;
 use crate::shell::{Outcome, execute, root, say, step, target};
 use std::fs;
@@ -27,7 +27,7 @@ fn sources(language: &str) -> PathBuf {
 }
 
 fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome {
-    let component = folder().join(format!("{language}.wasm"));
+    let component = directory().join(format!("{language}.wasm"));
     let built = fs::metadata(&component).and_then(|found| found.modified()).ok();
     let mut changed = files
         .iter()
@@ -36,7 +36,7 @@ fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome 
         return Ok(());
     }
     step(&format!("building a {language} component (once, about a minute)"));
-    fs::create_dir_all(folder())?;
+    fs::create_dir_all(directory())?;
     // Written to another file and renamed: an interrupted build leaves no partial component.
     let unfinished = component.with_extension("wasm.new");
     build(&unfinished)?;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Returns the directory of the components; the test harness reads them from there.
-pub(crate) fn folder() -> PathBuf {
+pub(crate) fn directory() -> PathBuf {
     target().join("components")
 }
 
@@ -33,17 +33,17 @@ pub(crate) fn build(packages: &[&str], size: Size) -> Outcome {
         size,
         quiet: true,
     })?;
-    fs::create_dir_all(folder())?;
+    fs::create_dir_all(directory())?;
     for artifact in &artifacts {
         encode(&artifact.name, &artifact.module)?;
     }
-    say(&format!("    {} components in {}", artifacts.len(), folder().display()));
+    say(&format!("    {} components in {}", artifacts.len(), directory().display()));
     Ok(())
 }
 
 fn encode(name: &str, module: &Path) -> Outcome {
     let name = name.strip_prefix("example_").unwrap_or(name);
-    let component = folder().join(format!("{name}.wasm"));
+    let component = directory().join(format!("{name}.wasm"));
     let bytes = fs::read(module)?;
     let encoded = encode_component(&bytes).map_err(|error| format!("{name}: {error}"))?;
     // Unchanged components retain their modification time, so that nothing that depends on them is
@@ -55,8 +55,8 @@ fn encode(name: &str, module: &Path) -> Outcome {
 }
 
 fn examples() -> Outcome<Vec<String>> {
-    let folders = fs::read_dir(root().join("examples"))?.flatten();
-    let names = folders.filter(|entry| entry.path().join("Cargo.toml").exists());
+    let directories = fs::read_dir(root().join("examples"))?.flatten();
+    let names = directories.filter(|entry| entry.path().join("Cargo.toml").exists());
     Ok(names
         .map(|entry| format!("example-{}", entry.file_name().to_string_lossy()))
         .collect())

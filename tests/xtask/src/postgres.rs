@@ -13,7 +13,7 @@ const SYSTEM_USER: &str = "postgres";
 
 pub(crate) struct Postgres {
     programs: PathBuf,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Postgres {
@@ -21,10 +21,10 @@ impl Postgres {
         let programs = programs()?;
         // Socket paths have at most 107 characters, so the directory is not below the target
         // directory.
-        let folder = std::env::temp_dir().join(format!("alga-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
-        let server = Self { programs, folder };
+        let directory = std::env::temp_dir().join(format!("alga-{name}-{}", std::process::id()));
+        fs::create_dir_all(&directory)?;
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777))?;
+        let server = Self { programs, directory };
         server.run(
             "initdb",
             &[
@@ -38,9 +38,9 @@ impl Postgres {
         )?;
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=300",
-            server.folder.display()
+            server.directory.display()
         );
-        let log = server.folder.join("log");
+        let log = server.directory.join("log");
         server.run(
             "pg_ctl",
             &[
@@ -63,13 +63,13 @@ impl Postgres {
             "--command=CREATE ROLE alga LOGIN CREATEDB",
             "--host",
         ];
-        output(Command::new("psql").args(create).arg(&server.folder))?;
+        output(Command::new("psql").args(create).arg(&server.directory))?;
         Ok(server)
     }
 
     /// Returns the URL of a database; `{}` stands for its name.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://alga@localhost/{{}}?host={}", self.folder.display())
+        format!("postgres://alga@localhost/{{}}?host={}", self.directory.display())
     }
 
     /// Returns the environment variables that a test needs to kill and restart this server.
@@ -82,7 +82,7 @@ impl Postgres {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.directory.join("data")
     }
 
     fn run(&self, program: &str, arguments: &[&str], last: &Path) -> Outcome<String> {
@@ -109,7 +109,7 @@ impl Drop for Postgres {
             &self.data(),
         )
         .ok();
-        fs::remove_dir_all(&self.folder).ok();
+        fs::remove_dir_all(&self.directory).ok();
     }
 }
 
@@ -125,5 +125,5 @@ fn programs() -> Outcome<PathBuf> {
 fn newest() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let programs = versions.map(|version| version.path().join("bin"));
-    programs.filter(|folder| folder.join("initdb").exists()).max()
+    programs.filter(|directory| directory.join("initdb").exists()).max()
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     } else {
         "copying WIT"
     });
-    let source = source_folder()?;
+    let source = source_directory()?;
     for package in PACKAGES {
         let theirs = fs::read(source.join(format!("{package}.wit")))?;
         let ours = root().join(format!("wit/deps/wasi-{package}/{package}.wit"));
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Returns the directory into which cargo has unpacked the crate that the lock file pins.
-fn source_folder() -> Outcome<PathBuf> {
+fn source_directory() -> Outcome<PathBuf> {
     let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
     let packages = metadata

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     /// Directory of the extension
     #[arg(default_value = ".", value_name = "DIRECTORY")]
-    folder: PathBuf,
+    directory: PathBuf,
     /// Output path of the component (default: dist/main.wasm in the directory)
     #[arg(long)]
     out: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let manifest = arguments.folder.join("Cargo.toml");
+    let manifest = arguments.directory.join("Cargo.toml");
     if !manifest.is_file() {
         let failed = CliError::user(format!("`{}` does not exist", manifest.display()));
         return Err(failed.with_hint("run this in the extension's directory or pass its path; `alga new` creates one"));
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let out = arguments
         .out
         .clone()
-        .unwrap_or_else(|| arguments.folder.join(COMPONENT));
+        .unwrap_or_else(|| arguments.directory.join(COMPONENT));
     let built = toolchain.build_shared(&request, |artifacts| {
         artifacts.iter().try_for_each(|artifact| {
             let module = read(&artifact.module, "")?;

@@ -1,4 +1,4 @@
-use crate::client::{Answer, ServerArguments, api_error};
+use crate::client::{ServerArguments, ServerResponse, api_error};
 use crate::files::read;
 use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
@@ -47,41 +47,41 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         headers.push((name, value.trim()));
     }
     headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
-    let answer = arguments.server.send(
+    let response = arguments.server.send(
         &arguments.method,
         &format!("/api/ext/{}", arguments.target),
         &headers,
         body,
     )?;
-    show(&answer, arguments.raw, printer)
+    show(&response, arguments.raw, printer)
 }
 
-fn show(answer: &Answer, raw: bool, printer: &Printer) -> Outcome {
+fn show(response: &ServerResponse, raw: bool, printer: &Printer) -> Outcome {
     let header = |name: &str| {
-        answer
+        response
             .headers
             .iter()
             .find(|(other, _)| other == name)
             .map(|(_, value)| value.as_str())
     };
-    let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let json: Option<Value> = serde_json::from_slice(&response.body).ok();
     // An error of the platform has a request id in its body; an error of the extension is an
     // ordinary response.
-    if let Some(body) = serde_json::from_slice(&answer.body)
+    if let Some(body) = serde_json::from_slice(&response.body)
         .ok()
-        .filter(|_| answer.status >= 400)
+        .filter(|_| response.status >= 400)
     {
-        return Err(api_error(answer.status, Some(&body)));
+        return Err(api_error(response.status, Some(&body)));
     }
     let usage = header("server-timing").unwrap_or_default();
-    let facts = json!({ "status": answer.status, "requestId": header("x-request-id"), "usage": usage, "body": json });
+    let facts = json!({ "status": response.status, "requestId": header("x-request-id"), "usage": usage, "body": json });
     if raw {
-        printer.raw(&answer.body);
+        printer.raw(&response.body);
     } else if printer.is_json() {
         printer.output(&facts, String::new);
     } else {
-        printer.body(&answer.body);
+        printer.body(&response.body);
     }
-    printer.note(&format!("{} [{usage}]", answer.status));
+    printer.note(&format!("{} [{usage}]", response.status));
     Ok(())
 }

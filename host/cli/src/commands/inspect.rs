@@ -47,14 +47,14 @@ struct Import {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let bytes = read(&arguments.file, "build it with `alga build`, or name another file")?;
-    let place = arguments.file.display().to_string();
+    let context = arguments.file.display().to_string();
     let is_wasm = bytes.starts_with(b"\0asm");
     let facts = if is_wasm {
         let manifest = arguments.manifest.as_ref().map(|path| {
             let bytes = read(path, "")?;
             Manifest::parse(&bytes, known()).user_error(&path.display().to_string())
         });
-        let component = ComponentFacts::read(&bytes).user_error(&place)?;
+        let component = ComponentFacts::read(&bytes).user_error(&context)?;
         facts(
             Digest::of(&bytes),
             &component.imports,
@@ -62,8 +62,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             manifest.transpose()?.as_ref(),
         )
     } else {
-        let bundle = Bundle::read(&bytes, known()).user_error(&place)?;
-        let exports = ComponentFacts::read(bundle.component()).user_error(&place)?.exports;
+        let bundle = Bundle::read(&bytes, known()).user_error(&context)?;
+        let exports = ComponentFacts::read(bundle.component()).user_error(&context)?.exports;
         let mut facts = facts(
             bundle.digest(),
             &bundle.proof().imports,
@@ -94,7 +94,7 @@ fn facts(
         .map(|(interface, functions)| {
             let found = known()
                 .iter()
-                .find(|capability| capability.answers(&InterfaceName::parse(interface)));
+                .find(|capability| capability.satisfies(&InterfaceName::parse(interface)));
             let (grant, declared) = match found {
                 Some(Capability { name: "", .. }) => ("ambient".to_owned(), declared.as_ref().map(|_| true)),
                 Some(capability) => (capability.name.to_owned(), is_declared(capability.name)),

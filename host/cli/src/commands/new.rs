@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Arguments {
     /// Directory to create; its name becomes the last segment of the extension's name
     #[arg(value_name = "DIRECTORY")]
-    folder: PathBuf,
+    directory: PathBuf,
     /// Reverse domain name of the publisher
     #[arg(long, default_value = "com.example")]
     domain: String,
@@ -30,11 +30,13 @@ fn sdk_of_this_checkout() -> PathBuf {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let folder = &arguments.folder;
-    if folder.exists() {
-        return Err(CliError::user(format!("`{}` already exists", folder.display())).with_hint("choose another name"));
+    let directory = &arguments.directory;
+    if directory.exists() {
+        return Err(
+            CliError::user(format!("`{}` already exists", directory.display())).with_hint("choose another name")
+        );
     }
-    let word = folder
+    let word = directory
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
@@ -71,21 +73,21 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         (".gitignore", "/target\n/dist\n/signing.key\n/alga-data\n"),
     ];
     for (path, template) in files {
-        write(&folder.join(path), fill(template).as_bytes())?;
+        write(&directory.join(path), fill(template).as_bytes())?;
     }
-    let facts = json!({ "folder": folder, "name": name });
+    let facts = json!({ "folder": directory, "name": name });
     printer.output(&facts, || {
         format!(
             "created {name} in `{}`\nnext: cd {} && alga build",
-            folder.display(),
-            folder.display()
+            directory.display(),
+            directory.display()
         )
     });
     Ok(())
 }
 
 /// Names reserved by cargo, rustc or the template: a crate with such a name does not build.
-const TAKEN: [&str; 63] = [
+const RESERVED: [&str; 63] = [
     "Self",
     "abstract",
     "alga",
@@ -165,7 +167,7 @@ fn crate_name(word: &str) -> String {
         })
         .collect();
     let begins_well = plain.starts_with(|first: char| first.is_ascii_alphabetic());
-    if begins_well && !TAKEN.contains(&plain.replace('_', "-").as_str()) {
+    if begins_well && !RESERVED.contains(&plain.replace('_', "-").as_str()) {
         plain
     } else {
         format!("extension-{plain}")

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Arguments {
     /// Directory of the extension
     #[arg(default_value = ".", value_name = "DIRECTORY")]
-    folder: PathBuf,
+    directory: PathBuf,
     /// Output path of the bundle (default: dist/bundle.tar.zst in the directory)
     #[arg(long)]
     out: Option<PathBuf>,
     /// Repack the files of another archive, such as one by AlgaPSA's own command: unsorted, with
     /// directories and tar extensions
-    #[arg(long, conflicts_with_all = ["folder", "component"])]
+    #[arg(long, conflicts_with_all = ["directory", "component"])]
     from: Option<PathBuf>,
     /// Path of the component, if not the one in the manifest
     #[arg(long)]
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 type Files = BTreeMap<EntryPath, Vec<u8>>;
 
 /// The directory and the file that are packed if they exist, beside manifest and component.
-const ASSET_FOLDER: &str = "ui";
+const ASSET_DIRECTORY: &str = "ui";
 const SBOM: &str = "sbom.spdx.json";
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
@@ -41,32 +41,32 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         None => files_in(arguments)?,
     };
     without_files_and_sockets(&mut files, printer)?;
-    let folder = &arguments.folder;
+    let directory = &arguments.directory;
     let packed = alga_bundle::pack(&files).user_error("packing")?;
     // Bundles that a registry would refuse are refused here.
-    let bundle = Bundle::read(&packed, known()).user_error(&folder.display().to_string())?;
-    if let Some(pattern) = bundle.manifest().everybody() {
+    let bundle = Bundle::read(&packed, known()).user_error(&directory.display().to_string())?;
+    if let Some(pattern) = bundle.manifest().public_suffix_wildcard() {
         let failed = CliError::user(format!(
             "$.egress: `{pattern}` is a wildcard over a public suffix; anyone can register a matching domain"
         ));
         return Err(failed.with_hint("list the individual hosts"));
     }
     let checked = bundle.check_ceilings(&Ceilings::default());
-    checked.user_error(&folder.display().to_string())?;
-    let out = arguments.out.clone().unwrap_or_else(|| folder.join(BUNDLE));
+    checked.user_error(&directory.display().to_string())?;
+    let out = arguments.out.clone().unwrap_or_else(|| directory.join(BUNDLE));
     write(&out, &packed)?;
     warn(&bundle, printer);
-    let taken: BTreeMap<String, usize> = bundle
+    let file_sizes: BTreeMap<String, usize> = bundle
         .entries()
         .map(|(path, bytes)| (path.to_string(), bytes))
         .collect();
     let facts = json!({
-        "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": taken, "leftOut": left_out,
+        "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": file_sizes, "leftOut": left_out,
         "warnings": bundle.manifest().overlaps(),
     });
     printer.output(&facts, || {
         let mut text = format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest());
-        for (path, bytes) in &taken {
+        for (path, bytes) in &file_sizes {
             text.push_str(&format!("\n  {path} ({bytes} bytes)"));
         }
         for path in &left_out {
@@ -114,30 +114,30 @@ fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: 
 /// refused here, too.
 fn files_of(archive: &Path) -> Outcome<(Files, Vec<String>)> {
     let bytes = read(archive, "")?;
-    let place = archive.display().to_string();
-    let files = alga_bundle::unpack_foreign(&bytes).user_error(&place)?;
-    let (left_out, taken): (Files, Files) = files.into_iter().partition(|(path, _)| is_never_packed(path.as_str()));
+    let context = archive.display().to_string();
+    let files = alga_bundle::unpack_foreign(&bytes).user_error(&context)?;
+    let (left_out, packed): (Files, Files) = files.into_iter().partition(|(path, _)| is_never_packed(path.as_str()));
     let left_out = left_out.into_keys().map(|path| format!("{path} (hidden or ignored)"));
-    Ok((taken, left_out.collect()))
+    Ok((packed, left_out.collect()))
 }
 
 /// Reads the files of an extension's directory; also returns the paths that were left out.
 fn files_in(arguments: &Arguments) -> Outcome<(Files, Vec<String>)> {
-    let folder = &arguments.folder;
-    let (manifest_bytes, manifest) = read_manifest(folder)?;
+    let directory = &arguments.directory;
+    let (manifest_bytes, manifest) = read_manifest(directory)?;
     let component = arguments
         .component
         .clone()
-        .unwrap_or_else(|| folder.join(&manifest.entry));
+        .unwrap_or_else(|| directory.join(&manifest.entry));
     let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
     files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
     let sbom = manifest.sbom.as_deref().unwrap_or(SBOM);
-    if folder.join(sbom).exists() {
-        files.insert(entry(sbom)?, read(&folder.join(sbom), "")?);
+    if directory.join(sbom).exists() {
+        files.insert(entry(sbom)?, read(&directory.join(sbom), "")?);
     }
-    let assets = Assets::find(folder, ASSET_FOLDER, &manifest)?;
-    for path in &assets.taken {
-        files.insert(entry(path)?, read(&folder.join(path), "")?);
+    let assets = Assets::find(directory, ASSET_DIRECTORY, &manifest)?;
+    for path in &assets.packed {
+        files.insert(entry(path)?, read(&directory.join(path), "")?);
     }
     Ok((files, assets.left_out))
 }

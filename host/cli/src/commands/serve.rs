@@ -1,7 +1,7 @@
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use crate::settings::Settings;
-use alga_server::{Config, LogFormat, Platform, ServeLimits, keep_memory_private, serve, start_log};
+use alga_server::{Config, LogFormat, Platform, ServeLimits, protect_memory, serve, start_log};
 use clap::Args;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
-    keep_memory_private().internal_error("could not disable core dumps and debuggers")?;
+    protect_memory().internal_error("could not disable core dumps and debuggers")?;
     let config = arguments.settings.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -30,8 +30,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let platform = Platform::start(config).await.user_error("could not start")?;
     platform.check_compiler().await.user_error("could not start")?;
-    let place = format!("could not listen on {}", config.listen);
-    let listener = TcpListener::bind(config.listen).await.user_error(&place);
+    let context = format!("could not listen on {}", config.listen);
+    let listener = TcpListener::bind(config.listen).await.user_error(&context);
     let listener = listener.map_err(|failed| failed.with_hint("is the port in use? choose another with --port"))?;
     let address = listener.local_addr().internal_error("")?;
     // Parent processes wait for this line.

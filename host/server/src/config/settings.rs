@@ -206,9 +206,9 @@ fn shown(setting: &Setting, value: String) -> String {
     }
     // `postgres://user:password@host/database`
     let password = value.split_once("://").and_then(|(scheme, rest)| {
-        let (user, place) = rest.split_once('@')?;
+        let (user, address) = rest.split_once('@')?;
         let (name, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{name}:{HIDDEN}@{place}"))
+        Some(format!("{scheme}://{name}:{HIDDEN}@{address}"))
     });
     password.unwrap_or(value)
 }

@@ -43,7 +43,7 @@ impl Attestations {
 /// leaves the version unchanged. Otherwise (they are damaged, or their key was replaced) returns
 /// the fresh ones. Either way they are verified as on every load, including against a revocation
 /// list that arrived in the meantime.
-pub(super) async fn keep_or_replace(
+pub(super) async fn retain_or_replace(
     dependencies: &Arc<RegistryDependencies>,
     bundle: &Arc<Bundle>,
     fresh: Attestations,
@@ -51,18 +51,18 @@ pub(super) async fn keep_or_replace(
     let stored = dependencies.blobs.attestations(bundle.digest()).await?;
     let (dependencies, bundle) = (Arc::clone(dependencies), Arc::clone(bundle));
     let settled = tokio::task::spawn_blocking(move || {
-        if let Some(kept) = stored.and_then(|stored| kept(&dependencies, &bundle, stored)) {
-            return Ok(kept);
+        if let Some(existing) = stored.and_then(|stored| verify_existing(&dependencies, &bundle, stored)) {
+            return Ok(existing);
         }
         let verified = dependencies
             .trust
-            .verify_kept(&fresh.signatures, Some(&fresh.receipt), &bundle);
+            .verify_at_receipt(&fresh.signatures, Some(&fresh.receipt), &bundle);
         verified.map(|_| fresh).map_err(|error| rejected(&error))
     });
     Ok(settled.await.map_err(Problem::internal)??)
 }
 
-fn kept(
+fn verify_existing(
     dependencies: &RegistryDependencies,
     bundle: &Bundle,
     (signatures, receipt): (Vec<u8>, Vec<u8>),
@@ -71,7 +71,7 @@ fn kept(
     Receipt::read(&receipt, dependencies.trust.registry(), bundle.digest())?;
     let verified = dependencies
         .trust
-        .verify_kept(&signatures, Some(&receipt), bundle)
+        .verify_at_receipt(&signatures, Some(&receipt), bundle)
         .ok()?;
     Some(Attestations {
         signatures,

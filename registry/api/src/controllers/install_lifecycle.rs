@@ -10,7 +10,7 @@ use super::installs::{
     check_config, check_limits, check_settings, check_start, ensure_not_downgrade, resolve_grants, verify_stored,
 };
 use super::precompile::compile_granted;
-use super::secrets::check_kept;
+use super::secrets::check_stored_secrets;
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
 use crate::bodies;
@@ -61,7 +61,7 @@ pub(crate) async fn upgrade(
     let (outcome, status) = if diff.is_empty() {
         let grants = retained_grants(&install, &to);
         compile_granted(&dependencies, verify_stored(&dependencies, &to).await?, &grants).await?;
-        let egress = kept_egress(&install, &to);
+        let egress = egress_after_upgrade(&install, &to);
         dependencies
             .database
             .apply_upgrade(&install, &to, &grants, egress.as_ref())
@@ -122,7 +122,7 @@ pub(crate) async fn consent(
     let grants = resolve_grants(&to, &asked)?;
     let bundle = verify_stored(&dependencies, &to).await?;
     compile_granted(&dependencies, bundle, &grants).await?;
-    let egress = kept_egress(&install, &to);
+    let egress = egress_after_upgrade(&install, &to);
     dependencies
         .database
         .apply_upgrade(&install, &to, &grants, egress.as_ref())
@@ -149,13 +149,13 @@ pub(crate) async fn roll_back(
     }
     ensure_config_satisfied(&install, &to)?;
     check_limits(&dependencies, &to, install.own_limits)?;
-    check_kept(&dependencies, &install, &install.manifest, &to).await?;
+    check_stored_secrets(&dependencies, &install, &install.manifest, &to).await?;
     check_start(
         &dependencies,
         &verify_stored(&dependencies, &to).await?,
         install.own_limits,
     )?;
-    let egress = egress_of_before(&install, &to);
+    let egress = egress_after_rollback(&install, &to);
     dependencies.database.roll_back(&install, egress.as_ref()).await?;
     reload(&dependencies, &install).await
 }
@@ -219,7 +219,7 @@ async fn installable(
     }
     ensure_config_satisfied(install, &version)?;
     check_limits(dependencies, &version, install.own_limits)?;
-    check_kept(dependencies, install, &install.manifest, &version).await?;
+    check_stored_secrets(dependencies, install, &install.manifest, &version).await?;
     check_start(
         dependencies,
         &verify_stored(dependencies, &version).await?,
@@ -253,19 +253,19 @@ fn ensure_config_satisfied(install: &InstallRow, version: &VersionRow) -> Result
 
 /// Returns the tenant's own list of hosts after a rollback: the previous list, without the hosts
 /// that the tenant has removed since.
-fn egress_of_before(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
+fn egress_after_rollback(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
     if install.own_egress.is_none() && install.previous_egress.is_none() {
         return None;
     }
     let was_allowed = |host: &EgressPattern| install.previous_egress.as_ref().is_none_or(|list| list.contains(host));
-    let is_taken_away = |host: &EgressPattern| {
+    let is_removed = |host: &EgressPattern| {
         let own = install.own_egress.as_ref();
         install.manifest.egress.contains(host) && own.is_some_and(|own| !own.contains(host))
     };
     let hosts = to.manifest.egress.iter();
     Some(
         hosts
-            .filter(|host| was_allowed(host) && !is_taken_away(host))
+            .filter(|host| was_allowed(host) && !is_removed(host))
             .cloned()
             .collect(),
     )
@@ -274,10 +274,10 @@ fn egress_of_before(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<Eg
 /// Returns the tenant's own list of hosts after an upgrade: the hosts that it allowed and the
 /// version still declares, and the hosts that the version declares for the first time, which the
 /// tenant has consented to. A host that the tenant removed stays removed.
-fn kept_egress(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
+fn egress_after_upgrade(install: &InstallRow, to: &VersionRow) -> Option<BTreeSet<EgressPattern>> {
     let own = install.own_egress.as_ref()?;
-    let is_kept = |host: &&EgressPattern| own.contains(*host) || !install.manifest.egress.contains(host);
-    Some(to.manifest.egress.iter().filter(is_kept).cloned().collect())
+    let is_retained = |host: &&EgressPattern| own.contains(*host) || !install.manifest.egress.contains(host);
+    Some(to.manifest.egress.iter().filter(is_retained).cloned().collect())
 }
 
 /// Returns the granted capabilities that a version still declares.

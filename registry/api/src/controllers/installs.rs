@@ -59,13 +59,13 @@ pub(crate) async fn create(
         Some(install) => install.id.clone(),
         None => Database::new_install_id()?,
     };
-    let kept = present.map(|install| install.secrets).unwrap_or_default();
+    let existing = present.map(|install| install.secrets).unwrap_or_default();
     let owner = SecretOwner {
         version: &version,
         tenant: &tenant,
         install: &id,
     };
-    let secrets = owner.seal(&dependencies, &request.secrets, &kept).await?;
+    let secrets = owner.seal(&dependencies, &request.secrets, &existing).await?;
     dependencies
         .database
         .install(&NewInstall {
@@ -238,7 +238,7 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
                 let message = format!("the configuration key `{}` is required", field.name);
                 return Err(Problem::new(Code::BadRequest, message).into());
             }
-            Some(value) if !field.kind.takes(value) => {
+            Some(value) if !field.kind.accepts(value) => {
                 let kind = serde_json::to_string(&field.kind).unwrap_or_default();
                 let message = format!("the configuration key `{}` requires a value of type {kind}", field.name);
                 return Err(Problem::new(Code::BadRequest, message).into());

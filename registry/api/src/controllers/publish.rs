@@ -48,7 +48,7 @@ pub(crate) async fn publish(
     // 5.
     let claim = dependencies.database.claim_bundle(bundle.digest()).await?;
     let fresh = Attestations::new(&dependencies, &bundle, &verified, received.signatures, received_at);
-    let attestations = attestations::keep_or_replace(&dependencies, &bundle, fresh).await?;
+    let attestations = attestations::retain_or_replace(&dependencies, &bundle, fresh).await?;
     let new = NewBundle {
         content_hash: bundle.digest(),
         file: received.upload.path(),
@@ -206,7 +206,7 @@ async fn check(
 /// reasonably grant it. Checked here and not when a stored bundle is read, because the list of
 /// public suffixes grows.
 fn ensure_no_public_suffix(manifest: &Manifest) -> Result<(), Problem> {
-    let Some(pattern) = manifest.everybody() else {
+    let Some(pattern) = manifest.public_suffix_wildcard() else {
         return Ok(());
     };
     let message =

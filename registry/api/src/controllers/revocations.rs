@@ -25,17 +25,17 @@ pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) 
 
 /// Stores and activates a list, in a task of its own: a client that disconnects must not leave a
 /// list that is stored but not active.
-pub(crate) async fn take(
+pub(crate) async fn accept(
     State(dependencies): State<Arc<RegistryDependencies>>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<RevocationStatus>), ApiError> {
-    let taking = Arc::clone(&dependencies);
-    let taken = tokio::spawn(async move { keep(&taking, &body).await }).await;
-    taken.map_err(Problem::internal)??;
+    let task_dependencies = Arc::clone(&dependencies);
+    let result = tokio::spawn(async move { store_and_activate(&task_dependencies, &body).await }).await;
+    result.map_err(Problem::internal)??;
     Ok((StatusCode::CREATED, show(State(dependencies)).await))
 }
 
-async fn keep(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<(), ApiError> {
+async fn store_and_activate(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<(), ApiError> {
     let list = dependencies
         .trust
         .read_revocations(envelope)
@@ -56,7 +56,7 @@ async fn keep(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<()
     let written = tokio::task::spawn_blocking(move || file.write(&stored)).await;
     written.map_err(Problem::internal)??;
     tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "activated a new revocation list");
-    dependencies.trust.take_revocations(list);
+    dependencies.trust.activate_revocations(list);
     (dependencies.on_install)();
     Ok(())
 }

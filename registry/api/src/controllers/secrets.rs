@@ -69,10 +69,10 @@ impl SecretOwner<'_> {
         &self,
         dependencies: &RegistryDependencies,
         secrets: &BTreeMap<String, Zeroizing<String>>,
-        kept: &BTreeSet<String>,
+        existing: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, String>, ApiError> {
         let fields = &self.version.manifest.secrets;
-        let is_missing = |name: &String| !secrets.contains_key(name) && !kept.contains(name);
+        let is_missing = |name: &String| !secrets.contains_key(name) && !existing.contains(name);
         if let Some(field) = fields.iter().find(|field| field.required && is_missing(&field.name)) {
             let problem = Problem::new(Code::BadRequest, format!("the secret `{}` is required", field.name));
             let hint = format!("set it: `alga install … --secret {}=@<file>`", field.name);
@@ -148,7 +148,7 @@ fn check_for_headers(name: &str, value: &[u8]) -> Result<(), ApiError> {
 
 /// Checks the stored secrets that another version uses in headers, unless the installed version
 /// already does.
-pub(super) async fn check_kept(
+pub(super) async fn check_stored_secrets(
     dependencies: &RegistryDependencies,
     install: &InstallRow,
     from: &Manifest,

@@ -50,20 +50,20 @@ pub(crate) async fn append(
     let offset = offset.ok_or_else(missing)?;
     let mut upload = dependencies.staging.lock(&id).await.map_err(staging_failed)?;
     let mut appending = upload.append(offset).await.map_err(staging_failed)?;
-    let taken = take(&mut appending, body.into_data_stream()).await;
+    let received = receive(&mut appending, body.into_data_stream()).await;
     // Received bytes are stored even if the connection was reset: the client can resume.
     let offset = appending.finish().await.map_err(staging_failed)?;
-    taken.map_err(staging_failed)?;
+    received.map_err(staging_failed)?;
     Ok(Json(Upload { id, offset }))
 }
 
-async fn take(appending: &mut UploadWriter<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
+async fn receive(appending: &mut UploadWriter<'_>, mut body: BodyDataStream) -> Result<(), StagingError> {
     // A stalled sender times out; the received bytes are stored.
     while let Some(chunk) = timeout(BODY_TIMEOUT, body.next())
         .await
-        .map_err(|_| StagingError::BrokenOff)?
+        .map_err(|_| StagingError::Interrupted)?
     {
-        appending.write(&chunk.map_err(|_| StagingError::BrokenOff)?).await?;
+        appending.write(&chunk.map_err(|_| StagingError::Interrupted)?).await?;
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ pub(super) fn staging_failed(error: StagingError) -> ApiError {
         StagingError::Busy | StagingError::Offset(_) => Problem::new(Code::Conflict, message),
         StagingError::TooLarge => Problem::new(Code::PayloadTooLarge, message),
         StagingError::TooMany => Problem::new(Code::RateLimited, message).retry_after_seconds(60),
-        StagingError::BrokenOff => Problem::new(Code::BadRequest, message),
+        StagingError::Interrupted => Problem::new(Code::BadRequest, message),
         StagingError::Disk(error) => Problem::internal(error),
     };
     problem.into()

@@ -20,7 +20,7 @@ pub(crate) struct Files {
     /// The files' sizes in bytes, by path.
     pub(crate) sizes: BTreeMap<EntryPath, usize>,
     /// The bytes of the requested files.
-    pub(crate) kept: BTreeMap<EntryPath, Vec<u8>>,
+    pub(crate) requested: BTreeMap<EntryPath, Vec<u8>>,
 }
 
 /// Reads an archive completely or refuses it.
@@ -33,7 +33,7 @@ pub(crate) struct Files {
 pub(crate) fn read(
     source: impl Read,
     bundle_bytes: usize,
-    keep: impl Fn(&EntryPath) -> bool,
+    is_requested: impl Fn(&EntryPath) -> bool,
 ) -> Result<Files, ArchiveError> {
     // 1.
     if bundle_bytes > BUNDLE_BYTES {
@@ -50,7 +50,7 @@ pub(crate) fn read(
     let mut decoder = Decoder::with_buffer(frame).map_err(ArchiveError::Frame)?.single_frame();
     decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(ArchiveError::Frame)?;
     let limit = CONTENT_BYTES.min(bundle_bytes.saturating_mul(EXPANSION_RATIO).max(EXPANSION_FREE_BYTES));
-    let (sizes, kept) = entries(&mut Content::new(&mut decoder, limit), keep)?;
+    let (sizes, requested) = entries(&mut Content::new(&mut decoder, limit), is_requested)?;
     // 4.
     let mut rest = decoder.finish();
     if !rest.fill_buf().map_err(ArchiveError::Frame)?.is_empty() {
@@ -58,20 +58,24 @@ pub(crate) fn read(
     }
     let (_, source) = rest.into_inner().into_inner();
     let digest = source.digest();
-    Ok(Files { digest, sizes, kept })
+    Ok(Files {
+        digest,
+        sizes,
+        requested,
+    })
 }
 
 type Entries = (BTreeMap<EntryPath, usize>, BTreeMap<EntryPath, Vec<u8>>);
 
 pub(super) fn entries<R: Read>(
     content: &mut Content<R>,
-    keep: impl Fn(&EntryPath) -> bool,
+    is_requested: impl Fn(&EntryPath) -> bool,
 ) -> Result<Entries, ArchiveError> {
-    let (mut sizes, mut kept, mut names) = (BTreeMap::new(), BTreeMap::new(), Names::default());
+    let (mut sizes, mut requested, mut names) = (BTreeMap::new(), BTreeMap::new(), Names::default());
     loop {
         let header = content.block()?;
         if header.iter().all(|byte| *byte == 0) {
-            return content.end().map(|()| (sizes, kept));
+            return content.end().map(|()| (sizes, requested));
         }
         let index = sizes.len();
         if index == ENTRIES {
@@ -84,12 +88,12 @@ pub(super) fn entries<R: Read>(
         }
         names.insert(&path)?;
         let mut bytes = Vec::new();
-        content.file(size, keep(&path).then_some(&mut bytes))?;
+        content.file(size, is_requested(&path).then_some(&mut bytes))?;
         if !content.padding(size)? {
             return Err(ArchiveError::NotCanonical { index });
         }
-        if keep(&path) {
-            kept.insert(path.clone(), bytes);
+        if is_requested(&path) {
+            requested.insert(path.clone(), bytes);
         }
         sizes.insert(path, size);
     }
@@ -134,7 +138,7 @@ impl Names {
 pub(super) struct Content<R> {
     source: R,
     limit: usize,
-    taken: usize,
+    consumed: usize,
 }
 
 impl<R: Read> Content<R> {
@@ -142,7 +146,7 @@ impl<R: Read> Content<R> {
         Self {
             source,
             limit,
-            taken: 0,
+            consumed: 0,
         }
     }
 
@@ -158,8 +162,8 @@ impl<R: Read> Content<R> {
                 Err(error) => return Err(ArchiveError::Frame(error)),
             }
         }
-        self.taken += filled;
-        if self.taken > self.limit {
+        self.consumed += filled;
+        if self.consumed > self.limit {
             return Err(ArchiveError::Expands { limit: self.limit });
         }
         Ok(filled)
@@ -175,7 +179,7 @@ impl<R: Read> Content<R> {
 
     /// Reads a file's bytes, and stores them if requested. Memory grows with the bytes that arrive,
     /// not with the size that a header claims.
-    fn file(&mut self, size: usize, mut kept: Option<&mut Vec<u8>>) -> Result<(), ArchiveError> {
+    fn file(&mut self, size: usize, mut destination: Option<&mut Vec<u8>>) -> Result<(), ArchiveError> {
         let mut chunk = vec![0; CHUNK_BYTES.min(size)];
         let mut left = size;
         while left > 0 {
@@ -184,8 +188,8 @@ impl<R: Read> Content<R> {
                 return Err(ArchiveError::End);
             }
             left -= part.len();
-            if let Some(kept) = &mut kept {
-                kept.extend_from_slice(part);
+            if let Some(destination) = &mut destination {
+                destination.extend_from_slice(part);
             }
         }
         Ok(())

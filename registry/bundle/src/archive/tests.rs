@@ -23,7 +23,7 @@ fn decompressed(packed: &[u8]) -> Vec<u8> {
 
 /// Reads an archive that is not compressed.
 fn plain_read(archive: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveError> {
-    entries(&mut Content::new(archive, usize::MAX), |_| true).map(|(_, kept)| kept)
+    entries(&mut Content::new(archive, usize::MAX), |_| true).map(|(_, requested)| requested)
 }
 
 /// Compresses an archive after some hostile change, and returns the error of unpacking it.

@@ -22,7 +22,7 @@ pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProble
             Ok(StrictObject(manifest)) => {
                 // A substituted sample is not the author's value: do not report its problems.
                 let is_substituted =
-                    |problem: &ManifestProblem| found.iter().any(|told| overlap(&told.path, &problem.path));
+                    |problem: &ManifestProblem| found.iter().any(|reported| overlap(&reported.path, &problem.path));
                 let rules = rules::check(&manifest, known).into_iter();
                 let broken: Vec<_> = rules.filter(|problem| !is_substituted(problem)).collect();
                 found.extend(broken);
@@ -40,8 +40,8 @@ pub(super) fn problems(bytes: &[u8], known: &[Capability]) -> Vec<ManifestProble
     found
 }
 
-fn overlap(told: &str, path: &str) -> bool {
-    path.starts_with(told) || told.starts_with(path)
+fn overlap(reported: &str, path: &str) -> bool {
+    path.starts_with(reported) || reported.starts_with(path)
 }
 
 /// Reports a problem and substitutes the sample's value. Returns false if nothing could be
@@ -52,25 +52,25 @@ fn substitute_sample(
     error: &serde_path_to_error::Error<serde_json::Error>,
 ) -> (ManifestProblem, bool) {
     let mut keys: Vec<String> = keys(error.path());
-    let said = error.inner().to_string();
-    let missing = quoted(&said, "missing field `");
+    let message = error.inner().to_string();
+    let missing = quoted(&message, "missing field `");
     if let Some(name) = missing {
         keys.push(name.to_owned());
     }
     let right = lookup(sample, &keys);
     let problem = ManifestProblem {
         path: written(&keys),
-        rule: said.clone(),
-        fix: fix(right, &said, missing.is_some()),
+        rule: message.clone(),
+        fix: fix(right, &message, missing.is_some()),
     };
     (problem, put(document, &keys, right.cloned()))
 }
 
-fn fix(right: Option<&Value>, said: &str, is_missing: bool) -> String {
+fn fix(right: Option<&Value>, message: &str, is_missing: bool) -> String {
     match right {
         Some(right) if is_missing => format!("add it, such as {right}"),
         Some(right) => format!("write it like {right}"),
-        None if said.starts_with("unknown field") => "remove it, or correct its spelling".to_owned(),
+        None if message.starts_with("unknown field") => "remove it, or correct its spelling".to_owned(),
         None => "registry/README.md lists the fields".to_owned(),
     }
 }

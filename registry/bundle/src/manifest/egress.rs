@@ -26,7 +26,7 @@ impl EgressPattern {
     /// `*.co.uk`. Checked only when a bundle is packed or published: the list of suffixes grows,
     /// and bundles published earlier must stay readable.
     #[must_use]
-    pub fn is_everybody(&self) -> bool {
+    pub fn is_public_suffix_wildcard(&self) -> bool {
         let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
         let host = rest.split(':').next().unwrap_or_default();
         let parent = host.strip_prefix("*.");
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_wildcard_over_a_public_suffix_matches_unrelated_hosts() {
-        for (pattern, everybody) in [
+        for (pattern, expected) in [
             ("*.co.uk", true),
             ("http://*.com.au:8080", true),
             ("*.github.io", true),
@@ -148,8 +148,8 @@ mod tests {
             ("*.example.co.uk:443", false),
         ] {
             assert_eq!(
-                pattern.parse::<EgressPattern>().unwrap().is_everybody(),
-                everybody,
+                pattern.parse::<EgressPattern>().unwrap().is_public_suffix_wildcard(),
+                expected,
                 "{pattern}"
             );
         }

@@ -113,7 +113,7 @@ pub enum ConfigType {
 impl ConfigType {
     /// Returns whether this text is a value of the type.
     #[must_use]
-    pub fn takes(self, text: &str) -> bool {
+    pub fn accepts(self, text: &str) -> bool {
         match self {
             Self::String => true,
             Self::Number => serde_json::from_str::<serde_json::Number>(text).is_ok(),

@@ -126,7 +126,7 @@ fn the_sample_manifest_is_valid_and_has_every_field_of_the_schema() {
 
 #[test]
 fn all_type_and_rule_errors_of_a_manifest_are_reported_together() {
-    let told = problems(&json!({
+    let reported = problems(&json!({
         "name": "Hello", "version": 1, "capabilites": [], "capabilities": ["cap:moon.landing", 7],
         "egress": ["https://api.example.com/path"],
         "api": { "endpoints": [{ "method": "FETCH", "path": "/a" }, { "path": "b", "colour": "red" }] },
@@ -135,7 +135,7 @@ fn all_type_and_rule_errors_of_a_manifest_are_reported_together() {
         "events": [{ "topic": "Invoice", "handler": "nobody" }],
         "ui": { "type": "window", "entry": "/index.html" },
     }));
-    let paths: BTreeSet<_> = told.iter().map(|problem| problem.path.as_str()).collect();
+    let paths: BTreeSet<_> = reported.iter().map(|problem| problem.path.as_str()).collect();
     let expected = [
         "$.api.endpoints[0].method",
         "$.api.endpoints[1].colour",
@@ -155,8 +155,8 @@ fn all_type_and_rule_errors_of_a_manifest_are_reported_together() {
         "$.ui.type",
         "$.version",
     ];
-    assert_eq!(paths, expected.into_iter().collect(), "{told:#?}");
-    assert!(told.iter().all(|problem| !problem.fix.is_empty()));
+    assert_eq!(paths, expected.into_iter().collect(), "{reported:#?}");
+    assert!(reported.iter().all(|problem| !problem.fix.is_empty()));
 }
 
 #[test]
@@ -195,8 +195,11 @@ fn rules_of_manifest_lists_are_checked() {
             "$.config",
         ),
     ] {
-        let told = broken(pointer, value);
-        assert!(told.iter().any(|problem| problem.path == path), "{pointer}: {told:#?}");
+        let reported = broken(pointer, value);
+        assert!(
+            reported.iter().any(|problem| problem.path == path),
+            "{pointer}: {reported:#?}"
+        );
     }
 }
 
@@ -211,7 +214,7 @@ fn at_most_a_hundred_manifest_errors_are_reported() {
 }
 
 /// Returns the JSON pointers of all values in the sample.
-fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
     let steps: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields
             .iter()
@@ -225,9 +228,9 @@ fn places(value: &Value, at: &str, into: &mut Vec<String>) {
         _ => Vec::new(),
     };
     for (step, value) in steps {
-        let place = format!("{at}/{step}");
-        places(value, &place, into);
-        into.push(place);
+        let pointer = format!("{at}/{step}");
+        pointers(value, &pointer, into);
+        into.push(pointer);
     }
 }
 
@@ -240,7 +243,7 @@ proptest! {
     ) {
         let mut document = sample();
         let mut all = Vec::new();
-        places(&document, "", &mut all);
+        pointers(&document, "", &mut all);
         for (pick, wrong) in picks {
             if let Some(value) = document.pointer_mut(pick.get(&all).as_str()) {
                 *value = [json!([[[]]]), json!({ "unknown field": 1 }), json!(-1.5)][wrong].clone();
@@ -271,7 +274,7 @@ proptest! {
 /// serde reads `[64, 1000]` as `{"memoryMb": 64, "timeoutMs": 1000}`; neither the schema nor a
 /// reviewer of the manifest does.
 #[test]
-fn a_json_array_in_place_of_an_object_is_rejected_in_manifests() {
+fn a_json_array_instead_of_an_object_is_rejected_in_manifests() {
     for (field, list) in [
         ("limits", r"[64, 1000]"),
         ("api", r"[[]]"),

@@ -123,8 +123,8 @@ impl TrustFile {
 
     /// Returns the publisher's entry, after adding it if it does not exist.
     pub fn publisher(&mut self, name: &PublisherName) -> &mut TrustedPublisher {
-        let place = self.publishers.iter().position(|publisher| publisher.name == *name);
-        let place = place.unwrap_or_else(|| {
+        let index = self.publishers.iter().position(|publisher| publisher.name == *name);
+        let index = index.unwrap_or_else(|| {
             self.publishers.push(TrustedPublisher {
                 name: name.clone(),
                 keys: Vec::new(),
@@ -133,8 +133,8 @@ impl TrustFile {
             });
             self.publishers.len() - 1
         });
-        #[expect(clippy::indexing_slicing, reason = "the place was found or made above")]
-        &mut self.publishers[place]
+        #[expect(clippy::indexing_slicing, reason = "the entry was found or added above")]
+        &mut self.publishers[index]
     }
 
     /// Adds a key to a publisher.

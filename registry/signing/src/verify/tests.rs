@@ -49,20 +49,21 @@ fn a_signature_is_valid_only_for_its_publisher_name_and_version() {
 
 #[test]
 fn unknown_keys_unknown_publishers_and_foreign_keys_are_rejected() {
-    let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let (own_key, other_key) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let bundle = bundle("example", "com.example.a", "1.0.0");
-    let envelope = sign(&bundle, &theirs).to_json();
+    let envelope = sign(&bundle, &other_key).to_json();
     assert!(matches!(
-        verify(&envelope, &bundle, Policy::now(&trusting("example", &ours))),
+        verify(&envelope, &bundle, Policy::now(&trusting("example", &own_key))),
         Err(Rejected::Signer(_))
     ));
     assert!(matches!(
-        verify(&envelope, &bundle, Policy::now(&trusting("exampl", &theirs))),
+        verify(&envelope, &bundle, Policy::now(&trusting("exampl", &other_key))),
         Err(Rejected::Publisher(_))
     ));
-    let theirs_elsewhere = trusting("example", &ours).with_key("other".parse().unwrap(), theirs.verifying_key());
+    let trust_with_other_publisher =
+        trusting("example", &own_key).with_key("other".parse().unwrap(), other_key.verifying_key());
     assert!(matches!(
-        verify(&envelope, &bundle, Policy::now(&theirs_elsewhere)),
+        verify(&envelope, &bundle, Policy::now(&trust_with_other_publisher)),
         Err(Rejected::Signer(_))
     ));
 }
@@ -231,8 +232,8 @@ fn a_statement_with_any_changed_field_is_rejected() {
             signature: key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload)),
         };
         let envelope = Envelope::new(PAYLOAD_TYPE, &payload, &signature).to_json();
-        let judged = verify(&envelope, &bundle, Policy::now(&trust));
-        assert!(matches!(judged, Err(Rejected::Subject(_))), "{statement:?}");
+        let result = verify(&envelope, &bundle, Policy::now(&trust));
+        assert!(matches!(result, Err(Rejected::Subject(_))), "{statement:?}");
     }
 }
 

@@ -30,8 +30,8 @@ const OLD_ROWS: [&str; 4] = [
 #[tokio::test]
 async fn old_rows_survive_every_migration_and_the_older_program_still_works() {
     for last in 1..=3 {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows");
         let old = as_of(&path, last).await;
         for statement in OLD_ROWS {
             sqlx::query(statement).execute(&old).await.unwrap();

@@ -11,7 +11,7 @@ use sqlx::{Any, Row, Transaction};
 pub(super) const NEVER_MS: i64 = i64::MAX;
 /// Reserved namespace that no guest can name. Its row stores the highest revision floor of all
 /// deleted namespaces.
-const FORGOTTEN: &str = "";
+const PURGED_NAMESPACES: &str = "";
 /// Lifetime of a tombstone, the row that preserves a deleted record's revision, in milliseconds.
 const TOMBSTONE_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -58,7 +58,7 @@ impl RecordRow {
 /// accumulated until the commit.
 pub(super) struct NamespaceTransaction<'a> {
     pub(super) transaction: Transaction<'static, Any>,
-    pub(super) place: RecordKey<'a>,
+    pub(super) scope: RecordKey<'a>,
     pub(super) keys: i64,
     pub(super) bytes: i64,
     /// Highest revision of all purged rows; a new key starts above it.
@@ -70,10 +70,10 @@ pub(super) struct NamespaceTransaction<'a> {
 
 impl<'a> NamespaceTransaction<'a> {
     /// Locks the namespace, creating it if it is new and the install's limit permits it.
-    pub(super) async fn begin(
+    pub(super) async fn open_or_create(
         database: &Database,
         mut transaction: Transaction<'static, Any>,
-        place: RecordKey<'a>,
+        scope: RecordKey<'a>,
         limits: &RecordLimits,
     ) -> Result<Self, RecordError> {
         let row = sqlx::query(
@@ -81,17 +81,17 @@ impl<'a> NamespaceTransaction<'a> {
              ON CONFLICT (tenant_id, install_id, namespace) DO UPDATE SET key_count = ext_storage_usage.key_count \
              RETURNING key_count, size_bytes, revision_floor, next_expiry_ms",
         )
-        .bind(place.tenant)
-        .bind(place.install)
-        .bind(place.namespace)
+        .bind(scope.tenant)
+        .bind(scope.install)
+        .bind(scope.namespace)
         .bind(NEVER_MS)
         .fetch_one(&mut *transaction)
         .await?;
-        let mut writing = Self::locked(transaction, place, &row)?;
+        let mut writing = Self::locked(transaction, scope, &row)?;
         // A namespace without keys is new. Only then are the install's namespaces counted, by one
         // writer of the install at a time.
         if writing.keys == 0 {
-            database.wait_for_turn(&mut writing.transaction, place.install).await?;
+            database.wait_for_turn(&mut writing.transaction, scope.install).await?;
             writing.check_namespaces(limits).await?;
         }
         writing.sweep_if_due().await?;
@@ -101,27 +101,27 @@ impl<'a> NamespaceTransaction<'a> {
     /// Locks the namespace if it exists.
     pub(super) async fn open_existing(
         mut transaction: Transaction<'static, Any>,
-        place: RecordKey<'a>,
+        scope: RecordKey<'a>,
     ) -> Result<Option<Self>, RecordError> {
         let row = sqlx::query(
             "UPDATE ext_storage_usage SET key_count = key_count WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 \
              RETURNING key_count, size_bytes, revision_floor, next_expiry_ms",
         )
-        .bind(place.tenant)
-        .bind(place.install)
-        .bind(place.namespace)
+        .bind(scope.tenant)
+        .bind(scope.install)
+        .bind(scope.namespace)
         .fetch_optional(&mut *transaction)
         .await?;
-        row.map(|row| Self::locked(transaction, place, &row)).transpose()
+        row.map(|row| Self::locked(transaction, scope, &row)).transpose()
     }
 
-    fn locked(transaction: Transaction<'static, Any>, place: RecordKey<'a>, row: &AnyRow) -> Result<Self, RecordError> {
+    fn locked(transaction: Transaction<'static, Any>, scope: RecordKey<'a>, row: &AnyRow) -> Result<Self, RecordError> {
         let (keys, bytes): (i64, i64) = (row.try_get("key_count")?, row.try_get("size_bytes")?);
         let (revision_floor, next_expiry_ms): (i64, i64) =
             (row.try_get("revision_floor")?, row.try_get("next_expiry_ms")?);
         Ok(Self {
             transaction,
-            place,
+            scope,
             keys,
             bytes,
             revision_floor,
@@ -136,10 +136,10 @@ impl<'a> NamespaceTransaction<'a> {
              COALESCE(MAX(CASE WHEN namespace = $4 THEN revision_floor ELSE 0 END), 0) AS forgotten_floor \
              FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
         )
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
-        .bind(FORGOTTEN)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
+        .bind(PURGED_NAMESPACES)
         .fetch_one(&mut *self.transaction)
         .await?;
         let others: i64 = row.try_get("namespaces")?;
@@ -178,21 +178,21 @@ impl<'a> NamespaceTransaction<'a> {
         if !slot.is_live {
             return Ok(false);
         }
-        let forgotten_at = now_ms().saturating_add(TOMBSTONE_MS);
+        let purged_at = now_ms().saturating_add(TOMBSTONE_MS);
         sqlx::query(
             "UPDATE ext_storage_records SET value = $1, metadata = $1, is_deleted = 1, expires_at_ms = $2 \
              WHERE tenant_id = $3 AND install_id = $4 AND namespace = $5 AND record_key = $6",
         )
         .bind(&b""[..])
-        .bind(forgotten_at)
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(purged_at)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .bind(key.as_bytes())
         .execute(&mut *self.transaction)
         .await?;
         self.bytes -= slot.size_bytes - i64::try_from(key.len()).unwrap_or_default();
-        self.next_expiry_ms = self.next_expiry_ms.min(forgotten_at);
+        self.next_expiry_ms = self.next_expiry_ms.min(purged_at);
         Ok(true)
     }
 
@@ -221,9 +221,9 @@ impl<'a> NamespaceTransaction<'a> {
     /// reserved row, so that revisions are not reused. Otherwise every new name would leave a row.
     async fn purge_namespace(&mut self) -> Result<(), RecordError> {
         sqlx::query("DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3")
-            .bind(self.place.tenant)
-            .bind(self.place.install)
-            .bind(self.place.namespace)
+            .bind(self.scope.tenant)
+            .bind(self.scope.install)
+            .bind(self.scope.namespace)
             .execute(&mut *self.transaction)
             .await?;
         sqlx::query(
@@ -232,9 +232,9 @@ impl<'a> NamespaceTransaction<'a> {
              revision_floor = CASE WHEN excluded.revision_floor > ext_storage_usage.revision_floor THEN excluded.revision_floor \
              ELSE ext_storage_usage.revision_floor END",
         )
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(FORGOTTEN)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(PURGED_NAMESPACES)
         .bind(self.revision_floor)
         .bind(NEVER_MS)
         .execute(&mut *self.transaction)
@@ -251,9 +251,9 @@ impl<'a> NamespaceTransaction<'a> {
         .bind(self.bytes)
         .bind(self.revision_floor)
         .bind(self.next_expiry_ms)
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .execute(&mut *self.transaction)
         .await?;
         Ok(())
@@ -264,9 +264,9 @@ impl<'a> NamespaceTransaction<'a> {
             "SELECT revision, expires_at_ms, is_deleted, LENGTH(record_key) + LENGTH(value) + LENGTH(metadata) AS size_bytes \
              FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND record_key = $4",
         )
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .bind(key.as_bytes())
         .fetch_optional(&mut *self.transaction)
         .await?;
@@ -291,9 +291,9 @@ impl<'a> NamespaceTransaction<'a> {
              ON CONFLICT (tenant_id, install_id, namespace, record_key) DO UPDATE SET value = excluded.value, metadata = excluded.metadata, \
              revision = excluded.revision, expires_at_ms = excluded.expires_at_ms, is_deleted = 0",
         )
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .bind(write.key.as_bytes())
         .bind(write.value.as_slice())
         .bind(write.metadata.as_slice())

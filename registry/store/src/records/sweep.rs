@@ -31,9 +31,9 @@ impl NamespaceTransaction<'_> {
              FROM ext_storage_records WHERE tenant_id = $2 AND install_id = $3 AND namespace = $4",
         )
         .bind(NEVER_MS)
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .fetch_one(&mut *self.transaction)
         .await?;
         self.keys = row.try_get("left_keys")?;
@@ -48,9 +48,9 @@ impl NamespaceTransaction<'_> {
             "SELECT COALESCE(MAX(revision), 0) AS highest FROM ext_storage_records \
              WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR (is_deleted = 1 AND expires_at_ms <= $5))",
         )
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .bind(now)
         .bind(deleted_until_ms)
         .fetch_one(&mut *self.transaction)
@@ -59,9 +59,9 @@ impl NamespaceTransaction<'_> {
         sqlx::query(
             "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2 AND namespace = $3 AND (expires_at_ms <= $4 OR (is_deleted = 1 AND expires_at_ms <= $5))",
         )
-        .bind(self.place.tenant)
-        .bind(self.place.install)
-        .bind(self.place.namespace)
+        .bind(self.scope.tenant)
+        .bind(self.scope.install)
+        .bind(self.scope.namespace)
         .bind(now)
         .bind(deleted_until_ms)
         .execute(&mut *self.transaction)
@@ -92,9 +92,9 @@ impl Records {
     pub(super) async fn sweep_tenant(&self, tenant: &TenantId) -> Result<u64, RecordError> {
         let mut swept = 0;
         for (install, namespace) in self.due(tenant).await? {
-            let place = RecordKey::new(tenant, &install, &namespace);
+            let scope = RecordKey::new(tenant, &install, &namespace);
             let transaction = self.database.begin_as(tenant).await?;
-            if let Some(mut writing) = NamespaceTransaction::open_existing(transaction, place).await? {
+            if let Some(mut writing) = NamespaceTransaction::open_existing(transaction, scope).await? {
                 writing.sweep_if_due().await?;
                 writing.commit(&self.limits).await?;
                 swept += 1;
@@ -112,11 +112,11 @@ impl Records {
         .bind(now_ms())
         .fetch_all(reader.connection())
         .await?;
-        let place = |row: &sqlx::any::AnyRow| {
+        let namespace = |row: &sqlx::any::AnyRow| {
             let install: String = row.try_get("install_id")?;
             let install = install.parse().map_err(crate::StoreError::row)?;
             Ok((install, row.try_get("namespace")?))
         };
-        rows.iter().map(place).collect()
+        rows.iter().map(namespace).collect()
     }
 }

@@ -11,17 +11,19 @@ struct World {
     records: Records,
     tenant: TenantId,
     install: InstallId,
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open_sqlite(&folder.path().join("test.sqlite")).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open_sqlite(&directory.path().join("test.sqlite"))
+        .await
+        .unwrap();
     World {
         records: Records::new(database, LIMITS),
         tenant: "acme".parse().unwrap(),
         install: "i-1".parse().unwrap(),
-        _folder: folder,
+        _directory: directory,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use alga::prelude::*;
 use alga::psa::clients::{self, Client, Filter};
-use alga_test_guests::report;
+use alga_test_guests::{error_text, report};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
@@ -38,11 +38,7 @@ fn read() -> Result<serde_json::Value> {
         clients::list(&filter(Some("another shape".into())), 1, 25),
     ]
     .into_iter()
-    .map(|listing| {
-        listing
-            .err()
-            .map_or_else(|| "listed".to_owned(), |error| error.to_string())
-    })
+    .map(|listing| error_text(listing, "listed"))
     .collect();
     Ok(serde_json::json!({
         "listed": listed.items.iter().map(shown).collect::<Vec<_>>(), "total": listed.total_count, "one": one.as_ref().map(shown),

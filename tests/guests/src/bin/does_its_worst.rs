@@ -3,6 +3,7 @@
 #![no_main]
 
 use alga::prelude::*;
+use alga_test_guests::error_text;
 use alga_test_guests::wasi::http::types::{Fields, OutgoingRequest};
 
 // The imported function below the bindings: pointers and lengths.
@@ -77,7 +78,7 @@ fn requests() -> Result<Response> {
         .body(vec![b'a'; 11 * 1024 * 1024]);
     let mut told: Vec<String> = [many.send(), large.send()]
         .into_iter()
-        .map(|sent| sent.err().map_or_else(|| "sent".to_owned(), |error| error.to_string()))
+        .map(|sent| error_text(sent, "sent"))
         .collect();
     let held: Vec<_> = (0..10).map(|_| http::Client::new().get(&origin).send()).collect();
     told.push(held.iter().filter(|sent| sent.is_ok()).count().to_string());

@@ -3,7 +3,7 @@
 #![no_main]
 
 use alga::prelude::*;
-use alga_test_guests::report;
+use alga_test_guests::{error_text, report};
 use std::time::Duration;
 
 #[alga::handler]
@@ -51,13 +51,7 @@ fn fetch() -> Result<serde_json::Value> {
         "ftp://api.example.com/",
     ]
     .iter()
-    .map(|url| {
-        client
-            .get(url)
-            .send()
-            .err()
-            .map_or_else(|| "sent".to_owned(), |error| error.to_string())
-    })
+    .map(|url| error_text(client.get(url).send(), "sent"))
     .collect();
     Ok(serde_json::json!({
         "seen": seen,

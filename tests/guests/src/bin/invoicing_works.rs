@@ -3,7 +3,7 @@
 
 use alga::prelude::*;
 use alga::psa::invoicing::{self, DiscountKind};
-use alga_test_guests::report;
+use alga_test_guests::{error_text, report};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
@@ -37,11 +37,7 @@ fn make() -> Result<serde_json::Value> {
     ];
     let refused: Vec<String> = wrong
         .iter()
-        .map(|draft| {
-            invoicing::create(draft)
-                .err()
-                .map_or_else(|| "made".to_owned(), |error| error.to_string())
-        })
+        .map(|draft| error_text(invoicing::create(draft), "made"))
         .collect();
     Ok(serde_json::json!({
         "invoice": [first.id, first.number, first.status], "amounts": [first.subtotal, first.tax, first.total], "one_invoice_for_one_key": first.number == again.number,

@@ -2,7 +2,7 @@
 #![no_main]
 
 use alga::prelude::*;
-use alga_test_guests::report;
+use alga_test_guests::{error_text, report};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
@@ -24,11 +24,7 @@ fn measure() -> Result<serde_json::Value> {
         metrics::add("calls", 1.0, &[("kind", &"v".repeat(129))]),
     ]
     .into_iter()
-    .map(|result| {
-        result
-            .err()
-            .map_or_else(|| "taken".to_owned(), |error| error.to_string())
-    })
+    .map(|result| error_text(result, "taken"))
     .collect();
     Ok(serde_json::json!({ "refused_calls": refused }))
 }

@@ -21,12 +21,12 @@ mod files {
 fn handle(_: Request) -> Result<Response> {
     let tcp = tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4);
     let udp = udp_create_socket::create_udp_socket(IpAddressFamily::Ipv6);
-    let folders = preopens::get_directories();
-    if let Some((folder, _)) = folders.first() {
-        folder.unlink_file_at("everything").ok();
+    let directories = preopens::get_directories();
+    if let Some((directory, _)) = directories.first() {
+        directory.unlink_file_at("everything").ok();
     }
     Response::json(&serde_json::json!({
-        "folders": folders.len(),
+        "directories": directories.len(),
         "tcp": tcp.err().map(|error| error.name()),
         "udp": udp.err().map(|error| error.name()),
     }))

@@ -2,7 +2,7 @@
 #![no_main]
 
 use alga::prelude::*;
-use alga_test_guests::report;
+use alga_test_guests::{error_text, report};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
@@ -13,11 +13,7 @@ fn reveal() -> Result<serde_json::Value> {
     let secret = secrets::reveal("api-key")?;
     let refused: Vec<String> = [secrets::reveal("undeclared"), secrets::reveal("not-set")]
         .into_iter()
-        .map(|revealed| {
-            revealed
-                .err()
-                .map_or_else(|| "revealed".to_owned(), |error| error.to_string())
-        })
+        .map(|revealed| error_text(revealed, "revealed"))
         .collect();
     let text = secrets::reveal_text("api-key")?;
     let misfit = secrets::reveal_json::<u64>("api-key")

@@ -3,8 +3,8 @@
 
 use alga::prelude::*;
 use alga_test_guests::platform::secrets::store;
-use alga_test_guests::report;
 use alga_test_guests::wasi::http::types::{Fields, OutgoingRequest};
+use alga_test_guests::{error_text, report};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
@@ -35,11 +35,7 @@ fn attach() -> Result<serde_json::Value> {
     let elsewhere = client.get(&origin).bearer_secret(secrets::open("elsewhere")?).send();
     let refused: Vec<String> = [secrets::open("undeclared"), secrets::open("not-set")]
         .into_iter()
-        .map(|opened| {
-            opened
-                .err()
-                .map_or_else(|| "opened".to_owned(), |error| error.to_string())
-        })
+        .map(|opened| error_text(opened, "opened"))
         .collect();
     let not_a_header = [
         "host",

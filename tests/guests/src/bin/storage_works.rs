@@ -3,6 +3,7 @@
 
 use alga::kv::{Error as KvError, ListOptions, Namespace, PutOptions};
 use alga::prelude::*;
+use alga_test_guests::error_text;
 use alga_test_guests::platform::storage::kv;
 
 #[alga::handler]
@@ -56,8 +57,7 @@ fn store() -> Result<serde_json::Value> {
     let typed = Namespace::new("typed");
     let fits = typed.put("k", &serde_json::json!({ "cents": 5 }))?;
     // Refused only if the manifest declares a schema.
-    let misfit = typed.put("k", &serde_json::json!({ "cents": "five" })).err();
-    let misfit = misfit.map_or_else(|| "taken".to_owned(), |error| error.to_string());
+    let misfit = error_text(typed.put("k", &serde_json::json!({ "cents": "five" })), "taken");
     let stale = notes.delete_at("b", 99).map_err(|error| error.to_string()).unwrap_err();
     let with_metadata = notes.put_with("b", &"three and more", &options)?;
     let deleted = (notes.delete("a")?, notes.delete("a")?);

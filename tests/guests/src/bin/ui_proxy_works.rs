@@ -2,7 +2,7 @@
 #![no_main]
 
 use alga::prelude::*;
-use alga_test_guests::report;
+use alga_test_guests::{error_text, report};
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
@@ -31,11 +31,7 @@ fn call() -> Result<serde_json::Value> {
     ];
     let refused: Vec<String> = attempts
         .into_iter()
-        .map(|answer| {
-            answer
-                .err()
-                .map_or_else(|| "called".to_owned(), |error| error.to_string())
-        })
+        .map(|answer| error_text(answer, "called"))
         .collect();
     Ok(serde_json::json!({
         "read": read.json::<serde_json::Value>()?, "status": read.status(), "type": read.content_type(), "written": written.json::<serde_json::Value>()?,

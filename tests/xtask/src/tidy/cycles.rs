@@ -10,7 +10,7 @@ type Module = Vec<String>;
 
 /// One crate's modules: their text, and the names that each re-exports.
 struct Crate {
-    folder: String,
+    directory: String,
     texts: BTreeMap<Module, String>,
     exports: BTreeMap<Module, BTreeMap<String, Module>>,
 }
@@ -24,17 +24,17 @@ pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
         .lines()
         .filter(|path| path.ends_with(".rs") && root().join(path).exists())
     {
-        if let Some((folder, _)) = path.split_once("/src/") {
-            crates.entry(folder).or_default().push(path);
+        if let Some((directory, _)) = path.split_once("/src/") {
+            crates.entry(directory).or_default().push(path);
         }
     }
-    for (folder, paths) in crates {
+    for (directory, paths) in crates {
         let mut texts = BTreeMap::new();
         for path in paths {
             texts.insert(module_of(path), code_of(&fs::read_to_string(root().join(path))?));
         }
-        for cycle in Crate::new(folder, texts).cycles() {
-            problems.push(format!("{folder}: import cycle between {cycle}"));
+        for cycle in Crate::new(directory, texts).cycles() {
+            problems.push(format!("{directory}: import cycle between {cycle}"));
         }
     }
     Ok(())
@@ -56,9 +56,9 @@ fn code_of(text: &str) -> String {
 }
 
 impl Crate {
-    fn new(folder: &str, texts: BTreeMap<Module, String>) -> Self {
+    fn new(directory: &str, texts: BTreeMap<Module, String>) -> Self {
         let mut this = Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
             texts,
             exports: BTreeMap::new(),
         };
@@ -156,7 +156,7 @@ impl Crate {
 
     fn name_of(&self, module: &[String]) -> String {
         if module.is_empty() {
-            self.folder.clone()
+            self.directory.clone()
         } else {
             module.join("::")
         }

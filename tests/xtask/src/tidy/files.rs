@@ -73,9 +73,9 @@ pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
             problems.push(format!("{path} is missing"));
         }
     }
-    for folder in EXPLAINED {
-        if !root().join(folder).join("README.md").exists() {
-            problems.push(format!("{folder}/README.md is missing"));
+    for directory in EXPLAINED {
+        if !root().join(directory).join("README.md").exists() {
+            problems.push(format!("{directory}/README.md is missing"));
         }
     }
     check_guests_are_used(&files, problems)
@@ -115,8 +115,8 @@ fn check_file(path: &str, problems: &mut Vec<String>) -> Outcome {
     if is_source(path) && text.contains("AssertSqlSafe") {
         problems.push(format!("{path}: SQL must be a literal; values must be bound"));
     }
-    for (folder, words, reason) in FORBIDDEN {
-        if path.starts_with(folder) {
+    for (directory, words, reason) in FORBIDDEN {
+        if path.starts_with(directory) {
             check_words(path, &text, words, reason, problems);
         }
     }

@@ -145,8 +145,8 @@ fn check_no_compiler_in_reach(problems: &mut Vec<String>) {
 
 /// Modules of capabilities do not import each other: what two of them need is a module of its own.
 fn check_capabilities(problems: &mut Vec<String>) -> Outcome {
-    let folder = root().join("host/capabilities/src");
-    let list = fs::read_to_string(folder.join("lib.rs"))?;
+    let directory = root().join("host/capabilities/src");
+    let list = fs::read_to_string(directory.join("lib.rs"))?;
     let list = list.split("\ncapabilities! {").nth(1).unwrap_or_default();
     let list = list.split('}').next().unwrap_or_default();
     let modules: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
@@ -154,7 +154,7 @@ fn check_capabilities(problems: &mut Vec<String>) -> Outcome {
         problems.push("host/capabilities/src/lib.rs has no list of capabilities".to_owned());
     }
     for module in &modules {
-        let text = fs::read_to_string(folder.join(format!("{module}.rs")))?;
+        let text = fs::read_to_string(directory.join(format!("{module}.rs")))?;
         for other in modules.iter().filter(|other| *other != module) {
             if text.contains(&format!("crate::{other}::")) {
                 problems.push(format!(

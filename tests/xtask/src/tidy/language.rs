@@ -238,7 +238,7 @@ mod tests {
 
     fn problems(path: &str, text: &str) -> Vec<String> {
         let glossary = Glossary::read(&format!(
-            "{DENIED}\n\n| word | write |\n|---|---|\n| `folder`, `folders` | directory |\n\n{ALLOWED}\n\n| where | word | reason |\n|---|---|---|\n| `host/a` | `folders` | an API of others |\n"
+            "{DENIED}\n\n| word | write |\n|---|---|\n| `directory`, `directories` | directory |\n\n{ALLOWED}\n\n| where | word | reason |\n|---|---|---|\n| `host/a` | `directories` | an API of others |\n"
         ));
         let mut problems = Vec::new();
         check_file(path, text, &glossary, &mut problems);
@@ -248,15 +248,15 @@ mod tests {
     #[test]
     fn denied_words_are_found_in_comments_texts_and_markdown_and_nowhere_else() {
         for (path, text, found) in [
-            ("host/x.rs", "// A folder.", 1),
-            ("host/x.rs", "let folder = 1; // `folder`, sub-folder", 0),
-            ("host/x.rs", "f(\"a folder \\\" // x\"); // fine", 1),
-            ("host/x.rs", "f(\"folder\");", 0),
-            ("tests/x.rs", "f(\"a folder is\");", 0),
-            ("tests/x.rs", "// the folders", 1),
-            ("host/a/x.rs", "// the folders", 0),
-            ("x.md", "The Folder\n```\na folder\n```\n", 1),
-            ("x.wit", "/// A folder is.\n", 1),
+            ("host/x.rs", "// A directory.", 1),
+            ("host/x.rs", "let directory = 1; // `directory`, sub-directory", 0),
+            ("host/x.rs", "f(\"a directory \\\" // x\"); // fine", 1),
+            ("host/x.rs", "f(\"directory\");", 0),
+            ("tests/x.rs", "f(\"a directory is\");", 0),
+            ("tests/x.rs", "// the directories", 1),
+            ("host/a/x.rs", "// the directories", 0),
+            ("x.md", "The Folder\n```\na directory\n```\n", 1),
+            ("x.wit", "/// A directory is.\n", 1),
         ] {
             assert_eq!(
                 problems(path, text).len(),

@@ -16,14 +16,14 @@ const TENANTS: [&str; 5] = [
 const STARTS: [&str; 4] = ["SELECT ", "UPDATE ", "DELETE ", "INSERT "];
 
 pub(crate) fn check(problems: &mut Vec<String>) -> Outcome {
-    check_folder(&root().join("registry/store/src"), problems)
+    check_directory(&root().join("registry/store/src"), problems)
 }
 
-fn check_folder(folder: &Path, problems: &mut Vec<String>) -> Outcome {
-    for entry in fs::read_dir(folder)?.flatten() {
+fn check_directory(directory: &Path, problems: &mut Vec<String>) -> Outcome {
+    for entry in fs::read_dir(directory)?.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            check_folder(&path, problems)?;
+            check_directory(&path, problems)?;
         }
         if path.extension().is_none_or(|extension| extension != "rs") {
             continue;

@@ -116,7 +116,7 @@ fn names(
 fn check_config_defaults(manifest: &Manifest, problems: &mut ManifestErrors) {
     for (index, field) in manifest.config.iter().enumerate() {
         let Some(default) = &field.default else { continue };
-        if !field.kind.takes(&default.to_string()) {
+        if !field.kind.accepts(&default.to_string()) {
             problems.add(
                 format!("$.config[{index}].default"),
                 "the default is not of the key's type",
