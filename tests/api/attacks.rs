@@ -117,13 +117,13 @@ fn hostile_bundles() -> Vec<(&'static str, Vec<u8>)> {
 async fn hostile_archives_are_refused_and_leave_no_file() {
     let world = TestPlatform::new().await;
     let signatures = world.release("com.example.hostile", "1.0.0", "answers_ok").signatures;
-    let is_ours = |path: &PathBuf| {
+    let is_own = |path: &PathBuf| {
         path.starts_with(world.directory().join("bundles")) || path.starts_with(world.directory().join("staging"))
     };
     for (what, bundle) in hostile_bundles() {
-        let answer = world.publish_bytes(&bundle, Some(&signatures)).await;
-        assert_eq!(answer.code(), "bundle_invalid", "{what}: {}", answer.text());
-        let left: Vec<_> = files_below(world.directory()).into_keys().filter(is_ours).collect();
+        let response = world.publish_bytes(&bundle, Some(&signatures)).await;
+        assert_eq!(response.code(), "bundle_invalid", "{what}: {}", response.text());
+        let left: Vec<_> = files_below(world.directory()).into_keys().filter(is_own).collect();
         assert!(left.is_empty(), "{what}: {left:?}");
         assert!(
             !Path::new("/tmp/alga-escaped").exists() && !world.directory().join("../escaped").exists(),
@@ -141,8 +141,8 @@ async fn signatures_that_are_larger_than_any_real_ones_are_refused_early() {
         &Release::manifest("com.example.large", "1.0.0", &[]),
         &component("answers_ok"),
     );
-    let answer = world.publish_bytes(&bundle, Some(&vec![b' '; 256 * 1024 + 1])).await;
-    assert_eq!(answer.code(), "payload_too_large");
+    let response = world.publish_bytes(&bundle, Some(&vec![b' '; 256 * 1024 + 1])).await;
+    assert_eq!(response.code(), "payload_too_large");
 }
 
 /// Reads a third party's archive, as `alga pack --from` does.
@@ -179,14 +179,14 @@ fn other_tar_readers_extract_the_same_files_from_accepted_archives() {
     .map(|(path, bytes)| (path.parse().unwrap(), bytes))
     .into();
     let bundle = alga_bundle::pack(&files).unwrap();
-    let ours: Vec<_> = alga_bundle::unpack(&bundle)
+    let own: Vec<_> = alga_bundle::unpack(&bundle)
         .unwrap()
         .into_iter()
         .map(|(path, bytes)| (path.to_string(), bytes.len()))
         .collect();
     let archive = zstd::decode_all(bundle.as_slice()).unwrap();
     let mut library = tar::Archive::new(archive.as_slice());
-    let theirs: Vec<_> = library
+    let foreign: Vec<_> = library
         .entries()
         .unwrap()
         .map(|entry| {
@@ -197,7 +197,7 @@ fn other_tar_readers_extract_the_same_files_from_accepted_archives() {
             )
         })
         .collect();
-    assert_eq!(ours, theirs);
+    assert_eq!(own, foreign);
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("a.tar"), archive).unwrap();
     let output = Command::new("tar")
@@ -210,7 +210,7 @@ fn other_tar_readers_extract_the_same_files_from_accepted_archives() {
         .lines()
         .map(ToOwned::to_owned)
         .collect();
-    assert_eq!(ours.into_iter().map(|(path, _)| path).collect::<Vec<_>>(), listed);
+    assert_eq!(own.into_iter().map(|(path, _)| path).collect::<Vec<_>>(), listed);
 }
 
 /// A manifest that is too large, too deep, or ambiguous is refused (B6, B7).
@@ -250,10 +250,10 @@ async fn oversized_deep_and_ambiguous_manifests_are_refused() {
             ("manifest.json".parse().unwrap(), manifest.into_bytes()),
             ("dist/main.wasm".parse().unwrap(), component("answers_ok")),
         ]);
-        let answer = world
+        let response = world
             .publish_bytes(&alga_bundle::pack(&files).unwrap(), Some(b"{}"))
             .await;
-        assert_eq!(answer.code(), "manifest_invalid", "{what}: {}", answer.text());
+        assert_eq!(response.code(), "manifest_invalid", "{what}: {}", response.text());
     }
 }
 
@@ -333,13 +333,13 @@ async fn a_bundle_that_is_swapped_while_it_is_loaded_never_runs_as_another() {
     for _ in 0..alga_harness::rounds(15) {
         // Another process: nothing is cached in memory.
         world = world.restart().await;
-        let answer = world.execute(&world.request_for(&install)).await;
-        match answer.status.as_u16() {
-            200 => assert_eq!(answer.json()["body_b64"], right),
-            502 => assert_eq!(answer.code(), "bundle_rejected"),
-            other => panic!("{other}: {}", answer.text()),
+        let response = world.execute(&world.request_for(&install)).await;
+        match response.status.as_u16() {
+            200 => assert_eq!(response.json()["body_b64"], right),
+            502 => assert_eq!(response.code(), "bundle_rejected"),
+            other => panic!("{other}: {}", response.text()),
         }
-        *outcomes.entry(answer.status.as_u16()).or_insert(0) += 1;
+        *outcomes.entry(response.status.as_u16()).or_insert(0) += 1;
     }
     stop.store(true, Ordering::Relaxed);
     racer.join().unwrap();
@@ -362,10 +362,10 @@ async fn of_64_concurrent_publishes_of_one_version_exactly_one_succeeds() {
                     // A publisher that is refused because the database is busy retries, as a client
                     // does.
                     loop {
-                        let answer = world.try_publish(&release).await;
-                        match answer.status.as_u16() {
+                        let response = world.try_publish(&release).await;
+                        match response.status.as_u16() {
                             429 | 503 => tokio::task::yield_now().await,
-                            status => break (status, release.content_hash(), answer.text()),
+                            status => break (status, release.content_hash(), response.text()),
                         }
                     }
                 })

@@ -1,7 +1,7 @@
 //! Capabilities in a platform: behavior that conformance cases cannot show, because it needs two
 //! tenants, a moment in time, or access to the store.
 
-use alga_harness::{Answer, ExecuteRequest, MockServer, Release, TestPlatform, component, tenant_id};
+use alga_harness::{ExecuteRequest, MockServer, Release, TestPlatform, TestResponse, component, tenant_id};
 use alga_registry_types::{Install, InstallRequest, TermsRequest, install, set_terms};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,8 +58,8 @@ impl Reaching {
     }
 }
 
-fn json_of(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.guest_body()).unwrap_or_else(|_| panic!("{}", answer.text()))
+fn json_of(response: &TestResponse) -> Value {
+    serde_json::from_str(&response.guest_body()).unwrap_or_else(|_| panic!("{}", response.text()))
 }
 
 #[tokio::test]
@@ -87,8 +87,8 @@ async fn a_host_that_a_tenant_removes_is_denied_from_the_next_request_on() {
         .operate(&set_terms(&install.tenant_id, install.id.as_str(), &terms))
         .await;
     assert!(changed.status.is_success(), "{}", changed.text());
-    let answer = reaching.world.get("com.example.fetch-works/").await;
-    assert!(answer.text().contains("403 denied"), "{}", answer.text());
+    let response = reaching.world.get("com.example.fetch-works/").await;
+    assert!(response.text().contains("403 denied"), "{}", response.text());
     assert_eq!(reaching.outside.requests().len(), before);
 }
 
@@ -96,9 +96,9 @@ async fn a_host_that_a_tenant_removes_is_denied_from_the_next_request_on() {
 async fn sent_and_received_bytes_are_reported_in_the_usage() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "fetch_works", |_| {}).await;
-    let answer = reaching.world.execute(&request).await;
-    assert!(answer.usage("egress_bytes") > 300_000, "{}", answer.text());
-    assert!(answer.usage("ingress_bytes") > 100, "{}", answer.text());
+    let response = reaching.world.execute(&request).await;
+    assert!(response.usage("egress_bytes") > 300_000, "{}", response.text());
+    assert!(response.usage("ingress_bytes") > 100, "{}", response.text());
 }
 
 #[tokio::test]
@@ -106,24 +106,28 @@ async fn unbounded_request_and_response_bodies_are_errors_for_the_guest() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
     let at = |path: &str| request.clone().on("GET", path).within_ms(20_000);
-    let told = json_of(&reaching.world.execute(&at("/requests")).await);
+    let output = json_of(&reaching.world.execute(&at("/requests")).await);
     assert!(
-        told[0].as_str().unwrap().contains("HttpRequestHeaderSectionSize"),
-        "{told}"
+        output[0].as_str().unwrap().contains("HttpRequestHeaderSectionSize"),
+        "{output}"
     );
     assert!(
-        told[1].as_str().unwrap().starts_with("413") || told[1].as_str().unwrap().contains("BodySize"),
-        "{told}"
+        output[1].as_str().unwrap().starts_with("413") || output[1].as_str().unwrap().contains("BodySize"),
+        "{output}"
     );
-    assert_eq!(told[2], "8", "{told}");
-    let answer = reaching.world.execute(&at("/endless")).await;
-    let told = json_of(&answer);
+    assert_eq!(output[2], "8", "{output}");
+    let response = reaching.world.execute(&at("/endless")).await;
+    let output = json_of(&response);
     assert!(
-        told["bytes"].as_u64().unwrap() <= 32 * 1024 * 1024
-            && told["error"].as_str().unwrap().contains("could not be read"),
-        "{told}"
+        output["bytes"].as_u64().unwrap() <= 32 * 1024 * 1024
+            && output["error"].as_str().unwrap().contains("could not be read"),
+        "{output}"
     );
-    assert!(answer.usage("ingress_bytes") <= 33 * 1024 * 1024, "{}", answer.text());
+    assert!(
+        response.usage("ingress_bytes") <= 33 * 1024 * 1024,
+        "{}",
+        response.text()
+    );
 }
 
 #[tokio::test]
@@ -131,11 +135,11 @@ async fn no_spelling_of_an_internal_host_is_reachable_for_a_guest() {
     let reaching = Reaching::new(&[]).await;
     let (request, _) = reaching.guest("acme", "does_its_worst", |_| {}).await;
     let before = reaching.outside.requests().len();
-    let answer = reaching.world.execute(&request.on("GET", "/spellings")).await;
-    let told = json_of(&answer);
-    let told = told.as_array().unwrap();
-    assert_eq!(told.len(), 78);
-    for attempt in told {
+    let response = reaching.world.execute(&request.on("GET", "/spellings")).await;
+    let output = json_of(&response);
+    let output = output.as_array().unwrap();
+    assert_eq!(output.len(), 78);
+    for attempt in output {
         let error = attempt[1].as_str().unwrap_or_default();
         assert!(
             error.starts_with("403 denied") || error.starts_with("400 bad_request"),
@@ -159,12 +163,12 @@ async fn unbounded_lists_calls_and_headers_trap_only_their_own_guest() {
         "/log",
         "/headers",
     ] {
-        let answer = world.execute(&request.clone().on("GET", path).within_ms(20_000)).await;
+        let response = world.execute(&request.clone().on("GET", path).within_ms(20_000)).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
+            (response.status.as_u16(), response.code().as_str()),
             (502, "guest_trapped"),
             "{path}: {}",
-            answer.text()
+            response.text()
         );
     }
     assert_eq!(world.execute(&request).await.guest_body(), "still here");
@@ -175,8 +179,8 @@ async fn unbounded_lists_calls_and_headers_trap_only_their_own_guest() {
 async fn guest_output_becomes_log_lines_and_its_environment_is_empty() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("writes_to_its_output", &[]).await;
-    let answer = world.execute(&request).await;
-    assert_eq!(answer.json()["status"], 200, "{}", answer.text());
+    let response = world.execute(&request).await;
+    assert_eq!(response.json()["status"], 200, "{}", response.text());
     assert_eq!(
         world.execute(&request.clone().on("GET", "/exit")).await.code(),
         "guest_trapped"
@@ -199,8 +203,8 @@ async fn metrics_need_the_operators_token_and_name_the_tenant() {
             200
         );
     }
-    let stranger = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
-    assert_eq!(world.send(stranger).await.status, 401);
+    let third_party = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
+    assert_eq!(world.send(third_party).await.status, 401);
     let text = world.send_json("GET", "/metrics", &Value::Null).await.text();
     for tenant in ["acme", "other"] {
         let line = text.lines().find(|line| {
@@ -278,6 +282,6 @@ async fn a_wildcard_over_a_public_suffix_is_refused_at_publish() {
     let mut manifest = Release::manifest("com.example.everybody", "1.0.0", &[]);
     manifest["egress"] = json!(["api.example.com", "*.co.uk"]);
     let release = Release::new(world.key(), &manifest, &component("answers_ok"));
-    let answer = world.try_publish(&release).await;
-    answer.assert_refused(422, "manifest_invalid", "*.co.uk");
+    let response = world.try_publish(&release).await;
+    response.assert_refused(422, "manifest_invalid", "*.co.uk");
 }

@@ -24,7 +24,7 @@ async fn too_costly(limits: CompilerLimits, component: &[u8], what: &str) {
         .compile(component)
         .await;
     assert!(
-        matches!(&ended, Err(CompileError::TooCostly(said)) if said.contains(what)),
+        matches!(&ended, Err(CompileError::TooCostly(output)) if output.contains(what)),
         "{:?}",
         ended.err()
     );
@@ -62,9 +62,9 @@ async fn a_component_that_exceeds_compile_time_or_memory_is_too_costly() {
         ..limits
     };
     too_costly(code, &component("answers_ok"), "machine code").await;
-    let ours = Compiler::new(&program("alga-compiler"), limits);
+    let own = Compiler::new(&program("alga-compiler"), limits);
     assert!(
-        ours.compile(&component("answers_ok")).await.is_ok(),
+        own.compile(&component("answers_ok")).await.is_ok(),
         "the next one compiles"
     );
 }
@@ -75,11 +75,11 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
     let ended = nowhere.compile(&component("answers_ok")).await;
     assert!(matches!(ended, Err(CompileError::Spawn { .. })));
     // Not even the component could be read: no component is at fault.
-    let no_room = CompilerLimits {
+    let no_capacity = CompilerLimits {
         address_space_bytes: 1024 * 1024,
         ..CompilerLimits::default()
     };
-    let ended = Compiler::new(&program("alga-compiler"), no_room)
+    let ended = Compiler::new(&program("alga-compiler"), no_capacity)
         .compile(&component("answers_ok"))
         .await;
     assert!(matches!(ended, Err(CompileError::Pipe(_))));
@@ -119,7 +119,7 @@ async fn a_busy_host_is_distinguished_from_a_costly_component() {
 #[tokio::test]
 async fn compiler_and_bundle_reader_accept_the_same_wasm_proposals() {
     let compiler = Compiler::new(&program("alga-compiler"), CompilerLimits::default());
-    for (proposal, module, is_taken) in [
+    for (proposal, module, is_accepted) in [
         ("the core", "(func (result i32) (i32.const 0))", true),
         ("SIMD", "(func (result v128) (v128.const i64x2 0 0))", true),
         (
@@ -166,7 +166,7 @@ async fn compiler_and_bundle_reader_accept_the_same_wasm_proposals() {
         let compiled = compiler.compile(&component).await;
         assert_eq!(
             (is_read, compiled.is_ok()),
-            (is_taken, is_taken),
+            (is_accepted, is_accepted),
             "{proposal}: {:?}",
             compiled.err()
         );
@@ -195,12 +195,12 @@ async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
     {
         let manifest = Release::manifest(&format!("com.example.bomb-{number}"), "1.0.0", &[]);
         let release = Release::new(world.key(), &manifest, bomb);
-        let answer = world.try_publish(&release).await;
-        let ended = (answer.status.as_u16(), answer.code());
+        let response = world.try_publish(&release).await;
+        let ended = (response.status.as_u16(), response.code());
         assert!(
             ended == (201, String::new()) || ended == (422, "component_invalid".into()),
             "{number}: {}",
-            answer.text()
+            response.text()
         );
     }
     let last = Release::new(
@@ -208,8 +208,8 @@ async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
         &Release::manifest("com.example.last", "1.0.0", &[]),
         &large_function(),
     );
-    let answer = world.try_publish(&last).await;
-    assert!(answer.text().contains("processor time"), "{}", answer.text());
+    let response = world.try_publish(&last).await;
+    assert!(response.text().contains("processor time"), "{}", response.text());
     let good = world.with_guest("answers_ok", &[]).await;
     assert_eq!(world.execute(&good).await.status, 200);
 }

@@ -5,16 +5,16 @@ use alga_harness::{ExecuteRequest, TestPlatform};
 use serde_json::{Value, json};
 
 async fn refused(world: &TestPlatform, request: &ExecuteRequest, status: u16, code: &str) {
-    let answer = world.execute(request).await;
-    answer.assert_error(status, code);
-    assert_eq!(answer.json()["status"], status);
-    assert_eq!(answer.headers["cache-control"], "no-store");
+    let response = world.execute(request).await;
+    response.assert_error(status, code);
+    assert_eq!(response.json()["status"], status);
+    assert_eq!(response.headers["cache-control"], "no-store");
     assert!(
-        answer.json()["error"]["request_id"]
+        response.json()["error"]["request_id"]
             .as_str()
-            .is_some_and(|id| id == answer.json()["request_id"])
+            .is_some_and(|id| id == response.json()["request_id"])
     );
-    assert_eq!(answer.usage("host_calls"), 0, "nothing was executed");
+    assert_eq!(response.usage("host_calls"), 0, "nothing was executed");
 }
 
 #[tokio::test]
@@ -38,9 +38,9 @@ async fn malformed_bodies_are_bad_requests() {
         &deep,
         &twice,
     ] {
-        let answer = world.execute_bytes(&good, body.as_bytes().to_vec()).await;
+        let response = world.execute_bytes(&good, body.as_bytes().to_vec()).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
+            (response.status.as_u16(), response.code().as_str()),
             (400, "bad_request"),
             "{}",
             &body[..body.len().min(60)]
@@ -83,8 +83,8 @@ async fn bodies_over_the_limit_are_too_large_whether_encoded_or_not() {
         "payload_too_large",
     )
     .await;
-    let answer = world.execute_bytes(&good, vec![b' '; 20 * 1024 * 1024]).await;
-    answer.assert_error(413, "payload_too_large");
+    let response = world.execute_bytes(&good, vec![b' '; 20 * 1024 * 1024]).await;
+    response.assert_error(413, "payload_too_large");
 }
 
 #[tokio::test]
@@ -109,13 +109,13 @@ async fn missing_invalid_and_other_audience_tokens_are_unauthenticated() {
 async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
-    let stranger = ExecuteRequest {
+    let third_party = ExecuteRequest {
         token: Some("nonsense".into()),
         ..good
     };
-    let answer = world.execute_bytes(&stranger, vec![b' '; 20 * 1024 * 1024]).await;
+    let response = world.execute_bytes(&third_party, vec![b' '; 20 * 1024 * 1024]).await;
     assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
+        (response.status.as_u16(), response.code().as_str()),
         (401, "unauthenticated"),
         "not 413: no code counted it"
     );

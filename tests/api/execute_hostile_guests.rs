@@ -1,9 +1,9 @@
 //! Hostile guests. Each gets its error code within its limits, the process survives, and the next
 //! request works.
 
-use alga_harness::{Answer, ExecuteRequest, Release, TestPlatform, handler};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, TestResponse, handler};
 
-async fn with_guest_and_neighbour(guest: &str, timeout_ms: u64) -> Answer {
+async fn with_guest_and_neighbour(guest: &str, timeout_ms: u64) -> TestResponse {
     let world = TestPlatform::new().await;
     let capabilities: &[&str] = if guest == "calls_the_host_without_end" {
         &["cap:context.read"]
@@ -12,16 +12,16 @@ async fn with_guest_and_neighbour(guest: &str, timeout_ms: u64) -> Answer {
     };
     let hostile = world.with_guest(guest, capabilities).await.within_ms(timeout_ms);
     let good = world.with_guest("answers_ok", &[]).await;
-    let answer = world.execute(&hostile).await;
+    let response = world.execute(&hostile).await;
     assert_eq!(world.execute(&good).await.guest_body(), "ok", "the next request works");
     assert!(world.platform().execute.is_ready());
-    answer
+    response
 }
 
 #[track_caller]
-fn assert_error(answer: &Answer, status: u16, code: &str) {
-    answer.assert_error(status, code);
-    let text = answer.text();
+fn assert_error(response: &TestResponse, status: u16, code: &str) {
+    response.assert_error(status, code);
+    let text = response.text();
     assert!(
         !text.contains("wasm") && !text.contains("secret of the guest") && !text.contains(".rs"),
         "internals: {text}"
@@ -29,16 +29,16 @@ fn assert_error(answer: &Answer, status: u16, code: &str) {
 }
 
 /// Executes a hostile guest, which must end with this error.
-async fn expect_error(guest: &str, timeout_ms: u64, status: u16, code: &str) -> Answer {
-    let answer = with_guest_and_neighbour(guest, timeout_ms).await;
-    assert_error(&answer, status, code);
-    answer
+async fn expect_error(guest: &str, timeout_ms: u64, status: u16, code: &str) -> TestResponse {
+    let response = with_guest_and_neighbour(guest, timeout_ms).await;
+    assert_error(&response, status, code);
+    response
 }
 
 #[tokio::test]
 async fn a_guest_that_loops_is_stopped_at_its_deadline() {
-    let answer = expect_error("loops_forever", 100, 504, "deadline_exceeded").await;
-    assert!(answer.usage("cpu_us") >= 50_000, "{}", answer.text());
+    let response = expect_error("loops_forever", 100, 504, "deadline_exceeded").await;
+    assert!(response.usage("cpu_us") >= 50_000, "{}", response.text());
 }
 
 #[tokio::test]
@@ -48,11 +48,11 @@ async fn a_guest_that_loops_while_it_is_instantiated_is_stopped_at_its_deadline(
 
 #[tokio::test]
 async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
-    let answer = expect_error("sleeps_for_an_hour", 100, 504, "deadline_exceeded").await;
+    let response = expect_error("sleeps_for_an_hour", 100, 504, "deadline_exceeded").await;
     assert!(
-        answer.usage("cpu_us") < 90_000,
+        response.usage("cpu_us") < 90_000,
         "it waited, it did not work: {}",
-        answer.text()
+        response.text()
     );
 }
 
@@ -75,9 +75,9 @@ async fn a_memory_limit_lowered_by_the_caller_is_enforced() {
         .with_guest("allocates_without_end", &[])
         .await
         .with("/limits/memory_mb", serde_json::json!(8));
-    let answer = world.execute(&request).await;
-    assert_error(&answer, 502, "memory_limit");
-    assert!(answer.usage("memory_peak_bytes") <= 8 * 1024 * 1024);
+    let response = world.execute(&request).await;
+    assert_error(&response, 502, "memory_limit");
+    assert!(response.usage("memory_peak_bytes") <= 8 * 1024 * 1024);
 }
 
 #[tokio::test]
@@ -100,8 +100,8 @@ async fn unbounded_host_calls_and_handles_trap_the_guest() {
 
 #[tokio::test]
 async fn a_log_flood_is_bounded_and_the_guest_gets_an_error() {
-    let answer = with_guest_and_neighbour("floods_the_log", 20_000).await;
-    assert_eq!(answer.guest_body(), (10_000 - 256).to_string());
+    let response = with_guest_and_neighbour("floods_the_log", 20_000).await;
+    assert_eq!(response.guest_body(), (10_000 - 256).to_string());
 }
 
 #[tokio::test]

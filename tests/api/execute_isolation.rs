@@ -41,7 +41,7 @@ async fn executions_cancelled_at_any_moment_release_their_permit() {
         let moment = std::time::Duration::from_micros(round * 37 % 3_000);
         let _ = tokio::time::timeout(moment, world.execute(&request)).await;
     }
-    let answer = world.execute(&request).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = world.execute(&request).await;
+    assert_eq!(response.status, 200, "{}", response.text());
     assert!(world.platform().execute.is_ready(), "no panic");
 }

@@ -38,9 +38,9 @@ async fn the_guest_sees_method_path_query_headers_and_body_as_sent() {
             json!({ "accept": "text/html", "x-many": ["1", "2"], "content-length": "999", "connection": "close" }),
         )
         .with("/http/body_b64", json!("aGVsbG8="));
-    let answer = world.execute(&request).await;
-    assert_eq!(answer.json()["request_id"], "my-request.1");
-    let seen: serde_json::Value = serde_json::from_str(&answer.guest_body()).unwrap();
+    let response = world.execute(&request).await;
+    assert_eq!(response.json()["request_id"], "my-request.1");
+    let seen: serde_json::Value = serde_json::from_str(&response.guest_body()).unwrap();
     assert_eq!(seen["method"], "Method::Put");
     assert_eq!(seen["target"], "/a/b%20c?k=1&k=2&x=a%20b");
     assert_eq!(seen["body"], "hello");
@@ -167,9 +167,9 @@ async fn fifty_concurrent_requests_with_one_idempotency_key_are_one_execution() 
         .collect();
     let mut bodies = std::collections::BTreeSet::new();
     for task in tasks {
-        let answer = task.await.unwrap();
-        assert_eq!(answer.json()["status"], 201, "{}", answer.text());
-        bodies.insert(answer.guest_body());
+        let response = task.await.unwrap();
+        assert_eq!(response.json()["status"], 201, "{}", response.text());
+        bodies.insert(response.guest_body());
     }
     assert_eq!((bodies.len(), count(&world, &any).await), (1, 1));
 }
@@ -180,8 +180,8 @@ async fn an_idempotent_execution_is_recorded_even_if_the_caller_disconnects() {
     let any = agreements(&world).await;
     let create = creation(&any);
     let mut first = Box::pin(world.execute(&create));
-    let mut nobody_waits = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(first.as_mut().poll(&mut nobody_waits).is_pending());
+    let mut no_request_waits = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(first.as_mut().poll(&mut no_request_waits).is_pending());
     drop(first);
     assert_eq!(world.execute(&create).await.json()["status"], 201);
     assert_eq!(count(&world, &any).await, 1);
@@ -219,8 +219,8 @@ async fn dynamic_responses_are_not_cacheable() {
         ("GET", "/api/ext/a/b"),
     ] {
         let request = http::Request::builder().method(method).uri(path);
-        let answer = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
-        assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
+        let response = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(response.headers["cache-control"], "no-store", "{method} {path}");
     }
 }
 
@@ -240,8 +240,8 @@ async fn two_tenants_with_the_same_idempotency_key_have_two_executions() {
     };
     let install = world.operate(&install(&tenant_id("other"), &request)).await.ok();
     let other = world.request_for(&install).on("POST", "/").with_idempotency_key("same");
-    let tenant = |answer: alga_harness::Answer| {
-        serde_json::from_str::<serde_json::Value>(&answer.guest_body()).unwrap()["tenant"].clone()
+    let tenant = |response: alga_harness::TestResponse| {
+        serde_json::from_str::<serde_json::Value>(&response.guest_body()).unwrap()["tenant"].clone()
     };
     assert_eq!(tenant(world.execute(&acme).await), "acme");
     assert_eq!(tenant(world.execute(&other).await), "other");
@@ -260,9 +260,9 @@ async fn a_draining_runner_is_not_ready_and_refuses_new_requests() {
     assert_eq!(ready().await, 200);
     world.platform().execute.drain();
     assert_eq!(ready().await, 503);
-    let answer = world.execute(&request).await;
-    answer.assert_error(503, "draining");
-    assert_eq!(answer.headers["retry-after"], "1");
+    let response = world.execute(&request).await;
+    response.assert_error(503, "draining");
+    assert_eq!(response.headers["retry-after"], "1");
     assert_eq!(
         world
             .send(http::Request::get("/healthz").body(axum::body::Body::empty()).unwrap())

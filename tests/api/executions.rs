@@ -1,6 +1,6 @@
 //! The output of executions is stored in their records, and only their tenant may read them.
 
-use alga_harness::{Answer, TestPlatform, tenant_id};
+use alga_harness::{TestPlatform, TestResponse, tenant_id};
 use alga_registry_types::{Execution, Executions, Install, LogRecord, Page, executions, uninstall};
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
     page_of_records(world, install, &Page::default()).await.executions
 }
 
-async fn get(world: &TestPlatform, install: &Install, path: &str) -> Answer {
+async fn get(world: &TestPlatform, install: &Install, path: &str) -> TestResponse {
     world.get(&format!("{}/{path}", install.name)).await
 }
 
@@ -26,9 +26,9 @@ async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
     let world = TestPlatform::new().await;
     let install = world.install_guest("log_works", &[]).await;
     assert_eq!(get(&world, &install, "").await.status, 200);
-    let kept = records(&world, &install).await;
+    let stored = records(&world, &install).await;
     assert_eq!(
-        (kept.len(), kept[0].status, kept[0].code.as_deref()),
+        (stored.len(), stored[0].status, stored[0].code.as_deref()),
         (1, Some(200), None)
     );
     let line = |level: &str, message: &str, fields: Vec<(String, String)>| LogRecord {
@@ -44,7 +44,7 @@ async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
         line("warn", "warn\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}", vec![]),
         line("error", "\u{1b}[31merror", vec![]),
     ];
-    assert_eq!(kept[0].log, expected);
+    assert_eq!(stored[0].log, expected);
 }
 
 #[tokio::test]
@@ -52,8 +52,8 @@ async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
     let world = TestPlatform::new().await;
     let install = world.install_guest("writes_to_its_output", &[]).await;
     assert_eq!(get(&world, &install, "").await.status, 200);
-    let kept = records(&world, &install).await;
-    let lines: Vec<_> = kept[0]
+    let stored = records(&world, &install).await;
+    let lines: Vec<_> = stored[0]
         .log
         .iter()
         .map(|line| (line.source.as_str(), line.message.as_str()))
@@ -72,11 +72,14 @@ async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
 async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
     let world = TestPlatform::new().await;
     let install = world.install_guest("traps", &[]).await;
-    let answer = get(&world, &install, "").await;
-    assert!(!answer.text().contains("unreachable"), "{}", answer.text());
-    let kept = records(&world, &install).await;
-    assert_eq!((kept[0].status, kept[0].code.as_deref()), (None, Some("guest_trapped")));
-    let last = kept[0].log.last().unwrap();
+    let response = get(&world, &install, "").await;
+    assert!(!response.text().contains("unreachable"), "{}", response.text());
+    let stored = records(&world, &install).await;
+    assert_eq!(
+        (stored[0].status, stored[0].code.as_deref()),
+        (None, Some("guest_trapped"))
+    );
+    let last = stored[0].log.last().unwrap();
     assert_eq!(
         (last.source.as_str(), last.level.as_str()),
         ("host", "error"),
@@ -140,15 +143,15 @@ async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
         limit: Some(200),
         ..Page::default()
     };
-    let kept = page_of_records(&world, &install, &longest).await.executions;
+    let stored = page_of_records(&world, &install, &longest).await.executions;
     let metrics = world.send_json("GET", "/metrics", &Value::Null).await.text();
     let lost = metrics
         .lines()
         .find_map(|line| line.strip_prefix("alga_execution_records_lost_total "));
     let lost: usize = lost.unwrap().parse().unwrap();
-    assert_eq!(kept.len() + lost, CALLS);
-    assert!(lost > 0 && kept.len() >= 1024 / 34, "{lost} lost of {CALLS}");
-    for execution in &kept {
+    assert_eq!(stored.len() + lost, CALLS);
+    assert!(lost > 0 && stored.len() >= 1024 / 34, "{lost} lost of {CALLS}");
+    for execution in &stored {
         let log = serde_json::to_string(&execution.log).unwrap();
         assert!(log.len() <= 64 * 1024 && execution.log_dropped > 0);
     }

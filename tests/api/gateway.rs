@@ -1,5 +1,5 @@
 use alga_auth::{Access, Caller, UserType};
-use alga_harness::{Answer, Release, TestPlatform, component, tenant_id};
+use alga_harness::{Release, TestPlatform, TestResponse, component, tenant_id};
 use alga_registry_types::{InstallRequest, Page, install, installs};
 use axum::body::Body;
 use http::Request;
@@ -11,7 +11,7 @@ async fn world_with(guest: &str, capabilities: &[&str]) -> TestPlatform {
     world
 }
 
-async fn send(world: &TestPlatform, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+async fn send(world: &TestPlatform, method: &str, target: &str, headers: &[(&str, &str)]) -> TestResponse {
     let mut request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -20,12 +20,12 @@ async fn send(world: &TestPlatform, method: &str, target: &str, headers: &[(&str
 }
 
 #[track_caller]
-fn assert_error(answer: &Answer, status: u16, code: &str) {
-    answer.assert_error(status, code);
-    assert_eq!(answer.headers["cache-control"], "no-store");
+fn assert_error(response: &TestResponse, status: u16, code: &str) {
+    response.assert_error(status, code);
+    assert_eq!(response.headers["cache-control"], "no-store");
     assert_eq!(
-        answer.json()["requestId"],
-        answer.headers["x-request-id"].to_str().unwrap()
+        response.json()["requestId"],
+        response.headers["x-request-id"].to_str().unwrap()
     );
 }
 
@@ -42,8 +42,8 @@ async fn an_extension_is_found_by_name_registry_id_and_install_id() {
         install.extension_id.as_str(),
         install.id.as_str(),
     ] {
-        let answer = world.get(&format!("{name}/")).await;
-        assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "ok"));
+        let response = world.get(&format!("{name}/")).await;
+        assert_eq!((response.status.as_u16(), response.text().as_str()), (200, "ok"));
     }
     let proxied = Request::get("/api/ext-proxy/com.example.answers-ok/").header(
         "authorization",
@@ -55,10 +55,10 @@ async fn an_extension_is_found_by_name_registry_id_and_install_id() {
 #[tokio::test]
 async fn another_tenants_install_and_a_missing_one_give_the_same_error() {
     let world = world_with("answers_ok", &[]).await;
-    let theirs = world.call("other", "GET", "com.example.answers-ok/", "").await;
-    let nobody = world.call("other", "GET", "com.example.never-was/", "").await;
-    assert_error(&theirs, 404, "extension_not_available");
-    assert_eq!(theirs.json()["message"], nobody.json()["message"]);
+    let other = world.call("other", "GET", "com.example.answers-ok/", "").await;
+    let no_caller = world.call("other", "GET", "com.example.never-was/", "").await;
+    assert_error(&other, 404, "extension_not_available");
+    assert_eq!(other.json()["message"], no_caller.json()["message"]);
 }
 
 /// Sends a request with these headers, none of which is a valid token.
@@ -152,12 +152,12 @@ async fn credentials_never_reach_the_guest_and_cookies_never_leave_it() {
         ("accept", "text/html"),
         ("x-request-id", "r-7"),
     ];
-    let answer = send(&world, "GET", "com.example.echoes-the-request/?a=1&a=2", &headers).await;
-    let seen = answer.json();
+    let response = send(&world, "GET", "com.example.echoes-the-request/?a=1&a=2", &headers).await;
+    let seen = response.json();
     assert!(
-        !answer.text().contains("canary") && !answer.text().contains("v4.public"),
+        !response.text().contains("canary") && !response.text().contains("v4.public"),
         "{}",
-        answer.text()
+        response.text()
     );
     assert_eq!(seen["target"], "/?a=1&a=2");
     let names: Vec<&str> = seen["headers"]
@@ -170,7 +170,7 @@ async fn credentials_never_reach_the_guest_and_cookies_never_leave_it() {
         names,
         ["accept", "x-alga-extension", "x-alga-tenant", "x-ext-a", "x-request-id"]
     );
-    assert_eq!(answer.headers["x-request-id"], "r-7");
+    assert_eq!(response.headers["x-request-id"], "r-7");
     let cookie = world.get("com.example.answers-as-the-path-says/cookie").await;
     assert_eq!(cookie.status, 200);
     assert!(!cookie.headers.contains_key("set-cookie"));
@@ -186,8 +186,8 @@ async fn a_request_id_that_could_forge_a_log_line_is_replaced() {
             "x-request-id",
             http::HeaderValue::from_bytes(id.as_bytes()).unwrap_or(http::HeaderValue::from_static("a b")),
         );
-        let answer = world.send(request.body(Body::empty()).unwrap()).await;
-        assert_ne!(answer.headers["x-request-id"].as_bytes(), id.as_bytes());
+        let response = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_ne!(response.headers["x-request-id"].as_bytes(), id.as_bytes());
     }
 }
 
@@ -222,10 +222,10 @@ async fn a_tenant_over_its_rate_gets_retry_after() {
     let mut accepted = 0;
     let mut refused = None;
     for _ in 0..200 {
-        let answer = world.get("com.example.answers-ok/").await;
-        match answer.status.as_u16() {
+        let response = world.get("com.example.answers-ok/").await;
+        match response.status.as_u16() {
             200 => accepted += 1,
-            _ => refused = Some(answer),
+            _ => refused = Some(response),
         }
     }
     let refused = refused.expect("200 requests are more than 5 in a second");

@@ -2,7 +2,7 @@
 //! between a client and a guest.
 
 use alga_auth::Access;
-use alga_harness::{Answer, Release, TestPlatform, component};
+use alga_harness::{Release, TestPlatform, TestResponse, component};
 use alga_registry_types::{Execution, Install, Page, executions};
 use axum::body::Body;
 use http::{HeaderValue, Request};
@@ -34,7 +34,13 @@ async fn expect_overlap_warning(world: &TestPlatform, endpoints: &Value) {
 }
 
 /// Sends a request as a user with this access, with these headers.
-async fn ask(world: &TestPlatform, access: Access, target: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
+async fn ask(
+    world: &TestPlatform,
+    access: Access,
+    target: &str,
+    headers: &[(&str, &[u8])],
+    body: &[u8],
+) -> TestResponse {
     let token = world.caller_token("acme", access);
     let method = if body.is_empty() { "GET" } else { "POST" };
     let mut request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
@@ -109,9 +115,9 @@ async fn sdk_and_gateway_choose_the_same_route_and_decode_segments_once() {
         ("x/b/c", "/x/:name/c", "b", "/x/b/c"),
         ("y/b/c", "/:name/b/:other", "y", "/y/b/c"),
     ] {
-        let answer = ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
+        let response = ask(&world, Access::Read, &format!("{name}/{path}"), &[], b"").await;
         assert_eq!(
-            answer.json(),
+            response.json(),
             json!({ "route": route, "name": decoded, "path": canonical }),
             "{path}"
         );
@@ -132,7 +138,7 @@ async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
         ("referer", b"https://app.example/secret?x=1"),
         ("x-ext-name", "Größe".as_bytes()),
     ];
-    let answer = ask(
+    let response = ask(
         &world,
         Access::Write,
         "com.example.echoes-the-request/",
@@ -140,7 +146,7 @@ async fn representation_conditions_and_repetitions_reach_the_guest_as_bytes() {
         b"\x1f\x8b\x08",
     )
     .await;
-    let seen = answer.json();
+    let seen = response.json();
     let pairs: Vec<(&str, &str)> = seen["headers"]
         .as_array()
         .unwrap()
@@ -212,10 +218,10 @@ fn last_line(record: &Execution) -> &str {
 async fn guest_error_text_and_traps_after_the_response_are_in_the_record() {
     let world = TestPlatform::new().await;
     let failing = world.install_guest("answers_with_an_error", &[]).await;
-    let answer = world.get("com.example.answers-with-an-error/").await;
-    assert_eq!(answer.code(), "invalid_guest_response");
+    let response = world.get("com.example.answers-with-an-error/").await;
+    assert_eq!(response.code(), "invalid_guest_response");
     assert!(
-        !answer.text().contains("secret of the guest"),
+        !response.text().contains("secret of the guest"),
         "the client does not read it"
     );
     let record = &records(&world, &failing).await[0];
@@ -275,9 +281,9 @@ async fn ambiguous_json_is_refused_by_the_runner() {
         format!("\u{feff}{good}"),
         format!("{good}{good}"),
     ] {
-        let answer = world.execute_bytes(&request, bad.clone().into_bytes()).await;
+        let response = world.execute_bytes(&request, bad.clone().into_bytes()).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
+            (response.status.as_u16(), response.code().as_str()),
             (400, "bad_request"),
             "{bad}"
         );
@@ -312,24 +318,24 @@ async fn errors_of_registry_runner_and_gateway_have_the_same_form() {
             .method(method)
             .uri(path)
             .header("authorization", token);
-        let answer = world
+        let response = world
             .send(request.header("x-request-id", "r-1").body(Body::empty()).unwrap())
             .await;
-        let json = answer.json();
-        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.text());
+        let json = response.json();
+        assert_eq!(response.status.as_u16(), status, "{method} {path}: {}", response.text());
         assert!(
             json["error"].is_string() && json["message"].is_string(),
             "{method} {path}: {}",
-            answer.text()
+            response.text()
         );
         assert_eq!(
-            (&json["requestId"], &answer.headers["x-request-id"]),
+            (&json["requestId"], &response.headers["x-request-id"]),
             (&json!("r-1"), &HeaderValue::from_static("r-1")),
             "{method} {path}"
         );
-        assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
+        assert_eq!(response.headers["cache-control"], "no-store", "{method} {path}");
         // RFC 9110, 15.5.6: a 405 response lists the allowed methods.
-        assert_eq!(answer.headers.contains_key("allow"), status == 405, "{method} {path}");
+        assert_eq!(response.headers.contains_key("allow"), status == 405, "{method} {path}");
     }
 }
 
@@ -378,6 +384,6 @@ async fn more_header_names_than_a_message_can_have_are_a_bad_request() {
             .map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].clone()))
             .collect(),
     );
-    let answer = world.execute_bytes(&request, body.to_string().into_bytes()).await;
-    answer.assert_error(400, "bad_request");
+    let response = world.execute_bytes(&request, body.to_string().into_bytes()).await;
+    response.assert_error(400, "bad_request");
 }

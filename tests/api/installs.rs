@@ -84,7 +84,7 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
     let (acme, id) = (tenant_id("acme"), install.id.as_str());
     let set = world.operate(&set_secret(&acme, id, "spare", &secret(CANARY))).await;
     assert_eq!(set.status, 204, "{}", set.text());
-    let told = [
+    let output = [
         reply.text(),
         set.text(),
         world.operate(&show_install(&acme, id)).await.text(),
@@ -92,7 +92,7 @@ async fn a_secret_is_sealed_at_rest_and_is_never_shown_again() {
         world.operate(&installs(&acme, &Page::default())).await.text(),
         world.operate(&show_version("com.example.terms", "1.0.0")).await.text(),
     ];
-    assert!(told.iter().all(|text| !text.contains(CANARY)));
+    assert!(output.iter().all(|text| !text.contains(CANARY)));
     let path = format!("/v1/registry/tenants/acme/installs/{id}/secrets/spare");
     assert_eq!(world.send_json("GET", &path, &Value::Null).await.status, 405);
     let stored = envelope(&world, &install).await;

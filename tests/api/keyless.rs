@@ -53,13 +53,13 @@ fn an_identity_signs_without_a_key_in_every_version_of_sigstore_bundles() {
 /// deployment.
 #[test]
 fn an_identity_is_trusted_only_in_its_own_deployment() {
-    let (ours, theirs, message) = (Sigstore::new(), Sigstore::new(), release_message(&bundle()));
-    let mut file = keyless_trust(&ours);
-    let other = json!({ "name": "theirs", "trustedRoot": theirs.trusted_root() });
+    let (own, foreign, message) = (Sigstore::new(), Sigstore::new(), release_message(&bundle()));
+    let mut file = keyless_trust(&own);
+    let other = json!({ "name": "theirs", "trustedRoot": foreign.trusted_root() });
     file["sigstoreRoots"].as_array_mut().unwrap().push(other);
     let trust = TrustBundle::parse(file.to_string().as_bytes()).unwrap();
     let bundle = bundle();
-    for (deployment, is_believed) in [(&ours, true), (&theirs, false)] {
+    for (deployment, is_trusted) in [(&own, true), (&foreign, false)] {
         let signed = deployment.sign_blob(ISSUER, WORKFLOW, &message, "0.3");
         let envelope = attach(
             &bundle,
@@ -69,7 +69,7 @@ fn an_identity_is_trusted_only_in_its_own_deployment() {
         );
         assert_eq!(
             verify(&envelope.to_json(), &bundle, Policy::now(&trust)).is_ok(),
-            is_believed
+            is_trusted
         );
     }
 }
@@ -98,8 +98,11 @@ fn keyless_signatures_of_other_identities_or_messages_are_refused() {
         ),
         ("nothing", json!({})),
     ] {
-        let judged = check_keyless(&signed, &sigstore);
-        assert!(matches!(judged, Err(Rejected::Signature { .. })), "{what}: {judged:?}");
+        let evaluated = check_keyless(&signed, &sigstore);
+        assert!(
+            matches!(evaluated, Err(Rejected::Signature { .. })),
+            "{what}: {evaluated:?}"
+        );
     }
 }
 
@@ -224,7 +227,11 @@ async fn a_release_verifies_after_certificate_expiry_only_with_a_real_receipt() 
         .join("bundle.receipt.json");
     let receipt = std::fs::read(receipt).unwrap();
     let policy = world.platform().trust();
-    assert!(policy.verify_at_receipt(&release.signatures, Some(&receipt), &bundle).is_ok());
+    assert!(
+        policy
+            .verify_at_receipt(&release.signatures, Some(&receipt), &bundle)
+            .is_ok()
+    );
 
     // The same release, signed with an expired certificate: only a receipt of this registry for
     // this content changes the time of evaluation.
@@ -294,6 +301,6 @@ async fn the_registry_stores_returns_and_signs_the_capability_proof() {
             .keys()
             .any(|name| name.starts_with("alga:log/logger@"))
     );
-    let stranger = SigningKey::generate().unwrap().verifying_key();
-    assert!(alga_signing::Receipt::read(&receipt, &stranger, release.content_hash()).is_none());
+    let third_party = SigningKey::generate().unwrap().verifying_key();
+    assert!(alga_signing::Receipt::read(&receipt, &third_party, release.content_hash()).is_none());
 }

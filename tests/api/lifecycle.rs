@@ -66,8 +66,8 @@ fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 
 /// Sends a request as a user of the tenant; returns the status and, for an error, its code.
 async fn call(world: &TestPlatform) -> (u16, String) {
-    let answer = world.get(&format!("{NAME}/")).await;
-    (answer.status.as_u16(), answer.code())
+    let response = world.get(&format!("{NAME}/")).await;
+    (response.status.as_u16(), response.code())
 }
 
 fn ok() -> (u16, String) {

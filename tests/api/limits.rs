@@ -58,8 +58,8 @@ async fn limits_above_the_hosts_ceilings_are_refused_at_publish_and_consent() {
         let mut manifest = Release::manifest(name, "1.0.0", &[]);
         manifest["limits"] = limits;
         let release = Release::new(world.key(), &manifest, component);
-        let answer = world.try_publish(&release).await;
-        (release, answer)
+        let response = world.try_publish(&release).await;
+        (release, response)
     };
     let guest = component("answers_ok");
     let (_, refused) = publish("com.example.large", json!({ "memoryMb": 101 }), &guest).await;
@@ -174,8 +174,8 @@ async fn a_component_with_too_much_initial_memory_is_refused_before_it_runs() {
         let mut manifest = Release::manifest("com.example.starts-large", version, &[]);
         manifest["limits"] = limits;
         let release = Release::new(world.key(), &manifest, &component);
-        let answer = world.try_publish(&release).await;
-        (release, answer)
+        let response = world.try_publish(&release).await;
+        (release, response)
     };
     // 1025 pages are one more than the 64 MiB of a manifest without limits.
     let (_, refused) = publish("1.0.0", Value::Null).await;

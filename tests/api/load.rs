@@ -24,8 +24,8 @@ async fn a_stored_bundle_with_one_changed_bit_is_rejected() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let answer = world.execute(&request).await;
-    answer.assert_error(502, "bundle_rejected");
+    let response = world.execute(&request).await;
+    response.assert_error(502, "bundle_rejected");
 }
 
 #[tokio::test]
@@ -42,9 +42,9 @@ async fn a_stored_bundle_without_or_with_another_signature_is_rejected() {
     }
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
-    let stranger = SigningKey::generate().unwrap();
+    let third_party = SigningKey::generate().unwrap();
     let manifest = Release::manifest("com.example.answers-ok", "1.0.0", &[]);
-    let forged = Release::new(&stranger, &manifest, &component("answers_ok"));
+    let forged = Release::new(&third_party, &manifest, &component("answers_ok"));
     fs::write(stored(&world, &request, "bundle.sigs.json"), forged.signatures).unwrap();
     assert_eq!(world.execute(&request).await.code(), "bundle_rejected");
 }
@@ -89,12 +89,12 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     let narrowed = request.with("/providers", serde_json::json!(["cap:log.emit"]));
-    let answer = world.execute(&narrowed).await;
-    answer.assert_error(403, "capability_denied");
+    let response = world.execute(&narrowed).await;
+    response.assert_error(403, "capability_denied");
     assert!(
-        answer.json()["error"]["hint"].as_str().unwrap().contains("--grant"),
+        response.json()["error"]["hint"].as_str().unwrap().contains("--grant"),
         "{}",
-        answer.text()
+        response.text()
     );
 }
 
@@ -102,7 +102,7 @@ async fn an_install_without_the_grant_cannot_be_executed_even_with_a_token() {
 async fn a_missing_compiler_is_an_internal_error_without_details() {
     let world = TestPlatform::with_settings(&[("compiler", "/nonexistent/alga-compiler")]).await;
     let release = world.release("com.example.ok", "1.0.0", "answers_ok");
-    let answer = world.try_publish(&release).await;
-    answer.assert_error(500, "internal");
-    assert!(!answer.text().contains("nonexistent"));
+    let response = world.try_publish(&release).await;
+    response.assert_error(500, "internal");
+    assert!(!response.text().contains("nonexistent"));
 }

@@ -19,9 +19,9 @@ async fn publish(world: &TestPlatform, version: &str, key: &str) -> Release {
 }
 
 async fn is_denied(world: &TestPlatform) -> bool {
-    let answer = world.get(&format!("{NAME}/")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.text().contains("cap:storage.kv is not granted")
+    let response = world.get(&format!("{NAME}/")).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.text().contains("cap:storage.kv is not granted")
 }
 
 async fn upgrade(world: &TestPlatform, version: &str) -> Reply<Upgrade> {

@@ -22,11 +22,11 @@ async fn a_statement_without_a_tenant_finds_no_rows_on_postgres() {
         );
     }
     // Rows of another tenant cannot be written either.
-    let taken = query(
+    let accepted = query(
         url,
         "SET alga.tenant = 'other'; UPDATE tenant_extension_install SET tenant_id = 'other' RETURNING 1",
     );
-    assert_eq!(taken, "");
+    assert_eq!(accepted, "");
 }
 
 #[tokio::test]

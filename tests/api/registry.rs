@@ -67,17 +67,17 @@ async fn unsigned_tampered_and_foreign_releases_fail_with_the_failed_check() {
     let refused = |bundle: Vec<u8>, signatures: Option<Vec<u8>>| {
         let world = &world;
         async move {
-            let answer = world.publish_bytes(&bundle, signatures.as_deref()).await;
-            (answer.status.as_u16(), answer.code(), answer.text())
+            let response = world.publish_bytes(&bundle, signatures.as_deref()).await;
+            (response.status.as_u16(), response.code(), response.text())
         }
     };
     for signatures in [None, Some(b"".to_vec()), Some(b"null".to_vec()), Some(b" ".to_vec())] {
         let (status, code, text) = refused(good.bundle.clone(), signatures).await;
         assert_eq!((status, code.as_str()), (422, "signature_rejected"), "{text}");
     }
-    let stranger = SigningKey::generate().unwrap();
+    let third_party = SigningKey::generate().unwrap();
     let foreign = Release::new(
-        &stranger,
+        &third_party,
         &Release::manifest("com.example.ok", "1.0.0", &[]),
         &component("answers_ok"),
     );
@@ -107,9 +107,9 @@ async fn a_refusal_of_an_undeclared_import_names_the_line_to_add() {
     let world = TestPlatform::new().await;
     let manifest = Release::manifest("com.example.kv", "1.0.0", &["cap:log.emit"]);
     let bundle = Release::pack(&manifest, &component("storage_works"));
-    let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-    answer.assert_error(422, "capability_undeclared");
-    let message = answer.json()["message"].as_str().unwrap().to_owned();
+    let response = world.publish_bytes(&bundle, Some(b"{}")).await;
+    response.assert_error(422, "capability_undeclared");
+    let message = response.json()["message"].as_str().unwrap().to_owned();
     assert!(
         message.contains("alga:storage/kv@1.0.0 needs \"cap:storage.kv\" in $.capabilities"),
         "{message}"
@@ -173,11 +173,11 @@ async fn a_broken_manifest_is_refused_with_all_its_problems() {
     let world = TestPlatform::new().await;
     let mut manifest = Release::manifest("com.example.bad", "1.0.0", &["cap:moon.landing"]);
     manifest["runtime"] = json!("jvm");
-    let answer = world
+    let response = world
         .publish_bytes(&Release::pack(&manifest, &component("answers_ok")), Some(b"{}"))
         .await;
-    assert_eq!(answer.code(), "manifest_invalid");
-    let message = answer.json()["message"].as_str().unwrap().to_owned();
+    assert_eq!(response.code(), "manifest_invalid");
+    let message = response.json()["message"].as_str().unwrap().to_owned();
     assert!(
         message.contains("$.runtime") && message.contains("$.capabilities[0]"),
         "{message}"
@@ -207,8 +207,8 @@ async fn only_the_operator_reaches_the_registry() {
             if let Some(authorization) = &authorization {
                 request = request.header("authorization", authorization);
             }
-            let answer = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
-            answer.assert_error(401, "unauthenticated");
+            let response = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
+            response.assert_error(401, "unauthenticated");
         }
     }
 }
@@ -316,9 +316,9 @@ async fn all_files_that_the_bundle_lacks_are_reported_together() {
     manifest["assets"] = json!(["dist/*", "ui/**"]);
     manifest["sbom"] = json!("sbom.spdx.json");
     let bundle = Release::pack(&manifest, &component("answers_ok"));
-    let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
-    assert_eq!(answer.code(), "manifest_invalid");
-    let text = answer.text();
+    let response = world.publish_bytes(&bundle, Some(b"{}")).await;
+    assert_eq!(response.code(), "manifest_invalid");
+    let text = response.text();
     assert!(
         ["$.ui.entry", "$.assets[1]", "$.sbom"]
             .iter()

@@ -81,8 +81,8 @@ async fn a_revoked_bundle_stops_at_once_and_others_run_on() {
     assert_eq!(world.execute(&requests[0]).await.status, 200);
     let reply = post(&world, &list_revoking(1, &bad, "steals tea"), &revoker).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
-    let answer = world.execute(&requests[0]).await;
-    answer.assert_error(410, "version_revoked");
+    let response = world.execute(&requests[0]).await;
+    response.assert_error(410, "version_revoked");
     assert_eq!(world.execute(&requests[1]).await.status, 200);
     let again = world.try_publish(&bad).await;
     assert_eq!(again.code(), "signature_rejected");
@@ -168,13 +168,13 @@ async fn concurrent_revocation_lists_never_lower_the_epoch() {
             })
         })
         .collect();
-    let mut taken = 0;
+    let mut accepted = 0;
     for task in tasks {
         let (epoch, status, text) = task.await.unwrap();
         assert!(status == 201 || status == 409, "{epoch}: {text}");
-        taken = taken.max(if status == 201 { epoch } else { 0 });
+        accepted = accepted.max(if status == 201 { epoch } else { 0 });
     }
-    assert_eq!(active_epoch(&world).await, taken);
+    assert_eq!(active_epoch(&world).await, accepted);
 }
 
 #[tokio::test]
@@ -290,8 +290,8 @@ async fn a_revocation_list_accepted_by_another_process_is_applied() {
     assert_eq!(world.execute(&request).await.status, 200);
     let list = list_revoking(4, &release, "bad");
     let envelope = String::from_utf8(sign_revocations(&list, &revoker).to_json()).unwrap();
-    let taken = alga_store::StoredRevocations { epoch: 4, envelope };
-    world.platform().database().add_revocations(&taken).await.unwrap();
+    let accepted = alga_store::StoredRevocations { epoch: 4, envelope };
+    world.platform().database().add_revocations(&accepted).await.unwrap();
     let is_followed = async {
         while world.platform().trust().generation() == 0 {
             tokio::task::yield_now().await;

@@ -71,7 +71,7 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
     long.extend((0..100).map(|_| root.der()));
     let mut wrong_order = middle(|_| {});
     wrong_order.reverse();
-    let stranger = SigningKey::generate_p256().unwrap();
+    let third_party = SigningKey::generate_p256().unwrap();
     vec![
         ("no certificate", vec![]),
         ("nonsense", vec![b"nonsense".to_vec()]),
@@ -146,7 +146,7 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
         ),
         ("a hundred certificates", long),
         ("the wrong order", wrong_order),
-        ("another key's certificate", vec![root.issue(&stranger, &good())]),
+        ("another key's certificate", vec![root.issue(&third_party, &good())]),
         (
             "an intermediate for servers",
             middle(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
@@ -175,7 +175,7 @@ fn mistakes(root: &Authority, key: &SigningKey) -> Vec<(&'static str, Vec<Vec<u8
         ("a root as signer", vec![root.der()]),
         (
             "the same certificate twice, of another key",
-            vec![root.issue(&stranger, &good()), issue(good())],
+            vec![root.issue(&third_party, &good()), issue(good())],
         ),
         ("no name", vec![issue(CertificateRequest { names: &[], ..good() })]),
         (
@@ -193,10 +193,10 @@ fn invalid_certificates_are_refused() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let trust = trusting(&root, &[]);
     for (mistake, chain) in mistakes(&root, &key) {
-        let judged = check(chain, &key, &trust, 2026);
+        let evaluated = check(chain, &key, &trust, 2026);
         assert!(
-            matches!(judged, Err(Rejected::Signature { .. } | Rejected::Signer(_))),
-            "{mistake}: {judged:?}"
+            matches!(evaluated, Err(Rejected::Signature { .. } | Rejected::Signer(_))),
+            "{mistake}: {evaluated:?}"
         );
     }
 }
@@ -225,8 +225,11 @@ fn names_that_look_almost_like_the_trusted_one_are_refused() {
             names: &[name],
             ..CertificateRequest::default()
         };
-        let judged = check(vec![root.issue(&key, &request)], &key, &trust, 2026);
-        assert!(matches!(judged, Err(Rejected::Signature { .. })), "{name}: {judged:?}");
+        let evaluated = check(vec![root.issue(&key, &request)], &key, &trust, 2026);
+        assert!(
+            matches!(evaluated, Err(Rejected::Signature { .. })),
+            "{name}: {evaluated:?}"
+        );
     }
 }
 
@@ -238,10 +241,10 @@ fn a_certificate_is_evaluated_as_of_the_time_of_receipt() {
         ..CertificateRequest::default()
     };
     let chain = vec![root.issue(&key, &request)];
-    for (year, is_believed) in [(2023, false), (2024, true), (2026, false)] {
+    for (year, is_trusted) in [(2023, false), (2024, true), (2026, false)] {
         assert_eq!(
             check(chain.clone(), &key, &trusting(&root, &[]), year).is_ok(),
-            is_believed,
+            is_trusted,
             "{year}"
         );
     }
@@ -252,7 +255,7 @@ fn a_certificate_needs_a_current_revocation_list_that_omits_it() {
     let (root, key) = (Authority::new("root"), SigningKey::generate_p256().unwrap());
     let chain = || vec![root.issue(&key, &CertificateRequest::default())];
     let other = Authority::new("other");
-    for (what, list, is_believed) in [
+    for (what, list, is_trusted) in [
         ("a clean list", root.revocation_list(&[8], 2030), true),
         ("a list with this certificate", root.revocation_list(&[7], 2030), false),
         ("a list that is over", root.revocation_list(&[8], 2025), false),
@@ -260,7 +263,7 @@ fn a_certificate_needs_a_current_revocation_list_that_omits_it() {
     ] {
         assert_eq!(
             check(chain(), &key, &trusting(&root, &[list]), 2026).is_ok(),
-            is_believed,
+            is_trusted,
             "{what}"
         );
     }

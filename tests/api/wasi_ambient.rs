@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 async fn clocks_are_coarse_and_randomness_is_bounded() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("reads_clocks_and_randomness", &[]).await;
-    let told: Value = serde_json::from_str(&world.execute(&request).await.guest_body()).unwrap();
+    let output: Value = serde_json::from_str(&world.execute(&request).await.guest_body()).unwrap();
     assert_eq!(
-        told,
+        output,
         json!({ "whole_milliseconds": true, "slept": true, "random_differs": true, "seed_differs": true })
     );
     assert_eq!(
@@ -32,17 +32,17 @@ async fn imports_of_files_sockets_or_unknown_interfaces_are_refused_at_publish()
         .unwrap();
         let manifest = alga_harness::Release::manifest("com.example.imports", "1.0.0", &["cap:storage.kv"]);
         let bundle = alga_harness::Release::pack(&manifest, &component);
-        let answer = world.publish_bytes(&bundle, Some(b"{}")).await;
+        let response = world.publish_bytes(&bundle, Some(b"{}")).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
+            (response.status.as_u16(), response.code().as_str()),
             (422, "capability_undeclared"),
             "{import}: {}",
-            answer.text()
+            response.text()
         );
         assert!(
-            answer.json()["message"].as_str().unwrap().contains(import),
+            response.json()["message"].as_str().unwrap().contains(import),
             "{}",
-            answer.text()
+            response.text()
         );
     }
 }
@@ -65,8 +65,8 @@ async fn a_component_runs_once_its_file_and_socket_imports_are_stubbed() {
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await;
     assert!(install.status.is_success(), "{}", install.text());
-    let answer = world.execute(&world.request_for(&install.ok())).await;
+    let response = world.execute(&world.request_for(&install.ok())).await;
     let denied = "access-denied";
     let expected = json!({ "directories": 0, "tcp": denied, "udp": denied });
-    assert_eq!(serde_json::from_str::<Value>(&answer.guest_body()).unwrap(), expected);
+    assert_eq!(serde_json::from_str::<Value>(&response.guest_body()).unwrap(), expected);
 }

@@ -68,7 +68,7 @@ fn snapshot(name: &str, text: &str) {
     settings.add_filter(r"\b[0-9a-f]{16}\b", "[key]");
     settings.add_filter(r"\d+ bytes", "[bytes]");
     settings.add_filter(r#""(bytes|dist/main.wasm|manifest.json)": \d+"#, "\"$1\": \"[bytes]\"");
-    settings.add_filter(r"/tmp/[A-Za-z0-9._]+", "[directory]");
+    settings.add_filter(r"/tmp/[A-Za-z0-9._]+", "[folder]");
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
@@ -199,10 +199,10 @@ fn a_declared_capability_that_is_not_used_is_a_warning() {
 fn pack_stubs_files_and_sockets_and_reports_it() {
     let author = Author::with_hello();
     author.replace_component("opens_files");
-    let told = author.run(&["pack"]);
+    let reported = author.run(&["pack"]);
     assert!(
-        told.starts_with("exit 0") && told.contains("no directories, no sockets"),
-        "{told}"
+        reported.starts_with("exit 0") && reported.contains("no directories, no sockets"),
+        "{reported}"
     );
     let inspected = author.run(&["inspect", "dist/bundle.tar.zst"]);
     assert!(

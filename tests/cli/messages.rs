@@ -38,10 +38,10 @@ fn an_ambiguous_archive_is_refused_with_the_reason() {
         zstd::encode_all(archive.as_slice(), 1).unwrap(),
     )
     .unwrap();
-    let told = author.run(&["pack", "--from", "a.tar.zst"]);
+    let reported = author.run(&["pack", "--from", "a.tar.zst"]);
     assert!(
-        told.starts_with("exit 1") && told.contains("GNU.sparse.") && told.contains("hint: unpack it"),
-        "{told}"
+        reported.starts_with("exit 1") && reported.contains("GNU.sparse.") && reported.contains("hint: unpack it"),
+        "{reported}"
     );
 }
 
@@ -60,15 +60,18 @@ fn pack_lists_included_and_excluded_files() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let told = author.run(&["pack"]);
-    assert!(told.contains("\n  ui/index.html (5 bytes)\n"), "{told}");
+    let reported = author.run(&["pack"]);
+    assert!(reported.contains("\n  ui/index.html (5 bytes)\n"), "{reported}");
     for left in [
         "ui/.env (hidden)",
         "ui/.git/ (hidden)",
         "ui/node_modules/ (ignored)",
         "ui/notes.txt (ignored)",
     ] {
-        assert!(told.contains(&format!("\n  left out: {left}\n")), "{left}: {told}");
+        assert!(
+            reported.contains(&format!("\n  left out: {left}\n")),
+            "{left}: {reported}"
+        );
     }
     let inspected = author.run(&["inspect", "dist/bundle.tar.zst"]);
     assert!(
@@ -85,29 +88,29 @@ fn pack_reports_searched_paths_overlapping_endpoints_and_exceeded_limits() {
             { "method": "GET", "path": "/hello/:name" }, { "method": "GET", "path": "/hello/delete", "auth": "write" },
         ]);
     });
-    let told = author.run(&["pack"]);
+    let reported = author.run(&["pack"]);
     assert!(
-        told.starts_with("exit 0")
-            && told.contains("warning: GET /hello/delete and GET /hello/:name match the same requests"),
-        "{told}"
+        reported.starts_with("exit 0")
+            && reported.contains("warning: GET /hello/delete and GET /hello/:name match the same requests"),
+        "{reported}"
     );
     manifest(&author, |manifest| {
         manifest["ui"] = serde_json::json!({ "type": "iframe", "entry": "web/index.html" })
     });
-    let told = author.run(&["pack"]);
+    let reported = author.run(&["pack"]);
     assert!(
-        told.starts_with("exit 1") && told.contains("files below `ui/`"),
-        "{told}"
+        reported.starts_with("exit 1") && reported.contains("files below `ui/`"),
+        "{reported}"
     );
     manifest(&author, |manifest| {
         manifest.as_object_mut().unwrap().remove("ui");
         manifest["limits"] = serde_json::json!({ "memoryMb": 257, "timeoutMs": 30_001 });
     });
-    let told = author.run(&["pack"]);
+    let reported = author.run(&["pack"]);
     assert!(
-        told.starts_with("exit 1")
-            && told.contains("257 MiB of memory for an execution; at most 256 (MEMORY_CEILING_MB)"),
-        "{told}"
+        reported.starts_with("exit 1")
+            && reported.contains("257 MiB of memory for an execution; at most 256 (MEMORY_CEILING_MB)"),
+        "{reported}"
     );
 }
 
@@ -117,10 +120,10 @@ fn manifests_in_windows_encodings_are_identified() {
     let path = author.path().join("manifest.json");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("\u{feff}{text}")).unwrap();
-    let told = author.run(&["pack"]);
+    let reported = author.run(&["pack"]);
     assert!(
-        told.starts_with("exit 1") && told.contains("begins with a byte order mark"),
-        "{told}"
+        reported.starts_with("exit 1") && reported.contains("begins with a byte order mark"),
+        "{reported}"
     );
     let utf16: Vec<u8> = std::iter::once(0xfeff)
         .chain(text.encode_utf16())
@@ -143,18 +146,18 @@ fn a_full_disk_behind_standard_output_is_a_failure() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        let told = String::from_utf8_lossy(&output.stderr);
+        let reported = String::from_utf8_lossy(&output.stderr);
         assert!(
-            told.contains("could not write to standard output"),
-            "{arguments:?}: {told}"
+            reported.contains("could not write to standard output"),
+            "{arguments:?}: {reported}"
         );
     }
-    let told = Command::new("sh")
+    let reported = Command::new("sh")
         .args(["-c", "\"$0\" config --dev > /dev/full"])
         .arg(program("alga"))
         .output()
         .unwrap();
-    assert!(String::from_utf8_lossy(&told.stderr).contains("could not write to standard output: No space left"));
+    assert!(String::from_utf8_lossy(&reported.stderr).contains("could not write to standard output: No space left"));
 }
 
 #[test]
@@ -165,10 +168,11 @@ fn config_shows_every_setting_without_a_trust_bundle() {
         "pool = 7\negress_allowlist = \"a.example.com\"\n",
     )
     .unwrap();
-    let told = author.run(&["config", "--config", "alga.toml", "--port", "1"]);
+    let reported = author.run(&["config", "--config", "alga.toml", "--port", "1"]);
     assert!(
-        told.starts_with("exit 0") && told.contains("note: `alga serve` would not start with these: no trust bundle"),
-        "{told}"
+        reported.starts_with("exit 0")
+            && reported.contains("note: `alga serve` would not start with these: no trust bundle"),
+        "{reported}"
     );
     for line in [
         "port = 1  [flag]",
@@ -178,7 +182,7 @@ fn config_shows_every_setting_without_a_trust_bundle() {
         "compiler_wall_seconds = 600  [default]",
         "trust_bundle = (not set)  [default]",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(reported.contains(line), "{line}: {reported}");
     }
     let json = author.run(&["--json", "config", "--dev"]);
     assert!(json.contains("\"origin\": \"default\""), "{json}");
@@ -236,15 +240,15 @@ fn arguments_and_file_names_in_messages_are_escaped_for_the_terminal() {
             &["install", argument, "--tenant", "demo"],
             &["call", "x", "-H", argument],
         ] {
-            let told = author.run(arguments);
+            let reported = author.run(arguments);
             let hidden = argument
                 .chars()
                 .find(|character| !character.is_ascii() || character.is_control())
                 .unwrap();
             assert!(
-                told.starts_with("exit 1") && !told.contains(hidden),
+                reported.starts_with("exit 1") && !reported.contains(hidden),
                 "{arguments:?}: {}",
-                told.escape_debug()
+                reported.escape_debug()
             );
         }
     }
@@ -255,9 +259,9 @@ fn a_trailing_line_end_of_a_secret_is_removed_with_a_notice() {
     // Reported before a request is sent to the server: nothing listens on port 9.
     let author = Author::new();
     fs::write(author.path().join("admin.token"), "t").unwrap();
-    for (bytes, is_told) in [(&b"token\r\n"[..], true), (b"token\n", true), (b"token", false)] {
+    for (bytes, is_reported) in [(&b"token\r\n"[..], true), (b"token\n", true), (b"token", false)] {
         fs::write(author.path().join("secret"), bytes).unwrap();
-        let told = author.run(&[
+        let reported = author.run(&[
             "install",
             "a.b@1.0.0",
             "--tenant",
@@ -270,9 +274,9 @@ fn a_trailing_line_end_of_a_secret_is_removed_with_a_notice() {
             "admin.token",
         ]);
         assert_eq!(
-            told.contains("the trailing line ending of `secret` is not part of the secret"),
-            is_told,
-            "{told}"
+            reported.contains("the trailing line ending of `secret` is not part of the secret"),
+            is_reported,
+            "{reported}"
         );
     }
 }
@@ -286,10 +290,10 @@ fn new_picks_a_valid_crate_name_when_cargo_rejects_the_extension_name() {
         ("alga-sdk", "extension-alga-sdk"),
         ("fn", "extension-fn"),
     ] {
-        let told = author.run(&["new", name]);
+        let reported = author.run(&["new", name]);
         assert!(
-            told.starts_with("exit 0") && told.contains(&format!("the crate is named `{crate_name}`")),
-            "{told}"
+            reported.starts_with("exit 0") && reported.contains(&format!("the crate is named `{crate_name}`")),
+            "{reported}"
         );
         let manifest = fs::read_to_string(author.path().join(name).join("Cargo.toml")).unwrap();
         assert!(manifest.contains(&format!("name = \"{crate_name}\"")), "{manifest}");
@@ -317,8 +321,8 @@ fn openssl_reads_the_keys_that_keygen_writes_and_keys_of_openssl_sign() {
         for file in ["signing.key", "trust.json"] {
             fs::remove_file(author.path().join(file)).ok();
         }
-        let told = author.run(&["keygen", "--publisher", "example", "--algorithm", algorithm]);
-        assert!(told.starts_with("exit 0"), "{told}");
+        let reported = author.run(&["keygen", "--publisher", "example", "--algorithm", algorithm]);
+        assert!(reported.starts_with("exit 0"), "{reported}");
         let openssl = Command::new("openssl")
             .args(["pkey", "-in", "signing.key", "-noout", "-check"])
             .current_dir(author.path())
@@ -337,8 +341,8 @@ fn openssl_reads_the_keys_that_keygen_writes_and_keys_of_openssl_sign() {
         .unwrap();
     assert!(made.success());
     author.run(&["pack"]);
-    let told = author.run(&["sign", "--key", "theirs.key"]);
-    assert!(told.starts_with("exit 0"), "{told}");
+    let reported = author.run(&["sign", "--key", "theirs.key"]);
+    assert!(reported.starts_with("exit 0"), "{reported}");
 }
 
 /// Runs the command with a terminal as its standard output.

@@ -347,7 +347,10 @@ fn broken_bundles_of_the_conformance_suite_are_refused() {
         .map(|name| (data.join(format!("bundles/bundle_{name}.txt.sigstore")), root.clone()))
         .to_vec();
     let directory = data.join("invalid-ct-key_fail");
-    cases.push((directory.join("bundle.sigstore.json"), directory.join("trusted_root.json")));
+    cases.push((
+        directory.join("bundle.sigstore.json"),
+        directory.join("trusted_root.json"),
+    ));
     for (bundle, root) in cases {
         let json: Value = serde_json::from_slice(&fs::read(&bundle).unwrap()).unwrap();
         let digest = json
@@ -430,11 +433,11 @@ fn a_chain_with_its_root_and_a_repeated_key_are_refused() {
         )
     };
     assert_eq!(verify(&text).0, Some(0), "{}", verify(&text).1);
-    let (code, told) = verify(&with_root.to_string());
+    let (code, reported) = verify(&with_root.to_string());
     assert!(
-        code == Some(1) && told.contains("contains a root certificate"),
-        "{told}"
+        code == Some(1) && reported.contains("contains a root certificate"),
+        "{reported}"
     );
-    let (code, told) = verify(&twice);
-    assert!(code == Some(1) && told.contains("duplicate key"), "{told}");
+    let (code, reported) = verify(&twice);
+    assert!(code == Some(1) && reported.contains("duplicate key"), "{reported}");
 }

@@ -110,13 +110,13 @@ impl Case {
 
     /// Returns the guest's response, without the parts that differ between runs.
     async fn call(&self, tenant: &str, release: &Release) -> Value {
-        let answer = self.world.call(tenant, "GET", &format!("{}/", release.name), "").await;
-        let body = if answer.json().is_null() {
-            json!(answer.text())
+        let response = self.world.call(tenant, "GET", &format!("{}/", release.name), "").await;
+        let body = if response.json().is_null() {
+            json!(response.text())
         } else {
-            answer.json()
+            response.json()
         };
-        let case = json!({ "status": answer.status.as_u16(), "body": body });
+        let case = json!({ "status": response.status.as_u16(), "body": body });
         serde_json::from_str(&case.to_string().replace(&self.outside.port().to_string(), "{port}")).unwrap()
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Unprivileged user `nobody`.
-const NOBODY: u32 = 65534;
+const UNPRIVILEGED: u32 = 65534;
 
 /// 32 bytes that occur nowhere else.
 const CANARY: &str = "canary-7f3a9c51e8d24b06a1c7-of-acme";
@@ -47,7 +47,7 @@ async fn a_secret_appears_only_where_it_is_used() {
         "secrets": [{ "name": "api-key", "hosts": hosts }, { "name": "elsewhere" }, { "name": "not-set" }],
     });
     let seen_by_operator = |path: &str| platform.operator().get(path).unwrap().text();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for (guest, capabilities) in [
         ("secrets_works", &["cap:secrets.get", "cap:http.fetch"][..]),
         ("reveal_works", &["cap:secrets.reveal"]),
@@ -55,19 +55,19 @@ async fn a_secret_appears_only_where_it_is_used() {
         let guest = Guest::new(guest).grants(capabilities).fields(manifest.clone());
         let guest = guest.secret("api-key", CANARY).secret("elsewhere", CANARY);
         let name = platform.install(&guest.greeting(outside.origin()));
-        answers.push(platform.call(&name, "/"));
+        responses.push(platform.call(&name, "/"));
         // Failures must not reveal more: a malformed request, and one that fails.
-        answers.push(platform.call(&name, "/%00"));
-        answers.push(seen_by_operator(&format!("/v1/registry/tenants/demo/installs/{name}")));
+        responses.push(platform.call(&name, "/%00"));
+        responses.push(seen_by_operator(&format!("/v1/registry/tenants/demo/installs/{name}")));
     }
     assert!(
-        answers[0].contains("what_the_guest_sees") && answers[3].contains("\"bytes\":35"),
-        "{answers:?}"
+        responses[0].contains("what_the_guest_sees") && responses[3].contains("\"bytes\":35"),
+        "{responses:?}"
     );
-    answers.push(seen_by_operator("/metrics"));
-    answers.push(seen_by_operator("/v1/registry/audit"));
-    for answer in &answers {
-        assert!(!holds(answer.as_bytes()), "{answer}");
+    responses.push(seen_by_operator("/metrics"));
+    responses.push(seen_by_operator("/v1/registry/audit"));
+    for response in &responses {
+        assert!(!holds(response.as_bytes()), "{response}");
     }
     let status = std::fs::read_to_string(format!("/proc/{}/limits", platform.id())).unwrap();
     let core = status
@@ -98,7 +98,7 @@ async fn other_processes_cannot_read_the_memory_of_the_server() {
     let outside = MockServer::start().await;
     let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let options = ServerOptions {
-        user: is_root.then_some(NOBODY),
+        user: is_root.then_some(UNPRIVILEGED),
         ..ServerOptions::default()
     };
     let platform = Platform::start(&outside, &options);
@@ -106,14 +106,14 @@ async fn other_processes_cannot_read_the_memory_of_the_server() {
         let mut command = Command::new("head");
         command.args(["-c", "1", &format!("/proc/{pid}/{file}")]);
         if is_root {
-            command.uid(NOBODY).gid(NOBODY);
+            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
         }
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };
     // Control: an unprotected process of the same user can be read.
     let mut other = Command::new("sleep");
     if is_root {
-        other.uid(NOBODY).gid(NOBODY);
+        other.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     }
     let mut other = other.arg("600").spawn().unwrap();
     for file in ["environ", "maps", "mem"] {

@@ -86,14 +86,14 @@ fn acknowledged_publishes_survive_a_server_kill_at_any_moment() {
         };
         // The first response arrives before the kill timer starts, so that every round has requests
         // in progress.
-        let mut answers = vec![receiver.recv().unwrap()];
+        let mut responses = vec![receiver.recv().unwrap()];
         thread::sleep(Duration::from_micros(next(&mut seed) % LONGEST_MICROSECONDS));
         server.kill();
         publisher.join().unwrap();
-        answers.extend(receiver.iter());
-        number = answers.last().unwrap().0 + 1;
+        responses.extend(receiver.iter());
+        number = responses.last().unwrap().0 + 1;
         acknowledged.extend(
-            answers
+            responses
                 .iter()
                 .filter(|(_, status)| status.is_some_and(|status| status < 300))
                 .map(|(number, _)| *number),

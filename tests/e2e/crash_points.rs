@@ -46,7 +46,7 @@ struct Acknowledged {
 struct Injection {
     strace: Child,
     /// Pipe held open: strace reports each new thread and would exit if it were closed.
-    _said: BufReader<ChildStderr>,
+    _stderr: BufReader<ChildStderr>,
 }
 
 impl Injection {
@@ -66,7 +66,7 @@ impl Injection {
         assert!(line.contains("attached"), "{line}");
         Self {
             strace: child,
-            _said: stderr,
+            _stderr: stderr,
         }
     }
 }

@@ -40,7 +40,7 @@ fn a_keyless_publisher_packs_signs_publishes_and_calls_an_extension() {
         &["install", "--tenant", "demo"],
         &["call", "com.example.hello/hello/you"],
     ] {
-        let said = done(at, &[command, &["--server", server.address()]].concat());
-        assert!(command[0] != "call" || said.contains("Hello, you!"), "{said}");
+        let output = done(at, &[command, &["--server", server.address()]].concat());
+        assert!(command[0] != "call" || output.contains("Hello, you!"), "{output}");
     }
 }

@@ -90,7 +90,7 @@ fn javascript_and_python_components_compile_and_run_on_a_busy_machine() {
             &project,
             &[&["install", "--tenant", "demo", "--grant-declared"][..], &at].concat(),
         );
-        let answer = done(
+        let response = done(
             &project,
             &[
                 "call",
@@ -99,7 +99,7 @@ fn javascript_and_python_components_compile_and_run_on_a_busy_machine() {
                 server.address(),
             ],
         );
-        let answer: serde_json::Value = serde_json::from_str(answer.trim()).unwrap();
-        assert_eq!(answer["language"], language);
+        let response: serde_json::Value = serde_json::from_str(response.trim()).unwrap();
+        assert_eq!(response["language"], language);
     }
 }

@@ -37,15 +37,15 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
             written.extend(record["extension_message"].as_str().map(ToOwned::to_owned));
         }
     }
-    for told in [
+    for reported in [
         "\\\"tenant\\\":\\\"victim\\\"",
         "first line",
         "to standard error",
         "\\u{1b}[31merror",
     ] {
         assert!(
-            written.iter().any(|message| message.contains(told)),
-            "{told}: {written:.500?}"
+            written.iter().any(|message| message.contains(reported)),
+            "{reported}: {written:.500?}"
         );
     }
 }

@@ -79,11 +79,11 @@ fn acknowledged_changes_survive_a_stop_and_a_kill() {
     done(&directory, &[&["install", "--tenant", "demo"][..], &at].concat());
     assert!(server.terminate().success());
     let server = Server::start(&directory);
-    let answer = done(
+    let reply = done(
         &directory,
         &["call", "com.example.hello/hello/again", "--server", server.address()],
     );
-    assert_eq!(answer.trim(), r#"{"message":"Hello, again!"}"#);
+    assert_eq!(reply.trim(), r#"{"message":"Hello, again!"}"#);
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn all_responses_forbid_content_sniffing() {
         "GET /v1/registry/audit",
         "GET /api/ext/com.example.hello/",
     ] {
-        let answer = server.raw(format!("{target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes());
-        assert!(answer.contains("x-content-type-options: nosniff"), "{target}: {answer}");
+        let reply = server.raw(format!("{target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes());
+        assert!(reply.contains("x-content-type-options: nosniff"), "{target}: {reply}");
     }
 }
 

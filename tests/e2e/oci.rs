@@ -59,16 +59,19 @@ fn a_tag_is_not_pulled_and_the_error_names_its_digest() {
     let pushed = push(author.path(), &registry);
     let tag = format!("{}/acme/hello:1.0.0", registry.host());
     for over_tls in [&["push", &tag][..], &["pull", &tag]] {
-        let said = refused(author.path(), over_tls);
-        assert!(said.contains("pass --plain-http to connect without TLS"), "{said}");
+        let reported = refused(author.path(), over_tls);
+        assert!(
+            reported.contains("pass --plain-http to connect without TLS"),
+            "{reported}"
+        );
     }
-    let said = refused(
+    let reported = refused(
         author.path(),
         &["pull", "--plain-http", "--out", "got/bundle.tar.zst", &tag],
     );
     assert!(
-        said.contains("tags can move") && said.contains(pushed["reference"].as_str().unwrap()),
-        "{said}"
+        reported.contains("tags can move") && reported.contains(pushed["reference"].as_str().unwrap()),
+        "{reported}"
     );
     assert!(!author.path().join("got").exists());
 }

@@ -1,4 +1,4 @@
-use alga_harness::{Answer, Release, Reply, Server, tenant_id};
+use alga_harness::{Release, Reply, Server, TestResponse, tenant_id};
 use alga_registry_types::{Install, InstallRequest, Operation, Published, VersionDetails};
 use std::fs;
 use std::path::Path;
@@ -38,21 +38,21 @@ impl Operator {
     }
 
     /// Sends a GET request as the operator; none if the server exited.
-    pub(crate) fn get(&self, path: &str) -> Option<Answer> {
+    pub(crate) fn get(&self, path: &str) -> Option<TestResponse> {
         let request = Request::get(format!("{}{path}", self.address));
         let request = request.header("authorization", format!("Bearer {}", self.token));
         self.send(request.body(Vec::new()).unwrap())
     }
 
     /// Sends a GET request as a user of the development tenant; none if the server exited.
-    pub(crate) fn visit(&self, path: &str) -> Option<Answer> {
+    pub(crate) fn visit(&self, path: &str) -> Option<TestResponse> {
         let request = Request::get(format!("{}{path}", self.address));
         self.send(request.body(Vec::new()).unwrap())
     }
 
-    fn send(&self, request: Request<Vec<u8>>) -> Option<Answer> {
+    fn send(&self, request: Request<Vec<u8>>) -> Option<TestResponse> {
         let (head, mut body) = self.agent.run(request).ok()?.into_parts();
-        Some(Answer {
+        Some(TestResponse {
             status: head.status,
             headers: head.headers,
             body: body.read_to_vec().ok()?,

@@ -128,8 +128,8 @@ impl Platform {
 
     /// Sends a request to an extension as a user of `demo`.
     pub(crate) fn call(&self, name: &str, path: &str) -> String {
-        let answer = self.operator.visit(&format!("/api/ext/{name}{path}"));
-        answer.unwrap().text()
+        let response = self.operator.visit(&format!("/api/ext/{name}{path}"));
+        response.unwrap().text()
     }
 
     /// Returns the current or peak memory of the process in kilobytes, by the name of the line in

@@ -62,13 +62,13 @@ async fn no_private_address_in_any_form_is_connected_to() {
 async fn one_private_address_among_public_ones_refuses_the_name() {
     let (port, connections) = canary().await;
     let pattern = format!("http://canary.example.com:{port}");
-    for answer in [
+    for response in [
         &["1.1.1.1", "127.0.0.1"][..],
         &["127.0.0.1", "1.1.1.1"],
         &["2606:4700::1111", "::1"],
     ] {
-        let egress = egress(Script::new(&[answer]), "*", "", vec![]);
-        expect_refused_address(&egress, &pattern, &format!("{answer:?}")).await;
+        let egress = egress(Script::new(&[response]), "*", "", vec![]);
+        expect_refused_address(&egress, &pattern, &format!("{response:?}")).await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
@@ -167,8 +167,8 @@ async fn dns_lookups_of_an_install_are_rate_limited_more_for_new_names() {
     let mut refused = 0;
     for message in 0..200 {
         let uri = format!("https://m{message}.evil.example.com/");
-        let answer = send(&egress, &["*.evil.example.com"], &uri).await.err();
-        refused += usize::from(matches!(answer, Some(EgressError::TooMany(_))));
+        let response = send(&egress, &["*.evil.example.com"], &uri).await.err();
+        refused += usize::from(matches!(response, Some(EgressError::TooMany(_))));
     }
     assert_eq!(script.questions.load(Ordering::SeqCst) + refused, 200);
     // The 200 need less than a second; on a machine that needs ten, 20 more lookups are permitted.
@@ -176,8 +176,8 @@ async fn dns_lookups_of_an_install_are_rate_limited_more_for_new_names() {
     // A name that was looked up before may be looked up again, so that connections can be made.
     let mut again = Vec::new();
     for _ in 0..2_000 {
-        let answer = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
-        again.push(matches!(answer.err(), Some(EgressError::Address { .. })));
+        let response = send(&egress, &["*.evil.example.com"], "https://m0.evil.example.com/").await;
+        again.push(matches!(response.err(), Some(EgressError::Address { .. })));
     }
     assert!(again[..50].iter().all(|asked| *asked));
     // But not without limit: 600 lookups a minute, whatever the names.

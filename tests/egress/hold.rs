@@ -38,17 +38,17 @@ impl Body for Parts {
 async fn a_body_longer_than_declared_carries_no_second_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let ended = Arc::new(Notify::new());
-    let (kept, told) = (Arc::clone(&seen), Arc::clone(&ended));
+    let (stored, output) = (Arc::clone(&seen), Arc::clone(&ended));
     let (port, _) = listen(move |mut stream| {
-        let (kept, told) = (Arc::clone(&kept), Arc::clone(&told));
+        let (stored, output) = (Arc::clone(&stored), Arc::clone(&output));
         async move {
             let mut bytes = Vec::new();
             while !bytes.ends_with(b"abc") && stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            stream.write_all(answer).await.ok();
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(response).await.ok();
             stream.read_to_end(&mut bytes).await.ok();
-            kept.lock().unwrap().extend(bytes);
-            told.notify_one();
+            stored.lock().unwrap().extend(bytes);
+            output.notify_one();
         }
     })
     .await;
@@ -68,13 +68,13 @@ async fn a_body_longer_than_declared_carries_no_second_request() {
 #[tokio::test]
 async fn a_stalled_handshake_is_abandoned_without_a_waiting_caller() {
     let ended = Arc::new(Notify::new());
-    let told = Arc::clone(&ended);
+    let output = Arc::clone(&ended);
     let (port, _) = listen(move |mut stream| {
-        let told = Arc::clone(&told);
+        let output = Arc::clone(&output);
         async move {
             let mut bytes = [0; 1024];
             while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
-            told.notify_one();
+            output.notify_one();
         }
     })
     .await;
@@ -109,8 +109,8 @@ async fn an_install_has_at_most_96_open_connections_and_another_has_its_own() {
         send_request(&egress, &[&pattern], large).await
     };
     for number in 0..96 {
-        let answer = upload().await;
-        assert!(answer.is_ok(), "{number}: {:?}", answer.err());
+        let response = upload().await;
+        assert!(response.is_ok(), "{number}: {:?}", response.err());
     }
     assert!(matches!(upload().await.err(), Some(EgressError::TooMany(_))));
     let traffic = Traffic::default();

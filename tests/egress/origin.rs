@@ -37,14 +37,14 @@ impl Way {
 
     /// Starts an origin that responds to every request with these bytes as soon as it has received
     /// the head.
-    async fn responding(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = Arc::new(answer.into());
+    async fn responding(reply: impl Into<Vec<u8>>) -> Self {
+        let reply = Arc::new(reply.into());
         Self::to(move |mut stream| {
-            let answer = Arc::clone(&answer);
+            let reply = Arc::clone(&reply);
             async move {
                 let mut head = [0; 4096];
                 while stream.read(&mut head).await.is_ok_and(|read| read > 0) {
-                    if stream.write_all(&answer).await.is_err() {
+                    if stream.write_all(&reply).await.is_err() {
                         return;
                     }
                 }
@@ -172,7 +172,7 @@ async fn a_connection_is_reused_by_its_own_install_only() {
 #[tokio::test]
 async fn oversized_and_malformed_response_heads_are_refused() {
     let many: String = (0..1_000_000).map(|number| format!("x-{number}: 1\r\n")).collect();
-    for (what, answer) in [
+    for (what, reply) in [
         ("a million headers", format!("HTTP/1.1 200 OK\r\n{many}\r\n")),
         (
             "101 headers",
@@ -202,7 +202,7 @@ async fn oversized_and_malformed_response_heads_are_refused() {
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".into(),
         ),
     ] {
-        let refused = Way::responding(answer).await.get().await.err();
+        let refused = Way::responding(reply).await.get().await.err();
         assert!(
             matches!(refused, Some(EgressError::Protocol | EgressError::ResponseHeader(_))),
             "{what}: {refused:?}"
@@ -252,7 +252,7 @@ async fn unbounded_response_bodies_fail_at_the_size_limit() {
         .await
         .err();
     assert!(matches!(refused, Some(EgressError::Protocol)), "{refused:?}");
-    let said = endless(
+    let output = endless(
         "HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n",
         vec![b'a'; 65536],
     )
@@ -260,7 +260,7 @@ async fn unbounded_response_bodies_fail_at_the_size_limit() {
     .get()
     .await
     .err();
-    assert!(matches!(said, Some(EgressError::ResponseTooLarge(_))), "{said:?}");
+    assert!(matches!(output, Some(EgressError::ResponseTooLarge(_))), "{output:?}");
 }
 
 #[tokio::test]

@@ -72,23 +72,23 @@ async fn over_tls_the_name_is_verified_and_http_2_is_spoken_where_it_is_offered(
     .await;
     let exceptions = format!("api.example.com:{port}=127.0.0.1,other.example.com:{port}=127.0.0.1");
     let way = |authorities| egress(Script::new(&[&["127.0.0.1"]]), "*", &exceptions, authorities);
-    let believed = way(vec![authority]);
+    let trusted = way(vec![authority]);
     let declared = [format!("api.example.com:{port}"), format!("other.example.com:{port}")];
     let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-    let response = send(&believed, &declared, &format!("https://api.example.com:{port}/x"))
+    let response = send(&trusted, &declared, &format!("https://api.example.com:{port}/x"))
         .await
         .unwrap();
     assert_eq!(response.version(), Version::HTTP_2);
     let seen = text(response).await.unwrap();
     assert!(seen.contains(&format!("https://api.example.com:{port}/x")), "{seen}");
-    let wrong_name = send(&believed, &declared, &format!("https://other.example.com:{port}/"))
+    let wrong_name = send(&trusted, &declared, &format!("https://other.example.com:{port}/"))
         .await
         .err();
     assert!(matches!(wrong_name, Some(EgressError::Tls(_))), "{wrong_name:?}");
-    let stranger = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/"))
+    let third_party = send(&way(vec![]), &declared, &format!("https://api.example.com:{port}/"))
         .await
         .err();
-    assert!(matches!(stranger, Some(EgressError::Tls(_))), "{stranger:?}");
+    assert!(matches!(third_party, Some(EgressError::Tls(_))), "{third_party:?}");
 }
 
 /// Opens an HTTP/2 connection: reads the client's preface and sends our settings.
@@ -139,9 +139,9 @@ async fn http_2_connections_flooded_with_frames_are_closed() {
         let pattern = format!("api.example.com:{port}");
         let traffic = Traffic::default();
         let request = get(&format!("https://{pattern}/"));
-        let answer = send_as(&egress, install("acme"), &[&pattern], request, soon(), &traffic).await;
-        let ended = match answer {
-            Ok(answer) => text(answer).await.err(),
+        let reply = send_as(&egress, install("acme"), &[&pattern], request, soon(), &traffic).await;
+        let ended = match reply {
+            Ok(reply) => text(reply).await.err(),
             Err(refused) => Some(refused),
         };
         assert!(matches!(ended, Some(EgressError::Protocol)), "{what}: {ended:?}");
@@ -166,14 +166,14 @@ async fn respond_without_reading(mut stream: TlsStream<TcpStream>, ended: Arc<No
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let mut payload = vec![0; length as usize];
         stream.read_exact(&mut payload).await.ok();
-        let answer = match (head[3], head[4] & 1) {
+        let reply = match (head[3], head[4] & 1) {
             // HEADERS: status 200 and no body.
             (1, _) => [&[0, 0, 1, 1, 5][..], &head[5..], &[0x88]].concat(),
             // SETTINGS acknowledgement.
             (4, 0) => vec![0, 0, 0, 4, 1, 0, 0, 0, 0],
             _ => continue,
         };
-        stream.write_all(&answer).await.ok();
+        stream.write_all(&reply).await.ok();
     }
     ended.notify_one();
 }
@@ -181,8 +181,8 @@ async fn respond_without_reading(mut stream: TlsStream<TcpStream>, ended: Arc<No
 #[tokio::test]
 async fn an_origin_that_never_reads_the_body_cannot_hold_permits_for_long() {
     let ended = Arc::new(Notify::new());
-    let told = Arc::clone(&ended);
-    let (port, authority) = origin(move |stream| respond_without_reading(stream, Arc::clone(&told))).await;
+    let output = Arc::clone(&ended);
+    let (port, authority) = origin(move |stream| respond_without_reading(stream, Arc::clone(&output))).await;
     let egress = egress_to(port, vec![authority]);
     let pattern = format!("api.example.com:{port}");
     let upload = || async {

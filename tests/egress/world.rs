@@ -19,15 +19,15 @@ use tokio::time::Instant;
 /// Resolver that returns the next of its lists for each lookup, and the last one for all further
 /// lookups; counts the lookups.
 pub(crate) struct Script {
-    answers: Mutex<Vec<Vec<IpAddr>>>,
+    responses: Mutex<Vec<Vec<IpAddr>>>,
     pub(crate) questions: AtomicUsize,
 }
 
 impl Script {
-    pub(crate) fn new(answers: &[&[&str]]) -> Arc<Self> {
+    pub(crate) fn new(responses: &[&[&str]]) -> Arc<Self> {
         let addresses = |list: &&[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
         Arc::new(Self {
-            answers: Mutex::new(answers.iter().rev().map(addresses).collect()),
+            responses: Mutex::new(responses.iter().rev().map(addresses).collect()),
             questions: AtomicUsize::new(0),
         })
     }
@@ -36,13 +36,13 @@ impl Script {
 impl Resolve for Script {
     fn resolve<'a>(&'a self, _: &'a str) -> ResolveFuture<'a> {
         self.questions.fetch_add(1, Ordering::SeqCst);
-        let mut answers = self.answers.lock().unwrap();
-        let answer = if answers.len() > 1 {
-            answers.pop().unwrap()
+        let mut responses = self.responses.lock().unwrap();
+        let reply = if responses.len() > 1 {
+            responses.pop().unwrap()
         } else {
-            answers[0].clone()
+            responses[0].clone()
         };
-        Box::pin(std::future::ready(Ok(answer)))
+        Box::pin(std::future::ready(Ok(reply)))
     }
 }
 

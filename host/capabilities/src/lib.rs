@@ -38,6 +38,7 @@ mod psa;
 mod rate_limit;
 mod release;
 mod reveal;
+mod secret_fetcher;
 mod secret_injector;
 mod secret_source;
 mod secrets;

@@ -1,8 +1,8 @@
 //! `alga:secrets/reveal`: secrets in plaintext, for extensions that a tenant trusts with them.
 
 use crate::release::not_set;
-pub(crate) use crate::secret_source::Service;
-use crate::secret_source::{FetchError, SecretFetcher};
+pub(crate) use crate::secret_fetcher::Service;
+use crate::secret_fetcher::{FetchError, SecretFetcher};
 use crate::{ExecutionContext, Permit, Release, StoreData};
 use alga_bundle::{Capability, Manifest};
 use std::sync::Arc;

@@ -4,9 +4,9 @@
 //! execution, and is then wiped.
 
 use crate::release::not_set;
+pub(crate) use crate::secret_fetcher::Service;
+use crate::secret_fetcher::{FetchError, SecretFetcher};
 use crate::secret_injector::{Form, SecretInjector};
-pub(crate) use crate::secret_source::Service;
-use crate::secret_source::{FetchError, SecretFetcher};
 use crate::{ExecutionContext, Permit, Release, StoreData};
 use alga_bundle::Capability;
 use http::HeaderName;

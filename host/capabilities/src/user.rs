@@ -1,4 +1,5 @@
-//! `alga:user`: the calling user, as authenticated by the gateway and stored in the [`Permit`](crate::Permit).
+//! `alga:user`: the calling user, as authenticated by the gateway and stored in the
+//! [`Permit`](crate::Permit).
 
 use crate::StoreData;
 use crate::permit::UserKind;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// The files of a release.
 #[derive(Args)]
 pub(crate) struct ReleaseArguments {
-    /// The bundle
+    /// Bundle of the release
     #[arg(default_value = BUNDLE)]
     pub(crate) bundle: PathBuf,
     /// Signature file (default: <name>.sigs.json beside the bundle)

@@ -282,8 +282,8 @@ async fn egress(figures: &mut Figures) {
     for _ in 0..=ROUNDS {
         let started = Instant::now();
         for _ in 0..REQUESTS {
-            let answer = plain.get(direct.clone()).await.unwrap();
-            answer.into_body().collect().await.unwrap();
+            let response = plain.get(direct.clone()).await.unwrap();
+            response.into_body().collect().await.unwrap();
         }
         without.push(started.elapsed().as_micros() as f64 / f64::from(REQUESTS));
         let started = Instant::now();
@@ -293,11 +293,11 @@ async fn egress(figures: &mut Figures) {
             let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
             let request = Request::get(uri.clone()).body(body).unwrap();
             let patience = Timeouts::until(Instant::now() + Duration::from_secs(5));
-            let answer = guarded
+            let response = guarded
                 .send(&permitted, request, &Traffic::default(), patience)
                 .await
                 .unwrap();
-            answer.into_body().collect().await.unwrap();
+            response.into_body().collect().await.unwrap();
         }
         with.push(started.elapsed().as_micros() as f64 / f64::from(REQUESTS));
     }
@@ -346,7 +346,9 @@ async fn storage(figures: &mut Figures) {
     const WRITES: usize = 100;
     const READS: usize = 2_000;
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::open_sqlite(&directory.path().join("ours.sqlite")).await.unwrap();
+    let database = Database::open_sqlite(&directory.path().join("ours.sqlite"))
+        .await
+        .unwrap();
     let limits = RecordLimits {
         namespaces: 32,
         keys: 5_120,
@@ -404,8 +406,7 @@ async fn storage(figures: &mut Figures) {
         }
         gets.push(started.elapsed().as_micros() as f64 / READS as f64);
     }
-    let ratio =
-        |ours: &[f64], raw: &[f64]| median(ours.iter().zip(raw).skip(1).map(|(ours, raw)| ours / raw).collect());
+    let ratio = |own: &[f64], raw: &[f64]| median(own.iter().zip(raw).skip(1).map(|(own, raw)| own / raw).collect());
     figures.add(
         "raw sqlx put, SQLite with fsync",
         median(raw_puts[1..].to_vec()),

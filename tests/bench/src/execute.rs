@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 const SERVER_CORE: usize = 0;
 const LOAD_CORE: usize = 1;
 /// Response of the guest in base64, as both servers send it.
-const ANSWER: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
+const RESPONSE: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
 
 /// Number of rounds. Both sides are measured alternately, because other load on the machine would
 /// otherwise count against one of them only.
@@ -138,7 +138,7 @@ fn measure_bare(seconds: u64) -> Measured {
         }
     });
     let address: SocketAddr = address.recv().unwrap();
-    from_another_process(LOAD_CORE, seconds, address, &request, ANSWER)
+    from_another_process(LOAD_CORE, seconds, address, &request, RESPONSE)
 }
 
 async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
@@ -148,7 +148,7 @@ async fn bare(request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<
         headers_b64: Vec::new(),
         status: 200,
         headers: vec![("content-type".into(), OneOrMany::One("application/json".into()))],
-        body_b64: Some(ANSWER.into()),
+        body_b64: Some(RESPONSE.into()),
         error: None,
         usage: Usage::default(),
         request_id: wire.context.tenant_id.clone(),
@@ -185,7 +185,7 @@ fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
         (cold, p50, p99, compilations)
     });
     let (address, request) = ready.recv().unwrap();
-    let measured = from_another_process(LOAD_CORE, seconds, address, &request, ANSWER);
+    let measured = from_another_process(LOAD_CORE, seconds, address, &request, RESPONSE);
     finish.send(()).unwrap();
     let (cold, p50, p99, compilations) = server.join().unwrap();
     figures.add(
@@ -207,10 +207,10 @@ fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
 
 async fn first_request(world: &TestPlatform, request: &ExecuteRequest) -> Duration {
     let started = Instant::now();
-    let answer = world.execute(request).await;
-    let took = started.elapsed();
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    took
+    let response = world.execute(request).await;
+    let spent = started.elapsed();
+    assert_eq!(response.status, 200, "{}", response.text());
+    spent
 }
 
 /// Measures the call without HTTP (b).
@@ -241,10 +241,10 @@ async fn invoke_without_http(world: &TestPlatform, request: &ExecuteRequest) -> 
         let permit = permit();
         let started = Instant::now();
         let status = measuring::invoke_once(&world.platform().execute, content_hash, &permit).await;
-        let took = started.elapsed();
+        let spent = started.elapsed();
         assert_eq!(status, Some(200));
         if round >= 2_000 {
-            latencies.push(took.as_nanos() as u64);
+            latencies.push(spent.as_nanos() as u64);
         }
     }
     latencies.sort_unstable();

@@ -61,8 +61,8 @@ pub(crate) fn from_another_process(
         .unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the load ended early");
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let number = |name: &str| told[name].as_f64().unwrap();
+    let reported: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |name: &str| reported[name].as_f64().unwrap();
     Measured {
         requests_per_second: number("rps"),
         p50_us: number("p50"),

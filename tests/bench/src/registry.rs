@@ -72,8 +72,8 @@ fn publish_to(server: &Server, token: &str, release: &Release) {
     )
     .into_bytes();
     request.extend(form.bytes);
-    let answer = server.raw(&request);
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let response = server.raw(&request);
+    assert!(response.starts_with("HTTP/1.1 201"), "{response}");
 }
 
 /// Creates a signed release of the hello component and `filler` bytes that do not compress.

@@ -100,11 +100,11 @@ impl Calls {
             let interface = resolve.name_world_key(key);
             for function in resolve.interfaces[*id].functions.values() {
                 let signature = resolve.wasm_signature(AbiVariant::GuestImport, function);
-                let takes_handle = function
+                let accepts_handle = function
                     .params
                     .iter()
                     .any(|parameter| is_handle(resolve, &parameter.ty));
-                if takes_handle == of_handles {
+                if accepts_handle == of_handles {
                     self.add(&interface, &function.name, &signature.params, &signature.results);
                 }
             }
@@ -234,12 +234,12 @@ pub(crate) fn guest_abi(bytes: &[u8]) {
         request,
     } = &*INSTALLED;
     let request = request.clone().on("GET", &format!("/{number}")).within_ms(100);
-    let answer = runtime.block_on(world.execute(&request));
+    let response = runtime.block_on(world.execute(&request));
     let is_its_own = matches!(
-        (answer.status.as_u16(), answer.code().as_str()),
+        (response.status.as_u16(), response.code().as_str()),
         (200, "") | (502, "guest_trapped" | "memory_limit" | "invalid_guest_response") | (504, "deadline_exceeded")
     );
-    assert!(is_its_own, "{number}: {}", answer.text());
+    assert!(is_its_own, "{number}: {}", response.text());
     assert!(world.platform().execute.is_ready(), "{number}");
 }
 

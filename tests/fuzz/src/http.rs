@@ -149,11 +149,11 @@ pub(crate) fn archive(bytes: &[u8]) {
         entry.read_to_end(&mut content).unwrap();
         seen.insert(path.trim_start_matches("./").to_owned(), content);
     }
-    let taken: BTreeMap<_, _> = files
+    let accepted: BTreeMap<_, _> = files
         .iter()
         .map(|(path, bytes)| (path.to_string(), bytes.clone()))
         .collect();
-    assert_eq!(taken, seen);
+    assert_eq!(accepted, seen);
     if let Ok(packed) = pack(&files) {
         assert_eq!(unpack(&packed).unwrap(), files);
     }

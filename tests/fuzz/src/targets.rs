@@ -351,9 +351,9 @@ fn records() -> Vec<Vec<u8>> {
 
 /// Asserts that the cache returns no record that was not made with this host's key.
 fn machine_code_record(bytes: &[u8]) {
-    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
-    let cache = MachineCodeCache::open(FOLDER.path(), [1; 32], u64::MAX).unwrap();
+    static DIRECTORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    let cache = MachineCodeCache::open(DIRECTORY.path(), [1; 32], u64::MAX).unwrap();
     let name: String = COMPONENT.iter().map(|byte| format!("{byte:02x}")).collect();
-    std::fs::write(FOLDER.path().join(format!("{name}.code")), bytes).unwrap();
+    std::fs::write(DIRECTORY.path().join(format!("{name}.code")), bytes).unwrap();
     assert!(cache.get(&COMPONENT).is_none());
 }

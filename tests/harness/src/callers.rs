@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 /// Response of the platform.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct TestResponse {
     /// Status code of the response.
     pub status: StatusCode,
     /// Headers of the response.
@@ -17,7 +17,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl TestResponse {
     /// Returns the body as JSON, or null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -81,16 +81,16 @@ impl Answer {
 /// Response of the registry to an operation whose successful response is an `R`.
 #[derive(Debug, Clone)]
 pub struct Reply<R> {
-    answer: Answer,
+    response: TestResponse,
     body: PhantomData<fn() -> R>,
 }
 
 impl<R> Reply<R> {
     /// Creates the reply to an operation.
     #[must_use]
-    pub fn new(answer: Answer) -> Self {
+    pub fn new(response: TestResponse) -> Self {
         Self {
-            answer,
+            response,
             body: PhantomData,
         }
     }
@@ -100,20 +100,20 @@ impl<R: DeserializeOwned> Reply<R> {
     /// Returns the body of a response that must be successful.
     pub fn ok(&self) -> R {
         assert!(self.status.is_success(), "{} {}", self.status, self.text());
-        let body: &[u8] = if self.answer.body.is_empty() {
+        let body: &[u8] = if self.response.body.is_empty() {
             b"null"
         } else {
-            &self.answer.body
+            &self.response.body
         };
         serde_json::from_slice(body).unwrap()
     }
 }
 
 impl<R> Deref for Reply<R> {
-    type Target = Answer;
+    type Target = TestResponse;
 
-    fn deref(&self) -> &Answer {
-        &self.answer
+    fn deref(&self) -> &TestResponse {
+        &self.response
     }
 }
 

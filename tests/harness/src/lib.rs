@@ -16,7 +16,7 @@ mod sigstore;
 mod vault;
 mod world;
 
-pub use callers::{Answer, ExecuteRequest, Reply};
+pub use callers::{ExecuteRequest, Reply, TestResponse};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;
 pub use objects::S3;
@@ -56,8 +56,8 @@ pub fn target() -> PathBuf {
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     // …/target/<profile>/deps/<test> or …/target/<profile>/<bench>
-    let ours = std::env::current_exe().unwrap();
-    let directory = ours.parent().unwrap();
+    let own = std::env::current_exe().unwrap();
+    let directory = own.parent().unwrap();
     let profile = if directory.ends_with("deps") {
         directory.parent().unwrap()
     } else {

@@ -188,13 +188,13 @@ fn product() -> Router<Arc<Seen>> {
 }
 
 async fn known_platform(request: Request, next: axum::middleware::Next) -> Response {
-    let said = request
+    let output = request
         .headers()
         .get("x-runner-auth")
         .map(axum::http::HeaderValue::as_bytes);
     let is_internal = request.uri().path().starts_with("/api/internal/");
     let expected = if is_internal { CREDENTIAL } else { ROUTES_CREDENTIAL };
-    if said != Some(expected.as_bytes()) {
+    if output != Some(expected.as_bytes()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     next.run(request).await

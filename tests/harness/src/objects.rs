@@ -43,7 +43,11 @@ impl S3 {
                 });
             }
         });
-        Self { directory, endpoint, task }
+        Self {
+            directory,
+            endpoint,
+            task,
+        }
     }
 
     /// Returns the settings of a platform that stores its bundles here, under a prefix of the

@@ -39,7 +39,11 @@ impl Vault {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { directory, address, task }
+        Self {
+            directory,
+            address,
+            task,
+        }
     }
 
     /// Returns the address `http://host:port`.

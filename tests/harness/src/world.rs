@@ -1,4 +1,4 @@
-use crate::{Answer, ExecuteRequest, Release, Reply, component, fresh_database, program, tenant_id};
+use crate::{ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
 use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::TenantId;
 use alga_registry_types::{Install, Operation, Part, Published, form};
@@ -59,7 +59,11 @@ impl TestPlatform {
     }
 
     async fn start(directory: Arc<TempDir>, key: Arc<SigningKey>, settings: Vec<(String, String)>) -> Self {
-        let stopped = StoppedPlatform { directory, key, settings };
+        let stopped = StoppedPlatform {
+            directory,
+            key,
+            settings,
+        };
         stopped.start_with(&[]).await.unwrap()
     }
 
@@ -94,11 +98,11 @@ impl TestPlatform {
     }
 
     /// Sends a request in process.
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, request: Request<Body>) -> TestResponse {
         let response = self.router().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer {
+        TestResponse {
             status: head.status,
             headers: head.headers,
             body,
@@ -126,7 +130,7 @@ impl TestPlatform {
     }
 
     /// Sends any JSON as the operator, for requests that no client library would send.
-    pub async fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub async fn send_json(&self, method: &str, path: &str, body: &Value) -> TestResponse {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -239,12 +243,12 @@ impl TestPlatform {
     }
 
     /// Sends `POST /v1/execute`.
-    pub async fn execute(&self, request: &ExecuteRequest) -> Answer {
+    pub async fn execute(&self, request: &ExecuteRequest) -> TestResponse {
         self.execute_bytes(request, request.body.to_string().into_bytes()).await
     }
 
     /// Sends `POST /v1/execute` with a body that need not be JSON.
-    pub async fn execute_bytes(&self, request: &ExecuteRequest, body: Vec<u8>) -> Answer {
+    pub async fn execute_bytes(&self, request: &ExecuteRequest, body: Vec<u8>) -> TestResponse {
         let mut builder = Request::post("/v1/execute")
             .header("x-alga-tenant", &request.tenant)
             .header("x-alga-extension", &request.extension);
@@ -258,12 +262,12 @@ impl TestPlatform {
     }
 
     /// Sends a GET request to the gateway as a user of tenant `acme` who has full access.
-    pub async fn get(&self, target: &str) -> Answer {
+    pub async fn get(&self, target: &str) -> TestResponse {
         self.call("acme", "GET", target, "").await
     }
 
     /// Sends a request to the gateway as a user of `tenant` who has full access.
-    pub async fn call(&self, tenant: &str, method: &str, target: &str, body: &str) -> Answer {
+    pub async fn call(&self, tenant: &str, method: &str, target: &str, body: &str) -> TestResponse {
         let token = self.caller_token(tenant, Access::Write);
         let request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
         let request = request

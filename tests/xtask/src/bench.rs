@@ -2,7 +2,7 @@
 
 use crate::guests;
 use crate::progress::execute_build;
-use crate::shell::{Outcome, cargo, execute, say, step, target};
+use crate::shell::{Outcome, cargo, execute, report, step, target};
 use alga_toolchain::Size;
 use std::process::Command;
 
@@ -50,7 +50,7 @@ const BENCHES: [Bench; 3] = [
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let Some(name) = &arguments.name else {
         for bench in &BENCHES {
-            say(&format!("{:<12} {}", bench.name, bench.what));
+            report(&format!("{:<12} {}", bench.name, bench.what));
         }
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use crate::guests;
 use crate::progress::execute_build;
-use crate::shell::{Outcome, cargo, execute, output, root, say, step, target};
+use crate::shell::{Outcome, cargo, execute, output, report, root, step, target};
 use alga_toolchain::Size;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -154,9 +154,9 @@ fn ask(alga: &Path, address: &str) -> Outcome {
     let mut call = Command::new(alga);
     call.args(["call", "com.example.hello/hello/you", "--server", address])
         .stderr(Stdio::inherit());
-    let answer = output(&mut call)?;
-    say(&format!("    {}", answer.trim()));
-    if answer.trim() == EXPECTED {
+    let response = output(&mut call)?;
+    report(&format!("    {}", response.trim()));
+    if response.trim() == EXPECTED {
         Ok(())
     } else {
         Err(format!("unexpected response; expected {EXPECTED}").into())
@@ -164,18 +164,18 @@ fn ask(alga: &Path, address: &str) -> Outcome {
 }
 
 fn show_what_to_try(address: &str, directory: &Path) {
-    say("");
-    say("It works. To try, in another terminal:");
-    say(&format!("  curl {address}/api/ext/com.example.hello/hello/you"));
-    say(&format!(
+    report("");
+    report("It works. To try, in another terminal:");
+    report(&format!("  curl {address}/api/ext/com.example.hello/hello/you"));
+    report(&format!(
         "  curl {address}/api/ext/com.example.agreements/agreements -d '{{\"title\":\"Support\",\"client\":\"Acme\",\"monthly_cents\":9900}}'"
     ));
-    say(&format!("  curl {address}/api/ext/com.example.agreements/agreements"));
-    say(&format!(
+    report(&format!("  curl {address}/api/ext/com.example.agreements/agreements"));
+    report(&format!(
         "  target/debug/alga inspect {}",
         directory.join("agreements.tar.zst").display()
     ));
-    say("Ctrl-C stops the platform.");
+    report("Ctrl-C stops the platform.");
 }
 
 /// Running platform; stopped when dropped, as its operator would stop it.

@@ -2,7 +2,7 @@
 //! files.
 
 use crate::progress::execute_build;
-use crate::shell::{Outcome, cargo, execute, say, step, target};
+use crate::shell::{Outcome, cargo, execute, report, step, target};
 use std::fs;
 use std::process::Command;
 
@@ -30,7 +30,7 @@ pub(crate) fn run() -> Outcome {
         let link = format!("--add-gnu-debuglink={}", debug.display());
         execute(objcopy().args(["--strip-all", &link]).arg(&whole).arg(&program))?;
         let bytes = fs::metadata(&program)?.len();
-        say(&format!(
+        report(&format!(
             "    {} ({bytes} bytes), {} ({} bytes)",
             program.display(),
             debug.display(),

@@ -4,7 +4,7 @@
 use crate::debian;
 use crate::guests::directory;
 use crate::python;
-use crate::shell::{Outcome, execute, root, say, step, target};
+use crate::shell::{Outcome, execute, report, root, step, target};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,7 +41,7 @@ fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome 
     let unfinished = component.with_extension("wasm.new");
     build(&unfinished)?;
     fs::rename(&unfinished, &component)?;
-    say(&format!(
+    report(&format!(
         "    {} bytes in {}",
         fs::metadata(&component)?.len(),
         component.display()

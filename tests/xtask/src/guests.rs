@@ -1,7 +1,7 @@
 //! Builds the example and test extensions. This is an explicit step, never a build script: a cargo
 //! process started by cargo waits for the lock that its parent holds.
 
-use crate::shell::{Outcome, root, say, step, target};
+use crate::shell::{Outcome, report, root, step, target};
 use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,11 @@ pub(crate) fn build(packages: &[&str], size: Size) -> Outcome {
     for artifact in &artifacts {
         encode(&artifact.name, &artifact.module)?;
     }
-    say(&format!("    {} components in {}", artifacts.len(), directory().display()));
+    report(&format!(
+        "    {} components in {}",
+        artifacts.len(),
+        directory().display()
+    ));
     Ok(())
 }
 

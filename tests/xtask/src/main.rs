@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            shell::say(&format!("error: {error}"));
+            shell::report(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,6 @@
 //! Long cargo builds that report their progress, also without a terminal.
 
-use crate::shell::{Outcome, describe, root, say};
+use crate::shell::{Outcome, describe, report, root};
 use std::io::{IsTerminal, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub(crate) fn execute_build(cargo: &mut Command) -> Outcome {
 
 fn follow(mut stderr: impl Read) {
     let (mut line, mut chunk) = (Vec::new(), [0; 4096]);
-    let mut told = Instant::now();
+    let mut output = Instant::now();
     while let Ok(read @ 1..) = stderr.read(&mut chunk) {
         for byte in chunk.iter().take(read) {
             if !matches!(byte, b'\n' | b'\r') {
@@ -47,9 +47,9 @@ fn follow(mut stderr: impl Read) {
             let text = String::from_utf8_lossy(&line).into_owned();
             line.clear();
             match units(&text) {
-                Some((done, all)) if told.elapsed() >= INTERVAL => {
-                    told = Instant::now();
-                    say(&format!("    built {done} of {all}"));
+                Some((done, all)) if output.elapsed() >= INTERVAL => {
+                    output = Instant::now();
+                    report(&format!("    built {done} of {all}"));
                 }
                 Some(_) => {}
                 None => pass_on(&text),
@@ -67,7 +67,7 @@ fn pass_on(text: &str) {
             .iter()
             .any(|word| plain.starts_with(word));
     if !is_noise && !plain.contains('\u{1b}') {
-        say(text);
+        report(text);
     }
 }
 

@@ -9,14 +9,14 @@ use std::process::Command;
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Prints one line to the user.
-pub(crate) fn say(line: &str) {
+pub(crate) fn report(line: &str) {
     // If standard error is closed, there is no place to report it.
     writeln!(std::io::stderr(), "{line}").ok();
 }
 
 /// Prints the name of a long step.
 pub(crate) fn step(text: &str) {
-    say(&format!("==> {text}"));
+    report(&format!("==> {text}"));
 }
 
 /// Returns the root directory of the repository.

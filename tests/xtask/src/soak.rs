@@ -4,7 +4,7 @@ use crate::debian;
 use crate::guests;
 use crate::postgres::Postgres;
 use crate::python;
-use crate::shell::{Outcome, cargo, execute, say, step};
+use crate::shell::{Outcome, cargo, execute, report, step};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -109,7 +109,7 @@ const CAMPAIGNS: [Campaign; 11] = [
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let Some(name) = &arguments.name else {
         for campaign in CAMPAIGNS {
-            say(&format!(
+            report(&format!(
                 "{:<14} {} (default {} rounds)",
                 campaign.name, campaign.what, campaign.rounds
             ));

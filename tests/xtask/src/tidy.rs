@@ -8,7 +8,7 @@ mod language;
 mod links;
 mod statements;
 
-use crate::shell::{Outcome, say, step};
+use crate::shell::{Outcome, report, step};
 
 pub(crate) fn run() -> Outcome {
     step("tidy");
@@ -21,7 +21,7 @@ pub(crate) fn run() -> Outcome {
     language::check(&mut problems)?;
     links::check(&mut problems)?;
     for problem in &problems {
-        say(&format!("    {problem}"));
+        report(&format!("    {problem}"));
     }
     if problems.is_empty() {
         Ok(())

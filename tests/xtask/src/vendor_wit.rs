@@ -1,6 +1,6 @@
 //! The WASI packages in `wit/deps/wasi-*` are those of the pinned wasmtime, and are never edited.
 
-use crate::shell::{Outcome, cargo, output, root, say, step};
+use crate::shell::{Outcome, cargo, output, report, root, step};
 use std::fs;
 use std::path::PathBuf;
 
@@ -22,15 +22,15 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     });
     let source = source_directory()?;
     for package in PACKAGES {
-        let theirs = fs::read(source.join(format!("{package}.wit")))?;
-        let ours = root().join(format!("wit/deps/wasi-{package}/{package}.wit"));
+        let other = fs::read(source.join(format!("{package}.wit")))?;
+        let own = root().join(format!("wit/deps/wasi-{package}/{package}.wit"));
         if arguments.check {
-            if fs::read(&ours)? != theirs {
-                return Err(format!("{} was edited; `cargo xtask vendor-wit` restores it", ours.display()).into());
+            if fs::read(&own)? != other {
+                return Err(format!("{} was edited; `cargo xtask vendor-wit` restores it", own.display()).into());
             }
         } else {
-            fs::write(&ours, theirs)?;
-            say(&format!("    {}", ours.display()));
+            fs::write(&own, other)?;
+            report(&format!("    {}", own.display()));
         }
     }
     Ok(())

@@ -133,7 +133,7 @@ impl<'a> NamespaceTransaction<'a> {
     async fn check_namespaces(&mut self, limits: &RecordLimits) -> Result<(), RecordError> {
         let row = sqlx::query(
             "SELECT COALESCE(SUM(CASE WHEN key_count > 0 AND namespace <> $3 THEN 1 ELSE 0 END), 0) AS namespaces, \
-             COALESCE(MAX(CASE WHEN namespace = $4 THEN revision_floor ELSE 0 END), 0) AS forgotten_floor \
+             COALESCE(MAX(CASE WHEN namespace = $4 THEN revision_floor ELSE 0 END), 0) AS purged_floor \
              FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
         )
         .bind(self.scope.tenant)
@@ -143,7 +143,7 @@ impl<'a> NamespaceTransaction<'a> {
         .fetch_one(&mut *self.transaction)
         .await?;
         let others: i64 = row.try_get("namespaces")?;
-        self.revision_floor = self.revision_floor.max(row.try_get("forgotten_floor")?);
+        self.revision_floor = self.revision_floor.max(row.try_get("purged_floor")?);
         if u64::try_from(others).unwrap_or_default() >= limits.namespaces {
             return Err(RecordError::Full("the namespace limit of this install is reached"));
         }

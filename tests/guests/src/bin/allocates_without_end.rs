@@ -5,8 +5,8 @@ use alga::prelude::*;
 
 #[alga::handler]
 fn handle(_: Request) -> Result<Response> {
-    let mut kept: Vec<Vec<u8>> = Vec::new();
+    let mut stored: Vec<Vec<u8>> = Vec::new();
     loop {
-        kept.push(vec![1; 1024 * 1024]);
+        stored.push(vec![1; 1024 * 1024]);
     }
 }

@@ -16,7 +16,7 @@ unsafe extern "C" {
         message_bytes: usize,
         fields: *const [usize; 4],
         count: usize,
-        answer: *mut u8,
+        response: *mut u8,
     );
 }
 
@@ -46,17 +46,17 @@ fn aliased(bytes: usize, count: usize) {
 }
 
 fn raw(message: *const u8, bytes: usize, fields: &[[usize; 4]]) {
-    let mut answer = [0_u8; 16];
+    let mut response = [0_u8; 16];
     // SAFETY: the host must check every argument; that is what this guest tests.
-    unsafe { emit(1, message, bytes, fields.as_ptr(), fields.len(), answer.as_mut_ptr()) }
+    unsafe { emit(1, message, bytes, fields.as_ptr(), fields.len(), response.as_mut_ptr()) }
 }
 
 fn misaligned() {
     let words = [0_u32; 16];
     let bytes = words.as_ptr().cast::<u8>();
-    let mut answer = [0_u8; 16];
+    let mut response = [0_u8; 16];
     // SAFETY: the host must check every argument, as above.
-    unsafe { emit(1, bytes, 1, bytes.wrapping_add(1).cast(), 1, answer.as_mut_ptr()) }
+    unsafe { emit(1, bytes, 1, bytes.wrapping_add(1).cast(), 1, response.as_mut_ptr()) }
 }
 
 /// Appends headers until the host refuses.
@@ -76,22 +76,22 @@ fn requests() -> Result<Response> {
     let large = http::Client::new()
         .post(&format!("{origin}/echo"))
         .body(vec![b'a'; 11 * 1024 * 1024]);
-    let mut told: Vec<String> = [many.send(), large.send()]
+    let mut output: Vec<String> = [many.send(), large.send()]
         .into_iter()
         .map(|sent| error_text(sent, "sent"))
         .collect();
     let held: Vec<_> = (0..10).map(|_| http::Client::new().get(&origin).send()).collect();
-    told.push(held.iter().filter(|sent| sent.is_ok()).count().to_string());
-    Response::json(&told)
+    output.push(held.iter().filter(|sent| sent.is_ok()).count().to_string());
+    Response::json(&output)
 }
 
 /// Returns a response whose body never ends.
 fn endless() -> Result<Response> {
     let origin = context::config("greeting").unwrap_or_default();
-    let mut answer = http::Client::new().get(&format!("{origin}/endless")).send()?;
+    let mut response = http::Client::new().get(&format!("{origin}/endless")).send()?;
     let mut bytes = 0;
     let error = loop {
-        match answer.chunk() {
+        match response.chunk() {
             Ok(Some(chunk)) => bytes += chunk.len(),
             Ok(None) => break "it ended".to_owned(),
             Err(error) => break error.to_string(),
@@ -147,14 +147,14 @@ fn spellings() -> Result<Response> {
         "metadata.google.internal",
         "kubernetes.default.svc",
     ];
-    let told = |url: String| {
+    let output = |url: String| {
         let error = http::Client::new().get(&url).send().err();
         serde_json::json!([url, error.map(|error| error.to_string())])
     };
-    let told: Vec<_> = hosts
+    let output: Vec<_> = hosts
         .iter()
         .flat_map(|host| [format!("http://{host}:{port}/"), format!("https://{host}:{port}/")])
-        .map(told)
+        .map(output)
         .collect();
-    Response::json(&told)
+    Response::json(&output)
 }

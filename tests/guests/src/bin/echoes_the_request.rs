@@ -19,13 +19,13 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "body": String::from_utf8_lossy(&body),
         "body_bytes": body.len(),
     });
-    let answer = respond(out, 200, &[("content-type".into(), b"application/json".to_vec())]);
-    let stream = answer.write().unwrap();
+    let response = respond(out, 200, &[("content-type".into(), b"application/json".to_vec())]);
+    let stream = response.write().unwrap();
     for chunk in seen.to_string().as_bytes().chunks(4096) {
         stream.blocking_write_and_flush(chunk).unwrap();
     }
     drop(stream);
-    OutgoingBody::finish(answer, None).unwrap();
+    OutgoingBody::finish(response, None).unwrap();
 }
 
 fn read(request: &IncomingRequest) -> Vec<u8> {

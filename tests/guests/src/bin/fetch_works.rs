@@ -31,7 +31,7 @@ fn fetch() -> Result<serde_json::Value> {
         client.delete(&origin),
     ]
     .into_iter()
-    .map(|request| request.send().map(|answer| answer.status()))
+    .map(|request| request.send().map(|response| response.status()))
     .collect::<Result<_>>()?;
     let deleted: serde_json::Value = client.delete(&format!("{origin}/echo")).send()?.json()?;
     let emptied: serde_json::Value = client.put(&format!("{origin}/echo")).send()?.json()?;

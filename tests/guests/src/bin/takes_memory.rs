@@ -6,9 +6,9 @@ use alga::prelude::*;
 #[alga::handler]
 fn handle(request: Request) -> Result<Response> {
     let mib: usize = request.query("mib").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let taken = vec![1_u8; mib * 1024 * 1024];
+    let accepted = vec![1_u8; mib * 1024 * 1024];
     Ok(Response::text(format!(
         "took {} MiB",
-        taken.iter().map(|byte| usize::from(*byte)).sum::<usize>() / 1024 / 1024
+        accepted.iter().map(|byte| usize::from(*byte)).sum::<usize>() / 1024 / 1024
     )))
 }

@@ -31,7 +31,7 @@ fn call() -> Result<serde_json::Value> {
     ];
     let refused: Vec<String> = attempts
         .into_iter()
-        .map(|answer| error_text(answer, "called"))
+        .map(|response| error_text(response, "called"))
         .collect();
     Ok(serde_json::json!({
         "read": read.json::<serde_json::Value>()?, "status": read.status(), "type": read.content_type(), "written": written.json::<serde_json::Value>()?,

@@ -110,15 +110,15 @@ fn check_edge(name: &str, dependency: &str, is_guest: bool, problems: &mut Vec<S
     {
         problems.push(format!("{name} uses {dependency}; only {} may", allowed.join(", ")));
     }
-    let theirs = floor(dependency);
-    if is_guest && theirs.is_some() {
+    let foreign = floor(dependency);
+    if is_guest && foreign.is_some() {
         problems.push(format!("{name} is a guest and must not import {dependency}"));
     }
-    if let (Some(ours), Some(theirs)) = (floor(name), theirs)
-        && theirs >= ours
+    if let (Some(own), Some(foreign)) = (floor(name), foreign)
+        && foreign >= own
     {
         problems.push(format!(
-            "{name} (floor {ours}) imports {dependency} (floor {theirs}); imports point downwards"
+            "{name} (floor {own}) imports {dependency} (floor {foreign}); imports point downwards"
         ));
     }
 }

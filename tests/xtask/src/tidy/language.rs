@@ -8,6 +8,8 @@ const GLOSSARY: &str = "host/docs/terminology.md";
 /// Headings in the glossary above the two tables that are read here.
 const DENIED: &str = "## Words that are not written";
 const ALLOWED: &str = "## Exceptions";
+/// In the column of paths of the exceptions: identifiers of std and of libraries, in every file.
+const NAMES: &str = "names of libraries";
 /// Columns of a line with a comment.
 const COMMENT_COLUMNS: usize = 100;
 /// Words in the first sentence of a doc comment.
@@ -83,6 +85,21 @@ impl Glossary {
         Self { denied, allowed }
     }
 
+    /// Reports identifiers that contain a word which is not written.
+    fn check_names(&self, path: &str, line: usize, code: &str, problems: &mut Vec<String>) {
+        for name in names(code).filter(|name| !name.is_empty()) {
+            let words = words_of(name);
+            let denied = self.denied.iter().find(|(word, _)| words.contains(word));
+            let is_allowed = || {
+                let mut allowed = self.allowed.iter();
+                allowed.any(|(place, allowed)| (place == NAMES || path.starts_with(place)) && allowed == name)
+            };
+            if let Some((word, instead)) = denied.filter(|_| !is_allowed()) {
+                problems.push(format!("{path}:{line}: `{name}` contains `{word}`; write: {instead}"));
+            }
+        }
+    }
+
     fn check(&self, path: &str, line: usize, text: &str, problems: &mut Vec<String>) {
         let text = without_code(text).to_lowercase();
         for (word, instead) in &self.denied {
@@ -96,6 +113,39 @@ impl Glossary {
             }
         }
     }
+}
+
+/// Words of an identifier in lowercase: `TlsStream` and `tls_stream` are `tls` and `stream`.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut after_lower = false;
+    for letter in name.chars() {
+        if letter == '_' || (letter.is_uppercase() && after_lower) {
+            words.push(String::new());
+        }
+        after_lower = letter.is_lowercase();
+        if let (true, Some(word)) = (letter != '_', words.last_mut()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words
+}
+
+/// Identifiers of a line of code, outside of its strings.
+fn names(code: &str) -> impl Iterator<Item = &str> {
+    let outside = strings(code).fold(vec![code], |mut parts, text| {
+        let rest = parts.pop().unwrap_or_default();
+        if let Some((before, after)) = rest.split_once(text).filter(|_| !text.is_empty()) {
+            parts.extend([before, after]);
+        } else {
+            parts.push(rest);
+        }
+        parts
+    });
+    let is_inside = |letter: char| letter.is_alphanumeric() || letter == '_';
+    outside
+        .into_iter()
+        .flat_map(move |part| part.split(move |letter: char| !is_inside(letter)))
 }
 
 /// The first two columns of the table below a heading.
@@ -134,8 +184,11 @@ fn check_file(path: &str, text: &str, glossary: &Glossary, problems: &mut Vec<St
                 problems.push(format!("{path}:{}: a comment has {COMMENT_COLUMNS} columns", index + 1));
             }
         }
+        let code = line.get(..code_end.unwrap_or(line.len())).unwrap_or_default();
+        if is_rust {
+            glossary.check_names(path, index + 1, code, problems);
+        }
         if is_rust && !is_test && index < product_lines {
-            let code = line.get(..code_end.unwrap_or(line.len())).unwrap_or_default();
             for text in strings(code).filter(|text| text.contains(' ')) {
                 glossary.check(path, index + 1, text, problems);
             }
@@ -238,7 +291,7 @@ mod tests {
 
     fn problems(path: &str, text: &str) -> Vec<String> {
         let glossary = Glossary::read(&format!(
-            "{DENIED}\n\n| word | write |\n|---|---|\n| `directory`, `directories` | directory |\n\n{ALLOWED}\n\n| where | word | reason |\n|---|---|---|\n| `host/a` | `directories` | an API of others |\n"
+            "{DENIED}\n\n| word | write |\n|---|---|\n| `folder`, `folders` | directory |\n\n{ALLOWED}\n\n| where | word | reason |\n|---|---|---|\n| `host/a` | `folders` | an API of others |\n"
         ));
         let mut problems = Vec::new();
         check_file(path, text, &glossary, &mut problems);
@@ -246,17 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn denied_words_are_found_in_comments_texts_and_markdown_and_nowhere_else() {
+    fn denied_words_are_found_in_names_comments_texts_and_markdown() {
         for (path, text, found) in [
-            ("host/x.rs", "// A directory.", 1),
-            ("host/x.rs", "let directory = 1; // `directory`, sub-directory", 0),
-            ("host/x.rs", "f(\"a directory \\\" // x\"); // fine", 1),
-            ("host/x.rs", "f(\"directory\");", 0),
-            ("tests/x.rs", "f(\"a directory is\");", 0),
-            ("tests/x.rs", "// the directories", 1),
-            ("host/a/x.rs", "// the directories", 0),
-            ("x.md", "The Folder\n```\na directory\n```\n", 1),
-            ("x.wit", "/// A directory is.\n", 1),
+            ("host/x.rs", "// A folder.", 1),
+            ("host/x.rs", "let directory = 1; // `folder`, sub-folder", 0),
+            ("host/x.rs", "let old_folder = FolderOf(\"folder\", a.folder);", 3),
+            ("host/x.rs", "f(\"a folder \\\" // x\"); // fine", 1),
+            ("host/x.rs", "f(\"folder\");", 0),
+            ("tests/x.rs", "f(\"a folder is\");", 0),
+            ("tests/x.rs", "// the folders", 1),
+            ("host/a/x.rs", "// the folders", 0),
+            ("x.md", "The Folder\n```\na folder\n```\n", 1),
+            ("x.wit", "/// A folder is.\n", 1),
         ] {
             assert_eq!(
                 problems(path, text).len(),
