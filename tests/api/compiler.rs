@@ -37,7 +37,7 @@ async fn a_component_that_exceeds_compile_time_or_memory_is_too_costly() {
         processor_seconds: 1,
         ..limits
     };
-    too_costly(seconds, &large, "processor time").await;
+    too_costly(seconds, &large, "CPU time").await;
     let memory = CompilerLimits {
         address_space_bytes: 64 * 1024 * 1024,
         ..limits
@@ -53,10 +53,7 @@ async fn a_component_that_exceeds_compile_time_or_memory_is_too_costly() {
         .unwrap_err();
     assert_eq!(late.fault(), CompileFault::Busy, "{late}");
     let text = late.to_string();
-    assert!(
-        text.contains("wall clock") && text.contains("of processor time"),
-        "{text}"
-    );
+    assert!(text.contains("wall clock") && text.contains("of CPU time"), "{text}");
     let code = CompilerLimits {
         code_bytes: 1_000,
         ..limits
@@ -85,7 +82,7 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
     assert!(matches!(ended, Err(CompileError::Pipe(_))));
 }
 
-/// Wall time is the host's fault, processor time the publisher's; each message names the limit and
+/// Wall time is the host's fault, CPU time the publisher's; each message names the limit and
 /// the amount used.
 #[tokio::test]
 async fn a_busy_host_is_distinguished_from_a_costly_component() {
@@ -101,17 +98,13 @@ async fn a_busy_host_is_distinguished_from_a_costly_component() {
     assert_eq!(busy.headers["retry-after"], "60");
     for part in [
         "1 s on the wall clock",
-        "of its 120 s of processor time",
+        "of its 120 s of CPU time",
         "retry later with the same bytes",
     ] {
         assert!(busy.text().contains(part), "{part}: {}", busy.text());
     }
     let costly = publish(("compiler_seconds", "1")).await;
-    costly.assert_refused(
-        422,
-        "component_invalid",
-        "1 s of processor time (ALGA_COMPILER_SECONDS)",
-    );
+    costly.assert_refused(422, "component_invalid", "1 s of CPU time (ALGA_COMPILER_SECONDS)");
 }
 
 /// wasmtime enables more proposals than extensions may use. The bundle reader and the compiler must
@@ -209,7 +202,7 @@ async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
         &large_function(),
     );
     let response = world.try_publish(&last).await;
-    assert!(response.text().contains("processor time"), "{}", response.text());
+    assert!(response.text().contains("CPU time"), "{}", response.text());
     let good = world.with_guest("answers_ok", &[]).await;
     assert_eq!(world.execute(&good).await.status, 200);
 }

@@ -1,6 +1,7 @@
 //! Tests of the platform's routes, called in process, with real guests.
 
 mod attacks;
+mod bodies;
 mod capabilities;
 mod compiler;
 mod execute_bad_input;

@@ -100,7 +100,9 @@ impl ServerArguments {
         let response = agent
             .run(request)
             .user_error(&format!("could not reach {}", self.server));
-        let response = response.map_err(|failed| failed.with_hint("is it running? `alga serve --dev` starts one"))?;
+        let response = response.map_err(|failed| {
+            failed.with_hint("start a server with `alga serve --dev`, or pass the address of one with --server")
+        })?;
         read(response)
     }
 }

@@ -81,10 +81,19 @@ pub(crate) fn read_bundle(path: &Path) -> Outcome<(Vec<u8>, Bundle)> {
 }
 
 pub(crate) fn read_manifest(directory: &Path) -> Outcome<(Vec<u8>, Manifest)> {
-    let path = directory.join("manifest.json");
+    let path = in_directory(directory, "manifest.json");
     let bytes = read(&path, "`alga new` creates a directory that has one")?;
     let manifest = Manifest::parse(&bytes, known()).user_error(&path.display().to_string())?;
     Ok((bytes, manifest))
+}
+
+/// Returns the path of a file, without `./` in front of one in the current directory.
+fn in_directory(directory: &Path, file: &str) -> PathBuf {
+    if directory == Path::new(".") {
+        PathBuf::from(file)
+    } else {
+        directory.join(file)
+    }
 }
 
 /// Returns the path of the signatures: `bundle.tar.zst` → `bundle.sigs.json`.

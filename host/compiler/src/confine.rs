@@ -17,7 +17,7 @@ pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) 
         (Resource::Fsize, 0),
         (Resource::Nofile, OPEN_FILES),
     ] {
-        // For processor time the hard limit is one second above the soft limit. At the soft limit
+        // For CPU time the hard limit is one second above the soft limit. At the soft limit
         // the child ends with SIGXCPU, which identifies the limit to the parent; the SIGKILL at the
         // hard limit could have any cause.
         let grace = u64::from(resource == Resource::Cpu);

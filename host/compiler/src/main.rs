@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let Some((address_space_bytes, processor_seconds)) = limits() else {
         return report(
             BROKEN,
-            "usage: alga-compiler <bytes of address space> <seconds of processor time>",
+            "usage: alga-compiler <bytes of address space> <seconds of CPU time>",
         );
     };
     if let Err(reason) = confine::limit_resources(address_space_bytes, processor_seconds) {

@@ -84,14 +84,14 @@ pub enum CompileError {
     /// compile later.
     #[error(
         "this host is too busy: the component was not compiled within {} s on the wall clock (ALGA_COMPILER_WALL_SECONDS); it has used {used_seconds:.1} s of its {processor_seconds} s of \
-         processor time", wall.as_secs()
+         CPU time", wall.as_secs()
     )]
     OutOfTime {
         /// The limit on wall-clock time.
         wall: Duration,
         /// Processor time that the compiler had used until then, in seconds.
         used_seconds: f64,
-        /// Limit on processor time, in seconds.
+        /// Limit on CPU time, in seconds.
         processor_seconds: u64,
     },
     /// The host's fault: the compiler was killed from outside, for example when the system ran out
@@ -235,7 +235,7 @@ fn ended_early(status: ExitStatus, explanation: &str, limits: &CompilerLimits) -
     const PANICKED: i32 = 101;
     match (status.signal(), status.code()) {
         (Some(PROCESSOR_TIME), _) => CompileError::TooCostly(format!(
-            "{} s of processor time (ALGA_COMPILER_SECONDS); all of it was used",
+            "{} s of CPU time (ALGA_COMPILER_SECONDS); all of it was used",
             limits.processor_seconds
         )),
         (Some(SEGMENTATION_FAULT), _) => CompileError::TooCostly("the compiler's stack".to_owned()),

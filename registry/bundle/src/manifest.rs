@@ -135,7 +135,7 @@ pub enum ManifestError {
     #[error("manifest.json is not plain JSON: {0}")]
     Json(#[from] JsonError),
     /// All problems of its form and its rules.
-    #[error("manifest.json has {} problem(s):{}", .0.len(), lines(.0))]
+    #[error("the manifest has {}:{}", count(.0), lines(.0))]
     Problems(Vec<ManifestProblem>),
 }
 
@@ -153,6 +153,13 @@ pub struct ManifestProblem {
 impl fmt::Display for ManifestProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}; {}", self.path, self.rule, self.fix)
+    }
+}
+
+fn count(problems: &[ManifestProblem]) -> String {
+    match problems.len() {
+        1 => "1 problem".to_owned(),
+        many => format!("{many} problems"),
     }
 }
 

@@ -45,7 +45,7 @@ pub enum TrustError {
     Root(#[from] KeylessError),
     /// The bundle contains no signer. It is refused because that is more likely an error than a
     /// policy.
-    #[error("the trust bundle is empty: no release could be published")]
+    #[error("it trusts no signer, so no release could be published")]
     Empty,
 }
 

@@ -71,7 +71,8 @@ pub(crate) fn bless() -> Outcome {
     step("renewing snapshots and expected responses");
     for tests in [
         &["--test", "cli", "--test", "conformance"][..],
-        &["--test", "e2e", "the_shipped_document"],
+        &["--test", "e2e", "the_shipped_openapi_document"],
+        &["--test", "api", "the_bodies_of_the_registry"],
     ] {
         let mut blessing = cargo(&["test"]);
         blessing.args(NATIVE).args(tests);

@@ -62,7 +62,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             manifest.transpose()?.as_ref(),
         )
     } else {
-        let bundle = Bundle::read(&bytes, known()).user_error(&context)?;
+        let bundle = Bundle::read(&bytes, known()).user_error(&context);
+        let hint = "inspect a component (.wasm) or a bundle (.tar.zst)";
+        let bundle = bundle.map_err(|failed| failed.with_hint(hint))?;
         let exports = ComponentFacts::read(bundle.component()).user_error(&context)?.exports;
         let mut facts = facts(
             bundle.digest(),

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let directory = &arguments.directory;
     let packed = alga_bundle::pack(&files).user_error("packing")?;
     // Bundles that a registry would refuse are refused here.
-    let bundle = Bundle::read(&packed, known()).user_error(&directory.display().to_string())?;
+    let bundle = Bundle::read(&packed, known()).user_error("cannot pack")?;
     if let Some(pattern) = bundle.manifest().public_suffix_wildcard() {
         let failed = CliError::user(format!(
             "$.egress: `{pattern}` is a wildcard over a public suffix; anyone can register a matching domain"
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         return Err(failed.with_hint("list the individual hosts"));
     }
     let checked = bundle.check_ceilings(&Ceilings::default());
-    checked.user_error(&directory.display().to_string())?;
+    checked.user_error("cannot pack")?;
     let out = arguments.out.clone().unwrap_or_else(|| directory.join(BUNDLE));
     write(&out, &packed)?;
     warn(&bundle, printer);

@@ -1,4 +1,4 @@
-//! Waits in the host, without using processor time.
+//! Waits in the host, without using CPU time.
 #![no_main]
 
 use alga::prelude::*;

@@ -202,7 +202,7 @@ fn print(file: &TrustFile, printer: &Printer) {
         };
         lines.extend(file.authorities.iter().map(authority));
         lines.push(format!(
-            "{} sigstore deployments, {} revocation keys",
+            "sigstore deployments: {}; keys that sign revocation lists: {}",
             file.sigstore_roots.len(),
             file.revocation_keys.len()
         ));
