@@ -184,6 +184,7 @@ async fn an_unpublished_content_hash_is_not_available() {
         content_hash: hash.parse().unwrap(),
         grants: Vec::new(),
         egress: std::collections::BTreeSet::new(),
+        call: None,
     };
     let request = ExecuteRequest {
         token: Some(world.service_token(&grant)),

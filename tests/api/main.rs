@@ -25,4 +25,5 @@ mod postgres;
 mod registry;
 mod revocations;
 mod signers;
+mod streams;
 mod wasi_ambient;

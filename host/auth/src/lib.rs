@@ -17,6 +17,6 @@ mod token_cache;
 
 pub use administrator::AdministratorToken;
 pub use caller::{Access, Caller, UserType, is_user_id};
-pub use service::ServiceGrant;
+pub use service::{CallContext, ServiceGrant};
 pub use token::{TokenError, TokenIssuer, TokenVerifier};
 pub use token_cache::VerifiedTokenCache;

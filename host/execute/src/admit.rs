@@ -1,34 +1,24 @@
 //! Turns a wire request into a permit and a request for the guest. All validation is done here,
 //! once.
 
-use crate::session::TokenSession;
+use crate::guest_request::{PartNames, bad_request, guest_request, target};
+use crate::request_body::RequestBody;
+use crate::session::Session;
 use crate::{ExecutionDefaults, WireContext, WireHttp, WireRequest, WireUser, read_wire_headers};
 use alga_auth::{ServiceGrant, is_user_id};
 use alga_bundle::{CapabilityName, Digest, RequestId};
 use alga_capabilities::{GrantSet, Identity, Permit, Trigger, User, UserKind};
 use alga_errors::{Code, Problem};
-use alga_http::canonical_path;
-use alga_http::policy::{anticipates_content, field_bytes, remove_hop_by_hop};
-use alga_limits::{BODY_BYTES, CONFIG_BYTES, HEADER_BYTES, HEADERS, TARGET_BYTES, USER_BYTES};
+use alga_limits::{BODY_BYTES, CONFIG_BYTES, USER_BYTES};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::Full;
+use http::{Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Host header for the guest: the guest has no host name of its own, and the client's is not passed
-/// on.
-const GUEST_HOST: HeaderValue = HeaderValue::from_static("extension.invalid");
-
-/// Platform headers for tenant and extension that are passed to a guest; their values come from the
-/// token.
-pub(crate) const PLATFORM_FIELDS: [&str; 2] = ["x-alga-tenant", "x-alga-extension"];
 
 /// Headers of the caller that must match the token.
 pub(crate) struct CallerHeaders<'a> {
@@ -40,11 +30,11 @@ pub(crate) struct CallerHeaders<'a> {
 pub(crate) fn permit(
     wire: &WireRequest<'_>,
     headers: &CallerHeaders<'_>,
-    session: &TokenSession,
+    session: &Session,
     request: RequestId,
     started: Instant,
     defaults: &ExecutionDefaults,
-) -> Result<(Arc<Permit>, Digest), Problem> {
+) -> Result<Arc<Permit>, Problem> {
     let grant = &session.grant;
     same_context(&wire.context, headers, grant)?;
     let grants = granted(wire, session)?;
@@ -65,7 +55,7 @@ pub(crate) fn permit(
         memory_bytes: defaults.memory_bytes(wire.limits.memory_mb),
         deadline: started + defaults.timeout(wire.limits.timeout_ms),
     };
-    Ok((Arc::new(permit), grant.content_hash))
+    Ok(Arc::new(permit))
 }
 
 fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &ServiceGrant) -> Result<(), Problem> {
@@ -103,7 +93,7 @@ fn same_context(context: &WireContext<'_>, headers: &CallerHeaders<'_>, grant: &
 }
 
 /// Returns the token's grants, or fewer if the caller names fewer; never more.
-fn granted(wire: &WireRequest<'_>, session: &TokenSession) -> Result<GrantSet, Problem> {
+fn granted(wire: &WireRequest<'_>, session: &Session) -> Result<GrantSet, Problem> {
     let denied = |error: String| Problem::new(Code::CapabilityDenied, error);
     let Some(providers) = &wire.providers else {
         return Ok(session.grants);
@@ -120,25 +110,7 @@ fn granted(wire: &WireRequest<'_>, session: &TokenSession) -> Result<GrantSet, P
 }
 
 fn user(wire: &WireUser<'_>) -> Result<User, Problem> {
-    let fields = &wire.additional_fields;
-    let texts = [&wire.user_id, &wire.user_email, &wire.user_name]
-        .into_iter()
-        .chain(&wire.client_id)
-        .chain(&wire.client_name);
-    let bytes: usize = texts.map(|text| text.len()).sum::<usize>()
-        + fields
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum::<usize>();
-    if bytes > USER_BYTES {
-        return Err(bad_request(format!("user has more than {USER_BYTES} bytes")));
-    }
-    // The id becomes a header of calls to the host application and a part of keys: reject an id
-    // that cannot be either.
-    if !is_user_id(&wire.user_id) {
-        return Err(bad_request("user.user_id has 1 to 128 visible ASCII characters"));
-    }
-    Ok(User {
+    let user = User {
         id: wire.user_id.to_string(),
         email: wire.user_email.to_string(),
         name: wire.user_name.to_string(),
@@ -149,8 +121,27 @@ fn user(wire: &WireUser<'_>) -> Result<User, Problem> {
         },
         client_id: wire.client_id.as_deref().map(ToOwned::to_owned),
         client_name: wire.client_name.as_deref().map(ToOwned::to_owned),
-        additional_fields: fields.clone(),
-    })
+        additional_fields: wire.additional_fields.clone(),
+    };
+    check_user(&user)?;
+    Ok(user)
+}
+
+/// Checks the size and the id of a user. The id becomes a header of calls to the host application
+/// and a part of keys, so one that cannot be either is refused.
+pub(crate) fn check_user(user: &User) -> Result<(), Problem> {
+    let texts = [&user.id, &user.email, &user.name].into_iter();
+    let texts = texts.chain(&user.client_id).chain(&user.client_name);
+    let fields = user.additional_fields.iter();
+    let bytes: usize =
+        texts.map(String::len).sum::<usize>() + fields.map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if bytes > USER_BYTES {
+        return Err(bad_request(format!("user has more than {USER_BYTES} bytes")));
+    }
+    if !is_user_id(&user.id) {
+        return Err(bad_request("user.user_id has 1 to 128 visible ASCII characters"));
+    }
+    Ok(())
 }
 
 fn trigger(context: &WireContext<'_>) -> Result<Trigger, Problem> {
@@ -172,58 +163,42 @@ fn trigger(context: &WireContext<'_>) -> Result<Trigger, Problem> {
     }
 }
 
+/// Checks the size of a configuration.
+pub(crate) fn check_config(config: &BTreeMap<String, String>) -> Result<(), Problem> {
+    let bytes: usize = config.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > CONFIG_BYTES {
+        return Err(bad_request(format!("configuration has more than {CONFIG_BYTES} bytes")));
+    }
+    Ok(())
+}
+
 fn config(wire: &WireRequest<'_>) -> Result<BTreeMap<String, String>, Problem> {
     let config = match &wire.config {
         Some(config) if wire.context.config.is_empty() => config,
         _ => &wire.context.config,
     };
-    let bytes: usize = config.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if bytes > CONFIG_BYTES {
-        return Err(bad_request(format!("configuration has more than {CONFIG_BYTES} bytes")));
-    }
+    check_config(config)?;
     Ok(config.clone())
 }
 
-/// Builds the request for the guest.
-pub(crate) fn guest_request(wire: &WireHttp<'_>, request_id: &str) -> Result<Request<Full<Bytes>>, Problem> {
-    let method = Method::from_bytes(wire.method.as_bytes()).map_err(|_| bad_request("http.method is not a method"))?;
-    if matches!(method, Method::CONNECT | Method::TRACE) {
-        return Err(bad_request("http.method: CONNECT and TRACE are not supported"));
-    }
-    let body = body(wire)?;
-    let headers = headers(wire, request_id, &method, body.len())?;
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method;
-    *request.uri_mut() = target(wire)?;
-    *request.headers_mut() = headers;
-    Ok(request)
-}
+/// Names of the parts of a wire request in error messages.
+const NAMES: PartNames = PartNames {
+    method: "http.method",
+    path: "http.path",
+    query: "http.query",
+};
 
-fn target(wire: &WireHttp<'_>) -> Result<Uri, Problem> {
-    let not_a_target = || bad_request("http.path is not an absolute path, or http.query cannot follow it");
-    if wire.path.contains(['?', '#']) {
-        return Err(not_a_target());
-    }
-    let path = canonical_path(&wire.path).map_err(|error| bad_request(format!("http.path: {error}")))?;
-    let query = match &wire.query_string {
-        Some(raw) => raw.strip_prefix('?').unwrap_or(raw).to_owned(),
-        None => encode_query(wire),
+/// Builds the request for the guest.
+pub(crate) fn wire_request(wire: &WireHttp<'_>, identity: &Identity) -> Result<Request<RequestBody>, Problem> {
+    let method = Method::from_bytes(wire.method.as_bytes()).map_err(|_| bad_request("http.method is not a method"))?;
+    let body = RequestBody::from(body(wire)?);
+    let headers = read_wire_headers(&wire.headers, &wire.headers_b64);
+    let headers = headers.map_err(|rule| bad_request(format!("http.headers: {rule}")))?;
+    let target = match &wire.query_string {
+        Some(raw) => target(&wire.path, raw.strip_prefix('?').unwrap_or(raw), NAMES)?,
+        None => target(&wire.path, &encode_query(wire), NAMES)?,
     };
-    let target = if query.is_empty() {
-        path.into_owned()
-    } else {
-        format!("{path}?{query}")
-    };
-    // The URI parser would silently drop everything after `#`.
-    if query.contains('#') {
-        return Err(not_a_target());
-    }
-    if target.len() > TARGET_BYTES {
-        return Err(bad_request(format!(
-            "path and query have more than {TARGET_BYTES} bytes"
-        )));
-    }
-    target.parse().map_err(|_| not_a_target())
+    guest_request(method, target, headers, body, identity, NAMES)
 }
 
 /// Characters that are percent-encoded in a query: all but the unreserved ones (RFC 3986, 2.3).
@@ -237,43 +212,6 @@ fn encode_query(wire: &WireHttp<'_>) -> String {
         values.map(move |value| format!("{}={}", encode(name), encode(value)))
     });
     pairs.collect::<Vec<_>>().join("&")
-}
-
-/// Builds the guest's headers: the caller's without those of its connection and without
-/// credentials, and the platform's own. `content-length` is that of the received body (RFC 9110,
-/// 8.6), whatever the client declared.
-fn headers(wire: &WireHttp<'_>, request_id: &str, method: &Method, body_bytes: usize) -> Result<HeaderMap, Problem> {
-    let read = read_wire_headers(&wire.headers, &wire.headers_b64);
-    let mut headers = read.map_err(|rule| bad_request(format!("http.headers: {rule}")))?;
-    if headers.len() > HEADERS || field_bytes(&headers) > HEADER_BYTES as u64 {
-        return Err(bad_request(format!(
-            "more than {HEADERS} headers or {HEADER_BYTES} bytes of them"
-        )));
-    }
-    remove_hop_by_hop(&mut headers);
-    remove_private(&mut headers);
-    headers.remove(CONTENT_LENGTH);
-    if body_bytes > 0 || anticipates_content(method) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body_bytes));
-    }
-    headers.insert(HOST, GUEST_HOST);
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
-    }
-    Ok(headers)
-}
-
-/// Removes credentials and `x-alga-` headers, so that a caller cannot set platform headers.
-/// [`PLATFORM_FIELDS`] remain; their values are replaced with the token's.
-fn remove_private(headers: &mut HeaderMap) {
-    let is_private = |name: &HeaderName| {
-        let is_credential = [AUTHORIZATION, COOKIE].contains(name);
-        is_credential || (name.as_str().starts_with("x-alga-") && !PLATFORM_FIELDS.contains(&name.as_str()))
-    };
-    let private: Vec<HeaderName> = headers.keys().filter(|name| is_private(name)).cloned().collect();
-    for name in private {
-        headers.remove(name);
-    }
 }
 
 fn body(wire: &WireHttp<'_>) -> Result<Bytes, Problem> {
@@ -298,16 +236,19 @@ fn body(wire: &WireHttp<'_>) -> Result<Bytes, Problem> {
     Ok(Bytes::from(bytes))
 }
 
-pub(crate) fn bad_request(message: impl Into<String>) -> Problem {
-    Problem::new(Code::BadRequest, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn http(json: &str) -> Result<Request<Full<Bytes>>, Problem> {
-        guest_request(&serde_json::from_str(json).unwrap(), "r-1")
+    fn http(json: &str) -> Result<Request<RequestBody>, Problem> {
+        let identity = Identity {
+            request: "r-1".parse().unwrap(),
+            tenant: "t".parse().unwrap(),
+            extension: "e".parse().unwrap(),
+            install: "i".parse().unwrap(),
+            version: None,
+        };
+        wire_request(&serde_json::from_str(json).unwrap(), &identity)
     }
 
     #[test]

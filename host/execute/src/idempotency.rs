@@ -51,9 +51,9 @@ pub(crate) fn body_digest(body: &[u8]) -> [u8; 32] {
 /// Returns the bytes that a cached response and its key use.
 fn weigh(key: &IdempotencyKey, cached: &CachedOutcome) -> usize {
     let response_bytes = cached.outcome.result.as_ref().map_or(0, |response| {
-        let headers = response.headers.iter();
+        let headers = response.headers().iter();
         let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
-        headers + response.body.len()
+        headers + response.body().len()
     });
     key.method.len() + key.path.len() + key.key.len() + response_bytes + ENTRY_BYTES
 }

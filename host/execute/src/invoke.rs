@@ -1,33 +1,43 @@
-//! Calls a guest once, in a fresh store, and reads its bounded response.
+//! Calls a guest once, in a fresh store, and passes its bounded response on while it is written.
 
-use crate::GuestResponse;
 use crate::loader::Prepared;
 use crate::records::ExecutionAccounting;
+use crate::request_body::{BodyFailure, RequestBody};
+use crate::response_body::{Chunk, ResponseHead, ResponseWriter};
 use alga_capabilities::{Permit, Services, StoreData};
 use alga_engine::{Engine, ExecutionLimits, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
 use alga_http::policy::{field_bytes, has_content};
 use alga_limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt, Full};
-use std::convert::Infallible;
+use http_body_util::BodyExt;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 
-/// Result of one call.
+/// One call of a guest.
+pub(crate) struct Call {
+    pub(crate) engine: Engine,
+    pub(crate) services: Arc<Services>,
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) permit: Arc<Permit>,
+    pub(crate) request: Request<RequestBody>,
+}
+
+/// Result of one call: the status of a complete response, or the reason why there is none.
 pub(crate) struct Invocation {
-    pub(crate) result: Result<GuestResponse, Problem>,
+    pub(crate) result: Result<u16, Problem>,
     pub(crate) panicked: bool,
 }
 
@@ -46,25 +56,27 @@ impl Drop for LiveStore<'_> {
 }
 
 /// Executes the guest once. Returns shortly after the deadline, whatever the guest does.
-pub(crate) async fn invoke(
-    engine: &Engine,
-    prepared: &Prepared,
-    permit: &Arc<Permit>,
-    services: &Services,
-    request: Request<Full<Bytes>>,
-    account: &mut ExecutionAccounting,
-) -> Invocation {
+pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut ExecutionAccounting) -> Invocation {
+    let Call {
+        engine,
+        services,
+        prepared,
+        permit,
+        request,
+    } = call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
     };
     let mut live = LiveStore {
-        store: new_store(engine, StoreData::new(permit, &prepared.release, services), limits),
+        store: new_store(&engine, StoreData::new(&permit, &prepared.release, &services), limits),
         cpu: Duration::ZERO,
         account,
     };
     StoreData::count_calls(&mut live.store);
+    let received = request.body().failure();
     let mut complete = None;
-    let call = AssertUnwindSafe(call(&mut live.store, prepared, request, &mut complete)).catch_unwind();
+    let call = run(&mut live.store, &prepared, request, writer, &mut complete);
+    let call = AssertUnwindSafe(call).catch_unwind();
     let ended = timeout_at(permit.deadline.into(), measured(call, &mut live.cpu)).await;
     let (failure, panicked) = match ended {
         Err(_) => (Some(stopped(TerminationCause::Deadline)), false),
@@ -76,19 +88,30 @@ pub(crate) async fn invoke(
         ),
     };
     drop(live);
-    let result = match (complete, failure) {
-        // The response was complete before the guest failed, or parts of it are not passed on: the
-        // client gets the response, the author a note in the extension's log.
-        (Some((response, left_out)), late) => {
-            let late = late.map(|late| format!("after its response was complete: {}", chain(&late)));
-            for note in left_out.map(str::to_owned).into_iter().chain(late) {
-                account.note(note);
-            }
-            Ok(response)
-        }
-        (None, failure) => Err(failure.unwrap_or_else(|| invalid("it returned without a response"))),
+    Invocation {
+        result: result(complete.as_ref(), failure, &received, account),
+        panicked,
+    }
+}
+
+/// Returns the result of a call. If the response was complete before the guest failed, or parts of
+/// it are not passed on, the client has the response, and the author gets a note in the extension's
+/// log. If the request's body was not received, that is the reason of the failure.
+fn result(
+    complete: Option<&Complete>,
+    failure: Option<Problem>,
+    received: &BodyFailure,
+    account: &mut ExecutionAccounting,
+) -> Result<u16, Problem> {
+    let Some(&Complete { status, left_out }) = complete else {
+        let failure = received.take().or(failure);
+        return Err(failure.unwrap_or_else(|| invalid("it returned without a response")));
     };
-    Invocation { result, panicked }
+    let late = failure.map(|late| format!("after its response was complete: {}", chain(&late)));
+    for note in left_out.map(str::to_owned).into_iter().chain(late) {
+        account.note(note);
+    }
+    Ok(status)
 }
 
 /// Measures the time in which a future is polled: work, not waiting.
@@ -129,21 +152,24 @@ impl From<wasmtime::Error> for Failure {
     }
 }
 
-/// Polls the guest and the reader of its response in one task: no spawn, no channel to another
-/// thread. A response is put into `complete` as soon as it is complete; the guest may continue
-/// until it returns.
-async fn call(
+/// A response whose last byte has been passed on, with a note about a part that was left out.
+struct Complete {
+    status: u16,
+    left_out: Option<&'static str>,
+}
+
+/// Polls the guest and the forwarding of its response in one task. A response is put into
+/// `complete` when its last byte has been passed on; the guest may continue until it returns.
+async fn run(
     store: &mut Store<StoreData>,
     prepared: &Prepared,
-    request: Request<Full<Bytes>>,
+    request: Request<RequestBody>,
+    writer: ResponseWriter,
     complete: &mut Option<Complete>,
 ) -> Result<(), Failure> {
     let (sender, receiver) = oneshot::channel();
     let method = request.method().clone();
-    let request = request.map(|body| {
-        body.map_err(|never: Infallible| -> wasmtime_wasi_http::Error { match never {} })
-            .boxed_unsync()
-    });
+    let request = request.map(RequestBody::into_wasi);
     let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
     let out = store.data_mut().http().new_response_outparam(sender)?;
     let proxy = prepared.pre.instantiate_async(&mut *store).await?;
@@ -152,56 +178,86 @@ async fn call(
             .wasi_http_incoming_handler()
             .call_handle(&mut *store, request, out)
     );
-    let reader = pin!(read_response(receiver, &method));
-    match select(guest, reader).await {
-        Either::Left((returned, reader)) => {
-            // The guest has returned, so all that it sent is in the channels: an incomplete
-            // response stays incomplete.
-            let read = tokio::task::unconstrained(reader).now_or_never();
-            match read.unwrap_or(Err(Failure::Invalid("it returned before its response was complete"))) {
-                Ok(response) => *complete = Some(response),
+    let waits_for_guest = AtomicBool::new(true);
+    let forwarding = pin!(forward(receiver, &method, writer, &waits_for_guest));
+    match select(guest, forwarding).await {
+        Either::Left((returned, forwarding)) => {
+            // The guest has returned, so all that it sent is in the channels: what is still
+            // incomplete stays incomplete.
+            match rest(forwarding, &waits_for_guest).await {
+                Ok(forwarded) => *complete = Some(forwarded),
                 // A trap is the cause of the incomplete response, so report the trap.
                 Err(failure) => return Err(returned.err().map_or(failure, Failure::Wasm)),
             }
             Ok(returned?)
         }
-        Either::Right((response, guest)) => {
-            *complete = Some(response?);
+        Either::Right((forwarded, guest)) => {
+            *complete = Some(forwarded?);
             Ok(guest.await?)
         }
     }
 }
 
-type ResponseResult = Result<Response<WasiBody>, ErrorCode>;
+/// Forwards what a guest that has returned had written. Waits for a client that reads slowly, and
+/// not for more from the guest.
+async fn rest(
+    forwarding: Pin<&mut impl Future<Output = Result<Complete, Failure>>>,
+    waits_for_guest: &AtomicBool,
+) -> Result<Complete, Failure> {
+    let mut forwarding = pin!(tokio::task::unconstrained(forwarding));
+    poll_fn(|context| match forwarding.as_mut().poll(context) {
+        Poll::Pending if waits_for_guest.load(Ordering::Relaxed) => {
+            Poll::Ready(Err(Failure::Invalid("it returned before its response was complete")))
+        }
+        polled => polled,
+    })
+    .await
+}
 
-/// A complete response, and a note about the part of it that is not passed on.
-type Complete = (GuestResponse, Option<&'static str>);
+type GuestResponse = Result<Response<WasiBody>, ErrorCode>;
 
-async fn read_response(receiver: oneshot::Receiver<ResponseResult>, method: &Method) -> Result<Complete, Failure> {
-    let result = receiver
+/// Passes a guest's response on, within the limits. Sets `waits_for_guest` to whether it waits for
+/// the guest or for the client.
+async fn forward(
+    receiver: oneshot::Receiver<GuestResponse>,
+    method: &Method,
+    writer: ResponseWriter,
+    waits_for_guest: &AtomicBool,
+) -> Result<Complete, Failure> {
+    let response = receiver
         .await
         .map_err(|_| Failure::Invalid("it returned without a response"))?;
-    let (head, body) = result.map_err(Failure::Error)?.into_parts();
-    if !(200..=599).contains(&head.status.as_u16()) {
+    let (head, body) = response.map_err(Failure::Error)?.into_parts();
+    let status = head.status.as_u16();
+    if !(200..=599).contains(&status) {
         return Err(Failure::Invalid("its status is not between 200 and 599"));
     }
     check_headers(&head.headers)?;
-    // A response without content has no body to read, whatever length it declares (RFC 9110, 8.6).
-    let (body, left_out) = if has_content(method, head.status) {
-        read_body(body).await?
-    } else {
-        (Bytes::new(), None)
-    };
-    let response = GuestResponse {
-        status: head.status.as_u16(),
+    let ResponseWriter { head: sender, chunks } = writer;
+    let head = ResponseHead {
+        status: head.status,
         headers: head.headers,
-        body,
     };
-    Ok((response, left_out))
+    let has_content = has_content(method, head.status);
+    // If the client has disconnected, this execution is about to be cancelled.
+    sender.send(head).ok();
+    // A response without content has no body to read, whatever length it declares (RFC 9110, 8.6).
+    let left_out = if has_content {
+        forward_body(body, &chunks, waits_for_guest).await?
+    } else {
+        None
+    };
+    waits_for_guest.store(false, Ordering::Relaxed);
+    chunks.send(Chunk::End).await.ok();
+    Ok(Complete { status, left_out })
 }
 
-async fn read_body(mut body: WasiBody) -> Result<(Bytes, Option<&'static str>), Failure> {
-    let (mut bytes, mut left_out) = (Vec::new(), None);
+async fn forward_body(
+    mut body: WasiBody,
+    chunks: &mpsc::Sender<Chunk>,
+    waits_for_guest: &AtomicBool,
+) -> Result<Option<&'static str>, Failure> {
+    let (mut bytes, mut left_out) = (0, None);
     while let Some(frame) = body.frame().await {
         let frame =
             frame.map_err(|_| Failure::Invalid("its body was interrupted, or is not as long as its content-length"))?;
@@ -214,12 +270,15 @@ async fn read_body(mut body: WasiBody) -> Result<(Bytes, Option<&'static str>), 
                 continue;
             }
         };
-        if bytes.len() + data.len() > BODY_BYTES {
+        bytes += data.len();
+        if bytes > BODY_BYTES {
             return Err(Failure::Invalid("its body is larger than 10 MiB"));
         }
-        bytes.extend_from_slice(&data);
+        waits_for_guest.store(false, Ordering::Relaxed);
+        chunks.send(Chunk::Data(data)).await.ok();
+        waits_for_guest.store(true, Ordering::Relaxed);
     }
-    Ok((bytes.into(), left_out))
+    Ok(left_out)
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {

@@ -3,37 +3,54 @@
 //! | module | responsibility |
 //! |---|---|
 //! | `router` | HTTP routes: `POST /v1/execute`, `/healthz`, `/readyz` |
+//! | `http_route` | `ANY /v1/http/{path…}`: the request and the response are HTTP itself |
 //! | `wire` | JSON types of the request and the response |
 //! | `admit` | authorization: token, headers and body agree; limits are clamped |
 //! | `admission` | concurrency limits |
 //! | `loader` | a verified component, linked and ready to instantiate |
+//! | `guest_request` | the request that a guest receives |
+//! | `request_body` | the body of a request, complete or streamed |
+//! | `run` | the one execution function: acquire capacity, prepare, call |
 //! | `invoke` | one call in a fresh store, with a bounded response |
+//! | `response_body` | the body of a response, complete or streamed |
+//! | `execution_request` | a request in HTTP's own form, from this process or `/v1/http` |
 //! | `idempotency` | one cached outcome per idempotency key |
 //! | `operator_log` | log of an execution for the operator |
 //! | `records` | execution records for the extension's author |
-//! | `service` | the order of these steps |
+//! | `service` | the dependencies, and who may execute |
 
 mod admission;
 mod admit;
+mod execution_request;
+mod guest_request;
+mod http_route;
 mod idempotency;
 mod invoke;
 pub mod limits;
 mod loader;
+mod measure;
 mod operator_log;
 mod outcome;
 mod records;
+mod request_body;
+mod response_body;
 mod router;
+mod run;
 mod service;
 mod session;
 mod wire;
 
 pub use admission::AdmissionLimits;
+pub use execution_request::{ExecutionRequest, user_of};
+pub use http_route::{ERROR, USAGE};
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
-pub use outcome::GuestResponse;
 pub use records::{ExecutionRecord, ExecutionRecords};
+pub use request_body::RequestBody;
+pub use response_body::{Failed, Interrupted, ResponseBody};
 pub use router::router;
 pub use service::{ExecuteService, ExecuteServiceDependencies};
+pub use session::Session;
 pub use wire::{
     OneOrMany, Usage, WireContext, WireError, WireHeaders, WireHttp, WireLimits, WireReply, WireRequest, WireUser,
     read_wire_headers, wire_headers,
@@ -42,22 +59,22 @@ pub use wire::{
 /// Internals that `cargo xtask bench` measures separately; not a public API.
 #[doc(hidden)]
 pub mod measuring {
-    use crate::invoke::invoke;
+    use crate::RequestBody;
+    use crate::invoke::Call;
     use crate::loader::Prepared;
-    use crate::records::ExecutionAccounting;
+    use crate::measure::call_once;
     use crate::service::ExecuteService;
-    use crate::session::TokenSession;
+    use crate::session::Session;
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
     use alga_engine::Engine;
     use bytes::Bytes;
     use http::Request;
-    use http_body_util::Full;
     use std::sync::Arc;
     use wasmtime::component::Component;
     use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
     /// Session of a verified token.
-    pub struct Decision(Arc<TokenSession>);
+    pub struct Decision(Arc<Session>);
 
     impl Decision {
         /// Authenticates a token once.
@@ -75,8 +92,8 @@ pub mod measuring {
     /// A component linked with the benchmark's own services.
     pub struct Ready {
         engine: Engine,
-        prepared: Prepared,
-        services: Services,
+        prepared: Arc<Prepared>,
+        services: Arc<Services>,
     }
 
     impl Ready {
@@ -97,28 +114,26 @@ pub mod measuring {
             };
             Some(Self {
                 engine: engine.clone(),
-                prepared,
-                services,
+                prepared: Arc::new(prepared),
+                services: Arc::new(services),
             })
         }
 
         /// Returns the status of one call.
         pub async fn call(&self, permit: &Arc<Permit>, path: &'static str) -> Option<u16> {
-            let mut request = Request::new(Full::new(Bytes::new()));
+            let mut request = Request::new(RequestBody::from(Bytes::new()));
             *request.uri_mut() = http::Uri::from_static(path);
             request
                 .headers_mut()
                 .insert(http::header::HOST, http::HeaderValue::from_static("extension.invalid"));
-            let mut account = ExecutionAccounting::default();
-            let invocation = invoke(
-                &self.engine,
-                &self.prepared,
-                permit,
-                &self.services,
+            call_once(Call {
+                engine: self.engine.clone(),
+                services: Arc::clone(&self.services),
+                prepared: Arc::clone(&self.prepared),
+                permit: Arc::clone(permit),
                 request,
-                &mut account,
-            );
-            invocation.await.result.ok().map(|response| response.status)
+            })
+            .await
         }
     }
 
@@ -129,7 +144,7 @@ pub mod measuring {
         content_hash: alga_bundle::Digest,
         permit: &Arc<Permit>,
     ) -> Option<u16> {
-        let mut request = Request::new(Full::new(Bytes::new()));
+        let mut request = Request::new(RequestBody::from(Bytes::new()));
         *request.uri_mut() = http::Uri::from_static("/hello/you");
         request
             .headers_mut()
@@ -142,6 +157,7 @@ pub mod measuring {
 #[doc(hidden)]
 pub mod fuzzing {
     use alga_bundle::StrictObject;
+    use alga_capabilities::Identity;
 
     /// Reads a request as `POST /v1/execute` does, and returns whether it is valid.
     #[must_use]
@@ -152,6 +168,15 @@ pub mod fuzzing {
         let Ok(StrictObject(wire)) = serde_json::from_slice::<StrictObject<crate::WireRequest<'_>>>(bytes) else {
             return false;
         };
-        crate::admit::guest_request(&wire.http, "fuzz").is_ok()
+        let parse = || -> Option<Identity> {
+            Some(Identity {
+                request: "fuzz".parse().ok()?,
+                tenant: "fuzz".parse().ok()?,
+                extension: "fuzz".parse().ok()?,
+                install: "fuzz".parse().ok()?,
+                version: None,
+            })
+        };
+        parse().is_some_and(|identity| crate::admit::wire_request(&wire.http, &identity).is_ok())
     }
 }

@@ -1,12 +1,12 @@
 //! Logs executions for the operator.
 
-use crate::{GuestResponse, Usage};
+use crate::Usage;
 use alga_bundle::Digest;
 use alga_capabilities::{LogRecord, Permit};
 use alga_errors::{Problem, chain};
 
 /// Logs the outcome of an execution.
-pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<GuestResponse, Problem>, usage: &Usage) {
+pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<u16, Problem>, usage: &Usage) {
     let identity = &permit.identity;
     let (request, tenant, extension, install) = (
         &identity.request,
@@ -15,8 +15,8 @@ pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<Gue
         &identity.install,
     );
     match result {
-        Ok(response) => tracing::debug!(
-            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status = response.status,
+        Ok(status) => tracing::debug!(
+            target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status,
             duration_us = usage.duration_us, cpu_us = usage.cpu_us, memory_peak_bytes = usage.memory_peak_bytes, cold = usage.cold, "executed"
         ),
         Err(problem) => tracing::warn!(

@@ -1,7 +1,7 @@
 //! Execution records for the extension's author: identity, result, usage and log.
 
-use crate::outcome::Outcome;
-use crate::{GuestResponse, Usage, operator_log};
+use crate::response_body::Ended;
+use crate::{Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
 use alga_errors::{Blame, Code, Problem, chain};
@@ -76,50 +76,52 @@ impl ExecutionAccounting {
 
 /// One execution in progress. Its log, usage and record are written when it ends: by
 /// [`Self::finish`], or when it is dropped because its client disconnected.
-pub(crate) struct RunningExecution<'a> {
-    pub(crate) permit: &'a Arc<Permit>,
+pub(crate) struct RunningExecution {
+    pub(crate) permit: Arc<Permit>,
     pub(crate) content_hash: Digest,
-    pub(crate) records: &'a Arc<dyn ExecutionRecords>,
+    pub(crate) records: Arc<dyn ExecutionRecords>,
     pub(crate) started: Instant,
     pub(crate) account: ExecutionAccounting,
     is_over: bool,
 }
 
-impl<'a> RunningExecution<'a> {
+impl RunningExecution {
     pub(crate) fn new(
-        permit: &'a Arc<Permit>,
+        permit: &Arc<Permit>,
         content_hash: Digest,
-        records: &'a Arc<dyn ExecutionRecords>,
+        records: &Arc<dyn ExecutionRecords>,
         started: Instant,
     ) -> Self {
         Self {
-            permit,
+            permit: Arc::clone(permit),
             content_hash,
-            records,
+            records: Arc::clone(records),
             started,
             account: ExecutionAccounting::default(),
             is_over: false,
         }
     }
 
-    /// Ends the execution with a result.
-    pub(crate) fn finish(mut self, result: Result<GuestResponse, Problem>) -> Outcome {
+    /// Ends the execution with the status of its response, or without a response.
+    pub(crate) fn finish(mut self, result: Result<u16, Problem>) -> Ended {
         self.conclude(&result);
-        let usage = self.account.usage;
-        Outcome { result, usage }
+        Ended {
+            usage: self.account.usage,
+            result: result.map(drop),
+        }
     }
 
-    fn conclude(&mut self, result: &Result<GuestResponse, Problem>) {
+    fn conclude(&mut self, result: &Result<u16, Problem>) {
         self.is_over = true;
         self.account.usage.duration_us = microseconds(self.started.elapsed());
-        operator_log::guest_records(self.permit, &self.account.log, self.account.log_dropped);
-        operator_log::outcome(self.permit, self.content_hash, result, &self.account.usage);
+        operator_log::guest_records(&self.permit, &self.account.log, self.account.log_dropped);
+        operator_log::outcome(&self.permit, self.content_hash, result, &self.account.usage);
         self.submit_record(result);
     }
 
     /// Passes the record on if there is something in it, with the reason of a failure that the
     /// author can act on.
-    fn submit_record(&mut self, result: &Result<GuestResponse, Problem>) {
+    fn submit_record(&mut self, result: &Result<u16, Problem>) {
         let log_dropped = self.account.log_dropped;
         let mut log = std::mem::take(&mut self.account.log);
         if !self.account.is_admitted || (result.is_ok() && log.is_empty() && log_dropped == 0) {
@@ -129,10 +131,7 @@ impl<'a> RunningExecution<'a> {
             self.account.note(reason);
             log.append(&mut self.account.log);
         }
-        let result = match result {
-            Ok(response) => Ok(response.status),
-            Err(problem) => Err(problem.code()),
-        };
+        let result = result.as_ref().copied().map_err(Problem::code);
         self.records.enqueue(ExecutionRecord {
             identity: self.permit.identity.clone(),
             content_hash: self.content_hash,
@@ -144,7 +143,7 @@ impl<'a> RunningExecution<'a> {
     }
 }
 
-impl Drop for RunningExecution<'_> {
+impl Drop for RunningExecution {
     fn drop(&mut self) {
         if self.is_over {
             return;

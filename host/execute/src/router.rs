@@ -1,21 +1,25 @@
 //! HTTP routes of the execute service.
 
-use crate::admit::{CallerHeaders, bad_request};
+use crate::Usage;
+use crate::admit::{CallerHeaders, permit, wire_request};
+use crate::guest_request::bad_request;
+use crate::http_route;
 use crate::limits::WIRE_BYTES;
 use crate::outcome::Outcome;
-use crate::service::{ExecuteService, Incoming};
+use crate::run::Order;
+use crate::service::ExecuteService;
 use crate::wire::{WireReply, wire_headers};
-use crate::{GuestResponse, Usage};
 use alga_bundle::{RequestId, StrictObject, check_json};
 use alga_errors::{Code, Problem, chain};
 use alga_http::{BODY_TIMEOUT, Refusal, bearer, one_field, read_body};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, http::StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
@@ -33,6 +37,9 @@ const REPLY_BYTES: usize = 1024;
 pub fn router(service: Arc<ExecuteService>) -> Router {
     Router::new()
         .route("/v1/execute", post(execute))
+        .route("/v1/http", any(http_route::execute))
+        .route("/v1/http/", any(http_route::execute))
+        .route("/v1/http/{*path}", any(http_route::execute))
         .route("/healthz", get(|| async { ([(CACHE_CONTROL, NO_STORE)], "ok\n") }))
         .route("/readyz", get(readyz))
         .with_state(service)
@@ -87,32 +94,35 @@ async fn read_and_execute(
     let required = |name: &'static str| {
         header(headers, name)?.ok_or_else(|| bad_request(format!("the header {name} is required")))
     };
-    let incoming = Incoming {
+    let caller = CallerHeaders {
+        tenant: required("x-alga-tenant")?,
+        extension: required("x-alga-extension")?,
+    };
+    let permit = permit(&wire, &caller, &session, id, started, service.defaults())?;
+    let order = Order {
+        request: wire_request(&wire.http, &permit.identity)?,
         session,
-        headers: CallerHeaders {
-            tenant: required("x-alga-tenant")?,
-            extension: required("x-alga-extension")?,
-        },
-        idempotency_key: header(headers, "x-idempotency-key")?,
-        wire,
-        request_id: id,
+        permit,
         started,
     };
-    service.execute(incoming).await
+    match header(headers, "x-idempotency-key")? {
+        Some(key) => service.run_once(key, order).await,
+        None => Ok(Arc::new(service.run(order).await)),
+    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
     one_field(headers, &HeaderName::from_static(name))
 }
 
-fn executed(response: &GuestResponse, usage: Usage, request_id: &RequestId) -> Response {
-    let fields = response.headers.iter();
+fn executed(response: &http::Response<Bytes>, usage: Usage, request_id: &RequestId) -> Response {
+    let fields = response.headers().iter();
     let (headers, headers_b64) = wire_headers(fields.map(|(name, value)| (name.as_str(), value.as_bytes())));
     let reply = WireReply {
-        status: response.status,
+        status: response.status().as_u16(),
         headers,
         headers_b64,
-        body_b64: (!response.body.is_empty()).then(|| Cow::Owned(STANDARD.encode(&response.body))),
+        body_b64: (!response.body().is_empty()).then(|| Cow::Owned(STANDARD.encode(response.body()))),
         error: None,
         usage,
         request_id: Cow::Borrowed(request_id.as_str()),

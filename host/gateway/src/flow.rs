@@ -2,34 +2,30 @@
 
 use crate::installs::Resolved;
 use crate::reply::to_client;
-use crate::runner::RunnerRequest;
-use crate::{Authentication, Installs, RunnerLink};
+use crate::runner::{Runner, RunnerCall};
+use crate::{Authentication, Installs};
 use alga_auth::{Access, Caller, UserType};
 use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId, TenantId};
 use alga_errors::{Code, Problem};
-use alga_execute::{WireContext, WireHttp, WireLimits, WireRequest, WireUser, wire_headers};
+use alga_execute::RequestBody;
 use alga_http::policy::request_to_guest;
-use alga_http::{BODY_TIMEOUT, Refusal, canonical_path, one_field, read_body, request_id};
-use alga_limits::BODY_BYTES;
+use alga_http::{Refusal, canonical_path, one_field, request_id};
 use alga_store::InstallRow;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use http::header::{ALLOW, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::Span;
 
 const TENANT: HeaderName = HeaderName::from_static("x-alga-tenant");
+const EXTENSION: HeaderName = HeaderName::from_static("x-alga-extension");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
 /// Limits of a request at the gateway.
@@ -48,7 +44,7 @@ pub struct GatewayDependencies {
     /// Finds the install.
     pub installs: Installs,
     /// Calls the runner.
-    pub runner: RunnerLink,
+    pub runner: Arc<dyn Runner>,
     /// Limits of a request.
     pub limits: GatewayLimits,
 }
@@ -96,9 +92,10 @@ impl Gateway {
     }
 
     /// Handles a request: 1. authenticate the caller, 2. check the tenant, 3. find the install, 4.
-    /// find the endpoint, 5. check the access, 6. check the rate, 7. read the body within its
-    /// limit, 8. execute.
+    /// find the endpoint, 5. check the access, 6. check the rate, 7. receive the beginning of the
+    /// body, 8. execute.
     async fn respond(&self, request: Request, request_id: &RequestId) -> Result<Response, Problem> {
+        let started = Instant::now();
         let (head, body) = request.into_parts();
         // 1.
         let caller = self.dependencies.authentication.caller(&head.headers)?;
@@ -107,7 +104,7 @@ impl Gateway {
         // 3.
         let (extension, path) = target(head.uri.path())?;
         let resolved = self.dependencies.installs.find(&caller.tenant_id, &extension).await?;
-        let Resolved { install, endpoints } = &*resolved;
+        let Resolved { install, endpoints, .. } = &*resolved;
         record(install);
         // 4.
         if head.method == Method::OPTIONS {
@@ -128,24 +125,19 @@ impl Gateway {
         // 6.
         self.check_rate(&caller.tenant_id)?;
         // 7.
-        let body = read_body(&head.headers, body, BODY_BYTES, BODY_TIMEOUT).await?;
+        let body = RequestBody::receive(&head.headers, body).await?;
         // 8.
-        let json = self.wire_request(&caller, install, endpoint, &head, &path, &body, request_id)?;
-        let call = RunnerRequest {
-            install,
-            request_id: request_id.as_str(),
+        let call = RunnerCall {
+            resolved: &resolved,
+            caller: &caller,
+            request_id: request_id.clone(),
             idempotency_key,
-            json,
+            timeout_ms: self.timeout_ms(install, endpoint),
+            http: guest_request(&head, &path, install, body)?,
+            started,
         };
-        let (status, retry_after, reply) = self.dependencies.runner.execute(call).await?;
-        to_client(
-            status,
-            retry_after,
-            &reply,
-            endpoint,
-            &head.method,
-            head.headers.get(HOST),
-        )
+        let reply = self.dependencies.runner.execute(call).await?;
+        to_client(reply, endpoint, &head.method, head.headers.get(HOST)).await
     }
 
     fn check_rate(&self, tenant: &TenantId) -> Result<(), Problem> {
@@ -156,80 +148,45 @@ impl Gateway {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one part of the request to the runner")]
-    fn wire_request(
-        &self,
-        caller: &Caller,
-        install: &InstallRow,
-        endpoint: &Endpoint,
-        head: &http::request::Parts,
-        path: &str,
-        body: &Bytes,
-        request_id: &RequestId,
-    ) -> Result<Bytes, Problem> {
+    /// Returns the time limit of a call: the lowest of the gateway's, the endpoint's and the
+    /// install's.
+    fn timeout_ms(&self, install: &InstallRow, endpoint: &Endpoint) -> u64 {
         let gateway_ms = u64::try_from(self.dependencies.limits.timeout.as_millis()).unwrap_or(u64::MAX);
-        let install_ms = install.limits.timeout_ms;
-        let declared_ms = endpoint.timeout_ms.into_iter().chain(install_ms).min();
-        let timeout_ms = declared_ms.map_or(gateway_ms, |declared_ms| gateway_ms.min(u64::from(declared_ms)));
-        let memory_mb = install.limits.memory_mb.map(u64::from);
-        let method = if head.method == Method::HEAD {
-            "GET"
-        } else {
-            head.method.as_str()
-        };
-        let passed = request_to_guest(&head.headers);
-        let passed = passed.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let own_headers = [
-            ("x-alga-tenant", install.tenant_id.as_str()),
-            ("x-alga-extension", install.extension_id.as_str()),
-        ];
-        let own_headers = own_headers.iter().map(|(name, value)| (*name, value.as_bytes()));
-        let (headers, headers_b64) = wire_headers(passed.chain(own_headers));
-        let wire = WireRequest {
-            context: WireContext {
-                request_id: Some(request_id.as_str().into()),
-                tenant_id: install.tenant_id.as_str().into(),
-                extension_id: install.extension_id.as_str().into(),
-                install_id: Some(install.id.as_str().into()),
-                version_id: Some(install.version_id.as_str().into()),
-                content_hash: install.content_hash.to_string().into(),
-                config: install.config.clone(),
-                ..WireContext::default()
-            },
-            http: WireHttp {
-                method: method.into(),
-                path: path.into(),
-                query: Vec::new(),
-                query_string: head.uri.query().map(Cow::Borrowed),
-                headers,
-                headers_b64,
-                body_b64: (!body.is_empty()).then(|| STANDARD.encode(body).into()),
-            },
-            limits: WireLimits {
-                timeout_ms: Some(timeout_ms),
-                memory_mb,
-            },
-            config: None,
-            providers: None,
-            user: Some(user(caller)),
-        };
-        serde_json::to_vec(&wire).map(Bytes::from).map_err(Problem::internal)
+        let declared_ms = endpoint.timeout_ms.into_iter().chain(install.limits.timeout_ms).min();
+        declared_ms.map_or(gateway_ms, |declared_ms| gateway_ms.min(u64::from(declared_ms)))
     }
 }
 
-fn user(caller: &Caller) -> WireUser<'_> {
-    WireUser {
-        user_id: caller.user_id.as_str().into(),
-        user_email: caller.user_email.as_str().into(),
-        user_name: caller.user_name.as_str().into(),
-        user_type: match caller.user_type {
-            UserType::Internal => "internal".into(),
-            UserType::Client => "client".into(),
-        },
-        client_id: caller.client_id.as_deref().map(Cow::Borrowed),
-        client_name: caller.client_name.as_deref().map(Cow::Borrowed),
-        additional_fields: caller.additional_fields.clone(),
+/// Builds the request for the runner: the canonical path, and the fields that a guest may see.
+fn guest_request(
+    head: &http::request::Parts,
+    path: &str,
+    install: &InstallRow,
+    body: RequestBody,
+) -> Result<Request<RequestBody>, Problem> {
+    let target = match head.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let invalid = |_| Problem::new(Code::BadRequest, "the path or the query is not valid");
+    let mut request = Request::new(body);
+    // The guest handles HEAD as GET; the client gets the head of its response.
+    *request.method_mut() = match head.method {
+        Method::HEAD => Method::GET,
+        _ => head.method.clone(),
+    };
+    *request.uri_mut() = target.parse().map_err(invalid)?;
+    let headers = request.headers_mut();
+    for (name, value) in request_to_guest(&head.headers) {
+        headers.append(name.clone(), value.into_owned());
     }
+    for (name, value) in [
+        (TENANT, install.tenant_id.as_str()),
+        (EXTENSION, install.extension_id.as_str()),
+    ] {
+        headers.insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);
+    }
+    Ok(request)
 }
 
 /// Checks that a tenant header, if there is one, names the tenant of the token.

@@ -4,9 +4,11 @@
 use crate::endpoints::Endpoints;
 use alga_bundle::{InstallStatus, TenantId, VersionStatus};
 use alga_errors::{Code, Problem};
+use alga_execute::Session;
 use alga_store::{Database, InstallRow};
 use moka::future::Cache;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Time for which a lookup is cached. A change in this process is effective at once; one in another
@@ -28,6 +30,10 @@ pub struct Installs {
 pub(crate) struct Resolved {
     pub(crate) install: InstallRow,
     pub(crate) endpoints: Endpoints,
+    /// Configuration of the install, shared by its executions.
+    pub(crate) config: Arc<BTreeMap<String, String>>,
+    /// Session of a runner in this process.
+    pub(crate) session: OnceLock<Arc<Session>>,
 }
 
 impl Installs {
@@ -62,7 +68,12 @@ impl Installs {
                 .map_err(Problem::internal)?;
             let resolve = |install: InstallRow| {
                 let endpoints = Endpoints::new(&install.manifest)?;
-                Ok::<_, Problem>(Arc::new(Resolved { install, endpoints }))
+                Ok::<_, Problem>(Arc::new(Resolved {
+                    config: Arc::new(install.config.clone()),
+                    session: OnceLock::new(),
+                    install,
+                    endpoints,
+                }))
             };
             install.map(resolve).transpose()
         };

@@ -14,4 +14,4 @@ mod runner;
 pub use authenticate::Authentication;
 pub use flow::{GatewayDependencies, GatewayLimits, router};
 pub use installs::Installs;
-pub use runner::RunnerLink;
+pub use runner::{LocalRunner, RemoteRunner, RemoteRunnerError, Runner, RunnerCall, RunnerFuture, RunnerResponse};

@@ -1,74 +1,67 @@
-//! Converts the runner's reply to a response for the client.
+//! Converts a guest's response to a response for the client.
 
+use crate::runner::RunnerResponse;
 use alga_bundle::Endpoint;
-use alga_errors::{Code, Problem};
-use alga_execute::{Usage, WireError, WireReply, read_wire_headers};
+use alga_errors::Problem;
+use alga_execute::Usage;
 use alga_http::PassedOn;
 use alga_http::policy::{ClientContext, has_content, response_to_client};
-use axum::body::Body;
+use alga_limits::BODY_BYTES;
+use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body::Body as _;
 use std::time::Duration;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Converts the guest's response, or returns the problem that the runner reported, with its
-/// `retry-after`.
-pub(crate) fn to_client(
-    status: StatusCode,
-    retry_after: Option<u32>,
-    reply: &Bytes,
+/// Converts a guest's response, of which the body may still be written.
+pub(crate) async fn to_client(
+    reply: RunnerResponse,
     endpoint: &Endpoint,
     method: &Method,
     host: Option<&HeaderValue>,
 ) -> Result<Response, Problem> {
-    let reply: WireReply<'_> = serde_json::from_slice(reply).map_err(Problem::internal)?;
-    if let Some(error) = reply.error {
-        return Err(problem(error, status, retry_after));
-    }
-    let status = StatusCode::from_u16(reply.status).map_err(Problem::internal)?;
-    let body = reply.body_b64.as_deref().map(|body| STANDARD.decode(body)).transpose();
-    let body = body.map_err(Problem::internal)?.unwrap_or_default();
-    let guest = read_wire_headers(&reply.headers, &reply.headers_b64).map_err(Problem::internal)?;
+    let RunnerResponse { response, usage } = reply;
+    let (head, body) = response.into_parts();
     let context = ClientContext {
         host,
         is_cacheable: endpoint.cacheable,
     };
-    // A response to HEAD declares the length that GET would have; hyper does not send the body.
-    let body = if has_content(&Method::GET, status) || *method == Method::HEAD {
+    let mut headers = response_to_client(&head.headers, head.status, context);
+    if let Some(usage) = usage {
+        add_timing(&mut headers, &usage);
+    }
+    let body = if *method == Method::HEAD {
+        // A response to HEAD declares the length that GET would have; hyper does not send the body.
+        Body::from(to_bytes(body, BODY_BYTES).await.map_err(Problem::internal)?)
+    } else if has_content(method, head.status) {
         body
     } else {
-        Vec::new()
+        Body::empty()
     };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = response_to_client(&guest, status, context);
-    if let Ok(value) = HeaderValue::from_str(&server_timing(&reply.usage)) {
-        let guests: Vec<HeaderValue> = response.headers().get_all(SERVER_TIMING).iter().cloned().collect();
-        response.headers_mut().insert(SERVER_TIMING, value);
-        for own in guests {
-            response.headers_mut().append(SERVER_TIMING, own);
-        }
+    // The length of a complete body is what hyper counts; that of a body which is still written is
+    // what the guest declared, and the runner holds it to that.
+    if body.size_hint().exact().is_some() && has_content(&Method::GET, head.status) {
+        headers.remove(CONTENT_LENGTH);
     }
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers;
     response.extensions_mut().insert(PassedOn);
     Ok(response)
 }
 
-fn problem(error: WireError, status: StatusCode, retry_after: Option<u32>) -> Problem {
-    let code = Code::ALL.iter().find(|code| code.as_str() == error.code).copied();
-    let problem = Problem::new(code.unwrap_or(Code::Internal), error.message);
-    let is_temporary = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-    let problem = match retry_after {
-        Some(seconds) => problem.retry_after_seconds(seconds),
-        None if is_temporary => problem.retry_after_seconds(1),
-        None => problem,
+/// Adds the platform's timing in front of the guest's own.
+fn add_timing(headers: &mut HeaderMap, usage: &Usage) {
+    let Ok(value) = HeaderValue::from_str(&server_timing(usage)) else {
+        return;
     };
-    match error.hint {
-        Some(hint) => problem.with_hint(hint),
-        None => problem,
+    let guests: Vec<HeaderValue> = headers.get_all(SERVER_TIMING).iter().cloned().collect();
+    headers.insert(SERVER_TIMING, value);
+    for own in guests {
+        headers.append(SERVER_TIMING, own);
     }
 }
 

@@ -4,14 +4,14 @@ use crate::revocations;
 use crate::shared::SharedResources;
 use crate::{Config, StartError};
 use crate::{host_dependencies, metrics};
-use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenIssuer, TokenVerifier};
+use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::{CompileError, ComponentFactory};
 use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
 };
-use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, RunnerLink};
+use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, LocalRunner};
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
 use alga_signing::TrustPolicy;
@@ -56,7 +56,7 @@ impl Platform {
         let execute = execute_service(config, &shared)?;
         let runner = alga_execute::router(Arc::clone(&execute));
         let installs = Installs::new(shared.database.clone());
-        let gateway = gateway(config, &shared, runner.clone(), installs.clone())?;
+        let gateway = gateway(config, &shared, Arc::clone(&execute), installs.clone())?;
         let registry = registry(config, &shared, installs.clone());
         let administrator = AdministratorToken::new(&shared.secrets.administrator);
         let executions = Arc::clone(&shared.executions);
@@ -190,7 +190,7 @@ fn execute_service(config: &Config, shared: &SharedResources) -> Result<Arc<Exec
     Ok(Arc::new(ExecuteService::new(ExecuteServiceDependencies {
         engine,
         loader: Arc::new(loader),
-        services: Services::new(&host_dependencies),
+        services: Arc::new(Services::new(&host_dependencies)),
         tokens,
         defaults: ExecutionDefaults::below(&config.ceilings),
         records: Arc::clone(&shared.executions) as _,
@@ -201,16 +201,15 @@ fn execute_service(config: &Config, shared: &SharedResources) -> Result<Arc<Exec
 fn gateway(
     config: &Config,
     shared: &SharedResources,
-    runner: Router,
+    execute: Arc<ExecuteService>,
     installs: Installs,
 ) -> Result<Router, StartError> {
-    let keypair = shared.secrets.tokens.to_keypair_bytes();
     let key = shared.secrets.tokens.public_bytes();
     let callers = TokenVerifier::new(&key, Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
     Ok(alga_gateway::router(GatewayDependencies {
         authentication: Authentication::new(callers, config.dev_tenant.clone()),
         installs,
-        runner: RunnerLink::new(runner, TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?),
+        runner: Arc::new(LocalRunner::new(execute)),
         limits: GatewayLimits {
             timeout: config.gateway_timeout,
             requests_per_second: config.gateway_requests_per_second,

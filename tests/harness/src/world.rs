@@ -201,6 +201,7 @@ impl TestPlatform {
             content_hash: install.content_hash,
             grants: install.grants.iter().cloned().collect(),
             egress: install.egress.iter().cloned().collect(),
+            call: None,
         };
         ExecuteRequest {
             token: Some(self.service_token(&grant)),

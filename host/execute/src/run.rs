@@ -1,0 +1,178 @@
+//! The one execution function: from a permit and a request to a response.
+
+use crate::admission::Admitted;
+use crate::idempotency::{IdempotencyKey, body_digest};
+use crate::invoke::{Call, invoke};
+use crate::loader::Prepared;
+use crate::outcome::Outcome;
+use crate::records::RunningExecution;
+use crate::request_body::RequestBody;
+use crate::response_body::{
+    Ended, Execution, Failed, ResponseBody, ResponseReader, ResponseWriter, collect, response_channel, start,
+};
+use crate::service::ExecuteService;
+use crate::session::Session;
+use alga_capabilities::Permit;
+use alga_errors::{Code, Problem};
+use alga_limits::{IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
+use http::{Request, Response};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
+use tracing::{Instrument, Span};
+
+/// Time between an execution's deadline and its end: it is cancelled at the next tick, then its
+/// usage is recorded.
+const DEADLINE_NOTICE: Duration = Duration::from_millis(100);
+/// Memory that a slot of the pool stands for: an execution that may use more counts as several.
+const SLOT_BYTES: usize = MEMORY_DEFAULT_MB as usize * MIB;
+
+/// An execution that is permitted: what runs, for whom, with which request.
+pub(crate) struct Order {
+    pub(crate) session: Arc<Session>,
+    pub(crate) permit: Arc<Permit>,
+    pub(crate) request: Request<RequestBody>,
+    pub(crate) started: Instant,
+}
+
+impl ExecuteService {
+    /// Executes a request: 1. acquire capacity; 2. prepare the component; 3. call it. The response
+    /// is returned as soon as its head is known and the guest waits; log, usage and record are
+    /// written however the execution ends.
+    pub(crate) async fn start(self: &Arc<Self>, order: Order) -> Result<Response<ResponseBody>, Failed> {
+        let span = span(&order.permit);
+        let started = async {
+            let (execution, reader) = self.execution(order).await?;
+            start(execution, reader).await
+        };
+        started.instrument(span).await
+    }
+
+    /// Executes a request like [`Self::start`] and collects its response.
+    pub(crate) async fn run(self: &Arc<Self>, order: Order) -> Outcome {
+        let span = span(&order.permit);
+        let collected = async {
+            let (execution, reader) = self.execution(order).await?;
+            collect(execution, reader).await
+        };
+        collected.instrument(span).await.into()
+    }
+
+    async fn execution(self: &Arc<Self>, order: Order) -> Result<(Execution, ResponseReader), Failed> {
+        let content_hash = order.session.grant.content_hash;
+        let records = &self.dependencies.records;
+        let mut execution = RunningExecution::new(&order.permit, content_hash, records, order.started);
+        let (prepared, admitted) = match self.prepare(&order.session, &order.permit, &mut execution).await {
+            Ok(ready) => ready,
+            Err(problem) => return Err(execution.finish(Err(problem)).into()),
+        };
+        // 3.
+        let call = Call {
+            engine: self.dependencies.engine.clone(),
+            services: Arc::clone(&self.dependencies.services),
+            prepared,
+            permit: order.permit,
+            request: order.request,
+        };
+        let (writer, reader) = response_channel();
+        let service = Arc::clone(self);
+        Ok((Box::pin(service.invoke(call, writer, execution, admitted)), reader))
+    }
+
+    /// Acquires capacity and prepares the component.
+    async fn prepare(
+        &self,
+        session: &Session,
+        permit: &Permit,
+        execution: &mut RunningExecution,
+    ) -> Result<(Arc<Prepared>, Admitted), Problem> {
+        // 1.
+        let mut admitted = self.admission.admit(&session.counters)?;
+        execution.account.is_admitted = true;
+        // 2. A cold start counts against the deadline, too; if the deadline passes, loading
+        //    continues for other requests.
+        let prepare = self
+            .dependencies
+            .loader
+            .prepare(session.grant.content_hash, permit.grants, &session.held);
+        let too_late = |_| {
+            Problem::new(
+                Code::DeadlineExceeded,
+                "the extension was not loaded before its deadline",
+            )
+        };
+        let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
+        let memory_slots = u32::try_from(permit.memory_bytes.div_ceil(SLOT_BYTES)).unwrap_or(u32::MAX);
+        if let Err(full) = self.admission.acquire_more(&mut admitted, prepared.slots, memory_slots) {
+            // Refused for lack of capacity, as in step 1: no record.
+            execution.account.is_admitted = false;
+            return Err(full);
+        }
+        execution.account.usage.cold = cold;
+        Ok((prepared, admitted))
+    }
+
+    /// Calls the guest; owns everything that the execution uses until it ends.
+    async fn invoke(
+        self: Arc<Self>,
+        call: Call,
+        writer: ResponseWriter,
+        mut execution: RunningExecution,
+        admitted: Admitted,
+    ) -> Ended {
+        let invocation = invoke(call, writer, &mut execution.account).await;
+        if invocation.panicked {
+            self.poison();
+        }
+        drop(admitted);
+        execution.finish(invocation.result)
+    }
+
+    /// Executes a request once per idempotency key; later requests get the first one's response.
+    pub(crate) async fn run_once(self: &Arc<Self>, key: &str, mut order: Order) -> Result<Arc<Outcome>, Problem> {
+        if !(1..=IDEMPOTENCY_KEY_CHARACTERS).contains(&key.len()) {
+            let message = format!("x-idempotency-key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} characters");
+            return Err(Problem::new(Code::BadRequest, message));
+        }
+        let (head, body) = order.request.into_parts();
+        let body = body.complete().await?;
+        let digest = body_digest(&body);
+        let permit = &order.permit;
+        let key = IdempotencyKey {
+            tenant: permit.identity.tenant.clone(),
+            install: permit.identity.install.clone(),
+            user: permit.user.as_ref().map(|user| (user.kind, user.id.clone())),
+            method: head.method.to_string(),
+            path: head.uri.to_string(),
+            key: key.to_owned(),
+        };
+        order.request = Request::from_parts(head, body.into());
+        // Runs in a task of its own: an execution with a key is finished and cached, even if the
+        // caller disconnects.
+        let (service, deadline) = (Arc::clone(self), permit.deadline);
+        let once = async move {
+            let run = service.run(order);
+            service.idempotency.once(key, digest, run).await
+        };
+        let too_late = |_| {
+            Problem::new(
+                Code::DeadlineExceeded,
+                "the first request with this key did not finish in time",
+            )
+        };
+        // The request that executes ends by itself at its deadline. Requests that wait for it have
+        // their own deadlines, and a little more time to receive its outcome.
+        let once = tokio::spawn(once.instrument(Span::current()));
+        let ended = timeout_at((deadline + DEADLINE_NOTICE).into(), once).await;
+        ended.map_err(too_late)?.map_err(Problem::internal)?
+    }
+}
+
+/// The span of an execution: every log line that it causes carries its context.
+fn span(permit: &Permit) -> Span {
+    let identity = &permit.identity;
+    tracing::info_span!(
+        target: "alga::execution", "execution", request = %identity.request, tenant = %identity.tenant,
+        extension = %identity.extension, install = %identity.install
+    )
+}

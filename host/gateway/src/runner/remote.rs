@@ -1,0 +1,226 @@
+//! A runner in another process, called at `/v1/http` with a service token that has the context of
+//! the call.
+
+use crate::runner::{Runner, RunnerCall, RunnerFuture, RunnerResponse};
+use alga_auth::{CallContext, Caller, ServiceGrant, TokenError, TokenIssuer};
+use alga_bundle::InstallId;
+use alga_errors::{Code, Problem};
+use alga_execute::{ERROR, RequestBody, USAGE, WireError};
+use axum::body::{Body, to_bytes};
+use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jiff::{SignedDuration, Timestamp};
+use moka::sync::Cache;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time for which a service token is reused, by the clock that its verifier reads, too. Shorter
+/// than its validity, so that it does not expire in flight.
+const TOKEN_USE: SignedDuration = SignedDuration::from_secs(30);
+/// Time for which a token is cached by the monotonic clock, whatever the system clock does.
+const TOKEN_LIFE: Duration = Duration::from_secs(60);
+/// Maximum bytes of all cached tokens.
+const TOKEN_BYTES: u64 = 64 * 1024 * 1024;
+/// Time to connect to the runner, which is in the same network.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time after which an unused connection is closed.
+const IDLE: Duration = Duration::from_secs(30);
+/// Bytes of an error body that are read.
+const ERROR_BYTES: usize = 64 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
+
+/// Error of a runner's address.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not the base URL of a runner, such as http://runner:8700")]
+pub struct RemoteRunnerError(String);
+
+/// Calls a runner over the network, with pooled HTTP/2 connections and cached service tokens.
+pub struct RemoteRunner {
+    client: Client<HttpConnector, Body>,
+    authority: Authority,
+    issuer: TokenIssuer,
+    tokens: Cache<TokenKey, Issued>,
+}
+
+/// Everything that a token depends on: the state of an install, the user and the limits of a call.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct TokenKey {
+    install: InstallId,
+    claims: Arc<str>,
+}
+
+/// A token, and the time at which it was issued.
+#[derive(Clone)]
+struct Issued {
+    token: HeaderValue,
+    at: Timestamp,
+}
+
+impl Issued {
+    /// True if the token is recent by the current clock, wherever that was set to since. After a
+    /// clock was set back, the token is from the future, and its verifier would refuse it, too.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.at);
+        age >= SignedDuration::ZERO && age < TOKEN_USE
+    }
+}
+
+impl RemoteRunner {
+    /// Creates a client for the runner at a base URL.
+    ///
+    /// # Errors
+    /// Returns [`RemoteRunnerError`] if the URL is not `http://host[:port]`.
+    pub fn new(base_url: &str, issuer: TokenIssuer) -> Result<Self, RemoteRunnerError> {
+        let invalid = || RemoteRunnerError(base_url.to_owned());
+        let uri: Uri = base_url.trim_end_matches('/').parse().map_err(|_| invalid())?;
+        let is_base = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let authority = uri.authority().filter(|_| is_base).cloned().ok_or_else(invalid)?;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .timer(TokioTimer::new())
+            .http2_adaptive_window(true)
+            .build(connector);
+        let weigh = |key: &TokenKey, issued: &Issued| {
+            u32::try_from(2 * key.claims.len() + issued.token.len()).unwrap_or(u32::MAX)
+        };
+        let tokens = Cache::builder().weigher(weigh).max_capacity(TOKEN_BYTES);
+        Ok(Self {
+            client,
+            authority,
+            issuer,
+            tokens: tokens.time_to_live(TOKEN_LIFE).build(),
+        })
+    }
+
+    async fn call(&self, mut call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
+        let http = std::mem::replace(&mut call.http, Request::new(RequestBody::from(bytes::Bytes::new())));
+        let request = self.request(&call, http)?;
+        let response = self.client.request(request).await;
+        let response = response.map_err(|error| {
+            let problem = Problem::new(Code::Overloaded, "the runner cannot be reached");
+            problem.retry_after_seconds(1).caused_by(error)
+        })?;
+        let (head, body) = response.into_parts();
+        let mut response = Response::from_parts(head, Body::new(body));
+        if response.headers().contains_key(ERROR) {
+            return Err(reported(response).await);
+        }
+        let usage = response.headers_mut().remove(USAGE);
+        Ok(RunnerResponse {
+            usage: usage.and_then(|usage| serde_json::from_slice(usage.as_bytes()).ok()),
+            response,
+        })
+    }
+
+    fn request(&self, call: &RunnerCall<'_>, http: Request<RequestBody>) -> Result<Request<Body>, Problem> {
+        let (mut head, body) = http.into_parts();
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone());
+        head.uri = uri
+            .path_and_query(format!("/v1/http{target}"))
+            .build()
+            .map_err(Problem::internal)?;
+        head.version = http::Version::HTTP_2;
+        let headers = &mut head.headers;
+        headers.remove(HOST);
+        headers.insert(AUTHORIZATION, self.token(call).map_err(Problem::internal)?);
+        headers.insert(REQUEST_ID, value(call.request_id.as_str())?);
+        if let Some(key) = call.idempotency_key {
+            headers.insert(IDEMPOTENCY_KEY, value(key)?);
+        }
+        Ok(Request::from_parts(head, body.into_body()))
+    }
+
+    /// Returns a token for exactly the present state of this install and this call.
+    fn token(&self, call: &RunnerCall<'_>) -> Result<HeaderValue, TokenError> {
+        let grant = ServiceGrant {
+            call: Some(Box::new(CallContext {
+                user: Some(Caller::clone(call.caller)),
+                config: call.resolved.install.config.clone(),
+                timeout_ms: Some(call.timeout_ms),
+                memory_mb: call.resolved.memory_mb(),
+            })),
+            ..call.resolved.grant()
+        };
+        let claims = serde_json::to_string(&grant).map_err(|error| TokenError::Claims(error.to_string()))?;
+        let key = TokenKey {
+            install: grant.install_id.clone(),
+            claims: claims.into(),
+        };
+        let now = Timestamp::now();
+        if let Some(issued) = self.tokens.get(&key).filter(|issued| issued.is_fresh(now)) {
+            return Ok(issued.token);
+        }
+        let token = self.issuer.issue(&grant, ServiceGrant::LONGEST)?;
+        let token = HeaderValue::from_str(&format!("Bearer {token}"));
+        let token = token.map_err(|error| TokenError::Invalid(error.to_string()))?;
+        let issued = Issued {
+            token: token.clone(),
+            at: now,
+        };
+        self.tokens.insert(key, issued);
+        Ok(token)
+    }
+}
+
+fn value(text: &str) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(text).map_err(Problem::internal)
+}
+
+/// Returns the problem that a runner reported, with its `retry-after`.
+async fn reported(response: Response<Body>) -> Problem {
+    let (head, body) = response.into_parts();
+    let read = to_bytes(body, ERROR_BYTES).await.unwrap_or_default();
+    let Ok(error) = serde_json::from_slice::<WireError>(&read) else {
+        return Problem::internal("the runner reported an error in an unknown form");
+    };
+    let code = Code::ALL.iter().find(|code| code.as_str() == error.code).copied();
+    let problem = Problem::new(code.unwrap_or(Code::Internal), error.message);
+    let problem = match retry_after(&head.headers, head.status) {
+        Some(seconds) => problem.retry_after_seconds(seconds),
+        None => problem,
+    };
+    match error.hint {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    }
+}
+
+fn retry_after(headers: &HeaderMap, status: StatusCode) -> Option<u32> {
+    let reported = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let is_temporary = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+    reported.or(is_temporary.then_some(1))
+}
+
+impl Runner for RemoteRunner {
+    fn execute<'a>(&'a self, call: RunnerCall<'a>) -> RunnerFuture<'a> {
+        Box::pin(self.call(call))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cached_token_is_stale_after_a_clock_step_in_either_direction() {
+        let at = Timestamp::now();
+        let token = HeaderValue::from_static("t");
+        let issued = Issued { token, at };
+        let fresh = |seconds| issued.is_fresh(at + SignedDuration::from_secs(seconds));
+        assert!(fresh(0) && fresh(29));
+        assert!(!fresh(30) && !fresh(120) && !fresh(-1) && !fresh(-86_400));
+    }
+}
