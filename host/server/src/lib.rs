@@ -14,11 +14,14 @@
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
 //! | `serve` | HTTP server with graceful shutdown |
+//! | `connection` | one connection: HTTP/1.1 or HTTP/2 |
+//! | `stall` | HTTP/2 clients that do not read |
 //! | `start_error` | errors that prevent the server from starting |
 //! | `telemetry` | logging and the panic hook |
 
 mod adapters;
 mod config;
+mod connection;
 mod executions;
 mod host_dependencies;
 mod host_keys;
@@ -28,6 +31,7 @@ mod platform;
 mod revocations;
 mod serve;
 mod shared;
+mod stall;
 mod start_error;
 mod telemetry;
 

@@ -1,32 +1,16 @@
 //! HTTP server with graceful shutdown.
 
-use alga_http::{ConnectionState, RefusalWriter, TrackedBody, check_host, refuse};
-use alga_limits::{HEADER_BYTES, TARGET_BYTES};
+use crate::connection::serve_connection;
 use axum::Router;
-use axum::body::Body;
-use axum::http::HeaderValue;
-use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::response::Response;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio_io_timeout::TimeoutStream;
-use tower::ServiceExt as _;
+use tokio::sync::{Semaphore, watch};
 
 /// Pause after a failed accept, for example if the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Maximum bytes of a request's head: target and fields at their limits, doubled.
-const HEAD_BYTES: usize = 2 * (TARGET_BYTES + HEADER_BYTES);
 
 /// Limits for clients that are not authenticated yet.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +55,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let connections = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    let (stopping, is_stopping) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {
         // The semaphore is never closed, so a permit becomes available at some time; the signal to
@@ -92,23 +77,7 @@ pub async fn serve(
                 continue;
             }
         };
-        stream.set_nodelay(true).ok();
-        let connection_state = ConnectionState::default();
-        let service = service_fn({
-            let (router, connection_state) = (router.clone(), connection_state.clone());
-            move |request: Request<Incoming>| respond(router.clone(), request.map(Body::new), connection_state.clone())
-        });
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.headers)
-            .max_buf_size(HEAD_BYTES);
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(limits.stall));
-        let connection = graceful.watch(builder.serve_connection(
-            TokioIo::new(RefusalWriter::new(Box::pin(stream), connection_state)),
-            service,
-        ));
+        let connection = serve_connection(stream, router.clone(), limits, graceful.watcher(), is_stopping.clone());
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -116,41 +85,19 @@ pub async fn serve(
             drop(permit);
         });
     }
-    drop(listener);
+    drop((listener, stopping));
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in progress when the time to drain them was over");
     }
     Ok(())
 }
 
-/// Handles a request on any connection and any route, if it has one valid host.
-async fn respond(
-    router: Router,
-    request: Request<Body>,
-    connection_state: ConnectionState,
-) -> Result<Response<TrackedBody>, Infallible> {
-    // Not before this future is polled: then hyper has handed over the previous response.
-    let in_flight = connection_state.start_request();
-    let response = match check_host(request.version(), request.headers()) {
-        Ok(()) => router.oneshot(request).await?,
-        Err(problem) => refuse(&problem, request.headers()),
-    };
-    Ok(in_flight.with(nosniff(response)))
-}
-
-/// Adds the header `x-content-type-options` with `nosniff` to every response: browsers use only its
-/// declared type (WHATWG Fetch, 3.5).
-fn nosniff(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::routing::get;
+    use http_body_util::BodyExt;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
     use std::future::{pending, ready};
     use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -217,6 +164,56 @@ mod tests {
         let mut next = asked(address).await;
         assert_eq!(next.read_u8().await.unwrap(), b'H');
         assert!(rest(lazy).await.len() < LARGE);
+    }
+
+    /// Connects with HTTP/2 and sends a GET request.
+    async fn asked_by_http2(address: SocketAddr) -> hyper::Response<hyper::body::Incoming> {
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = hyper::Request::get("http://a/").body(axum::body::Body::empty());
+        sender.send_request(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn http_2_with_prior_knowledge_is_served_and_its_authority_is_the_host() {
+        let host = |headers: axum::http::HeaderMap| ready(headers["host"].to_str().unwrap().to_owned());
+        let router = Router::new().route("/", get(host));
+        let (address, _stop, _server) = serving(router, ServeLimits::default()).await;
+        let response = asked_by_http2(address).await;
+        assert_eq!(response.version(), hyper::Version::HTTP_2);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "a");
+    }
+
+    #[tokio::test]
+    async fn an_http_2_client_that_does_not_read_its_response_is_disconnected() {
+        const LARGE: usize = 8 * 1024 * 1024;
+        let limits = ServeLimits {
+            stall: SOON,
+            connections: 1,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new().route("/", get(|| ready(vec![0; LARGE]))), limits).await;
+        let response = asked_by_http2(address).await;
+        // There is one permit; the next client gets it only after this one is disconnected.
+        assert_eq!(asked(address).await.read_u8().await.unwrap(), b'H');
+        assert!(response.into_body().collect().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_nothing_or_half_a_preface_is_disconnected() {
+        let limits = ServeLimits {
+            headers: SOON,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new(), limits).await;
+        for sent in ["", "PRI * HT"] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(sent.as_bytes()).await.unwrap();
+            assert!(rest(client).await.is_empty(), "{sent}");
+        }
     }
 
     #[tokio::test]

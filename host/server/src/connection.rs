@@ -1,0 +1,178 @@
+//! One connection: HTTP/1.1, or HTTP/2 with prior knowledge (RFC 9113, 3.3).
+
+use crate::serve::ServeLimits;
+use crate::stall::{GuardedBody, StallGuard};
+use alga_errors::{Code, Problem};
+use alga_http::{ConnectionState, RefusalWriter, TrackedBody, check_host, refuse};
+use alga_limits::{HEADER_BYTES, TARGET_BYTES};
+use axum::Router;
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tower::ServiceExt as _;
+
+/// Maximum bytes of a request's head: target and fields at their limits, doubled.
+const HEAD_BYTES: usize = 2 * (TARGET_BYTES + HEADER_BYTES);
+/// First bytes of an HTTP/2 connection (RFC 9113, 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Pause before an incomplete preface is looked at again.
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+/// Maximum concurrent requests of one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// Streams that a client may have reset before they were accepted (CVE-2023-44487).
+const RESET_STREAMS: usize = 20;
+/// Bytes of a response that are buffered for a stream whose client does not read.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Interval of HTTP/2 pings, by which a client that has vanished is noticed.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+type ConnectionError = Box<dyn Error + Send + Sync>;
+
+/// Serves a connection until its client closes it, or a limit is exceeded.
+pub(crate) async fn serve_connection(
+    stream: TcpStream,
+    router: Router,
+    limits: ServeLimits,
+    watcher: Watcher,
+    mut stopping: watch::Receiver<()>,
+) -> Result<(), ConnectionError> {
+    stream.set_nodelay(true).ok();
+    let is_http2 = tokio::select! {
+        is_http2 = timeout(limits.headers, is_http2(&stream)) => is_http2??,
+        // The server stops, and no request has begun.
+        _ = stopping.changed() => return Ok(()),
+    };
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.stall));
+    if is_http2 {
+        return serve_http2(stream, router, limits, watcher).await;
+    }
+    let connection_state = ConnectionState::default();
+    let service = service_fn({
+        let connection_state = connection_state.clone();
+        move |request: Request<Incoming>| respond(router.clone(), request.map(Body::new), connection_state.clone())
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers)
+        .max_buf_size(HEAD_BYTES);
+    let socket = TokioIo::new(RefusalWriter::new(Box::pin(stream), connection_state));
+    Ok(watcher.watch(builder.serve_connection(socket, service)).await?)
+}
+
+/// Reports whether a client begins with the preface of HTTP/2, without consuming a byte.
+async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut first).await?;
+        let received = first.get(..length).unwrap_or_default();
+        if length == 0 || !PREFACE.starts_with(received) {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        // More bytes than have been looked at do not make the socket readable again.
+        sleep(PREFACE_PAUSE).await;
+    }
+}
+
+async fn serve_http2(
+    stream: TimeoutStream<TcpStream>,
+    router: Router,
+    limits: ServeLimits,
+    watcher: Watcher,
+) -> Result<(), ConnectionError> {
+    let guard = StallGuard::default();
+    let service = service_fn({
+        let guard = guard.clone();
+        move |request: Request<Incoming>| respond_http2(router.clone(), request.map(Body::new), guard.clone())
+    });
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(limits.headers);
+    let socket = TokioIo::new(Box::pin(stream));
+    let connection = watcher.watch(builder.serve_connection(socket, service));
+    tokio::select! {
+        ended = connection => Ok(ended?),
+        () = guard.stalled(limits.stall) => Err("the client does not read a response".into()),
+    }
+}
+
+/// Handles a request on any connection and any route, if it has one valid host.
+async fn respond(
+    router: Router,
+    request: Request<Body>,
+    connection_state: ConnectionState,
+) -> Result<Response<TrackedBody>, Infallible> {
+    // Not before this future is polled: then hyper has handed over the previous response.
+    let in_flight = connection_state.start_request();
+    Ok(in_flight.with(route(router, request).await?))
+}
+
+async fn respond_http2(
+    router: Router,
+    mut request: Request<Body>,
+    guard: StallGuard,
+) -> Result<Response<GuardedBody>, Infallible> {
+    let response = match authority_as_host(&mut request) {
+        Ok(()) => route(router, request).await?,
+        Err(problem) => nosniff(refuse(&problem, request.headers())),
+    };
+    Ok(response.map(|body| guard.watch(body)))
+}
+
+/// Sets `host` to the authority of an HTTP/2 request, which replaces that field (RFC 9113, 8.3.1).
+fn authority_as_host(request: &mut Request<Body>) -> Result<(), Problem> {
+    let invalid = |message| Problem::new(Code::BadRequest, message);
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let Some(authority) = authority else {
+        return Ok(());
+    };
+    let value = HeaderValue::from_str(&authority).map_err(|_| invalid("the authority is not valid"))?;
+    match request.headers().get(HOST) {
+        Some(host) if *host != value => Err(invalid("the host is not the authority of the request")),
+        _ => {
+            request.headers_mut().insert(HOST, value);
+            Ok(())
+        }
+    }
+}
+
+async fn route(router: Router, request: Request<Body>) -> Result<Response, Infallible> {
+    let response = match check_host(request.version(), request.headers()) {
+        Ok(()) => router.oneshot(request).await?,
+        Err(problem) => refuse(&problem, request.headers()),
+    };
+    Ok(nosniff(response))
+}
+
+/// Adds the header `x-content-type-options` with `nosniff` to every response: browsers use only its
+/// declared type (WHATWG Fetch, 3.5).
+fn nosniff(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
