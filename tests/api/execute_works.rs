@@ -79,7 +79,7 @@ async fn a_guest_parses_json_up_to_the_nesting_limit_of_its_parser() {
 async fn a_thousand_requests_compile_once_and_a_restart_not_at_all() {
     let world = TestPlatform::new().await;
     let request = world.with_guest("answers_ok", &[]).await;
-    let compilations = |world: &TestPlatform| world.platform().execute.loader().compilations();
+    let compilations = |world: &TestPlatform| world.platform().execute().unwrap().loader().compilations();
     for _ in 0..1_000 {
         assert_eq!(world.execute(&request).await.status, 200);
     }
@@ -107,7 +107,7 @@ async fn a_thousand_cold_requests_at_once_compile_once() {
         let code = task.await.unwrap();
         assert!(["", "rate_limited", "overloaded"].contains(&code.as_str()), "{code}");
     }
-    assert_eq!(world.platform().execute.loader().compilations(), 1);
+    assert_eq!(world.platform().execute().unwrap().loader().compilations(), 1);
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_draining_runner_is_not_ready_and_refuses_new_requests() {
             .status
     };
     assert_eq!(ready().await, 200);
-    world.platform().execute.drain();
+    world.platform().execute().unwrap().drain();
     assert_eq!(ready().await, 503);
     let response = world.execute(&request).await;
     response.assert_error(503, "draining");

@@ -226,7 +226,7 @@ async fn a_release_verifies_after_certificate_expiry_only_with_a_real_receipt() 
         .join(release.content_hash().to_hex())
         .join("bundle.receipt.json");
     let receipt = std::fs::read(receipt).unwrap();
-    let policy = world.platform().trust();
+    let policy = world.platform().trust().unwrap();
     assert!(
         policy
             .verify_at_receipt(&release.signatures, Some(&receipt), &bundle)
@@ -291,7 +291,7 @@ async fn the_registry_stores_returns_and_signs_the_capability_proof() {
     assert_eq!(published.unused_capabilities, BTreeSet::from([storage]));
     let version = world.operate(&show_version("com.example.proved", "1.0.0")).await.ok();
     let receipt = serde_json::to_vec(&version.receipt.unwrap()).unwrap();
-    let registry = world.platform().trust().registry().clone();
+    let registry = world.platform().trust().unwrap().registry().clone();
     let read = alga_signing::Receipt::read(&receipt, &registry, release.content_hash()).unwrap();
     assert_eq!(read.capability_proof, version.capability_proof);
     assert!(

@@ -78,7 +78,7 @@ async fn machine_code_of_another_component_in_the_cache_is_not_run() {
     assert_eq!(world.execute(&request).await.guest_body(), "ok");
     assert_eq!(world.execute(&other).await.code(), "guest_trapped");
     assert_eq!(
-        world.platform().execute.loader().compilations(),
+        world.platform().execute().unwrap().loader().compilations(),
         2 + 2,
         "at publish, and again"
     );

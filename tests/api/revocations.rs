@@ -293,7 +293,7 @@ async fn a_revocation_list_accepted_by_another_process_is_applied() {
     let accepted = alga_store::StoredRevocations { epoch: 4, envelope };
     world.platform().database().add_revocations(&accepted).await.unwrap();
     let is_followed = async {
-        while world.platform().trust().generation() == 0 {
+        while world.platform().trust().unwrap().generation() == 0 {
             tokio::task::yield_now().await;
         }
     };

@@ -79,27 +79,32 @@ impl TokenIssuer {
 /// Verifies tokens of one audience.
 #[derive(Clone)]
 pub struct TokenVerifier {
-    key: AsymmetricPublicKey<V4>,
+    /// The keys of which one must have signed a token; two during a rotation.
+    keys: Vec<AsymmetricPublicKey<V4>>,
     audience: &'static str,
     longest: Duration,
     most_bytes: usize,
 }
 
 impl TokenVerifier {
-    /// Creates a verifier for tokens signed with `key` that are valid for at most `longest` and
-    /// have at most `most_bytes` bytes.
+    /// Creates a verifier for tokens that one of `keys` signed, that are valid for at most `longest`
+    /// and have at most `most_bytes` bytes.
     ///
     /// # Errors
-    /// Returns [`TokenError::Key`] if `key` is not an Ed25519 public key.
+    /// Returns [`TokenError::Key`] if there is no key, or one that is not an Ed25519 public key.
     pub fn new(
-        key: &[u8; 32],
+        keys: &[[u8; 32]],
         audience: &'static str,
         longest: Duration,
         most_bytes: usize,
     ) -> Result<Self, TokenError> {
-        let key = AsymmetricPublicKey::from(key).map_err(|_| TokenError::Key)?;
+        let read = |key: &[u8; 32]| AsymmetricPublicKey::from(key).map_err(|_| TokenError::Key);
+        let keys = keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Err(TokenError::Key);
+        }
         Ok(Self {
-            key,
+            keys,
             audience,
             longest,
             most_bytes,
@@ -122,7 +127,12 @@ impl TokenVerifier {
         rules.validate_audience_with(self.audience);
         // `check_times` validates the times, because it tolerates clock skew.
         rules.disable_valid_at();
-        let trusted = public::verify(&self.key, &untrusted, &rules, None, None).map_err(invalid)?;
+        let mut results = self
+            .keys
+            .iter()
+            .map(|key| public::verify(key, &untrusted, &rules, None, None));
+        let first = results.next().ok_or(TokenError::Key)?;
+        let trusted = results.fold(first, Result::or).map_err(invalid)?;
         let claims = trusted
             .payload_claims()
             .ok_or_else(|| TokenError::Claims("no claims".into()))?;
@@ -170,7 +180,7 @@ mod tests {
         let issuer = TokenIssuer::new(keypair.as_slice().try_into().unwrap(), "runner").unwrap();
         let token = issuer.issue(&"hello", MINUTE).unwrap();
         let verify = |key: &[u8; 32], audience| {
-            TokenVerifier::new(key, audience, MINUTE, 1 << 14)
+            TokenVerifier::new(&[*key], audience, MINUTE, 1 << 14)
                 .unwrap()
                 .verify::<String>(&token)
         };
@@ -180,10 +190,22 @@ mod tests {
     }
 
     #[test]
+    fn two_keys_are_valid_during_a_rotation_and_no_key_is_an_error() {
+        let (old, new, other) = (keys(), keys(), keys());
+        let verifier = TokenVerifier::new(&[new.1, old.1], "runner", MINUTE, 1 << 14).unwrap();
+        for (keypair, is_valid) in [(old.0, true), (new.0, true), (other.0, false)] {
+            let issuer = TokenIssuer::new(keypair.as_slice().try_into().unwrap(), "runner").unwrap();
+            let token = issuer.issue(&"x", MINUTE).unwrap();
+            assert_eq!(verifier.verify::<String>(&token).is_ok(), is_valid);
+        }
+        assert!(TokenVerifier::new(&[], "runner", MINUTE, 1).is_err());
+    }
+
+    #[test]
     fn tokens_that_are_expired_too_long_or_changed_are_refused() {
         let (keypair, public) = keys();
         let issuer = TokenIssuer::new(keypair.as_slice().try_into().unwrap(), "runner").unwrap();
-        let verifier = TokenVerifier::new(&public, "runner", MINUTE, 1 << 14).unwrap();
+        let verifier = TokenVerifier::new(&[public], "runner", MINUTE, 1 << 14).unwrap();
         assert!(
             verifier
                 .verify::<String>(&issuer.issue(&"x", Duration::ZERO).unwrap())

@@ -48,7 +48,7 @@ pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFu
 pub use records::{ExecutionRecord, ExecutionRecords};
 pub use request_body::RequestBody;
 pub use response_body::{Failed, Interrupted, ResponseBody};
-pub use router::router;
+pub use router::{health, router};
 pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use session::Session;
 pub use wire::{

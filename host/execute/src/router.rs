@@ -45,6 +45,14 @@ pub fn router(service: Arc<ExecuteService>) -> Router {
         .with_state(service)
 }
 
+/// Builds the health routes of a process without a runner.
+pub fn health() -> Router {
+    let text = |text: &'static str| get(move || async move { ([(CACHE_CONTROL, NO_STORE)], text) });
+    Router::new()
+        .route("/healthz", text("ok\n"))
+        .route("/readyz", text("ready\n"))
+}
+
 async fn readyz(State(service): State<Arc<ExecuteService>>) -> Response {
     if service.is_ready() {
         ([(CACHE_CONTROL, NO_STORE)], "ready\n").into_response()

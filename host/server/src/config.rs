@@ -2,8 +2,10 @@
 //! of the configuration file and as a flag of `alga serve`; flags override the environment, the
 //! environment overrides the file, the file overrides the default.
 
+mod role;
 mod settings;
 
+pub use role::{KeyFiles, Role};
 pub use settings::{EffectiveSetting, Origin, Setting};
 
 use alga_bundle::TenantId;
@@ -21,8 +23,14 @@ use std::time::Duration;
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// Part of the platform that runs in this process.
+    pub role: Role,
+    /// URL of the runner that a gateway calls.
+    pub runner_base_url: Option<String>,
     /// Directory for database, bundles and keys.
     pub data: PathBuf,
+    /// Files of keys that are not in the data directory.
+    pub key_files: KeyFiles,
     /// URL of a Postgres database; `None` for SQLite.
     pub database: Option<String>,
     /// S3-compatible store for bundles; `None` for the data directory.
@@ -47,8 +55,8 @@ pub struct Config {
     pub cache_root: PathBuf,
     /// Maximum bytes of cached machine code.
     pub cache_max_bytes: u64,
-    /// Path of the compiler program.
-    pub compiler: PathBuf,
+    /// Path of the compiler program; `None` for a runner that only loads what was compiled.
+    pub compiler: Option<PathBuf>,
     /// Processor time for compiling one component in seconds.
     pub compiler_seconds: u64,
     /// Wall-clock time for compiling one component.
@@ -178,7 +186,17 @@ impl Config {
         let path = |key| sources.text(key).map(PathBuf::from);
         let config = Self {
             listen: SocketAddr::new(sources.required("listen")?, sources.required("port")?),
+            role: sources.required("role")?,
+            runner_base_url: text("runner_base_url"),
             data: sources.data(),
+            key_files: KeyFiles {
+                service: path("service_key_file"),
+                service_public: path("service_public_keys_file"),
+                registry_public: path("registry_public_key_file"),
+                secrets: path("secrets_key_file"),
+                cursors: path("cursors_key_file"),
+                machine_code: path("machine_code_key_file"),
+            },
             database: text("database"),
             s3: s3(&sources)?,
             vault: vault(&sources)?,
@@ -191,7 +209,7 @@ impl Config {
             gateway_requests_per_second: sources.required("gateway_requests_per_second")?,
             cache_root: path("cache_root").unwrap_or_default(),
             cache_max_bytes: sources.required("cache_max_bytes")?,
-            compiler: path("compiler").unwrap_or_default(),
+            compiler: path("compiler"),
             compiler_seconds: sources.required("compiler_seconds")?,
             compiler_wall: Duration::from_secs(sources.required("compiler_wall_seconds")?),
             egress: EgressSettings {
@@ -237,6 +255,7 @@ impl Config {
                 "ALGA_DATABASE must be a postgres:// URL; omit it for SQLite in the data directory",
             ));
         }
+        self.check_role()?;
         let times = [self.gateway_timeout, self.compiler_wall, self.platform.ui_proxy_timeout];
         if self.pool == 0 || self.compiler_seconds == 0 || times.iter().any(Duration::is_zero) {
             return Err(ConfigError::Contradiction(
@@ -252,6 +271,31 @@ impl Config {
             ));
         }
         Ok(self)
+    }
+}
+
+impl Config {
+    /// Checks that a process which runs a part of the platform knows the others.
+    fn check_role(&self) -> Result<(), ConfigError> {
+        if (self.role == Role::Gateway) != self.runner_base_url.is_some() {
+            return Err(ConfigError::Contradiction(
+                "the role gateway requires RUNNER_BASE_URL, and the other roles do not use it",
+            ));
+        }
+        let keys = &self.key_files;
+        let has_public_keys = keys.service_public.is_some() && keys.registry_public.is_some();
+        if self.role == Role::Runner && !has_public_keys {
+            return Err(ConfigError::Contradiction(
+                "the role runner requires ALGA_SERVICE_PUBLIC_KEYS_FILE and ALGA_REGISTRY_PUBLIC_KEY_FILE\n\
+                 hint: gateway and registry write service.pub and registry.pub to their data directories",
+            ));
+        }
+        if self.role != Role::All && self.database.is_none() {
+            return Err(ConfigError::Contradiction(
+                "parts of the platform in several processes share a Postgres database: set ALGA_DATABASE",
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Keys of this host, in its data directory: generated once from the system's randomness, readable
 //! by this user alone.
 
+use crate::config::KeyFiles;
 use alga_engine::create_private_directory;
-use alga_signing::{Ed25519Key, SigningKey};
+use alga_signing::{Ed25519Key, SigningKey, VerifyingKey};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,40 +19,155 @@ pub struct HostKeyError {
     source: io::Error,
 }
 
-/// All keys of a host.
+/// Keys of a process. Each is read when it is asked for, and created if it does not exist, so that a
+/// process has only the keys that its role needs.
+#[derive(Debug)]
 pub struct HostKeys {
-    /// Authenticates machine code of this host.
-    pub machine_code: [u8; 32],
-    /// Authenticates cursors of lists.
-    pub cursors: [u8; 32],
-    /// Signs service tokens and, for tests, callers' tokens.
-    pub tokens: Ed25519Key,
-    /// Seals secrets of installs if no external service does.
-    pub sealing: Zeroizing<String>,
-    /// Signs the registry's receipts.
-    pub registry: Arc<SigningKey>,
-    /// The operator's token.
-    pub administrator: Zeroizing<String>,
+    directory: PathBuf,
+    files: KeyFiles,
 }
 
 impl HostKeys {
-    /// Reads the keys, and creates those that do not exist.
+    /// Refers to the keys in a data directory, which is created if it does not exist.
     ///
     /// # Errors
-    /// [`HostKeyError`] if a file cannot be read or created, or its content is not a valid key.
+    /// [`HostKeyError`] if the directory cannot be created.
     pub fn open(directory: &Path) -> Result<Self, HostKeyError> {
-        create_private_directory(directory).map_err(|source| HostKeyError {
-            path: directory.to_path_buf(),
-            source,
-        })?;
+        Self::with_files(directory, KeyFiles::default())
+    }
+
+    /// Like [`Self::open`], with files that are elsewhere.
+    ///
+    /// # Errors
+    /// [`HostKeyError`] if the directory cannot be created.
+    pub fn with_files(directory: &Path, files: KeyFiles) -> Result<Self, HostKeyError> {
+        create_private_directory(directory).map_err(|source| in_file(directory, source))?;
         Ok(Self {
-            machine_code: key(&directory.join("machine-code.key"))?,
-            cursors: key(&directory.join("cursors.key"))?,
-            sealing: token(&directory.join("secrets.key"))?,
-            tokens: signing_key(&directory.join("tokens.key"))?,
-            registry: Arc::new(SigningKey::Ed25519(signing_key(&directory.join("registry.key"))?)),
-            administrator: token(&directory.join("admin.token"))?,
+            directory: directory.to_path_buf(),
+            files,
         })
+    }
+
+    /// Returns the key that authenticates cached machine code.
+    ///
+    /// # Errors
+    /// [`HostKeyError`] if the file cannot be read or created, or is not a valid key; the same for
+    /// every other key.
+    pub fn machine_code(&self) -> Result<[u8; 32], HostKeyError> {
+        key(&self.path(self.files.machine_code.as_ref(), "machine-code.key"))
+    }
+
+    /// Returns the key that authenticates cursors of lists.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn cursors(&self) -> Result<[u8; 32], HostKeyError> {
+        key(&self.path(self.files.cursors.as_ref(), "cursors.key"))
+    }
+
+    /// Returns the keys that seal secrets of installs if no external service does, the newest
+    /// first.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn sealing(&self) -> Result<Zeroizing<String>, HostKeyError> {
+        token(&self.path(self.files.secrets.as_ref(), "secrets.key"))
+    }
+
+    /// Returns the key of callers' tokens, with which `alga token` also issues them.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn callers(&self) -> Result<Ed25519Key, HostKeyError> {
+        signing_key(&self.directory.join("tokens.key"))
+    }
+
+    /// Returns the key that signs service tokens, and writes its public half beside it.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn service(&self) -> Result<Ed25519Key, HostKeyError> {
+        let path = self.path(self.files.service.as_ref(), "service.key");
+        let key = signing_key(&path)?;
+        self.publish("service.pub", &signing_key(&path)?)?;
+        Ok(key)
+    }
+
+    /// Returns the public keys that verify service tokens.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn service_public(&self) -> Result<Vec<[u8; 32]>, HostKeyError> {
+        let Some(path) = &self.files.service_public else {
+            return Ok(vec![self.service()?.public_bytes()]);
+        };
+        let text = read(path).map_err(|source| in_file(path, source))?;
+        let blocks = text.split_inclusive("-----END PUBLIC KEY-----");
+        let keys =
+            blocks
+                .filter(|block| !block.trim().is_empty())
+                .map(|block| match VerifyingKey::from_pem(block.trim()) {
+                    Ok(VerifyingKey::Ed25519(key)) => Ok(key.to_bytes()),
+                    Ok(VerifyingKey::P256(_)) => Err(in_file(path, io::Error::other("a key is not an Ed25519 key"))),
+                    Err(error) => Err(in_file(path, io::Error::other(error))),
+                });
+        keys.collect()
+    }
+
+    /// Returns the key that signs the registry's receipts, and writes its public half beside it.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn registry(&self) -> Result<Arc<SigningKey>, HostKeyError> {
+        let key = signing_key(&self.directory.join("registry.key"))?;
+        self.publish("registry.pub", &signing_key(&self.directory.join("registry.key"))?)?;
+        Ok(Arc::new(SigningKey::Ed25519(key)))
+    }
+
+    /// Returns the public key that verifies receipts.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn registry_public(&self) -> Result<VerifyingKey, HostKeyError> {
+        let Some(path) = &self.files.registry_public else {
+            return Ok(self.registry()?.verifying_key());
+        };
+        let text = read(path).map_err(|source| in_file(path, source))?;
+        VerifyingKey::from_pem(&text).map_err(|error| in_file(path, io::Error::other(error)))
+    }
+
+    /// Returns the operator's token.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn administrator(&self) -> Result<Zeroizing<String>, HostKeyError> {
+        token(&self.directory.join("admin.token"))
+    }
+
+    fn path(&self, given: Option<&PathBuf>, name: &str) -> PathBuf {
+        given.cloned().unwrap_or_else(|| self.directory.join(name))
+    }
+
+    /// Writes the public half of a key, for the processes that verify its signatures.
+    fn publish(&self, name: &str, key: &Ed25519Key) -> Result<(), HostKeyError> {
+        let path = self.directory.join(name);
+        let error = |source| in_file(&path, source);
+        let pem = key.public_pem().map_err(|cause| error(io::Error::other(cause)))?;
+        if read(&path).is_ok_and(|present| *present == pem.trim()) {
+            return Ok(());
+        }
+        std::fs::remove_file(&path).ok();
+        match write_new(&path, pem.trim()) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(error(source)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn in_file(path: &Path, source: io::Error) -> HostKeyError {
+    HostKeyError {
+        path: path.to_path_buf(),
+        source,
     }
 }
 
@@ -90,10 +206,7 @@ fn read_or_make(
     path: &Path,
     make: impl FnOnce() -> io::Result<Zeroizing<String>>,
 ) -> Result<Zeroizing<String>, HostKeyError> {
-    let in_file = |source| HostKeyError {
-        path: path.to_path_buf(),
-        source,
-    };
+    let in_file = |source| in_file(path, source);
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         other => return other.map_err(in_file),
@@ -140,12 +253,32 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = HostKeys::open(directory.path()).unwrap();
         let second = HostKeys::open(directory.path()).unwrap();
-        assert_eq!(first.machine_code, second.machine_code);
-        assert_eq!(first.tokens.public_bytes(), second.tokens.public_bytes());
-        assert_eq!(*first.administrator, *second.administrator);
-        assert_ne!(first.machine_code, first.cursors);
+        let machine_code = first.machine_code().unwrap();
+        assert_eq!(machine_code, second.machine_code().unwrap());
+        assert_eq!(
+            first.callers().unwrap().public_bytes(),
+            second.callers().unwrap().public_bytes()
+        );
+        assert_eq!(*first.administrator().unwrap(), *second.administrator().unwrap());
+        assert_ne!(machine_code, first.cursors().unwrap());
         for entry in std::fs::read_dir(directory.path()).unwrap() {
             assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o077, 0);
         }
+    }
+
+    #[test]
+    fn a_runner_reads_public_keys_and_creates_no_key_of_another_part() {
+        let (parts, runner) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let keys = HostKeys::open(parts.path()).unwrap();
+        let (service, registry) = (keys.service().unwrap(), keys.registry().unwrap());
+        let files = KeyFiles {
+            service_public: Some(parts.path().join("service.pub")),
+            registry_public: Some(parts.path().join("registry.pub")),
+            ..KeyFiles::default()
+        };
+        let keys = HostKeys::with_files(runner.path(), files).unwrap();
+        assert_eq!(keys.service_public().unwrap(), [service.public_bytes()]);
+        assert_eq!(keys.registry_public().unwrap(), registry.verifying_key());
+        assert_eq!(std::fs::read_dir(runner.path()).unwrap().count(), 0);
     }
 }

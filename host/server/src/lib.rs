@@ -35,7 +35,7 @@ mod stall;
 mod start_error;
 mod telemetry;
 
-pub use config::{Config, ConfigError, EffectiveSetting, Origin, Setting};
+pub use config::{Config, ConfigError, EffectiveSetting, KeyFiles, Origin, Role, Setting};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;

@@ -1,22 +1,23 @@
 use crate::adapters::{StoredReleases, limited_records};
 use crate::executions::ExecutionRecordWriter;
 use crate::revocations;
-use crate::shared::SharedResources;
+use crate::shared::{ReleaseResources, SharedResources};
 use crate::{Config, StartError};
 use crate::{host_dependencies, metrics};
-use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenVerifier};
+use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
-use alga_engine::{CompileError, ComponentFactory};
+use alga_engine::CompileError;
 use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
 };
-use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, LocalRunner};
+use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RemoteRunner, Runner};
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
 use alga_signing::TrustPolicy;
-use alga_store::{BlobStore, CLAIM_GRACE, Database, RevocationFile, Staging, UPLOAD_LIFE, collect_garbage};
+use alga_store::{BlobStore, CLAIM_GRACE, Database, Staging, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,57 +31,74 @@ const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 /// Time for connections to the database to close.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 
-/// All components of the server in one process.
+/// The parts of the platform that run in this process.
 pub struct Platform {
-    /// Routes of all components.
+    /// Routes of all parts.
     pub router: Router,
-    /// The execute service, for draining and statistics.
-    pub execute: Arc<ExecuteService>,
     database: Database,
-    blobs: BlobStore,
-    staging: Staging,
-    factory: ComponentFactory,
-    trust: Arc<TrustPolicy>,
-    revocation_file: RevocationFile,
-    installs: Installs,
+    installs: Option<Installs>,
+    releases: Option<ReleaseResources>,
+    runner: Option<RunnerPart>,
+    staging: Option<Staging>,
+}
+
+/// The runner of this process.
+struct RunnerPart {
+    execute: Arc<ExecuteService>,
     executions: Arc<ExecutionRecordWriter>,
 }
 
 impl Platform {
-    /// Builds all components; nothing listens yet.
+    /// Builds the parts of the configured role; nothing listens yet.
     ///
     /// # Errors
-    /// [`StartError`] if a component cannot be set up; then nothing has been started.
+    /// [`StartError`] if a part cannot be set up; then nothing has been started.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let role = config.role;
         let shared = SharedResources::open(config).await?;
-        let execute = execute_service(config, &shared)?;
-        let runner = alga_execute::router(Arc::clone(&execute));
-        let installs = Installs::new(shared.database.clone());
-        let gateway = gateway(config, &shared, Arc::clone(&execute), installs.clone())?;
-        let registry = registry(config, &shared, installs.clone());
-        let administrator = AdministratorToken::new(&shared.secrets.administrator);
-        let executions = Arc::clone(&shared.executions);
-        let metrics = metrics::router(Arc::clone(&shared.metrics), Arc::clone(&executions), administrator);
-        let SharedResources {
-            database,
-            blobs,
-            staging,
-            factory,
-            trust,
-            revocation_file,
-            ..
-        } = shared;
+        let mut router = Router::new();
+        let mut releases = None;
+        if role.has_runner() || role.has_registry() {
+            releases = Some(shared.releases(config).await?);
+        }
+        let mut runner = None;
+        if let Some(releases) = releases.as_ref().filter(|_| role.has_runner()) {
+            let executions = ExecutionRecordWriter::start(shared.database.clone());
+            let execute = execute_service(config, &shared, releases, &executions)?;
+            router = router.merge(alga_execute::router(Arc::clone(&execute)));
+            runner = Some(RunnerPart { execute, executions });
+        } else {
+            router = router.merge(alga_execute::health());
+        }
+        let mut installs = None;
+        if role.has_gateway() {
+            let lookup = Installs::new(shared.database.clone());
+            let caller: Arc<dyn Runner> = match (&runner, &config.runner_base_url) {
+                (Some(part), _) => Arc::new(LocalRunner::new(Arc::clone(&part.execute))),
+                (None, url) => remote_runner(&shared, url.as_deref().unwrap_or_default())?,
+            };
+            router = router.merge(gateway(config, &shared, caller, lookup.clone())?);
+            installs = Some(lookup);
+        }
+        let mut staging = None;
+        if let Some(releases) = releases.as_ref().filter(|_| role.has_registry()) {
+            let uploads = Staging::open(&config.data.join("staging"))?;
+            let part = registry(config, &shared, releases, uploads.clone(), installs.clone())?;
+            router = router.merge(part);
+            staging = Some(uploads);
+        }
+        if let (Some(part), true) = (&runner, role.has_registry()) {
+            let administrator = AdministratorToken::new(&shared.keys.administrator()?);
+            let executions = Arc::clone(&part.executions);
+            router = router.merge(metrics::router(Arc::clone(&shared.metrics), executions, administrator));
+        }
         Ok(Self {
-            router: edge(runner.merge(gateway).merge(registry).merge(metrics)),
-            execute,
-            database,
-            blobs,
-            staging,
-            factory,
-            trust,
-            revocation_file,
+            router: edge(router),
+            database: shared.database,
             installs,
-            executions,
+            releases,
+            runner,
+            staging,
         })
     }
 
@@ -90,34 +108,54 @@ impl Platform {
         &self.database
     }
 
-    /// Returns the queue of execution records.
+    /// Returns the execute service, for statistics, if this process has a runner.
     #[must_use]
-    pub fn executions(&self) -> &ExecutionRecordWriter {
-        &self.executions
+    pub fn execute(&self) -> Option<&Arc<ExecuteService>> {
+        self.runner.as_ref().map(|part| &part.execute)
     }
 
-    /// Returns the policy that decides which releases are trusted.
+    /// Returns the queue of execution records, if this process has a runner.
     #[must_use]
-    pub fn trust(&self) -> &TrustPolicy {
-        &self.trust
+    pub fn executions(&self) -> Option<&ExecutionRecordWriter> {
+        self.runner.as_ref().map(|part| &*part.executions)
     }
 
-    /// Checks that components can be compiled on this host. Called before the first client is
-    /// served, so that the operator learns of a problem before a publisher does.
+    /// Returns the policy that decides which releases are trusted, if this process verifies them.
+    #[must_use]
+    pub fn trust(&self) -> Option<&TrustPolicy> {
+        self.releases.as_ref().map(|releases| &*releases.trust)
+    }
+
+    /// Refuses new executions from now on, so that those in progress can finish before the process
+    /// stops.
+    pub fn drain(&self) {
+        if let Some(part) = &self.runner {
+            part.execute.drain();
+        }
+    }
+
+    /// Checks that components can be compiled on this host, if it has a compiler. Called before the
+    /// first client is served, so that the operator learns of a problem before a publisher does.
     ///
     /// # Errors
     /// [`CompileError`] if the compiler does not run or is of another version.
-    pub async fn check_compiler(&self) -> Result<(), CompileError> {
-        self.factory.probe().await
+    pub async fn check_compiler(&self, config: &Config) -> Result<(), CompileError> {
+        match &self.releases {
+            Some(releases) if config.compiler.is_some() => releases.factory.probe().await,
+            _ => Ok(()),
+        }
     }
 
     /// Activates revocation lists that other processes on this database activated. Never returns.
     pub async fn follow_revocations(&self) {
+        let Some(releases) = &self.releases else {
+            return pending().await;
+        };
         let mut rounds = tokio::time::interval(FOLLOW_INTERVAL);
         loop {
             rounds.tick().await;
-            match revocations::follow(&self.trust, &self.database, &self.revocation_file).await {
-                Ok(true) => self.installs.evict_all(),
+            match revocations::follow(&releases.trust, &self.database, &releases.revocation_file).await {
+                Ok(true) => self.installs.iter().for_each(Installs::evict_all),
                 Ok(false) => {}
                 Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
             }
@@ -125,37 +163,23 @@ impl Platform {
     }
 
     /// Deletes unpublished bundles, expired records, old execution records and abandoned uploads,
-    /// every hour. Never returns.
+    /// every hour, if this process is a registry. Never returns.
     pub async fn run_maintenance(&self) {
+        let (Some(releases), Some(staging)) = (&self.releases, &self.staging) else {
+            return pending().await;
+        };
         let mut hours = tokio::time::interval(TIDY_INTERVAL);
         loop {
             hours.tick().await;
-            match collect_garbage(&self.database, &self.blobs, CLAIM_GRACE).await {
-                Ok(bundles) => tracing::info!(bundles, "collected garbage"),
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "could not collect garbage; retrying in an hour");
-                }
-            }
-            match limited_records(self.database.clone()).sweep().await {
-                Ok(namespaces) => tracing::info!(namespaces, "swept expired records"),
-                Err(error) => tracing::warn!(error = %chain(&error), "could not sweep expired records"),
-            }
-            match self.database.sweep_executions().await {
-                Ok(executions) => tracing::info!(executions, "swept old records of executions"),
-                Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
-            }
-            let staging = self.staging.clone();
-            let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
-            match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
-                Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
-                Err(error) => tracing::warn!(error = %chain(&error), "could not sweep uploads"),
-            }
+            maintain(&self.database, &releases.blobs, staging.clone()).await;
         }
     }
 
     /// Closes the connections to the database, after queued records are written.
     pub async fn close(&self) {
-        self.executions.close().await;
+        if let Some(part) = &self.runner {
+            part.executions.close().await;
+        }
         // A statement that hangs would hold its connection; the process does not wait for it longer
         // than an operator does.
         if timeout(LAST_MOMENT, self.database.close()).await.is_err() {
@@ -164,23 +188,55 @@ impl Platform {
     }
 }
 
-fn execute_service(config: &Config, shared: &SharedResources) -> Result<Arc<ExecuteService>, StartError> {
-    let engine = shared.engine.clone();
+async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
+    match collect_garbage(database, blobs, CLAIM_GRACE).await {
+        Ok(bundles) => tracing::info!(bundles, "collected garbage"),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "could not collect garbage; retrying in an hour");
+        }
+    }
+    match limited_records(database.clone()).sweep().await {
+        Ok(namespaces) => tracing::info!(namespaces, "swept expired records"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep expired records"),
+    }
+    match database.sweep_executions().await {
+        Ok(executions) => tracing::info!(executions, "swept old records of executions"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
+    }
+    let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
+    match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
+        Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep uploads"),
+    }
+}
+
+fn execute_service(
+    config: &Config,
+    shared: &SharedResources,
+    releases: &ReleaseResources,
+    executions: &Arc<ExecutionRecordWriter>,
+) -> Result<Arc<ExecuteService>, StartError> {
+    let engine = releases.engine.clone();
     let loader = Loader::new(LoaderDependencies {
         engine: engine.clone(),
-        factory: shared.factory.clone(),
-        source: Arc::new(StoredReleases(shared.blobs.clone())),
-        trust: Arc::clone(&shared.trust),
+        factory: releases.factory.clone(),
+        source: Arc::new(StoredReleases(releases.blobs.clone())),
+        trust: Arc::clone(&releases.trust),
     });
     let host_dependencies = host_dependencies::build_host_dependencies(
         config,
         &shared.database,
-        &shared.sealer,
-        shared.secrets.cursors,
+        &releases.sealer,
+        shared.keys.cursors()?,
         &shared.metrics,
     )?;
-    let key = shared.secrets.tokens.public_bytes();
-    let tokens = TokenVerifier::new(&key, ServiceGrant::AUDIENCE, ServiceGrant::LONGEST, ServiceGrant::BYTES)?;
+    let keys = shared.keys.service_public()?;
+    let tokens = TokenVerifier::new(
+        &keys,
+        ServiceGrant::AUDIENCE,
+        ServiceGrant::LONGEST,
+        ServiceGrant::BYTES,
+    )?;
     let process = config.pool as usize;
     let admission = AdmissionLimits {
         process,
@@ -193,23 +249,29 @@ fn execute_service(config: &Config, shared: &SharedResources) -> Result<Arc<Exec
         services: Arc::new(Services::new(&host_dependencies)),
         tokens,
         defaults: ExecutionDefaults::below(&config.ceilings),
-        records: Arc::clone(&shared.executions) as _,
+        records: Arc::clone(executions) as _,
         admission,
     })))
+}
+
+fn remote_runner(shared: &SharedResources, url: &str) -> Result<Arc<dyn Runner>, StartError> {
+    let keypair = shared.keys.service()?.to_keypair_bytes();
+    let issuer = TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?;
+    Ok(Arc::new(RemoteRunner::new(url, issuer)?))
 }
 
 fn gateway(
     config: &Config,
     shared: &SharedResources,
-    execute: Arc<ExecuteService>,
+    runner: Arc<dyn Runner>,
     installs: Installs,
 ) -> Result<Router, StartError> {
-    let key = shared.secrets.tokens.public_bytes();
-    let callers = TokenVerifier::new(&key, Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
+    let key = shared.keys.callers()?.public_bytes();
+    let callers = TokenVerifier::new(&[key], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
     Ok(alga_gateway::router(GatewayDependencies {
         authentication: Authentication::new(callers, config.dev_tenant.clone()),
         installs,
-        runner: Arc::new(LocalRunner::new(execute)),
+        runner,
         limits: GatewayLimits {
             timeout: config.gateway_timeout,
             requests_per_second: config.gateway_requests_per_second,
@@ -217,18 +279,24 @@ fn gateway(
     }))
 }
 
-fn registry(config: &Config, shared: &SharedResources, installs: Installs) -> Router {
-    alga_registry_api::router(RegistryDependencies {
+fn registry(
+    config: &Config,
+    shared: &SharedResources,
+    releases: &ReleaseResources,
+    staging: Staging,
+    installs: Option<Installs>,
+) -> Result<Router, StartError> {
+    Ok(alga_registry_api::router(RegistryDependencies {
         database: shared.database.clone(),
-        blobs: shared.blobs.clone(),
-        sealer: Arc::clone(&shared.sealer),
-        staging: shared.staging.clone(),
-        trust: Arc::clone(&shared.trust),
-        registry_key: Arc::clone(&shared.secrets.registry),
-        revocation_file: shared.revocation_file.clone(),
-        factory: shared.factory.clone(),
+        blobs: releases.blobs.clone(),
+        sealer: Arc::clone(&releases.sealer),
+        staging,
+        trust: Arc::clone(&releases.trust),
+        registry_key: shared.keys.registry()?,
+        revocation_file: releases.revocation_file.clone(),
+        factory: releases.factory.clone(),
         ceilings: config.ceilings,
-        administrator: AdministratorToken::new(&shared.secrets.administrator),
-        on_install: Arc::new(move || installs.evict_all()),
-    })
+        administrator: AdministratorToken::new(&shared.keys.administrator()?),
+        on_install: Arc::new(move || installs.iter().for_each(Installs::evict_all)),
+    }))
 }

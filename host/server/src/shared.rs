@@ -1,95 +1,106 @@
 //! Resources shared by several components, built from the configuration: keys, database, bundles,
 //! engine, trust.
 
-use crate::executions::ExecutionRecordWriter;
 use crate::revocations::RevocationStartup;
 use crate::{Config, HostKeys, StartError};
 use alga_capabilities::MetricRegistry;
 use alga_engine::{Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
 use alga_secrets::{LocalKeys, Sealer, VaultTransit};
 use alga_signing::{TrustBundle, TrustPolicy};
-use alga_store::{BlobStore, Database, RevocationFile, Staging};
-use std::path::PathBuf;
+use alga_store::{BlobStore, Database, RevocationFile};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Resources shared by several components of the server.
+/// Resources of every process.
 pub(crate) struct SharedResources {
-    pub(crate) secrets: HostKeys,
+    pub(crate) keys: HostKeys,
+    pub(crate) database: Database,
+    pub(crate) metrics: Arc<MetricRegistry>,
+}
+
+/// Resources of a process that verifies releases: a runner or the registry.
+pub(crate) struct ReleaseResources {
     pub(crate) trust: Arc<TrustPolicy>,
     pub(crate) revocation_file: RevocationFile,
-    pub(crate) database: Database,
     pub(crate) blobs: BlobStore,
-    pub(crate) staging: Staging,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) engine: Engine,
     pub(crate) factory: ComponentFactory,
-    pub(crate) metrics: Arc<MetricRegistry>,
-    pub(crate) executions: Arc<ExecutionRecordWriter>,
 }
 
 impl SharedResources {
     pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
-        let trust = trust(config)?;
-        let secrets = HostKeys::open(&config.data)?;
+        Ok(Self {
+            keys: HostKeys::with_files(&config.data, config.key_files.clone())?,
+            database: match &config.database {
+                Some(url) => Database::open_postgres(url).await?,
+                None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
+            },
+            metrics: Arc::default(),
+        })
+    }
+
+    pub(crate) async fn releases(&self, config: &Config) -> Result<ReleaseResources, StartError> {
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
             ceilings: config.ceilings,
             ..PoolSettings::default()
         })?;
         tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
-        let cache = MachineCodeCache::open(&config.cache_root, secrets.machine_code, config.cache_max_bytes)?;
+        let machine_code = self.keys.machine_code()?;
+        let cache = MachineCodeCache::open(&config.cache_root, machine_code, config.cache_max_bytes)?;
         let compiler = Compiler::new(
-            &config.compiler,
+            config.compiler.as_deref().unwrap_or(Path::new("")),
             CompilerLimits {
                 processor_seconds: config.compiler_seconds,
                 wall: config.compiler_wall,
                 ..CompilerLimits::default()
             },
         );
-        let database = match &config.database {
-            Some(url) => Database::open_postgres(url).await?,
-            None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
-        };
-        let trust = Arc::new(TrustPolicy::new(trust, secrets.registry.verifying_key()));
+        let registry = self.keys.registry_public()?;
+        let trust = Arc::new(TrustPolicy::new(trust(config)?, registry));
         let revocation_file = RevocationFile::in_directory(&config.data);
+        self.restore_revocations(config, &trust, &revocation_file).await?;
+        Ok(ReleaseResources {
+            trust,
+            revocation_file,
+            blobs: match &config.s3 {
+                Some(settings) => BlobStore::s3(settings)?,
+                None => BlobStore::local(&config.data.join("bundles"))?,
+            },
+            sealer: Arc::new(sealer(config, &self.keys)?),
+            factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
+            engine,
+        })
+    }
+
+    async fn restore_revocations(
+        &self,
+        config: &Config,
+        trust: &TrustPolicy,
+        file: &RevocationFile,
+    ) -> Result<(), StartError> {
         let supplied = config.revocations.as_ref().map(|path| {
             std::fs::read_to_string(path).map_err(|source| StartError::RevocationsFile {
                 path: path.clone(),
                 source,
             })
         });
-        RevocationStartup {
-            trust: &trust,
-            database: &database,
-            file: &revocation_file,
+        let startup = RevocationStartup {
+            trust,
+            database: &self.database,
+            file,
             supplied: supplied.transpose()?,
             adopt: config.adopt_revocations,
-        }
-        .restore()
-        .await?;
-        Ok(Self {
-            executions: ExecutionRecordWriter::start(database.clone()),
-            trust,
-            revocation_file,
-            database,
-            blobs: match &config.s3 {
-                Some(settings) => BlobStore::s3(settings)?,
-                None => BlobStore::local(&config.data.join("bundles"))?,
-            },
-            sealer: Arc::new(sealer(config, &secrets)?),
-            staging: Staging::open(&config.data.join("staging"))?,
-            factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
-            engine,
-            secrets,
-            metrics: Arc::default(),
-        })
+        };
+        startup.restore().await
     }
 }
 
-fn sealer(config: &Config, secrets: &HostKeys) -> Result<Sealer, StartError> {
+fn sealer(config: &Config, keys: &HostKeys) -> Result<Sealer, StartError> {
     let Some(vault) = &config.vault else {
-        return Ok(Sealer::Local(LocalKeys::from_text(&secrets.sealing)?));
+        return Ok(Sealer::Local(LocalKeys::from_text(&keys.sealing()?)?));
     };
     let path = &vault.token_file;
     let token = std::fs::read_to_string(path).map_err(|source| StartError::VaultToken {

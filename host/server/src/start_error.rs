@@ -1,6 +1,7 @@
 use crate::HostKeyError;
 use alga_auth::TokenError;
 use alga_engine::{CacheError, EngineError};
+use alga_gateway::RemoteRunnerError;
 use alga_secrets::SealError;
 use alga_signing::{RevocationError, TrustError};
 use alga_store::StoreError;
@@ -23,6 +24,8 @@ pub enum StartError {
     Cache(#[from] CacheError),
     #[error("tokens")]
     Tokens(#[from] TokenError),
+    #[error("the runner's address")]
+    Runner(#[from] RemoteRunnerError),
     #[error("trust bundle")]
     Trust(#[from] TrustError),
     #[error("the trust bundle `{}`", path.display())]

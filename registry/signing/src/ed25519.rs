@@ -1,6 +1,6 @@
 use crate::KeyError;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
 use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
 
@@ -43,6 +43,15 @@ impl Ed25519Key {
     #[must_use]
     pub fn to_keypair_bytes(&self) -> Zeroizing<[u8; 64]> {
         Zeroizing::new(self.0.to_keypair_bytes())
+    }
+
+    /// Writes the public key as SPKI PEM (RFC 8410).
+    ///
+    /// # Errors
+    /// Returns [`KeyError::Public`] if encoding fails, which does not happen for a valid key.
+    pub fn public_pem(&self) -> Result<String, KeyError> {
+        let key = self.0.verifying_key();
+        key.to_public_key_pem(LineEnding::LF).map_err(|_| KeyError::Public)
     }
 
     /// The public key, 32 bytes.

@@ -55,7 +55,7 @@ async fn decision(figures: &mut Figures) {
     const TIMES: u32 = 20_000;
     let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
-    let service = &world.platform().execute;
+    let service = world.platform().execute().unwrap();
     let decision = Decision::of(service, request.token.as_ref().unwrap()).unwrap();
     for _ in 0..TIMES {
         assert!(decision.once(service).await);

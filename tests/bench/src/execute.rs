@@ -174,7 +174,7 @@ fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
         for _ in 0..1_000 {
             world.execute(&request).await;
         }
-        let compilations = world.platform().execute.loader().compilations();
+        let compilations = world.platform().execute().unwrap().loader().compilations();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         sender.send((address, http_request(&request))).unwrap();
@@ -240,7 +240,7 @@ async fn invoke_without_http(world: &TestPlatform, request: &ExecuteRequest) -> 
     for round in 0..22_000 {
         let permit = permit();
         let started = Instant::now();
-        let status = measuring::invoke_once(&world.platform().execute, content_hash, &permit).await;
+        let status = measuring::invoke_once(world.platform().execute().unwrap(), content_hash, &permit).await;
         let spent = started.elapsed();
         assert_eq!(status, Some(200));
         if round >= 2_000 {

@@ -240,7 +240,7 @@ pub(crate) fn guest_abi(bytes: &[u8]) {
         (200, "") | (502, "guest_trapped" | "memory_limit" | "invalid_guest_response") | (504, "deadline_exceeded")
     );
     assert!(is_its_own, "{number}: {}", response.text());
-    assert!(world.platform().execute.is_ready(), "{number}");
+    assert!(world.platform().execute().unwrap().is_ready(), "{number}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub struct TestPlatform {
     key: Arc<SigningKey>,
     platform: Platform,
     secrets: HostKeys,
+    administrator: String,
     settings: Vec<(String, String)>,
 }
 
@@ -112,7 +113,7 @@ impl TestPlatform {
     /// Returns the operator's token.
     #[must_use]
     pub fn administrator_token(&self) -> &str {
-        &self.secrets.administrator
+        &self.administrator
     }
 
     /// Sends an operation to the registry as the operator.
@@ -120,7 +121,7 @@ impl TestPlatform {
         let mut request = Request::builder()
             .method(operation.method)
             .uri(&operation.path)
-            .header("authorization", format!("Bearer {}", *self.secrets.administrator))
+            .header("authorization", format!("Bearer {}", self.administrator))
             .header("content-type", &operation.body.content_type);
         for (name, value) in &operation.headers {
             request = request.header(*name, value);
@@ -134,7 +135,7 @@ impl TestPlatform {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("authorization", format!("Bearer {}", *self.secrets.administrator))
+            .header("authorization", format!("Bearer {}", self.administrator))
             .header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
@@ -222,7 +223,11 @@ impl TestPlatform {
     /// Creates a service token as the gateway would.
     #[must_use]
     pub fn service_token(&self, grant: &ServiceGrant) -> String {
-        let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), ServiceGrant::AUDIENCE).unwrap();
+        let issuer = TokenIssuer::new(
+            &self.secrets.service().unwrap().to_keypair_bytes(),
+            ServiceGrant::AUDIENCE,
+        )
+        .unwrap();
         issuer.issue(grant, ServiceGrant::LONGEST).unwrap()
     }
 
@@ -239,7 +244,7 @@ impl TestPlatform {
     /// Creates a token for any caller.
     #[must_use]
     pub fn token_of(&self, caller: &Caller) -> String {
-        let issuer = TokenIssuer::new(&self.secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
+        let issuer = TokenIssuer::new(&self.secrets.callers().unwrap().to_keypair_bytes(), Caller::AUDIENCE).unwrap();
         issuer.issue(caller, Duration::from_secs(60)).unwrap()
     }
 
@@ -311,11 +316,13 @@ impl StoppedPlatform {
         let platform = Platform::start(&config)
             .await
             .map_err(|error| alga_errors::chain(&error).to_string())?;
+        let secrets = HostKeys::open(self.directory.path()).unwrap();
         Ok(TestPlatform {
+            administrator: secrets.administrator().unwrap().to_string(),
             directory: Arc::clone(&self.directory),
             key: Arc::clone(&self.key),
             platform,
-            secrets: HostKeys::open(self.directory.path()).unwrap(),
+            secrets,
             settings: self.settings.clone(),
         })
     }

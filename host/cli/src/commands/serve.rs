@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 
 async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let platform = Platform::start(config).await.user_error("could not start")?;
-    platform.check_compiler().await.user_error("could not start")?;
+    platform.check_compiler(config).await.user_error("could not start")?;
     let context = format!("could not listen on {}", config.listen);
     let listener = TcpListener::bind(config.listen).await.user_error(&context);
     let listener = listener.map_err(|failed| failed.with_hint("is the port in use? choose another with --port"))?;
@@ -39,13 +39,13 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         format!("listening on http://{address}")
     });
     let mut terminate = signal(SignalKind::terminate()).internal_error("")?;
-    let execute = platform.execute.clone();
-    let stop = async move {
+    let draining = &platform;
+    let stop = async {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        execute.drain();
+        draining.drain();
     };
     let served = serve(listener, platform.router.clone(), ServeLimits::default(), stop);
     // The maintenance tasks never end; serving does.

@@ -45,8 +45,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     if lifetime > Caller::LONGEST {
         return Err(CliError::user("a token is valid for at most 720 minutes"));
     }
-    let secrets = HostKeys::open(&arguments.data).user_error("")?;
-    let issuer = TokenIssuer::new(&secrets.tokens.to_keypair_bytes(), Caller::AUDIENCE).internal_error("")?;
+    let keys = HostKeys::open(&arguments.data).user_error("")?;
+    let key = keys.callers().user_error("")?;
+    let issuer = TokenIssuer::new(&key.to_keypair_bytes(), Caller::AUDIENCE).internal_error("")?;
     let mut caller = Caller::developer(arguments.tenant.clone());
     caller.user_id.clone_from(&arguments.user);
     caller.user_name.clone_from(&arguments.user);

@@ -54,6 +54,8 @@ const fn is_marked(mark: &str) -> bool {
 settings! {
     listen = "ALGA_LISTEN", "127.0.0.1", "address to listen on";
     port = "PORT", "8700", "port to listen on; 0 picks a free port";
+    role = "ALGA_ROLE", "all", "part of the platform that runs in this process: all, gateway, runner or registry";
+    runner_base_url = "RUNNER_BASE_URL", "", "URL of the runner that a gateway calls, such as http://runner:8700; only with the role gateway";
     data = "ALGA_DATA", "alga-data", "directory for database, bundles and keys";
     database = "ALGA_DATABASE", "", "postgres://user@host/database; without it, an SQLite file in the data directory";
     s3_bucket = "STORAGE_S3_BUCKET", "", "bucket of an S3-compatible store for bundles; without it, the data directory";
@@ -71,6 +73,12 @@ settings! {
     adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "false", "true: after the database was restored, write this host's newer revocation list into it";
     dev = "ALGA_DEV", "false", "true: allow starting without a trust bundle (no signature will be trusted), and allow --dev-tenant";
     dev_tenant = "ALGA_DEV_TENANT", "", "tenant of requests without a token; only with --dev and on loopback";
+    service_key_file = "ALGA_SERVICE_KEY_FILE", "", "file with the key that signs service tokens (default: service.key in the data directory)";
+    service_public_keys_file = "ALGA_SERVICE_PUBLIC_KEYS_FILE", "", "PEM file with the public keys of gateways, of which two are valid during a rotation; required for the role runner";
+    registry_public_key_file = "ALGA_REGISTRY_PUBLIC_KEY_FILE", "", "PEM file with the public key of the registry, which verifies receipts; required for the role runner";
+    secrets_key_file = "ALGA_SECRETS_KEY_FILE", "", "file with the keys that seal secrets, the newest first; the same for registry and runners (default: secrets.key in the data directory)";
+    cursors_key_file = "ALGA_CURSORS_KEY_FILE", "", "file with the key that authenticates list cursors; the same for all runners (default: cursors.key in the data directory)";
+    machine_code_key_file = "ALGA_MACHINE_CODE_KEY_FILE", "", "file with the key that authenticates cached machine code; the same for registry and runners that share EXT_CACHE_ROOT (default: machine-code.key in the data directory)";
     gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "5000", "timeout of a request at the gateway in milliseconds";
     gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "500", "requests per second of one tenant";
     cache_root = "EXT_CACHE_ROOT", "", "directory for cached machine code (default: machine-code in the data directory)";
@@ -189,6 +197,8 @@ impl Sources<'_> {
     fn default(&self, setting: &Setting) -> Option<String> {
         match setting.key {
             "cache_root" => Some(self.data().join("machine-code").display().to_string()),
+            // A runner loads what the registry compiled.
+            "compiler" if self.text("role").as_deref() == Some("runner") => None,
             "compiler" => Some(compiler_beside_this_program().display().to_string()),
             "ui_proxy_base" => self.text("platform_base"),
             _ => (!setting.default.is_empty()).then(|| setting.default.to_owned()),
