@@ -16,6 +16,7 @@ mod oci;
 mod openapi;
 mod operator;
 mod platform;
+mod roles;
 mod upgrade;
 
 use alga_harness::{Server, hello_project, program, root, target};

@@ -26,6 +26,15 @@ impl Operator {
         }
     }
 
+    /// Creates a client without a token, for a server with a development tenant.
+    pub(crate) fn anonymous(server: &Server) -> Self {
+        Self {
+            address: server.address().to_owned(),
+            token: String::new(),
+            agent: Agent::config_builder().http_status_as_error(false).build().into(),
+        }
+    }
+
     /// Sends an operation; none if the server exited.
     pub(crate) fn operate<R>(&self, operation: &Operation<R>) -> Option<Reply<R>> {
         let request = Request::builder()

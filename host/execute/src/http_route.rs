@@ -15,7 +15,7 @@ use alga_http::{PassedOn, bearer, one_field, request_id};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,6 +57,8 @@ async fn respond(
     let context = session.grant.call.as_deref().ok_or_else(no_context)?;
     let idempotency_key = one_field(&head.headers, &HeaderName::from_static("x-idempotency-key"))?;
     let idempotency_key = idempotency_key.map(ToOwned::to_owned);
+    // It is larger than the fields that a guest may receive.
+    head.headers.remove(AUTHORIZATION);
     head.uri = below_prefix(&head.uri)?;
     let body = RequestBody::receive(&head.headers, body).await?;
     let request = ExecutionRequest {

@@ -96,6 +96,15 @@ impl RequestBody {
         })))
     }
 
+    /// Returns another body with the same bytes, if all of them have arrived.
+    #[must_use]
+    pub fn copy(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Complete(bytes) => Some(bytes.clone().into()),
+            Kind::Streamed(_) => None,
+        }
+    }
+
     /// Returns the length of the body, if it is known.
     #[must_use]
     pub fn length(&self) -> Option<u64> {

@@ -25,7 +25,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Part of the platform that runs in this process.
     pub role: Role,
-    /// URL of the runner that a gateway calls.
+    /// URLs of the runners that a gateway calls.
     pub runner_base_url: Option<String>,
     /// Directory for database, bundles and keys.
     pub data: PathBuf,

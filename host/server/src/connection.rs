@@ -4,7 +4,6 @@ use crate::serve::ServeLimits;
 use crate::stall::{GuardedBody, StallGuard};
 use alga_errors::{Code, Problem};
 use alga_http::{ConnectionState, RefusalWriter, TrackedBody, check_host, refuse};
-use alga_limits::{HEADER_BYTES, TARGET_BYTES};
 use axum::Router;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -25,8 +24,6 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-/// Maximum bytes of a request's head: target and fields at their limits, doubled.
-const HEAD_BYTES: usize = 2 * (TARGET_BYTES + HEADER_BYTES);
 /// First bytes of an HTTP/2 connection (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Pause before an incomplete preface is looked at again.
@@ -70,7 +67,7 @@ pub(crate) async fn serve_connection(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
-        .max_buf_size(HEAD_BYTES);
+        .max_buf_size(limits.head_bytes);
     let socket = TokioIo::new(RefusalWriter::new(Box::pin(stream), connection_state));
     Ok(watcher.watch(builder.serve_connection(socket, service)).await?)
 }
@@ -108,7 +105,7 @@ async fn serve_http2(
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_pending_accept_reset_streams(RESET_STREAMS)
-        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(limits.headers);

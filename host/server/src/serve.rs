@@ -1,6 +1,9 @@
 //! HTTP server with graceful shutdown.
 
+use crate::Role;
 use crate::connection::serve_connection;
+use alga_auth::ServiceGrant;
+use alga_limits::{HEADER_BYTES, TARGET_BYTES};
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::io;
@@ -19,6 +22,8 @@ pub struct ServeLimits {
     pub headers: Duration,
     /// Time for a client to accept a part of a response: one that reads nothing holds up to 10 MiB.
     pub stall: Duration,
+    /// Maximum bytes of a request's head.
+    pub head_bytes: usize,
     /// Maximum concurrent connections; each uses a file descriptor and about 20 KiB.
     pub connections: usize,
     /// Time for requests in progress after the signal to stop: the longest execution.
@@ -30,8 +35,24 @@ impl Default for ServeLimits {
         Self {
             headers: Duration::from_secs(5),
             stall: Duration::from_secs(30),
+            // Target and fields at their limits, doubled.
+            head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
             connections: 4_096,
             drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ServeLimits {
+    /// Returns the limits of a process with this role: the service tokens that a runner of its own
+    /// receives are larger than the heads of callers' requests.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        let limits = Self::default();
+        let token_bytes = if role == Role::Runner { ServiceGrant::BYTES } else { 0 };
+        Self {
+            head_bytes: limits.head_bytes + token_bytes,
+            ..limits
         }
     }
 }

@@ -42,6 +42,7 @@ impl SharedResources {
     }
 
     pub(crate) async fn releases(&self, config: &Config) -> Result<ReleaseResources, StartError> {
+        let trust = trust(config)?;
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
             ceilings: config.ceilings,
@@ -59,7 +60,7 @@ impl SharedResources {
             },
         );
         let registry = self.keys.registry_public()?;
-        let trust = Arc::new(TrustPolicy::new(trust(config)?, registry));
+        let trust = Arc::new(TrustPolicy::new(trust, registry));
         let revocation_file = RevocationFile::in_directory(&config.data);
         self.restore_revocations(config, &trust, &revocation_file).await?;
         Ok(ReleaseResources {

@@ -47,7 +47,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         }
         draining.drain();
     };
-    let served = serve(listener, platform.router.clone(), ServeLimits::default(), stop);
+    let served = serve(listener, platform.router.clone(), ServeLimits::of(config.role), stop);
     // The maintenance tasks never end; serving does.
     let served = tokio::select! {
         served = served => served,

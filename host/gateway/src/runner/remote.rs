@@ -8,14 +8,17 @@ use alga_errors::{Code, Problem};
 use alga_execute::{ERROR, RequestBody, USAGE, WireError};
 use axum::body::{Body, to_bytes};
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
+use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Time for which a service token is reused, by the clock that its verifier reads, too. Shorter
@@ -34,15 +37,17 @@ const ERROR_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
-/// Error of a runner's address.
+/// Error of the runners' addresses.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not the base URL of a runner, such as http://runner:8700")]
+#[error("`{0}` is not a list of base URLs of runners, such as http://runner-1:8700,http://runner-2:8700")]
 pub struct RemoteRunnerError(String);
 
-/// Calls a runner over the network, with pooled HTTP/2 connections and cached service tokens.
+/// Calls runners over the network in turn, with pooled HTTP/2 connections and cached service
+/// tokens.
 pub struct RemoteRunner {
     client: Client<HttpConnector, Body>,
-    authority: Authority,
+    runners: Vec<Authority>,
+    next: AtomicUsize,
     issuer: TokenIssuer,
     tokens: Cache<TokenKey, Issued>,
 }
@@ -71,15 +76,14 @@ impl Issued {
 }
 
 impl RemoteRunner {
-    /// Creates a client for the runner at a base URL.
+    /// Creates a client for the runners at these base URLs, separated by commas.
     ///
     /// # Errors
-    /// Returns [`RemoteRunnerError`] if the URL is not `http://host[:port]`.
-    pub fn new(base_url: &str, issuer: TokenIssuer) -> Result<Self, RemoteRunnerError> {
-        let invalid = || RemoteRunnerError(base_url.to_owned());
-        let uri: Uri = base_url.trim_end_matches('/').parse().map_err(|_| invalid())?;
-        let is_base = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
-        let authority = uri.authority().filter(|_| is_base).cloned().ok_or_else(invalid)?;
+    /// Returns [`RemoteRunnerError`] if one of them is not `http://host[:port]`.
+    pub fn new(base_urls: &str, issuer: TokenIssuer) -> Result<Self, RemoteRunnerError> {
+        let authorities = base_urls.split(',').map(|url| authority(url.trim()));
+        let authorities: Option<Vec<Authority>> = authorities.collect();
+        let runners = authorities.ok_or_else(|| RemoteRunnerError(base_urls.to_owned()))?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -96,20 +100,16 @@ impl RemoteRunner {
         let tokens = Cache::builder().weigher(weigh).max_capacity(TOKEN_BYTES);
         Ok(Self {
             client,
-            authority,
+            runners,
+            next: AtomicUsize::new(0),
             issuer,
             tokens: tokens.time_to_live(TOKEN_LIFE).build(),
         })
     }
 
-    async fn call(&self, mut call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
-        let http = std::mem::replace(&mut call.http, Request::new(RequestBody::from(bytes::Bytes::new())));
-        let request = self.request(&call, http)?;
-        let response = self.client.request(request).await;
-        let response = response.map_err(|error| {
-            let problem = Problem::new(Code::Overloaded, "the runner cannot be reached");
-            problem.retry_after_seconds(1).caused_by(error)
-        })?;
+    async fn call(&self, call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
+        let token = self.token(&call).map_err(Problem::internal)?;
+        let response = self.send(call, token).await?;
         let (head, body) = response.into_parts();
         let mut response = Response::from_parts(head, Body::new(body));
         if response.headers().contains_key(ERROR) {
@@ -122,23 +122,34 @@ impl RemoteRunner {
         })
     }
 
-    fn request(&self, call: &RunnerCall<'_>, http: Request<RequestBody>) -> Result<Request<Body>, Problem> {
-        let (mut head, body) = http.into_parts();
-        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone());
-        head.uri = uri
-            .path_and_query(format!("/v1/http{target}"))
-            .build()
-            .map_err(Problem::internal)?;
-        head.version = http::Version::HTTP_2;
+    /// Sends the request to the next runner. One that cannot be connected to has received nothing,
+    /// so the runner after it gets the request, if its body can be sent again.
+    async fn send(&self, call: RunnerCall<'_>, token: HeaderValue) -> Result<Response<Incoming>, Problem> {
+        let (mut head, body) = call.http.into_parts();
         let headers = &mut head.headers;
         headers.remove(HOST);
-        headers.insert(AUTHORIZATION, self.token(call).map_err(Problem::internal)?);
+        headers.insert(AUTHORIZATION, token);
         headers.insert(REQUEST_ID, value(call.request_id.as_str())?);
         if let Some(key) = call.idempotency_key {
             headers.insert(IDEMPOTENCY_KEY, value(key)?);
         }
-        Ok(Request::from_parts(head, body.into_body()))
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut runners = self.runners.iter().cycle().skip(first % self.runners.len().max(1));
+        let mut body = Some(body);
+        for is_last in (1..=self.runners.len()).map(|attempt| attempt == self.runners.len()) {
+            let (Some(runner), Some(sent)) = (runners.next(), body.take()) else {
+                break;
+            };
+            body = sent.copy();
+            match self.client.request(request(&head, runner, sent)?).await {
+                Ok(response) => return Ok(response),
+                Err(error) if error.is_connect() && !is_last && body.is_some() => {
+                    tracing::warn!(%runner, %error, "a runner cannot be reached; trying the next one");
+                }
+                Err(error) => return Err(unreachable().caused_by(error)),
+            }
+        }
+        Err(unreachable())
     }
 
     /// Returns a token for exactly the present state of this install and this call.
@@ -171,6 +182,30 @@ impl RemoteRunner {
         self.tokens.insert(key, issued);
         Ok(token)
     }
+}
+
+/// Returns the authority of a base URL `http://host[:port]`.
+fn authority(base_url: &str) -> Option<Authority> {
+    let uri: Uri = base_url.trim_end_matches('/').parse().ok()?;
+    let is_base = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
+    uri.authority().filter(|_| is_base).cloned()
+}
+
+/// Builds a request for a runner.
+fn request(head: &Parts, runner: &Authority, body: RequestBody) -> Result<Request<Body>, Problem> {
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let uri = Uri::builder().scheme(Scheme::HTTP).authority(runner.clone());
+    let uri = uri.path_and_query(format!("/v1/http{target}")).build();
+    let mut request = Request::new(body.into_body());
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = uri.map_err(Problem::internal)?;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = head.headers.clone();
+    Ok(request)
+}
+
+fn unreachable() -> Problem {
+    Problem::new(Code::Overloaded, "no runner can be reached").retry_after_seconds(1)
 }
 
 fn value(text: &str) -> Result<HeaderValue, Problem> {

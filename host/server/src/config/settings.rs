@@ -55,7 +55,7 @@ settings! {
     listen = "ALGA_LISTEN", "127.0.0.1", "address to listen on";
     port = "PORT", "8700", "port to listen on; 0 picks a free port";
     role = "ALGA_ROLE", "all", "part of the platform that runs in this process: all, gateway, runner or registry";
-    runner_base_url = "RUNNER_BASE_URL", "", "URL of the runner that a gateway calls, such as http://runner:8700; only with the role gateway";
+    runner_base_url = "RUNNER_BASE_URL", "", "comma-separated URLs of the runners that a gateway calls in turn, such as http://runner:8700; only with the role gateway";
     data = "ALGA_DATA", "alga-data", "directory for database, bundles and keys";
     database = "ALGA_DATABASE", "", "postgres://user@host/database; without it, an SQLite file in the data directory";
     s3_bucket = "STORAGE_S3_BUCKET", "", "bucket of an S3-compatible store for bundles; without it, the data directory";

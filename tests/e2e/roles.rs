@@ -1,0 +1,161 @@
+//! Gateway, registry and two runners as four processes on one Postgres database and one S3 store.
+
+use crate::operator::Operator;
+use alga_harness::{Release, S3, Server, component, fresh_database};
+use alga_server::HostKeys;
+use alga_signing::{SigningKey, TrustFile};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Directories of four processes, which share what the settings name.
+struct Fleet {
+    home: TempDir,
+    key: SigningKey,
+    shared: BTreeMap<String, String>,
+}
+
+impl Fleet {
+    fn new(database: String, s3: &S3) -> Self {
+        let home = TempDir::new().unwrap();
+        let mut shared: BTreeMap<_, _> = s3.settings().into_iter().collect();
+        shared.insert("database".to_owned(), database);
+        let fleet = Self {
+            home,
+            key: SigningKey::generate().unwrap(),
+            shared,
+        };
+        // The operator distributes keys before the first start: each part writes its own.
+        HostKeys::open(&fleet.data("gateway")).unwrap().service().unwrap();
+        let registry = HostKeys::open(&fleet.data("registry")).unwrap();
+        registry.registry().unwrap();
+        registry.sealing().unwrap();
+        registry.machine_code().unwrap();
+        registry.cursors().unwrap();
+        fleet
+    }
+
+    fn directory(&self, name: &str) -> PathBuf {
+        let directory = self.home.path().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        directory
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        self.directory(name).join("alga-data")
+    }
+
+    fn start(&self, name: &str, role: &str, own: &[(&str, String)]) -> Server {
+        let directory = self.directory(name);
+        let trust = TrustFile::of(&"example".parse().unwrap(), &self.key).unwrap();
+        fs::write(directory.join("trust.json"), trust.to_json().unwrap()).unwrap();
+        let mut settings = self.shared.clone();
+        settings.insert("role".to_owned(), role.to_owned());
+        settings.insert("cache_root".to_owned(), path(&self.home.path().join("machine-code")));
+        settings.insert(
+            "machine_code_key_file".to_owned(),
+            path(&self.data("registry").join("machine-code.key")),
+        );
+        settings.extend(own.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let lines = settings.iter().map(|(key, value)| format!("{key} = {value:?}\n"));
+        fs::write(directory.join("alga.toml"), lines.collect::<String>()).unwrap();
+        Server::start(&directory)
+    }
+
+    fn runner(&self, name: &str) -> Server {
+        let registry = self.data("registry");
+        let keys = [
+            (
+                "service_public_keys_file",
+                path(&self.data("gateway").join("service.pub")),
+            ),
+            ("registry_public_key_file", path(&registry.join("registry.pub"))),
+            ("secrets_key_file", path(&registry.join("secrets.key"))),
+            ("cursors_key_file", path(&registry.join("cursors.key"))),
+        ];
+        self.start(name, "runner", &keys)
+    }
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner() {
+    // Several processes need a database that they can share.
+    let Some(database) = fresh_database() else { return };
+    let s3 = S3::start().await;
+    let fleet = Fleet::new(database, &s3);
+    let registry = fleet.start("registry", "registry", &[]);
+    let mut first = fleet.runner("runner-1");
+    let second = fleet.runner("runner-2");
+    let urls = format!("{},{}", first.address(), second.address());
+    let gateway = fleet.start("gateway", "gateway", &[("runner_base_url", urls)]);
+    // Publish and install at the registry.
+    let operator = Operator::of(&fleet.directory("registry"), &registry);
+    for (name, guest, grants) in [
+        ("com.example.streams", "streams", &[][..]),
+        ("com.example.stored", "storage_works", &["cap:storage.kv"]),
+        ("com.example.configured", "context_works", &[]),
+    ] {
+        let manifest = Release::manifest(name, "1.0.0", grants);
+        let release = Release::new(&fleet.key, &manifest, &component(guest));
+        operator.publish(&release).unwrap().ok();
+        let mut request = release.install_request(grants);
+        request.config.insert("greeting".to_owned(), "x".repeat(40_000));
+        operator.install(&request).unwrap().ok();
+    }
+    // Call at the gateway: both runners get requests in turn.
+    let caller = Operator::anonymous(&gateway);
+    for _ in 0..4 {
+        let events = caller.visit("/api/ext/com.example.streams/events").unwrap();
+        assert_eq!(events.text(), "data: 0\n\ndata: 1\n\ndata: 2\n\n", "{}", events.status);
+        let stored = caller.visit("/api/ext/com.example.stored/").unwrap();
+        assert!(stored.status.is_success(), "{}", stored.text());
+    }
+    let configured = caller.visit("/api/ext/com.example.configured/").unwrap();
+    assert!(configured.status.is_success(), "{}", configured.text());
+    // A response that the guest did not complete is not complete for the caller, and errors keep
+    // their code.
+    assert!(caller.visit("/api/ext/com.example.streams/trap").is_none());
+    caller
+        .visit("/api/ext/com.example.nothing/")
+        .unwrap()
+        .assert_error(404, "extension_not_available");
+    // A runner has nothing that belongs to another part.
+    for name in [
+        "registry.key",
+        "admin.token",
+        "tokens.key",
+        "service.key",
+        "secrets.key",
+    ] {
+        assert!(!fleet.data("runner-1").join(name).exists(), "{name}");
+    }
+    for runner in [&first, &second] {
+        let runner = Operator::anonymous(runner);
+        runner
+            .visit("/v1/registry/audit")
+            .unwrap()
+            .assert_error(404, "not_found");
+        runner
+            .visit("/api/ext/com.example.streams/")
+            .unwrap()
+            .assert_error(404, "not_found");
+        runner.visit("/v1/http/").unwrap().assert_error(401, "");
+    }
+    // The loss of a runner.
+    first.kill();
+    for _ in 0..4 {
+        let events = caller.visit("/api/ext/com.example.streams/events").unwrap();
+        assert!(events.status.is_success(), "{}", events.text());
+    }
+    assert!(second.terminate().success());
+    caller
+        .visit("/api/ext/com.example.streams/")
+        .unwrap()
+        .assert_error(503, "overloaded");
+    assert!(gateway.terminate().success() && registry.terminate().success());
+}
