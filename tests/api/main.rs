@@ -24,6 +24,7 @@ mod optional;
 mod postgres;
 mod registry;
 mod revocations;
+mod runners;
 mod signers;
 mod streams;
 mod wasi_ambient;

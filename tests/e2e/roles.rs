@@ -117,8 +117,8 @@ async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner
     }
     let configured = caller.visit("/api/ext/com.example.configured/").unwrap();
     assert!(configured.status.is_success(), "{}", configured.text());
-    // A response that the guest did not complete is not complete for the caller, and errors keep
-    // their code.
+    // A response that the guest did not complete is not complete for the caller, and errors have
+    // the same code.
     assert!(caller.visit("/api/ext/com.example.streams/trap").is_none());
     caller
         .visit("/api/ext/com.example.nothing/")

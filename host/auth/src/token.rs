@@ -87,8 +87,8 @@ pub struct TokenVerifier {
 }
 
 impl TokenVerifier {
-    /// Creates a verifier for tokens that one of `keys` signed, that are valid for at most `longest`
-    /// and have at most `most_bytes` bytes.
+    /// Creates a verifier for tokens that one of `keys` signed, that are valid for at most
+    /// `longest` and have at most `most_bytes` bytes.
     ///
     /// # Errors
     /// Returns [`TokenError::Key`] if there is no key, or one that is not an Ed25519 public key.

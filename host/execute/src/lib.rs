@@ -46,7 +46,7 @@ pub use http_route::{ERROR, USAGE};
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
 pub use records::{ExecutionRecord, ExecutionRecords};
-pub use request_body::RequestBody;
+pub use request_body::{BodyFailure, RequestBody};
 pub use response_body::{Failed, Interrupted, ResponseBody};
 pub use router::{health, router};
 pub use service::{ExecuteService, ExecuteServiceDependencies};

@@ -44,14 +44,16 @@ struct StreamedBody {
 
 /// The reason why a body was not received completely. The guest learns only that it failed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BodyFailure(Arc<Mutex<Option<Problem>>>);
+pub struct BodyFailure(Arc<Mutex<Option<Problem>>>);
 
 impl BodyFailure {
     fn set(&self, problem: Problem) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
     }
 
-    pub(crate) fn take(&self) -> Option<Problem> {
+    /// Returns the reason once, if the body has failed.
+    #[must_use]
+    pub fn take(&self) -> Option<Problem> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -142,7 +144,9 @@ impl RequestBody {
         }
     }
 
-    pub(crate) fn failure(&self) -> BodyFailure {
+    /// Returns where the reason of a failure will be.
+    #[must_use]
+    pub fn failure(&self) -> BodyFailure {
         match &self.0 {
             Kind::Complete(_) => BodyFailure::default(),
             Kind::Streamed(body) => body.failure.clone(),

@@ -1,6 +1,6 @@
 //! One connection: HTTP/1.1, or HTTP/2 with prior knowledge (RFC 9113, 3.3).
 
-use crate::serve::ServeLimits;
+use crate::serve_limits::ServeLimits;
 use crate::stall::{GuardedBody, StallGuard};
 use alga_errors::{Code, Problem};
 use alga_http::{ConnectionState, RefusalWriter, TrackedBody, check_host, refuse};
@@ -28,8 +28,6 @@ use tower::ServiceExt as _;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Pause before an incomplete preface is looked at again.
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
-/// Maximum concurrent requests of one HTTP/2 connection.
-const STREAMS: u32 = 100;
 /// Streams that a client may have reset before they were accepted (CVE-2023-44487).
 const RESET_STREAMS: usize = 20;
 /// Bytes of a response that are buffered for a stream whose client does not read.
@@ -103,7 +101,7 @@ async fn serve_http2(
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(limits.streams)
         .max_pending_accept_reset_streams(RESET_STREAMS)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER_BYTES)

@@ -19,8 +19,8 @@ pub struct HostKeyError {
     source: io::Error,
 }
 
-/// Keys of a process. Each is read when it is asked for, and created if it does not exist, so that a
-/// process has only the keys that its role needs.
+/// Keys of a process. Each is read when it is asked for, and created if it does not exist, so that
+/// a process has only the keys that its role needs.
 #[derive(Debug)]
 pub struct HostKeys {
     directory: PathBuf,

@@ -14,6 +14,7 @@
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
 //! | `serve` | HTTP server with graceful shutdown |
+//! | `serve_limits` | limits of connections |
 //! | `connection` | one connection: HTTP/1.1 or HTTP/2 |
 //! | `stall` | HTTP/2 clients that do not read |
 //! | `start_error` | errors that prevent the server from starting |
@@ -30,6 +31,7 @@ mod metrics;
 mod platform;
 mod revocations;
 mod serve;
+mod serve_limits;
 mod shared;
 mod stall;
 mod start_error;
@@ -40,6 +42,7 @@ pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;
 pub use platform::Platform;
-pub use serve::{ServeError, ServeLimits, serve};
+pub use serve::{ServeError, serve};
+pub use serve_limits::ServeLimits;
 pub use start_error::StartError;
 pub use telemetry::{LogFormat, start_log};

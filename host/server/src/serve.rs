@@ -1,9 +1,7 @@
 //! HTTP server with graceful shutdown.
 
-use crate::Role;
 use crate::connection::serve_connection;
-use alga_auth::ServiceGrant;
-use alga_limits::{HEADER_BYTES, TARGET_BYTES};
+use crate::serve_limits::ServeLimits;
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::io;
@@ -14,48 +12,6 @@ use tokio::sync::{Semaphore, watch};
 
 /// Pause after a failed accept, for example if the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Limits for clients that are not authenticated yet.
-#[derive(Debug, Clone, Copy)]
-pub struct ServeLimits {
-    /// Time for a client to send its headers, and for a connection to be idle.
-    pub headers: Duration,
-    /// Time for a client to accept a part of a response: one that reads nothing holds up to 10 MiB.
-    pub stall: Duration,
-    /// Maximum bytes of a request's head.
-    pub head_bytes: usize,
-    /// Maximum concurrent connections; each uses a file descriptor and about 20 KiB.
-    pub connections: usize,
-    /// Time for requests in progress after the signal to stop: the longest execution.
-    pub drain: Duration,
-}
-
-impl Default for ServeLimits {
-    fn default() -> Self {
-        Self {
-            headers: Duration::from_secs(5),
-            stall: Duration::from_secs(30),
-            // Target and fields at their limits, doubled.
-            head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
-            connections: 4_096,
-            drain: Duration::from_secs(30),
-        }
-    }
-}
-
-impl ServeLimits {
-    /// Returns the limits of a process with this role: the service tokens that a runner of its own
-    /// receives are larger than the heads of callers' requests.
-    #[must_use]
-    pub fn of(role: Role) -> Self {
-        let limits = Self::default();
-        let token_bytes = if role == Role::Runner { ServiceGrant::BYTES } else { 0 };
-        Self {
-            head_bytes: limits.head_bytes + token_bytes,
-            ..limits
-        }
-    }
-}
 
 /// Error of the server's socket.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,10 @@
 use crate::{ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
-use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer};
+use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
+use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, RemoteRunner};
+use alga_http::edge;
 use alga_registry_types::{Install, Operation, Part, Published, form};
-use alga_server::{Config, HostKeys, Platform};
+use alga_server::{Config, HostKeys, Platform, Role, ServeLimits, serve};
 use alga_signing::{SigningKey, TrustFile};
 use axum::Router;
 use axum::body::Body;
@@ -10,10 +12,12 @@ use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 /// Platform in a directory of its own, called in process.
@@ -96,6 +100,32 @@ impl TestPlatform {
     #[must_use]
     pub fn platform(&self) -> &Platform {
         &self.platform
+    }
+
+    /// Returns the routes of a gateway that calls this platform's runner over a socket, as a
+    /// process of its own does.
+    pub async fn remote_gateway(&self) -> Router {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let limits = ServeLimits::of(Role::Runner);
+        tokio::spawn(serve(listener, self.router(), limits, std::future::pending()));
+        let issuer = TokenIssuer::new(
+            &self.secrets.service().unwrap().to_keypair_bytes(),
+            ServiceGrant::AUDIENCE,
+        );
+        let callers = self.secrets.callers().unwrap().public_bytes();
+        let callers = TokenVerifier::new(&[callers], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES).unwrap();
+        let timeout = self.settings.iter().find(|(key, _)| key == "gateway_timeout_ms");
+        let timeout = timeout.map_or(5_000, |(_, milliseconds)| milliseconds.parse().unwrap());
+        edge(alga_gateway::router(GatewayDependencies {
+            authentication: Authentication::new(callers, None),
+            installs: Installs::new(self.platform.database().clone()),
+            runner: Arc::new(RemoteRunner::new(&url, issuer.unwrap()).unwrap()),
+            limits: GatewayLimits {
+                timeout: Duration::from_millis(timeout),
+                requests_per_second: NonZeroU32::new(500).unwrap(),
+            },
+        }))
     }
 
     /// Sends a request in process.

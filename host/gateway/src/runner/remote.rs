@@ -32,6 +32,10 @@ const TOKEN_BYTES: u64 = 64 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time after which an unused connection is closed.
 const IDLE: Duration = Duration::from_secs(30);
+/// Bytes of a response that a runner may send before the client has accepted any.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// The same for all responses of a connection, so that clients that do not read do not stop others.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024 * 1024;
 /// Bytes of an error body that are read.
 const ERROR_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -92,7 +96,8 @@ impl RemoteRunner {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .timer(TokioTimer::new())
-            .http2_adaptive_window(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .build(connector);
         let weigh = |key: &TokenKey, issued: &Issued| {
             u32::try_from(2 * key.claims.len() + issued.token.len()).unwrap_or(u32::MAX)
@@ -141,12 +146,14 @@ impl RemoteRunner {
                 break;
             };
             body = sent.copy();
+            let failure = sent.failure();
             match self.client.request(request(&head, runner, sent)?).await {
                 Ok(response) => return Ok(response),
                 Err(error) if error.is_connect() && !is_last && body.is_some() => {
                     tracing::warn!(%runner, %error, "a runner cannot be reached; trying the next one");
                 }
-                Err(error) => return Err(unreachable().caused_by(error)),
+                // The client's body ended early: not a fault of the runner.
+                Err(error) => return Err(failure.take().unwrap_or_else(|| unreachable().caused_by(error))),
             }
         }
         Err(unreachable())

@@ -10,9 +10,10 @@ pub enum Role {
     All,
     /// The gateway, which calls runners over the network.
     Gateway,
-    /// A runner. It has no key of the registry, no operator's token, and no key of callers' tokens.
+    /// One of the runners, without a key of the registry, an operator's token, or a key of callers'
+    /// tokens.
     Runner,
-    /// The registry.
+    /// The registry alone.
     Registry,
 }
 

@@ -1,0 +1,55 @@
+//! Limits of connections.
+
+use crate::Role;
+use alga_auth::ServiceGrant;
+use alga_limits::{HEADER_BYTES, TARGET_BYTES};
+use std::time::Duration;
+
+/// Limits for clients that are not authenticated yet.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// Time for a client to send its headers, and for a connection to be idle.
+    pub headers: Duration,
+    /// Time for a client to accept a part of a response: one that reads nothing holds up to 10 MiB.
+    pub stall: Duration,
+    /// Maximum bytes of a request's head.
+    pub head_bytes: usize,
+    /// Maximum concurrent requests of one HTTP/2 connection.
+    pub streams: u32,
+    /// Maximum concurrent connections; each uses a file descriptor and about 20 KiB.
+    pub connections: usize,
+    /// Time for requests in progress after the signal to stop: the longest execution.
+    pub drain: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            headers: Duration::from_secs(5),
+            stall: Duration::from_secs(30),
+            // Target and fields at their limits, doubled.
+            head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
+            streams: 100,
+            connections: 4_096,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ServeLimits {
+    /// Returns the limits of a process with this role. The clients of a runner of its own are
+    /// gateways, whose service tokens are larger than the heads of callers' requests.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        let limits = Self::default();
+        if role != Role::Runner {
+            return limits;
+        }
+        // A gateway sends all its requests over one connection.
+        Self {
+            head_bytes: limits.head_bytes + ServiceGrant::BYTES,
+            streams: 1_024,
+            ..limits
+        }
+    }
+}

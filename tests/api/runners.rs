@@ -1,0 +1,95 @@
+//! A runner over the network gives the same responses as one in this process, whatever the guest
+//! does.
+
+use alga_auth::Access;
+use alga_harness::TestPlatform;
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use std::collections::BTreeMap;
+use tower::ServiceExt;
+
+type Response = (StatusCode, BTreeMap<String, Vec<u8>>, Option<Vec<u8>>);
+
+/// Sends a request; returns status, fields and body of the response, which may be interrupted.
+async fn ask(world: &TestPlatform, gateway: &Router, method: &str, target: &str) -> Response {
+    let token = world.caller_token("acme", Access::Write);
+    let request = Request::builder().method(method).uri(format!("/api/ext/{target}"));
+    let request = request
+        .header("authorization", format!("Bearer {token}"))
+        .header("x-request-id", "r-1")
+        .header("x-ext-own", "own");
+    let body = if method == "POST" { "the body" } else { "" };
+    let response = gateway.clone().oneshot(request.body(Body::from(body)).unwrap()).await;
+    let (head, body) = response.unwrap().into_parts();
+    let body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
+    (head.status, fields(&head.headers), body)
+}
+
+/// Returns the fields that do not depend on time.
+fn fields(headers: &HeaderMap) -> BTreeMap<String, Vec<u8>> {
+    let fields = headers
+        .iter()
+        .filter(|(name, _)| !["server-timing", "date"].contains(&name.as_str()));
+    fields
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_runners_give_the_same_response_to_every_request() {
+    let world = TestPlatform::new().await;
+    for (guest, grants) in [
+        ("answers_as_the_path_says", &[][..]),
+        ("echoes_the_request", &[]),
+        ("user_works", &[]),
+        ("context_works", &[]),
+        ("traps", &[]),
+        ("returns_without_response", &[]),
+    ] {
+        world.install_guest(guest, grants).await;
+    }
+    let remote = world.remote_gateway().await;
+    let paths = [
+        "status-101",
+        "status-999",
+        "headers-101",
+        "headers-large",
+        "header-bytes",
+        "name",
+        "gzip",
+        "not-modified",
+        "no-content-with-a-body",
+        "no-trailers",
+        "trap-after",
+        "trap-within",
+        "body-without-end",
+        "body-not-finished",
+        "body-shorter-than-said",
+        "trailers",
+        "cookie",
+        "",
+    ];
+    let own = paths
+        .iter()
+        .map(|path| ("GET", format!("com.example.answers-as-the-path-says/{path}")));
+    let others = [
+        ("HEAD", "com.example.answers-as-the-path-says/gzip"),
+        ("OPTIONS", "com.example.answers-as-the-path-says/gzip"),
+        ("PATCH", "com.example.answers-as-the-path-says/gzip"),
+        ("GET", "com.example.echoes-the-request/a%20b?x=1&x=%C3%A9"),
+        ("POST", "com.example.echoes-the-request/a"),
+        ("GET", "com.example.user-works/"),
+        ("GET", "com.example.context-works/"),
+        ("GET", "com.example.traps/"),
+        ("GET", "com.example.returns-without-response/"),
+        ("GET", "com.example.never-was/"),
+    ];
+    let others = others.map(|(method, target)| (method, target.to_owned()));
+    for (method, target) in own.chain(others) {
+        let local = ask(&world, &world.router(), method, &target).await;
+        let remote = ask(&world, &remote, method, &target).await;
+        assert_eq!(local, remote, "{method} {target}");
+    }
+}
