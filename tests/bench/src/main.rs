@@ -5,6 +5,7 @@ mod allocations;
 mod capabilities;
 mod execute;
 mod figures;
+mod gateway;
 mod load;
 mod registry;
 
@@ -19,6 +20,8 @@ enum Name {
     Execute,
     /// Grants, host calls, egress and storage
     Capabilities,
+    /// The same component behind the runner, the gateway and the bare runtime's own server
+    Gateway,
     /// Reading, verifying, publishing and listing
     Registry,
     /// The load of a benchmark, in a separate process: its threads must not share memory mappings
@@ -43,6 +46,7 @@ fn main() {
     match arguments.name {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
         Name::Capabilities => capabilities::run(&mut figures, arguments.seconds),
+        Name::Gateway => gateway::run(&mut figures, arguments.seconds),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Load => return load::serve_parent(arguments.seconds),
     }

@@ -221,10 +221,10 @@ impl TestPlatform {
         self.request_for(&self.install_guest(guest, capabilities).await)
     }
 
-    /// Returns a valid execute request for an install as the registry returned it.
+    /// Returns what the present state of an install allows, as the gateway grants it.
     #[must_use]
-    pub fn request_for(&self, install: &Install) -> ExecuteRequest {
-        let grant = ServiceGrant {
+    pub fn grant_for(&self, install: &Install) -> ServiceGrant {
+        ServiceGrant {
             tenant_id: install.tenant_id.clone(),
             extension_id: install.extension_id.clone(),
             install_id: install.id.clone(),
@@ -233,7 +233,13 @@ impl TestPlatform {
             grants: install.grants.iter().cloned().collect(),
             egress: install.egress.iter().cloned().collect(),
             call: None,
-        };
+        }
+    }
+
+    /// Returns a valid execute request for an install as the registry returned it.
+    #[must_use]
+    pub fn request_for(&self, install: &Install) -> ExecuteRequest {
+        let grant = self.grant_for(install);
         ExecuteRequest {
             token: Some(self.service_token(&grant)),
             tenant: grant.tenant_id.to_string(),

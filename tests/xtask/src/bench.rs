@@ -2,6 +2,7 @@
 
 use crate::guests;
 use crate::progress::execute_build;
+use crate::python;
 use crate::shell::{Outcome, cargo, execute, report, step, target};
 use alga_toolchain::Size;
 use std::process::Command;
@@ -29,7 +30,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -39,6 +40,11 @@ const BENCHES: [Bench; 3] = [
         name: "execute",
         what: "POST /v1/execute of a warm runner, compared with a bare handler and with the call without HTTP",
         guests: &["example-hello"],
+    },
+    Bench {
+        name: "gateway",
+        what: "one component behind the runner, behind the gateway, and behind `wasmtime serve`",
+        guests: &["alga-test-guests"],
     },
     Bench {
         name: "registry",
@@ -74,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     step("measuring");
     let mut command = Command::new(target().join(profile).join("alga-bench"));
+    if bench.name == "gateway" {
+        command.env("ALGA_WASMTIME", python::wasmtime()?);
+    }
     command.arg(name).args(["--seconds", &arguments.seconds.to_string()]);
     if arguments.json {
         command.arg("--json");

@@ -1,0 +1,223 @@
+//! `bench gateway`: one component behind `/v1/http`, behind the gateway with its runner in this
+//! process and over a socket, behind `wasmtime serve`, and a bare handler beside them.
+
+use crate::figures::{Figures, Target};
+use crate::load::{Measured, from_another_process, on_core};
+use alga_auth::{Access, CallContext, ServiceGrant};
+use alga_capabilities::compose_denied;
+use alga_harness::{Release, TestPlatform, component, target};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use tokio::net::TcpListener;
+
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
+/// Rounds in which the sides alternate, so that other load on the machine counts against all.
+const ROUNDS: usize = 3;
+const NAME: &str = "com.example.bench";
+/// Body of the guest's response.
+const BODY: &str = "ok";
+
+/// The requests per second of each side in one round.
+struct Round {
+    bare: f64,
+    http: f64,
+    gateway: f64,
+    remote: f64,
+    wasmtime: Option<f64>,
+}
+
+pub(crate) fn run(figures: &mut Figures, seconds: u64) {
+    let rounds: Vec<Round> = (0..ROUNDS).map(|_| measure(seconds)).collect();
+    let median = |ratio: &dyn Fn(&Round) -> Option<f64>| -> Option<f64> {
+        let mut ratios: Vec<f64> = rounds.iter().filter_map(ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied()
+    };
+    for (name, of) in [
+        (
+            "bare handler, requests per second per core",
+            (|round| round.bare) as fn(&Round) -> f64,
+        ),
+        ("/v1/http, requests per second per core", |round| round.http),
+        ("/api/ext, runner in this process, requests per second", |round| {
+            round.gateway
+        }),
+        ("/api/ext, runner over a socket, requests per second", |round| {
+            round.remote
+        }),
+        ("wasmtime serve, requests per second per core", |round| {
+            round.wasmtime.unwrap_or_default()
+        }),
+    ] {
+        let value = median(&|round| Some(of(round))).unwrap_or_default();
+        figures.add(name, value, "1/s", Target::None);
+    }
+    for (name, target, ratio) in [
+        (
+            "/v1/http / wasmtime serve",
+            1.8,
+            (|round: &Round| round.wasmtime.map(|wasmtime| round.http / wasmtime)) as fn(&Round) -> Option<f64>,
+        ),
+        ("/v1/http / bare handler", 0.3, |round| Some(round.http / round.bare)),
+        ("/api/ext in one process / /v1/http", 0.85, |round| {
+            Some(round.gateway / round.http)
+        }),
+        ("runner over a socket / in this process", 0.55, |round| {
+            Some(round.remote / round.gateway)
+        }),
+    ] {
+        if let Some(value) = median(&ratio) {
+            figures.add(name, value, "ratio", Target::AtLeast(target));
+        }
+    }
+}
+
+fn measure(seconds: u64) -> Round {
+    let load = |(address, request): (SocketAddr, Vec<u8>)| -> Measured {
+        from_another_process(LOAD_CORE, seconds, address, &request, BODY)
+    };
+    let bare = load(bare());
+    let (platform, http, gateway, remote) = platform();
+    let round = Round {
+        bare: bare.requests_per_second,
+        http: load(http).requests_per_second,
+        gateway: load(gateway).requests_per_second,
+        remote: load(remote).requests_per_second,
+        wasmtime: None,
+    };
+    drop(platform);
+    let wasmtime = Wasmtime::start().map(|wasmtime| load((wasmtime.address, get("/", ""))).requests_per_second);
+    Round { wasmtime, ..round }
+}
+
+/// The component without capabilities: those that its SDK imports are denied inside it, so that any
+/// host with `wasi:http` runs it.
+fn proxy_component() -> Vec<u8> {
+    let log = "cap:log.emit".parse().unwrap();
+    compose_denied(&component("answers_ok"), &BTreeSet::from([&log])).unwrap()
+}
+
+fn get(target: &str, token: &str) -> Vec<u8> {
+    let authorization = match token {
+        "" => String::new(),
+        token => format!("authorization: Bearer {token}\r\n"),
+    };
+    format!("GET {target} HTTP/1.1\r\nhost: bench\r\n{authorization}\r\n").into_bytes()
+}
+
+/// Starts a handler that responds at once.
+fn bare() -> (SocketAddr, Vec<u8>) {
+    let (sender, address) = mpsc::channel();
+    on_core(SERVER_CORE, async move || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        sender.send(listener.local_addr().unwrap()).unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let respond = |_: hyper::Request<Incoming>| async {
+                Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from_static(BODY.as_bytes()))))
+            };
+            tokio::spawn(async move {
+                let builder = hyper::server::conn::http1::Builder::new();
+                builder
+                    .serve_connection(TokioIo::new(stream), service_fn(respond))
+                    .await
+                    .ok();
+            });
+        }
+    });
+    (address.recv().unwrap(), get("/", ""))
+}
+
+type Load = (SocketAddr, Vec<u8>);
+
+/// Starts a platform and a gateway whose runner is over a socket; they stop when the first value is
+/// dropped.
+fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, Load) {
+    let (sender, ready) = mpsc::channel();
+    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+    on_core(SERVER_CORE, async move || {
+        let world = TestPlatform::with_settings(&[("pool", "512"), ("gateway_requests_per_second", "1000000")]).await;
+        let manifest = Release::manifest(NAME, "1.0.0", &[]);
+        let release = Release::new(world.key(), &manifest, &proxy_component());
+        world.publish(&release).await;
+        let install = world.install("acme", &release, &[]).await.ok();
+        let grant = ServiceGrant {
+            call: Some(Box::new(CallContext {
+                timeout_ms: Some(5_000),
+                ..CallContext::default()
+            })),
+            ..world.grant_for(&install)
+        };
+        let limits = alga_server::ServeLimits::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(alga_server::serve(
+            listener,
+            world.router(),
+            limits,
+            std::future::pending(),
+        ));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let remote = listener.local_addr().unwrap();
+        let gateway = world.remote_gateway().await;
+        tokio::spawn(alga_server::serve(listener, gateway, limits, std::future::pending()));
+        let caller = get(&format!("/api/ext/{NAME}/"), &world.caller_token("acme", Access::Write));
+        let http = get("/v1/http/", &world.service_token(&grant));
+        sender
+            .send(((address, http), (address, caller.clone()), (remote, caller)))
+            .unwrap();
+        finished.await.ok();
+    });
+    let (http, gateway, remote) = ready.recv().unwrap();
+    (finish, http, gateway, remote)
+}
+
+/// The bare runtime's own server; `cargo xtask bench` installs it.
+struct Wasmtime {
+    child: Child,
+    address: SocketAddr,
+    file: PathBuf,
+}
+
+impl Wasmtime {
+    fn start() -> Option<Self> {
+        let program = std::env::var_os("ALGA_WASMTIME")?;
+        let file = target().join("bench-proxy.wasm");
+        std::fs::write(&file, proxy_component()).unwrap();
+        let mut child = Command::new("taskset")
+            .args(["--cpu-list", &SERVER_CORE.to_string()])
+            .arg(program)
+            .args(["serve", "-Scli", "--addr", "127.0.0.1:0"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines.map_while(Result::ok).find_map(|line| {
+            let address = line.split("http://").nth(1)?.trim_end_matches('/').to_owned();
+            address.parse().ok()
+        });
+        let address = address.expect("wasmtime serve prints its address");
+        Some(Self { child, address, file })
+    }
+}
+
+impl Drop for Wasmtime {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        std::fs::remove_file(&self.file).ok();
+    }
+}
