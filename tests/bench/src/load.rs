@@ -171,13 +171,13 @@ async fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
             continue;
         };
         let text = std::str::from_utf8(&buffer[..head]).unwrap();
-        let length = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .unwrap()
-            .parse::<usize>()
-            .unwrap();
-        if filled >= head + 4 + length {
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+        let is_complete = match field("content-length: ") {
+            Some(length) => filled >= head + 4 + length.parse::<usize>().unwrap(),
+            // Chunked: the last chunk is empty.
+            None => buffer[..filled].ends_with(b"0\r\n\r\n"),
+        };
+        if is_complete {
             return filled;
         }
     }

@@ -123,7 +123,7 @@ impl TestPlatform {
             runner: Arc::new(RemoteRunner::new(&url, issuer.unwrap()).unwrap()),
             limits: GatewayLimits {
                 timeout: Duration::from_millis(timeout),
-                requests_per_second: NonZeroU32::new(500).unwrap(),
+                requests_per_second: NonZeroU32::new(1_000_000).unwrap(),
             },
         }))
     }
