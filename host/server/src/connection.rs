@@ -111,7 +111,7 @@ async fn serve_http2(
     let connection = watcher.watch(builder.serve_connection(socket, service));
     tokio::select! {
         ended = connection => Ok(ended?),
-        () = guard.stalled(limits.stall) => Err("the client does not read a response".into()),
+        () = guard.stalled(limits.stall, limits.idle) => Err("the client neither reads nor sends".into()),
     }
 }
 
@@ -131,11 +131,12 @@ async fn respond_http2(
     mut request: Request<Body>,
     guard: StallGuard,
 ) -> Result<Response<GuardedBody>, Infallible> {
+    let open = guard.start_request();
     let response = match authority_as_host(&mut request) {
         Ok(()) => route(router, request).await?,
         Err(problem) => nosniff(refuse(&problem, request.headers())),
     };
-    Ok(response.map(|body| guard.watch(body)))
+    Ok(response.map(|body| open.with(body)))
 }
 
 /// Sets `host` to the authority of an HTTP/2 request, which replaces that field (RFC 9113, 8.3.1).

@@ -180,6 +180,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_http_2_connection_without_a_request_is_closed() {
+        let limits = ServeLimits {
+            idle: SOON,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new().route("/", get(|| ready("ok"))), limits).await;
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        let (sender, connection) = builder.handshake::<_, axum::body::Body>(stream).await.unwrap();
+        // The client's side ends because the server closes the connection.
+        connection.await.ok();
+        assert!(sender.is_closed());
+    }
+
+    #[tokio::test]
     async fn a_client_that_sends_nothing_or_half_a_preface_is_disconnected() {
         let limits = ServeLimits {
             headers: SOON,

@@ -12,6 +12,9 @@ pub struct ServeLimits {
     pub headers: Duration,
     /// Time for a client to accept a part of a response: one that reads nothing holds up to 10 MiB.
     pub stall: Duration,
+    /// Time for an HTTP/2 connection without a request: longer than that for which a gateway holds
+    /// an unused connection.
+    pub idle: Duration,
     /// Maximum bytes of a request's head.
     pub head_bytes: usize,
     /// Maximum concurrent requests of one HTTP/2 connection.
@@ -27,6 +30,7 @@ impl Default for ServeLimits {
         Self {
             headers: Duration::from_secs(5),
             stall: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
             // Target and fields at their limits, doubled.
             head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
             streams: 100,

@@ -1,5 +1,6 @@
-//! Detection of HTTP/2 clients that do not read their responses. Flow control applies to each
-//! stream, so a socket that can be written to does not show that a response makes progress.
+//! Detection of HTTP/2 clients that do not read their responses, or send no requests. Flow control
+//! applies to each stream, so a socket that can be written to does not show that a response makes
+//! progress.
 
 use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
@@ -14,51 +15,104 @@ use tokio::time::sleep;
 /// client that does not read.
 const PART_BYTES: usize = 64 * 1024;
 
-/// The responses of one connection that wait for their client.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct StallGuard(Arc<Mutex<Waiting>>);
+/// The requests of one connection: those that are handled, and those whose response waits for its
+/// client.
+#[derive(Debug, Clone)]
+pub(crate) struct StallGuard(Arc<Mutex<Requests>>);
 
-#[derive(Debug, Default)]
-struct Waiting {
+#[derive(Debug)]
+struct Requests {
     next: u64,
-    since: HashMap<u64, Instant>,
+    open: usize,
+    /// Time at which the last request ended, or the connection began.
+    idle_since: Instant,
+    waiting_since: HashMap<u64, Instant>,
+}
+
+impl Default for StallGuard {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Requests {
+            next: 0,
+            open: 0,
+            idle_since: Instant::now(),
+            waiting_since: HashMap::new(),
+        })))
+    }
 }
 
 impl StallGuard {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Requests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches the body of a response.
-    pub(crate) fn watch(&self, body: Body) -> GuardedBody {
-        let mut waiting = self.lock();
-        waiting.next += 1;
-        GuardedBody {
-            id: waiting.next,
-            body,
-            rest: Bytes::new(),
+    /// Marks a request as handled until the returned value, which goes into its response, is
+    /// dropped.
+    pub(crate) fn start_request(&self) -> OpenRequest {
+        let mut requests = self.lock();
+        requests.next += 1;
+        requests.open += 1;
+        OpenRequest {
+            id: requests.next,
             guard: self.clone(),
         }
     }
 
-    /// Completes when a response has waited for its client for this time.
-    pub(crate) async fn stalled(&self, longest: Duration) {
+    /// Completes when a response has waited for its client for `longest`, or the connection has had
+    /// no request for `idle`.
+    pub(crate) async fn stalled(&self, longest: Duration, idle: Duration) {
         loop {
-            sleep(longest / 4).await;
-            if self.lock().since.values().any(|since| since.elapsed() > longest) {
+            sleep(longest.min(idle) / 4).await;
+            let requests = self.lock();
+            let is_idle = requests.open == 0 && requests.idle_since.elapsed() > idle;
+            let mut waiting = requests.waiting_since.values();
+            if is_idle || waiting.any(|since| since.elapsed() > longest) {
                 return;
             }
         }
     }
 }
 
+/// A request that is handled, or whose response is sent.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    id: u64,
+    guard: StallGuard,
+}
+
+impl OpenRequest {
+    /// Watches the body of the response.
+    pub(crate) fn with(self, body: Body) -> GuardedBody {
+        GuardedBody {
+            request: self,
+            body,
+            rest: Bytes::new(),
+        }
+    }
+
+    fn is_accepted(&self) {
+        self.guard.lock().waiting_since.remove(&self.id);
+    }
+
+    fn waits(&self) {
+        self.guard.lock().waiting_since.insert(self.id, Instant::now());
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        let mut requests = self.guard.lock();
+        requests.waiting_since.remove(&self.id);
+        requests.open = requests.open.saturating_sub(1);
+        requests.idle_since = Instant::now();
+    }
+}
+
 /// A response body in small parts, of which the guard knows whether the client accepts them.
 #[derive(Debug)]
 pub(crate) struct GuardedBody {
-    id: u64,
+    request: OpenRequest,
     body: Body,
     rest: Bytes,
-    guard: StallGuard,
 }
 
 impl http_body::Body for GuardedBody {
@@ -71,7 +125,7 @@ impl http_body::Body for GuardedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         // The client has accepted the previous part.
-        this.guard.lock().since.remove(&this.id);
+        this.request.is_accepted();
         if this.rest.is_empty() {
             match ready!(Pin::new(&mut this.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -81,7 +135,7 @@ impl http_body::Body for GuardedBody {
                 other => return Poll::Ready(other),
             }
         }
-        this.guard.lock().since.insert(this.id, Instant::now());
+        this.request.waits();
         let part = this.rest.split_to(this.rest.len().min(PART_BYTES));
         Poll::Ready(Some(Ok(Frame::data(part))))
     }
@@ -100,11 +154,5 @@ impl http_body::Body for GuardedBody {
                 hint
             }
         }
-    }
-}
-
-impl Drop for GuardedBody {
-    fn drop(&mut self) {
-        self.guard.lock().since.remove(&self.id);
     }
 }
