@@ -79,7 +79,7 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
     let ended = Compiler::new(&program("alga-compiler"), no_capacity)
         .compile(&component("answers_ok"))
         .await;
-    assert!(matches!(ended, Err(CompileError::Pipe(_))));
+    assert!(matches!(ended, Err(CompileError::Pipe(_))), "{ended:?}");
 }
 
 /// Wall time is the host's fault, CPU time the publisher's; each message names the limit and

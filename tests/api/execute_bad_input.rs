@@ -1,6 +1,6 @@
 //! Every malformed request gets its error code, and the next request works.
 
-use alga_auth::ServiceGrant;
+use alga_auth::{CallContext, ServiceGrant};
 use alga_harness::{ExecuteRequest, TestPlatform};
 use serde_json::{Value, json};
 
@@ -191,4 +191,19 @@ async fn an_unpublished_content_hash_is_not_available() {
         ..good.with("/context/content_hash", json!(hash))
     };
     refused(&world, &request, 404, "extension_not_available").await;
+}
+
+#[tokio::test]
+async fn a_token_with_the_context_of_a_call_is_only_for_v1_http() {
+    let world = TestPlatform::new().await;
+    let install = world.install_guest("answers_ok", &[]).await;
+    let grant = ServiceGrant {
+        call: Some(Box::new(CallContext::default())),
+        ..world.grant_for(&install)
+    };
+    let request = ExecuteRequest {
+        token: Some(world.service_token(&grant)),
+        ..world.request_for(&install)
+    };
+    refused(&world, &request, 403, "context_mismatch").await;
 }

@@ -3,11 +3,13 @@
 
 use alga_auth::Access;
 use alga_harness::TestPlatform;
+use alga_server::{ServeLimits, serve};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use std::collections::BTreeMap;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 type Response = (StatusCode, BTreeMap<String, Vec<u8>>, Option<Vec<u8>>);
@@ -27,11 +29,12 @@ async fn ask(world: &TestPlatform, gateway: &Router, method: &str, target: &str)
     (head.status, fields(&head.headers), body)
 }
 
-/// Returns the fields that do not depend on time.
+/// Returns the fields that do not depend on time. The length does: it is known if the response was
+/// complete when its head was sent.
 fn fields(headers: &HeaderMap) -> BTreeMap<String, Vec<u8>> {
     let fields = headers
         .iter()
-        .filter(|(name, _)| !["server-timing", "date"].contains(&name.as_str()));
+        .filter(|(name, _)| !["server-timing", "date", "content-length"].contains(&name.as_str()));
     fields
         .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
         .collect()
@@ -92,4 +95,18 @@ async fn both_runners_give_the_same_response_to_every_request() {
         let remote = ask(&world, &remote, method, &target).await;
         assert_eq!(local, remote, "{method} {target}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_does_not_come_from_a_runner_is_not_passed_on() {
+    let world = TestPlatform::new().await;
+    world.install_guest("answers_ok", &[]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = Router::new().fallback(|| async { "sign in to the proxy" });
+    tokio::spawn(serve(listener, proxy, ServeLimits::default(), std::future::pending()));
+    let (status, _, body) = ask(&world, &world.gateway_of(&url), "GET", "com.example.answers-ok/").await;
+    let body = String::from_utf8(body.unwrap()).unwrap();
+    assert_eq!(status, 500);
+    assert!(body.contains("\"internal\"") && !body.contains("proxy"), "{body}");
 }

@@ -7,7 +7,8 @@ use alga_registry_types::{Execution, Install, Page, executions};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -236,6 +237,45 @@ async fn work_after_a_complete_response_continues_and_is_logged() {
             (record.status, record.log[0].message.as_str()),
             (Some(200), "after its response")
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_byte_of_a_declared_length_completes_a_response() {
+    for runner in RUNNERS {
+        let world = TestPlatform::new().await;
+        let install = world.install_guest("streams", &[]).await;
+        let gateway = gateway(&world, runner).await;
+        let mut body = open(&world, &gateway, "/declared", Body::empty()).await.into_body();
+        assert_eq!(body.size_hint().exact(), Some(4), "{runner:?}");
+        assert_eq!(next(&mut body).await.unwrap().unwrap(), "four");
+        // As a server for HTTP/1.1 does, which reads no further.
+        drop(body);
+        let record = record(&world, &install, 1).await;
+        assert_eq!(
+            (record.status, record.log[0].message.as_str()),
+            (Some(200), "after its response"),
+            "{runner:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_http_1_0_never_takes_an_interrupted_response_for_a_complete_one() {
+    for runner in RUNNERS {
+        let world = TestPlatform::new().await;
+        world.install_guest("streams", &[]).await;
+        let gateway = gateway(&world, runner).await;
+        for (path, status) in [("/events", 200), ("/trap", 502)] {
+            let token = world.caller_token("acme", Access::Write);
+            let request = Request::get(format!("/api/ext/{NAME}{path}"))
+                .version(Version::HTTP_10)
+                .header("authorization", format!("Bearer {token}"));
+            let response = gateway.clone().oneshot(request.body(Body::empty()).unwrap()).await;
+            let response = response.unwrap();
+            assert_eq!(response.status(), status, "{runner:?} {path}");
+            assert!(response.into_body().size_hint().exact().is_some(), "{runner:?} {path}");
+        }
     }
 }
 

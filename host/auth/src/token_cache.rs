@@ -4,19 +4,35 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// Maximum number of tokens in the cache.
-const TOKENS: u64 = 50_000;
+/// Maximum bytes of all tokens in the cache, by [`weight`]: about 50 000 tokens of callers, or
+/// fewer large ones, so that no tenant's configuration fills the memory.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of an entry beside what its token contains.
+const ENTRY_BYTES: usize = 256;
 
 /// Time after which a cached token must be verified again: most tokens are replaced long before
 /// they expire and are then not used any more.
-const LONGEST: Duration = Duration::from_secs(5 * 60);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Cache of verified tokens; a token is not returned after it expires. Verifying a signature costs
 /// several times as much as an execution.
 ///
 /// The cache key is the token's digest, so that nothing in memory can be used as a token.
 pub struct VerifiedTokenCache<T: Clone + Send + Sync + 'static> {
-    cache: Cache<[u8; 32], (T, Timestamp)>,
+    cache: Cache<[u8; 32], Verified<T>>,
+}
+
+#[derive(Clone)]
+struct Verified<T> {
+    meaning: T,
+    expires: Timestamp,
+    weight: u32,
+}
+
+/// Estimates the bytes of a token's claims in memory: their JSON is three quarters of the token, in
+/// a tree that takes about four times as much.
+fn weight(token: &str) -> u32 {
+    u32::try_from(ENTRY_BYTES + 3 * token.len()).unwrap_or(u32::MAX)
 }
 
 impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
@@ -24,7 +40,11 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            cache: Cache::builder().max_capacity(TOKENS).time_to_live(LONGEST).build(),
+            cache: Cache::builder()
+                .weigher(|_, verified: &Verified<T>| verified.weight)
+                .max_capacity(CACHE_BYTES)
+                .time_to_live(LONGEST)
+                .build(),
         }
     }
 
@@ -40,14 +60,19 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         verify: impl FnOnce(&str) -> Result<(T, Timestamp), TokenError>,
     ) -> Result<T, TokenError> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some((meaning, expires)) = self.cache.get(&digest) {
-            if Timestamp::now() < expires {
-                return Ok(meaning);
+        if let Some(verified) = self.cache.get(&digest) {
+            if Timestamp::now() < verified.expires {
+                return Ok(verified.meaning);
             }
             self.cache.invalidate(&digest);
         }
         let (meaning, expires) = verify(token)?;
-        self.cache.insert(digest, (meaning.clone(), expires));
+        let verified = Verified {
+            meaning: meaning.clone(),
+            expires,
+            weight: weight(token),
+        };
+        self.cache.insert(digest, verified);
         Ok(meaning)
     }
 }
@@ -71,5 +96,18 @@ mod tests {
         assert_eq!(cache.get("b", |_| Ok((3, Timestamp::now()))).unwrap(), 3);
         assert_eq!(cache.get("b", |_| Ok((4, later))).unwrap(), 4);
         assert!(cache.get("c", |_| Err(TokenError::Key)).is_err());
+    }
+
+    #[test]
+    fn large_tokens_share_a_bounded_memory() {
+        let cache = VerifiedTokenCache::new();
+        let later = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        let large = "x".repeat(256 * 1024);
+        for tenant in 0..200 {
+            cache.get(&format!("{tenant}{large}"), |_| Ok((1, later))).unwrap();
+        }
+        cache.cache.run_pending_tasks();
+        assert!(cache.cache.weighted_size() <= CACHE_BYTES);
+        assert!(cache.cache.entry_count() < 90);
     }
 }

@@ -27,6 +27,9 @@ pub const USAGE: HeaderName = HeaderName::from_static("x-alga-usage");
 /// Stable error code; present if the response is not the guest's. The body is then
 /// `{code, message, blame, hint?, request_id}`.
 pub const ERROR: HeaderName = HeaderName::from_static("x-alga-error");
+/// Status of the guest's response; present if the response is the guest's. Without this header and
+/// [`ERROR`], a response comes from something that is not a runner, such as a proxy.
+pub const GUEST_STATUS: HeaderName = HeaderName::from_static("x-alga-guest-status");
 /// Prefix of the platform's fields, which a guest cannot set.
 const PLATFORM_PREFIX: &str = "x-alga-";
 
@@ -102,6 +105,8 @@ fn passed_on(response: http::Response<ResponseBody>) -> Response {
     for name in forged {
         headers.remove(name);
     }
+    let status = HeaderValue::from(response.status().as_u16());
+    response.headers_mut().insert(GUEST_STATUS, status);
     set_usage(&mut response, usage);
     response.extensions_mut().insert(PassedOn);
     response

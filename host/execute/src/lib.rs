@@ -42,7 +42,7 @@ mod wire;
 
 pub use admission::AdmissionLimits;
 pub use execution_request::{ExecutionRequest, user_of};
-pub use http_route::{ERROR, USAGE};
+pub use http_route::{ERROR, GUEST_STATUS, USAGE};
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
 pub use records::{ExecutionRecord, ExecutionRecords};

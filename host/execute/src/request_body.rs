@@ -163,7 +163,8 @@ impl RequestBody {
     }
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+/// Returns the value of `content-length`, if it is a number.
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -6,6 +6,7 @@
 //! streamed from it.
 
 use crate::Usage;
+use crate::request_body::declared_length;
 use alga_errors::{Code, Problem};
 use alga_limits::BODY_BYTES;
 use bytes::Bytes;
@@ -99,6 +100,8 @@ pub(crate) type Execution = Pin<Box<dyn Future<Output = Ended> + Send>>;
 pub struct ResponseBody {
     early: VecDeque<Bytes>,
     rest: Rest,
+    /// Bytes that the guest has still to write, if it declared a length.
+    missing: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -138,9 +141,9 @@ pub(crate) async fn start(
     let Early {
         head: Some(head),
         chunks,
+        bytes,
         is_complete,
         ended,
-        ..
     } = early
     else {
         return Err(early.failed());
@@ -157,7 +160,14 @@ pub(crate) async fn start(
             }
         }
     };
-    Ok(head.with(ResponseBody { early: chunks, rest }))
+    let missing = declared_length(&head.headers);
+    let mut body = ResponseBody {
+        early: chunks,
+        rest,
+        missing,
+    };
+    body.count(bytes);
+    Ok(head.with(body))
 }
 
 /// Polls an execution to its end and collects its response.
@@ -261,6 +271,19 @@ impl ResponseBody {
         Self {
             early: (!bytes.is_empty()).then_some(bytes).into_iter().collect(),
             rest: Rest::Ended(usage),
+            missing: None,
+        }
+    }
+
+    /// Counts bytes that the guest has written. The last byte of a declared length completes a
+    /// response: an HTTP/1.1 server reads no further, and then the guest must not be cancelled.
+    fn count(&mut self, bytes: usize) {
+        let Some(missing) = &mut self.missing else {
+            return;
+        };
+        *missing = missing.saturating_sub(bytes as u64);
+        if *missing == 0 && matches!(self.rest, Rest::Streaming(..)) {
+            self.rest = Rest::Returning;
         }
     }
 
@@ -281,7 +304,10 @@ impl ResponseBody {
             return Poll::Ready(None);
         };
         match ready!(chunks.poll_recv(context)) {
-            Some(Chunk::Data(bytes)) => Poll::Ready(Some(Ok(bytes))),
+            Some(Chunk::Data(bytes)) => {
+                self.count(bytes.len());
+                Poll::Ready(Some(Ok(bytes)))
+            }
             Some(Chunk::End) => {
                 self.rest = Rest::Returning;
                 Poll::Ready(None)
@@ -322,12 +348,15 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         let early = self.early.iter().map(|bytes| bytes.len() as u64).sum();
-        if matches!(self.rest, Rest::Streaming(..)) {
-            let mut hint = SizeHint::default();
-            hint.set_lower(early);
-            hint
-        } else {
-            SizeHint::with_exact(early)
+        match (&self.rest, self.missing) {
+            // The runner holds a guest to the length that it declares.
+            (Rest::Streaming(..), Some(missing)) => SizeHint::with_exact(early + missing),
+            (Rest::Streaming(..), None) => {
+                let mut hint = SizeHint::default();
+                hint.set_lower(early);
+                hint
+            }
+            _ => SizeHint::with_exact(early),
         }
     }
 }

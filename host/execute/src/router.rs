@@ -92,6 +92,10 @@ async fn read_and_execute(
 ) -> Result<Arc<Outcome>, Problem> {
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
     let session = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
+    if session.grant.call.is_some() {
+        let message = "the service token has the context of a call, which is for /v1/http";
+        return Err(Problem::new(Code::ContextMismatch, message));
+    }
     let bytes = read_body(headers, body, WIRE_BYTES, BODY_TIMEOUT).await?;
     check_json(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let StrictObject(wire): StrictObject<crate::WireRequest<'_>> =

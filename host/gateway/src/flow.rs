@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use http::header::{ALLOW, HOST};
+use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ impl Gateway {
             started,
         };
         let reply = self.dependencies.runner.execute(call).await?;
-        to_client(reply, endpoint, &head.method, head.headers.get(HOST)).await
+        to_client(reply, endpoint, &head).await
     }
 
     fn check_rate(&self, tenant: &TenantId) -> Result<(), Problem> {

@@ -2,47 +2,45 @@
 
 use crate::runner::RunnerResponse;
 use alga_bundle::Endpoint;
-use alga_errors::Problem;
+use alga_errors::{Code, Problem};
 use alga_execute::Usage;
 use alga_http::PassedOn;
 use alga_http::policy::{ClientContext, has_content, response_to_client};
 use alga_limits::BODY_BYTES;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body::Body as _;
 use std::time::Duration;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Converts a guest's response, of which the body may still be written.
-pub(crate) async fn to_client(
-    reply: RunnerResponse,
-    endpoint: &Endpoint,
-    method: &Method,
-    host: Option<&HeaderValue>,
-) -> Result<Response, Problem> {
+pub(crate) async fn to_client(reply: RunnerResponse, endpoint: &Endpoint, client: &Parts) -> Result<Response, Problem> {
     let RunnerResponse { response, usage } = reply;
     let (head, body) = response.into_parts();
+    let method = &client.method;
     let context = ClientContext {
-        host,
+        host: client.headers.get(HOST),
         is_cacheable: endpoint.cacheable,
     };
     let mut headers = response_to_client(&head.headers, head.status, context);
     if let Some(usage) = usage {
         add_timing(&mut headers, &usage);
     }
-    let body = if *method == Method::HEAD {
+    let body = if *method == Method::HEAD || client.version < Version::HTTP_11 {
         // A response to HEAD declares the length that GET would have; hyper does not send the body.
-        Body::from(to_bytes(body, BODY_BYTES).await.map_err(Problem::internal)?)
+        // HTTP/1.0 ends a body of unknown length by closing the connection, so a client could not
+        // tell an interrupted response from a complete one.
+        Body::from(to_bytes(body, BODY_BYTES).await.map_err(interrupted)?)
     } else if has_content(method, head.status) {
         body
     } else {
         Body::empty()
     };
-    // The length of a complete body is what hyper counts; that of a body which is still written is
-    // what the guest declared, and the runner holds it to that.
+    // The body knows its length if it is complete, or if the guest has declared one.
     if body.size_hint().exact().is_some() && has_content(&Method::GET, head.status) {
         headers.remove(CONTENT_LENGTH);
     }
@@ -51,6 +49,10 @@ pub(crate) async fn to_client(
     *response.headers_mut() = headers;
     response.extensions_mut().insert(PassedOn);
     Ok(response)
+}
+
+fn interrupted(error: axum::Error) -> Problem {
+    Problem::new(Code::InvalidGuestResponse, "the response was interrupted").caused_by(error)
 }
 
 /// Adds the platform's timing in front of the guest's own.

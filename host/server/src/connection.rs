@@ -111,7 +111,7 @@ async fn serve_http2(
     let connection = watcher.watch(builder.serve_connection(socket, service));
     tokio::select! {
         ended = connection => Ok(ended?),
-        () = guard.stalled(limits.stall, limits.idle) => Err("the client neither reads nor sends".into()),
+        () = guard.stalled(limits.stream_stall, limits.idle) => Err("the client neither reads nor sends".into()),
     }
 }
 

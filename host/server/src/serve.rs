@@ -168,7 +168,7 @@ mod tests {
     async fn an_http_2_client_that_does_not_read_its_response_is_disconnected() {
         const LARGE: usize = 8 * 1024 * 1024;
         let limits = ServeLimits {
-            stall: SOON,
+            stream_stall: Some(SOON),
             connections: 1,
             ..ServeLimits::default()
         };

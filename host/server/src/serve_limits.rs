@@ -12,6 +12,9 @@ pub struct ServeLimits {
     pub headers: Duration,
     /// Time for a client to accept a part of a response: one that reads nothing holds up to 10 MiB.
     pub stall: Duration,
+    /// The same for one of the responses of an HTTP/2 connection, which is then closed. `None` if
+    /// other clients' requests share the connection.
+    pub stream_stall: Option<Duration>,
     /// Time for an HTTP/2 connection without a request: longer than that for which a gateway holds
     /// an unused connection.
     pub idle: Duration,
@@ -30,6 +33,7 @@ impl Default for ServeLimits {
         Self {
             headers: Duration::from_secs(5),
             stall: Duration::from_secs(30),
+            stream_stall: Some(Duration::from_secs(30)),
             idle: Duration::from_secs(60),
             // Target and fields at their limits, doubled.
             head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
@@ -49,8 +53,10 @@ impl ServeLimits {
         if role != Role::Runner {
             return limits;
         }
-        // A gateway sends all its requests over one connection.
+        // A gateway sends all its requests over one connection, so one client that does not read
+        // must not close it: the gateway drops that client, and executions end at their deadlines.
         Self {
+            stream_stall: None,
             head_bytes: limits.head_bytes + ServiceGrant::BYTES,
             streams: 1_024,
             ..limits

@@ -57,9 +57,10 @@ impl StallGuard {
         }
     }
 
-    /// Completes when a response has waited for its client for `longest`, or the connection has had
-    /// no request for `idle`.
-    pub(crate) async fn stalled(&self, longest: Duration, idle: Duration) {
+    /// Completes when a response has waited for its client for `longest`, if that is limited, or
+    /// the connection has had no request for `idle`.
+    pub(crate) async fn stalled(&self, longest: Option<Duration>, idle: Duration) {
+        let longest = longest.unwrap_or(Duration::MAX);
         loop {
             sleep(longest.min(idle) / 4).await;
             let requests = self.lock();
@@ -154,5 +155,23 @@ impl http_body::Body for GuardedBody {
                 hint
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Role, ServeLimits};
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_response_that_is_not_read_closes_a_clients_connection_but_not_a_gateways() {
+        let guard = StallGuard::default();
+        let request = guard.start_request();
+        request.waits();
+        let (soon, later) = (Duration::from_millis(10), Duration::from_secs(30));
+        let runner = ServeLimits::of(Role::Runner).stream_stall;
+        assert!(timeout(20 * soon, guard.stalled(runner, soon)).await.is_err());
+        assert!(timeout(later, guard.stalled(Some(soon), later)).await.is_ok());
     }
 }

@@ -109,6 +109,14 @@ impl TestPlatform {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = ServeLimits::of(Role::Runner);
         tokio::spawn(serve(listener, self.router(), limits, std::future::pending()));
+        self.gateway_of(&url)
+    }
+
+    /// Returns the routes of a gateway whose runner has this base URL.
+    ///
+    /// # Panics
+    /// Panics if the URL is not valid.
+    pub fn gateway_of(&self, url: &str) -> Router {
         let issuer = TokenIssuer::new(
             &self.secrets.service().unwrap().to_keypair_bytes(),
             ServiceGrant::AUDIENCE,
@@ -120,7 +128,7 @@ impl TestPlatform {
         edge(alga_gateway::router(GatewayDependencies {
             authentication: Authentication::new(callers, None),
             installs: Installs::new(self.platform.database().clone()),
-            runner: Arc::new(RemoteRunner::new(&url, issuer.unwrap()).unwrap()),
+            runner: Arc::new(RemoteRunner::new(url, issuer.unwrap()).unwrap()),
             limits: GatewayLimits {
                 timeout: Duration::from_millis(timeout),
                 requests_per_second: NonZeroU32::new(1_000_000).unwrap(),

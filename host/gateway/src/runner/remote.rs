@@ -2,10 +2,10 @@
 //! the call.
 
 use crate::runner::{Runner, RunnerCall, RunnerFuture, RunnerResponse};
-use alga_auth::{CallContext, Caller, ServiceGrant, TokenError, TokenIssuer};
+use alga_auth::{CallContext, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::InstallId;
 use alga_errors::{Code, Problem};
-use alga_execute::{ERROR, RequestBody, USAGE, WireError};
+use alga_execute::{ERROR, GUEST_STATUS, RequestBody, USAGE, WireError};
 use axum::body::{Body, to_bytes};
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
 use http::request::Parts;
@@ -20,6 +20,7 @@ use moka::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Time for which a service token is reused, by the clock that its verifier reads, too. Shorter
 /// than its validity, so that it does not expire in flight.
@@ -36,6 +37,16 @@ const IDLE: Duration = Duration::from_secs(30);
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// The same for all responses of a connection, so that clients that do not read do not stop others.
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024 * 1024;
+/// Time after the deadline of an execution for the runner to report it. A runner that reports
+/// nothing has stopped, or cannot be reached any more.
+const NOTICE: Duration = Duration::from_secs(5);
+/// Interval of HTTP/2 pings, and the time for the runner to answer one: a runner that has vanished
+/// is noticed while it sends a response, too.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of the fields of a response: those of a guest (`HEADER_BYTES`), doubled because each also
+/// has an overhead (RFC 9113, 6.5.2), and the runner's own.
+const HEAD_BYTES: u32 = 80 * 1024;
 /// Bytes of an error body that are read.
 const ERROR_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -98,6 +109,9 @@ impl RemoteRunner {
             .timer(TokioTimer::new())
             .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
             .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_max_header_list_size(HEAD_BYTES)
             .build(connector);
         let weigh = |key: &TokenKey, issued: &Issued| {
             u32::try_from(2 * key.claims.len() + issued.token.len()).unwrap_or(u32::MAX)
@@ -113,12 +127,19 @@ impl RemoteRunner {
     }
 
     async fn call(&self, call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
-        let token = self.token(&call).map_err(Problem::internal)?;
-        let response = self.send(call, token).await?;
+        let token = self.token(&call)?;
+        let longest = Duration::from_millis(call.timeout_ms) + NOTICE;
+        let response = timeout(longest, self.send(call, token)).await.map_err(|_| silent())??;
         let (head, body) = response.into_parts();
         let mut response = Response::from_parts(head, Body::new(body));
         if response.headers().contains_key(ERROR) {
             return Err(reported(response).await);
+        }
+        if response.headers_mut().remove(GUEST_STATUS).is_none() {
+            let status = response.status();
+            return Err(Problem::internal(format!(
+                "a response with status {status} is not a runner's"
+            )));
         }
         let usage = response.headers_mut().remove(USAGE);
         Ok(RunnerResponse {
@@ -152,15 +173,17 @@ impl RemoteRunner {
                 Err(error) if error.is_connect() && !is_last && body.is_some() => {
                     tracing::warn!(%runner, %error, "a runner cannot be reached; trying the next one");
                 }
-                // The client's body ended early: not a fault of the runner.
-                Err(error) => return Err(failure.take().unwrap_or_else(|| unreachable().caused_by(error))),
+                Err(error) if error.is_connect() => return Err(unreachable().caused_by(error)),
+                // The client's body ended early, or the runner has failed after it received the
+                // request: the extension may have been executed.
+                Err(error) => return Err(failure.take().unwrap_or_else(|| Problem::internal(error))),
             }
         }
         Err(unreachable())
     }
 
     /// Returns a token for exactly the present state of this install and this call.
-    fn token(&self, call: &RunnerCall<'_>) -> Result<HeaderValue, TokenError> {
+    fn token(&self, call: &RunnerCall<'_>) -> Result<HeaderValue, Problem> {
         let grant = ServiceGrant {
             call: Some(Box::new(CallContext {
                 user: Some(Caller::clone(call.caller)),
@@ -170,7 +193,7 @@ impl RemoteRunner {
             })),
             ..call.resolved.grant()
         };
-        let claims = serde_json::to_string(&grant).map_err(|error| TokenError::Claims(error.to_string()))?;
+        let claims = serde_json::to_string(&grant).map_err(Problem::internal)?;
         let key = TokenKey {
             install: grant.install_id.clone(),
             claims: claims.into(),
@@ -179,9 +202,16 @@ impl RemoteRunner {
         if let Some(issued) = self.tokens.get(&key).filter(|issued| issued.is_fresh(now)) {
             return Ok(issued.token);
         }
-        let token = self.issuer.issue(&grant, ServiceGrant::LONGEST)?;
-        let token = HeaderValue::from_str(&format!("Bearer {token}"));
-        let token = token.map_err(|error| TokenError::Invalid(error.to_string()))?;
+        let token = self
+            .issuer
+            .issue(&grant, ServiceGrant::LONGEST)
+            .map_err(Problem::internal)?;
+        if token.len() > ServiceGrant::BYTES {
+            return Err(Problem::internal(
+                "the configuration of the install does not fit a service token",
+            ));
+        }
+        let token = value(&format!("Bearer {token}"))?;
         let issued = Issued {
             token: token.clone(),
             at: now,
@@ -213,6 +243,10 @@ fn request(head: &Parts, runner: &Authority, body: RequestBody) -> Result<Reques
 
 fn unreachable() -> Problem {
     Problem::new(Code::Overloaded, "no runner can be reached").retry_after_seconds(1)
+}
+
+fn silent() -> Problem {
+    Problem::internal("the runner did not respond after the deadline of the execution")
 }
 
 fn value(text: &str) -> Result<HeaderValue, Problem> {

@@ -11,8 +11,11 @@ const MILLISECOND: u64 = 1_000_000;
 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let path = request.path_with_query().unwrap_or_default();
-    let kind = ("content-type".to_owned(), b"text/event-stream".to_vec());
-    let body = respond(out, 200, &[kind]);
+    let mut headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    if path == "/declared" {
+        headers.push(("content-length".to_owned(), b"4".to_vec()));
+    }
+    let body = respond(out, 200, &headers);
     let stream = body.write().unwrap();
     match path.as_str() {
         "/events" => (0..3).for_each(|number| event(&stream, number)),
@@ -25,6 +28,12 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "/flood" => {
             wait(1);
             while stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok() {}
+        }
+        "/declared" => {
+            wait(5);
+            stream.blocking_write_and_flush(b"four").unwrap();
+            wait(20);
+            log::info("after its response");
         }
         "/log-after" => {
             drop(stream);
