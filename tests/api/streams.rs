@@ -261,7 +261,7 @@ async fn the_last_byte_of_a_declared_length_completes_a_response() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_of_http_1_0_never_takes_an_interrupted_response_for_a_complete_one() {
+async fn a_client_of_http_1_0_never_receives_an_interrupted_response_as_a_complete_one() {
     for runner in RUNNERS {
         let world = TestPlatform::new().await;
         world.install_guest("streams", &[]).await;

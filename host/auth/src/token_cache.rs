@@ -30,7 +30,7 @@ struct Verified<T> {
 }
 
 /// Estimates the bytes of a token's claims in memory: their JSON is three quarters of the token, in
-/// a tree that takes about four times as much.
+/// a tree of about four times as much.
 fn weight(token: &str) -> u32 {
     u32::try_from(ENTRY_BYTES + 3 * token.len()).unwrap_or(u32::MAX)
 }

@@ -2,12 +2,11 @@
 
 use crate::response_body::joined;
 use alga_errors::{Code, Problem};
-use alga_http::{BODY_TIMEOUT, read_failed};
+use alga_http::{BODY_TIMEOUT, declared_length, read_failed};
 use alga_limits::BODY_BYTES;
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, Limited};
 use std::collections::VecDeque;
@@ -163,11 +162,6 @@ impl RequestBody {
     }
 }
 
-/// Returns the value of `content-length`, if it is a number.
-pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 impl http_body::Body for StreamedBody {
     type Data = Bytes;
     type Error = WasiError;
@@ -197,6 +191,7 @@ impl http_body::Body for StreamedBody {
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use http::header::CONTENT_LENGTH;
 
     fn chunks(sizes: &[usize]) -> Body {
         let chunks: Vec<_> = sizes

@@ -6,8 +6,8 @@
 //! streamed from it.
 
 use crate::Usage;
-use crate::request_body::declared_length;
 use alga_errors::{Code, Problem};
+use alga_http::declared_length;
 use alga_limits::BODY_BYTES;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};

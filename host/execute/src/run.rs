@@ -77,8 +77,8 @@ impl ExecuteService {
         };
         let (writer, reader) = response_channel();
         let service = Arc::clone(self);
-        // Without the budget of tokio's cooperative scheduling, whose end would look like a guest that
-        // waits: a guest gives way at every tick of the engine's epoch.
+        // Without the budget of tokio's cooperative scheduling, whose end would look like a guest
+        // that waits: a guest gives way at every tick of the engine's epoch.
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
         Ok((Box::pin(execution), reader))
     }

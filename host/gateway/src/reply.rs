@@ -33,7 +33,7 @@ pub(crate) async fn to_client(reply: RunnerResponse, endpoint: &Endpoint, client
     let body = if *method == Method::HEAD || client.version < Version::HTTP_11 {
         // A response to HEAD declares the length that GET would have; hyper does not send the body.
         // HTTP/1.0 ends a body of unknown length by closing the connection, so a client could not
-        // tell an interrupted response from a complete one.
+        // distinguish an interrupted response from a complete one.
         Body::from(to_bytes(body, BODY_BYTES).await.map_err(interrupted)?)
     } else if has_content(method, head.status) {
         body

@@ -26,15 +26,19 @@ pub async fn read_body(
     limit_bytes: usize,
     longest: Duration,
 ) -> Result<Bytes, Problem> {
-    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let declared: Option<u64> = declared.and_then(|text| text.parse().ok());
-    if declared.is_some_and(|bytes| bytes > limit_bytes as u64) {
+    if declared_length(headers).is_some_and(|bytes| bytes > limit_bytes as u64) {
         return Err(too_large(limit_bytes));
     }
     let read = timeout(longest, Limited::new(body, limit_bytes).collect()).await;
     let read = read.map_err(|_| Problem::new(Code::BadRequest, "the body did not arrive in time"))?;
     let collected = read.map_err(|error| read_failed(error, limit_bytes))?;
     Ok(collected.to_bytes())
+}
+
+/// Returns the length that `content-length` declares, if it is a number.
+#[must_use]
+pub fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Maps an error of reading a body to a problem, for all routes.

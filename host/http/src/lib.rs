@@ -28,7 +28,7 @@ mod refusal;
 mod span;
 mod unparsed;
 
-pub use body::{BODY_TIMEOUT, read_body, read_failed};
+pub use body::{BODY_TIMEOUT, declared_length, read_body, read_failed};
 pub use edge::{PassedOn, edge, refuse, request_id};
 pub use field::{bearer, one_field};
 pub use host::check_host;

@@ -40,8 +40,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024 * 1024;
 /// Time after the deadline of an execution for the runner to report it. A runner that reports
 /// nothing has stopped, or cannot be reached any more.
 const NOTICE: Duration = Duration::from_secs(5);
-/// Interval of HTTP/2 pings, and the time for the runner to answer one: a runner that has vanished
-/// is noticed while it sends a response, too.
+/// Interval of HTTP/2 pings, and the time for the runner to respond to one: a runner that has
+/// vanished is noticed while it sends a response, too.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of the fields of a response: those of a guest (`HEADER_BYTES`), doubled because each also
