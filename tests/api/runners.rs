@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use std::collections::BTreeMap;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -97,16 +98,57 @@ async fn both_runners_give_the_same_response_to_every_request() {
     }
 }
 
+/// Serves these routes and returns a gateway that has them for its runner.
+async fn gateway_of_routes(world: &TestPlatform, routes: Router) -> Router {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(serve(listener, routes, ServeLimits::default(), std::future::pending()));
+    world.gateway_of(&url)
+}
+
+/// Returns status and body of a refusal, and whether a client may repeat its request.
+async fn refusal(world: &TestPlatform, gateway: &Router) -> (StatusCode, String, bool) {
+    let (status, fields, body) = ask(world, gateway, "GET", "com.example.answers-ok/").await;
+    let body = String::from_utf8(body.unwrap()).unwrap();
+    (status, body, fields.contains_key("retry-after"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_does_not_come_from_a_runner_is_not_passed_on() {
     let world = TestPlatform::new().await;
     world.install_guest("answers_ok", &[]).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let proxy = Router::new().fallback(|| async { "sign in to the proxy" });
-    tokio::spawn(serve(listener, proxy, ServeLimits::default(), std::future::pending()));
-    let (status, _, body) = ask(&world, &world.gateway_of(&url), "GET", "com.example.answers-ok/").await;
-    let body = String::from_utf8(body.unwrap()).unwrap();
+    let gateway = gateway_of_routes(&world, proxy).await;
+    let (status, body, _) = refusal(&world, &gateway).await;
     assert_eq!(status, 500);
     assert!(body.contains("\"internal\"") && !body.contains("proxy"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_does_not_respond_is_not_waited_for_after_the_deadline() {
+    let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "100")]).await;
+    world.install_guest("answers_ok", &[]).await;
+    let silent = Router::new().fallback(std::future::pending::<()>);
+    let gateway = gateway_of_routes(&world, silent).await;
+    let (status, _, may_repeat) = refusal(&world, &gateway).await;
+    assert_eq!((status.as_u16(), may_repeat), (500, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_request_that_reached_no_runner_may_be_repeated() {
+    let world = TestPlatform::new().await;
+    world.install_guest("answers_ok", &[]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = world.gateway_of(&format!("http://{}", listener.local_addr().unwrap()));
+    // It accepts the connection, receives the request, and fails.
+    let failing = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+    });
+    let (status, _, may_repeat) = refusal(&world, &gateway).await;
+    assert_eq!((status.as_u16(), may_repeat), (500, false));
+    failing.await.unwrap();
+    // Nothing listens any more.
+    let (status, body, may_repeat) = refusal(&world, &gateway).await;
+    assert_eq!((status.as_u16(), may_repeat), (503, true), "{body}");
 }
