@@ -94,7 +94,20 @@ async fn both_runners_give_the_same_response_to_every_request() {
     for (method, target) in own.chain(others) {
         let local = ask(&world, &world.router(), method, &target).await;
         let remote = ask(&world, &remote, method, &target).await;
-        assert_eq!(local, remote, "{method} {target}");
+        let both_interrupted = is_interrupted(&local) && is_interrupted(&remote);
+        assert!(
+            both_interrupted || local == remote,
+            "{method} {target}: {local:?} {remote:?}"
+        );
+    }
+}
+
+/// True if the guest did not complete its response: its head is sent if the guest happened to wait
+/// before it failed.
+fn is_interrupted((status, _, body): &Response) -> bool {
+    match body {
+        None => *status == 200,
+        Some(body) => *status == 502 && String::from_utf8_lossy(body).contains("\"invalid_guest_response\""),
     }
 }
 
@@ -122,6 +135,24 @@ async fn a_response_that_does_not_come_from_a_runner_is_not_passed_on() {
     let (status, body, _) = refusal(&world, &gateway).await;
     assert_eq!(status, 500);
     assert!(body.contains("\"internal\"") && !body.contains("proxy"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_a_runner_resets_is_an_interrupted_response() {
+    let world = TestPlatform::new().await;
+    world.install_guest("answers_ok", &[]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (connection, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(connection).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            respond.send_reset(h2::Reason::INTERNAL_ERROR);
+        }
+    });
+    let (status, body, may_repeat) = refusal(&world, &world.gateway_of(&url)).await;
+    assert_eq!((status.as_u16(), may_repeat), (502, false), "{body}");
+    assert!(body.contains("\"invalid_guest_response\""), "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

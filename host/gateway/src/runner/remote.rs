@@ -7,6 +7,7 @@ use alga_bundle::InstallId;
 use alga_errors::{Code, Problem};
 use alga_execute::{ERROR, GUEST_STATUS, RequestBody, USAGE, WireError};
 use axum::body::{Body, to_bytes};
+use h2::Reason;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
@@ -17,6 +18,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
+use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -174,9 +177,7 @@ impl RemoteRunner {
                     tracing::warn!(%runner, %error, "a runner cannot be reached; trying the next one");
                 }
                 Err(error) if error.is_connect() => return Err(unreachable().caused_by(error)),
-                // The client's body ended early, or the runner has failed after it received the
-                // request: the extension may have been executed.
-                Err(error) => return Err(failure.take().unwrap_or_else(|| Problem::internal(error))),
+                Err(error) => return Err(failure.take().unwrap_or_else(|| failed(error))),
             }
         }
         Err(unreachable())
@@ -243,6 +244,21 @@ fn request(head: &Parts, runner: &Authority, body: RequestBody) -> Result<Reques
 
 fn unreachable() -> Problem {
     Problem::new(Code::Overloaded, "no runner can be reached").retry_after_seconds(1)
+}
+
+/// Returns the problem of a request that a runner received: the extension may have been executed.
+/// A runner resets the stream of a response that its guest interrupts, and HTTP/2 then discards a
+/// head that waits to be sent.
+fn failed(error: hyper_util::client::legacy::Error) -> Problem {
+    let mut sources = successors(error.source(), |&error| error.source());
+    let is_interrupted = sources
+        .find_map(|source| source.downcast_ref::<h2::Error>())
+        .is_some_and(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::INTERNAL_ERROR));
+    if is_interrupted {
+        Problem::new(Code::InvalidGuestResponse, "the response was interrupted").caused_by(error)
+    } else {
+        Problem::internal(error)
+    }
 }
 
 fn silent() -> Problem {
