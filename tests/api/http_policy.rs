@@ -306,13 +306,13 @@ async fn errors_of_registry_runner_and_gateway_have_the_same_form() {
         ("GET", "/v1/registry/tenants/%ff/installs", &operator, 400),
         ("GET", "/v1/registry/audit?limit=x", &operator, 400),
         ("POST", "/v1/registry/extensions", &operator, 400),
-        ("GET", "/v1/registry/audit", &caller, 401),
-        ("GET", "/metrics", &caller, 401),
+        ("GET", "/v1/registry/audit", &caller, 403),
+        ("GET", "/metrics", &caller, 403),
         ("GET", "/api/ext/%ff/x", &caller, 400),
         ("GET", "/api/ext//x", &caller, 400),
         ("GET", "/api/ext/com.example.answers-ok/%c0%ae", &caller, 400),
         ("TRACE", "/api/ext/com.example.answers-ok/", &caller, 405),
-        ("GET", "/api/ext/com.example.answers-ok/", &operator, 401),
+        ("GET", "/api/ext/com.example.answers-ok/", &operator, 403),
     ] {
         let request = Request::builder()
             .method(method)

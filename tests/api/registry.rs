@@ -185,15 +185,13 @@ async fn a_broken_manifest_is_refused_with_all_its_problems() {
 }
 
 #[tokio::test]
-async fn only_the_operator_reaches_the_registry() {
+async fn a_caller_or_a_client_without_credential_does_not_reach_the_registry() {
     let world = TestPlatform::new().await;
-    for authorization in [
-        None,
-        Some("Bearer wrong".to_owned()),
-        Some(format!(
-            "Bearer {}",
-            world.caller_token("acme", alga_auth::Access::Write)
-        )),
+    let caller = world.caller_token("acme", alga_auth::Access::Write);
+    for (authorization, expected) in [
+        (None, (401, "unauthenticated")),
+        (Some("Bearer wrong".to_owned()), (401, "unauthenticated")),
+        (Some(format!("Bearer {caller}")), (403, "forbidden")),
     ] {
         for (method, path) in [
             ("POST", "/v1/registry/extensions"),
@@ -208,7 +206,7 @@ async fn only_the_operator_reaches_the_registry() {
                 request = request.header("authorization", authorization);
             }
             let response = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
-            response.assert_error(401, "unauthenticated");
+            response.assert_error(expected.0, expected.1);
         }
     }
 }

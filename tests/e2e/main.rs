@@ -9,6 +9,7 @@ mod crash_start;
 mod edge;
 mod guides;
 mod keyless;
+mod keys;
 mod large_components;
 mod logs;
 mod memory;

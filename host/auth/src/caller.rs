@@ -1,6 +1,8 @@
 use alga_bundle::TenantId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A user of a tenant, as the host application (AlgaPSA) describes it.
@@ -25,6 +27,9 @@ pub struct Caller {
     /// The user's access to extensions.
     #[serde(default)]
     pub access: Access,
+    /// The user's role in the tenant, beyond calling its extensions.
+    #[serde(default, skip_serializing_if = "TenantRole::is_caller")]
+    pub role: TenantRole,
     /// The customer that a client user belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
@@ -62,7 +67,7 @@ pub enum UserType {
 }
 
 /// The access of a user, from the permissions `extension:read` and `extension:write`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
     /// No access to extensions.
@@ -72,6 +77,55 @@ pub enum Access {
     Read,
     /// Requests with any method.
     Write,
+}
+
+impl Access {
+    /// Returns the name in API keys and claims.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// Error of a text that names no access.
+#[derive(Debug, thiserror::Error)]
+#[error("an access is `none`, `read` or `write`")]
+pub struct UnknownAccess;
+
+impl FromStr for Access {
+    type Err = UnknownAccess;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAccess> {
+        let found = [Self::None, Self::Read, Self::Write]
+            .into_iter()
+            .find(|access| access.as_str() == text);
+        found.ok_or(UnknownAccess)
+    }
+}
+
+/// Role of a user in its tenant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantRole {
+    /// A caller of extensions.
+    #[default]
+    Caller,
+    /// A viewer of installs and their executions, too.
+    Viewer,
+    /// An administrator of installs, grants, secrets and API keys, too.
+    Administrator,
+}
+
+impl TenantRole {
+    /// True for the role that needs no claim.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_caller(&self) -> bool {
+        *self == Self::Caller
+    }
 }
 
 impl Caller {
@@ -94,6 +148,7 @@ impl Caller {
             user_name: "Developer".into(),
             user_type: UserType::Internal,
             access: Access::Write,
+            role: TenantRole::Caller,
             client_id: None,
             client_name: None,
             additional_fields: BTreeMap::new(),

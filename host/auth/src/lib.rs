@@ -1,22 +1,40 @@
-//! Authentication: credentials and the callers that they identify.
+//! Authentication and authorization: credentials, the principals that they identify, and the rights
+//! of principals.
 //!
-//! | credential | grants access to | issued by |
+//! | credential | identifies | issued by |
 //! |---|---|---|
-//! | service token | the runner: one execution context | the gateway, valid at most 60 s |
-//! | caller token | the gateway: one user of one tenant | the host application (AlgaPSA) |
-//! | administration token | the registry's API | the operator |
+//! | service token | the gateway, to a runner: one execution context | the gateway, for 60 s |
+//! | caller token | one user of one tenant | the host application (AlgaPSA), or `alga token` |
+//! | API key | an operator, a publisher, or a service of one tenant | `alga keys create` |
+//! | JSON Web Token | one user of one tenant, or an operator | an OpenID provider |
+//! | bootstrap token | the operator who sets the platform up | the platform, at its first start |
 //!
 //! Service and caller tokens are PASETO v4.public: EdDSA, with no field from which an attacker
-//! could choose another algorithm.
+//! could choose another algorithm. The algorithms of JSON Web Tokens are configured, and a key
+//! verifies only the algorithms of its kind. [`Authenticator`] makes a [`Principal`] of every
+//! credential but service tokens, and [`Principal::check`] decides what it may do.
 
-mod administrator;
+mod api_key;
+mod authenticator;
+mod bootstrap;
 mod caller;
+mod jwt;
+mod principal;
+mod rights;
 mod service;
 mod token;
 mod token_cache;
 
-pub use administrator::AdministratorToken;
-pub use caller::{Access, Caller, UserType, is_user_id};
+pub use api_key::{ApiKey, ApiKeyFuture, ApiKeyScope, ApiKeySource, ApiKeyText};
+pub use authenticator::{Authenticator, Credentials};
+pub use bootstrap::BootstrapToken;
+pub use caller::{Access, Caller, TenantRole, UnknownAccess, UserType, is_user_id};
+pub use jwt::{
+    Algorithms, ClaimNames, JwksFuture, JwksSource, JwksTiming, JwtError, JwtSettings, JwtVerifier, KindNames,
+    MappingError, UnknownAlgorithm,
+};
+pub use principal::{InvalidPattern, NamePattern, Principal, PrincipalKind, Publisher, TenantPrincipal, UnknownKind};
+pub use rights::{Denied, Extent, Object, Right};
 pub use service::{CallContext, ServiceGrant};
 pub use token::{TokenError, TokenIssuer, TokenVerifier};
 pub use token_cache::VerifiedTokenCache;

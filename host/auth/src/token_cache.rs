@@ -48,6 +48,33 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         }
     }
 
+    /// Returns the value of a token that was inserted and has not expired.
+    #[must_use]
+    pub fn cached(&self, token: &str) -> Option<T> {
+        let digest = digest(token);
+        let verified = self.cache.get(&digest)?;
+        if Timestamp::now() < verified.expires {
+            return Some(verified.meaning);
+        }
+        self.cache.invalidate(&digest);
+        None
+    }
+
+    /// Caches the value of a verified token until it expires.
+    pub fn insert(&self, token: &str, meaning: T, expires: Timestamp) {
+        let verified = Verified {
+            meaning,
+            expires,
+            weight: weight(token),
+        };
+        self.cache.insert(digest(token), verified);
+    }
+
+    /// Evicts all tokens; called after one was revoked.
+    pub fn evict_all(&self) {
+        self.cache.invalidate_all();
+    }
+
     /// Returns the value for a token from the cache, or from `verify`, which also returns the
     /// token's expiration time.
     ///
@@ -59,22 +86,17 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         token: &str,
         verify: impl FnOnce(&str) -> Result<(T, Timestamp), TokenError>,
     ) -> Result<T, TokenError> {
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some(verified) = self.cache.get(&digest) {
-            if Timestamp::now() < verified.expires {
-                return Ok(verified.meaning);
-            }
-            self.cache.invalidate(&digest);
+        if let Some(meaning) = self.cached(token) {
+            return Ok(meaning);
         }
         let (meaning, expires) = verify(token)?;
-        let verified = Verified {
-            meaning: meaning.clone(),
-            expires,
-            weight: weight(token),
-        };
-        self.cache.insert(digest, verified);
+        self.insert(token, meaning.clone(), expires);
         Ok(meaning)
     }
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 impl<T: Clone + Send + Sync + 'static> Default for VerifiedTokenCache<T> {

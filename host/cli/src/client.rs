@@ -38,12 +38,13 @@ pub(crate) struct ServerArguments {
     pub(crate) server: String,
 }
 
-/// The platform's address and the operator's credential.
+/// The platform's address and a credential.
 #[derive(Debug, Args)]
 pub(crate) struct OperatorArguments {
     #[command(flatten)]
     pub(crate) server: ServerArguments,
-    /// File with the operator's token; `alga serve` writes it to admin.token in its data directory
+    /// File with an API key (`alga keys create`), or with the token that `alga serve` writes to
+    /// admin.token in its data directory
     #[arg(
         long,
         global = true,
@@ -52,6 +53,9 @@ pub(crate) struct OperatorArguments {
         default_value = "alga-data/admin.token"
     )]
     pub(crate) token_file: PathBuf,
+    /// API key in place of --token-file; as a flag it is visible to other users of this machine
+    #[arg(long, global = true, env = "ALGA_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
 }
 
 /// A response, of any status.
@@ -129,12 +133,15 @@ fn read(mut response: Response<ureq::Body>) -> Outcome<ServerResponse> {
 
 impl OperatorArguments {
     fn token(&self) -> Outcome<String> {
-        let hint = "pass --token-file <data directory>/admin.token";
+        if let Some(key) = &self.api_key {
+            return Ok(key.trim().to_owned());
+        }
+        let hint = "pass --token-file with an API key, or <data directory>/admin.token";
         let bytes = files::read(&self.token_file, hint)?;
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
-    /// Sends a request as the operator; a response with an error status becomes an error.
+    /// Sends a request with the credential; a response with an error status becomes an error.
     pub(crate) fn run<R: DeserializeOwned>(&self, operation: &Operation<R>) -> Outcome<R> {
         self.run_within(TIMEOUT, operation)
     }

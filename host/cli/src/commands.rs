@@ -8,6 +8,7 @@ mod inspect;
 mod install;
 mod installs;
 mod keygen;
+mod keys;
 mod log;
 mod new;
 mod pack;
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     Installs(installs::Arguments),
     /// List and withdraw published versions
     Versions(versions::Arguments),
+    /// Create, list and revoke API keys of operators, publishers and tenants
+    #[command(after_help = keys::EXAMPLE)]
+    Keys(keys::Arguments),
     /// Show the registry's audit log, or verify its hash chain
     Audit(audit::Arguments),
     /// Send a request to an installed extension
@@ -89,6 +93,7 @@ impl Command {
             Self::Install(arguments) => install::run(&arguments, printer),
             Self::Installs(arguments) => installs::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
+            Self::Keys(arguments) => keys::run(&arguments, printer),
             Self::Audit(arguments) => audit::run(&arguments, printer),
             Self::Call(arguments) => call::run(&arguments, printer),
             Self::Serve(arguments) => serve::run(&arguments, printer),

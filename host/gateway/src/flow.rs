@@ -98,7 +98,7 @@ impl Gateway {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         // 1.
-        let caller = self.dependencies.authentication.caller(&head.headers)?;
+        let caller = self.dependencies.authentication.caller(&head.headers).await?;
         // 2.
         check_tenant(&head.headers, &caller)?;
         // 3.

@@ -2,9 +2,11 @@
 //! of the configuration file and as a flag of `alga serve`; flags override the environment, the
 //! environment overrides the file, the file overrides the default.
 
+mod oidc;
 mod role;
 mod settings;
 
+pub(crate) use oidc::{JwksPlace, OidcSettings};
 pub use role::{KeyFiles, Role};
 pub use settings::{EffectiveSetting, Origin, Setting};
 
@@ -47,6 +49,10 @@ pub struct Config {
     pub dev: bool,
     /// Tenant to which requests without a token belong.
     pub dev_tenant: Option<TenantId>,
+    /// OpenID provider whose tokens are accepted.
+    pub(crate) oidc: Option<OidcSettings>,
+    /// True to accept the token in `admin.token`.
+    pub bootstrap_token: bool,
     /// Time for a request at the gateway.
     pub gateway_timeout: Duration,
     /// Requests per second of one tenant.
@@ -192,6 +198,7 @@ impl Config {
             key_files: KeyFiles {
                 service: path("service_key_file"),
                 service_public: path("service_public_keys_file"),
+                caller_public: path("caller_public_keys_file"),
                 registry_public: path("registry_public_key_file"),
                 secrets: path("secrets_key_file"),
                 cursors: path("cursors_key_file"),
@@ -205,6 +212,8 @@ impl Config {
             adopt_revocations: sources.required("adopt_revocations")?,
             dev: sources.required("dev")?,
             dev_tenant: sources.parse("dev_tenant")?,
+            oidc: oidc::oidc(&sources)?,
+            bootstrap_token: sources.required("bootstrap_token")?,
             gateway_timeout: Duration::from_millis(sources.required("gateway_timeout_ms")?),
             gateway_requests_per_second: sources.required("gateway_requests_per_second")?,
             cache_root: path("cache_root").unwrap_or_default(),

@@ -79,7 +79,22 @@ impl HostKeys {
     /// # Errors
     /// [`HostKeyError`], as [`Self::machine_code`].
     pub fn callers(&self) -> Result<Ed25519Key, HostKeyError> {
-        signing_key(&self.directory.join("tokens.key"))
+        let path = self.directory.join("tokens.key");
+        let key = signing_key(&path)?;
+        self.publish("tokens.pub", &signing_key(&path)?)?;
+        Ok(key)
+    }
+
+    /// Returns the public keys that verify callers' tokens: those of the host applications that
+    /// sign tokens for their users, or else of this host.
+    ///
+    /// # Errors
+    /// [`HostKeyError`], as [`Self::machine_code`].
+    pub fn callers_public(&self) -> Result<Vec<[u8; 32]>, HostKeyError> {
+        match &self.files.caller_public {
+            Some(path) => public_keys(path),
+            None => Ok(vec![self.callers()?.public_bytes()]),
+        }
     }
 
     /// Returns the key that signs service tokens, and writes its public half beside it.
@@ -98,20 +113,10 @@ impl HostKeys {
     /// # Errors
     /// [`HostKeyError`], as [`Self::machine_code`].
     pub fn service_public(&self) -> Result<Vec<[u8; 32]>, HostKeyError> {
-        let Some(path) = &self.files.service_public else {
-            return Ok(vec![self.service()?.public_bytes()]);
-        };
-        let text = read(path).map_err(|source| in_file(path, source))?;
-        let blocks = text.split_inclusive("-----END PUBLIC KEY-----");
-        let keys =
-            blocks
-                .filter(|block| !block.trim().is_empty())
-                .map(|block| match VerifyingKey::from_pem(block.trim()) {
-                    Ok(VerifyingKey::Ed25519(key)) => Ok(key.to_bytes()),
-                    Ok(VerifyingKey::P256(_)) => Err(in_file(path, io::Error::other("a key is not an Ed25519 key"))),
-                    Err(error) => Err(in_file(path, io::Error::other(error))),
-                });
-        keys.collect()
+        match &self.files.service_public {
+            Some(path) => public_keys(path),
+            None => Ok(vec![self.service()?.public_bytes()]),
+        }
     }
 
     /// Returns the key that signs the registry's receipts, and writes its public half beside it.
@@ -162,6 +167,21 @@ impl HostKeys {
             _ => Ok(()),
         }
     }
+}
+
+/// Reads the Ed25519 public keys of a PEM file; two during a rotation.
+fn public_keys(path: &Path) -> Result<Vec<[u8; 32]>, HostKeyError> {
+    let text = read(path).map_err(|source| in_file(path, source))?;
+    let blocks = text.split_inclusive("-----END PUBLIC KEY-----");
+    let keys =
+        blocks
+            .filter(|block| !block.trim().is_empty())
+            .map(|block| match VerifyingKey::from_pem(block.trim()) {
+                Ok(VerifyingKey::Ed25519(key)) => Ok(key.to_bytes()),
+                Ok(VerifyingKey::P256(_)) => Err(in_file(path, io::Error::other("a key is not an Ed25519 key"))),
+                Err(error) => Err(in_file(path, io::Error::other(error))),
+            });
+    keys.collect()
 }
 
 fn in_file(path: &Path, source: io::Error) -> HostKeyError {

@@ -23,9 +23,11 @@
 mod adapters;
 mod config;
 mod connection;
+mod credentials;
 mod executions;
 mod host_dependencies;
 mod host_keys;
+mod jwks_source;
 mod memory;
 mod metrics;
 mod platform;

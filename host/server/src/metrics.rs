@@ -1,14 +1,14 @@
-//! `GET /metrics`: metrics of extensions and the number of lost execution records. Requires the
-//! operator's token, because series name tenants.
+//! `GET /metrics`: metrics of extensions and the number of lost execution records. Requires an
+//! operator's credential, because series name tenants.
 
 use crate::executions::ExecutionRecordWriter;
-use alga_auth::AdministratorToken;
+use alga_auth::{Authenticator, Object, Right};
 use alga_capabilities::MetricRegistry;
-use alga_errors::{Code, Problem};
+use alga_errors::Problem;
 use alga_http::{Refusal, bearer};
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,33 +21,29 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 struct Scraped {
     metrics: Arc<MetricRegistry>,
     executions: Arc<ExecutionRecordWriter>,
-    administrator: AdministratorToken,
+    authenticator: Arc<Authenticator>,
 }
 
 pub(crate) fn router(
     metrics: Arc<MetricRegistry>,
     executions: Arc<ExecutionRecordWriter>,
-    administrator: AdministratorToken,
+    authenticator: Arc<Authenticator>,
 ) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
         .with_state(Arc::new(Scraped {
             metrics,
             executions,
-            administrator,
+            authenticator,
         }))
 }
 
-async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Response {
-    if !bearer(&headers).is_some_and(|token| scraped.administrator.matches(token)) {
-        let problem = Problem::new(Code::Unauthenticated, "the operator's token is required");
-        let mut response = Refusal(problem).into_response();
-        response
-            .headers_mut()
-            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return response;
-    }
+async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let principal = scraped.authenticator.authenticate(bearer(&headers)).await?;
+    principal
+        .check(Right::Operate, Object::Platform)
+        .map_err(Problem::from)?;
     let lost = scraped.executions.dropped();
     let text = format!("{}alga_execution_records_lost_total {lost}\n", scraped.metrics.render());
-    ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], text).into_response()
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], text).into_response())
 }

@@ -1,10 +1,11 @@
 use crate::adapters::{StoredReleases, limited_records};
+use crate::credentials::credentials;
 use crate::executions::ExecutionRecordWriter;
 use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
 use crate::{Config, StartError};
 use crate::{host_dependencies, metrics};
-use alga_auth::{AdministratorToken, Caller, ServiceGrant, TokenIssuer, TokenVerifier};
+use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::CompileError;
 use alga_errors::chain;
@@ -56,6 +57,7 @@ impl Platform {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let role = config.role;
         let shared = SharedResources::open(config).await?;
+        let authenticator = Arc::new(Authenticator::new(credentials(config, &shared)?));
         let mut router = Router::new();
         let mut releases = None;
         if role.has_runner() || role.has_registry() {
@@ -77,20 +79,31 @@ impl Platform {
                 (Some(part), _) => Arc::new(LocalRunner::new(Arc::clone(&part.execute))),
                 (None, url) => remote_runner(&shared, url.as_deref().unwrap_or_default())?,
             };
-            router = router.merge(gateway(config, &shared, caller, lookup.clone())?);
+            router = router.merge(gateway(config, &authenticator, caller, lookup.clone()));
             installs = Some(lookup);
         }
         let mut staging = None;
         if let Some(releases) = releases.as_ref().filter(|_| role.has_registry()) {
             let uploads = Staging::open(&config.data.join("staging"))?;
-            let part = registry(config, &shared, releases, uploads.clone(), installs.clone())?;
-            router = router.merge(part);
+            let dependencies = RegistryDependencies {
+                database: shared.database.clone(),
+                blobs: releases.blobs.clone(),
+                sealer: Arc::clone(&releases.sealer),
+                staging: uploads.clone(),
+                trust: Arc::clone(&releases.trust),
+                registry_key: shared.keys.registry()?,
+                revocation_file: releases.revocation_file.clone(),
+                factory: releases.factory.clone(),
+                ceilings: config.ceilings,
+                authenticator: Arc::clone(&authenticator),
+                on_install: evict_on_install(installs.clone()),
+            };
+            router = router.merge(alga_registry_api::router(dependencies));
             staging = Some(uploads);
         }
         if let (Some(part), true) = (&runner, role.has_registry()) {
-            let administrator = AdministratorToken::new(&shared.keys.administrator()?);
             let executions = Arc::clone(&part.executions);
-            router = router.merge(metrics::router(Arc::clone(&shared.metrics), executions, administrator));
+            router = router.merge(metrics::router(Arc::clone(&shared.metrics), executions, authenticator));
         }
         Ok(Self {
             router: edge(router),
@@ -203,6 +216,10 @@ async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
         Ok(executions) => tracing::info!(executions, "swept old records of executions"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
     }
+    match database.sweep_api_keys().await {
+        Ok(keys) => tracing::info!(keys, "swept API keys that were invalid"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep API keys"),
+    }
     let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
     match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
         Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
@@ -260,43 +277,19 @@ fn remote_runner(shared: &SharedResources, url: &str) -> Result<Arc<dyn Runner>,
     Ok(Arc::new(RemoteRunner::new(url, issuer)?))
 }
 
-fn gateway(
-    config: &Config,
-    shared: &SharedResources,
-    runner: Arc<dyn Runner>,
-    installs: Installs,
-) -> Result<Router, StartError> {
-    let key = shared.keys.callers()?.public_bytes();
-    let callers = TokenVerifier::new(&[key], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
-    Ok(alga_gateway::router(GatewayDependencies {
-        authentication: Authentication::new(callers, config.dev_tenant.clone()),
+fn gateway(config: &Config, authenticator: &Arc<Authenticator>, runner: Arc<dyn Runner>, installs: Installs) -> Router {
+    alga_gateway::router(GatewayDependencies {
+        authentication: Authentication::new(Arc::clone(authenticator), config.dev_tenant.clone()),
         installs,
         runner,
         limits: GatewayLimits {
             timeout: config.gateway_timeout,
             requests_per_second: config.gateway_requests_per_second,
         },
-    }))
+    })
 }
 
-fn registry(
-    config: &Config,
-    shared: &SharedResources,
-    releases: &ReleaseResources,
-    staging: Staging,
-    installs: Option<Installs>,
-) -> Result<Router, StartError> {
-    Ok(alga_registry_api::router(RegistryDependencies {
-        database: shared.database.clone(),
-        blobs: releases.blobs.clone(),
-        sealer: Arc::clone(&releases.sealer),
-        staging,
-        trust: Arc::clone(&releases.trust),
-        registry_key: shared.keys.registry()?,
-        revocation_file: releases.revocation_file.clone(),
-        factory: releases.factory.clone(),
-        ceilings: config.ceilings,
-        administrator: AdministratorToken::new(&shared.keys.administrator()?),
-        on_install: Arc::new(move || installs.iter().for_each(Installs::evict_all)),
-    }))
+/// Returns the function that evicts a gateway's lookups after an install has changed.
+fn evict_on_install(installs: Option<Installs>) -> Arc<dyn Fn() + Send + Sync> {
+    Arc::new(move || installs.iter().for_each(Installs::evict_all))
 }

@@ -24,6 +24,8 @@ pub enum StartError {
     Cache(#[from] CacheError),
     #[error("tokens")]
     Tokens(#[from] TokenError),
+    #[error("the client for the OpenID provider: {0}")]
+    Provider(String),
     #[error("the runner's address")]
     Runner(#[from] RemoteRunnerError),
     #[error("trust bundle")]

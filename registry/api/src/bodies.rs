@@ -2,9 +2,10 @@
 
 use crate::RegistryDependencies;
 use crate::error::ApiError;
+use alga_auth::{Access, PrincipalKind};
 use alga_errors::Problem;
-use alga_registry_types::{AuditEntry, Execution, Install, VersionDetails, VersionSummary};
-use alga_store::{AuditRow, ExecutionRow, InstallRow, VersionRow, VersionSummaryRow};
+use alga_registry_types::{ApiKey, AuditEntry, Execution, Install, VersionDetails, VersionSummary};
+use alga_store::{ApiKeyRow, AuditRow, ExecutionRow, InstallRow, VersionRow, VersionSummaryRow};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -128,4 +129,23 @@ pub(crate) fn audit_entry(row: AuditRow) -> AuditEntry {
         details: row.details,
         hash: row.hash,
     }
+}
+
+/// Converts an API key.
+pub(crate) fn api_key(row: ApiKeyRow) -> Result<ApiKey, ApiError> {
+    let kind: PrincipalKind = row.kind.parse().map_err(Problem::internal)?;
+    let access: Access = row.access.parse().map_err(Problem::internal)?;
+    Ok(ApiKey {
+        id: row.id,
+        kind,
+        tenant: row.tenant,
+        names: row.names,
+        access: kind.is_tenant().then_some(access),
+        label: row.label,
+        created_by: row.created_by,
+        created_at_ms: row.created_at_ms,
+        expires_at_ms: row.expires_at_ms,
+        revoked_at_ms: row.revoked_at_ms,
+        used_at_ms: row.used_at_ms,
+    })
 }

@@ -7,6 +7,7 @@ pub(crate) mod garbage;
 pub(crate) mod install_lifecycle;
 mod install_lookup;
 pub(crate) mod installs;
+pub(crate) mod keys;
 mod precompile;
 pub(crate) mod publish;
 pub(crate) mod revocations;
@@ -15,31 +16,13 @@ pub(crate) mod uploads;
 pub(crate) mod version_status;
 pub(crate) mod versions;
 
-use crate::RegistryDependencies;
 use crate::error::ApiError;
 use alga_bundle::read_json;
 use alga_errors::{Code, Problem};
-use alga_http::{BODY_TIMEOUT, bearer, one_field, read_body};
-use axum::extract::{FromRequest, Request, State};
+use alga_http::{BODY_TIMEOUT, one_field, read_body};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
-
-/// Rejects requests without the operator's token.
-pub(crate) async fn administrator_only(
-    State(dependencies): State<Arc<RegistryDependencies>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if bearer(request.headers()).is_some_and(|token| dependencies.administrator.matches(token)) {
-        return next.run(request).await;
-    }
-    let problem = Problem::new(Code::Unauthenticated, "the registry needs the operator's token")
-        .with_hint("pass --token-file; an embedded server writes it to `admin.token` in its data directory");
-    ApiError(problem).into_response()
-}
 
 /// Maximum bytes of a JSON body: an install with a hundred secrets of 64 KiB, as JSON.
 const JSON_BYTES: usize = 16 * 1024 * 1024;

@@ -25,6 +25,9 @@ impl From<StoreError> for ApiError {
             StoreError::Objects(error) => Problem::new(Code::BundleUnavailable, "bundle storage is unavailable")
                 .retry_after_seconds(5)
                 .caused_by(error),
+            StoreError::TooManyKeys => {
+                Problem::new(Code::Conflict, message).with_hint("revoke keys that are not in use: `alga keys list`")
+            }
             StoreError::Changed => Problem::new(Code::Conflict, message),
             StoreError::NameInUse { .. } => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),

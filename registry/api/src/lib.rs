@@ -19,14 +19,18 @@
 //! | `PUT …/{install}/terms` | replaces configuration, hosts and limits |
 //! | `PUT`, `DELETE …/{install}/secrets/{secret}` | sets or deletes a secret; none is ever shown |
 //! | `DELETE …/installs/{install}` | deletes one, with its configuration, secrets and records |
+//! | `GET`, `POST /keys`, `DELETE /keys/{key}` | lists, creates, revokes keys of the platform |
+//! | `GET`, `POST /tenants/{tenant}/keys`, `DELETE …/{key}` | the same for those of a tenant |
 //! | `POST`, `GET /revocations` | uploads a signed revocation list, shows the active one |
 //! | `GET /audit`, `GET /audit/verify` | lists every change, verifies the log's hash chain |
 //! | `GET /openapi.json` | this table as an OpenAPI document |
 //!
 //! Lists are paginated: `?limit=…&after=<next of the previous page>`. Responses to GET have an
-//! entity tag; a matching `if-none-match` gets 304. Every route requires the operator's token.
+//! entity tag; a matching `if-none-match` gets 304. Every route needs a right of
+//! `alga_auth::Right`, which `routes.rs` names.
 //! Errors are `{error, message, requestId, hint?}`.
 
+mod authorization;
 mod bodies;
 mod controllers;
 mod error;
@@ -34,7 +38,9 @@ mod openapi;
 mod problems;
 mod routes;
 
-use alga_auth::AdministratorToken;
+pub use openapi::ApiOperation;
+
+use alga_auth::Authenticator;
 use alga_engine::ComponentFactory;
 use alga_limits::Ceilings;
 use alga_secrets::Sealer;
@@ -71,8 +77,8 @@ pub struct RegistryDependencies {
     pub factory: ComponentFactory,
     /// The largest memory and table that this host gives an extension.
     pub ceilings: Ceilings,
-    /// The operator's token.
-    pub administrator: AdministratorToken,
+    /// Authenticates the principals of requests.
+    pub authenticator: Arc<Authenticator>,
     /// Called after every change that affects installs, to invalidate cached ones.
     pub on_install: Arc<dyn Fn() + Send + Sync>,
 }
@@ -90,7 +96,7 @@ pub fn router(dependencies: RegistryDependencies) -> Router {
         .layer(from_fn(alga_http::etag))
         .layer(from_fn_with_state(
             Arc::clone(&dependencies),
-            controllers::administrator_only,
+            authorization::authenticate,
         ))
         .with_state(dependencies)
 }
@@ -99,4 +105,10 @@ pub fn router(dependencies: RegistryDependencies) -> Router {
 #[must_use]
 pub fn openapi() -> Value {
     routes::all().finish().1
+}
+
+/// Returns every operation with the right that it needs.
+#[must_use]
+pub fn operations() -> Vec<ApiOperation> {
+    routes::all().operations()
 }

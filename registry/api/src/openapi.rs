@@ -6,7 +6,10 @@
 //! and do not support fallible bodies, tuple paths or streams.
 
 use crate::RegistryDependencies;
+use crate::authorization::authorize;
+use alga_auth::{Extent, PrincipalKind, Right};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -22,6 +25,7 @@ type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 pub(crate) struct Operation {
     method: &'static str,
     path: String,
+    right: Right,
     summary: &'static str,
     body: Option<(&'static str, Value)>,
     accepts: Option<SchemaOf>,
@@ -42,10 +46,11 @@ const fn description(status: u16) -> &'static str {
 }
 
 impl Operation {
-    pub(crate) fn new(method: &'static str, path: impl Into<String>, summary: &'static str) -> Self {
+    pub(crate) fn new(method: &'static str, path: impl Into<String>, right: Right, summary: &'static str) -> Self {
         Self {
             method,
             path: path.into(),
+            right,
             summary,
             body: None,
             accepts: None,
@@ -105,8 +110,7 @@ impl Operation {
             "default".to_owned(),
             json!({ "$ref": "#/components/responses/Problem" }),
         );
-        let mut described =
-            json!({ "summary": self.summary, "responses": responses, "parameters": self.parameters(generator) });
+        let mut described = json!({ "summary": self.summary, "security": security(self.right), "responses": responses, "parameters": self.parameters(generator) });
         if let (Some(body), Some(described)) = (self.describe_body(generator), described.as_object_mut()) {
             described.insert("requestBody".to_owned(), body);
         }
@@ -145,9 +149,47 @@ impl Operation {
     }
 }
 
+/// Returns the kinds of principal that have a right, as security requirements of which one must be
+/// met.
+fn security(right: Right) -> Vec<Value> {
+    let kinds = PrincipalKind::ALL.into_iter();
+    let having = kinds.filter(|kind| right.extent(*kind) != Extent::No);
+    having.map(|kind| json!({ kind.as_str(): [] })).collect()
+}
+
+/// Describes the credentials of every kind of principal.
+fn security_schemes() -> Value {
+    let described = PrincipalKind::ALL.into_iter().map(|kind| {
+        let description = match kind {
+            PrincipalKind::Operator => "an operator's API key, or the bootstrap token",
+            PrincipalKind::Publisher => "a publisher's API key, for the extensions whose names it has",
+            PrincipalKind::TenantAdministrator => "an administrator of the tenant: an API key, or a user's token",
+            PrincipalKind::TenantViewer => "a viewer of the tenant: an API key, or a user's token",
+            PrincipalKind::Caller => "a caller of the tenant's extensions: an API key, or a user's token",
+        };
+        let scheme = json!({ "type": "http", "scheme": "bearer", "description": description });
+        (kind.as_str().to_owned(), scheme)
+    });
+    Value::Object(described.collect())
+}
+
+/// An operation, as the table of rights lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiOperation {
+    /// Method in lower case.
+    pub method: &'static str,
+    /// Path with parameters in braces.
+    pub path: String,
+    /// Right that the operation needs.
+    pub right: Right,
+    /// Summary of the operation.
+    pub summary: &'static str,
+}
+
 /// A router and its OpenAPI document under construction.
 pub(crate) struct Api {
     router: Router<Arc<RegistryDependencies>>,
+    operations: Vec<ApiOperation>,
     paths: Map<String, Value>,
     generator: SchemaGenerator,
 }
@@ -156,6 +198,7 @@ impl Api {
     pub(crate) fn new() -> Self {
         Self {
             router: Router::new(),
+            operations: Vec::new(),
             paths: Map::new(),
             generator: SchemaGenerator::new(SchemaSettings::openapi3()),
         }
@@ -164,13 +207,32 @@ impl Api {
     /// Adds an operation to the router and to the document.
     pub(crate) fn with(mut self, operation: Operation, handler: MethodRouter<Arc<RegistryDependencies>>) -> Self {
         let described = operation.describe(&mut self.generator);
-        let Operation { path, method, .. } = operation;
+        let Operation {
+            path,
+            method,
+            right,
+            summary,
+            ..
+        } = operation;
         let path_item = self.paths.entry(path.clone()).or_insert_with(|| json!({}));
         if let Some(path_item) = path_item.as_object_mut() {
             path_item.insert(method.to_owned(), described);
         }
-        self.router = self.router.route(&path, handler);
+        self.router = self
+            .router
+            .route(&path, handler.layer(from_fn_with_state(right, authorize)));
+        self.operations.push(ApiOperation {
+            method,
+            path,
+            right,
+            summary,
+        });
         self
+    }
+
+    /// Returns the operations in the order of the document.
+    pub(crate) fn operations(self) -> Vec<ApiOperation> {
+        self.operations
     }
 
     /// Returns the router and the OpenAPI 3.0 document that describes it.
@@ -184,11 +246,10 @@ impl Api {
         });
         let document = json!({
             "openapi": "3.0.3",
-            "info": { "title": "alga registry", "version": env!("CARGO_PKG_VERSION"), "description": "Publishing, uploads, versions, installs, secrets, executions, revocations, audit, garbage collection." },
-            "security": [{ "operator": [] }],
+            "info": { "title": "alga registry", "version": env!("CARGO_PKG_VERSION"), "description": "Publishing, uploads, versions, installs, secrets, executions, API keys, revocations, audit, garbage collection." },
             "paths": self.paths,
             "components": {
-                "securitySchemes": { "operator": { "type": "http", "scheme": "bearer" } },
+                "securitySchemes": security_schemes(),
                 "responses": { "Problem": {
                     "description": "the error, and a hint on how to fix it", "content": { "application/json": { "schema": problem } },
                 } },

@@ -1,10 +1,11 @@
 //! All routes with their descriptions, grouped by resource.
 
 use crate::controllers::{
-    audit, executions, garbage, install_lifecycle, installs, publish, revocations, secrets, uploads, version_status,
-    versions,
+    audit, executions, garbage, install_lifecycle, installs, keys, publish, revocations, secrets, uploads,
+    version_status, versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
+use alga_auth::Right;
 use alga_http::PageQuery;
 use alga_registry_types as types;
 use axum::routing::{delete, get, patch, post, put};
@@ -13,20 +14,20 @@ use serde_json::{Value, json};
 pub(crate) fn all() -> Api {
     let api = uploading(publishing(Api::new()));
     let api = install_secrets(installing(withdrawing(api)));
-    auditing(changing(api))
+    auditing(managing_keys(changing(api)))
 }
 
 fn publishing(api: Api) -> Api {
     const VERSIONS: &str = "/v1/registry/extensions/{name}/versions";
     api.with(
-        Operation::new("post", "/v1/registry/extensions", "Publish a release")
+        Operation::new("post", "/v1/registry/extensions", Right::Publish, "Publish a release")
             .accepts_media("multipart/form-data", release_form())
             .responds::<types::Published>(201)
             .responds::<types::Published>(200),
         post(publish::publish),
     )
     .with(
-        Operation::new("get", VERSIONS, "List versions, newest first")
+        Operation::new("get", VERSIONS, Right::ReadVersions, "List versions, newest first")
             .query::<PageQuery>()
             .responds::<types::Versions>(200)
             .responds_without_body(304),
@@ -36,6 +37,7 @@ fn publishing(api: Api) -> Api {
         Operation::new(
             "get",
             format!("{VERSIONS}/{{version}}"),
+            Right::ReadVersions,
             "Get a version with its capability proof and receipt",
         )
         .responds::<types::VersionDetails>(200)
@@ -60,30 +62,37 @@ fn uploading(api: Api) -> Api {
     const UPLOAD: &str = "/v1/registry/uploads/{upload}";
     let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
     api.with(
-        Operation::new("post", "/v1/registry/uploads", "Begin a resumable upload").responds::<types::Upload>(201),
+        Operation::new(
+            "post",
+            "/v1/registry/uploads",
+            Right::Publish,
+            "Begin a resumable upload",
+        )
+        .responds::<types::Upload>(201),
         post(uploads::begin),
     )
     .with(
-        Operation::new("get", UPLOAD, "Get the number of bytes received")
+        Operation::new("get", UPLOAD, Right::Publish, "Get the number of bytes received")
             .responds::<types::Upload>(200)
             .responds_without_body(304),
         get(uploads::show),
     )
     .with(
-        Operation::new("patch", UPLOAD, "Append bytes to an upload")
+        Operation::new("patch", UPLOAD, Right::Publish, "Append bytes to an upload")
             .number_header("upload-offset")
             .accepts_media(BYTES, bytes)
             .responds::<types::Upload>(200),
         patch(uploads::append),
     )
     .with(
-        Operation::new("delete", UPLOAD, "Delete an upload").responds_without_body(204),
+        Operation::new("delete", UPLOAD, Right::Publish, "Delete an upload").responds_without_body(204),
         delete(uploads::end),
     )
     .with(
         Operation::new(
             "post",
             "/v1/registry/garbage",
+            Right::Operate,
             "Delete unreferenced bundles and abandoned uploads",
         )
         .responds::<types::Removed>(200),
@@ -94,7 +103,7 @@ fn uploading(api: Api) -> Api {
 fn withdrawing(api: Api) -> Api {
     let withdrawal = |action: &str, summary: &'static str| {
         let path = format!("/v1/registry/extensions/{{name}}/versions/{{version}}/{action}");
-        Operation::new("post", path, summary)
+        Operation::new("post", path, Right::Withdraw, summary)
             .accepts::<types::Reason>()
             .responds::<types::VersionDetails>(200)
     };
@@ -124,6 +133,7 @@ fn installing(api: Api) -> Api {
         Operation::new(
             "post",
             INSTALLS,
+            Right::ManageInstalls,
             "Install a version with grants, configuration, secrets, hosts and limits",
         )
         .accepts::<types::InstallRequest>()
@@ -131,14 +141,14 @@ fn installing(api: Api) -> Api {
         post(installs::create),
     )
     .with(
-        Operation::new("get", INSTALLS, "List installs, oldest first")
+        Operation::new("get", INSTALLS, Right::ReadInstalls, "List installs, oldest first")
             .query::<PageQuery>()
             .responds::<types::Installs>(200)
             .responds_without_body(304),
         get(installs::list),
     )
     .with(
-        Operation::new("get", one(), "Get an install")
+        Operation::new("get", one(), Right::ReadInstalls, "Get an install")
             .responds::<types::Install>(200)
             .responds_without_body(304),
         get(install_lifecycle::show),
@@ -147,6 +157,7 @@ fn installing(api: Api) -> Api {
         Operation::new(
             "get",
             format!("{}/executions", one()),
+            Right::ReadInstalls,
             "List executions that wrote log records or failed, newest first",
         )
         .query::<PageQuery>()
@@ -158,6 +169,7 @@ fn installing(api: Api) -> Api {
         Operation::new(
             "delete",
             one(),
+            Right::ManageInstalls,
             "Uninstall, deleting configuration, secrets and records",
         )
         .responds_without_body(204),
@@ -168,20 +180,30 @@ fn installing(api: Api) -> Api {
 fn install_secrets(api: Api) -> Api {
     let secret = || format!("{INSTALLS}/{{install}}/secrets/{{secret}}");
     api.with(
-        Operation::new("put", secret(), "Set a secret, which is stored sealed")
-            .accepts::<types::SecretRequest>()
-            .responds_without_body(204),
+        Operation::new(
+            "put",
+            secret(),
+            Right::ManageInstalls,
+            "Set a secret, which is stored sealed",
+        )
+        .accepts::<types::SecretRequest>()
+        .responds_without_body(204),
         put(secrets::set),
     )
     .with(
-        Operation::new("delete", secret(), "Delete a secret").responds_without_body(204),
+        Operation::new("delete", secret(), Right::ManageInstalls, "Delete a secret").responds_without_body(204),
         delete(secrets::delete),
     )
 }
 
 fn changing(api: Api) -> Api {
     let change = |method: &'static str, action: &str, summary: &'static str| {
-        Operation::new(method, format!("{INSTALLS}/{{install}}/{action}"), summary)
+        Operation::new(
+            method,
+            format!("{INSTALLS}/{{install}}/{action}"),
+            Right::ManageInstalls,
+            summary,
+        )
     };
     let upgrade = change("post", "upgrade", "Upgrade to another version, or stage it for consent");
     let consent = change(
@@ -221,31 +243,95 @@ fn changing(api: Api) -> Api {
     )
 }
 
+fn managing_keys(api: Api) -> Api {
+    const KEYS: &str = "/v1/registry/keys";
+    const TENANT_KEYS: &str = "/v1/registry/tenants/{tenant}/keys";
+    let create = |path, right, summary| {
+        Operation::new("post", path, right, summary)
+            .accepts::<types::KeyRequest>()
+            .responds::<types::CreatedApiKey>(201)
+    };
+    let list = |path, right, summary| {
+        Operation::new("get", path, right, summary)
+            .query::<PageQuery>()
+            .responds::<types::ApiKeys>(200)
+            .responds_without_body(304)
+    };
+    let revoke = |path: &str, right, summary| {
+        Operation::new("delete", format!("{path}/{{key}}"), right, summary).responds_without_body(204)
+    };
+    let (all, own) = (Right::Operate, Right::ManageTenantKeys);
+    api.with(
+        create(KEYS, all, "Create an API key of an operator or a publisher"),
+        post(keys::create),
+    )
+    .with(
+        list(KEYS, all, "List API keys of the platform, oldest first"),
+        get(keys::list),
+    )
+    .with(
+        revoke(KEYS, all, "Revoke an API key of the platform"),
+        delete(keys::revoke),
+    )
+    .with(
+        create(TENANT_KEYS, own, "Create an API key of a tenant"),
+        post(keys::create_of_tenant),
+    )
+    .with(
+        list(TENANT_KEYS, own, "List API keys of a tenant, oldest first"),
+        get(keys::list_of_tenant),
+    )
+    .with(
+        revoke(TENANT_KEYS, own, "Revoke an API key of a tenant"),
+        delete(keys::revoke_of_tenant),
+    )
+}
+
 fn auditing(api: Api) -> Api {
     let signed = json!({ "schema": { "type": "object", "description": "a DSSE envelope around a revocation list" } });
     api.with(
-        Operation::new("get", "/v1/registry/revocations", "Get the active revocation list")
-            .responds::<types::RevocationStatus>(200)
-            .responds_without_body(304),
+        Operation::new(
+            "get",
+            "/v1/registry/revocations",
+            Right::ReadVersions,
+            "Get the active revocation list",
+        )
+        .responds::<types::RevocationStatus>(200)
+        .responds_without_body(304),
         get(revocations::show),
     )
     .with(
-        Operation::new("post", "/v1/registry/revocations", "Upload a signed revocation list")
-            .accepts_media("application/json", signed)
-            .responds::<types::RevocationStatus>(201),
+        Operation::new(
+            "post",
+            "/v1/registry/revocations",
+            Right::Operate,
+            "Upload a signed revocation list",
+        )
+        .accepts_media("application/json", signed)
+        .responds::<types::RevocationStatus>(201),
         post(revocations::accept),
     )
     .with(
-        Operation::new("get", "/v1/registry/audit", "List the audit log, oldest entry first")
-            .query::<types::AuditQuery>()
-            .responds::<types::AuditPage>(200)
-            .responds_without_body(304),
+        Operation::new(
+            "get",
+            "/v1/registry/audit",
+            Right::Operate,
+            "List the audit log, oldest entry first",
+        )
+        .query::<types::AuditQuery>()
+        .responds::<types::AuditPage>(200)
+        .responds_without_body(304),
         get(audit::list),
     )
     .with(
-        Operation::new("get", "/v1/registry/audit/verify", "Verify the audit log's hash chain")
-            .responds::<types::AuditChain>(200)
-            .responds_without_body(304),
+        Operation::new(
+            "get",
+            "/v1/registry/audit/verify",
+            Right::Operate,
+            "Verify the audit log's hash chain",
+        )
+        .responds::<types::AuditChain>(200)
+        .responds_without_body(304),
         get(audit::verify),
     )
 }

@@ -73,47 +73,52 @@ impl AuditRow {
     }
 }
 
-/// Appends an entry to the audit log. Call it as late as possible in a transaction: it locks the
-/// log's head, so other changes wait until the transaction ends.
-pub(crate) async fn append(transaction: &mut Transaction<'_, Any>, change: Change<'_>) -> Result<(), StoreError> {
-    let head =
-        sqlx::query("UPDATE extension_audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash")
-            .fetch_one(&mut **transaction)
-            .await?;
-    let previous: String = head.try_get("hash")?;
-    let mut entry = AuditRow {
-        sequence: head.try_get("sequence")?,
-        at_ms: now_ms(),
-        actor: "operator".to_owned(),
-        action: change.action.to_owned(),
-        tenant: change.tenant.to_owned(),
-        subject: change.subject.to_owned(),
-        details: change.details.to_string(),
-        hash: String::new(),
-    };
-    entry.hash = entry.hash_after(&previous);
-    sqlx::query(
-        "INSERT INTO extension_audit_log (sequence, at_ms, actor, action, tenant, subject, details, hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(entry.sequence)
-    .bind(entry.at_ms)
-    .bind(entry.actor)
-    .bind(entry.action)
-    .bind(entry.tenant)
-    .bind(entry.subject)
-    .bind(entry.details)
-    .bind(entry.hash.as_str())
-    .execute(&mut **transaction)
-    .await?;
-    sqlx::query("UPDATE extension_audit_head SET hash = $1 WHERE id = 1")
+impl Database {
+    /// Appends an entry with this handle's actor to the audit log. Call it as late as possible in a
+    /// transaction: it locks the log's head, so other changes wait until the transaction ends.
+    pub(crate) async fn append_audit(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        change: Change<'_>,
+    ) -> Result<(), StoreError> {
+        let head = sqlx::query(
+            "UPDATE extension_audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash",
+        )
+        .fetch_one(&mut **transaction)
+        .await?;
+        let previous: String = head.try_get("hash")?;
+        let mut entry = AuditRow {
+            sequence: head.try_get("sequence")?,
+            at_ms: now_ms(),
+            actor: self.actor.to_string(),
+            action: change.action.to_owned(),
+            tenant: change.tenant.to_owned(),
+            subject: change.subject.to_owned(),
+            details: change.details.to_string(),
+            hash: String::new(),
+        };
+        entry.hash = entry.hash_after(&previous);
+        sqlx::query(
+            "INSERT INTO extension_audit_log (sequence, at_ms, actor, action, tenant, subject, details, hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(entry.sequence)
+        .bind(entry.at_ms)
+        .bind(entry.actor)
+        .bind(entry.action)
+        .bind(entry.tenant)
+        .bind(entry.subject)
+        .bind(entry.details)
         .bind(entry.hash.as_str())
         .execute(&mut **transaction)
         .await?;
-    Ok(())
-}
+        sqlx::query("UPDATE extension_audit_head SET hash = $1 WHERE id = 1")
+            .bind(entry.hash.as_str())
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
 
-impl Database {
     /// Returns the entries after `sequence`, oldest first.
     ///
     /// # Errors
@@ -196,7 +201,7 @@ mod tests {
                 subject,
                 details: Value::Null,
             };
-            append(&mut transaction, change).await.unwrap();
+            database.append_audit(&mut transaction, change).await.unwrap();
             transaction.commit().await.unwrap();
         }
         (database, directory)

@@ -5,12 +5,13 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Row, SqlSafeStr, Transaction};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -24,11 +25,12 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
         "execution usage",
         include_str!("../migrations/0009_execution_usage.sql"),
     ),
+    (10, "API keys", include_str!("../migrations/0010_api_keys.sql")),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range
 /// lets both lists grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         100_001,
         "row-level security",
@@ -49,6 +51,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 4] = [
         "row-level security of the execution log",
         include_str!("../migrations/postgres/100004_execution_log_row_level_security.sql"),
     ),
+    (
+        100_005,
+        "row-level security of API keys",
+        include_str!("../migrations/postgres/100005_api_keys_row_level_security.sql"),
+    ),
 ];
 
 /// Migrations for SQLite only, where its SQL differs.
@@ -64,6 +71,11 @@ const CONNECTIONS: u32 = 8;
 /// Time for which a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Actor of changes that the platform makes by itself.
+const PLATFORM_ACTOR: &str = "platform";
+/// Setting of `alga.tenant` for work across tenants; no tenant has this name.
+const ALL_TENANTS: &str = "*";
+
 /// Database engine behind the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -76,6 +88,8 @@ enum Kind {
 pub struct Database {
     pub(crate) pool: AnyPool,
     kind: Kind,
+    /// Name in the audit log of the party that makes changes through this handle.
+    pub(crate) actor: Arc<str>,
 }
 
 impl Database {
@@ -135,7 +149,18 @@ impl Database {
         });
         let pool = options.connect(url).await?;
         migrator(migrations).run(&pool).await?;
-        Ok(Self { pool, kind })
+        let actor = PLATFORM_ACTOR.into();
+        Ok(Self { pool, kind, actor })
+    }
+
+    /// Returns a handle of the same pool whose changes are recorded in the audit log as made by
+    /// `actor`.
+    #[must_use]
+    pub fn as_actor(&self, actor: &str) -> Self {
+        Self {
+            actor: actor.into(),
+            ..self.clone()
+        }
     }
 
     async fn is_bound_by_policies(&self) -> Result<(), StoreError> {
@@ -151,10 +176,19 @@ impl Database {
     /// Begins a transaction limited to this tenant's rows. Every statement names the tenant as
     /// well; on Postgres, one without the tenant would still see no other tenant's rows.
     pub(crate) async fn begin_as(&self, tenant: &TenantId) -> Result<Transaction<'static, Any>, StoreError> {
+        self.begin_with(tenant.as_str()).await
+    }
+
+    /// Begins a transaction that is not limited to one tenant's rows.
+    pub(crate) async fn begin_across_tenants(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.begin_with(ALL_TENANTS).await
+    }
+
+    async fn begin_with(&self, setting: &str) -> Result<Transaction<'static, Any>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         if self.kind == Kind::Postgres {
             sqlx::query("SELECT set_config('alga.tenant', $1, true)")
-                .bind(tenant.as_str())
+                .bind(setting)
                 .execute(&mut *transaction)
                 .await?;
         }
@@ -205,12 +239,7 @@ impl Database {
 
     /// Returns all tenants that have an install, for maintenance that runs tenant by tenant.
     pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        if self.kind == Kind::Postgres {
-            sqlx::query("SELECT set_config('alga.tenant', '*', true)")
-                .execute(&mut *transaction)
-                .await?;
-        }
+        let mut transaction = self.begin_across_tenants().await?;
         let rows = sqlx::query("SELECT DISTINCT tenant_id FROM tenant_extension_install ORDER BY tenant_id")
             .fetch_all(&mut *transaction)
             .await?;

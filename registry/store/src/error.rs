@@ -1,6 +1,9 @@
 /// Reasons a store operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The tenant, or the platform, has as many valid API keys as it can have.
+    #[error("there are too many valid API keys")]
+    TooManyKeys,
     /// A database operation failed.
     #[error("database error")]
     Database(#[from] sqlx::Error),

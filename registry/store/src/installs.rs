@@ -1,4 +1,4 @@
-use crate::audit::{Change, append};
+use crate::audit::Change;
 use crate::database::{new_id, now_ms};
 use crate::install_row::{read, to_json};
 use crate::secrets::put_secret;
@@ -71,7 +71,7 @@ impl Database {
             subject: id.as_str(),
             details,
         };
-        append(&mut transaction, change).await?;
+        self.append_audit(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(id)
     }
@@ -114,7 +114,7 @@ impl Database {
             subject: install.id.as_str(),
             details,
         };
-        append(&mut transaction, change).await?;
+        self.append_audit(&mut transaction, change).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -10,6 +10,7 @@
 //! | `secrets` | the sealed secrets of installs |
 //! | `lifecycle` | changes of an install: upgrade, rollback, enable, disable, uninstall |
 //! | `revocations` | signed lists of bundles and signers that are no longer trusted |
+//! | `api_keys` | the API keys of the platform and of tenants, as digests |
 //! | `audit` | every change, in a hash chain |
 //! | `executions` | the execution log of installs |
 //! | `records` | the key/value records of installs |
@@ -17,6 +18,7 @@
 //! Every statement about a tenant's data has the tenant in its predicate. Statements are literals;
 //! values are bound.
 
+mod api_keys;
 mod audit;
 mod blobs;
 mod database;
@@ -32,6 +34,7 @@ mod secrets;
 mod staging;
 mod versions;
 
+pub use api_keys::{ApiKeyRow, NewApiKey};
 pub use audit::{AuditChain, AuditRow};
 pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use database::Database;

@@ -1,6 +1,6 @@
 //! Changes of existing installs. Each change is one transaction that includes its audit log entry.
 
-use crate::audit::{Change, append};
+use crate::audit::Change;
 use crate::database::now_ms;
 use crate::install_row::to_json;
 use crate::secrets::touch;
@@ -22,7 +22,7 @@ impl Database {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         changed(&update.execute(&mut *transaction).await?)?;
-        append(&mut transaction, change).await?;
+        self.append_audit(&mut transaction, change).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -151,7 +151,7 @@ impl Database {
             .execute(&mut *transaction)
             .await?;
         changed(&result)?;
-        append(
+        self.append_audit(
             &mut transaction,
             change(
                 "install.uninstall",

@@ -1,7 +1,7 @@
 //! Revocation lists, stored in the database for all hosts and copied to this host's disk. The copy
 //! reveals that the database was restored from an older backup.
 
-use crate::audit::{Change, append};
+use crate::audit::Change;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use serde_json::json;
@@ -37,7 +37,7 @@ impl Database {
             subject: "revocations",
             details,
         };
-        append(&mut transaction, change).await?;
+        self.append_audit(&mut transaction, change).await?;
         let result = sqlx::query(
             "INSERT INTO extension_revocation (epoch, envelope, taken_at_ms) \
              SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM extension_revocation WHERE epoch >= $1)",

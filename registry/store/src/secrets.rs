@@ -1,6 +1,6 @@
 //! Sealed secrets of installs. The store never has a secret in plaintext, only its envelope.
 
-use crate::audit::{Change, append};
+use crate::audit::Change;
 use crate::database::now_ms;
 use crate::{Database, InstallRow, StoreError};
 use alga_bundle::{InstallId, TenantId};
@@ -16,7 +16,8 @@ impl Database {
         let mut transaction = self.begin_as(&install.tenant_id).await?;
         touch(&mut transaction, install).await?;
         put_secret(&mut transaction, &install.tenant_id, &install.id, name, envelope).await?;
-        append(&mut transaction, change("install.secret.set", install, name)).await?;
+        self.append_audit(&mut transaction, change("install.secret.set", install, name))
+            .await?;
         Ok(transaction.commit().await?)
     }
 
@@ -38,7 +39,8 @@ impl Database {
         if result.rows_affected() == 0 {
             return Ok(false);
         }
-        append(&mut transaction, change("install.secret.delete", install, name)).await?;
+        self.append_audit(&mut transaction, change("install.secret.delete", install, name))
+            .await?;
         transaction.commit().await?;
         Ok(true)
     }

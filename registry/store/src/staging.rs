@@ -3,6 +3,7 @@
 
 use crate::StoreError;
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
@@ -16,6 +17,10 @@ use tokio::io::AsyncWriteExt;
 /// Maximum number of open uploads. Multiplied by the size limit of a bundle, it gives the required
 /// disk space.
 const UPLOADS: usize = 64;
+/// Maximum number of open uploads of one owner, so that no publisher blocks all others.
+const UPLOADS_OF_OWNER: usize = 16;
+/// Hexadecimal digits of an owner in the name of a file.
+const OWNER_DIGITS: usize = 32;
 /// Time after which an upload that is not continued is deleted: enough for an interruption of
 /// hours, not of days.
 pub const UPLOAD_LIFE: Duration = Duration::from_hours(24);
@@ -39,7 +44,7 @@ pub enum StagingError {
     #[error("a bundle has at most {} bytes", alga_bundle::limits::BUNDLE_BYTES)]
     TooLarge,
     /// Too many uploads are open.
-    #[error("too many open uploads; the limit is {UPLOADS}")]
+    #[error("too many open uploads; the limit is {UPLOADS}, and {UPLOADS_OF_OWNER} of one owner")]
     TooMany,
     /// The client's request body was interrupted or timed out.
     #[error("the request body was interrupted")]
@@ -53,6 +58,9 @@ pub enum StagingError {
 #[derive(Debug, Clone)]
 pub struct Staging {
     directory: PathBuf,
+    /// End of the names of the owner's files: an upload of another owner is not found.
+    owner: Arc<str>,
+    /// Names of the files that requests have locked.
     busy: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -73,8 +81,20 @@ impl Staging {
         }
         Ok(Self {
             directory: directory.to_path_buf(),
+            owner: "".into(),
             busy: Arc::default(),
         })
+    }
+
+    /// Returns a handle of the same directory for the uploads of one owner.
+    #[must_use]
+    pub fn as_owner(&self, owner: &str) -> Self {
+        let digits = hex::encode(Sha256::digest(owner.as_bytes()));
+        let digits = digits.get(..OWNER_DIGITS).unwrap_or(&digits);
+        Self {
+            owner: format!(".{digits}").into(),
+            ..self.clone()
+        }
     }
 
     /// Begins an upload and returns the id by which it is continued.
@@ -106,13 +126,13 @@ impl Staging {
     /// Returns [`StagingError::Unknown`] if there is no such upload, or [`StagingError::Busy`] if
     /// another request has locked it.
     pub async fn lock(&self, id: &str) -> Result<StagedUpload, StagingError> {
-        let path = self.path(id)?;
-        if !self.busy().insert(id.to_owned()) {
+        let name = self.file_name(id)?;
+        if !self.busy().insert(name.clone()) {
             return Err(StagingError::Busy);
         }
         let mut upload = StagedUpload {
-            id: id.to_owned(),
-            path,
+            path: self.directory.join(&name),
+            name,
             size: 0,
             staging: self.clone(),
             ends: false,
@@ -127,12 +147,12 @@ impl Staging {
     /// # Errors
     /// Returns the same errors as [`Staging::begin`].
     pub async fn create_ephemeral(&self) -> Result<StagedUpload, StagingError> {
-        let id = format!("{ONCE}{}", crate::database::new_id());
-        let path = self.directory.join(&id);
+        let name = format!("{ONCE}{}{}", crate::database::new_id(), self.owner);
+        let path = self.directory.join(&name);
         self.create(&path).await?;
-        self.busy().insert(id.clone());
+        self.busy().insert(name.clone());
         Ok(StagedUpload {
-            id,
+            name,
             path,
             size: 0,
             staging: self.clone(),
@@ -162,12 +182,13 @@ impl Staging {
     }
 
     async fn create(&self, path: &Path) -> Result<(), StagingError> {
-        let mut open = 0;
+        let (mut open, mut of_owner) = (0, 0);
         let mut entries = tokio::fs::read_dir(&self.directory).await?;
-        while entries.next_entry().await?.is_some() {
+        while let Some(entry) = entries.next_entry().await? {
             open += 1;
+            of_owner += usize::from(entry.file_name().to_string_lossy().ends_with(&*self.owner));
         }
-        if open >= UPLOADS {
+        if open >= UPLOADS || of_owner >= UPLOADS_OF_OWNER {
             return Err(StagingError::TooMany);
         }
         let mut options = OpenOptions::new();
@@ -176,15 +197,19 @@ impl Staging {
         Ok(())
     }
 
-    /// Returns the path of an upload. An id in any other form than [`Staging::begin`] generates is
-    /// rejected, so that it can name no other file.
     fn path(&self, id: &str) -> Result<PathBuf, StagingError> {
+        Ok(self.directory.join(self.file_name(id)?))
+    }
+
+    /// Returns the name of an upload's file. An id in any other form than [`Staging::begin`]
+    /// generates is rejected, so that it can name no other file.
+    fn file_name(&self, id: &str) -> Result<String, StagingError> {
         let parsed = uuid::Uuid::try_parse(id).map_err(|_| StagingError::Unknown)?;
         // Only the canonical form, because an upload with two names could be locked twice.
         if parsed.hyphenated().to_string() != id {
             return Err(StagingError::Unknown);
         }
-        Ok(self.directory.join(id))
+        Ok(format!("{id}{}", self.owner))
     }
 
     fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
@@ -195,7 +220,7 @@ impl Staging {
 /// An upload that one request has locked.
 #[derive(Debug)]
 pub struct StagedUpload {
-    id: String,
+    name: String,
     path: PathBuf,
     size: u64,
     staging: Staging,
@@ -241,7 +266,7 @@ impl Drop for StagedUpload {
             // If this fails, a later sweep deletes the file.
             std::fs::remove_file(&self.path).ok();
         }
-        self.staging.busy().remove(&self.id);
+        self.staging.busy().remove(&self.name);
     }
 }
 

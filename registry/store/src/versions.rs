@@ -1,4 +1,4 @@
-use crate::audit::{Change, append};
+use crate::audit::Change;
 use crate::database::{new_id, now_ms};
 use crate::{BundleClaim, Database, StoreError};
 use alga_bundle::{
@@ -107,10 +107,11 @@ impl Database {
         let is_new = stored_id == version_id;
         if is_new {
             let details = json!({ "name": new.manifest.name, "version": new.manifest.version, "content_hash": new.content_hash, "signing_key": new.signing_key });
-            append(&mut transaction, about_version("version.publish", &version_id, details)).await?;
+            self.append_audit(&mut transaction, about_version("version.publish", &version_id, details))
+                .await?;
         }
         if !is_new {
-            resign(&mut transaction, new, &stored_id).await?;
+            self.resign(&mut transaction, new, &stored_id).await?;
         }
         transaction.commit().await?;
         let id: VersionId = stored_id.parse().map_err(StoreError::row)?;
@@ -168,7 +169,7 @@ impl Database {
             return Err(StoreError::Changed);
         }
         let details = json!({ "status": status, "reason": reason });
-        append(
+        self.append_audit(
             &mut transaction,
             about_version("version.status", version.id.as_str(), details),
         )
@@ -188,7 +189,7 @@ impl Database {
             .execute(&mut *transaction)
             .await?;
         let details = json!({ "deprecation": reason });
-        append(
+        self.append_audit(
             &mut transaction,
             about_version("version.deprecate", version.id.as_str(), details),
         )
@@ -218,6 +219,30 @@ impl Database {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(read_summary).collect()
+    }
+
+    /// Updates signer and receipt in the row, after the stored signatures and receipt were replaced
+    /// because they were no longer valid.
+    async fn resign(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        new: &NewVersion<'_>,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        let result = sqlx::query(
+            "UPDATE extension_version SET signing_key = $1, receipt = $2 WHERE id = $3 AND (receipt IS NULL OR receipt <> $2)",
+        )
+        .bind(new.signing_key)
+        .bind(new.receipt)
+        .bind(id)
+        .execute(&mut **transaction)
+        .await?;
+        if result.rows_affected() == 1 {
+            let details = json!({ "signing_key": new.signing_key });
+            self.append_audit(transaction, about_version("version.sign", id, details))
+                .await?;
+        }
+        Ok(())
     }
 }
 
@@ -333,24 +358,6 @@ async fn insert_version(
     .execute(&mut **transaction)
     .await?;
     Ok(id)
-}
-
-/// Updates signer and receipt in the row, after the stored signatures and receipt were replaced
-/// because they were no longer valid.
-async fn resign(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>, id: &str) -> Result<(), StoreError> {
-    let result = sqlx::query(
-        "UPDATE extension_version SET signing_key = $1, receipt = $2 WHERE id = $3 AND (receipt IS NULL OR receipt <> $2)",
-    )
-    .bind(new.signing_key)
-    .bind(new.receipt)
-    .bind(id)
-    .execute(&mut **transaction)
-    .await?;
-    if result.rows_affected() == 1 {
-        let details = json!({ "signing_key": new.signing_key });
-        append(transaction, about_version("version.sign", id, details)).await?;
-    }
-    Ok(())
 }
 
 async fn stored_version(

@@ -7,6 +7,7 @@
 //! | `uploads` | uploads in chunks |
 //! | `installs` | a tenant's installs, their upgrades and secrets |
 //! | `executions` | the execution log of an install |
+//! | `keys` | API keys |
 //! | `revocations` | the revocation list |
 //! | `audit` | the audit log |
 //! | `garbage` | garbage collection |
@@ -21,6 +22,7 @@ mod executions;
 mod form;
 mod garbage;
 mod installs;
+mod keys;
 mod operation;
 mod revocations;
 mod uploads;
@@ -35,6 +37,7 @@ pub use installs::{
     UpgradeRequest, consent, delete_secret, disable, enable, install, installs, roll_back, set_secret, set_terms,
     show_install, uninstall, upgrade,
 };
+pub use keys::{ApiKey, ApiKeys, CreatedApiKey, KeyRequest, create_key, keys, revoke_key};
 pub use operation::{Operation, Page, RequestBody};
 pub use revocations::{RevocationStatus, revocations, send_revocations};
 pub use uploads::{Upload, append_upload, begin_upload, delete_upload, show_upload};

@@ -1,5 +1,5 @@
 use crate::{ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
-use alga_auth::{Access, Caller, ServiceGrant, TokenIssuer, TokenVerifier};
+use alga_auth::{Access, Authenticator, Caller, Credentials, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
 use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, RemoteRunner};
 use alga_http::edge;
@@ -123,10 +123,14 @@ impl TestPlatform {
         );
         let callers = self.secrets.callers().unwrap().public_bytes();
         let callers = TokenVerifier::new(&[callers], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES).unwrap();
+        let credentials = Credentials {
+            callers: Some(callers),
+            ..Credentials::default()
+        };
         let timeout = self.settings.iter().find(|(key, _)| key == "gateway_timeout_ms");
         let timeout = timeout.map_or(5_000, |(_, milliseconds)| milliseconds.parse().unwrap());
         edge(alga_gateway::router(GatewayDependencies {
-            authentication: Authentication::new(callers, None),
+            authentication: Authentication::new(Arc::new(Authenticator::new(credentials)), None),
             installs: Installs::new(self.platform.database().clone()),
             runner: Arc::new(RemoteRunner::new(url, issuer.unwrap()).unwrap()),
             limits: GatewayLimits {
@@ -156,10 +160,15 @@ impl TestPlatform {
 
     /// Sends an operation to the registry as the operator.
     pub async fn operate<R>(&self, operation: &Operation<R>) -> Reply<R> {
+        self.operate_as(&self.administrator, operation).await
+    }
+
+    /// Sends an operation to the registry with this credential.
+    pub async fn operate_as<R>(&self, credential: &str, operation: &Operation<R>) -> Reply<R> {
         let mut request = Request::builder()
             .method(operation.method)
             .uri(&operation.path)
-            .header("authorization", format!("Bearer {}", self.administrator))
+            .header("authorization", format!("Bearer {credential}"))
             .header("content-type", &operation.body.content_type);
         for (name, value) in &operation.headers {
             request = request.header(*name, value);

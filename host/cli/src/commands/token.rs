@@ -1,6 +1,6 @@
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
-use alga_auth::{Access, Caller, TokenIssuer, is_user_id};
+use alga_auth::{Access, Caller, TenantRole, TokenIssuer, is_user_id};
 use alga_bundle::TenantId;
 use alga_server::HostKeys;
 use clap::{Args, ValueEnum};
@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// Access to extensions
     #[arg(long, value_enum, default_value_t = May::Write)]
     access: May,
+    /// Role in the tenant: caller, viewer (reads installs) or administrator (manages installs)
+    #[arg(long, value_enum, default_value_t = In::Caller)]
+    role: In,
     /// Lifetime in minutes, at most 720
     #[arg(long, default_value_t = 60)]
     minutes: u32,
@@ -31,6 +34,13 @@ pub(crate) struct Arguments {
 enum May {
     Read,
     Write,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum In {
+    Caller,
+    Viewer,
+    Administrator,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
@@ -54,6 +64,11 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     caller.access = match arguments.access {
         May::Read => Access::Read,
         May::Write => Access::Write,
+    };
+    caller.role = match arguments.role {
+        In::Caller => TenantRole::Caller,
+        In::Viewer => TenantRole::Viewer,
+        In::Administrator => TenantRole::Administrator,
     };
     let token = issuer.issue(&caller, lifetime).internal_error("")?;
     printer.output(

@@ -63,6 +63,8 @@ pub struct KeyFiles {
     pub service: Option<PathBuf>,
     /// Public keys that verify service tokens; `None` is that of `service`.
     pub service_public: Option<PathBuf>,
+    /// Public keys that verify callers' tokens; `None` is that of this host's own key.
+    pub caller_public: Option<PathBuf>,
     /// Public key that verifies receipts; `None` is that of the registry's own key.
     pub registry_public: Option<PathBuf>,
     /// Keys that seal secrets.

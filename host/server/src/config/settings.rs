@@ -73,6 +73,14 @@ settings! {
     adopt_revocations = "ALGA_ADOPT_REVOCATIONS", "false", "true: after the database was restored, write this host's newer revocation list into it";
     dev = "ALGA_DEV", "false", "true: allow starting without a trust bundle (no signature will be trusted), and allow --dev-tenant";
     dev_tenant = "ALGA_DEV_TENANT", "", "tenant of requests without a token; only with --dev and on loopback";
+    bootstrap_token = "ALGA_BOOTSTRAP_TOKEN", "true", "false: admin.token in the data directory is neither created nor accepted; create an operator's API key first";
+    caller_public_keys_file = "ALGA_CALLER_PUBLIC_KEYS_FILE", "", "PEM file with the public keys of host applications that sign tokens for their users (default: tokens.pub in the data directory, the key of `alga token`)";
+    oidc_issuer = "ALGA_OIDC_ISSUER", "", "claim `iss` of the OpenID provider whose tokens are accepted; without it, none are";
+    oidc_audience = "ALGA_OIDC_AUDIENCE", "", "claim `aud` of tokens for this platform";
+    oidc_jwks = "ALGA_OIDC_JWKS", "", "https URL or file of the provider's keys (JWKS)";
+    oidc_algorithms = "ALGA_OIDC_ALGORITHMS", "RS256,ES256,EdDSA", "accepted signature algorithms; those with a shared secret are never accepted";
+    oidc_claims = "ALGA_OIDC_CLAIMS", "tenant=tenant_id,user=sub,email=email,name=name,access=alga_access,kind=alga_kind", "claims with tenant, user, email, name, type (internal or client), access (read or write), kind, client_id and client_name; `/a/b` is a nested claim";
+    oidc_kinds = "ALGA_OIDC_KINDS", "", "values of the claim for the kind: `alga-admins=tenant_administrator,alga-ops=operator`; empty: the names of a tenant's kinds";
     service_key_file = "ALGA_SERVICE_KEY_FILE", "", "file with the key that signs service tokens (default: service.key in the data directory)";
     service_public_keys_file = "ALGA_SERVICE_PUBLIC_KEYS_FILE", "", "PEM file with the public keys of gateways, of which two are valid during a rotation; required for the role runner";
     registry_public_key_file = "ALGA_REGISTRY_PUBLIC_KEY_FILE", "", "PEM file with the public key of the registry, which verifies receipts; required for the role runner";

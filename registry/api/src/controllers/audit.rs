@@ -1,18 +1,17 @@
-use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::bodies;
 use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_registry_types::{AuditChain, AuditPage, AuditQuery};
 use axum::Json;
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use std::sync::Arc;
 
 /// Number of entries in one response.
 const PAGE: u32 = 100;
 
 pub(crate) async fn list(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Json<AuditPage>, ApiError> {
     let Query(query) = query.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
@@ -22,9 +21,7 @@ pub(crate) async fn list(
     }))
 }
 
-pub(crate) async fn verify(
-    State(dependencies): State<Arc<RegistryDependencies>>,
-) -> Result<Json<AuditChain>, ApiError> {
+pub(crate) async fn verify(Dependencies(dependencies): Dependencies) -> Result<Json<AuditChain>, ApiError> {
     let chain = dependencies.database.audit_chain().await?;
     Ok(Json(AuditChain {
         entries: chain.entries,

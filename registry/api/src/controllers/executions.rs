@@ -1,18 +1,17 @@
 //! Logs and errors of an install's executions, for the extension's author.
 
 use super::install_lookup::find;
-use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::bodies;
 use crate::error::ApiError;
 use alga_bundle::ExecutionId;
 use alga_http::PageQuery;
 use alga_registry_types::Executions;
 use axum::Json;
-use axum::extract::{Path, State};
-use std::sync::Arc;
+use axum::extract::Path;
 
 pub(crate) async fn list(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): Path<(String, String)>,
     page: PageQuery,
 ) -> Result<Json<Executions>, ApiError> {

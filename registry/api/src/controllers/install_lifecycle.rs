@@ -13,6 +13,7 @@ use super::precompile::compile_granted;
 use super::secrets::check_stored_secrets;
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::bodies;
 use crate::error::ApiError;
 use alga_bundle::{CapabilityDiff, CapabilityName, EgressPattern, InstallStatus, Version, VersionStatus};
@@ -21,7 +22,7 @@ use alga_errors::{Code, Problem};
 use alga_registry_types::{ConsentRequest, Install, TermsRequest, Upgrade, UpgradeOutcome, UpgradeRequest};
 use alga_store::{InstallRow, InstallSettings, VersionRow};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 type InstallPath = Path<(String, String)>;
 
 pub(crate) async fn show(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
 ) -> Result<Json<Install>, ApiError> {
     let install = find(&dependencies, &tenant, &install).await?;
@@ -37,7 +38,7 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn upgrade(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
     JsonBody(request): JsonBody<UpgradeRequest>,
 ) -> Result<(StatusCode, Json<Upgrade>), ApiError> {
@@ -78,7 +79,7 @@ pub(crate) async fn upgrade(
 }
 
 pub(crate) async fn update_settings(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
     JsonBody(request): JsonBody<TermsRequest>,
 ) -> Result<Json<Install>, ApiError> {
@@ -103,7 +104,7 @@ pub(crate) async fn update_settings(
 }
 
 pub(crate) async fn consent(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
     JsonBody(request): JsonBody<ConsentRequest>,
 ) -> Result<Json<Install>, ApiError> {
@@ -131,7 +132,7 @@ pub(crate) async fn consent(
 }
 
 pub(crate) async fn roll_back(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
 ) -> Result<Json<Install>, ApiError> {
     let install = find(&dependencies, &tenant, &install).await?;
@@ -160,22 +161,16 @@ pub(crate) async fn roll_back(
     reload(&dependencies, &install).await
 }
 
-pub(crate) async fn enable(
-    state: State<Arc<RegistryDependencies>>,
-    path: InstallPath,
-) -> Result<Json<Install>, ApiError> {
-    set_status(state, path, InstallStatus::Enabled).await
+pub(crate) async fn enable(dependencies: Dependencies, path: InstallPath) -> Result<Json<Install>, ApiError> {
+    set_status(dependencies, path, InstallStatus::Enabled).await
 }
 
-pub(crate) async fn disable(
-    state: State<Arc<RegistryDependencies>>,
-    path: InstallPath,
-) -> Result<Json<Install>, ApiError> {
-    set_status(state, path, InstallStatus::Disabled).await
+pub(crate) async fn disable(dependencies: Dependencies, path: InstallPath) -> Result<Json<Install>, ApiError> {
+    set_status(dependencies, path, InstallStatus::Disabled).await
 }
 
 async fn set_status(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
     status: InstallStatus,
 ) -> Result<Json<Install>, ApiError> {
@@ -185,7 +180,7 @@ async fn set_status(
 }
 
 pub(crate) async fn uninstall(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install)): InstallPath,
 ) -> Result<StatusCode, ApiError> {
     let install = find(&dependencies, &tenant, &install).await?;

@@ -7,6 +7,7 @@ use super::revocations::ensure_revocations_fresh;
 use super::secrets::SecretOwner;
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::bodies;
 use crate::error::ApiError;
 use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimits, Version, VersionStatus};
@@ -18,13 +19,13 @@ use alga_registry_types::{Install, InstallRequest, Installs};
 use alga_signing::{Rejected, StoredError, StoredRelease};
 use alga_store::{Database, InstallSettings, NewInstall, VersionRow};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) async fn create(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(tenant): Path<String>,
     JsonBody(request): JsonBody<InstallRequest>,
 ) -> Result<(StatusCode, Json<Install>), ApiError> {
@@ -88,7 +89,7 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn list(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(tenant): Path<String>,
     page: PageQuery,
 ) -> Result<Json<Installs>, ApiError> {

@@ -11,8 +11,10 @@ use super::precompile::precompile_minimal;
 use super::revocations::ensure_revocations_fresh;
 use super::uploads::staging_failed;
 use crate::RegistryDependencies;
+use crate::authorization::{Dependencies, RequestPrincipal};
 use crate::error::ApiError;
 use crate::problems::{not_compiled, rejected};
+use alga_auth::{Object, Principal, Right};
 use alga_bundle::{Bundle, BundleError, Manifest};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem, chain};
@@ -21,7 +23,6 @@ use alga_registry_types::Published;
 use alga_signing::Verified;
 use alga_store::{NewBundle, NewVersion, PublishOutcome, StagedUpload};
 use axum::Json;
-use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -32,7 +33,8 @@ use std::sync::Arc;
 const SIGNATURE_BYTES: usize = 256 * 1024;
 
 pub(crate) async fn publish(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
+    RequestPrincipal(principal): RequestPrincipal,
     form: Multipart,
 ) -> Result<(StatusCode, Json<Published>), ApiError> {
     // 1.
@@ -41,6 +43,7 @@ pub(crate) async fn publish(
     // 2. and 3.
     let received_at = Timestamp::now();
     let (bundle, verified) = check(&dependencies, &received, received_at).await?;
+    ensure_own_name(&principal, bundle.manifest())?;
     let bundle = Arc::new(bundle);
     // 4.
     compile(&dependencies, &bundle).await?;
@@ -200,6 +203,16 @@ async fn check(
         Ok::<_, Problem>((bundle, verified))
     });
     Ok(checked.await.map_err(Problem::internal)??)
+}
+
+/// Refuses a release under a name that is not the principal's. The sender has the bundle, so the
+/// refusal reveals nothing about other publishers.
+fn ensure_own_name(principal: &Principal, manifest: &Manifest) -> Result<(), Problem> {
+    let checked = principal.check(Right::Publish, Object::Extension(manifest.name.as_str()));
+    checked.map_err(|_| {
+        let message = format!("this credential does not have the right to publish `{}`", manifest.name);
+        Problem::new(Code::Forbidden, message)
+    })
 }
 
 /// Refuses a wildcard over a public suffix: anyone can register a matching domain, so no tenant can

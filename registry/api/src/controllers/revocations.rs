@@ -2,6 +2,7 @@
 //! activated, then acknowledged.
 
 use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_registry_types::RevocationStatus;
@@ -9,12 +10,11 @@ use alga_signing::RevocationError;
 use alga_store::StoredRevocations;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) -> Json<RevocationStatus> {
+pub(crate) async fn show(Dependencies(dependencies): Dependencies) -> Json<RevocationStatus> {
     let list = dependencies.trust.revocations();
     Json(RevocationStatus {
         epoch: list.as_ref().map_or(0, |list| list.epoch),
@@ -26,13 +26,13 @@ pub(crate) async fn show(State(dependencies): State<Arc<RegistryDependencies>>) 
 /// Stores and activates a list, in a task of its own: a client that disconnects must not leave a
 /// list that is stored but not active.
 pub(crate) async fn accept(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     body: Bytes,
 ) -> Result<(StatusCode, Json<RevocationStatus>), ApiError> {
     let task_dependencies = Arc::clone(&dependencies);
     let result = tokio::spawn(async move { store_and_activate(&task_dependencies, &body).await }).await;
     result.map_err(Problem::internal)??;
-    Ok((StatusCode::CREATED, show(State(dependencies)).await))
+    Ok((StatusCode::CREATED, show(Dependencies(dependencies)).await))
 }
 
 async fn store_and_activate(dependencies: &RegistryDependencies, envelope: &[u8]) -> Result<(), ApiError> {

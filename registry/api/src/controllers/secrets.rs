@@ -4,6 +4,7 @@
 use super::install_lookup::{find, installed_version};
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::error::ApiError;
 use alga_bundle::{InstallId, Manifest, SecretField, TenantId};
 use alga_capabilities::may_reveal;
@@ -12,10 +13,9 @@ use alga_limits::HEADER_SECRET_BYTES;
 use alga_registry_types::SecretRequest;
 use alga_secrets::{SealError, SecretBinding, SecretEnvelope, SecretValue};
 use alga_store::{InstallRow, VersionRow};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The install and version whose secrets are sealed.
@@ -28,7 +28,7 @@ pub(super) struct SecretOwner<'a> {
 type SecretPath = Path<(String, String, String)>;
 
 pub(crate) async fn set(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install, name)): SecretPath,
     JsonBody(request): JsonBody<SecretRequest>,
 ) -> Result<StatusCode, ApiError> {
@@ -46,7 +46,7 @@ pub(crate) async fn set(
 }
 
 pub(crate) async fn delete(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((tenant, install, name)): SecretPath,
 ) -> Result<StatusCode, ApiError> {
     let install = find(&dependencies, &tenant, &install).await?;

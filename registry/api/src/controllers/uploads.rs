@@ -2,7 +2,7 @@
 //! returns how many were received; the publish form then has the upload's id in place of the
 //! bundle. An upload that is not continued for a day is deleted.
 
-use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::error::ApiError;
 use alga_errors::{Code, Problem};
 use alga_http::{BODY_TIMEOUT, one_field};
@@ -10,24 +10,21 @@ use alga_registry_types::Upload;
 use alga_store::{StagingError, UploadWriter};
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use futures_util::StreamExt;
-use std::sync::Arc;
 use tokio::time::timeout;
 
 /// The header with the offset at which the bytes of a request continue.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
-pub(crate) async fn begin(
-    State(dependencies): State<Arc<RegistryDependencies>>,
-) -> Result<(StatusCode, Json<Upload>), ApiError> {
+pub(crate) async fn begin(Dependencies(dependencies): Dependencies) -> Result<(StatusCode, Json<Upload>), ApiError> {
     let id = dependencies.staging.begin().await.map_err(staging_failed)?;
     Ok((StatusCode::CREATED, Json(Upload { id, offset: 0 })))
 }
 
 pub(crate) async fn show(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(id): Path<String>,
 ) -> Result<Json<Upload>, ApiError> {
     let offset = dependencies.staging.size(&id).await.map_err(staging_failed)?;
@@ -35,7 +32,7 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn append(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -69,7 +66,7 @@ async fn receive(appending: &mut UploadWriter<'_>, mut body: BodyDataStream) -> 
 }
 
 pub(crate) async fn end(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     dependencies.staging.lock(&id).await.map_err(staging_failed)?.end();

@@ -4,6 +4,7 @@
 
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::bodies;
 use crate::error::ApiError;
 use alga_bundle::VersionStatus;
@@ -11,8 +12,7 @@ use alga_errors::{Code, Problem};
 use alga_registry_types::{Reason, VersionDetails};
 use alga_store::VersionRow;
 use axum::Json;
-use axum::extract::{Path, State};
-use std::sync::Arc;
+use axum::extract::Path;
 
 /// Maximum characters of a reason.
 const REASON_CHARACTERS: usize = 500;
@@ -21,31 +21,31 @@ type VersionPath = Path<(String, String)>;
 type ReasonBody = JsonBody<Reason>;
 
 pub(crate) async fn yank(
-    state: State<Arc<RegistryDependencies>>,
+    dependencies: Dependencies,
     path: VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
-    set(state, path, body, VersionStatus::Yanked).await
+    set(dependencies, path, body, VersionStatus::Yanked).await
 }
 
 pub(crate) async fn unyank(
-    state: State<Arc<RegistryDependencies>>,
+    dependencies: Dependencies,
     path: VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
-    set(state, path, body, VersionStatus::Published).await
+    set(dependencies, path, body, VersionStatus::Published).await
 }
 
 pub(crate) async fn revoke(
-    state: State<Arc<RegistryDependencies>>,
+    dependencies: Dependencies,
     path: VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
-    set(state, path, body, VersionStatus::Revoked).await
+    set(dependencies, path, body, VersionStatus::Revoked).await
 }
 
 pub(crate) async fn deprecate(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(path): VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
@@ -59,7 +59,7 @@ pub(crate) async fn deprecate(
 }
 
 async fn set(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(path): VersionPath,
     body: ReasonBody,
     status: VersionStatus,

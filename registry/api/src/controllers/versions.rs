@@ -1,16 +1,15 @@
 use super::not_found;
-use crate::RegistryDependencies;
+use crate::authorization::Dependencies;
 use crate::bodies;
 use crate::error::ApiError;
 use alga_bundle::VersionId;
 use alga_http::PageQuery;
 use alga_registry_types::{VersionDetails, Versions};
 use axum::Json;
-use axum::extract::{Path, State};
-use std::sync::Arc;
+use axum::extract::Path;
 
 pub(crate) async fn list(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path(name): Path<String>,
     page: PageQuery,
 ) -> Result<Json<Versions>, ApiError> {
@@ -25,7 +24,7 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn show(
-    State(dependencies): State<Arc<RegistryDependencies>>,
+    Dependencies(dependencies): Dependencies,
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Json<VersionDetails>, ApiError> {
     dependencies

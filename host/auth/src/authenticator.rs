@@ -1,0 +1,100 @@
+//! Authentication of every request that is not a runner's: from a bearer token to a principal.
+
+use crate::{
+    ApiKeySource, ApiKeyText, BootstrapToken, Caller, JwtVerifier, Principal, TenantPrincipal, TokenVerifier,
+    VerifiedTokenCache,
+};
+use alga_errors::{Code, Problem};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// Time for which an API key is cached: a key that another process revoked is valid this much
+/// longer. This process evicts it at once.
+const KEY_FRESH: SignedDuration = SignedDuration::from_secs(5);
+
+/// Credentials that a process accepts. One that is absent authenticates no request.
+#[derive(Default)]
+pub struct Credentials {
+    /// Token of the operator who set the platform up.
+    pub bootstrap: Option<BootstrapToken>,
+    /// Tokens that the platform or a trusted host application signed for its users.
+    pub callers: Option<TokenVerifier>,
+    /// Tokens of an OpenID provider.
+    pub jwt: Option<JwtVerifier>,
+    /// API keys of services.
+    pub api_keys: Option<Arc<dyn ApiKeySource>>,
+}
+
+/// Authenticates bearer tokens of all forms, with a cache.
+pub struct Authenticator {
+    credentials: Credentials,
+    verified: VerifiedTokenCache<Arc<Principal>>,
+}
+
+impl Authenticator {
+    /// Creates an authenticator that accepts these credentials.
+    #[must_use]
+    pub fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            verified: VerifiedTokenCache::new(),
+        }
+    }
+
+    /// Evicts all cached principals; called after a credential was revoked.
+    pub fn evict_all(&self) {
+        self.verified.evict_all();
+    }
+
+    /// Returns the principal whose credential this is, if there is one.
+    ///
+    /// # Errors
+    /// Returns [`Code::Unauthenticated`] if the credential is not valid, without a reason that an
+    /// attacker could use, and [`Code::Internal`] if API keys cannot be read.
+    pub async fn authenticate(&self, token: Option<&str>) -> Result<Arc<Principal>, Problem> {
+        let token = token.ok_or_else(unauthenticated)?;
+        if let Some(principal) = self.verified.cached(token) {
+            return Ok(principal);
+        }
+        if let Some(key) = ApiKeyText::parse(token) {
+            return self.api_key(token, &key).await;
+        }
+        if JwtVerifier::has_form(token) {
+            return self.jwt(token).await;
+        }
+        let bootstrap = self.credentials.bootstrap.as_ref();
+        if let Some(bootstrap) = bootstrap.filter(|bootstrap| bootstrap.matches(token)) {
+            return Ok(bootstrap.principal());
+        }
+        let callers = self.credentials.callers.as_ref().ok_or_else(unauthenticated)?;
+        let verified = callers.verify::<Caller>(token);
+        let (caller, expires) = verified.map_err(|error| unauthenticated().caused_by(error))?;
+        let principal = Arc::new(Principal::Tenant(TenantPrincipal::user(caller)));
+        self.verified.insert(token, Arc::clone(&principal), expires);
+        Ok(principal)
+    }
+
+    async fn jwt(&self, token: &str) -> Result<Arc<Principal>, Problem> {
+        let verifier = self.credentials.jwt.as_ref().ok_or_else(unauthenticated)?;
+        let verified = verifier.verify(token).await;
+        let (principal, expires) = verified.map_err(|error| unauthenticated().caused_by(error))?;
+        let principal = Arc::new(principal);
+        self.verified.insert(token, Arc::clone(&principal), expires);
+        Ok(principal)
+    }
+
+    async fn api_key(&self, token: &str, text: &ApiKeyText) -> Result<Arc<Principal>, Problem> {
+        let keys = self.credentials.api_keys.as_ref().ok_or_else(unauthenticated)?;
+        let found = keys.find(text.id()).await.map_err(Problem::internal)?;
+        let (key, now) = (found.ok_or_else(unauthenticated)?, Timestamp::now());
+        let principal = key.principal(text, now).ok_or_else(unauthenticated)?;
+        let principal = Arc::new(principal);
+        self.verified
+            .insert(token, Arc::clone(&principal), key.expires.min(now + KEY_FRESH));
+        Ok(principal)
+    }
+}
+
+fn unauthenticated() -> Problem {
+    Problem::new(Code::Unauthenticated, "a valid credential is required")
+}

@@ -1,0 +1,54 @@
+//! Fetches the keys of an OpenID provider.
+
+use crate::StartError;
+use crate::config::JwksPlace;
+use alga_auth::{JwksFuture, JwksSource};
+use reqwest::{Client, redirect};
+use std::sync::Arc;
+
+/// Maximum bytes of a key set.
+const JWKS_BYTES: usize = 1024 * 1024;
+
+/// Returns the source of the keys at this place.
+pub(crate) fn jwks_source(place: &JwksPlace) -> Result<Arc<dyn JwksSource>, StartError> {
+    let url = match place {
+        JwksPlace::File(path) => return Ok(Arc::new(KeyFile(path.clone()))),
+        JwksPlace::Url(url) => url.clone(),
+    };
+    // A redirect could lead to a place that the operator did not name.
+    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
+    let client = client.map_err(|error| StartError::Provider(error.to_string()))?;
+    Ok(Arc::new(KeyUrl { client, url }))
+}
+
+struct KeyFile(std::path::PathBuf);
+
+impl JwksSource for KeyFile {
+    fn fetch(&self) -> JwksFuture<'_> {
+        Box::pin(async move { Ok(tokio::fs::read(&self.0).await?) })
+    }
+}
+
+struct KeyUrl {
+    client: Client,
+    url: String,
+}
+
+impl JwksSource for KeyUrl {
+    fn fetch(&self) -> JwksFuture<'_> {
+        Box::pin(async move {
+            let mut response = self.client.get(&self.url).send().await?.error_for_status()?;
+            if !response.status().is_success() {
+                return Err(format!("status {}", response.status()).into());
+            }
+            let mut bytes = Vec::new();
+            while let Some(chunk) = response.chunk().await? {
+                if bytes.len() + chunk.len() > JWKS_BYTES {
+                    return Err(format!("more than {JWKS_BYTES} bytes").into());
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(bytes)
+        })
+    }
+}
