@@ -21,6 +21,7 @@ mod linearizable;
 mod load;
 mod objects;
 mod oidc;
+mod operations;
 mod optional;
 mod postgres;
 mod registry;

@@ -153,7 +153,7 @@ async fn an_operator_of_the_provider_is_the_actor_of_its_changes() {
     let create = alga_registry_types::create_key(None, &key);
     world.operate_as(&token, &create).await.ok();
     let entries = world.operate(&audit_after(0)).await.ok().entries;
-    assert_eq!(entries.last().unwrap().actor, "operator:user-1");
+    assert_eq!(entries.last().unwrap().actor, "oidc:user-1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,6 +171,9 @@ async fn forged_expired_and_confused_tokens_are_refused() {
         json!({ "exp": null }),
         json!({ "exp": "9999999999" }),
         json!({ "exp": now() - 31 }),
+        json!({ "exp": now() + 25 * 60 * 60 }),
+        json!({ "exp": 253_402_300_799_u64 }),
+        json!({ "exp": 1e300 }),
         json!({ "nbf": now() + 40 }),
         json!({ "sub": null }),
         json!({ "tenant_id": null }),

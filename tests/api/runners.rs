@@ -111,12 +111,17 @@ fn is_interrupted((status, _, body): &Response) -> bool {
     }
 }
 
-/// Serves these routes and returns a gateway that has them for its runner.
-async fn gateway_of_routes(world: &TestPlatform, routes: Router) -> Router {
+/// Serves these routes and returns their URL.
+async fn serving(routes: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, routes, ServeLimits::default(), std::future::pending()));
-    world.gateway_of(&url)
+    url
+}
+
+/// Serves these routes and returns a gateway that has them for its runner.
+async fn gateway_of_routes(world: &TestPlatform, routes: Router) -> Router {
+    world.gateway_of(&serving(routes).await)
 }
 
 /// Returns status and body of a refusal, and whether a client may repeat its request.
@@ -182,4 +187,20 @@ async fn only_a_request_that_reached_no_runner_may_be_repeated() {
     // Nothing listens any more.
     let (status, body, may_repeat) = refusal(&world, &gateway).await;
     assert_eq!((status.as_u16(), may_repeat), (503, true), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_a_draining_runner_refused_is_sent_to_the_next_one() {
+    let world = TestPlatform::new().await;
+    world.install_guest("answers_ok", &[]).await;
+    let draining = || async { (StatusCode::SERVICE_UNAVAILABLE, [("x-alga-error", "draining")], "{}") };
+    let (draining, running) = (
+        serving(Router::new().fallback(draining)).await,
+        serving(world.router()).await,
+    );
+    let gateway = world.gateway_of(&format!("{draining},{running}"));
+    for _ in 0..2 {
+        let (status, ..) = ask(&world, &gateway, "GET", "com.example.answers-ok/").await;
+        assert_eq!(status, 200);
+    }
 }

@@ -22,7 +22,7 @@ fn a_publisher_publishes_with_its_key_until_the_operator_revokes_it() {
         listed.contains(" publisher com.example.* \"ci\" by operator, expires "),
         "{listed}"
     );
-    assert!(listed.contains(", used 20") && !listed.contains(key.trim()), "{listed}");
+    assert!(!listed.contains(key.trim()), "{listed}");
     let id = listed.split(' ').next().unwrap();
 
     // A key of a tenant creates no key of the platform.

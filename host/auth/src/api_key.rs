@@ -11,8 +11,11 @@ use zeroize::Zeroizing;
 
 /// Beginning of every key, by which scanners for leaked credentials find it.
 const PREFIX: &str = "alga_";
-/// Hexadecimal digits of an id: 64 bits.
-const ID_DIGITS: usize = 16;
+/// Hexadecimal digits of an id: the time of its creation in milliseconds, by which ids sort, and 32
+/// random bits.
+const ID_DIGITS: usize = 20;
+/// Digits of the time.
+const TIME_DIGITS: usize = 12;
 /// Hexadecimal digits of a secret: 256 bits, so that a plain digest of it cannot be reversed.
 const SECRET_DIGITS: usize = 64;
 
@@ -28,11 +31,12 @@ impl ApiKeyText {
     /// # Errors
     /// Returns the system's error if it has no randomness.
     pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut bytes = Zeroizing::new([0; (ID_DIGITS + SECRET_DIGITS) / 2]);
+        let mut bytes = Zeroizing::new([0; (ID_DIGITS - TIME_DIGITS + SECRET_DIGITS) / 2]);
         getrandom::fill(bytes.as_mut_slice())?;
-        let (id, secret) = bytes.split_at(ID_DIGITS / 2);
+        let (unique, secret) = bytes.split_at((ID_DIGITS - TIME_DIGITS) / 2);
+        let time = Timestamp::now().as_millisecond();
         Ok(Self {
-            id: hex::encode(id),
+            id: format!("{time:0TIME_DIGITS$x}{}", hex::encode(unique)),
             secret: Zeroizing::new(hex::encode(secret)),
         })
     }
@@ -83,6 +87,8 @@ pub struct ApiKey {
     pub expires: Timestamp,
     /// True if the key was revoked.
     pub is_revoked: bool,
+    /// Time of its last recorded use.
+    pub used: Option<Timestamp>,
 }
 
 /// Rights of an API key.
@@ -156,8 +162,11 @@ pub type ApiKeyFuture<'a> =
 
 /// Storage of API keys.
 pub trait ApiKeySource: Send + Sync {
-    /// Finds a key by its id and records the time of its use.
+    /// Finds a key by its id.
     fn find<'a>(&'a self, id: &'a str) -> ApiKeyFuture<'a>;
+
+    /// Records that a key was used, some time later; a failure has no consequence.
+    fn record_use(&self, id: &str);
 }
 
 #[cfg(test)]
@@ -173,6 +182,7 @@ mod tests {
             scope: ApiKeyScope::Operator,
             expires: Timestamp::now() + SignedDuration::from_secs(60),
             is_revoked: false,
+            used: None,
         }
     }
 

@@ -7,10 +7,18 @@ use crate::{
 use alga_errors::{Code, Problem};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Time for which an API key is cached: a key that another process revoked is valid this much
 /// longer. This process evicts it at once.
 const KEY_FRESH: SignedDuration = SignedDuration::from_secs(5);
+
+/// Time after which the last use of a key is recorded again, so that a busy key does not write at
+/// every request.
+const USE_PRECISION: SignedDuration = SignedDuration::from_mins(1);
+/// Concurrent lookups of API keys: half of the connections to the database, so that clients without
+/// a valid key do not use them all.
+const LOOKUPS: usize = 4;
 
 /// Credentials that a process accepts. One that is absent authenticates no request.
 #[derive(Default)]
@@ -29,6 +37,7 @@ pub struct Credentials {
 pub struct Authenticator {
     credentials: Credentials,
     verified: VerifiedTokenCache<Arc<Principal>>,
+    lookups: Semaphore,
 }
 
 impl Authenticator {
@@ -38,6 +47,7 @@ impl Authenticator {
         Self {
             credentials,
             verified: VerifiedTokenCache::new(),
+            lookups: Semaphore::new(LOOKUPS),
         }
     }
 
@@ -50,7 +60,8 @@ impl Authenticator {
     ///
     /// # Errors
     /// Returns [`Code::Unauthenticated`] if the credential is not valid, without a reason that an
-    /// attacker could use, and [`Code::Internal`] if API keys cannot be read.
+    /// attacker could use, [`Code::Overloaded`] if too many API keys are being looked up, and
+    /// [`Code::Internal`] if they cannot be read.
     pub async fn authenticate(&self, token: Option<&str>) -> Result<Arc<Principal>, Problem> {
         let token = token.ok_or_else(unauthenticated)?;
         if let Some(principal) = self.verified.cached(token) {
@@ -66,33 +77,45 @@ impl Authenticator {
         if let Some(bootstrap) = bootstrap.filter(|bootstrap| bootstrap.matches(token)) {
             return Ok(bootstrap.principal());
         }
+        let since = self.verified.generation();
         let callers = self.credentials.callers.as_ref().ok_or_else(unauthenticated)?;
         let verified = callers.verify::<Caller>(token);
         let (caller, expires) = verified.map_err(|error| unauthenticated().caused_by(error))?;
         let principal = Arc::new(Principal::Tenant(TenantPrincipal::user(caller)));
-        self.verified.insert(token, Arc::clone(&principal), expires);
+        self.verified.insert(token, Arc::clone(&principal), expires, since);
         Ok(principal)
     }
 
     async fn jwt(&self, token: &str) -> Result<Arc<Principal>, Problem> {
         let verifier = self.credentials.jwt.as_ref().ok_or_else(unauthenticated)?;
+        let since = self.verified.generation();
         let verified = verifier.verify(token).await;
         let (principal, expires) = verified.map_err(|error| unauthenticated().caused_by(error))?;
         let principal = Arc::new(principal);
-        self.verified.insert(token, Arc::clone(&principal), expires);
+        self.verified.insert(token, Arc::clone(&principal), expires, since);
         Ok(principal)
     }
 
     async fn api_key(&self, token: &str, text: &ApiKeyText) -> Result<Arc<Principal>, Problem> {
         let keys = self.credentials.api_keys.as_ref().ok_or_else(unauthenticated)?;
-        let found = keys.find(text.id()).await.map_err(Problem::internal)?;
-        let (key, now) = (found.ok_or_else(unauthenticated)?, Timestamp::now());
-        let principal = key.principal(text, now).ok_or_else(unauthenticated)?;
-        let principal = Arc::new(principal);
+        let (now, since) = (Timestamp::now(), self.verified.generation());
+        let key = {
+            let _lookup = self.lookups.try_acquire().map_err(|_| busy())?;
+            keys.find(text.id()).await.map_err(Problem::internal)?
+        };
+        let key = key.ok_or_else(unauthenticated)?;
+        let principal = Arc::new(key.principal(text, now).ok_or_else(unauthenticated)?);
+        if key.used.is_none_or(|used| now.duration_since(used) >= USE_PRECISION) {
+            keys.record_use(&key.id);
+        }
         self.verified
-            .insert(token, Arc::clone(&principal), key.expires.min(now + KEY_FRESH));
+            .insert(token, Arc::clone(&principal), key.expires.min(now + KEY_FRESH), since);
         Ok(principal)
     }
+}
+
+fn busy() -> Problem {
+    Problem::new(Code::Overloaded, "too many API keys are being looked up").retry_after_seconds(1)
 }
 
 fn unauthenticated() -> Problem {

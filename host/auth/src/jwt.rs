@@ -8,7 +8,7 @@ pub use jwks::{JwksFuture, JwksSource, JwksTiming};
 
 use crate::Principal;
 use alga_errors::chain;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use jwks::Jwks;
 use serde_json::{Map, Value};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Tolerated difference between the clocks of the provider and of this host, in seconds.
 const CLOCK_SKEW_SECONDS: u64 = 30;
+/// Maximum time until a token expires: a stolen one must become useless.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// Maximum bytes of a token.
 const TOKEN_BYTES: usize = 16 * 1024;
 
@@ -137,6 +139,9 @@ impl JwtVerifier {
         )]
         let expires = expires.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
         let expires = expires.ok_or_else(|| JwtError::Claims("`exp` is not a time".into()))?;
+        if expires.duration_since(Timestamp::now()) > LONGEST {
+            return Err(JwtError::Invalid("it is valid for too long".into()));
+        }
         let principal = self.settings.claims.principal(&decoded.claims, &self.settings.kinds)?;
         Ok((principal, expires))
     }

@@ -37,4 +37,4 @@ pub use principal::{InvalidPattern, NamePattern, Principal, PrincipalKind, Publi
 pub use rights::{Denied, Extent, Object, Right};
 pub use service::{CallContext, ServiceGrant};
 pub use token::{TokenError, TokenIssuer, TokenVerifier};
-pub use token_cache::VerifiedTokenCache;
+pub use token_cache::{Generation, VerifiedTokenCache};

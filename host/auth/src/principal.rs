@@ -35,6 +35,15 @@ impl TenantPrincipal {
         }
     }
 
+    /// Creates the principal of a user of an OpenID provider, which is another user than one with
+    /// the same id that a host application describes.
+    pub(crate) fn of_provider(caller: Caller) -> Self {
+        Self {
+            actor: format!("oidc:{}/{}", caller.tenant_id, caller.user_id),
+            caller: Arc::new(caller),
+        }
+    }
+
     /// Creates the principal of an API key.
     pub(crate) fn key(actor: String, caller: Caller) -> Self {
         Self {

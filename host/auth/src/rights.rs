@@ -7,8 +7,6 @@ use alga_errors::{Code, Problem};
 /// Permission that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
-    /// Reading what every principal may know, such as the API's description.
-    Describe,
     /// Reading versions of extensions.
     ReadVersions,
     /// Publishing releases, with their uploads.
@@ -69,9 +67,8 @@ impl From<Denied> for Problem {
 }
 
 #[rustfmt::skip]
-const TABLE: [(Right, [Extent; PrincipalKind::ALL.len()]); 9] = [
+const TABLE: [(Right, [Extent; PrincipalKind::ALL.len()]); 8] = [
     //                        operator publisher administrator viewer caller
-    (Right::Describe,         [All,    All,      All,          All,   All]),
     (Right::ReadVersions,     [All,    Own,      All,          All,   No]),
     (Right::Publish,          [All,    Own,      No,           No,    No]),
     (Right::Withdraw,         [All,    Own,      No,           No,    No]),
@@ -92,7 +89,6 @@ impl Right {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Describe => "describe",
             Self::ReadVersions => "read versions",
             Self::Publish => "publish",
             Self::Withdraw => "withdraw",

@@ -2,6 +2,7 @@ use crate::TokenError;
 use jiff::Timestamp;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Maximum bytes of all tokens in the cache, by [`weight`]: about 50 000 tokens of callers, or
@@ -20,7 +21,13 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// The cache key is the token's digest, so that nothing in memory can be used as a token.
 pub struct VerifiedTokenCache<T: Clone + Send + Sync + 'static> {
     cache: Cache<[u8; 32], Verified<T>>,
+    /// Number of evictions.
+    generation: AtomicU64,
 }
+
+/// The state of a cache before a token was verified.
+#[derive(Debug, Clone, Copy)]
+pub struct Generation(u64);
 
 #[derive(Clone)]
 struct Verified<T> {
@@ -45,6 +52,7 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
                 .max_capacity(CACHE_BYTES)
                 .time_to_live(LONGEST)
                 .build(),
+            generation: AtomicU64::new(0),
         }
     }
 
@@ -60,18 +68,31 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         None
     }
 
-    /// Caches the value of a verified token until it expires.
-    pub fn insert(&self, token: &str, meaning: T, expires: Timestamp) {
+    /// Returns the state of the cache; called before a token is verified.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::Acquire))
+    }
+
+    /// Caches the value of a token that was verified after `since`, until it expires. Nothing is
+    /// cached if tokens were evicted since then: this one may be among those that were revoked.
+    pub fn insert(&self, token: &str, meaning: T, expires: Timestamp, since: Generation) {
         let verified = Verified {
             meaning,
             expires,
             weight: weight(token),
         };
-        self.cache.insert(digest(token), verified);
+        let digest = digest(token);
+        self.cache.insert(digest, verified);
+        // After inserting, so that an eviction in between is noticed.
+        if self.generation().0 != since.0 {
+            self.cache.invalidate(&digest);
+        }
     }
 
     /// Evicts all tokens; called after one was revoked.
     pub fn evict_all(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
         self.cache.invalidate_all();
     }
 
@@ -89,8 +110,9 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         if let Some(meaning) = self.cached(token) {
             return Ok(meaning);
         }
+        let since = self.generation();
         let (meaning, expires) = verify(token)?;
-        self.insert(token, meaning.clone(), expires);
+        self.insert(token, meaning.clone(), expires, since);
         Ok(meaning)
     }
 }
@@ -118,6 +140,18 @@ mod tests {
         assert_eq!(cache.get("b", |_| Ok((3, Timestamp::now()))).unwrap(), 3);
         assert_eq!(cache.get("b", |_| Ok((4, later))).unwrap(), 4);
         assert!(cache.get("c", |_| Err(TokenError::Key)).is_err());
+    }
+
+    #[test]
+    fn a_token_that_was_verified_before_an_eviction_is_not_cached() {
+        let cache = VerifiedTokenCache::new();
+        let later = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        let before = cache.generation();
+        cache.evict_all();
+        cache.insert("a", 1, later, before);
+        assert_eq!(cache.cached("a"), None);
+        cache.insert("a", 1, later, cache.generation());
+        assert_eq!(cache.cached("a"), Some(1));
     }
 
     #[test]

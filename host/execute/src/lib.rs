@@ -38,6 +38,7 @@ mod router;
 mod run;
 mod service;
 mod session;
+mod warm_up;
 mod wire;
 
 pub use admission::AdmissionLimits;

@@ -8,6 +8,7 @@ use crate::limits::WIRE_BYTES;
 use crate::outcome::Outcome;
 use crate::run::Order;
 use crate::service::ExecuteService;
+use crate::warm_up::warm_up;
 use crate::wire::{WireReply, wire_headers};
 use alga_bundle::{RequestId, StrictObject, check_json};
 use alga_errors::{Code, Problem, chain};
@@ -24,6 +25,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Value of `cache-control`: no response may be cached.
@@ -40,24 +42,29 @@ pub fn router(service: Arc<ExecuteService>) -> Router {
         .route("/v1/http", any(http_route::execute))
         .route("/v1/http/", any(http_route::execute))
         .route("/v1/http/{*path}", any(http_route::execute))
+        .route("/v1/warmup", post(warm_up))
         .route("/healthz", get(|| async { ([(CACHE_CONTROL, NO_STORE)], "ok\n") }))
         .route("/readyz", get(readyz))
         .with_state(service)
 }
 
-/// Builds the health routes of a process without a runner.
-pub fn health() -> Router {
-    let text = |text: &'static str| get(move || async move { ([(CACHE_CONTROL, NO_STORE)], text) });
+/// Builds the health routes of a process without a runner, which is ready until it drains.
+pub fn health(is_draining: Arc<AtomicBool>) -> Router {
+    let ready = move || async move { readiness(!is_draining.load(Ordering::Relaxed)) };
     Router::new()
-        .route("/healthz", text("ok\n"))
-        .route("/readyz", text("ready\n"))
+        .route("/healthz", get(|| async { ([(CACHE_CONTROL, NO_STORE)], "ok\n") }))
+        .route("/readyz", get(ready))
 }
 
 async fn readyz(State(service): State<Arc<ExecuteService>>) -> Response {
-    if service.is_ready() {
+    readiness(service.is_ready())
+}
+
+fn readiness(is_ready: bool) -> Response {
+    if is_ready {
         ([(CACHE_CONTROL, NO_STORE)], "ready\n").into_response()
     } else {
-        Refusal(Problem::new(Code::Draining, "this runner is not ready").retry_after_seconds(1)).into_response()
+        Refusal(Problem::new(Code::Draining, "this process is not ready").retry_after_seconds(1)).into_response()
     }
 }
 

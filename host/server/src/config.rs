@@ -10,6 +10,7 @@ pub(crate) use oidc::{JwksPlace, OidcSettings};
 pub use role::{KeyFiles, Role};
 pub use settings::{EffectiveSetting, Origin, Setting};
 
+use crate::tls::TlsFiles;
 use alga_bundle::TenantId;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
@@ -25,10 +26,16 @@ use std::time::Duration;
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// Certificate for TLS; `None` serves without TLS.
+    pub tls: Option<TlsFiles>,
+    /// Maximum number of connections.
+    pub connections: ConnectionSettings,
     /// Part of the platform that runs in this process.
     pub role: Role,
     /// URLs of the runners that a gateway calls.
     pub runner_base_url: Option<String>,
+    /// PEM file with the certificate authorities of runners.
+    pub runner_authorities: Option<PathBuf>,
     /// Directory for database, bundles and keys.
     pub data: PathBuf,
     /// Files of keys that are not in the data directory.
@@ -75,6 +82,15 @@ pub struct Config {
     pub pool: u32,
     /// Maximum memory and table size of an extension.
     pub ceilings: Ceilings,
+}
+
+/// Maximum number of concurrent connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionSettings {
+    /// Maximum number of all.
+    pub total: usize,
+    /// Maximum number from one address.
+    pub per_address: usize,
 }
 
 /// Hosts that extensions may connect to.
@@ -192,8 +208,14 @@ impl Config {
         let path = |key| sources.text(key).map(PathBuf::from);
         let config = Self {
             listen: SocketAddr::new(sources.required("listen")?, sources.required("port")?),
+            tls: tls(&sources)?,
+            connections: ConnectionSettings {
+                total: sources.required("connections")?,
+                per_address: sources.required("connections_per_address")?,
+            },
             role: sources.required("role")?,
             runner_base_url: text("runner_base_url"),
+            runner_authorities: path("runner_authorities"),
             data: sources.data(),
             key_files: KeyFiles {
                 service: path("service_key_file"),
@@ -265,6 +287,11 @@ impl Config {
             ));
         }
         self.check_role()?;
+        if self.connections.total == 0 || self.connections.per_address == 0 {
+            return Err(ConfigError::Contradiction(
+                "ALGA_CONNECTIONS and ALGA_CONNECTIONS_PER_ADDRESS must be at least 1",
+            ));
+        }
         let times = [self.gateway_timeout, self.compiler_wall, self.platform.ui_proxy_timeout];
         if self.pool == 0 || self.compiler_seconds == 0 || times.iter().any(Duration::is_zero) {
             return Err(ConfigError::Contradiction(
@@ -280,6 +307,20 @@ impl Config {
             ));
         }
         Ok(self)
+    }
+}
+
+/// Reads the files of the certificate, both of which are set or none.
+fn tls(sources: &Sources<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+    match (sources.text("tls_certificates_file"), sources.text("tls_key_file")) {
+        (None, None) => Ok(None),
+        (Some(certificates), Some(key)) => Ok(Some(TlsFiles {
+            certificates: certificates.into(),
+            key: key.into(),
+        })),
+        _ => Err(ConfigError::Contradiction(
+            "TLS needs ALGA_TLS_CERTIFICATES_FILE and ALGA_TLS_KEY_FILE",
+        )),
     }
 }
 
@@ -362,124 +403,4 @@ fn sources<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(flags: &[(&str, &str)], environment: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
-        let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            pairs
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect()
-        };
-        let environment = pairs(environment);
-        Config::load(&pairs(flags), &|name| environment.get(name).cloned(), Some(file))
-    }
-
-    #[test]
-    fn flags_win_over_environment_over_file_over_default() {
-        let file = "dev = true\nport = 1\npool = 2\ncache_max_bytes = 3";
-        let config = load(&[("port", "10")], &[("PORT", "11"), ("ALGA_POOL", "12")], file).unwrap();
-        assert_eq!((config.listen.port(), config.pool, config.cache_max_bytes), (10, 12, 3));
-        assert_eq!(config.gateway_timeout, Duration::from_secs(5));
-    }
-
-    #[test]
-    fn every_setting_is_shown_with_its_effective_value_and_its_origin() {
-        let flags = BTreeMap::from([("port".to_owned(), "10".to_owned())]);
-        let environment = |name: &str| match name {
-            "ALGA_DATABASE" => Some("postgres://alga:hunter2@db/alga".to_owned()),
-            "STORAGE_S3_SECRET_KEY" => Some("hunter2".to_owned()),
-            _ => None,
-        };
-        let effective = Config::effective(&flags, &environment, Some("pool = 2\nvault_key = \"k\"")).unwrap();
-        let value = |key: &str| {
-            let found = effective.iter().find(|effective| effective.setting.key == key).unwrap();
-            (found.value.clone().unwrap_or_default(), found.origin)
-        };
-        assert_eq!(effective.len(), Config::settings().len());
-        assert_eq!(value("port"), ("10".to_owned(), Origin::Flag));
-        assert_eq!(value("pool"), ("2".to_owned(), Origin::File));
-        assert_eq!(value("vault_key"), ("k".to_owned(), Origin::File));
-        assert_eq!(value("compiler_seconds"), ("120".to_owned(), Origin::Default));
-        assert_eq!(
-            value("cache_root"),
-            ("alga-data/machine-code".to_owned(), Origin::Default)
-        );
-        assert_eq!(
-            value("database"),
-            ("postgres://alga:********@db/alga".to_owned(), Origin::Environment)
-        );
-        assert_eq!(value("s3_secret_key"), ("********".to_owned(), Origin::Environment));
-        assert_eq!(value("trust_bundle"), (String::new(), Origin::Default));
-    }
-
-    #[test]
-    fn the_template_has_every_setting_and_is_a_valid_file_when_uncommented() {
-        let template = Config::template();
-        let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
-        let lines = template.lines().filter(is_setting);
-        let file = lines
-            .map(|line| line.trim_start_matches("# "))
-            .collect::<Vec<_>>()
-            .join("\n");
-        assert_eq!(file.lines().count(), Config::settings().len());
-        let effective = Config::effective(&BTreeMap::new(), &|_| None, Some(&file)).unwrap();
-        for setting in effective {
-            let is_default = setting.setting.default.is_empty() || setting.origin == Origin::File;
-            assert!(is_default, "{} is missing in the template", setting.setting.key);
-        }
-        assert!(toml::from_str::<toml::Table>(&template).unwrap().is_empty());
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_table_of_limits() {
-        let config = load(&[("dev", "true")], &[], "").unwrap();
-        assert_eq!(config.ceilings, Ceilings::default());
-        assert_eq!(config.compiler_seconds, alga_limits::COMPILER_SECONDS);
-        assert_eq!(config.compiler_wall.as_secs(), alga_limits::COMPILER_WALL_SECONDS);
-        for (key, value) in [
-            ("memory_max_mb", "257"),
-            ("memory_max_mb", "0"),
-            ("pool_table_elements", "100001"),
-        ] {
-            assert!(
-                load(&[("dev", "true"), (key, value)], &[], "").is_err(),
-                "{key} {value}"
-            );
-        }
-    }
-
-    #[test]
-    fn incomplete_s3_or_vault_settings_are_refused() {
-        let base = "dev = true\ns3_bucket = \"b\"";
-        let whole = load(&[("s3_access_key", "k"), ("s3_secret_key", "s")], &[], base).unwrap();
-        assert_eq!(whole.s3.unwrap().credentials, Some(("k".to_owned(), "s".to_owned())));
-        assert!(load(&[], &[], base).unwrap().s3.unwrap().credentials.is_none());
-        let half = load(&[("s3_access_key", "k")], &[], base);
-        assert!(matches!(half, Err(ConfigError::Contradiction(_))));
-        let vault = load(&[("vault_address", "https://vault.example.com")], &[], "dev = true");
-        assert!(matches!(vault, Err(ConfigError::Contradiction(_))));
-    }
-
-    #[test]
-    fn unknown_keys_wrong_values_and_contradictions_are_refused() {
-        assert!(matches!(
-            load(&[], &[], "dev = true\nprot = 1"),
-            Err(ConfigError::Toml(_))
-        ));
-        assert!(matches!(
-            load(&[], &[("PORT", "no")], "dev = true"),
-            Err(ConfigError::Value { variable: "PORT", .. })
-        ));
-        assert!(matches!(load(&[], &[], ""), Err(ConfigError::Contradiction(_))));
-        assert!(matches!(
-            load(&[("dev_tenant", "a")], &[], "dev = true\nlisten = \"0.0.0.0\""),
-            Err(ConfigError::Contradiction(_))
-        ));
-        assert!(matches!(
-            load(&[("dev_tenant", "a")], &[], "trust_bundle = \"x\""),
-            Err(ConfigError::Contradiction(_))
-        ));
-    }
-}
+mod tests;

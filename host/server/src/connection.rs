@@ -1,4 +1,5 @@
-//! One connection: HTTP/1.1, or HTTP/2 with prior knowledge (RFC 9113, 3.3).
+//! One connection: HTTP/1.1 or HTTP/2, negotiated by TLS (ALPN), or with prior knowledge (RFC 9113,
+//! 3.3).
 
 use crate::serve_limits::ServeLimits;
 use crate::stall::{GuardedBody, StallGuard};
@@ -17,11 +18,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
+use std::pin::Pin;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 /// First bytes of an HTTP/2 connection (RFC 9113, 3.4).
@@ -39,23 +45,61 @@ type ConnectionError = Box<dyn Error + Send + Sync>;
 
 /// Serves a connection until its client closes it, or a limit is exceeded.
 pub(crate) async fn serve_connection(
-    stream: TcpStream,
+    (stream, tls): (TcpStream, Option<TlsAcceptor>),
     router: Router,
     limits: ServeLimits,
     watcher: Watcher,
     mut stopping: watch::Receiver<()>,
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true).ok();
-    let is_http2 = tokio::select! {
-        is_http2 = timeout(limits.headers, is_http2(&stream)) => is_http2??,
+    let begun = async {
+        match tls {
+            Some(tls) => handshake(&tls, guarded(stream, limits)).await.map(Socket::Tls),
+            None => is_http2(&stream)
+                .await
+                .map(|is_http2| Socket::Plain(guarded(stream, limits), is_http2)),
+        }
+    };
+    let socket = tokio::select! {
+        begun = timeout(limits.headers, begun) => begun??,
         // The server stops, and no request has begun.
         _ = stopping.changed() => return Ok(()),
     };
+    match socket {
+        Socket::Plain(stream, true) => serve_http2(stream, router, limits, watcher).await,
+        Socket::Plain(stream, false) => serve_http1(stream, router, limits, watcher).await,
+        Socket::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            serve_http2(stream, router, limits, watcher).await
+        }
+        Socket::Tls(stream) => serve_http1(stream, router, limits, watcher).await,
+    }
+}
+
+/// A socket whose writes have a time limit.
+type GuardedStream = Pin<Box<TimeoutStream<TcpStream>>>;
+
+/// A connection whose protocol is known.
+enum Socket {
+    Plain(GuardedStream, bool),
+    Tls(Box<TlsStream<GuardedStream>>),
+}
+
+fn guarded(stream: TcpStream, limits: ServeLimits) -> GuardedStream {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.stall));
-    if is_http2 {
-        return serve_http2(stream, router, limits, watcher).await;
-    }
+    Box::pin(stream)
+}
+
+async fn handshake(tls: &TlsAcceptor, stream: GuardedStream) -> io::Result<Box<TlsStream<GuardedStream>>> {
+    tls.accept(stream).await.map(Box::new)
+}
+
+async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: Router,
+    limits: ServeLimits,
+    watcher: Watcher,
+) -> Result<(), ConnectionError> {
     let connection_state = ConnectionState::default();
     let service = service_fn({
         let connection_state = connection_state.clone();
@@ -66,12 +110,12 @@ pub(crate) async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_buf_size(limits.head_bytes);
-    let socket = TokioIo::new(RefusalWriter::new(Box::pin(stream), connection_state));
+    let socket = TokioIo::new(RefusalWriter::new(stream, connection_state));
     Ok(watcher.watch(builder.serve_connection(socket, service)).await?)
 }
 
 /// Reports whether a client begins with the preface of HTTP/2, without consuming a byte.
-async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+async fn is_http2(stream: &TcpStream) -> io::Result<bool> {
     let mut first = [0; PREFACE.len()];
     loop {
         let length = stream.peek(&mut first).await?;
@@ -87,8 +131,8 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn serve_http2(
-    stream: TimeoutStream<TcpStream>,
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     router: Router,
     limits: ServeLimits,
     watcher: Watcher,
@@ -107,7 +151,7 @@ async fn serve_http2(
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(limits.headers);
-    let socket = TokioIo::new(Box::pin(stream));
+    let socket = TokioIo::new(stream);
     let connection = watcher.watch(builder.serve_connection(socket, service));
     tokio::select! {
         ended = connection => Ok(ended?),

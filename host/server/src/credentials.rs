@@ -2,11 +2,12 @@
 
 use crate::jwks_source::jwks_source;
 use crate::shared::SharedResources;
-use crate::{Config, StartError};
+use crate::{Config, Role, StartError};
 use alga_auth::{
     ApiKey, ApiKeyFuture, ApiKeyScope, ApiKeySource, BootstrapToken, Caller, Credentials, JwksTiming, JwtVerifier,
     PrincipalKind, TenantRole, TokenVerifier,
 };
+use alga_errors::chain;
 use alga_store::{ApiKeyRow, Database};
 use jiff::Timestamp;
 use std::error::Error;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// Returns the credentials of the configured role. A runner accepts none but service tokens.
+/// Returns the credentials of the configured role. A runner accepts API keys,
+/// beside service tokens.
 pub(crate) fn credentials(config: &Config, shared: &SharedResources) -> Result<Credentials, StartError> {
     let (role, keys) = (config.role, &shared.keys);
     let mut credentials = Credentials::default();
@@ -26,12 +28,11 @@ pub(crate) fn credentials(config: &Config, shared: &SharedResources) -> Result<C
         let verifier = TokenVerifier::new(&public, Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES)?;
         credentials.callers = Some(verifier);
     }
-    if role.has_gateway() || role.has_registry() {
-        if let Some(oidc) = &config.oidc {
-            let source = jwks_source(&oidc.jwks)?;
-            credentials.jwt = Some(JwtVerifier::new(oidc.tokens.clone(), source, JwksTiming::default()));
-        }
-        credentials.api_keys = Some(Arc::new(StoredApiKeys(shared.database.clone())));
+    // Those of an operator also drain a runner and read its metrics.
+    credentials.api_keys = Some(Arc::new(StoredApiKeys(shared.database.clone())));
+    if let Some(oidc) = config.oidc.as_ref().filter(|_| role != Role::Runner) {
+        let source = jwks_source(&oidc.jwks)?;
+        credentials.jwt = Some(JwtVerifier::new(oidc.tokens.clone(), source, JwksTiming::default()));
     }
     Ok(credentials)
 }
@@ -42,9 +43,18 @@ struct StoredApiKeys(Database);
 impl ApiKeySource for StoredApiKeys {
     fn find<'a>(&'a self, id: &'a str) -> ApiKeyFuture<'a> {
         Box::pin(async move {
-            let row = self.0.use_api_key(id).await?;
+            let row = self.0.api_key(id).await?;
             row.map(api_key).transpose()
         })
+    }
+
+    fn record_use(&self, id: &str) {
+        let (database, id) = (self.0.clone(), id.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = database.record_api_key_use(&id).await {
+                tracing::warn!(error = %chain(&error), key = %id, "could not record the use of an API key");
+            }
+        });
     }
 }
 
@@ -56,6 +66,7 @@ fn api_key(row: ApiKeyRow) -> Result<ApiKey, AnyError> {
         digest,
         expires: Timestamp::from_millisecond(row.expires_at_ms)?,
         is_revoked: row.revoked_at_ms.is_some(),
+        used: row.used_at_ms.map(Timestamp::from_millisecond).transpose()?,
         id: row.id,
         label: row.label,
     })

@@ -30,7 +30,7 @@ pub(crate) fn build_host_dependencies(
         .egress
         .authorities
         .as_deref()
-        .map(authorities)
+        .map(certificate_authorities)
         .transpose()?
         .unwrap_or_default();
     let platform = &config.platform;
@@ -113,7 +113,7 @@ fn credential(path: &Path) -> Result<Zeroizing<String>, StartError> {
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
-fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, StartError> {
+pub(crate) fn certificate_authorities(path: &Path) -> Result<Vec<Vec<u8>>, StartError> {
     let refused = |reason: String| StartError::Authorities {
         path: path.to_path_buf(),
         reason,

@@ -16,20 +16,29 @@
 //! | `serve` | HTTP server with graceful shutdown |
 //! | `serve_limits` | limits of connections |
 //! | `connection` | one connection: HTTP/1.1 or HTTP/2 |
+//! | `tls` | the certificate for TLS |
+//! | `address_limit` | connections from one address |
+//! | `credentials` | the credentials that a process accepts |
+//! | `jwks_source` | the keys of an OpenID provider |
+//! | `drain` | removing a process from its load balancer |
+//! | `operator` | the check that a request is an operator's |
 //! | `stall` | HTTP/2 clients that do not read |
 //! | `start_error` | errors that prevent the server from starting |
 //! | `telemetry` | logging and the panic hook |
 
 mod adapters;
+mod address_limit;
 mod config;
 mod connection;
 mod credentials;
+mod drain;
 mod executions;
 mod host_dependencies;
 mod host_keys;
 mod jwks_source;
 mod memory;
 mod metrics;
+mod operator;
 mod platform;
 mod revocations;
 mod serve;
@@ -38,13 +47,15 @@ mod shared;
 mod stall;
 mod start_error;
 mod telemetry;
+mod tls;
 
 pub use config::{Config, ConfigError, EffectiveSetting, KeyFiles, Origin, Role, Setting};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;
 pub use platform::Platform;
-pub use serve::{ServeError, serve};
+pub use serve::{Listener, ServeError, serve};
 pub use serve_limits::ServeLimits;
 pub use start_error::StartError;
 pub use telemetry::{LogFormat, start_log};
+pub use tls::{TlsCertificate, TlsError, TlsFiles};

@@ -2,10 +2,10 @@
 //! operator's credential, because series name tenants.
 
 use crate::executions::ExecutionRecordWriter;
-use alga_auth::{Authenticator, Object, Right};
+use crate::operator::ensure_operator;
+use alga_auth::Authenticator;
 use alga_capabilities::MetricRegistry;
-use alga_errors::Problem;
-use alga_http::{Refusal, bearer};
+use alga_http::Refusal;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -39,10 +39,7 @@ pub(crate) fn router(
 }
 
 async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let principal = scraped.authenticator.authenticate(bearer(&headers)).await?;
-    principal
-        .check(Right::Operate, Object::Platform)
-        .map_err(Problem::from)?;
+    ensure_operator(&scraped.authenticator, &headers).await?;
     let lost = scraped.executions.dropped();
     let text = format!("{}alga_execution_records_lost_total {lost}\n", scraped.metrics.render());
     Ok(([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], text).into_response())

@@ -1,10 +1,12 @@
 use crate::adapters::{StoredReleases, limited_records};
 use crate::credentials::credentials;
+use crate::drain::Draining;
 use crate::executions::ExecutionRecordWriter;
+use crate::host_dependencies::certificate_authorities;
 use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
 use crate::{Config, StartError};
-use crate::{host_dependencies, metrics};
+use crate::{drain, host_dependencies, metrics};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::CompileError;
@@ -40,6 +42,7 @@ pub struct Platform {
     installs: Option<Installs>,
     releases: Option<ReleaseResources>,
     runner: Option<RunnerPart>,
+    draining: Draining,
     staging: Option<Staging>,
 }
 
@@ -63,21 +66,23 @@ impl Platform {
         if role.has_runner() || role.has_registry() {
             releases = Some(shared.releases(config).await?);
         }
-        let mut runner = None;
+        let mut runner: Option<RunnerPart> = None;
+        let mut draining = Draining::default();
         if let Some(releases) = releases.as_ref().filter(|_| role.has_runner()) {
             let executions = ExecutionRecordWriter::start(shared.database.clone());
             let execute = execute_service(config, &shared, releases, &executions)?;
             router = router.merge(alga_execute::router(Arc::clone(&execute)));
+            draining.runner = Some(Arc::clone(&execute));
             runner = Some(RunnerPart { execute, executions });
         } else {
-            router = router.merge(alga_execute::health());
+            router = router.merge(alga_execute::health(Arc::clone(&draining.is_draining)));
         }
         let mut installs = None;
         if role.has_gateway() {
             let lookup = Installs::new(shared.database.clone());
             let caller: Arc<dyn Runner> = match (&runner, &config.runner_base_url) {
                 (Some(part), _) => Arc::new(LocalRunner::new(Arc::clone(&part.execute))),
-                (None, url) => remote_runner(&shared, url.as_deref().unwrap_or_default())?,
+                (None, url) => remote_runner(config, &shared, url.as_deref().unwrap_or_default())?,
             };
             router = router.merge(gateway(config, &authenticator, caller, lookup.clone()));
             installs = Some(lookup);
@@ -101,7 +106,8 @@ impl Platform {
             router = router.merge(alga_registry_api::router(dependencies));
             staging = Some(uploads);
         }
-        if let (Some(part), true) = (&runner, role.has_registry()) {
+        router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
+        if let Some(part) = &runner {
             let executions = Arc::clone(&part.executions);
             router = router.merge(metrics::router(Arc::clone(&shared.metrics), executions, authenticator));
         }
@@ -111,6 +117,7 @@ impl Platform {
             installs,
             releases,
             runner,
+            draining,
             staging,
         })
     }
@@ -142,9 +149,7 @@ impl Platform {
     /// Refuses new executions from now on, so that those in progress can finish before the process
     /// stops.
     pub fn drain(&self) {
-        if let Some(part) = &self.runner {
-            part.execute.drain();
-        }
+        self.draining.begin();
     }
 
     /// Checks that components can be compiled on this host, if it has a compiler. Called before the
@@ -271,10 +276,12 @@ fn execute_service(
     })))
 }
 
-fn remote_runner(shared: &SharedResources, url: &str) -> Result<Arc<dyn Runner>, StartError> {
+fn remote_runner(config: &Config, shared: &SharedResources, url: &str) -> Result<Arc<dyn Runner>, StartError> {
     let keypair = shared.keys.service()?.to_keypair_bytes();
     let issuer = TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?;
-    Ok(Arc::new(RemoteRunner::new(url, issuer)?))
+    let authorities = config.runner_authorities.as_deref().map(certificate_authorities);
+    let authorities = authorities.transpose()?.unwrap_or_default();
+    Ok(Arc::new(RemoteRunner::new(url, issuer, &authorities)?))
 }
 
 fn gateway(config: &Config, authenticator: &Arc<Authenticator>, runner: Arc<dyn Runner>, installs: Installs) -> Router {

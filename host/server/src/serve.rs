@@ -1,7 +1,9 @@
 //! HTTP server with graceful shutdown.
 
+use crate::address_limit::AddressLimit;
 use crate::connection::serve_connection;
 use crate::serve_limits::ServeLimits;
+use crate::tls::TlsCertificate;
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::io;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 /// Pause after a failed accept, for example if the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -18,6 +21,29 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[error("the socket")]
 pub struct ServeError(#[from] io::Error);
 
+/// A socket to accept connections from.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsCertificate>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
+impl Listener {
+    /// Requires TLS with this certificate.
+    #[must_use]
+    pub fn with_tls(self, certificate: TlsCertificate) -> Self {
+        Self {
+            tls: Some(certificate),
+            ..self
+        }
+    }
+}
+
 /// Serves until `stop` completes; then accepts no more connections, waits up to
 /// [`ServeLimits::drain`] for requests in progress, and returns.
 ///
@@ -25,11 +51,18 @@ pub struct ServeError(#[from] io::Error);
 /// [`ServeError`] if the socket cannot be used. A failed accept is not an error: it is logged and
 /// retried.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: ServeLimits,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let Listener { tcp, tls } = listener.into();
+    let acceptor = tls.as_ref().map(TlsCertificate::acceptor);
+    let mut tasks = JoinSet::new();
+    if let Some(certificate) = tls {
+        tasks.spawn(async move { certificate.follow().await });
+    }
+    let addresses = AddressLimit::new(limits.connections_per_address);
     let connections = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let (stopping, is_stopping) = watch::channel(());
@@ -43,26 +76,31 @@ pub async fn serve(
         };
         let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = tcp.accept() => accepted,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let connection = serve_connection(stream, router.clone(), limits, graceful.watcher(), is_stopping.clone());
+        let Some(of_address) = addresses.admit(address.ip()) else {
+            tracing::debug!(%address, "refused a connection: this client has too many");
+            continue;
+        };
+        let socket = (stream, acceptor.clone());
+        let connection = serve_connection(socket, router.clone(), limits, graceful.watcher(), is_stopping.clone());
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(permit);
+            drop((permit, of_address));
         });
     }
-    drop((listener, stopping));
+    drop((tcp, tasks, stopping));
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in progress when the time to drain them was over");
     }
@@ -232,6 +270,20 @@ mod tests {
             assert!(client.await.unwrap().ends_with(b"ok"));
         }
         assert_eq!(MOST.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn one_address_has_no_more_connections_than_allowed() {
+        let limits = ServeLimits {
+            connections_per_address: 1,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new().route("/", get(|| ready("ok"))), limits).await;
+        let mut first = asked(address).await;
+        assert_eq!(first.read_u8().await.unwrap(), b'H');
+        assert!(rest(asked(address).await).await.is_empty());
+        drop(first);
+        while rest(asked(address).await).await.is_empty() {}
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Limits of connections.
 
-use crate::Role;
+use crate::{Config, Role};
 use alga_auth::ServiceGrant;
 use alga_limits::{HEADER_BYTES, TARGET_BYTES};
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct ServeLimits {
     pub streams: u32,
     /// Maximum concurrent connections; each uses a file descriptor and about 20 KiB.
     pub connections: usize,
+    /// The same for one address, or one IPv6 network of 64 bits: a quarter of all.
+    pub connections_per_address: usize,
     /// Time for requests in progress after the signal to stop: the longest execution.
     pub drain: Duration,
 }
@@ -39,12 +41,23 @@ impl Default for ServeLimits {
             head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
             streams: 100,
             connections: 4_096,
+            connections_per_address: 1_024,
             drain: Duration::from_secs(30),
         }
     }
 }
 
 impl ServeLimits {
+    /// Returns the limits of a process with this configuration.
+    #[must_use]
+    pub fn configured(config: &Config) -> Self {
+        Self {
+            connections: config.connections.total,
+            connections_per_address: config.connections.per_address,
+            ..Self::of(config.role)
+        }
+    }
+
     /// Returns the limits of a process with this role. The clients of a runner of its own are
     /// gateways, whose service tokens are larger than the heads of callers' requests.
     #[must_use]

@@ -26,10 +26,10 @@ impl From<StoreError> for ApiError {
                 .retry_after_seconds(5)
                 .caused_by(error),
             StoreError::TooManyKeys => {
-                Problem::new(Code::Conflict, message).with_hint("revoke keys that are not in use: `alga keys list`")
+                Problem::new(Code::Conflict, message).with_hint("keys are deleted 90 days after they became invalid")
             }
             StoreError::Changed => Problem::new(Code::Conflict, message),
-            StoreError::NameInUse { .. } => Problem::new(Code::Forbidden, message),
+            StoreError::NameInUse { .. } | StoreError::Held => Problem::new(Code::Forbidden, message),
             other => Problem::internal(other),
         };
         Self(problem)

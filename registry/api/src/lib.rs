@@ -26,8 +26,8 @@
 //! | `GET /openapi.json` | this table as an OpenAPI document |
 //!
 //! Lists are paginated: `?limit=…&after=<next of the previous page>`. Responses to GET have an
-//! entity tag; a matching `if-none-match` gets 304. Every route needs a right of
-//! `alga_auth::Right`, which `routes.rs` names.
+//! entity tag; a matching `if-none-match` gets 304. Every route but `openapi.json`,
+//! which needs any valid credential, needs a right of `alga_auth::Right`, which `routes.rs` names.
 //! Errors are `{error, message, requestId, hint?}`.
 
 mod authorization;

@@ -161,7 +161,7 @@ fn security(right: Right) -> Vec<Value> {
 fn security_schemes() -> Value {
     let described = PrincipalKind::ALL.into_iter().map(|kind| {
         let description = match kind {
-            PrincipalKind::Operator => "an operator's API key, or the bootstrap token",
+            PrincipalKind::Operator => "an operator: an API key, a user of an OpenID provider, or the bootstrap token",
             PrincipalKind::Publisher => "a publisher's API key, for the extensions whose names it has",
             PrincipalKind::TenantAdministrator => "an administrator of the tenant: an API key, or a user's token",
             PrincipalKind::TenantViewer => "a viewer of the tenant: an API key, or a user's token",

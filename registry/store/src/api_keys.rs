@@ -8,11 +8,9 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-/// Time in milliseconds after which the last use of a key is written again, so that a busy key does
-/// not write at every request.
-const USE_PRECISION_MS: i64 = 60_000;
-/// Maximum number of valid keys of a tenant, and of the platform.
-const KEYS: i64 = 500;
+/// Maximum number of keys of a tenant, and of the platform, with those that are invalid and not
+/// deleted yet.
+const KEYS: i64 = 1000;
 /// Time in milliseconds after which a revoked or expired key is deleted.
 const INVALID_LIFE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// Columns of [`ApiKeyRow`].
@@ -80,7 +78,7 @@ impl Database {
     /// Stores a new key, created by this handle's actor, and returns it.
     ///
     /// # Errors
-    /// Returns [`StoreError::TooManyKeys`] if its owner has too many valid keys, and
+    /// Returns [`StoreError::TooManyKeys`] if its owner has too many keys, and
     /// [`StoreError::Database`] if a statement fails.
     pub async fn create_api_key(&self, new: &NewApiKey<'_>) -> Result<ApiKeyRow, StoreError> {
         let tenant = text_of(new.tenant);
@@ -97,7 +95,7 @@ impl Database {
             "INSERT INTO extension_api_key (id, tenant_id, kind, names, access, label, digest, created_by, \
              created_at_ms, expires_at_ms) \
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE $11 > (SELECT COUNT(*) FROM extension_api_key \
-             WHERE tenant_id = $2 AND revoked_at_ms IS NULL AND expires_at_ms > $9) \
+             WHERE tenant_id = $2) \
              RETURNING id, tenant_id, kind, names, access, label, digest, created_by, created_at_ms, expires_at_ms, \
              revoked_at_ms, used_at_ms",
         )
@@ -150,40 +148,44 @@ impl Database {
         rows.iter().map(read).collect()
     }
 
-    /// Finds a key by its id, whichever tenant it belongs to, and records its use.
+    /// Finds a key by its id, whichever tenant it belongs to.
     ///
     /// # Errors
-    /// Returns [`StoreError::Database`] if a statement fails, or [`StoreError::Row`] if the stored
+    /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if the stored
     /// row is invalid.
-    pub async fn use_api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
+    pub async fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         let mut transaction = self.begin_across_tenants().await?;
         let row = sqlx::query(select!("WHERE id = $1"))
             .bind(id)
             .fetch_optional(&mut *transaction)
             .await?;
-        let key = row.as_ref().map(read).transpose()?;
-        let now = now_ms();
-        let is_recent = |key: &ApiKeyRow| key.used_at_ms.is_some_and(|used| now - used < USE_PRECISION_MS);
-        if key.as_ref().is_some_and(|key| !is_recent(key)) {
-            sqlx::query("UPDATE extension_api_key SET used_at_ms = $1 WHERE id = $2")
-                .bind(now)
-                .bind(id)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-        }
-        Ok(key)
+        row.as_ref().map(read).transpose()
     }
 
-    /// Revokes a key of a tenant, or of the platform, and returns whether there is one. A key that
-    /// was revoked before retains its time of revocation.
+    /// Records that a key was used now.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails.
+    pub async fn record_api_key_use(&self, id: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin_across_tenants().await?;
+        sqlx::query("UPDATE extension_api_key SET used_at_ms = $1 WHERE id = $2")
+            .bind(now_ms())
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Revokes a key of a tenant, or of the platform, and returns whether it was not revoked
+    /// before. The first revocation is recorded, others change nothing.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::NotFound`] if there is no such key, and [`StoreError::Database`] if a
+    /// statement fails.
     pub async fn revoke_api_key(&self, tenant: Option<&TenantId>, id: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin_for(tenant).await?;
         let revoked = sqlx::query(
-            "UPDATE extension_api_key SET revoked_at_ms = COALESCE(revoked_at_ms, $1) WHERE tenant_id = $2 AND id = $3",
+            "UPDATE extension_api_key SET revoked_at_ms = $1 WHERE tenant_id = $2 AND id = $3 AND revoked_at_ms IS NULL",
         )
         .bind(now_ms())
         .bind(text_of(tenant))
@@ -191,7 +193,12 @@ impl Database {
         .execute(&mut *transaction)
         .await?;
         if revoked.rows_affected() == 0 {
-            return Ok(false);
+            let known = sqlx::query(select!("WHERE tenant_id = $1 AND id = $2"))
+                .bind(text_of(tenant))
+                .bind(id)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            return known.map(|_| false).ok_or(StoreError::NotFound);
         }
         let change = Change {
             action: "key.revoke",

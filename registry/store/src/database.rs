@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -26,6 +26,11 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
         include_str!("../migrations/0009_execution_usage.sql"),
     ),
     (10, "API keys", include_str!("../migrations/0010_api_keys.sql")),
+    (
+        11,
+        "held versions",
+        include_str!("../migrations/0011_held_versions.sql"),
+    ),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range

@@ -1,8 +1,14 @@
 /// Reasons a store operation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The tenant, or the platform, has as many valid API keys as it can have.
-    #[error("there are too many valid API keys")]
+    /// There is no such object.
+    #[error("there is no such object")]
+    NotFound,
+    /// An operator has yanked the version.
+    #[error("an operator has yanked this version; only an operator can undo that")]
+    Held,
+    /// The tenant, or the platform, has as many API keys as it can have.
+    #[error("there are too many API keys")]
     TooManyKeys,
     /// A database operation failed.
     #[error("database error")]

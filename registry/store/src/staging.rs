@@ -62,6 +62,8 @@ pub struct Staging {
     owner: Arc<str>,
     /// Names of the files that requests have locked.
     busy: Arc<Mutex<HashSet<String>>>,
+    /// Held while uploads are counted and one is created.
+    creating: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Staging {
@@ -83,6 +85,7 @@ impl Staging {
             directory: directory.to_path_buf(),
             owner: "".into(),
             busy: Arc::default(),
+            creating: Arc::default(),
         })
     }
 
@@ -182,6 +185,7 @@ impl Staging {
     }
 
     async fn create(&self, path: &Path) -> Result<(), StagingError> {
+        let _creating = self.creating.lock().await;
         let (mut open, mut of_owner) = (0, 0);
         let mut entries = tokio::fs::read_dir(&self.directory).await?;
         while let Some(entry) = entries.next_entry().await? {

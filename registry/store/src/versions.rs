@@ -158,15 +158,27 @@ impl Database {
         version: &VersionRow,
         status: VersionStatus,
         reason: &str,
+        is_operator: bool,
     ) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let result = sqlx::query("UPDATE extension_version SET status = $1 WHERE id = $2 AND status <> 'revoked'")
-            .bind(status.as_str())
-            .bind(version.id.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        let is_held = is_operator && status == VersionStatus::Yanked;
+        let result = sqlx::query(
+            "UPDATE extension_version SET status = $1, is_held = $2 \
+             WHERE id = $3 AND status <> 'revoked' AND (is_held = 0 OR $4 = 1 OR $1 = 'revoked')",
+        )
+        .bind(status.as_str())
+        .bind(i64::from(is_held))
+        .bind(version.id.as_str())
+        .bind(i64::from(is_operator))
+        .execute(&mut *transaction)
+        .await?;
         if result.rows_affected() != 1 {
-            return Err(StoreError::Changed);
+            let is_revoked = status_of(&mut transaction, version).await? == VersionStatus::Revoked.as_str();
+            return Err(if is_revoked {
+                StoreError::Changed
+            } else {
+                StoreError::Held
+            });
         }
         let details = json!({ "status": status, "reason": reason });
         self.append_audit(
@@ -405,4 +417,12 @@ fn about_version<'a>(action: &'static str, id: &'a str, details: serde_json::Val
         subject: id,
         details,
     }
+}
+
+async fn status_of(transaction: &mut Transaction<'_, Any>, version: &VersionRow) -> Result<String, StoreError> {
+    let row = sqlx::query("SELECT status FROM extension_version WHERE id = $1")
+        .bind(version.id.as_str())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(row.try_get("status")?)
 }

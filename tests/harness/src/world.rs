@@ -132,7 +132,7 @@ impl TestPlatform {
         edge(alga_gateway::router(GatewayDependencies {
             authentication: Authentication::new(Arc::new(Authenticator::new(credentials)), None),
             installs: Installs::new(self.platform.database().clone()),
-            runner: Arc::new(RemoteRunner::new(url, issuer.unwrap()).unwrap()),
+            runner: Arc::new(RemoteRunner::new(url, issuer.unwrap(), &[]).unwrap()),
             limits: GatewayLimits {
                 timeout: Duration::from_millis(timeout),
                 requests_per_second: NonZeroU32::new(1_000_000).unwrap(),

@@ -135,7 +135,7 @@ impl ClaimNames {
         let user = user.ok_or_else(|| JwtError::Claims("the user is not 1 to 128 visible ASCII characters".into()))?;
         let kind = kinds.of(&self.values("kind", claims));
         let role = match kind {
-            PrincipalKind::Operator => return Ok(Principal::Operator(format!("operator:{user}"))),
+            PrincipalKind::Operator => return Ok(Principal::Operator(format!("oidc:{user}"))),
             PrincipalKind::TenantAdministrator => TenantRole::Administrator,
             PrincipalKind::TenantViewer => TenantRole::Viewer,
             PrincipalKind::Publisher | PrincipalKind::Caller => TenantRole::Caller,
@@ -143,7 +143,7 @@ impl ClaimNames {
         let tenant = self.text("tenant", claims).and_then(|tenant| tenant.parse().ok());
         let tenant = tenant.ok_or_else(|| JwtError::Claims("the tenant is missing or not a tenant's id".into()))?;
         let owned = |property| self.text(property, claims).map(ToOwned::to_owned);
-        Ok(Principal::Tenant(TenantPrincipal::user(Caller {
+        Ok(Principal::Tenant(TenantPrincipal::of_provider(Caller {
             tenant_id: tenant,
             user_id: user.to_owned(),
             user_email: owned("email").unwrap_or_default(),

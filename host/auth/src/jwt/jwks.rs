@@ -11,7 +11,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 /// Maximum number of keys that are used.
@@ -97,16 +97,28 @@ impl Jwks {
     /// Returns a key by its id, and fetches the keys if there is none.
     pub(super) async fn key(self: &Arc<Self>, id: Option<&str>, algorithm: Algorithm) -> Option<Arc<DecodingKey>> {
         if let Some(fetched) = self.usable() {
-            if fetched.at.elapsed() >= self.timing.refresh {
+            let age = fetched.at.elapsed();
+            if age >= self.timing.refresh * 2 {
+                // No token was verified for a while: the key may have been withdrawn.
+                self.refresh_unless_in_progress().await;
+            } else if age >= self.timing.refresh {
                 let jwks = Arc::clone(self);
-                tokio::spawn(async move { jwks.refresh().await });
+                tokio::spawn(async move { jwks.refresh_unless_in_progress().await });
             }
-            if let Some(key) = fetched.key(id, algorithm) {
+            if let Some(key) = self.usable()?.key(id, algorithm) {
                 return Some(key);
             }
         }
-        self.refresh().await;
+        let attempt = self.attempt.lock().await;
+        self.refresh(attempt).await;
         self.usable()?.key(id, algorithm)
+    }
+
+    /// Fetches the keys, unless another request does: known keys are not waited for.
+    async fn refresh_unless_in_progress(&self) {
+        if let Ok(attempt) = self.attempt.try_lock() {
+            self.refresh(attempt).await;
+        }
     }
 
     fn usable(&self) -> Option<Arc<Fetched>> {
@@ -115,13 +127,13 @@ impl Jwks {
     }
 
     /// Fetches the keys, unless that was tried a moment ago.
-    async fn refresh(&self) {
-        let mut attempt = self.attempt.lock().await;
+    async fn refresh(&self, mut attempt: MutexGuard<'_, Option<Instant>>) {
         if attempt.is_some_and(|at| at.elapsed() < self.timing.pause) {
             return;
         }
-        let fetched = timeout(self.timing.timeout, self.source.fetch()).await;
+        // Before fetching: a client that disconnects meanwhile must not cause another fetch.
         *attempt = Some(Instant::now());
+        let fetched = timeout(self.timing.timeout, self.source.fetch()).await;
         let keys = match fetched {
             Ok(Ok(bytes)) => read(&bytes),
             Ok(Err(error)) => Err(chain(&*error).to_string()),
@@ -290,6 +302,29 @@ mod tests {
         let jwks = jwks(timing, vec![Response::Keys(&["a"]), Response::Keys(&["b"])]);
         assert!(has(&jwks, "a").await);
         assert!(!has(&jwks, "b").await);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_does_not_cause_another_fetch() {
+        let timing = JwksTiming {
+            pause: Duration::from_hours(1),
+            timeout: Duration::from_hours(1),
+            ..AT_ONCE
+        };
+        let jwks = jwks(timing, vec![Response::Silent, Response::Keys(&["a"])]);
+        assert!(timeout(Duration::from_millis(10), has(&jwks, "a")).await.is_err());
+        assert!(!has(&jwks, "a").await);
+    }
+
+    #[tokio::test]
+    async fn a_withdrawn_key_is_refused_after_a_time_without_tokens() {
+        let timing = JwksTiming {
+            refresh: Duration::ZERO,
+            ..AT_ONCE
+        };
+        let jwks = jwks(timing, vec![Response::Keys(&["a"]), Response::Keys(&["b"])]);
+        assert!(has(&jwks, "a").await);
+        assert!(!has(&jwks, "a").await);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ Examples:
   alga keys create --kind publisher --name 'com.example.*' --label ci > publish.key
   alga publish dist/bundle.tar.zst --token-file publish.key
   alga keys create --kind tenant_administrator --tenant acme --label terraform
-  alga keys revoke 19dd7aa2479e5e90 --tenant acme
+  alga keys revoke 019ac0aa2479e5e90b1c --tenant acme
 
 Kinds of key: operator (the whole platform), publisher (extensions whose names it has), tenant_administrator (installs,
 grants, secrets and keys of a tenant), tenant_viewer (reads installs and executions), caller (calls extensions).";
@@ -33,7 +33,7 @@ enum Action {
     List(Owner),
     /// Revoke a key permanently, at once
     Revoke {
-        /// Id of the key: the 16 digits after `alga_`
+        /// Id of the key: the 20 digits after `alga_`
         id: String,
         #[command(flatten)]
         owner: Owner,

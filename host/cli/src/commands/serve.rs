@@ -1,7 +1,9 @@
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use crate::settings::Settings;
-use alga_server::{Config, LogFormat, Platform, ServeLimits, protect_memory, serve, start_log};
+use alga_server::{
+    Config, Listener, LogFormat, Platform, ServeLimits, TlsCertificate, protect_memory, serve, start_log,
+};
 use clap::Args;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -34,9 +36,16 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let listener = TcpListener::bind(config.listen).await.user_error(&context);
     let listener = listener.map_err(|failed| failed.with_hint("is the port in use? choose another with --port"))?;
     let address = listener.local_addr().internal_error("")?;
+    let mut listener = Listener::from(listener);
+    let mut scheme = "http";
+    if let Some(files) = &config.tls {
+        let certificate = TlsCertificate::open(files.clone()).await;
+        listener = listener.with_tls(certificate.user_error("could not start")?);
+        scheme = "https";
+    }
     // Parent processes wait for this line.
-    printer.output(&json!({ "listening": format!("http://{address}") }), || {
-        format!("listening on http://{address}")
+    printer.output(&json!({ "listening": format!("{scheme}://{address}") }), || {
+        format!("listening on {scheme}://{address}")
     });
     let mut terminate = signal(SignalKind::terminate()).internal_error("")?;
     let draining = &platform;
@@ -47,7 +56,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         }
         draining.drain();
     };
-    let served = serve(listener, platform.router.clone(), ServeLimits::of(config.role), stop);
+    let served = serve(listener, platform.router.clone(), ServeLimits::configured(config), stop);
     // The maintenance tasks never end; serving does.
     let served = tokio::select! {
         served = served => served,

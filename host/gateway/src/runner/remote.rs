@@ -13,11 +13,15 @@ use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
 use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
@@ -55,19 +59,32 @@ const ERROR_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
-/// Error of the runners' addresses.
+/// Error of the connection to the runners.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a list of base URLs of runners, such as http://runner-1:8700,http://runner-2:8700")]
-pub struct RemoteRunnerError(String);
+pub enum RemoteRunnerError {
+    /// The addresses have another form.
+    #[error("`{0}` is not a list of base URLs of runners, such as http://runner-1:8700,https://runner-2:8700")]
+    Addresses(String),
+    /// TLS cannot be used.
+    #[error("TLS to the runners: {0}")]
+    Tls(String),
+}
 
 /// Calls runners over the network in turn, with pooled HTTP/2 connections and cached service
 /// tokens.
 pub struct RemoteRunner {
-    client: Client<HttpConnector, Body>,
-    runners: Vec<Authority>,
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+    runners: Vec<Address>,
     next: AtomicUsize,
     issuer: TokenIssuer,
     tokens: Cache<TokenKey, Issued>,
+}
+
+/// Scheme and authority of a runner.
+#[derive(Debug, Clone)]
+struct Address {
+    scheme: Scheme,
+    authority: Authority,
 }
 
 /// Everything that a token depends on: the state of an install, the user and the limits of a call.
@@ -94,17 +111,18 @@ impl Issued {
 }
 
 impl RemoteRunner {
-    /// Creates a client for the runners at these base URLs, separated by commas.
+    /// Creates a client for the runners at these base URLs, separated by commas. With `https`, a
+    /// runner's certificate must be issued by one of `authorities` (DER), or by a public one if
+    /// there is none.
     ///
     /// # Errors
-    /// Returns [`RemoteRunnerError`] if one of them is not `http://host[:port]`.
-    pub fn new(base_urls: &str, issuer: TokenIssuer) -> Result<Self, RemoteRunnerError> {
-        let authorities = base_urls.split(',').map(|url| authority(url.trim()));
-        let authorities: Option<Vec<Authority>> = authorities.collect();
-        let runners = authorities.ok_or_else(|| RemoteRunnerError(base_urls.to_owned()))?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    /// Returns [`RemoteRunnerError`] if one of the URLs is not `http[s]://host[:port]`, or if an
+    /// authority is not valid.
+    pub fn new(base_urls: &str, issuer: TokenIssuer, authorities: &[Vec<u8>]) -> Result<Self, RemoteRunnerError> {
+        let runners = base_urls.split(',').map(|url| address(url.trim()));
+        let runners: Option<Vec<Address>> = runners.collect();
+        let runners = runners.ok_or_else(|| RemoteRunnerError::Addresses(base_urls.to_owned()))?;
+        let connector = connector(authorities).map_err(|error| RemoteRunnerError::Tls(error.to_string()))?;
         let client = Client::builder(TokioExecutor::new())
             .http2_only(true)
             .pool_timer(TokioTimer::new())
@@ -172,9 +190,11 @@ impl RemoteRunner {
             body = sent.copy();
             let failure = sent.failure();
             match self.client.request(request(&head, runner, sent)?).await {
+                // The runner refused it before it began.
+                Ok(response) if is_draining(&response) && !is_last && body.is_some() => {}
                 Ok(response) => return Ok(response),
                 Err(error) if error.is_connect() && !is_last && body.is_some() => {
-                    tracing::warn!(%runner, %error, "a runner cannot be reached; trying the next one");
+                    tracing::warn!(runner = %runner.authority, %error, "a runner cannot be reached; trying the next one");
                 }
                 Err(error) if error.is_connect() => return Err(unreachable().caused_by(error)),
                 Err(error) => return Err(failure.take().unwrap_or_else(|| failed(error))),
@@ -222,17 +242,48 @@ impl RemoteRunner {
     }
 }
 
-/// Returns the authority of a base URL `http://host[:port]`.
-fn authority(base_url: &str) -> Option<Authority> {
+/// Returns the parts of a base URL `http[s]://host[:port]`.
+fn address(base_url: &str) -> Option<Address> {
     let uri: Uri = base_url.trim_end_matches('/').parse().ok()?;
-    let is_base = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/") && uri.query().is_none();
-    uri.authority().filter(|_| is_base).cloned()
+    let scheme = uri
+        .scheme()
+        .filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS)?;
+    let is_base = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    is_base.then_some(Address {
+        scheme: scheme.clone(),
+        authority: uri.authority()?.clone(),
+    })
+}
+
+fn connector(authorities: &[Vec<u8>]) -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    http.enforce_http(false);
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(CertificateDer::from(authority.clone()))?;
+    }
+    if authorities.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions()?;
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
+    Ok(https.enable_http2().wrap_connector(http))
+}
+
+fn is_draining(response: &Response<Incoming>) -> bool {
+    let code = response.headers().get(ERROR);
+    code.is_some_and(|code| code.as_bytes() == Code::Draining.as_str().as_bytes())
 }
 
 /// Builds a request for a runner.
-fn request(head: &Parts, runner: &Authority, body: RequestBody) -> Result<Request<Body>, Problem> {
+fn request(head: &Parts, runner: &Address, body: RequestBody) -> Result<Request<Body>, Problem> {
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let uri = Uri::builder().scheme(Scheme::HTTP).authority(runner.clone());
+    let uri = Uri::builder().scheme(runner.scheme.clone());
+    let uri = uri.authority(runner.authority.clone());
     let uri = uri.path_and_query(format!("/v1/http{target}")).build();
     let mut request = Request::new(body.into_body());
     *request.method_mut() = head.method.clone();

@@ -54,8 +54,13 @@ const fn is_marked(mark: &str) -> bool {
 settings! {
     listen = "ALGA_LISTEN", "127.0.0.1", "address to listen on";
     port = "PORT", "8700", "port to listen on; 0 picks a free port";
+    tls_certificates_file = "ALGA_TLS_CERTIFICATES_FILE", "", "PEM file with the certificate for TLS and its intermediates, read again when it changes; without it, connections are not encrypted";
+    tls_key_file = "ALGA_TLS_KEY_FILE", "", "PEM file with the private key of that certificate";
+    connections = "ALGA_CONNECTIONS", "4096", "maximum number of concurrent connections; each uses a file descriptor and about 20 KiB";
+    connections_per_address = "ALGA_CONNECTIONS_PER_ADDRESS", "1024", "maximum number of connections from one address; behind a proxy, all of the proxy's";
     role = "ALGA_ROLE", "all", "part of the platform that runs in this process: all, gateway, runner or registry";
     runner_base_url = "RUNNER_BASE_URL", "", "comma-separated URLs of the runners that a gateway calls in turn, such as http://runner:8700; only with the role gateway";
+    runner_authorities = "ALGA_RUNNER_AUTHORITIES", "", "PEM file with the certificate authorities of runners with https URLs; without it, public ones";
     data = "ALGA_DATA", "alga-data", "directory for database, bundles and keys";
     database = "ALGA_DATABASE", "", "postgres://user@host/database; without it, an SQLite file in the data directory";
     s3_bucket = "STORAGE_S3_BUCKET", "", "bucket of an S3-compatible store for bundles; without it, the data directory";

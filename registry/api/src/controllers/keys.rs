@@ -3,15 +3,15 @@
 
 use super::install_lookup::tenant_of;
 use super::{JsonBody, not_found};
-use crate::authorization::Dependencies;
+use crate::authorization::{Dependencies, RequestPrincipal};
 use crate::bodies;
 use crate::error::ApiError;
-use alga_auth::{Access, ApiKeyText, NamePattern, PrincipalKind};
+use alga_auth::{Access, ApiKeyText, NamePattern, Principal, PrincipalKind};
 use alga_bundle::TenantId;
 use alga_errors::{Code, Problem};
 use alga_http::PageQuery;
 use alga_registry_types::{ApiKeys, CreatedApiKey, KeyRequest};
-use alga_store::{ApiKeyRow, NewApiKey};
+use alga_store::{ApiKeyRow, NewApiKey, StoreError};
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -29,25 +29,29 @@ const DAY: u64 = 24 * 60 * 60;
 
 pub(crate) async fn create(
     dependencies: Dependencies,
+    principal: RequestPrincipal,
     body: JsonBody<KeyRequest>,
 ) -> Result<(StatusCode, Json<CreatedApiKey>), ApiError> {
-    create_for(dependencies, None, body).await
+    create_for(dependencies, principal, None, body).await
 }
 
 pub(crate) async fn create_of_tenant(
     dependencies: Dependencies,
+    principal: RequestPrincipal,
     Path(tenant): Path<String>,
     body: JsonBody<KeyRequest>,
 ) -> Result<(StatusCode, Json<CreatedApiKey>), ApiError> {
-    create_for(dependencies, Some(tenant_of(&tenant)?), body).await
+    create_for(dependencies, principal, Some(tenant_of(&tenant)?), body).await
 }
 
 async fn create_for(
     Dependencies(dependencies): Dependencies,
+    RequestPrincipal(principal): RequestPrincipal,
     tenant: Option<TenantId>,
     JsonBody(request): JsonBody<KeyRequest>,
 ) -> Result<(StatusCode, Json<CreatedApiKey>), ApiError> {
     check(&request, tenant.is_some())?;
+    check_access(&principal, request.access)?;
     let text = ApiKeyText::generate().map_err(Problem::internal)?;
     let new = NewApiKey {
         id: text.id(),
@@ -66,6 +70,18 @@ async fn create_for(
         key: bodies::api_key(row)?,
     };
     Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// Refuses a key with more access to extensions than its creator has.
+fn check_access(creator: &Principal, requested: Option<Access>) -> Result<(), Problem> {
+    match creator {
+        Principal::Tenant(tenant) if requested.unwrap_or(Access::Read) > tenant.caller().access => Err(Problem::new(
+            Code::Forbidden,
+            "a key has at most the access to extensions that its creator has",
+        )
+        .with_hint("pass --access")),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the access of a key. One of the platform calls no extension.
@@ -150,10 +166,14 @@ async fn revoke_for(
     tenant: Option<TenantId>,
     id: &str,
 ) -> Result<StatusCode, ApiError> {
-    if !dependencies.database.revoke_api_key(tenant.as_ref(), id).await? {
-        return Err(not_found("such API key"));
+    match dependencies.database.revoke_api_key(tenant.as_ref(), id).await {
+        Ok(true) => {
+            dependencies.authenticator.evict_all();
+            tracing::warn!(key = ?id, "API key revoked");
+        }
+        Ok(false) => {}
+        Err(StoreError::NotFound) => return Err(not_found("such API key")),
+        Err(error) => return Err(error.into()),
     }
-    dependencies.authenticator.evict_all();
-    tracing::warn!(key = ?id, "API key revoked");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,9 +4,10 @@
 
 use super::{JsonBody, not_found};
 use crate::RegistryDependencies;
-use crate::authorization::Dependencies;
+use crate::authorization::{Dependencies, RequestPrincipal};
 use crate::bodies;
 use crate::error::ApiError;
+use alga_auth::PrincipalKind;
 use alga_bundle::VersionStatus;
 use alga_errors::{Code, Problem};
 use alga_registry_types::{Reason, VersionDetails};
@@ -22,26 +23,29 @@ type ReasonBody = JsonBody<Reason>;
 
 pub(crate) async fn yank(
     dependencies: Dependencies,
+    principal: RequestPrincipal,
     path: VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
-    set(dependencies, path, body, VersionStatus::Yanked).await
+    set((dependencies, principal), path, body, VersionStatus::Yanked).await
 }
 
 pub(crate) async fn unyank(
     dependencies: Dependencies,
+    principal: RequestPrincipal,
     path: VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
-    set(dependencies, path, body, VersionStatus::Published).await
+    set((dependencies, principal), path, body, VersionStatus::Published).await
 }
 
 pub(crate) async fn revoke(
     dependencies: Dependencies,
+    principal: RequestPrincipal,
     path: VersionPath,
     body: ReasonBody,
 ) -> Result<Json<VersionDetails>, ApiError> {
-    set(dependencies, path, body, VersionStatus::Revoked).await
+    set((dependencies, principal), path, body, VersionStatus::Revoked).await
 }
 
 pub(crate) async fn deprecate(
@@ -59,7 +63,7 @@ pub(crate) async fn deprecate(
 }
 
 async fn set(
-    Dependencies(dependencies): Dependencies,
+    (Dependencies(dependencies), RequestPrincipal(principal)): (Dependencies, RequestPrincipal),
     Path(path): VersionPath,
     body: ReasonBody,
     status: VersionStatus,
@@ -68,7 +72,7 @@ async fn set(
     let version = find(&dependencies, &path).await?;
     dependencies
         .database
-        .set_version_status(&version, status, &reason)
+        .set_version_status(&version, status, &reason, principal.kind() == PrincipalKind::Operator)
         .await?;
     (dependencies.on_install)();
     tracing::warn!(name = %version.name, version = %version.version, ?status, reason = ?reason, "version status changed");

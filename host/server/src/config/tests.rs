@@ -1,0 +1,119 @@
+use super::*;
+
+fn load(flags: &[(&str, &str)], environment: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
+    let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let environment = pairs(environment);
+    Config::load(&pairs(flags), &|name| environment.get(name).cloned(), Some(file))
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_default() {
+    let file = "dev = true\nport = 1\npool = 2\ncache_max_bytes = 3";
+    let config = load(&[("port", "10")], &[("PORT", "11"), ("ALGA_POOL", "12")], file).unwrap();
+    assert_eq!((config.listen.port(), config.pool, config.cache_max_bytes), (10, 12, 3));
+    assert_eq!(config.gateway_timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn every_setting_is_shown_with_its_effective_value_and_its_origin() {
+    let flags = BTreeMap::from([("port".to_owned(), "10".to_owned())]);
+    let environment = |name: &str| match name {
+        "ALGA_DATABASE" => Some("postgres://alga:hunter2@db/alga".to_owned()),
+        "STORAGE_S3_SECRET_KEY" => Some("hunter2".to_owned()),
+        _ => None,
+    };
+    let effective = Config::effective(&flags, &environment, Some("pool = 2\nvault_key = \"k\"")).unwrap();
+    let value = |key: &str| {
+        let found = effective.iter().find(|effective| effective.setting.key == key).unwrap();
+        (found.value.clone().unwrap_or_default(), found.origin)
+    };
+    assert_eq!(effective.len(), Config::settings().len());
+    assert_eq!(value("port"), ("10".to_owned(), Origin::Flag));
+    assert_eq!(value("pool"), ("2".to_owned(), Origin::File));
+    assert_eq!(value("vault_key"), ("k".to_owned(), Origin::File));
+    assert_eq!(value("compiler_seconds"), ("120".to_owned(), Origin::Default));
+    assert_eq!(
+        value("cache_root"),
+        ("alga-data/machine-code".to_owned(), Origin::Default)
+    );
+    assert_eq!(
+        value("database"),
+        ("postgres://alga:********@db/alga".to_owned(), Origin::Environment)
+    );
+    assert_eq!(value("s3_secret_key"), ("********".to_owned(), Origin::Environment));
+    assert_eq!(value("trust_bundle"), (String::new(), Origin::Default));
+}
+
+#[test]
+fn the_template_has_every_setting_and_is_a_valid_file_when_uncommented() {
+    let template = Config::template();
+    let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+    let lines = template.lines().filter(is_setting);
+    let file = lines
+        .map(|line| line.trim_start_matches("# "))
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert_eq!(file.lines().count(), Config::settings().len());
+    let effective = Config::effective(&BTreeMap::new(), &|_| None, Some(&file)).unwrap();
+    for setting in effective {
+        let is_default = setting.setting.default.is_empty() || setting.origin == Origin::File;
+        assert!(is_default, "{} is missing in the template", setting.setting.key);
+    }
+    assert!(toml::from_str::<toml::Table>(&template).unwrap().is_empty());
+}
+
+#[test]
+fn the_defaults_are_those_of_the_table_of_limits() {
+    let config = load(&[("dev", "true")], &[], "").unwrap();
+    assert_eq!(config.ceilings, Ceilings::default());
+    assert_eq!(config.compiler_seconds, alga_limits::COMPILER_SECONDS);
+    assert_eq!(config.compiler_wall.as_secs(), alga_limits::COMPILER_WALL_SECONDS);
+    for (key, value) in [
+        ("memory_max_mb", "257"),
+        ("memory_max_mb", "0"),
+        ("pool_table_elements", "100001"),
+    ] {
+        assert!(
+            load(&[("dev", "true"), (key, value)], &[], "").is_err(),
+            "{key} {value}"
+        );
+    }
+}
+
+#[test]
+fn incomplete_s3_or_vault_settings_are_refused() {
+    let base = "dev = true\ns3_bucket = \"b\"";
+    let whole = load(&[("s3_access_key", "k"), ("s3_secret_key", "s")], &[], base).unwrap();
+    assert_eq!(whole.s3.unwrap().credentials, Some(("k".to_owned(), "s".to_owned())));
+    assert!(load(&[], &[], base).unwrap().s3.unwrap().credentials.is_none());
+    let half = load(&[("s3_access_key", "k")], &[], base);
+    assert!(matches!(half, Err(ConfigError::Contradiction(_))));
+    let vault = load(&[("vault_address", "https://vault.example.com")], &[], "dev = true");
+    assert!(matches!(vault, Err(ConfigError::Contradiction(_))));
+}
+
+#[test]
+fn unknown_keys_wrong_values_and_contradictions_are_refused() {
+    assert!(matches!(
+        load(&[], &[], "dev = true\nprot = 1"),
+        Err(ConfigError::Toml(_))
+    ));
+    assert!(matches!(
+        load(&[], &[("PORT", "no")], "dev = true"),
+        Err(ConfigError::Value { variable: "PORT", .. })
+    ));
+    assert!(matches!(load(&[], &[], ""), Err(ConfigError::Contradiction(_))));
+    assert!(matches!(
+        load(&[("dev_tenant", "a")], &[], "dev = true\nlisten = \"0.0.0.0\""),
+        Err(ConfigError::Contradiction(_))
+    ));
+    assert!(matches!(
+        load(&[("dev_tenant", "a")], &[], "trust_bundle = \"x\""),
+        Err(ConfigError::Contradiction(_))
+    ));
+}
