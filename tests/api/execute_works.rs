@@ -127,7 +127,7 @@ async fn one_idempotency_key_is_one_execution_and_only_for_its_tenant_and_body()
 }
 
 /// Installs a guest that stores each request body, so that executions can be counted afterwards.
-async fn agreements(world: &TestPlatform) -> ExecuteRequest {
+pub(crate) async fn agreements(world: &TestPlatform) -> ExecuteRequest {
     let manifest = std::fs::read(root().join("examples/agreements/manifest.json")).unwrap();
     let manifest = serde_json::from_slice(&manifest).unwrap();
     let release = Release::new(world.key(), &manifest, &component("agreements"));
@@ -137,7 +137,7 @@ async fn agreements(world: &TestPlatform) -> ExecuteRequest {
 }
 
 /// Returns a request that creates an agreement, with an idempotency key.
-fn creation(request: &ExecuteRequest) -> ExecuteRequest {
+pub(crate) fn creation(request: &ExecuteRequest) -> ExecuteRequest {
     let support = STANDARD.encode(r#"{"title":"Support","client":"acme","monthly_cents":100}"#);
     let request = request.clone().on("POST", "/agreements");
     request
@@ -145,7 +145,7 @@ fn creation(request: &ExecuteRequest) -> ExecuteRequest {
         .with_idempotency_key("order-1")
 }
 
-async fn count(world: &TestPlatform, request: &ExecuteRequest) -> usize {
+pub(crate) async fn count(world: &TestPlatform, request: &ExecuteRequest) -> usize {
     let listed = world
         .execute(&request.clone().on("GET", "/agreements"))
         .await

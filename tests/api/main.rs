@@ -12,6 +12,7 @@ mod executions;
 mod gateway;
 mod header_secrets;
 mod http_policy;
+mod idempotency;
 mod install_terms;
 mod installs;
 mod keyless;

@@ -81,9 +81,13 @@ impl ExecuteService {
         let Some(key) = key else {
             return self.start(order).await;
         };
-        let outcome = self.run_once(&key, order).await?;
-        let usage = outcome.usage;
-        replay(outcome).map_err(|problem| Failed { problem, usage })
+        let once = self.run_once(&key, order).await?;
+        let usage = once.outcome.usage;
+        let mut response = replay(once.outcome).map_err(|problem| Failed { problem, usage })?;
+        if once.is_replayed {
+            response.extensions_mut().insert(Replayed);
+        }
+        Ok(response)
     }
 
     fn order(&self, session: &Arc<Session>, request: ExecutionRequest) -> Result<Order, Problem> {
@@ -118,6 +122,10 @@ impl ExecuteService {
         })
     }
 }
+
+/// Extension of a response that another request with the same idempotency key has caused.
+#[derive(Debug, Clone, Copy)]
+pub struct Replayed;
 
 /// Returns the response of an execution that was collected, to the request that executed or to one
 /// that repeats it.

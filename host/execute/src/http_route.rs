@@ -2,7 +2,7 @@
 //! in the claims of the service token, and bodies are streamed in both directions.
 
 use crate::Usage;
-use crate::execution_request::{ExecutionRequest, user_of};
+use crate::execution_request::{ExecutionRequest, Replayed, user_of};
 use crate::guest_request::bad_request;
 use crate::request_body::RequestBody;
 use crate::response_body::{Failed, ResponseBody};
@@ -30,6 +30,8 @@ pub const ERROR: HeaderName = HeaderName::from_static("x-alga-error");
 /// Status of the guest's response; present if the response is the guest's. Without this header and
 /// [`ERROR`], a response comes from something that is not a runner, such as a proxy.
 pub const GUEST_STATUS: HeaderName = HeaderName::from_static("x-alga-guest-status");
+/// Present if another request with the same idempotency key has caused the response.
+pub const REPLAYED: HeaderName = HeaderName::from_static("x-alga-replayed");
 /// Prefix of the platform's fields, which a guest cannot set.
 const PLATFORM_PREFIX: &str = "x-alga-";
 
@@ -108,6 +110,11 @@ fn passed_on(response: http::Response<ResponseBody>) -> Response {
     let status = HeaderValue::from(response.status().as_u16());
     response.headers_mut().insert(GUEST_STATUS, status);
     set_usage(&mut response, usage);
+    if response.extensions().get::<Replayed>().is_some() {
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     response.extensions_mut().insert(PassedOn);
     response
 }

@@ -2,24 +2,36 @@
 //! the body must match, too. The user is a part of the key because a response may be for one user
 //! only.
 //!
-//! Outcomes are cached in this process, bounded in bytes and time. Responses of the guest are
-//! cached; failures are not, so that a retry can succeed.
+//! Concurrent requests of this process wait for one execution; those of other processes wait for
+//! the store. Responses of the guest are stored for a day; failures are not, so that a retry can
+//! succeed. If a process stops while it executes, the request can be repeated when its lease is
+//! over.
 
 use crate::outcome::Outcome;
 use alga_bundle::{InstallId, TenantId};
 use alga_capabilities::UserKind;
-use alga_errors::{Code, Problem};
+use alga_errors::{Code, Problem, chain};
+use bytes::Bytes;
+use http::Response;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
+use std::error::Error;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
-/// Time for which a response is cached.
+/// Time for which a response is cached in this process.
 const CACHE_TIME: Duration = Duration::from_secs(10 * 60);
-/// Maximum bytes of all cached responses.
+/// Maximum bytes of all responses that this process caches.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Fixed cost of a cached response in bytes, added to its size.
 const ENTRY_BYTES: usize = 1024;
+/// Pause before the store is asked again whether another process has finished.
+const POLL: Duration = Duration::from_millis(50);
+/// Time after the deadline of an execution for its response to be stored.
+const STORE_TIME: Duration = Duration::from_secs(10);
 
 /// Identifies an execution that is deduplicated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,15 +44,85 @@ pub(crate) struct IdempotencyKey {
     pub(crate) key: String,
 }
 
+impl IdempotencyKey {
+    /// Returns the digest of everything but tenant and install, which are columns of their own.
+    fn digest(&self) -> [u8; 32] {
+        let (kind, user) = match &self.user {
+            Some((UserKind::Internal, id)) => ("internal", id.as_str()),
+            Some((UserKind::Client, id)) => ("client", id.as_str()),
+            None => ("", ""),
+        };
+        let mut digest = Sha256::new();
+        for part in [kind, user, &self.method, &self.path, &self.key] {
+            // With its length, so that no two keys have the same bytes.
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+        digest.finalize().into()
+    }
+}
+
+/// One attempt to execute a request with a key.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Tenant of the request.
+    pub tenant: TenantId,
+    /// Install that the request is for.
+    pub install: InstallId,
+    /// Digest of user, method, path and key.
+    pub key: [u8; 32],
+    /// Digest of the body.
+    pub body: [u8; 32],
+    /// Unique name of the attempt.
+    pub owner: String,
+}
+
+/// State of a key in the store.
+pub enum Claim {
+    /// The attempt executes the request.
+    Execute,
+    /// The request was executed before.
+    Replied(Response<Bytes>),
+    /// Another process executes the request.
+    Running,
+    /// The key belongs to a request with another body.
+    OtherBody,
+    /// The tenant has as many keys as it can have.
+    Full,
+}
+
+/// A call of the store.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
+
+/// Storage of responses, which all processes share.
+pub trait IdempotencyStore: Send + Sync {
+    /// Claims a key for an attempt that ends within `lease`.
+    fn claim<'a>(&'a self, attempt: &'a Attempt, lease: Duration) -> StoreFuture<'a, Claim>;
+
+    /// Stores the response of an attempt.
+    fn complete<'a>(&'a self, attempt: &'a Attempt, response: &'a Response<Bytes>) -> StoreFuture<'a, ()>;
+
+    /// Releases the key of an attempt without a response.
+    fn release<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, ()>;
+}
+
 #[derive(Clone)]
 struct CachedOutcome {
     body: [u8; 32],
     outcome: Arc<Outcome>,
 }
 
-/// Cache of outcomes by idempotency key.
+/// The outcome for a key.
+pub(crate) struct Once {
+    pub(crate) outcome: Arc<Outcome>,
+    /// True if another request has executed.
+    pub(crate) is_replayed: bool,
+}
+
+/// Outcomes by idempotency key.
 pub(crate) struct Idempotency {
     outcomes: Cache<IdempotencyKey, CachedOutcome>,
+    store: Arc<dyn IdempotencyStore>,
 }
 
 /// Returns the hash by which bodies are compared.
@@ -58,51 +140,132 @@ fn weigh(key: &IdempotencyKey, cached: &CachedOutcome) -> usize {
     key.method.len() + key.path.len() + key.key.len() + response_bytes + ENTRY_BYTES
 }
 
-/// An outcome that is not cached; the first request that waited for it gets it.
-struct UncachedOutcome(std::sync::Mutex<Option<Outcome>>);
+/// Reason why there is no outcome to cache.
+enum Uncached {
+    /// A failure; the first request that waited for it gets it.
+    Failed(std::sync::Mutex<Option<Outcome>>),
+    /// The key cannot be used for this request.
+    Refused(Code, &'static str),
+}
 
 impl Idempotency {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(store: Arc<dyn IdempotencyStore>) -> Self {
         Self {
             outcomes: Cache::builder()
                 .max_capacity(CACHE_BYTES)
                 .weigher(|key, cached| u32::try_from(weigh(key, cached)).unwrap_or(u32::MAX))
                 .time_to_live(CACHE_TIME)
                 .build(),
+            store,
         }
     }
 
-    /// Returns the outcome for a key: the cached one, or that of `execute`.
+    /// Returns the outcome for a key: a stored one, or that of `execute`, which ends within
+    /// `longest`.
     pub(crate) async fn once(
         &self,
         key: IdempotencyKey,
         body: [u8; 32],
+        longest: Duration,
         execute: impl Future<Output = Outcome>,
-    ) -> Result<Arc<Outcome>, Problem> {
+    ) -> Result<Once, Problem> {
+        let attempt = Attempt {
+            tenant: key.tenant.clone(),
+            install: key.install.clone(),
+            key: key.digest(),
+            body,
+            owner: uuid::Uuid::now_v7().to_string(),
+        };
+        let has_executed = AtomicBool::new(false);
         let execution = async {
+            if let Some(outcome) = self.claim(&attempt, longest).await? {
+                return Ok(CachedOutcome { body, outcome });
+            }
+            has_executed.store(true, Ordering::Relaxed);
             let outcome = execute.await;
+            self.store(&attempt, &outcome).await;
             if outcome.result.is_ok() {
-                Ok(CachedOutcome {
-                    body,
-                    outcome: Arc::new(outcome),
-                })
+                let outcome = Arc::new(outcome);
+                Ok(CachedOutcome { body, outcome })
             } else {
-                Err(UncachedOutcome(std::sync::Mutex::new(Some(outcome))))
+                Err(Uncached::Failed(std::sync::Mutex::new(Some(outcome))))
             }
         };
-        match self.outcomes.try_get_with(key, Box::pin(execution)).await {
+        let ended = self.outcomes.try_get_with(key, Box::pin(execution)).await;
+        let outcome = match ended {
             Ok(cached) if cached.body == body => Ok(cached.outcome),
-            Ok(_) => Err(Problem::new(
-                Code::IdempotencyMismatch,
-                "this idempotency key was used with another body",
-            )),
-            // The first request that waits gets the failure itself; the others are asked to retry.
-            Err(uncached) => {
-                let outcome = uncached.0.lock().ok().and_then(|mut outcome| outcome.take());
+            Ok(_) => Err(other_body()),
+            Err(uncached) => uncached.outcome(),
+        };
+        Ok(Once {
+            outcome: outcome?,
+            is_replayed: !has_executed.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Returns the stored outcome of a key, waiting for the process that executes, or `None` if
+    /// this attempt executes.
+    async fn claim(&self, attempt: &Attempt, longest: Duration) -> Result<Option<Arc<Outcome>>, Uncached> {
+        let started = Instant::now();
+        loop {
+            let claim = self.store.claim(attempt, longest + STORE_TIME).await.map_err(|error| {
+                tracing::error!(error = %chain(&*error), "idempotency keys cannot be stored");
+                Uncached::Refused(Code::Internal, "idempotency keys cannot be stored")
+            })?;
+            match claim {
+                Claim::Execute => return Ok(None),
+                Claim::Replied(response) => {
+                    return Ok(Some(Arc::new(Outcome {
+                        result: Ok(response),
+                        usage: crate::Usage::default(),
+                    })));
+                }
+                Claim::Running if started.elapsed() < longest => sleep(POLL).await,
+                Claim::Running => {
+                    let message = "the first request with this key did not finish in time";
+                    return Err(Uncached::Refused(Code::DeadlineExceeded, message));
+                }
+                Claim::OtherBody => return Err(Uncached::Refused(Code::IdempotencyMismatch, OTHER_BODY)),
+                Claim::Full => {
+                    let message = "this tenant has as many idempotency keys as it can have; they expire after a day";
+                    return Err(Uncached::Refused(Code::RateLimited, message));
+                }
+            }
+        }
+    }
+
+    async fn store(&self, attempt: &Attempt, outcome: &Outcome) {
+        let stored = match &outcome.result {
+            Ok(response) => self.store.complete(attempt, response).await,
+            Err(_) => self.store.release(attempt).await,
+        };
+        if let Err(error) = stored {
+            // The client has its response; a repetition waits until the lease is over.
+            tracing::error!(error = %chain(&*error), "the outcome of an idempotency key could not be stored");
+        }
+    }
+}
+
+const OTHER_BODY: &str = "this idempotency key was used with another body";
+
+fn other_body() -> Problem {
+    Problem::new(Code::IdempotencyMismatch, OTHER_BODY)
+}
+
+impl Uncached {
+    /// Returns the failure to the first request that waits; the others are asked to retry.
+    fn outcome(&self) -> Result<Arc<Outcome>, Problem> {
+        match self {
+            Self::Failed(failed) => {
+                let outcome = failed.lock().ok().and_then(|mut outcome| outcome.take());
                 let again =
                     || Problem::new(Code::Overloaded, "the same request failed a moment ago").retry_after_seconds(1);
                 outcome.map(Arc::new).ok_or_else(again)
             }
+            Self::Refused(code, message) if *code == Code::RateLimited => {
+                Err(Problem::new(*code, *message).retry_after_seconds(60))
+            }
+            Self::Refused(code, message) => Err(Problem::new(*code, *message)),
         }
     }
 }

@@ -14,7 +14,7 @@
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `response_body` | the body of a response, complete or streamed |
 //! | `execution_request` | a request in HTTP's own form, from this process or `/v1/http` |
-//! | `idempotency` | one cached outcome per idempotency key |
+//! | `idempotency` | one stored outcome per idempotency key |
 //! | `operator_log` | log of an execution for the operator |
 //! | `records` | execution records for the extension's author |
 //! | `service` | the dependencies, and who may execute |
@@ -42,14 +42,15 @@ mod warm_up;
 mod wire;
 
 pub use admission::AdmissionLimits;
-pub use execution_request::{ExecutionRequest, user_of};
-pub use http_route::{ERROR, GUEST_STATUS, USAGE};
+pub use execution_request::{ExecutionRequest, Replayed, user_of};
+pub use http_route::{ERROR, GUEST_STATUS, REPLAYED, USAGE};
+pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
 pub use records::{ExecutionRecord, ExecutionRecords};
 pub use request_body::{BodyFailure, RequestBody};
 pub use response_body::{Failed, Interrupted, ResponseBody};
-pub use router::{health, router};
+pub use router::{IDEMPOTENCY_REPLAYED, health, router};
 pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use session::Session;
 pub use wire::{

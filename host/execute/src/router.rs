@@ -4,8 +4,8 @@ use crate::Usage;
 use crate::admit::{CallerHeaders, permit, wire_request};
 use crate::guest_request::bad_request;
 use crate::http_route;
+use crate::idempotency::Once;
 use crate::limits::WIRE_BYTES;
-use crate::outcome::Outcome;
 use crate::run::Order;
 use crate::service::ExecuteService;
 use crate::warm_up::warm_up;
@@ -30,6 +30,9 @@ use std::time::Instant;
 
 /// Value of `cache-control`: no response may be cached.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Header of a response that another request with the same idempotency key has caused.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Initial capacity of a reply's buffer without the body: a buffer that grows is copied several
 /// times.
@@ -78,8 +81,16 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
     let done = read_and_execute(&service, &head.headers, body, &mut request_id, started).await;
     let request_id = request_id.unwrap_or_else(RequestId::unique);
     match &done {
-        Ok(outcome) => match &outcome.result {
-            Ok(response) => executed(response, outcome.usage, &request_id),
+        Ok(Once { outcome, is_replayed }) => match &outcome.result {
+            Ok(response) => {
+                let mut response = executed(response, outcome.usage, &request_id);
+                if *is_replayed {
+                    response
+                        .headers_mut()
+                        .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+                }
+                response
+            }
             Err(problem) => refused(problem, outcome.usage, &request_id),
         },
         Err(problem) => {
@@ -96,7 +107,7 @@ async fn read_and_execute(
     body: Body,
     request_id: &mut Option<RequestId>,
     started: Instant,
-) -> Result<Arc<Outcome>, Problem> {
+) -> Result<Once, Problem> {
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
     let session = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
     if session.grant.call.is_some() {
@@ -126,7 +137,10 @@ async fn read_and_execute(
     };
     match header(headers, "x-idempotency-key")? {
         Some(key) => service.run_once(key, order).await,
-        None => Ok(Arc::new(service.run(order).await)),
+        None => Ok(Once {
+            outcome: Arc::new(service.run(order).await),
+            is_replayed: false,
+        }),
     }
 }
 

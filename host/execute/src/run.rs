@@ -1,7 +1,7 @@
 //! The one execution function: from a permit and a request to a response.
 
 use crate::admission::Admitted;
-use crate::idempotency::{IdempotencyKey, body_digest};
+use crate::idempotency::{IdempotencyKey, Once, body_digest};
 use crate::invoke::{Call, invoke};
 use crate::loader::Prepared;
 use crate::outcome::Outcome;
@@ -133,7 +133,7 @@ impl ExecuteService {
     }
 
     /// Executes a request once per idempotency key; later requests get the first one's response.
-    pub(crate) async fn run_once(self: &Arc<Self>, key: &str, mut order: Order) -> Result<Arc<Outcome>, Problem> {
+    pub(crate) async fn run_once(self: &Arc<Self>, key: &str, mut order: Order) -> Result<Once, Problem> {
         if !(1..=IDEMPOTENCY_KEY_CHARACTERS).contains(&key.len()) {
             let message = format!("x-idempotency-key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} characters");
             return Err(Problem::new(Code::BadRequest, message));
@@ -154,9 +154,10 @@ impl ExecuteService {
         // Runs in a task of its own: an execution with a key is finished and cached, even if the
         // caller disconnects.
         let (service, deadline) = (Arc::clone(self), permit.deadline);
+        let longest = deadline.saturating_duration_since(Instant::now());
         let once = async move {
             let run = service.run(order);
-            service.idempotency.once(key, digest, run).await
+            service.idempotency.once(key, digest, longest, run).await
         };
         let too_late = |_| {
             Problem::new(

@@ -1,5 +1,5 @@
 use crate::admission::Admission;
-use crate::idempotency::Idempotency;
+use crate::idempotency::{Idempotency, IdempotencyStore};
 use crate::loader::SessionCache;
 use crate::records::ExecutionRecords;
 use crate::session::Session;
@@ -25,6 +25,8 @@ pub struct ExecuteServiceDependencies {
     pub defaults: ExecutionDefaults,
     /// Sink for execution records.
     pub records: Arc<dyn ExecutionRecords>,
+    /// Stores responses by idempotency key.
+    pub idempotency: Arc<dyn IdempotencyStore>,
     /// Maximum number of concurrent executions.
     pub admission: AdmissionLimits,
 }
@@ -44,11 +46,12 @@ impl ExecuteService {
     #[must_use]
     pub fn new(dependencies: ExecuteServiceDependencies) -> Self {
         let admission = Admission::new(dependencies.admission);
+        let idempotency = Idempotency::new(Arc::clone(&dependencies.idempotency));
         Self {
             dependencies,
             verified_tokens: VerifiedTokenCache::new(),
             admission,
-            idempotency: Idempotency::new(),
+            idempotency,
             is_draining: AtomicBool::new(false),
             is_poisoned: AtomicBool::new(false),
         }

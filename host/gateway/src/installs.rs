@@ -1,5 +1,5 @@
-//! Finds the install for a tenant and an extension's name. Lookups are cached briefly, so that the
-//! request path rarely queries the database.
+//! Finds the install for a tenant and an extension's name. Lookups are cached until they change, so
+//! that the request path rarely queries the database.
 
 use crate::endpoints::Endpoints;
 use alga_bundle::{InstallStatus, TenantId, VersionStatus};
@@ -8,12 +8,15 @@ use alga_execute::Session;
 use alga_store::{Database, InstallRow};
 use moka::future::Cache;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Time for which a lookup is cached. A change in this process is effective at once; one in another
-/// process, this much later.
-const FRESH: Duration = Duration::from_secs(2);
+/// Time for which a lookup is cached while changes of other processes are notified. A change in
+/// this process is effective at once.
+const NOTIFIED_LIFE: Duration = Duration::from_secs(60);
+/// The same without notifications: a change in another process is effective this much later.
+const LIFE: Duration = Duration::from_secs(2);
 /// Maximum number of cached lookups, whether there is an install or not.
 const CACHED_LOOKUPS: u64 = 100_000;
 /// Maximum length of an extension's name in a path.
@@ -23,7 +26,25 @@ const NAME_CHARACTERS: usize = 128;
 #[derive(Clone)]
 pub struct Installs {
     database: Database,
-    resolved: Cache<(TenantId, String), Option<Arc<Resolved>>>,
+    lookups: Cache<(TenantId, String), Lookup>,
+    changes: Arc<Changes>,
+}
+
+/// State of the changes that this process knows.
+#[derive(Default)]
+struct Changes {
+    /// Number of changes; a lookup that began before the last one is not used.
+    generation: AtomicU64,
+    /// True while changes of other processes are notified.
+    is_notified: AtomicBool,
+}
+
+/// The result of a lookup, and when it began.
+#[derive(Clone)]
+struct Lookup {
+    found: Option<Arc<Resolved>>,
+    generation: u64,
+    at: Instant,
 }
 
 /// An install with its endpoints, built once per cache entry.
@@ -42,16 +63,51 @@ impl Installs {
     pub fn new(database: Database) -> Self {
         Self {
             database,
-            resolved: Cache::builder()
+            lookups: Cache::builder()
                 .max_capacity(CACHED_LOOKUPS)
-                .time_to_live(FRESH)
+                .time_to_live(NOTIFIED_LIFE)
                 .build(),
+            changes: Arc::default(),
         }
     }
 
     /// Evicts all cached lookups; called after a change.
     pub fn evict_all(&self) {
-        self.resolved.invalidate_all();
+        self.changes.generation.fetch_add(1, Ordering::AcqRel);
+        self.lookups.invalidate_all();
+    }
+
+    /// Sets whether changes of other processes are notified, which call [`Self::evict_all`].
+    pub fn set_notified(&self, is_notified: bool) {
+        self.changes.is_notified.store(is_notified, Ordering::Release);
+        self.evict_all();
+    }
+
+    fn is_current(&self, lookup: &Lookup) -> bool {
+        let life = match self.changes.is_notified.load(Ordering::Acquire) {
+            true => NOTIFIED_LIFE,
+            false => LIFE,
+        };
+        lookup.generation == self.changes.generation.load(Ordering::Acquire) && lookup.at.elapsed() < life
+    }
+
+    async fn look_up(&self, tenant: &TenantId, extension: &str) -> Result<Lookup, Problem> {
+        let (generation, at) = (self.changes.generation.load(Ordering::Acquire), Instant::now());
+        let install = self.database.find_install(tenant, extension).await;
+        let resolve = |install: InstallRow| {
+            let endpoints = Endpoints::new(&install.manifest)?;
+            Ok::<_, Problem>(Arc::new(Resolved {
+                config: Arc::new(install.config.clone()),
+                session: OnceLock::new(),
+                install,
+                endpoints,
+            }))
+        };
+        Ok(Lookup {
+            found: install.map_err(Problem::internal)?.map(resolve).transpose()?,
+            generation,
+            at,
+        })
     }
 
     /// Returns the install for this request, if it exists, is enabled, and its version may run.
@@ -60,25 +116,13 @@ impl Installs {
             return Err(not_available());
         }
         let key = (tenant.clone(), extension.to_owned());
-        let look_up = async {
-            let install = self
-                .database
-                .find_install(tenant, extension)
-                .await
-                .map_err(Problem::internal)?;
-            let resolve = |install: InstallRow| {
-                let endpoints = Endpoints::new(&install.manifest)?;
-                Ok::<_, Problem>(Arc::new(Resolved {
-                    config: Arc::new(install.config.clone()),
-                    session: OnceLock::new(),
-                    install,
-                    endpoints,
-                }))
-            };
-            install.map(resolve).transpose()
-        };
-        let found = self.resolved.try_get_with(key, look_up).await;
-        let found = found.map_err(|error: Arc<Problem>| Problem::internal(error))?;
+        let mut lookup = self.lookups.get(&key).await;
+        if !lookup.as_ref().is_some_and(|lookup| self.is_current(lookup)) {
+            self.lookups.invalidate(&key).await;
+            let looked_up = self.lookups.try_get_with(key, self.look_up(tenant, extension)).await;
+            lookup = Some(looked_up.map_err(|error: Arc<Problem>| Problem::internal(error))?);
+        }
+        let found = lookup.and_then(|lookup| lookup.found);
         let resolved = found
             .filter(|resolved| resolved.install.status == InstallStatus::Enabled)
             .ok_or_else(not_available)?;

@@ -3,7 +3,7 @@
 use crate::runner::RunnerResponse;
 use alga_bundle::Endpoint;
 use alga_errors::{Code, Problem};
-use alga_execute::Usage;
+use alga_execute::{IDEMPOTENCY_REPLAYED, Replayed, Usage};
 use alga_http::PassedOn;
 use alga_http::policy::{ClientContext, has_content, response_to_client};
 use alga_limits::BODY_BYTES;
@@ -27,6 +27,9 @@ pub(crate) async fn to_client(reply: RunnerResponse, endpoint: &Endpoint, client
         is_cacheable: endpoint.cacheable,
     };
     let mut headers = response_to_client(&head.headers, head.status, context);
+    if head.extensions.get::<Replayed>().is_some() {
+        headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
     if let Some(usage) = usage {
         add_timing(&mut headers, &usage);
     }

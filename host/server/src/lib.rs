@@ -22,6 +22,7 @@
 //! | `jwks_source` | the keys of an OpenID provider |
 //! | `drain` | removing a process from its load balancer |
 //! | `operator` | the check that a request is an operator's |
+//! | `stored_replies` | responses by idempotency key, in the database |
 //! | `stall` | HTTP/2 clients that do not read |
 //! | `start_error` | errors that prevent the server from starting |
 //! | `telemetry` | logging and the panic hook |
@@ -46,6 +47,7 @@ mod serve_limits;
 mod shared;
 mod stall;
 mod start_error;
+mod stored_replies;
 mod telemetry;
 mod tls;
 

@@ -5,6 +5,7 @@ use crate::executions::ExecutionRecordWriter;
 use crate::host_dependencies::certificate_authorities;
 use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
+use crate::stored_replies::StoredReplies;
 use crate::{Config, StartError};
 use crate::{drain, host_dependencies, metrics};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
@@ -18,17 +19,19 @@ use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs,
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
 use alga_signing::TrustPolicy;
-use alga_store::{BlobStore, CLAIM_GRACE, Database, Staging, UPLOAD_LIFE, collect_garbage};
+use alga_store::{BlobStore, CLAIM_GRACE, ChangeListener, Database, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
 use axum::Router;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Interval of looking for a newer revocation list of another process: the time for which revoked
 /// code may continue to run here.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
+/// Pause before connecting to the database's notifications again.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 /// Interval of garbage collection: garbage is at least a day old, so an hour more does not matter.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 /// Time for connections to the database to close.
@@ -43,6 +46,7 @@ pub struct Platform {
     releases: Option<ReleaseResources>,
     runner: Option<RunnerPart>,
     draining: Draining,
+    authenticator: Arc<Authenticator>,
     staging: Option<Staging>,
 }
 
@@ -109,7 +113,11 @@ impl Platform {
         router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
         if let Some(part) = &runner {
             let executions = Arc::clone(&part.executions);
-            router = router.merge(metrics::router(Arc::clone(&shared.metrics), executions, authenticator));
+            router = router.merge(metrics::router(
+                Arc::clone(&shared.metrics),
+                executions,
+                Arc::clone(&authenticator),
+            ));
         }
         Ok(Self {
             router: edge(router),
@@ -118,6 +126,7 @@ impl Platform {
             releases,
             runner,
             draining,
+            authenticator,
             staging,
         })
     }
@@ -166,17 +175,61 @@ impl Platform {
 
     /// Activates revocation lists that other processes on this database activated. Never returns.
     pub async fn follow_revocations(&self) {
-        let Some(releases) = &self.releases else {
-            return pending().await;
-        };
         let mut rounds = tokio::time::interval(FOLLOW_INTERVAL);
         loop {
             rounds.tick().await;
-            match revocations::follow(&releases.trust, &self.database, &releases.revocation_file).await {
-                Ok(true) => self.installs.iter().for_each(Installs::evict_all),
-                Ok(false) => {}
-                Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
+            self.activate_revocations().await;
+        }
+    }
+
+    /// Makes changes of other processes on this database effective. Never returns.
+    pub async fn follow_changes(&self) {
+        loop {
+            match self.database.listen().await {
+                Ok(None) => return pending().await,
+                Ok(Some(listener)) => {
+                    self.set_notified(true);
+                    let ended = self.follow(listener).await;
+                    self.set_notified(false);
+                    tracing::warn!(error = %chain(&ended), "notifications of the database ended; connecting again");
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "no notifications of the database; trying again");
+                }
             }
+            sleep(LISTEN_PAUSE).await;
+        }
+    }
+
+    fn set_notified(&self, is_notified: bool) {
+        self.installs
+            .iter()
+            .for_each(|installs| installs.set_notified(is_notified));
+        self.authenticator.evict_all();
+    }
+
+    /// Follows changes until the connection ends.
+    async fn follow(&self, mut listener: ChangeListener) -> StoreError {
+        loop {
+            match listener.next().await {
+                Ok(Some(action)) if action.starts_with("key.") => self.authenticator.evict_all(),
+                Ok(Some(action)) if action.starts_with("revocations.") => self.activate_revocations().await,
+                Ok(Some(_)) => self.installs.iter().for_each(Installs::evict_all),
+                // The connection was lost and made again: changes may have been missed.
+                Ok(None) => self.set_notified(true),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn activate_revocations(&self) {
+        let Some(releases) = &self.releases else {
+            return;
+        };
+        match revocations::follow(&releases.trust, &self.database, &releases.revocation_file).await {
+            Ok(true) => self.installs.iter().for_each(Installs::evict_all),
+            Ok(false) => {}
+            Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
         }
     }
 
@@ -225,6 +278,10 @@ async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
         Ok(keys) => tracing::info!(keys, "swept API keys that were invalid"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep API keys"),
     }
+    match database.sweep_idempotency().await {
+        Ok(keys) => tracing::info!(keys, "swept expired idempotency keys"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep idempotency keys"),
+    }
     let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
     match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
         Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
@@ -272,6 +329,7 @@ fn execute_service(
         tokens,
         defaults: ExecutionDefaults::below(&config.ceilings),
         records: Arc::clone(executions) as _,
+        idempotency: Arc::new(StoredReplies(shared.database.clone())),
         admission,
     })))
 }

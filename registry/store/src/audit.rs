@@ -116,7 +116,7 @@ impl Database {
             .bind(entry.hash.as_str())
             .execute(&mut **transaction)
             .await?;
-        Ok(())
+        self.notify(transaction, change.action).await
     }
 
     /// Returns the entries after `sequence`, oldest first.

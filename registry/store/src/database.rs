@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -31,11 +31,12 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
         "held versions",
         include_str!("../migrations/0011_held_versions.sql"),
     ),
+    (12, "idempotency", include_str!("../migrations/0012_idempotency.sql")),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range
 /// lets both lists grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 5] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         100_001,
         "row-level security",
@@ -60,6 +61,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 5] = [
         100_005,
         "row-level security of API keys",
         include_str!("../migrations/postgres/100005_api_keys_row_level_security.sql"),
+    ),
+    (
+        100_006,
+        "row-level security of idempotency keys",
+        include_str!("../migrations/postgres/100006_idempotency_row_level_security.sql"),
     ),
 ];
 
@@ -95,6 +101,8 @@ pub struct Database {
     kind: Kind,
     /// Name in the audit log of the party that makes changes through this handle.
     pub(crate) actor: Arc<str>,
+    /// URL of a Postgres database, for a connection of its own.
+    pub(crate) postgres_url: Option<Arc<str>>,
 }
 
 impl Database {
@@ -155,7 +163,13 @@ impl Database {
         let pool = options.connect(url).await?;
         migrator(migrations).run(&pool).await?;
         let actor = PLATFORM_ACTOR.into();
-        Ok(Self { pool, kind, actor })
+        let postgres_url = (kind == Kind::Postgres).then(|| url.into());
+        Ok(Self {
+            pool,
+            kind,
+            actor,
+            postgres_url,
+        })
     }
 
     /// Returns a handle of the same pool whose changes are recorded in the audit log as made by

@@ -11,7 +11,9 @@
 //! | `lifecycle` | changes of an install: upgrade, rollback, enable, disable, uninstall |
 //! | `revocations` | signed lists of bundles and signers that are no longer trusted |
 //! | `api_keys` | the API keys of the platform and of tenants, as digests |
+//! | `idempotency` | responses by idempotency key, for a day |
 //! | `audit` | every change, in a hash chain |
+//! | `changes` | notifications of changes in other processes |
 //! | `executions` | the execution log of installs |
 //! | `records` | the key/value records of installs |
 //!
@@ -21,10 +23,12 @@
 mod api_keys;
 mod audit;
 mod blobs;
+mod changes;
 mod database;
 mod error;
 mod executions;
 mod garbage;
+mod idempotency;
 mod install_row;
 mod installs;
 mod lifecycle;
@@ -37,10 +41,12 @@ mod versions;
 pub use api_keys::{ApiKeyRow, NewApiKey};
 pub use audit::{AuditChain, AuditRow};
 pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
+pub use changes::ChangeListener;
 pub use database::Database;
 pub use error::StoreError;
 pub use executions::ExecutionRow;
 pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};
+pub use idempotency::{ClaimOutcome, IdempotencyClaim, StoredReply};
 pub use install_row::InstallRow;
 pub use installs::{InstallSettings, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordUsage, RecordWrite, Records, StoredRecord};

@@ -136,6 +136,7 @@ impl Database {
             "DELETE FROM ext_storage_records WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM ext_storage_usage WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2",
+            "DELETE FROM extension_idempotency WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2",
         ] {

@@ -62,6 +62,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         served = served => served,
         () = platform.run_maintenance() => Ok(()),
         () = platform.follow_revocations() => Ok(()),
+        () = platform.follow_changes() => Ok(()),
     };
     platform.close().await;
     served.internal_error("")

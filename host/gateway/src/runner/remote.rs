@@ -5,7 +5,7 @@ use crate::runner::{Runner, RunnerCall, RunnerFuture, RunnerResponse};
 use alga_auth::{CallContext, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::InstallId;
 use alga_errors::{Code, Problem};
-use alga_execute::{ERROR, GUEST_STATUS, RequestBody, USAGE, WireError};
+use alga_execute::{ERROR, GUEST_STATUS, REPLAYED, Replayed, RequestBody, USAGE, WireError};
 use axum::body::{Body, to_bytes};
 use h2::Reason;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
@@ -161,6 +161,9 @@ impl RemoteRunner {
             return Err(Problem::internal(format!(
                 "a response with status {status} is not a runner's"
             )));
+        }
+        if response.headers_mut().remove(REPLAYED).is_some() {
+            response.extensions_mut().insert(Replayed);
         }
         let usage = response.headers_mut().remove(USAGE);
         Ok(RunnerResponse {

@@ -1,0 +1,51 @@
+//! Notifications of changes that other processes make, on Postgres. Every change appends to the
+//! audit log, which sends one when the transaction is committed.
+
+use crate::{Database, StoreError};
+use sqlx::postgres::PgListener;
+use sqlx::{Any, Transaction};
+
+/// Channel of the notifications; the payload is the action of the audit log.
+const CHANNEL: &str = "alga_changes";
+
+/// Receives the changes of all processes.
+pub struct ChangeListener(PgListener);
+
+impl Database {
+    /// Begins to listen, or returns `None` for SQLite, which has no notifications.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if there is no connection.
+    pub async fn listen(&self) -> Result<Option<ChangeListener>, StoreError> {
+        let Some(url) = &self.postgres_url else {
+            return Ok(None);
+        };
+        let mut listener = PgListener::connect(url).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Some(ChangeListener(listener)))
+    }
+
+    /// Sends a notification when the transaction is committed.
+    pub(crate) async fn notify(&self, transaction: &mut Transaction<'_, Any>, action: &str) -> Result<(), StoreError> {
+        if self.postgres_url.is_some() {
+            sqlx::query("SELECT CAST(pg_notify($1, $2) AS TEXT)")
+                .bind(CHANNEL)
+                .bind(action)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl ChangeListener {
+    /// Waits for the next change and returns its action, or `None` if the connection was lost, so
+    /// that changes may have been missed.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the connection cannot be used any more.
+    pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
+        let notification = self.0.try_recv().await?;
+        Ok(notification.map(|notification| notification.payload().to_owned()))
+    }
+}
