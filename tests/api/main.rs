@@ -4,6 +4,7 @@ mod attacks;
 mod bodies;
 mod capabilities;
 mod compiler;
+mod cross_origin;
 mod execute_bad_input;
 mod execute_hostile_guests;
 mod execute_isolation;

@@ -9,6 +9,8 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -30,12 +32,19 @@ async fn ask(world: &TestPlatform, gateway: &Router, method: &str, target: &str)
     (head.status, fields(&head.headers), body)
 }
 
-/// Returns the fields that do not depend on time. The length does: it is known if the response was
-/// complete when its head was sent.
+/// Returns the fields that do not depend on time or on the gateway's settings. The length does: it
+/// is known if the response was complete when its head was sent.
 fn fields(headers: &HeaderMap) -> BTreeMap<String, Vec<u8>> {
-    let fields = headers
-        .iter()
-        .filter(|(name, _)| !["server-timing", "date", "content-length"].contains(&name.as_str()));
+    let fields = headers.iter().filter(|(name, _)| {
+        ![
+            "server-timing",
+            "date",
+            "content-length",
+            "ratelimit",
+            "ratelimit-policy",
+        ]
+        .contains(&name.as_str())
+    });
     fields
         .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
         .collect()
@@ -126,7 +135,7 @@ async fn gateway_of_routes(world: &TestPlatform, routes: Router) -> Router {
 
 /// Returns status and body of a refusal, and whether a client may repeat its request.
 async fn refusal(world: &TestPlatform, gateway: &Router) -> (StatusCode, String, bool) {
-    let (status, fields, body) = ask(world, gateway, "GET", "com.example.answers-ok/").await;
+    let (status, fields, body) = ask(world, gateway, "POST", "com.example.answers-ok/").await;
     let body = String::from_utf8(body.unwrap()).unwrap();
     (status, body, fields.contains_key("retry-after"))
 }
@@ -202,5 +211,45 @@ async fn a_request_that_a_draining_runner_refused_is_sent_to_the_next_one() {
     for _ in 0..2 {
         let (status, ..) = ask(&world, &gateway, "GET", "com.example.answers-ok/").await;
         assert_eq!(status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_runner_is_asked_again_only_for_requests_that_may_be_repeated() {
+    let world = TestPlatform::new().await;
+    world.install_guest("answers_ok", &[]).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let busy = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        let body = r#"{"code":"overloaded","message":"busy","blame":"operator","request_id":"r-1"}"#;
+        std::future::ready((StatusCode::SERVICE_UNAVAILABLE, [("x-alga-error", "overloaded")], body))
+    };
+    let gateway = gateway_of_routes(&world, Router::new().fallback(busy)).await;
+    let token = world.caller_token("acme", Access::Write);
+    for (method, key, expected) in [
+        ("GET", None, 3),
+        ("PUT", None, 3),
+        ("POST", None, 1),
+        ("POST", Some("k"), 3),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri("/api/ext/com.example.answers-ok/");
+        let mut request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(key) = key {
+            request = request.header("x-idempotency-key", key);
+        }
+        asked.store(0, Ordering::Relaxed);
+        let response = gateway
+            .clone()
+            .oneshot(request.body(Body::from("b")).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(
+            (response.status().as_u16(), asked.load(Ordering::Relaxed)),
+            (503, expected),
+            "{method} {key:?}"
+        );
     }
 }

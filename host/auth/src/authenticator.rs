@@ -7,7 +7,9 @@ use crate::{
 use alga_errors::{Code, Problem};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Time for which an API key is cached: a key that another process revoked is valid this much
 /// longer. This process evicts it at once.
@@ -19,6 +21,8 @@ const USE_PRECISION: SignedDuration = SignedDuration::from_mins(1);
 /// Concurrent lookups of API keys: half of the connections to the database, so that clients without
 /// a valid key do not use them all.
 const LOOKUPS: usize = 4;
+/// Time for which a request waits for its lookup.
+const LOOKUP_WAIT: Duration = Duration::from_secs(1);
 
 /// Credentials that a process accepts. One that is absent authenticates no request.
 #[derive(Default)]
@@ -98,11 +102,14 @@ impl Authenticator {
 
     async fn api_key(&self, token: &str, text: &ApiKeyText) -> Result<Arc<Principal>, Problem> {
         let keys = self.credentials.api_keys.as_ref().ok_or_else(unauthenticated)?;
+        let lookup = timeout(LOOKUP_WAIT, self.lookups.acquire()).await.map_err(|_| busy())?;
+        // Another request with this key may have looked it up meanwhile.
+        if let Some(principal) = self.verified.cached(token) {
+            return Ok(principal);
+        }
         let (now, since) = (Timestamp::now(), self.verified.generation());
-        let key = {
-            let _lookup = self.lookups.try_acquire().map_err(|_| busy())?;
-            keys.find(text.id()).await.map_err(Problem::internal)?
-        };
+        let key = keys.find(text.id()).await.map_err(Problem::internal)?;
+        drop(lookup);
         let key = key.ok_or_else(unauthenticated)?;
         let principal = Arc::new(key.principal(text, now).ok_or_else(unauthenticated)?);
         if key.used.is_none_or(|used| now.duration_since(used) >= USE_PRECISION) {

@@ -1,25 +1,26 @@
 //! Handles a request, step by step.
 
+use crate::cors::CorsOrigins;
 use crate::installs::Resolved;
+use crate::rate::{Exceeded, RateLimits, Rates};
 use crate::reply::to_client;
 use crate::runner::{Runner, RunnerCall};
 use crate::{Authentication, Installs};
 use alga_auth::{Access, Caller, UserType};
-use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId, TenantId};
+use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId};
 use alga_errors::{Code, Problem};
 use alga_execute::RequestBody;
 use alga_http::policy::request_to_guest;
 use alga_http::{Refusal, canonical_path, one_field, request_id};
 use alga_store::InstallRow;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
 use http::header::ALLOW;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Span;
@@ -29,12 +30,14 @@ const EXTENSION: HeaderName = HeaderName::from_static("x-alga-extension");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
 /// Limits of a request at the gateway.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct GatewayLimits {
     /// Time for a request that its endpoint does not limit further.
     pub timeout: Duration,
-    /// Requests per second of one tenant, after a burst of twice as many.
-    pub requests_per_second: NonZeroU32,
+    /// Requests per second of a tenant, an install and an endpoint.
+    pub rates: RateLimits,
+    /// Origins whose scripts may send requests and read responses.
+    pub origins: CorsOrigins,
 }
 
 /// Dependencies of the gateway.
@@ -59,16 +62,25 @@ fn record(install: &InstallRow) {
 
 struct Gateway {
     dependencies: GatewayDependencies,
-    rate: DefaultKeyedRateLimiter<TenantId>,
+    rates: Rates,
+}
+
+/// A request that passed the checks before its body is read.
+struct PendingCall<'a> {
+    resolved: &'a Resolved,
+    caller: &'a Caller,
+    endpoint: &'a Endpoint,
+    path: &'a str,
+    request_id: &'a RequestId,
+    idempotency_key: Option<&'a str>,
+    started: Instant,
 }
 
 /// Builds the gateway's routes.
 pub fn router(dependencies: GatewayDependencies) -> Router {
-    let per_second = dependencies.limits.requests_per_second;
-    let quota = Quota::per_second(per_second).allow_burst(per_second.saturating_add(per_second.get()));
     let gateway = Arc::new(Gateway {
+        rates: Rates::new(dependencies.limits.rates),
         dependencies,
-        rate: DefaultKeyedRateLimiter::keyed(quota),
     });
     let handle =
         any(|State(gateway): State<Arc<Gateway>>, request: Request| async move { gateway.handle(request).await });
@@ -87,26 +99,33 @@ impl Gateway {
         // The edge middleware ensured a valid id; it is the same in every log from here to the
         // guest.
         let request_id = request_id(request.headers());
+        let cors = self.dependencies.limits.origins.fields(request.headers());
         let response = self.respond(request, &request_id).await;
-        response.unwrap_or_else(|problem| Refusal(problem).into_response())
+        let mut response = response.unwrap_or_else(|problem| Refusal(problem).into_response());
+        cors.add(&mut response);
+        response
     }
 
-    /// Handles a request: 1. authenticate the caller, 2. check the tenant, 3. find the install, 4.
-    /// find the endpoint, 5. check the access, 6. check the rate, 7. receive the beginning of the
-    /// body, 8. execute.
+    /// Handles a request: 1. respond to a preflight of a browser, 2. authenticate the caller, 3.
+    /// check the tenant, 4. find the install, 5. find the endpoint, 6. check the access, 7. check
+    /// the rate, 8. receive the beginning of the body, 9. execute.
     async fn respond(&self, request: Request, request_id: &RequestId) -> Result<Response, Problem> {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         // 1.
-        let caller = self.dependencies.authentication.caller(&head.headers).await?;
+        if let Some(response) = self.dependencies.limits.origins.preflight(&head) {
+            return Ok(response);
+        }
         // 2.
-        check_tenant(&head.headers, &caller)?;
+        let caller = self.dependencies.authentication.caller(&head.headers).await?;
         // 3.
+        check_tenant(&head.headers, &caller)?;
+        // 4.
         let (extension, path) = target(head.uri.path())?;
         let resolved = self.dependencies.installs.find(&caller.tenant_id, &extension).await?;
         let Resolved { install, endpoints, .. } = &*resolved;
         record(install);
-        // 4.
+        // 5.
         if head.method == Method::OPTIONS {
             return Ok(options(&endpoints.methods(&path)));
         }
@@ -119,33 +138,51 @@ impl Gateway {
                 ));
             }
         };
-        // 5.
+        // 6.
         check_access(&caller, &install.manifest, endpoint)?;
         let idempotency_key = one_field(&head.headers, &IDEMPOTENCY_KEY)?;
-        // 6.
-        self.check_rate(&caller.tenant_id)?;
         // 7.
-        let body = RequestBody::receive(&head.headers, body).await?;
-        // 8.
-        let call = RunnerCall {
-            resolved: &resolved,
-            caller: &caller,
-            request_id: request_id.clone(),
-            idempotency_key,
-            timeout_ms: self.timeout_ms(install, endpoint),
-            http: guest_request(&head, &path, install, body)?,
-            started,
+        let checked = self.rates.check(&caller.tenant_id, &install.id, endpoint);
+        let (remaining, problem) = match checked {
+            Ok(remaining) => (remaining, None),
+            Err(Exceeded { remaining, problem }) => (remaining, Some(problem)),
         };
-        let reply = self.dependencies.runner.execute(call).await?;
-        to_client(reply, endpoint, &head).await
+        let response = match problem {
+            Some(exceeded) => Err(exceeded),
+            None => {
+                let call = PendingCall {
+                    resolved: &resolved,
+                    caller: &caller,
+                    endpoint,
+                    path: &path,
+                    request_id,
+                    idempotency_key,
+                    started,
+                };
+                self.execute(call, &head, body).await
+            }
+        };
+        let mut response = response.unwrap_or_else(|problem| Refusal(problem).into_response());
+        response.headers_mut().extend(self.rates.fields(&remaining));
+        Ok(response)
     }
 
-    fn check_rate(&self, tenant: &TenantId) -> Result<(), Problem> {
-        self.rate.check_key(tenant).map_err(|not_until| {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-            Problem::new(Code::RateLimited, "request rate limit of this tenant exceeded").retry_after_seconds(seconds)
-        })
+    async fn execute(&self, pending: PendingCall<'_>, head: &Parts, body: Body) -> Result<Response, Problem> {
+        // 8.
+        let body = RequestBody::receive(&head.headers, body).await?;
+        // 9.
+        let install = &pending.resolved.install;
+        let call = RunnerCall {
+            resolved: pending.resolved,
+            caller: pending.caller,
+            request_id: pending.request_id.clone(),
+            idempotency_key: pending.idempotency_key,
+            timeout_ms: self.timeout_ms(install, pending.endpoint),
+            http: guest_request(head, pending.path, install, body)?,
+            started: pending.started,
+        };
+        let reply = self.dependencies.runner.execute(call).await?;
+        to_client(reply, pending.endpoint, head).await
     }
 
     /// Returns the time limit of a call: the lowest of the gateway's, the endpoint's and the
@@ -159,7 +196,7 @@ impl Gateway {
 
 /// Builds the request for the runner: the canonical path, and the fields that a guest may see.
 fn guest_request(
-    head: &http::request::Parts,
+    head: &Parts,
     path: &str,
     install: &InstallRow,
     body: RequestBody,

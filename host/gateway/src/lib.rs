@@ -5,13 +5,17 @@
 //! and nothing is executed for a request that no manifest declares.
 
 mod authenticate;
+mod cors;
 mod endpoints;
 mod flow;
 mod installs;
+mod rate;
 mod reply;
 mod runner;
 
 pub use authenticate::Authentication;
+pub use cors::{CorsOrigins, InvalidOrigin};
 pub use flow::{GatewayDependencies, GatewayLimits, router};
 pub use installs::Installs;
+pub use rate::RateLimits;
 pub use runner::{LocalRunner, RemoteRunner, RemoteRunnerError, Runner, RunnerCall, RunnerFuture, RunnerResponse};

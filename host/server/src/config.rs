@@ -12,6 +12,7 @@ pub use settings::{EffectiveSetting, Origin, Setting};
 
 use crate::tls::TlsFiles;
 use alga_bundle::TenantId;
+use alga_gateway::CorsOrigins;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
 use settings::{SETTINGS, Sources};
@@ -64,6 +65,12 @@ pub struct Config {
     pub gateway_timeout: Duration,
     /// Requests per second of one tenant.
     pub gateway_requests_per_second: NonZeroU32,
+    /// The same of one install; `None` is that of the tenant.
+    pub gateway_requests_per_second_of_install: Option<NonZeroU32>,
+    /// The same of one endpoint of an install; `None` is that of the install.
+    pub gateway_requests_per_second_of_endpoint: Option<NonZeroU32>,
+    /// Origins whose scripts may send requests to the gateway.
+    pub gateway_origins: CorsOrigins,
     /// Directory for cached machine code.
     pub cache_root: PathBuf,
     /// Maximum bytes of cached machine code.
@@ -238,6 +245,9 @@ impl Config {
             bootstrap_token: sources.required("bootstrap_token")?,
             gateway_timeout: Duration::from_millis(sources.required("gateway_timeout_ms")?),
             gateway_requests_per_second: sources.required("gateway_requests_per_second")?,
+            gateway_requests_per_second_of_install: sources.parse("gateway_requests_per_second_of_install")?,
+            gateway_requests_per_second_of_endpoint: sources.parse("gateway_requests_per_second_of_endpoint")?,
+            gateway_origins: sources.parse("gateway_origins")?.unwrap_or_default(),
             cache_root: path("cache_root").unwrap_or_default(),
             cache_max_bytes: sources.required("cache_max_bytes")?,
             compiler: path("compiler"),

@@ -15,7 +15,9 @@ use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
 };
-use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RemoteRunner, Runner};
+use alga_gateway::{
+    Authentication, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner, Runner,
+};
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
 use alga_signing::TrustPolicy;
@@ -349,9 +351,20 @@ fn gateway(config: &Config, authenticator: &Arc<Authenticator>, runner: Arc<dyn 
         runner,
         limits: GatewayLimits {
             timeout: config.gateway_timeout,
-            requests_per_second: config.gateway_requests_per_second,
+            rates: rates(config),
+            origins: config.gateway_origins.clone(),
         },
     })
+}
+
+fn rates(config: &Config) -> RateLimits {
+    let tenant = config.gateway_requests_per_second;
+    let install = config.gateway_requests_per_second_of_install.unwrap_or(tenant);
+    RateLimits {
+        tenant,
+        install,
+        endpoint: config.gateway_requests_per_second_of_endpoint.unwrap_or(install),
+    }
 }
 
 /// Returns the function that evicts a gateway's lookups after an install has changed.

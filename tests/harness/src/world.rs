@@ -1,7 +1,9 @@
 use crate::{ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
 use alga_auth::{Access, Authenticator, Caller, Credentials, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
-use alga_gateway::{Authentication, GatewayDependencies, GatewayLimits, Installs, RemoteRunner};
+use alga_gateway::{
+    Authentication, CorsOrigins, GatewayDependencies, GatewayLimits, Installs, RateLimits, RemoteRunner,
+};
 use alga_http::edge;
 use alga_registry_types::{Install, Operation, Part, Published, form};
 use alga_server::{Config, HostKeys, Platform, Role, ServeLimits, serve};
@@ -123,6 +125,7 @@ impl TestPlatform {
         );
         let callers = self.secrets.callers().unwrap().public_bytes();
         let callers = TokenVerifier::new(&[callers], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES).unwrap();
+        let unlimited = NonZeroU32::new(1_000_000).unwrap();
         let credentials = Credentials {
             callers: Some(callers),
             ..Credentials::default()
@@ -135,7 +138,12 @@ impl TestPlatform {
             runner: Arc::new(RemoteRunner::new(url, issuer.unwrap(), &[]).unwrap()),
             limits: GatewayLimits {
                 timeout: Duration::from_millis(timeout),
-                requests_per_second: NonZeroU32::new(1_000_000).unwrap(),
+                rates: RateLimits {
+                    tenant: unlimited,
+                    install: unlimited,
+                    endpoint: unlimited,
+                },
+                origins: CorsOrigins::default(),
             },
         }))
     }

@@ -27,7 +27,7 @@ use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Time for which a service token is reused, by the clock that its verifier reads, too. Shorter
 /// than its validity, so that it does not expire in flight.
@@ -47,6 +47,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024 * 1024;
 /// Time after the deadline of an execution for the runner to report it. A runner that reports
 /// nothing has stopped, or cannot be reached any more.
 const NOTICE: Duration = Duration::from_secs(5);
+/// Pauses before a request is sent again.
+const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
 /// Interval of HTTP/2 pings, and the time for the runner to respond to one: a runner that has
 /// vanished is noticed while it sends a response, too.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -150,7 +152,8 @@ impl RemoteRunner {
     async fn call(&self, call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
         let token = self.token(&call)?;
         let longest = Duration::from_millis(call.timeout_ms) + NOTICE;
-        let response = timeout(longest, self.send(call, token)).await.map_err(|_| silent())??;
+        let response = timeout(longest, self.send_repeatedly(call, token)).await;
+        let response = response.map_err(|_| silent())??;
         let (head, body) = response.into_parts();
         let mut response = Response::from_parts(head, Body::new(body));
         if response.headers().contains_key(ERROR) {
@@ -172,9 +175,11 @@ impl RemoteRunner {
         })
     }
 
-    /// Sends the request to the next runner. One that cannot be connected to has received nothing,
-    /// so the runner after it gets the request, if its body can be sent again.
-    async fn send(&self, call: RunnerCall<'_>, token: HeaderValue) -> Result<Response<Incoming>, Problem> {
+    /// Sends the request, and again after a pause while runners are busy or fail, if that cannot
+    /// execute it twice with two effects: its method is idempotent (RFC 9110, 9.2.2), or it has an
+    /// idempotency key.
+    async fn send_repeatedly(&self, call: RunnerCall<'_>, token: HeaderValue) -> Result<Response<Incoming>, Problem> {
+        let may_repeat = call.http.method().is_idempotent() || call.idempotency_key.is_some();
         let (mut head, body) = call.http.into_parts();
         let headers = &mut head.headers;
         headers.remove(HOST);
@@ -183,6 +188,23 @@ impl RemoteRunner {
         if let Some(key) = call.idempotency_key {
             headers.insert(IDEMPOTENCY_KEY, value(key)?);
         }
+        let mut body = Some(body);
+        for pause in RETRY_PAUSES {
+            let Some(copy) = body.as_ref().filter(|_| may_repeat).and_then(RequestBody::copy) else {
+                break;
+            };
+            match self.send(&head, copy).await {
+                Ok(response) if !is_busy(&response) => return Ok(response),
+                Err(problem) if problem.code() == Code::InvalidGuestResponse => return Err(problem),
+                Ok(_) | Err(_) => sleep(jittered(pause)).await,
+            }
+        }
+        self.send(&head, body.take().ok_or_else(unreachable)?).await
+    }
+
+    /// Sends the request to the next runner. One that cannot be connected to has received nothing,
+    /// so the runner after it gets the request, if its body can be sent again.
+    async fn send(&self, head: &Parts, body: RequestBody) -> Result<Response<Incoming>, Problem> {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let mut runners = self.runners.iter().cycle().skip(first % self.runners.len().max(1));
         let mut body = Some(body);
@@ -192,7 +214,7 @@ impl RemoteRunner {
             };
             body = sent.copy();
             let failure = sent.failure();
-            match self.client.request(request(&head, runner, sent)?).await {
+            match self.client.request(request(head, runner, sent)?).await {
                 // The runner refused it before it began.
                 Ok(response) if is_draining(&response) && !is_last && body.is_some() => {}
                 Ok(response) => return Ok(response),
@@ -275,6 +297,17 @@ fn connector(authorities: &[Vec<u8>]) -> Result<HttpsConnector<HttpConnector>, r
     let config = config.with_root_certificates(roots).with_no_client_auth();
     let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
     Ok(https.enable_http2().wrap_connector(http))
+}
+
+/// True if a runner refused a request for lack of capacity, or because it cannot read bundles.
+fn is_busy(response: &Response<Incoming>) -> bool {
+    response.status() == StatusCode::SERVICE_UNAVAILABLE && response.headers().contains_key(ERROR)
+}
+
+/// Returns between half of a pause and all of it, so that requests that failed together are not
+/// repeated together.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(fastrand::f64().mul_add(0.5, 0.5))
 }
 
 fn is_draining(response: &Response<Incoming>) -> bool {

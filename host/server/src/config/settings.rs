@@ -93,7 +93,10 @@ settings! {
     cursors_key_file = "ALGA_CURSORS_KEY_FILE", "", "file with the key that authenticates list cursors; the same for all runners (default: cursors.key in the data directory)";
     machine_code_key_file = "ALGA_MACHINE_CODE_KEY_FILE", "", "file with the key that authenticates cached machine code; the same for registry and runners that share EXT_CACHE_ROOT (default: machine-code.key in the data directory)";
     gateway_timeout_ms = "EXT_GATEWAY_TIMEOUT_MS", "5000", "timeout of a request at the gateway in milliseconds";
-    gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "500", "requests per second of one tenant";
+    gateway_requests_per_second = "ALGA_GATEWAY_REQUESTS_PER_SECOND", "500", "requests per second of one tenant, after a burst of twice as many";
+    gateway_requests_per_second_of_install = "ALGA_GATEWAY_REQUESTS_PER_SECOND_OF_INSTALL", "", "the same of one install (default: that of the tenant)";
+    gateway_requests_per_second_of_endpoint = "ALGA_GATEWAY_REQUESTS_PER_SECOND_OF_ENDPOINT", "", "the same of one endpoint of an install (default: that of the install)";
+    gateway_origins = "ALGA_GATEWAY_ORIGINS", "", "comma-separated origins whose scripts may call the gateway (CORS), such as https://app.example.com; empty: none but the gateway's own";
     cache_root = "EXT_CACHE_ROOT", "", "directory for cached machine code (default: machine-code in the data directory)";
     cache_max_bytes = "EXT_CACHE_MAX_BYTES", "10737418240", "maximum bytes of cached machine code";
     compiler = "ALGA_COMPILER", "", "path of alga-compiler (default: beside this program)";
