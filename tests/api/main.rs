@@ -26,6 +26,7 @@ mod oidc;
 mod operations;
 mod optional;
 mod postgres;
+mod protocols;
 mod registry;
 mod revocations;
 mod rights;
