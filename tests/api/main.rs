@@ -12,6 +12,7 @@ mod execute_works;
 mod executions;
 mod gateway;
 mod header_secrets;
+mod http2_attacks;
 mod http_policy;
 mod idempotency;
 mod install_terms;
