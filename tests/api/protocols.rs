@@ -1,5 +1,5 @@
-//! Attacks on real sockets over HTTP/1.1 and HTTP/2: spoofed fields, smuggling. The gateway is served
-//! as in production, with a guest that shows what it received.
+//! Attacks on real sockets over HTTP/1.1 and HTTP/2: spoofed fields, smuggling. The gateway is
+//! served as in production, with a guest that shows what it received.
 
 use alga_auth::Access;
 use alga_harness::{TestPlatform, TestResponse};
