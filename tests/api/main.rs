@@ -29,6 +29,7 @@ mod optional;
 mod postgres;
 mod protocols;
 mod registry;
+mod response_cache;
 mod revocations;
 mod rights;
 mod runners;

@@ -67,8 +67,8 @@ struct Gateway {
 
 /// A request that passed the checks before its body is read.
 struct PendingCall<'a> {
-    resolved: &'a Resolved,
-    caller: &'a Caller,
+    resolved: &'a Arc<Resolved>,
+    caller: &'a Arc<Caller>,
     endpoint: &'a Endpoint,
     path: &'a str,
     request_id: &'a RequestId,
@@ -179,6 +179,7 @@ impl Gateway {
             idempotency_key: pending.idempotency_key,
             timeout_ms: self.timeout_ms(install, pending.endpoint),
             http: guest_request(head, pending.path, install, body)?,
+            is_cacheable: pending.endpoint.cacheable,
             started: pending.started,
         };
         let reply = self.dependencies.runner.execute(call).await?;

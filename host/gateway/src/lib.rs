@@ -18,4 +18,6 @@ pub use cors::{CorsOrigins, InvalidOrigin};
 pub use flow::{GatewayDependencies, GatewayLimits, router};
 pub use installs::Installs;
 pub use rate::RateLimits;
-pub use runner::{LocalRunner, RemoteRunner, RemoteRunnerError, Runner, RunnerCall, RunnerFuture, RunnerResponse};
+pub use runner::{
+    CachingRunner, LocalRunner, RemoteRunner, RemoteRunnerError, Runner, RunnerCall, RunnerFuture, RunnerResponse,
+};

@@ -1,6 +1,6 @@
 //! Converts a guest's response to a response for the client.
 
-use crate::runner::RunnerResponse;
+use crate::runner::{CacheStatus, RunnerResponse};
 use alga_bundle::Endpoint;
 use alga_errors::{Code, Problem};
 use alga_execute::{IDEMPOTENCY_REPLAYED, Replayed, Usage};
@@ -15,6 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body::Body as _;
 use std::time::Duration;
 
+/// Reports what the cache did (RFC 9211).
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Converts a guest's response, of which the body may still be written.
@@ -29,6 +31,9 @@ pub(crate) async fn to_client(reply: RunnerResponse, endpoint: &Endpoint, client
     let mut headers = response_to_client(&head.headers, head.status, context);
     if head.extensions.get::<Replayed>().is_some() {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(CacheStatus(status)) = head.extensions.get() {
+        headers.insert(CACHE_STATUS, status.clone());
     }
     if let Some(usage) = usage {
         add_timing(&mut headers, &usage);

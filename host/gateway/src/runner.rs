@@ -1,8 +1,11 @@
 //! The runner, as the gateway calls it: in this process, or over the network.
 
+mod caching;
 mod local;
 mod remote;
 
+pub(crate) use caching::CacheStatus;
+pub use caching::CachingRunner;
 pub use local::LocalRunner;
 pub use remote::{RemoteRunner, RemoteRunnerError};
 
@@ -14,6 +17,7 @@ use alga_execute::{RequestBody, Usage};
 use axum::body::Body;
 use http::{Request, Response};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A call of the runner in progress.
@@ -28,13 +32,15 @@ pub trait Runner: Send + Sync {
 
 /// A request for an install, with what the gateway decided about it.
 pub struct RunnerCall<'a> {
-    pub(crate) resolved: &'a Resolved,
-    pub(crate) caller: &'a Caller,
+    pub(crate) resolved: &'a Arc<Resolved>,
+    pub(crate) caller: &'a Arc<Caller>,
     pub(crate) request_id: RequestId,
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) timeout_ms: u64,
     /// Method, canonical path with query, the fields that a guest may see, and the body.
     pub(crate) http: Request<RequestBody>,
+    /// True if the manifest calls the endpoint cacheable.
+    pub(crate) is_cacheable: bool,
     pub(crate) started: Instant,
 }
 

@@ -16,7 +16,8 @@ use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
 };
 use alga_gateway::{
-    Authentication, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner, Runner,
+    Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
+    Runner,
 };
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
@@ -348,7 +349,7 @@ fn gateway(config: &Config, authenticator: &Arc<Authenticator>, runner: Arc<dyn 
     alga_gateway::router(GatewayDependencies {
         authentication: Authentication::new(Arc::clone(authenticator), config.dev_tenant.clone()),
         installs,
-        runner,
+        runner: Arc::new(CachingRunner::new(runner)),
         limits: GatewayLimits {
             timeout: config.gateway_timeout,
             rates: rates(config),

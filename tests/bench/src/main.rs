@@ -3,9 +3,11 @@
 
 mod allocations;
 mod capabilities;
+mod connections;
 mod execute;
 mod figures;
 mod gateway;
+mod holder;
 mod load;
 mod registry;
 
@@ -22,12 +24,17 @@ enum Name {
     Capabilities,
     /// The same component behind the runner, the gateway and the bare runtime's own server
     Gateway,
+    /// Memory and latency of many connections, and the cost of an authenticated principal
+    Connections,
     /// Reading, verifying, publishing and listing
     Registry,
     /// The load of a benchmark, in a separate process: its threads must not share memory mappings
     /// with the server
     #[value(hide = true)]
     Load,
+    /// Clients that hold connections, in a separate process
+    #[value(hide = true)]
+    Hold,
 }
 
 #[derive(Parser)]
@@ -47,7 +54,9 @@ fn main() {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
         Name::Capabilities => capabilities::run(&mut figures, arguments.seconds),
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
+        Name::Connections => connections::run(&mut figures, arguments.seconds),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
+        Name::Hold => return holder::serve_parent(),
         Name::Load => return load::serve_parent(arguments.seconds),
     }
     println!("{}", if arguments.json { figures.json() } else { figures.text() });

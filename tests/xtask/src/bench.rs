@@ -30,10 +30,15 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
+        guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "connections",
+        what: "memory and latency of idle, streaming and slow connections; a cached principal",
         guests: &["alga-test-guests"],
     },
     Bench {

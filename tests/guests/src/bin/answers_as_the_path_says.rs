@@ -7,6 +7,7 @@ use alga_test_guests::{Fields, IncomingRequest, OutgoingBody, ResponseOutparam, 
 fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let path = request.path_with_query().unwrap_or_default();
     match path.as_str() {
+        path if path.starts_with("/cached/") => cached(&request, path, out),
         "/status-101" => finish(respond(out, 101, &[])),
         "/status-999" => finish(respond(out, 999, &[])),
         "/headers-101" => finish(respond(out, 200, &headers(101, 4))),
@@ -69,6 +70,42 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
 const GZIP: &[u8] = &[
     0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xab, 0xae, 0x05, 0, 0x43, 0xbf, 0xa6, 0xa3, 0x02, 0, 0, 0,
 ];
+
+/// Responds with a random number, and with the caching that the path names.
+fn cached(request: &IncomingRequest, path: &str, out: ResponseOutparam) {
+    let known = request.headers().get("if-none-match");
+    let is_known = known.iter().any(|tag| tag.ends_with(b"\"1\""));
+    let (control, age, etag) = match path.trim_start_matches("/cached/") {
+        "public" => ("public, max-age=60", "0", ""),
+        "forever" => ("public, max-age=18446744073709551615", "0", ""),
+        "private" => ("private, max-age=60", "0", ""),
+        "unmarked" => ("max-age=60", "0", ""),
+        "not-stored" => ("public, no-store", "0", ""),
+        "validated" => ("public, max-age=60", "61", "\"1\""),
+        "stale" => ("public, max-age=60, stale-while-revalidate=600", "61", ""),
+        _ => ("public, max-age=60", "0", "\"1\""),
+    };
+    let fields = [
+        ("cache-control", control),
+        ("age", age),
+        ("etag", etag),
+        ("vary", "x-ext-language"),
+    ];
+    let fields = fields.iter().filter(|(_, value)| !value.is_empty());
+    let fields: Vec<_> = fields
+        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    if is_known {
+        return finish(respond(out, 304, &fields));
+    }
+    let body = respond(out, 200, &fields);
+    let number = alga_test_guests::wasi::random::random::get_random_u64().to_string();
+    body.write()
+        .unwrap()
+        .blocking_write_and_flush(number.as_bytes())
+        .unwrap();
+    finish(body);
+}
 
 fn headers(count: usize, bytes: usize) -> Vec<(String, Vec<u8>)> {
     (0..count)

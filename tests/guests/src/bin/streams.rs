@@ -20,6 +20,11 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
     match path.as_str() {
         "/events" => (0..3).for_each(|number| event(&stream, number)),
         "/events-without-end" => (0..u64::MAX).for_each(|number| event(&stream, number)),
+        "/one-event" => {
+            event(&stream, 0);
+            wait(20_000);
+        }
+        "/timed-events" => (0..20).for_each(|_| timed_event(&stream)),
         "/echo" => echo(&request, &stream),
         "/trap" => {
             event(&stream, 0);
@@ -53,6 +58,15 @@ fn event(stream: &OutputStream, number: u64) {
     let text = format!("data: {number}\n\n");
     stream.blocking_write_and_flush(text.as_bytes()).unwrap();
     wait(5);
+}
+
+/// Writes an event with the time in milliseconds since 1970.
+fn timed_event(stream: &OutputStream) {
+    let now = wasi::clocks::wall_clock::now();
+    let milliseconds = now.seconds * 1000 + u64::from(now.nanoseconds) / MILLISECOND;
+    let text = format!("at: {milliseconds}\n\n");
+    stream.blocking_write_and_flush(text.as_bytes()).unwrap();
+    wait(20);
 }
 
 fn wait(milliseconds: u64) {

@@ -1,0 +1,192 @@
+//! The gateway's cache of responses (RFC 9111). The guest's body is a random number, so that equal
+//! bodies are one execution.
+
+use alga_auth::{Access, Caller};
+use alga_harness::{Release, TestPlatform, TestResponse, component, tenant_id};
+use axum::body::Body;
+use http::Request;
+use serde_json::json;
+
+const NAME: &str = "com.example.cached";
+
+/// Installs the guest for two tenants; `cacheable` is what its manifest declares.
+async fn world(cacheable: bool) -> TestPlatform {
+    let world = TestPlatform::new().await;
+    let release = release(&world, "1.0.0", cacheable);
+    world.publish(&release).await;
+    for tenant in ["acme", "globex"] {
+        world.install(tenant, &release, &[]).await.ok();
+    }
+    world
+}
+
+fn release(world: &TestPlatform, version: &str, cacheable: bool) -> Release {
+    let mut manifest = Release::manifest(NAME, version, &[]);
+    manifest["api"] = json!({ "endpoints": [
+        { "method": "GET", "path": "/cached/:kind", "cacheable": cacheable },
+        { "method": "POST", "path": "/cached/:kind" },
+    ] });
+    Release::new(world.key(), &manifest, &component("answers_as_the_path_says"))
+}
+
+struct Client<'a> {
+    world: &'a TestPlatform,
+    token: String,
+}
+
+impl<'a> Client<'a> {
+    fn of(world: &'a TestPlatform, tenant: &str, user: &str) -> Self {
+        let token = world.token_of(&Caller {
+            user_id: user.to_owned(),
+            access: Access::Write,
+            ..Caller::developer(tenant_id(tenant))
+        });
+        Self { world, token }
+    }
+
+    async fn ask(&self, method: &str, kind: &str, fields: &[(&str, &str)]) -> TestResponse {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/ext/{NAME}/cached/{kind}"));
+        request = request.header("authorization", format!("Bearer {}", self.token));
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        self.world.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn get(&self, kind: &str) -> TestResponse {
+        self.ask("GET", kind, &[]).await
+    }
+}
+
+fn status_of(response: &TestResponse) -> &str {
+    response
+        .headers
+        .get("cache-status")
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_response_is_shared_by_the_users_of_one_tenant_only() {
+    let world = world(true).await;
+    let (alice, bob) = (Client::of(&world, "acme", "alice"), Client::of(&world, "acme", "bob"));
+    for kind in ["public", "forever"] {
+        let first = alice.get(kind).await;
+        assert_eq!(status_of(&first), "alga; fwd=miss; stored");
+        let second = bob.get(kind).await;
+        assert_eq!((status_of(&second), second.text()), ("alga; hit", first.text()));
+        assert_eq!(second.headers["age"], "0");
+        let other = Client::of(&world, "globex", "alice").get(kind).await;
+        assert_ne!(other.text(), first.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_public_or_not_declared_cacheable_is_executed_each_time() {
+    let world = world(true).await;
+    let client = Client::of(&world, "acme", "alice");
+    for kind in ["private", "unmarked", "not-stored"] {
+        assert_ne!(client.get(kind).await.text(), client.get(kind).await.text(), "{kind}");
+    }
+    for fields in [("cache-control", "no-cache"), ("range", "bytes=0-1")] {
+        let first = client.ask("GET", "public", &[fields]).await;
+        assert_ne!(
+            first.text(),
+            client.ask("GET", "public", &[fields]).await.text(),
+            "{fields:?}"
+        );
+    }
+    client.ask("GET", "tagged", &[("cache-control", "no-store")]).await;
+    assert_eq!(status_of(&client.get("tagged").await), "alga; fwd=miss; stored");
+    let world = self::world(false).await;
+    let client = Client::of(&world, "acme", "alice");
+    let first = client.get("public").await;
+    assert_ne!(first.text(), client.get("public").await.text());
+    assert_eq!(status_of(&first), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variants_have_responses_of_their_own() {
+    let world = world(true).await;
+    let client = Client::of(&world, "acme", "alice");
+    let ask = async |language| {
+        client
+            .ask("GET", "public", &[("x-ext-language", language)])
+            .await
+            .text()
+    };
+    let (german, french) = (ask("de").await, ask("fr").await);
+    assert_ne!(german, french);
+    assert_eq!((ask("de").await, ask("fr").await), (german, french));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_the_response_gets_304_and_a_stale_one_is_validated() {
+    let world = world(true).await;
+    let client = Client::of(&world, "acme", "alice");
+    client.get("tagged").await;
+    for (tag, status) in [
+        ("\"1\"", 304),
+        ("W/\"1\"", 304),
+        ("\"0\", \"1\"", 304),
+        ("*", 304),
+        ("\"2\"", 200),
+    ] {
+        let response = client.ask("GET", "tagged", &[("if-none-match", tag)]).await;
+        assert_eq!(
+            (response.status.as_u16(), status_of(&response)),
+            (status, "alga; hit"),
+            "{tag}"
+        );
+        assert_eq!(response.headers["etag"], "\"1\"");
+    }
+    let first = client.get("validated").await;
+    let second = client.get("validated").await;
+    assert_eq!(second.text(), first.text());
+    assert_eq!(status_of(&second), "alga; hit; detail=revalidated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_response_is_used_while_it_is_replaced() {
+    let world = world(true).await;
+    let client = Client::of(&world, "acme", "alice");
+    let first = client.get("stale").await;
+    let second = client.get("stale").await;
+    assert_eq!(
+        (status_of(&second), second.text()),
+        ("alga; hit; detail=stale-while-revalidate", first.text())
+    );
+    // Another execution has begun, whose response is used next.
+    while client.get("stale").await.text() == first.text() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_an_upgrade_and_new_terms_drop_what_is_stored() {
+    let world = world(true).await;
+    let client = Client::of(&world, "acme", "alice");
+    let mut last = client.get("public").await.text();
+    assert_eq!(client.get("public").await.text(), last);
+    assert_eq!(client.ask("POST", "public", &[]).await.status, 200);
+    for change in ["post", "upgrade", "terms"] {
+        match change {
+            "upgrade" => {
+                let next = release(&world, "2.0.0", true);
+                world.publish(&next).await;
+                world.install("acme", &next, &[]).await.ok();
+            }
+            "terms" => {
+                let terms = alga_registry_types::set_terms(
+                    &tenant_id("acme"),
+                    NAME,
+                    &alga_registry_types::TermsRequest::default(),
+                );
+                world.operate(&terms).await.ok();
+            }
+            _ => {}
+        }
+        let next = client.get("public").await.text();
+        assert_ne!(next, last, "{change}");
+        last = next;
+    }
+}

@@ -1,0 +1,258 @@
+//! `bench connections`: memory of idle connections and open streams, latency of streamed events and
+//! beside slow clients, and the cost of an authenticated principal.
+
+use crate::allocations;
+use crate::figures::{Figures, Target};
+use crate::holder::{Held, Holding};
+use crate::load::{from_another_process, on_core};
+use alga_auth::{
+    Access, ApiKey, ApiKeyFuture, ApiKeyScope, ApiKeySource, ApiKeyText, Authenticator, BootstrapToken, Caller,
+    Credentials, TokenIssuer, TokenVerifier,
+};
+use alga_harness::{Release, TestPlatform, component};
+use alga_server::{ServeLimits, serve};
+use alga_signing::Ed25519Key;
+use std::future::pending;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
+const IDLE: usize = 10_000;
+const STREAMS: usize = 1_000;
+const SLOW: usize = 1_000;
+/// Tenants of the streams: one tenant may use a quarter of the pool, one install an eighth.
+const TENANTS: usize = 10;
+/// Repetitions of an authentication.
+const AUTHENTICATIONS: u32 = 100_000;
+
+/// Addresses and requests of a platform.
+struct Served {
+    address: SocketAddr,
+    remote: SocketAddr,
+    hello: String,
+    streams: Vec<String>,
+    events: String,
+    /// Linear memory of the streaming guest in bytes.
+    guest_bytes: f64,
+}
+
+pub(crate) fn run(figures: &mut Figures, seconds: u64) {
+    principals(figures);
+    let served = start();
+    let before = resident_kib();
+    let idle = Held::start(served.address, Holding::Idle, IDLE, std::slice::from_ref(&served.hello));
+    let memory = (resident_kib() - before) / 1024.0;
+    drop(idle);
+    figures.add(
+        "10 000 idle connections, resident memory",
+        memory,
+        "MiB",
+        Target::AtMost(300.0),
+    );
+
+    let latency = Held::measure(served.address, Holding::Events, 100, &served.events);
+    figures.add(
+        "event written until received, p50",
+        latency.p50_us / 1000.0,
+        "ms",
+        Target::AtMost(5.0),
+    );
+    figures.add(
+        "event written until received, p99",
+        latency.p99_us / 1000.0,
+        "ms",
+        Target::None,
+    );
+    let before = resident_kib();
+    let streams = Held::start(served.address, Holding::Stream, STREAMS, &served.streams);
+    let each = (resident_kib() - before) / STREAMS as f64;
+    drop(streams);
+    figures.add("open stream, resident memory with its guest", each, "KiB", Target::None);
+    let guest = served.guest_bytes / 1024.0;
+    figures.add("linear memory of the guest", guest, "KiB", Target::None);
+    figures.add(
+        "open stream beside its guest's memory",
+        each - guest,
+        "KiB",
+        Target::AtMost(40.0),
+    );
+
+    let load = || from_another_process(LOAD_CORE, seconds, served.address, served.hello.as_bytes(), "ok");
+    let alone = load();
+    let slow = Held::start(served.address, Holding::Slow, SLOW, std::slice::from_ref(&served.hello));
+    let beside = load();
+    drop(slow);
+    figures.add("p99 alone", alone.p99_us / 1000.0, "ms", Target::None);
+    figures.add(
+        "p99 beside 1 000 slow clients / alone",
+        beside.p99_us / alone.p99_us,
+        "ratio",
+        Target::AtMost(2.0),
+    );
+
+    let one = Held::measure(served.address, Holding::Sequential, 2_000, &served.hello);
+    let two = Held::measure(served.remote, Holding::Sequential, 2_000, &served.hello);
+    figures.add(
+        "one request in one process, p50",
+        one.p50_us / 1000.0,
+        "ms",
+        Target::None,
+    );
+    figures.add(
+        "added by a runner over a socket, p50",
+        (two.p50_us - one.p50_us) / 1000.0,
+        "ms",
+        Target::AtMost(0.3),
+    );
+}
+
+fn request(target: &str, token: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n")
+}
+
+/// Starts a platform that lives as long as the process.
+fn start() -> Served {
+    let (sender, served) = mpsc::channel();
+    on_core(SERVER_CORE, async move || {
+        let settings = [
+            ("pool", "1280"),
+            ("gateway_requests_per_second", "1000000"),
+            ("gateway_timeout_ms", "30000"),
+        ];
+        let world = TestPlatform::with_settings(&settings).await;
+        let hello = Release::new(
+            world.key(),
+            &Release::manifest("com.example.bench", "1.0.0", &[]),
+            &component("answers_ok"),
+        );
+        world.publish(&hello).await;
+        world.install("acme", &hello, &[]).await;
+        let manifest = Release::manifest("com.example.streams", "1.0.0", &[]);
+        let release = Release::new(world.key(), &manifest, &component("streams"));
+        world.publish(&release).await;
+        let mut streams = Vec::new();
+        for number in 0..TENANTS {
+            let tenant = format!("tenant-{number}");
+            world.install(&tenant, &release, &[]).await.ok();
+            let token = world.caller_token(&tenant, Access::Write);
+            streams.push(request("/api/ext/com.example.streams/one-event", &token));
+        }
+        let token = world.caller_token("tenant-0", Access::Write);
+        let events = request("/api/ext/com.example.streams/timed-events", &token);
+        let install = world.install("tenant-0", &release, &[]).await.ok();
+        let usage = world.execute(&world.request_for(&install).on("GET", "/")).await;
+        let guest_bytes = usage.json()["usage"]["memory_peak_bytes"].as_f64().unwrap();
+        // Idle connections stay open while they are counted; otherwise they end after 5 seconds.
+        let limits = ServeLimits {
+            headers: Duration::from_secs(60),
+            connections: 20_000,
+            connections_per_address: 20_000,
+            ..ServeLimits::default()
+        };
+        let listen = async |router| {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::spawn(serve(listener, router, limits, pending()));
+            address
+        };
+        let served = Served {
+            address: listen(world.router()).await,
+            remote: listen(world.remote_gateway().await).await,
+            hello: request(
+                "/api/ext/com.example.bench/",
+                &world.caller_token("acme", Access::Write),
+            ),
+            streams,
+            events,
+            guest_bytes,
+        };
+        sender.send(served).unwrap();
+        pending::<()>().await;
+    });
+    served.recv().unwrap()
+}
+
+/// Returns the resident memory of this process, which is the server's.
+fn resident_kib() -> f64 {
+    // The server has accepted and freed what it has to after a moment.
+    std::thread::sleep(Duration::from_millis(500));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+/// A store with one key.
+struct OneKey(ApiKey);
+
+impl ApiKeySource for OneKey {
+    fn find<'a>(&'a self, _: &'a str) -> ApiKeyFuture<'a> {
+        Box::pin(async { Ok(Some(self.0.clone())) })
+    }
+
+    fn record_use(&self, _: &str) {}
+}
+
+/// Measures the authentication of principals that are cached.
+fn principals(figures: &mut Figures) {
+    let key = Ed25519Key::generate().unwrap();
+    let text = ApiKeyText::generate().unwrap();
+    let stored = ApiKey {
+        id: text.id().to_owned(),
+        digest: text.digest(),
+        label: "bench".to_owned(),
+        scope: ApiKeyScope::Operator,
+        expires: "2100-01-01T00:00:00Z".parse().unwrap(),
+        is_revoked: false,
+        used: None,
+    };
+    let authenticator = Authenticator::new(Credentials {
+        bootstrap: Some(BootstrapToken::new("bootstrap")),
+        callers: Some(
+            TokenVerifier::new(&[key.public_bytes()], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES).unwrap(),
+        ),
+        jwt: None,
+        api_keys: Some(Arc::new(OneKey(stored))),
+    });
+    let issuer = TokenIssuer::new(&key.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
+    let caller = Caller::developer("acme".parse().unwrap());
+    let token = issuer.issue(&caller, Duration::from_secs(600)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for (name, count, credential) in [
+        (
+            "caller token, cached",
+            "allocations of a cached caller token",
+            token.as_str(),
+        ),
+        (
+            "API key, cached",
+            "allocations of a cached API key",
+            text.expose().as_str(),
+        ),
+        ("bootstrap token", "allocations of a bootstrap token", "bootstrap"),
+    ] {
+        runtime.block_on(async {
+            authenticator.authenticate(Some(credential)).await.unwrap();
+            let allocated = allocations::of_this_thread();
+            let started = Instant::now();
+            for _ in 0..AUTHENTICATIONS {
+                black_box(authenticator.authenticate(black_box(Some(credential))).await.unwrap());
+            }
+            let each = started.elapsed().as_secs_f64() * 1e6 / f64::from(AUTHENTICATIONS);
+            let allocated = allocations::of_this_thread() - allocated;
+            figures.add(name, each, "us", Target::AtMost(2.0));
+            figures.add(
+                count,
+                allocated as f64 / f64::from(AUTHENTICATIONS),
+                "each",
+                Target::AtMost(0.01),
+            );
+        });
+    }
+}
