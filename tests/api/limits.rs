@@ -12,6 +12,7 @@ use http::Request;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tower::ServiceExt;
 
 fn memory(mb: u32) -> ManifestLimits {
     ManifestLimits {
@@ -104,6 +105,19 @@ async fn configuration_over_the_size_limit_is_refused_when_it_is_set() {
         config: config(70_000),
         ..TermsRequest::default()
     };
+    // Control characters have six bytes in JSON, in which a remote runner gets the configuration.
+    let escaped = |count: usize| InstallRequest {
+        config: BTreeMap::from([("greeting".to_owned(), "\u{1}".repeat(count))]),
+        ..release.install_request(&[])
+    };
+    let refused = world.operate(&install(&acme, &escaped(22_000))).await;
+    refused.assert_refused(400, "bad_request", "(CONFIG_JSON_BYTES)");
+    world.operate(&install(&acme, &escaped(21_000))).await.ok();
+    let remote = world.remote_gateway().await;
+    let token = format!("Bearer {}", world.caller_token("acme", Access::Write));
+    let request = http::Request::get("/api/ext/com.example.configured/").header("authorization", token);
+    let response = remote.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
     let id = accepted.ok().id;
     let refused = world.operate(&set_terms(&acme, id.as_str(), &terms)).await;
     refused.assert_error(400, "bad_request");

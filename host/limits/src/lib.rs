@@ -112,6 +112,9 @@ limits! {
     MACHINE_CODE_BYTES: u64 = 256 * 1024 * 1024, "bytes", "publish";
     /// Configuration of an install: keys and values together.
     CONFIG_BYTES: usize = 64 * 1024, "bytes", "install";
+    /// Configuration of an install as JSON, which the gateway sends to a runner in another process:
+    /// control characters have six bytes there.
+    CONFIG_JSON_BYTES: usize = 128 * 1024, "bytes", "install";
     /// Value of one secret.
     SECRET_BYTES: usize = 64 * 1024, "bytes", "install";
     /// Value of a secret that an extension attaches to a request header.

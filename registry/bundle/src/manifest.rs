@@ -223,6 +223,18 @@ impl Manifest {
         set + defaults.sum::<usize>()
     }
 
+    /// Returns the bytes that the same configuration has as JSON.
+    #[must_use]
+    pub fn config_json_bytes(&self, own: &BTreeMap<String, String>) -> usize {
+        let unset = self.config.iter().filter(|field| !own.contains_key(&field.name));
+        let defaults = unset.filter_map(|field| Some((&field.name, field.default.as_ref()?.to_string())));
+        let own = own.iter().map(|(key, value)| (key, value.clone()));
+        let pairs = own
+            .chain(defaults)
+            .map(|pair| serde_json::to_string(&pair).map_or(0, |json| json.len()));
+        pairs.sum()
+    }
+
     /// The path of the component, which the rules have checked.
     #[must_use]
     pub fn entry(&self) -> Option<EntryPath> {

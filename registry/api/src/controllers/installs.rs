@@ -14,7 +14,7 @@ use alga_bundle::{Bundle, CapabilityName, EgressPattern, InstallId, ManifestLimi
 use alga_capabilities::{denied_optional, known};
 use alga_errors::{Code, Problem, chain};
 use alga_http::PageQuery;
-use alga_limits::CONFIG_BYTES;
+use alga_limits::{CONFIG_BYTES, CONFIG_JSON_BYTES};
 use alga_registry_types::{Install, InstallRequest, Installs};
 use alga_signing::{Rejected, StoredError, StoredRelease};
 use alga_store::{Database, InstallSettings, NewInstall, VersionRow};
@@ -230,6 +230,13 @@ pub(super) fn check_config(version: &VersionRow, config: &BTreeMap<String, Strin
     if bytes > CONFIG_BYTES {
         let message = format!(
             "the configuration has {bytes} bytes with the manifest's defaults; at most {CONFIG_BYTES} (CONFIG_BYTES)"
+        );
+        return Err(Problem::new(Code::BadRequest, message).into());
+    }
+    let json_bytes = version.manifest.config_json_bytes(config);
+    if json_bytes > CONFIG_JSON_BYTES {
+        let message = format!(
+            "the configuration has {json_bytes} bytes as JSON; at most {CONFIG_JSON_BYTES} (CONFIG_JSON_BYTES)"
         );
         return Err(Problem::new(Code::BadRequest, message).into());
     }
