@@ -129,7 +129,7 @@ async fn a_key_belongs_to_one_attempt_until_its_response_or_its_lease_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_tenant_stores_a_bounded_number_of_bytes() {
+async fn one_install_stores_a_bounded_number_of_bytes() {
     let world = TestPlatform::new().await;
     let install = world.install_guest("answers_ok", &[]).await;
     let database = world.platform().database();

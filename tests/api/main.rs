@@ -33,6 +33,7 @@ mod response_cache;
 mod revocations;
 mod rights;
 mod runners;
+mod sessions;
 mod signers;
 mod streams;
 mod wasi_ambient;

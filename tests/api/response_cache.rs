@@ -86,10 +86,22 @@ async fn a_public_response_is_shared_by_the_users_of_one_tenant_only() {
 async fn what_is_not_public_or_not_declared_cacheable_is_executed_each_time() {
     let world = world(true).await;
     let client = Client::of(&world, "acme", "alice");
-    for kind in ["private", "unmarked", "not-stored"] {
+    for kind in [
+        "private",
+        "unmarked",
+        "not-stored",
+        "upper-case",
+        "by-user",
+        "must-revalidate",
+    ] {
         assert_ne!(client.get(kind).await.text(), client.get(kind).await.text(), "{kind}");
     }
-    for fields in [("cache-control", "no-cache"), ("range", "bytes=0-1")] {
+    let long = format!("max-age={}60", "0".repeat(600));
+    for fields in [
+        ("cache-control", "no-cache"),
+        ("cache-control", long.as_str()),
+        ("range", "bytes=0-1"),
+    ] {
         let first = client.ask("GET", "public", &[fields]).await;
         assert_ne!(
             first.text(),
@@ -97,6 +109,14 @@ async fn what_is_not_public_or_not_declared_cacheable_is_executed_each_time() {
             "{fields:?}"
         );
     }
+    // A response to an idempotency key may be of an earlier version.
+    let key = [("x-idempotency-key", "k")];
+    let first = client.ask("GET", "public", &key).await;
+    assert_eq!(
+        (status_of(&first), client.ask("GET", "public", &key).await.text()),
+        ("", first.text())
+    );
+    assert_ne!(client.get("public").await.text(), first.text());
     client.ask("GET", "tagged", &[("cache-control", "no-store")]).await;
     assert_eq!(status_of(&client.get("tagged").await), "alga; fwd=miss; stored");
     let world = self::world(false).await;
@@ -118,7 +138,9 @@ async fn variants_have_responses_of_their_own() {
     };
     let (german, french) = (ask("de").await, ask("fr").await);
     assert_ne!(german, french);
-    assert_eq!((ask("de").await, ask("fr").await), (german, french));
+    assert_eq!((ask("de").await, ask("fr").await), (german.clone(), french));
+    let both = [("x-ext-language", "de"), ("x-ext-language", "fr")];
+    assert_ne!(client.ask("GET", "public", &both).await.text(), german);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,6 +162,10 @@ async fn a_client_that_has_the_response_gets_304_and_a_stale_one_is_validated() 
             "{tag}"
         );
         assert_eq!(response.headers["etag"], "\"1\"");
+    }
+    // An age that overflows times is stale, and nothing else.
+    for _ in 0..2 {
+        assert_eq!(client.get("old").await.status, 200);
     }
     let first = client.get("validated").await;
     let second = client.get("validated").await;

@@ -1,8 +1,8 @@
 //! Authentication of every request that is not a runner's: from a bearer token to a principal.
 
 use crate::{
-    ApiKeySource, ApiKeyText, BootstrapToken, Caller, JwtVerifier, Principal, TenantPrincipal, TokenVerifier,
-    VerifiedTokenCache,
+    ApiKeySource, ApiKeyText, BootstrapToken, Caller, JwtVerifier, Principal, SessionSecret, SessionSource,
+    TenantPrincipal, TokenVerifier, VerifiedTokenCache,
 };
 use alga_errors::{Code, Problem};
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,8 @@ pub struct Credentials {
     pub callers: Option<TokenVerifier>,
     /// Tokens of an OpenID provider.
     pub jwt: Option<JwtVerifier>,
+    /// Sessions of browsers.
+    pub sessions: Option<Arc<dyn SessionSource>>,
     /// API keys of services.
     pub api_keys: Option<Arc<dyn ApiKeySource>>,
 }
@@ -87,6 +89,34 @@ impl Authenticator {
         let (caller, expires) = verified.map_err(|error| unauthenticated().caused_by(error))?;
         let principal = Arc::new(Principal::Tenant(TenantPrincipal::user(caller)));
         self.verified.insert(token, Arc::clone(&principal), expires, since);
+        Ok(principal)
+    }
+
+    /// Returns the principal of a browser's session. The caller checks that the request comes from
+    /// a page of the platform.
+    ///
+    /// # Errors
+    /// Returns [`Code::Unauthenticated`] if there is no such session, and [`Code::Internal`] if
+    /// sessions cannot be read.
+    pub async fn session(&self, secret: &SessionSecret) -> Result<Arc<Principal>, Problem> {
+        let digest = secret.digest();
+        if let Some(principal) = self.verified.cached(&digest) {
+            return Ok(principal);
+        }
+        let sessions = self.credentials.sessions.as_ref().ok_or_else(unauthenticated)?;
+        let _lookup = timeout(LOOKUP_WAIT, self.lookups.acquire()).await.map_err(|_| busy())?;
+        let (now, since) = (Timestamp::now(), self.verified.generation());
+        let found = sessions.find(&digest).await.map_err(Problem::internal)?;
+        let found = found
+            .filter(|session| now < session.expires)
+            .ok_or_else(unauthenticated)?;
+        let principal = Arc::new(found.principal);
+        self.verified.insert(
+            &digest,
+            Arc::clone(&principal),
+            found.expires.min(now + KEY_FRESH),
+            since,
+        );
         Ok(principal)
     }
 

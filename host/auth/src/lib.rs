@@ -7,6 +7,7 @@
 //! | caller token | one user of one tenant | the host application (AlgaPSA), or `alga token` |
 //! | API key | an operator, a publisher, or a service of one tenant | `alga keys create` |
 //! | JSON Web Token | one user of one tenant, or an operator | an OpenID provider |
+//! | session of a browser | who used a link of `alga console` | the registry, for 12 hours |
 //! | bootstrap token | the operator who sets the platform up | the platform, at its first start |
 //!
 //! Service and caller tokens are PASETO v4.public: EdDSA, with no field from which an attacker
@@ -22,6 +23,7 @@ mod jwt;
 mod principal;
 mod rights;
 mod service;
+mod session;
 mod token;
 mod token_cache;
 
@@ -36,5 +38,6 @@ pub use jwt::{
 pub use principal::{InvalidPattern, NamePattern, Principal, PrincipalKind, Publisher, TenantPrincipal, UnknownKind};
 pub use rights::{Denied, Extent, Object, Right};
 pub use service::{CallContext, ServiceGrant};
+pub use session::{SessionFuture, SessionSecret, SessionSource, StoredSession};
 pub use token::{TokenError, TokenIssuer, TokenVerifier};
 pub use token_cache::{Generation, VerifiedTokenCache};

@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod call;
 mod config;
+mod console;
 mod inspect;
 mod install;
 mod installs;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     /// Create, list and revoke API keys of operators, publishers and tenants
     #[command(after_help = keys::EXAMPLE)]
     Keys(keys::Arguments),
+    /// Print a one-time link that signs a browser in as this operator
+    Console(console::Arguments),
     /// Show the registry's audit log, or verify its hash chain
     Audit(audit::Arguments),
     /// Send a request to an installed extension
@@ -94,6 +97,7 @@ impl Command {
             Self::Installs(arguments) => installs::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
+            Self::Console(arguments) => console::run(&arguments, printer),
             Self::Audit(arguments) => audit::run(&arguments, printer),
             Self::Call(arguments) => call::run(&arguments, printer),
             Self::Serve(arguments) => serve::run(&arguments, printer),

@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::sleep;
 
 /// Time for which a response is cached in this process.
@@ -28,10 +29,22 @@ const CACHE_TIME: Duration = Duration::from_secs(10 * 60);
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Fixed cost of a cached response in bytes, added to its size.
 const ENTRY_BYTES: usize = 1024;
-/// Pause before the store is asked again whether another process has finished.
-const POLL: Duration = Duration::from_millis(50);
-/// Time after the deadline of an execution for its response to be stored.
-const STORE_TIME: Duration = Duration::from_secs(10);
+/// First pause before the store is asked again whether another process has finished; each is twice
+/// the one before.
+const FIRST_POLL: Duration = Duration::from_millis(25);
+/// Longest such pause.
+const LAST_POLL: Duration = Duration::from_secs(1);
+/// Time after the deadline of an execution for its response to be stored; also more than the
+/// difference between the clocks of two processes.
+const STORE_TIME: Duration = Duration::from_secs(60);
+/// Pauses before storing an outcome is tried again.
+const STORE_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+];
+/// KiB of the bodies of requests with keys that are in memory at once.
+const BODY_KIB: usize = 256 * 1024;
 
 /// Identifies an execution that is deduplicated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,7 +100,7 @@ pub enum Claim {
     Running,
     /// The key belongs to a request with another body.
     OtherBody,
-    /// The tenant has as many keys as it can have.
+    /// The install has as many keys as it can have.
     Full,
 }
 
@@ -123,6 +136,7 @@ pub(crate) struct Once {
 pub(crate) struct Idempotency {
     outcomes: Cache<IdempotencyKey, CachedOutcome>,
     store: Arc<dyn IdempotencyStore>,
+    bodies: Semaphore,
 }
 
 /// Returns the hash by which bodies are compared.
@@ -157,6 +171,7 @@ impl Idempotency {
                 .time_to_live(CACHE_TIME)
                 .build(),
             store,
+            bodies: Semaphore::new(BODY_KIB),
         }
     }
 
@@ -206,7 +221,7 @@ impl Idempotency {
     /// Returns the stored outcome of a key, waiting for the process that executes, or `None` if
     /// this attempt executes.
     async fn claim(&self, attempt: &Attempt, longest: Duration) -> Result<Option<Arc<Outcome>>, Uncached> {
-        let started = Instant::now();
+        let (started, mut pause) = (Instant::now(), FIRST_POLL);
         loop {
             let claim = self.store.claim(attempt, longest + STORE_TIME).await.map_err(|error| {
                 tracing::error!(error = %chain(&*error), "idempotency keys cannot be stored");
@@ -220,14 +235,17 @@ impl Idempotency {
                         usage: crate::Usage::default(),
                     })));
                 }
-                Claim::Running if started.elapsed() < longest => sleep(POLL).await,
+                Claim::Running if started.elapsed() < longest => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LAST_POLL);
+                }
                 Claim::Running => {
                     let message = "the first request with this key did not finish in time";
                     return Err(Uncached::Refused(Code::DeadlineExceeded, message));
                 }
                 Claim::OtherBody => return Err(Uncached::Refused(Code::IdempotencyMismatch, OTHER_BODY)),
                 Claim::Full => {
-                    let message = "this tenant has as many idempotency keys as it can have; they expire after a day";
+                    let message = "this install has as many idempotency keys as it can have; they expire after a day";
                     return Err(Uncached::Refused(Code::RateLimited, message));
                 }
             }
@@ -235,14 +253,28 @@ impl Idempotency {
     }
 
     async fn store(&self, attempt: &Attempt, outcome: &Outcome) {
-        let stored = match &outcome.result {
-            Ok(response) => self.store.complete(attempt, response).await,
-            Err(_) => self.store.release(attempt).await,
-        };
-        if let Err(error) = stored {
-            // The client has its response; a repetition waits until the lease is over.
+        // If none succeeds, a repetition waits until the lease is over, and executes again.
+        for pause in STORE_PAUSES {
+            let stored = match &outcome.result {
+                Ok(response) => self.store.complete(attempt, response).await,
+                Err(_) => self.store.release(attempt).await,
+            };
+            let Err(error) = stored else {
+                return;
+            };
             tracing::error!(error = %chain(&*error), "the outcome of an idempotency key could not be stored");
+            sleep(pause).await;
         }
+    }
+
+    /// Reserves memory for the body of a request with a key, which is read before the execution is
+    /// admitted.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
+        let kib = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
+        self.bodies.try_acquire_many(kib).map_err(|_| {
+            let message = "too many large requests with idempotency keys";
+            Problem::new(Code::Overloaded, message).retry_after_seconds(1)
+        })
     }
 }
 
@@ -258,12 +290,12 @@ impl Uncached {
         match self {
             Self::Failed(failed) => {
                 let outcome = failed.lock().ok().and_then(|mut outcome| outcome.take());
-                let again =
-                    || Problem::new(Code::Overloaded, "the same request failed a moment ago").retry_after_seconds(1);
+                // Not `overloaded`: a gateway must not repeat it without being asked.
+                let again = || Problem::new(Code::Conflict, "the same request failed a moment ago");
                 outcome.map(Arc::new).ok_or_else(again)
             }
             Self::Refused(code, message) if *code == Code::RateLimited => {
-                Err(Problem::new(*code, *message).retry_after_seconds(60))
+                Err(Problem::new(*code, *message).retry_after_seconds(3600))
             }
             Self::Refused(code, message) => Err(Problem::new(*code, *message)),
         }

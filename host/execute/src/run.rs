@@ -14,7 +14,7 @@ use crate::service::ExecuteService;
 use crate::session::Session;
 use alga_capabilities::Permit;
 use alga_errors::{Code, Problem};
-use alga_limits::{IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
+use alga_limits::{BODY_BYTES, IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
 use http::{Request, Response};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -139,6 +139,8 @@ impl ExecuteService {
             return Err(Problem::new(Code::BadRequest, message));
         }
         let (head, body) = order.request.into_parts();
+        let length = body.length().and_then(|length| usize::try_from(length).ok());
+        let _memory = self.idempotency.reserve(length.unwrap_or(BODY_BYTES).min(BODY_BYTES))?;
         let body = body.complete().await?;
         let digest = body_digest(&body);
         let permit = &order.permit;

@@ -53,6 +53,8 @@ pub(crate) struct Resolved {
     pub(crate) endpoints: Endpoints,
     /// Configuration of the install, shared by its executions.
     pub(crate) config: Arc<BTreeMap<String, String>>,
+    /// Number of changes that this process knew when the install was looked up.
+    pub(crate) generation: u64,
     /// Session of a runner in this process.
     pub(crate) session: OnceLock<Arc<Session>>,
 }
@@ -98,6 +100,7 @@ impl Installs {
             let endpoints = Endpoints::new(&install.manifest)?;
             Ok::<_, Problem>(Arc::new(Resolved {
                 config: Arc::new(install.config.clone()),
+                generation,
                 session: OnceLock::new(),
                 install,
                 endpoints,

@@ -1,6 +1,7 @@
 //! The runner, as the gateway calls it: in this process, or over the network.
 
 mod caching;
+mod freshness;
 mod local;
 mod remote;
 

@@ -150,6 +150,12 @@ fn passes(fields: &[Field], name: &str) -> bool {
     fields.iter().any(|field| field.name == name) || (name.starts_with(OWN_PREFIX) && !name.contains('_'))
 }
 
+/// Reports whether a guest receives a field of a request with this name.
+#[must_use]
+pub fn may_reach_guest(name: &HeaderName) -> bool {
+    passes(&REQUEST_FIELDS, name.as_str())
+}
+
 /// Returns the fields that `connection` names: they are for this hop only (RFC 9110, 7.6.1).
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(CONNECTION).iter();

@@ -1,6 +1,7 @@
 //! The credentials that a process accepts, by its role.
 
 use crate::jwks_source::jwks_source;
+use crate::sessions::StoredSessions;
 use crate::shared::SharedResources;
 use crate::{Config, Role, StartError};
 use alga_auth::{
@@ -30,6 +31,9 @@ pub(crate) fn credentials(config: &Config, shared: &SharedResources) -> Result<C
     }
     // Those of an operator also drain a runner and read its metrics.
     credentials.api_keys = Some(Arc::new(StoredApiKeys(shared.database.clone())));
+    if role.has_registry() {
+        credentials.sessions = Some(Arc::new(StoredSessions(shared.database.clone())));
+    }
     if let Some(oidc) = config.oidc.as_ref().filter(|_| role != Role::Runner) {
         let source = jwks_source(&oidc.jwks)?;
         credentials.jwt = Some(JwtVerifier::new(oidc.tokens.clone(), source, JwksTiming::default()));

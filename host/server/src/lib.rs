@@ -23,6 +23,7 @@
 //! | `drain` | removing a process from its load balancer |
 //! | `operator` | the check that a request is an operator's |
 //! | `stored_replies` | responses by idempotency key, in the database |
+//! | `sessions` | sessions of browsers |
 //! | `stall` | HTTP/2 clients that do not read |
 //! | `start_error` | errors that prevent the server from starting |
 //! | `telemetry` | logging and the panic hook |
@@ -44,6 +45,7 @@ mod platform;
 mod revocations;
 mod serve;
 mod serve_limits;
+mod sessions;
 mod shared;
 mod stall;
 mod start_error;

@@ -7,7 +7,7 @@ use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
 use crate::stored_replies::StoredReplies;
 use crate::{Config, StartError};
-use crate::{drain, host_dependencies, metrics};
+use crate::{drain, host_dependencies, metrics, sessions};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::CompileError;
@@ -111,6 +111,7 @@ impl Platform {
                 on_install: evict_on_install(installs.clone()),
             };
             router = router.merge(alga_registry_api::router(dependencies));
+            router = router.merge(sessions::router(shared.database.clone(), Arc::clone(&authenticator)));
             staging = Some(uploads);
         }
         router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
@@ -194,7 +195,8 @@ impl Platform {
                     self.set_notified(true);
                     let ended = self.follow(listener).await;
                     self.set_notified(false);
-                    tracing::warn!(error = %chain(&ended), "notifications of the database ended; connecting again");
+                    let error = ended.map(|error| chain(&error).to_string()).unwrap_or_default();
+                    tracing::warn!(%error, "notifications of the database ended; connecting again");
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "no notifications of the database; trying again");
@@ -212,15 +214,19 @@ impl Platform {
     }
 
     /// Follows changes until the connection ends.
-    async fn follow(&self, mut listener: ChangeListener) -> StoreError {
+    async fn follow(&self, mut listener: ChangeListener) -> Option<StoreError> {
         loop {
             match listener.next().await {
                 Ok(Some(action)) if action.starts_with("key.") => self.authenticator.evict_all(),
-                Ok(Some(action)) if action.starts_with("revocations.") => self.activate_revocations().await,
+                Ok(Some(action)) if action.starts_with("revocations.") => {
+                    self.activate_revocations().await;
+                    // A gateway alone has no list, but responses of code that may be revoked.
+                    self.installs.iter().for_each(Installs::evict_all);
+                }
                 Ok(Some(_)) => self.installs.iter().for_each(Installs::evict_all),
-                // The connection was lost and made again: changes may have been missed.
-                Ok(None) => self.set_notified(true),
-                Err(error) => return error,
+                // Changes may have been missed; a new connection is made.
+                Ok(None) => return None,
+                Err(error) => return Some(error),
             }
         }
     }
@@ -284,6 +290,10 @@ async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
     match database.sweep_idempotency().await {
         Ok(keys) => tracing::info!(keys, "swept expired idempotency keys"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep idempotency keys"),
+    }
+    match database.sweep_sessions().await {
+        Ok(sessions) => tracing::info!(sessions, "swept expired sessions"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep sessions"),
     }
     let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
     match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {

@@ -2,12 +2,14 @@
 
 use crate::RegistryDependencies;
 use crate::error::ApiError;
-use alga_auth::{Object, Principal, Right};
+use alga_auth::{Object, Principal, Right, SessionSecret};
 use alga_errors::{Code, Problem};
-use alga_http::bearer;
+use alga_http::{CSRF_HEADER, bearer, check_same_origin, one_field, session_cookie};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -18,14 +20,36 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let authenticated = dependencies.authenticator.authenticate(bearer(request.headers())).await;
-    match authenticated {
+    // Not the request itself: its body cannot be shared between threads.
+    let (method, headers) = (request.method(), request.headers());
+    match principal_of(&dependencies, method, headers).await {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
         Err(problem) => ApiError(with_hint(problem)).into_response(),
     }
+}
+
+/// Returns the principal of a bearer token, or else of a browser's session.
+async fn principal_of(
+    dependencies: &RegistryDependencies,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Arc<Principal>, Problem> {
+    let authenticator = &dependencies.authenticator;
+    let session = session_cookie(headers).filter(|_| !headers.contains_key(AUTHORIZATION));
+    let Some(secret) = session.and_then(SessionSecret::parse) else {
+        return authenticator.authenticate(bearer(headers)).await;
+    };
+    let principal = authenticator.session(&secret).await?;
+    check_same_origin(method, headers)?;
+    let token = one_field(headers, &CSRF_HEADER)?.unwrap_or_default();
+    if !method.is_safe() && !secret.has_csrf_token(token) {
+        let message = "the header x-alga-csrf is not the session's token";
+        return Err(Problem::new(Code::Forbidden, message).with_hint("`GET /auth/session` returns it"));
+    }
+    Ok(principal)
 }
 
 fn with_hint(problem: Problem) -> Problem {

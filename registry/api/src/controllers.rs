@@ -2,6 +2,7 @@
 
 mod attestations;
 pub(crate) mod audit;
+pub(crate) mod console_links;
 pub(crate) mod executions;
 pub(crate) mod garbage;
 pub(crate) mod install_lifecycle;

@@ -20,6 +20,7 @@
 //! | `PUT`, `DELETE …/{install}/secrets/{secret}` | sets or deletes a secret; none is ever shown |
 //! | `DELETE …/installs/{install}` | deletes one, with its configuration, secrets and records |
 //! | `GET`, `POST /keys`, `DELETE /keys/{key}` | lists, creates, revokes keys of the platform |
+//! | `POST /console-links` | creates a one-time link that signs a browser in |
 //! | `GET`, `POST /tenants/{tenant}/keys`, `DELETE …/{key}` | the same for those of a tenant |
 //! | `POST`, `GET /revocations` | uploads a signed revocation list, shows the active one |
 //! | `GET /audit`, `GET /audit/verify` | lists every change, verifies the log's hash chain |

@@ -1,8 +1,8 @@
 //! All routes with their descriptions, grouped by resource.
 
 use crate::controllers::{
-    audit, executions, garbage, install_lifecycle, installs, keys, publish, revocations, secrets, uploads,
-    version_status, versions,
+    audit, console_links, executions, garbage, install_lifecycle, installs, keys, publish, revocations, secrets,
+    uploads, version_status, versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
 use alga_auth::Right;
@@ -260,6 +260,13 @@ fn managing_keys(api: Api) -> Api {
     let revoke = |path: &str, right, summary| {
         Operation::new("delete", format!("{path}/{{key}}"), right, summary).responds_without_body(204)
     };
+    let link = Operation::new(
+        "post",
+        "/v1/registry/console-links",
+        Right::Operate,
+        "Create a one-time link that signs a browser in",
+    );
+    let api = api.with(link.responds::<types::ConsoleLink>(201), post(console_links::create));
     let (all, own) = (Right::Operate, Right::ManageTenantKeys);
     api.with(
         create(KEYS, all, "Create an API key of an operator or a publisher"),

@@ -14,5 +14,5 @@ CREATE TABLE extension_idempotency (
     PRIMARY KEY (tenant_id, install_id, key_digest)
 );
 
-CREATE INDEX extension_idempotency_size ON extension_idempotency (tenant_id, size_bytes);
+CREATE INDEX extension_idempotency_size ON extension_idempotency (tenant_id, install_id, expires_at_ms, size_bytes);
 CREATE INDEX extension_idempotency_expiration ON extension_idempotency (expires_at_ms);

@@ -4,9 +4,16 @@
 use crate::{Database, StoreError};
 use sqlx::postgres::PgListener;
 use sqlx::{Any, Transaction};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Channel of the notifications; the payload is the action of the audit log.
 const CHANNEL: &str = "alga_changes";
+
+/// Time without a notification after which the connection is checked.
+const QUIET: Duration = Duration::from_secs(10);
+/// Time for that.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Receives the changes of all processes.
 pub struct ChangeListener(PgListener);
@@ -39,13 +46,21 @@ impl Database {
 }
 
 impl ChangeListener {
-    /// Waits for the next change and returns its action, or `None` if the connection was lost, so
-    /// that changes may have been missed.
+    /// Waits for the next change and returns its action, or `None` if the connection was lost or
+    /// does not respond, so that changes may have been missed.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the connection cannot be used any more.
     pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
-        let notification = self.0.try_recv().await?;
-        Ok(notification.map(|notification| notification.payload().to_owned()))
+        loop {
+            if let Ok(received) = timeout(QUIET, self.0.try_recv()).await {
+                return Ok(received?.map(|notification| notification.payload().to_owned()));
+            }
+            // A connection that the network has dropped reports nothing by itself.
+            let ping = sqlx::query("SELECT 1").execute(&mut self.0);
+            if timeout(PING_TIMEOUT, ping).await.map_or(true, |pinged| pinged.is_err()) {
+                return Ok(None);
+            }
+        }
     }
 }

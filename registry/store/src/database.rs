@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -32,6 +32,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
         include_str!("../migrations/0011_held_versions.sql"),
     ),
     (12, "idempotency", include_str!("../migrations/0012_idempotency.sql")),
+    (13, "sessions", include_str!("../migrations/0013_sessions.sql")),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range

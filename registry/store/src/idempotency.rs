@@ -8,10 +8,13 @@ use std::time::Duration;
 
 /// Time for which a response is stored.
 const RESPONSE_LIFE: Duration = Duration::from_hours(24);
-/// Maximum number of keys of a tenant.
+/// Maximum number of keys of an install.
 const KEYS: i64 = 10_000;
-/// Maximum bytes of all responses of a tenant.
+/// Maximum bytes of all responses of an install.
 const RESPONSE_BYTES: i64 = 64 * 1024 * 1024;
+
+/// Bytes of a row beside its response.
+const ROW_BYTES: usize = 512;
 
 /// Identifies one attempt to execute a request.
 #[derive(Debug, Clone)]
@@ -50,7 +53,7 @@ pub enum ClaimOutcome {
     Running,
     /// The key belongs to a request with another body.
     OtherBody,
-    /// The tenant has as many keys or bytes as it can have.
+    /// The install has as many keys or bytes as it can have.
     Full,
 }
 
@@ -81,7 +84,7 @@ impl Database {
             "INSERT INTO extension_idempotency \
              (tenant_id, install_id, key_digest, body_digest, owner, status, headers, body, size_bytes, expires_at_ms) \
              SELECT $1, $2, $3, $4, $5, NULL, '', $6, 0, $7 FROM \
-             (SELECT COUNT(*) AS keys, COALESCE(SUM(size_bytes), 0) AS bytes FROM extension_idempotency WHERE tenant_id = $1) AS usage \
+             (SELECT COUNT(*) AS keys, COALESCE(SUM(size_bytes), 0) AS bytes FROM extension_idempotency WHERE tenant_id = $1 AND install_id = $2 AND expires_at_ms > $10) AS usage \
              WHERE usage.keys < $8 AND usage.bytes < $9 ON CONFLICT DO NOTHING",
         )
         .bind(claim.tenant.as_str())
@@ -93,6 +96,7 @@ impl Database {
         .bind(now.saturating_add(milliseconds(lease)))
         .bind(KEYS)
         .bind(RESPONSE_BYTES)
+        .bind(now)
         .execute(&mut *transaction)
         .await?;
         let outcome = match inserted.rows_affected() {
@@ -113,7 +117,7 @@ impl Database {
         claim: &IdempotencyClaim,
         reply: &StoredReply,
     ) -> Result<bool, StoreError> {
-        let size = i64::try_from(reply.headers.len() + reply.body.len()).unwrap_or(i64::MAX);
+        let size = i64::try_from(reply.headers.len() + reply.body.len() + ROW_BYTES).unwrap_or(i64::MAX);
         let mut transaction = self.begin_as(&claim.tenant).await?;
         let completed = sqlx::query(
             "UPDATE extension_idempotency SET status = $1, headers = $2, body = $3, size_bytes = $4, expires_at_ms = $5 \

@@ -12,6 +12,7 @@
 //! | `revocations` | signed lists of bundles and signers that are no longer trusted |
 //! | `api_keys` | the API keys of the platform and of tenants, as digests |
 //! | `idempotency` | responses by idempotency key, for a day |
+//! | `sessions` | sessions of browsers, as digests |
 //! | `audit` | every change, in a hash chain |
 //! | `changes` | notifications of changes in other processes |
 //! | `executions` | the execution log of installs |
@@ -35,6 +36,7 @@ mod lifecycle;
 mod records;
 mod revocations;
 mod secrets;
+mod sessions;
 mod staging;
 mod versions;
 
@@ -51,5 +53,6 @@ pub use install_row::InstallRow;
 pub use installs::{InstallSettings, NewInstall};
 pub use records::{RecordError, RecordLimits, RecordPage, RecordUsage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
+pub use sessions::{SessionKind, SessionRow};
 pub use staging::{StagedUpload, Staging, StagingError, UPLOAD_LIFE, UploadWriter};
 pub use versions::{NewVersion, PublishOutcome, VersionRow, VersionSummaryRow};

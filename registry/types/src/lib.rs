@@ -8,6 +8,7 @@
 //! | `installs` | a tenant's installs, their upgrades and secrets |
 //! | `executions` | the execution log of an install |
 //! | `keys` | API keys |
+//! | `console_links` | one-time links for browsers |
 //! | `revocations` | the revocation list |
 //! | `audit` | the audit log |
 //! | `garbage` | garbage collection |
@@ -18,6 +19,7 @@
 //! same paths in `registry/api/src/routes.rs`, and `registry/openapi.json` describes them.
 
 mod audit;
+mod console_links;
 mod executions;
 mod form;
 mod garbage;
@@ -29,6 +31,7 @@ mod uploads;
 mod versions;
 
 pub use audit::{AuditChain, AuditEntry, AuditPage, AuditQuery, audit_after, verify_audit};
+pub use console_links::{ConsoleLink, create_console_link};
 pub use executions::{Execution, ExecutionUsage, Executions, LogRecord, executions};
 pub use form::{Part, form};
 pub use garbage::{Removed, collect_garbage};

@@ -215,6 +215,7 @@ fn principals(figures: &mut Figures) {
             TokenVerifier::new(&[key.public_bytes()], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES).unwrap(),
         ),
         jwt: None,
+        sessions: None,
         api_keys: Some(Arc::new(OneKey(stored))),
     });
     let issuer = TokenIssuer::new(&key.to_keypair_bytes(), Caller::AUDIENCE).unwrap();

@@ -1,36 +1,33 @@
 //! A cache in front of the runner (RFC 9111), for endpoints that the manifest calls `cacheable`.
 //!
 //! Every request has a user, so a response is shared only if it is `public`. Keys have the install,
-//! its revision and its version: after an upgrade or a change of the configuration, nothing that
-//! was stored before is used.
+//! its revision and its version, and the state of the changes that this process knows: after an
+//! upgrade, a change of the configuration, or a new revocation list, nothing that was stored before
+//! is used.
 
+use super::freshness::{Asked, LONGEST, Stored, Use};
 use crate::installs::Resolved;
 use crate::runner::{Runner, RunnerCall, RunnerFuture, RunnerResponse};
 use alga_auth::Caller;
 use alga_bundle::{InstallId, RequestId, VersionId};
 use alga_errors::Problem;
-use alga_execute::RequestBody;
+use alga_execute::{Replayed, RequestBody};
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
-use http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RANGE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ETAG, RANGE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
-use http_cache_semantics::{AfterResponse, BeforeRequest, CachePolicy};
 use moka::sync::Cache;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Maximum bytes of all stored responses.
 const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// Maximum bytes of the body of a stored response.
-const BODY_BYTES: u64 = 1024 * 1024;
-/// Maximum time for which a response is used, whatever its extension requests.
-const LONGEST: Duration = Duration::from_hours(24);
+const BODY_BYTES: usize = 1024 * 1024;
 /// Maximum number of stored responses of one URL that differ by the fields that `vary` names.
 const VARIANTS: usize = 8;
-/// Fixed cost of a stored response in bytes.
-const ENTRY_BYTES: usize = 2048;
 
 /// Report of what the cache did with a request (RFC 9211).
 #[derive(Debug, Clone)]
@@ -47,72 +44,54 @@ struct Key {
     install: InstallId,
     revision: i64,
     version: VersionId,
+    generation: u64,
     target: String,
 }
 
-/// A stored response.
-struct Stored {
-    policy: CachePolicy,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    fresh_until: SystemTime,
-    stale_while_revalidate: Duration,
-    is_revalidating: AtomicBool,
-}
+type Variants = Vec<Arc<Stored>>;
 
-impl Stored {
-    fn bytes(&self) -> usize {
-        // Two header maps, of the request and of the response, are in the policy.
-        self.body.len() + ENTRY_BYTES
-    }
-
-    fn response(&self, headers: HeaderMap, status: HeaderValue) -> RunnerResponse {
-        let mut response = Response::new(Body::from(self.body.clone()));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = headers;
-        response.extensions_mut().insert(CacheStatus(status));
-        RunnerResponse { response, usage: None }
-    }
-}
+/// The stored responses.
+#[derive(Clone)]
+struct Responses(Cache<Key, Arc<Variants>>);
 
 /// Calls another runner for what is not stored.
 pub struct CachingRunner {
     inner: Arc<dyn Runner>,
-    stored: Arc<Cache<Key, Arc<Vec<Arc<Stored>>>>>,
+    responses: Responses,
 }
 
-/// Everything that a call needs after its client has its response.
-struct OwnedCall {
+/// Everything that a validation needs, also after its client has a stale response.
+struct Validation {
     resolved: Arc<Resolved>,
     caller: Arc<Caller>,
     request_id: RequestId,
     timeout_ms: u64,
-    http: Request<()>,
+    key: Key,
+    asked: Asked,
 }
 
-impl OwnedCall {
-    fn of(call: &RunnerCall<'_>, http: Request<()>) -> Self {
-        Self {
-            resolved: Arc::clone(call.resolved),
-            caller: Arc::clone(call.caller),
-            request_id: call.request_id.clone(),
-            timeout_ms: call.timeout_ms,
-            http,
-        }
+impl Responses {
+    fn new() -> Self {
+        let weigh = |key: &Key, variants: &Arc<Variants>| {
+            let bytes: usize = variants.iter().map(|stored| stored.bytes()).sum();
+            u32::try_from(key.target.len() + bytes).unwrap_or(u32::MAX)
+        };
+        let cache = Cache::builder().weigher(weigh).max_capacity(CACHE_BYTES);
+        Self(cache.time_to_live(LONGEST).build())
     }
 
-    fn call(&self) -> RunnerCall<'_> {
-        RunnerCall {
-            resolved: &self.resolved,
-            caller: &self.caller,
-            request_id: self.request_id.clone(),
-            idempotency_key: None,
-            timeout_ms: self.timeout_ms,
-            http: self.http.clone().map(|()| RequestBody::from(Bytes::new())),
-            is_cacheable: true,
-            started: Instant::now(),
-        }
+    fn variants(&self, key: &Key) -> Arc<Variants> {
+        self.0.get(key).unwrap_or_default()
+    }
+
+    /// Replaces the variant of a request; without a response, it is removed.
+    fn replace(&self, key: Key, asked: &Asked, stored: Option<Arc<Stored>>) {
+        let present = self.variants(&key);
+        let others = present
+            .iter()
+            .filter(|stored| matches!(stored.use_for(asked), Use::Other));
+        let variants: Variants = stored.into_iter().chain(others.cloned()).take(VARIANTS).collect();
+        self.0.insert(key, Arc::new(variants));
     }
 }
 
@@ -120,79 +99,100 @@ impl CachingRunner {
     /// Creates an empty cache in front of a runner.
     #[must_use]
     pub fn new(inner: Arc<dyn Runner>) -> Self {
-        let weigh = |key: &Key, stored: &Arc<Vec<Arc<Stored>>>| {
-            let bytes: usize = stored.iter().map(|stored| stored.bytes()).sum();
-            u32::try_from(key.target.len() + bytes).unwrap_or(u32::MAX)
-        };
         Self {
             inner,
-            stored: Arc::new(
-                Cache::builder()
-                    .weigher(weigh)
-                    .max_capacity(CACHE_BYTES)
-                    .time_to_live(LONGEST)
-                    .build(),
-            ),
+            responses: Responses::new(),
         }
     }
 
-    async fn call(&self, call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
+    async fn get(&self, call: RunnerCall<'_>, asked: Asked) -> Result<RunnerResponse, Problem> {
         let key = key_of(&call);
-        if call.http.method() != Method::GET {
-            // A change makes what is stored for its target obsolete (RFC 9111, 4.4).
-            let changed = self.inner.execute(call).await?;
-            self.stored.invalidate(&key);
-            return Ok(changed);
-        }
-        let request = without_body(&call.http);
-        let variants = self.stored.get(&key).unwrap_or_default();
-        for stored in variants.iter() {
-            match stored.policy.before_request(&request, SystemTime::now()) {
-                BeforeRequest::Fresh(head) => return Ok(conditional(stored.response(head.headers, HIT), &request)),
-                BeforeRequest::Stale { matches: false, .. } => {}
-                BeforeRequest::Stale {
-                    request: validating, ..
-                } => {
-                    let validating = Request::from_parts(validating, ());
-                    return self.revalidate(call, key, stored, &request, validating).await;
+        for stored in self.responses.variants(&key).iter() {
+            match stored.use_for(&asked) {
+                Use::Other => {}
+                Use::Fresh => return Ok(from_stored(stored, &asked, HIT)),
+                Use::Stale => {
+                    let reply = from_stored(stored, &asked, STALE);
+                    self.validate_later(Validation::of(&call, key, asked), stored);
+                    return Ok(reply);
+                }
+                Use::Validate => {
+                    let validation = Validation::of(&call, key, asked);
+                    return validation.run(&*self.inner, &self.responses, stored).await;
                 }
             }
         }
         let reply = self.inner.execute(call).await?;
-        store(&self.stored, key, &request, reply).await
+        store(&self.responses, key, &asked, reply).await
     }
 
-    /// Serves a stale response while another request revalidates it, or revalidates it first.
-    async fn revalidate(
-        &self,
-        call: RunnerCall<'_>,
-        key: Key,
-        stored: &Arc<Stored>,
-        request: &Request<()>,
-        validating: Request<()>,
-    ) -> Result<RunnerResponse, Problem> {
-        let now = SystemTime::now();
-        let owned = OwnedCall::of(&call, validating);
-        let stale = now.duration_since(stored.fresh_until).unwrap_or_default();
-        let has_no_cache = request.headers().contains_key(CACHE_CONTROL);
-        if stale < stored.stale_while_revalidate && !has_no_cache {
-            let mut headers = stored.headers.clone();
-            headers.insert(AGE, HeaderValue::from(stored.policy.age(now).as_secs()));
-            let reply = stored.response(headers, STALE);
-            if !stored.is_revalidating.swap(true, Ordering::AcqRel) {
-                let (inner, cache, stored) = (Arc::clone(&self.inner), Arc::clone(&self.stored), Arc::clone(stored));
-                tokio::spawn(async move {
-                    if let Ok(reply) = inner.execute(owned.call()).await {
-                        update(&cache, key, &stored, &owned.http, reply).await.ok();
-                    }
-                    stored.is_revalidating.store(false, Ordering::Release);
-                });
-            }
-            return Ok(conditional(reply, request));
+    /// Validates a response in a task of its own, once at a time.
+    fn validate_later(&self, validation: Validation, stored: &Arc<Stored>) {
+        if stored.is_revalidating.swap(true, Ordering::AcqRel) {
+            return;
         }
-        let reply = self.inner.execute(owned.call()).await?;
-        let updated = update(&self.stored, key, stored, &owned.http, reply).await?;
-        Ok(conditional(updated, request))
+        let (inner, responses, stored) = (Arc::clone(&self.inner), self.responses.clone(), Arc::clone(stored));
+        tokio::spawn(async move {
+            if let Err(problem) = validation.run(&*inner, &responses, &stored).await {
+                tracing::debug!(
+                    code = problem.code().as_str(),
+                    "a stale response could not be revalidated"
+                );
+            }
+            stored.is_revalidating.store(false, Ordering::Release);
+        });
+    }
+}
+
+impl Validation {
+    fn of(call: &RunnerCall<'_>, key: Key, asked: Asked) -> Self {
+        Self {
+            resolved: Arc::clone(call.resolved),
+            caller: Arc::clone(call.caller),
+            request_id: call.request_id.clone(),
+            timeout_ms: call.timeout_ms,
+            key,
+            asked,
+        }
+    }
+
+    /// Asks the guest whether a response is still valid, and stores what it responds.
+    async fn run(self, inner: &dyn Runner, responses: &Responses, stored: &Stored) -> Result<RunnerResponse, Problem> {
+        let reply = inner
+            .execute(self.call(self.asked.validating(stored.headers.get(ETAG))))
+            .await?;
+        if reply.response.status() != StatusCode::NOT_MODIFIED {
+            // A failure of the guest leaves what is stored.
+            if !reply.response.status().is_server_error() {
+                responses.replace(self.key.clone(), &self.asked, None);
+            }
+            return store(responses, self.key, &self.asked, reply).await;
+        }
+        match stored.validated(&self.asked, reply.response.headers()) {
+            Some(validated) => {
+                let validated = Arc::new(validated);
+                responses.replace(self.key, &self.asked, Some(Arc::clone(&validated)));
+                Ok(from_stored(&validated, &self.asked, REVALIDATED))
+            }
+            // Its fields do not allow storing it any more.
+            None => {
+                responses.replace(self.key.clone(), &self.asked, None);
+                inner.execute(self.call(self.asked.validating(None))).await
+            }
+        }
+    }
+
+    fn call(&self, request: Request<()>) -> RunnerCall<'_> {
+        RunnerCall {
+            resolved: &self.resolved,
+            caller: &self.caller,
+            request_id: self.request_id.clone(),
+            idempotency_key: None,
+            timeout_ms: self.timeout_ms,
+            http: request.map(|()| RequestBody::from(Bytes::new())),
+            is_cacheable: true,
+            started: Instant::now(),
+        }
     }
 }
 
@@ -202,146 +202,90 @@ fn key_of(call: &RunnerCall<'_>) -> Key {
         install: install.id.clone(),
         revision: install.revision,
         version: install.version_id.clone(),
+        generation: call.resolved.generation,
         target: call.http.uri().to_string(),
     }
 }
 
-fn without_body<B>(request: &Request<B>) -> Request<()> {
-    let mut copy = Request::new(());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+fn with_status(mut response: Response<Body>, status: HeaderValue) -> Response<Body> {
+    response.extensions_mut().insert(CacheStatus(status));
+    response
 }
 
-/// Responds 304 if the client has what is stored (RFC 9110, 13.1.2).
-fn conditional(mut reply: RunnerResponse, request: &Request<()>) -> RunnerResponse {
-    let headers = reply.response.headers();
-    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
-    let asked = request.headers().get_all(IF_NONE_MATCH).iter();
-    let mut asked = asked
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let is_known = tag.is_some_and(|tag| asked.any(|asked| asked.trim() == "*" || strong(asked) == strong(tag)));
-    if is_known && reply.response.status() == StatusCode::OK {
-        *reply.response.status_mut() = StatusCode::NOT_MODIFIED;
-        *reply.response.body_mut() = Body::empty();
+/// Returns a stored response, or 304 if the client has it.
+fn from_stored(stored: &Stored, asked: &Asked, status: HeaderValue) -> RunnerResponse {
+    let is_known = stored.status == StatusCode::OK && asked.has(stored.headers.get(ETAG));
+    let mut response = Response::new(if is_known {
+        Body::empty()
+    } else {
+        Body::from(stored.body.clone())
+    });
+    *response.status_mut() = if is_known {
+        StatusCode::NOT_MODIFIED
+    } else {
+        stored.status
+    };
+    *response.headers_mut() = stored.aged();
+    RunnerResponse {
+        response: with_status(response, status),
+        usage: None,
     }
-    reply
 }
 
 /// Stores a response if that is allowed, and returns it.
 async fn store(
-    cache: &Cache<Key, Arc<Vec<Arc<Stored>>>>,
+    responses: &Responses,
     key: Key,
-    request: &Request<()>,
+    asked: &Asked,
     reply: RunnerResponse,
 ) -> Result<RunnerResponse, Problem> {
     let RunnerResponse { response, usage } = reply;
-    let (head, body) = response.into_parts();
-    let response = Response::from_parts(head.clone(), ());
-    let policy = CachePolicy::new(request, &response);
     // An execution that has ended has written its whole response.
-    let is_small = usage.is_some() && body.size_hint().exact().is_some_and(|bytes| bytes <= BODY_BYTES);
-    let is_shared = directives(&head.headers).any(|directive| directive == "public");
-    let is_useful = !policy.time_to_live(SystemTime::now()).is_zero()
-        || head.headers.contains_key(ETAG)
-        || stale_while_revalidate(&head.headers).is_some();
-    if !is_small || !is_shared || !is_useful || !policy.is_storable() {
-        let mut response = Response::from_parts(head, body);
-        response.extensions_mut().insert(CacheStatus(MISS));
+    let length = response
+        .body()
+        .size_hint()
+        .exact()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    let is_small = usage.is_some() && length.is_some_and(|bytes| bytes <= BODY_BYTES);
+    let is_replayed = response.extensions().get::<Replayed>().is_some();
+    if !is_small || is_replayed || response.status() == StatusCode::NOT_MODIFIED {
+        let response = with_status(response, MISS);
         return Ok(RunnerResponse { response, usage });
     }
-    let body = to_bytes(body, usize::MAX).await.map_err(Problem::internal)?;
-    insert(cache, key, request, policy, (head.status, &head.headers), body.clone());
-    let mut response = Response::from_parts(head, Body::from(body));
-    response.extensions_mut().insert(CacheStatus(STORED));
-    Ok(RunnerResponse { response, usage })
-}
-
-/// Replaces a stored response by the response to its revalidation.
-async fn update(
-    cache: &Cache<Key, Arc<Vec<Arc<Stored>>>>,
-    key: Key,
-    stored: &Stored,
-    request: &Request<()>,
-    reply: RunnerResponse,
-) -> Result<RunnerResponse, Problem> {
-    let (head, _) = Response::new(()).into_parts();
-    let mut response = Response::from_parts(head, ());
-    *response.status_mut() = reply.response.status();
-    *response.headers_mut() = reply.response.headers().clone();
-    match stored.policy.after_response(request, &response, SystemTime::now()) {
-        AfterResponse::NotModified(policy, head) => {
-            let head = (stored.status, &head.headers);
-            insert(cache, key, request, policy, head, stored.body.clone());
-            Ok(stored.response(head.1.clone(), REVALIDATED))
-        }
-        AfterResponse::Modified(..) => store(cache, key, request, reply).await,
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, BODY_BYTES).await.map_err(Problem::internal)?;
+    let stored = Stored::of(asked, head.status, &head.headers, body.clone());
+    let status = if stored.is_some() { STORED } else { MISS };
+    if let Some(stored) = stored {
+        responses.replace(key, asked, Some(Arc::new(stored)));
     }
-}
-
-fn insert(
-    cache: &Cache<Key, Arc<Vec<Arc<Stored>>>>,
-    key: Key,
-    request: &Request<()>,
-    policy: CachePolicy,
-    (status, headers): (StatusCode, &HeaderMap),
-    body: Bytes,
-) {
-    let now = SystemTime::now();
-    let fresh = policy.time_to_live(now).min(LONGEST);
-    let stored = Arc::new(Stored {
-        fresh_until: now + fresh,
-        policy,
-        status,
-        headers: headers.clone(),
-        body,
-        stale_while_revalidate: stale_while_revalidate(headers).unwrap_or_default().min(LONGEST),
-        is_revalidating: AtomicBool::new(false),
-    });
-    let mut variants: Vec<_> = cache.get(&key).map(|variants| variants.to_vec()).unwrap_or_default();
-    let is_other = |stored: &Arc<Stored>| {
-        let asked = stored.policy.before_request(request, now);
-        matches!(asked, BeforeRequest::Stale { matches: false, .. })
-    };
-    variants.retain(is_other);
-    variants.insert(0, stored);
-    variants.truncate(VARIANTS);
-    cache.insert(key, Arc::new(variants));
-}
-
-/// Returns the time for which a stale response may be used while it is revalidated (RFC 5861, 3).
-fn stale_while_revalidate(headers: &HeaderMap) -> Option<Duration> {
-    let mut directives = directives(headers);
-    let seconds = directives.find_map(|directive| directive.strip_prefix("stale-while-revalidate=")?.parse().ok());
-    seconds.map(Duration::from_secs)
-}
-
-/// Returns the directives of `cache-control` in lower case.
-fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    let values = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let directives = values.flat_map(|value| value.split(',').map(|part| part.trim().to_ascii_lowercase()));
-    directives.collect::<Vec<_>>().into_iter()
+    let response = with_status(Response::from_parts(head, Body::from(body)), status);
+    Ok(RunnerResponse { response, usage })
 }
 
 impl Runner for CachingRunner {
     fn execute<'a>(&'a self, call: RunnerCall<'a>) -> RunnerFuture<'a> {
-        let is_get = call.http.method() == Method::GET;
-        let is_cached = if is_get {
-            call.is_cacheable && !call.http.headers().contains_key(RANGE)
-        } else {
-            let endpoints = &call.resolved.install.manifest.api.endpoints;
-            endpoints.iter().any(|endpoint| endpoint.cacheable)
-        };
-        if is_cached {
-            Box::pin(self.call(call))
-        } else {
-            self.inner.execute(call)
+        if call.http.method() == Method::GET {
+            let is_plain = call.is_cacheable
+                && call.idempotency_key.is_none()
+                && call.http.body().length() == Some(0)
+                && !call.http.headers().contains_key(RANGE);
+            return match is_plain.then(|| Asked::of(&call.http)).flatten() {
+                Some(asked) => Box::pin(self.get(call, asked)),
+                None => self.inner.execute(call),
+            };
         }
+        let endpoints = &call.resolved.install.manifest.api.endpoints;
+        if !endpoints.iter().any(|endpoint| endpoint.cacheable) {
+            return self.inner.execute(call);
+        }
+        Box::pin(async move {
+            let key = key_of(&call);
+            let changed = self.inner.execute(call).await;
+            // A change makes what is stored for its target obsolete (RFC 9111, 4.4), and one that
+            // failed may have changed something.
+            self.responses.0.invalidate(&key);
+            changed
+        })
     }
 }

@@ -84,8 +84,9 @@ fn prompts(value: &HeaderValue) -> bool {
     })
 }
 
-/// Restricts caching of responses. Shared caches may store only responses that the manifest
-/// declares to be the same for all callers; without `cache-control`, no cache may store the
+/// Restricts caching of responses to the client itself: a URL of the gateway does not name the
+/// tenant, so a shared cache would mix tenants. The gateway's own cache stores what the manifest
+/// declares to be the same for all callers. Without `cache-control`, no cache may store the
 /// response (RFC 9111, 3). Without `cacheable`, a response is for its user only: it needs a bare
 /// `private` or `no-store`, and no directive for shared caches. The qualified form
 /// `private="field"` restricts that field only (5.2.2.7).
@@ -108,5 +109,10 @@ fn limit_caching(headers: &mut HeaderMap, is_cacheable: bool) {
     let is_private = directives.iter().any(is_for_one) && !directives.iter().any(is_shared);
     if directives.is_empty() || (!is_private && !is_cacheable) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    } else if !is_private {
+        let own = directives.iter().filter(|directive| !is_shared(directive));
+        let own: Vec<&str> = ["private"].iter().chain(own).copied().collect();
+        let value = HeaderValue::from_str(&own.join(", "));
+        headers.insert(CACHE_CONTROL, value.unwrap_or(HeaderValue::from_static("no-store")));
     }
 }

@@ -276,7 +276,16 @@ fn shared_caching_requires_permission_in_the_manifest() {
             .to_owned()
     };
     assert_eq!(cached(Some("Public, max-age=60"), false), "no-store");
-    assert_eq!(cached(Some("Public, max-age=60"), true), "Public, max-age=60");
+    for (shared, own) in [
+        ("Public, max-age=60", "private, max-age=60"),
+        (
+            "s-maxage=9, max-age=60, must-revalidate",
+            "private, max-age=60, must-revalidate",
+        ),
+        ("private=\"x-ext-a\", max-age=1", "private, max-age=1"),
+    ] {
+        assert_eq!(cached(Some(shared), true), own, "a URL does not name the tenant");
+    }
     assert_eq!(cached(Some("private, max-age=60"), false), "private, max-age=60");
     for shared in [
         "max-age=60, must-revalidate",

@@ -82,6 +82,13 @@ fn cached(request: &IncomingRequest, path: &str, out: ResponseOutparam) {
         "unmarked" => ("max-age=60", "0", ""),
         "not-stored" => ("public, no-store", "0", ""),
         "validated" => ("public, max-age=60", "61", "\"1\""),
+        "upper-case" => ("public, max-age=60, No-Store", "0", ""),
+        "old" => ("public, max-age=60", "18446744073709551615", "\"1\""),
+        "must-revalidate" => (
+            "public, max-age=60, must-revalidate, stale-while-revalidate=600",
+            "61",
+            "",
+        ),
         "stale" => ("public, max-age=60, stale-while-revalidate=600", "61", ""),
         _ => ("public, max-age=60", "0", "\"1\""),
     };
@@ -89,7 +96,14 @@ fn cached(request: &IncomingRequest, path: &str, out: ResponseOutparam) {
         ("cache-control", control),
         ("age", age),
         ("etag", etag),
-        ("vary", "x-ext-language"),
+        (
+            "vary",
+            if path.ends_with("by-user") {
+                "Authorization"
+            } else {
+                "x-ext-language"
+            },
+        ),
     ];
     let fields = fields.iter().filter(|(_, value)| !value.is_empty());
     let fields: Vec<_> = fields

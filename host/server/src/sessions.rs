@@ -1,0 +1,180 @@
+//! Sessions of browsers: `alga console` prints a one-time link, whose page begins a session.
+//!
+//! | route | purpose |
+//! |---|---|
+//! | `GET /auth/link` | a page that asks before the link is used, so that no preview uses it |
+//! | `POST /auth/link` | begins a session and sets its cookie |
+//! | `GET /auth/session` | who is signed in, and the token that changes need |
+//! | `POST /auth/logout` | ends the session |
+
+use alga_auth::{Authenticator, Principal, SessionFuture, SessionSecret, SessionSource, StoredSession};
+use alga_errors::{Code, Problem};
+use alga_http::{CSRF_HEADER, Refusal, SESSION_COOKIE, check_same_origin, one_field, session_cookie};
+use alga_store::{Database, SessionKind};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Query, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Policy of the page: it loads nothing, and its form is sent to this origin.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// Page that a browser goes to after it has signed in.
+const HOME: HeaderValue = HeaderValue::from_static("/auth/session");
+
+/// Sessions from the database.
+pub(crate) struct StoredSessions(pub(crate) Database);
+
+impl SessionSource for StoredSessions {
+    fn find<'a>(&'a self, digest: &'a str) -> SessionFuture<'a> {
+        Box::pin(async move {
+            let Some(row) = self.0.session(digest).await? else {
+                return Ok(None);
+            };
+            Ok(Some(StoredSession {
+                principal: Principal::from_json(&row.principal)?,
+                expires: Timestamp::from_millisecond(row.expires_at_ms)?,
+            }))
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Sessions {
+    database: Database,
+    authenticator: Arc<Authenticator>,
+}
+
+/// The one-time token of a link.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    token: String,
+}
+
+/// Builds the routes.
+pub(crate) fn router(database: Database, authenticator: Arc<Authenticator>) -> Router {
+    Router::new()
+        .route("/auth/link", get(ask).post(begin))
+        .route("/auth/session", get(show))
+        .route("/auth/logout", post(end))
+        .with_state(Sessions {
+            database,
+            authenticator,
+        })
+}
+
+fn invalid_link() -> Refusal {
+    let problem = Problem::new(Code::Unauthenticated, "the link is not valid any more");
+    Refusal(problem.with_hint("`alga console` prints a new one, which is valid once within a minute"))
+}
+
+/// Shows a page with a button. The token is hexadecimal, so that it needs no escaping.
+async fn ask(query: Result<Query<Link>, QueryRejection>) -> Result<Response, Refusal> {
+    let Query(Link { token }) = query.map_err(|_| invalid_link())?;
+    let token = SessionSecret::parse(&token).ok_or_else(invalid_link)?;
+    let page = format!(
+        "<!doctype html><meta charset=utf-8><title>Sign in to alga</title><h1>Sign in to alga</h1>\
+         <form method=post action=/auth/link><input type=hidden name=token value={}><button>Sign in</button></form>",
+        token.expose()
+    );
+    let mut response = page.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+async fn begin(
+    State(sessions): State<Sessions>,
+    headers: HeaderMap,
+    form: Result<Form<Link>, FormRejection>,
+) -> Result<Response, Refusal> {
+    check_same_origin(&Method::POST, &headers)?;
+    let Form(Link { token }) = form.map_err(|_| invalid_link())?;
+    let link = SessionSecret::parse(&token).ok_or_else(invalid_link)?;
+    let used = sessions.database.end_session(SessionKind::Link, &link.digest()).await;
+    let used = used.map_err(Problem::internal)?.ok_or_else(invalid_link)?;
+    let principal = Principal::from_json(&used.principal).map_err(|error| Problem::internal(error.to_string()))?;
+    let secret = SessionSecret::generate().map_err(Problem::internal)?;
+    sessions
+        .database
+        .as_actor(principal.actor())
+        .create_session(
+            SessionKind::Session,
+            &secret.digest(),
+            &used.principal,
+            SessionSecret::SESSION_LIFE,
+        )
+        .await
+        .map_err(Problem::internal)?;
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(LOCATION, HOME);
+    set_cookie(&mut response, secret.expose(), SessionSecret::SESSION_LIFE.as_secs())?;
+    Ok(response)
+}
+
+fn set_cookie(response: &mut Response, value: &str, seconds: u64) -> Result<(), Problem> {
+    let cookie = format!("{SESSION_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+    let cookie = HeaderValue::from_str(&cookie).map_err(Problem::internal)?;
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(())
+}
+
+/// Returns the session of a request.
+fn secret_of(headers: &HeaderMap) -> Result<SessionSecret, Refusal> {
+    let none = || Refusal(Problem::new(Code::Unauthenticated, "there is no session"));
+    session_cookie(headers).and_then(SessionSecret::parse).ok_or_else(none)
+}
+
+async fn show(
+    State(sessions): State<Sessions>,
+    headers: HeaderMap,
+) -> Result<([(axum::http::HeaderName, &'static str); 1], Json<Value>), Refusal> {
+    let secret = secret_of(&headers)?;
+    let principal = sessions.authenticator.session(&secret).await?;
+    let body = json!({ "kind": principal.kind(), "actor": principal.actor(), "csrf": secret.csrf_token() });
+    Ok(([(CACHE_CONTROL, "no-store")], Json(body)))
+}
+
+async fn end(State(sessions): State<Sessions>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let secret = secret_of(&headers)?;
+    check_change(&Method::POST, &headers, &secret)?;
+    let ended = sessions
+        .database
+        .end_session(SessionKind::Session, &secret.digest())
+        .await;
+    ended.map_err(Problem::internal)?;
+    sessions.authenticator.evict_all();
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_cookie(&mut response, "", 0)?;
+    Ok(response)
+}
+
+/// Refuses a change that does not come from a page of this platform.
+fn check_change(method: &Method, headers: &HeaderMap, secret: &SessionSecret) -> Result<(), Problem> {
+    check_same_origin(method, headers)?;
+    let token = one_field(headers, &CSRF_HEADER)?.unwrap_or_default();
+    if method.is_safe() || secret.has_csrf_token(token) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::Forbidden,
+        "the header x-alga-csrf is not the session's token",
+    ))
+}
