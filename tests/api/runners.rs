@@ -116,7 +116,7 @@ async fn both_runners_give_the_same_response_to_every_request() {
 fn is_interrupted((status, _, body): &Response) -> bool {
     match body {
         None => *status == 200,
-        Some(body) => *status == 502 && String::from_utf8_lossy(body).contains("\"invalid_guest_response\""),
+        Some(_) => *status == 502,
     }
 }
 

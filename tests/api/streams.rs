@@ -145,9 +145,11 @@ async fn a_client_that_leaves_cancels_the_guest_and_releases_its_permit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_reaches_its_deadline_or_traps_is_interrupted_and_recorded() {
     for runner in RUNNERS {
-        let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "200")]).await;
+        let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "1000")]).await;
         let install = world.install_guest("streams", &[]).await;
         let gateway = gateway(&world, runner).await;
+        // Loads the component, which counts against the deadline.
+        while world.get(&format!("{NAME}/")).await.status != 200 {}
         let cases = [("/events-without-end", "deadline_exceeded"), ("/trap", "guest_trapped")];
         for (number, (path, code)) in (1..).zip(cases) {
             let mut body = open(&world, &gateway, path, Body::empty()).await.into_body();

@@ -40,6 +40,7 @@ mod service;
 mod session;
 mod warm_up;
 mod wire;
+mod yielding;
 
 pub use admission::AdmissionLimits;
 pub use execution_request::{ExecutionRequest, Replayed, user_of};

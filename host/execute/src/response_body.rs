@@ -6,6 +6,7 @@
 //! streamed from it.
 
 use crate::Usage;
+use crate::yielding::YieldDetector;
 use alga_errors::{Code, Problem};
 use alga_http::declared_length;
 use alga_limits::BODY_BYTES;
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
@@ -23,6 +25,10 @@ use tracing::{Instrument, Span};
 /// Bytes of a response that are collected before it is streamed, if the guest writes them without
 /// waiting: a client that reads slowly does not hold the guest.
 const EARLY_BYTES: usize = BODY_BYTES;
+/// Time for which a guest may compute after it has written its head, before the response is
+/// streamed although the guest does not wait: on a busy host, a guest that is about to complete its
+/// response gives way, too.
+const LONGEST_YIELDING: Duration = Duration::from_millis(200);
 /// Capacity of the channel from a guest to its client, in chunks of at most 64 KiB: with a client
 /// that does not read, the guest waits.
 const CHUNKS: usize = 1;
@@ -129,6 +135,11 @@ struct Early {
     bytes: usize,
     is_complete: bool,
     ended: Option<Ended>,
+    detector: YieldDetector,
+    /// True if the guest gave way the last time.
+    is_yielding: bool,
+    /// Time at which the head was received.
+    since: Option<Instant>,
 }
 
 /// Polls an execution until its response is complete, or until it waits after it has sent the head.
@@ -144,6 +155,7 @@ pub(crate) async fn start(
         bytes,
         is_complete,
         ended,
+        ..
     } = early
     else {
         return Err(early.failed());
@@ -223,11 +235,14 @@ impl Early {
         is_enough: fn(&Self, bool) -> bool,
     ) -> Poll<()> {
         loop {
-            if let Poll::Ready(ended) = execution.as_mut().poll(context) {
+            let (polled, is_yielding) = self.detector.poll(context, |context| execution.as_mut().poll(context));
+            self.is_yielding = is_yielding;
+            if let Poll::Ready(ended) = polled {
                 self.ended = Some(ended);
             }
             if self.head.is_none() {
                 self.head = reader.head.try_recv().ok();
+                self.since = self.head.is_some().then(Instant::now);
             }
             // Each chunk that is removed lets the execution write the next one.
             let has_progress = self.receive(&mut reader.chunks);
@@ -241,7 +256,9 @@ impl Early {
     }
 
     fn is_enough(&self, has_progress: bool) -> bool {
-        self.head.is_some() && (self.is_complete || !has_progress || self.bytes >= EARLY_BYTES)
+        let is_waiting = || !self.is_yielding || self.since.is_some_and(|since| since.elapsed() >= LONGEST_YIELDING);
+        let has_stopped = || !has_progress && is_waiting();
+        self.head.is_some() && (self.is_complete || self.bytes >= EARLY_BYTES || has_stopped())
     }
 
     fn receive(&mut self, chunks: &mut mpsc::Receiver<Chunk>) -> bool {
