@@ -1,7 +1,8 @@
 //! Sessions of browsers, from a one-time link to signing out.
 
+use alga_auth::{PrincipalKind, SessionSecret};
 use alga_harness::{TestPlatform, TestResponse, tenant_id};
-use alga_registry_types::{audit_after, create_console_link, install};
+use alga_registry_types::{KeyRequest, audit_after, create_console_link, create_key, install, revoke_key};
 use axum::body::Body;
 use http::{Method, Request};
 use serde_json::Value;
@@ -120,6 +121,21 @@ async fn a_session_reads_and_changes_only_from_the_platforms_own_pages() {
     }
     // The request itself is not valid: it has reached its handler.
     assert_eq!(change(&[ORIGIN, ("x-alga-csrf", csrf)]).await.status, 404);
+    // A session creates no other session, and its stored digest is no credential.
+    let link = [("cookie", cookie.as_str()), ORIGIN, ("x-alga-csrf", csrf)];
+    let refused = ask(&world, Method::POST, "/v1/registry/console-links", &link, "").await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    let secret = SessionSecret::parse(cookie.split_once('=').unwrap().1).unwrap();
+    let bearer = format!("Bearer {}", secret.digest());
+    let refused = ask(
+        &world,
+        Method::GET,
+        "/v1/registry/audit",
+        &[("authorization", &bearer)],
+        "",
+    )
+    .await;
+    assert_eq!(refused.status, 401);
     // A bearer token is used alone.
     let wrong = [("authorization", "Bearer x"), ORIGIN, ("x-alga-csrf", csrf)];
     assert_eq!(change(&wrong).await.status, 401);
@@ -133,6 +149,30 @@ async fn a_session_reads_and_changes_only_from_the_platforms_own_pages() {
     )
     .await;
     assert_eq!(called.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_the_api_key_that_began_it() {
+    let world = TestPlatform::new().await;
+    let request = KeyRequest {
+        kind: PrincipalKind::Operator,
+        label: "alice".to_owned(),
+        names: [].into(),
+        access: None,
+        lifetime_seconds: Some(3600),
+    };
+    let key = world.operate(&create_key(None, &request)).await.ok();
+    let link = world.operate_as(&key.secret, &create_console_link()).await.ok();
+    let token = link.path.strip_prefix("/auth/link?token=").unwrap();
+    let begun = follow(&world, token, &[ORIGIN]).await;
+    let cookie = begun.headers["set-cookie"].to_str().unwrap();
+    let age: u64 = cookie.split("Max-Age=").nth(1).unwrap().parse().unwrap();
+    assert!(age <= 3600, "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let show = async || ask(&world, Method::GET, "/auth/session", &[("cookie", cookie)], "").await;
+    assert_eq!(show().await.json()["actor"], format!("key:{}", key.key.id));
+    world.operate(&revoke_key(None, &key.key.id)).await.ok();
+    assert_eq!(show().await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

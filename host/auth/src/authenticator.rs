@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// Time for which an API key is cached: a key that another process revoked is valid this much
 /// longer. This process evicts it at once.
@@ -99,8 +100,8 @@ impl Authenticator {
     /// Returns [`Code::Unauthenticated`] if there is no such session, and [`Code::Internal`] if
     /// sessions cannot be read.
     pub async fn session(&self, secret: &SessionSecret) -> Result<Arc<Principal>, Problem> {
-        let digest = secret.digest();
-        if let Some(principal) = self.verified.cached(&digest) {
+        let (entry, digest) = (entry_of(secret), secret.digest());
+        if let Some(principal) = self.verified.cached(&entry) {
             return Ok(principal);
         }
         let sessions = self.credentials.sessions.as_ref().ok_or_else(unauthenticated)?;
@@ -112,12 +113,17 @@ impl Authenticator {
             .ok_or_else(unauthenticated)?;
         let principal = Arc::new(found.principal);
         self.verified.insert(
-            &digest,
+            &entry,
             Arc::clone(&principal),
             found.expires.min(now + KEY_FRESH),
             since,
         );
         Ok(principal)
+    }
+
+    /// Evicts a session that has ended.
+    pub fn evict_session(&self, secret: &SessionSecret) {
+        self.verified.evict(&entry_of(secret));
     }
 
     async fn jwt(&self, token: &str) -> Result<Arc<Principal>, Problem> {
@@ -149,6 +155,11 @@ impl Authenticator {
             .insert(token, Arc::clone(&principal), key.expires.min(now + KEY_FRESH), since);
         Ok(principal)
     }
+}
+
+/// Returns the name of a session in the cache, which is no bearer token: a header has no NUL.
+fn entry_of(secret: &SessionSecret) -> Zeroizing<String> {
+    Zeroizing::new(format!("session\0{}", secret.expose()))
 }
 
 fn busy() -> Problem {

@@ -90,6 +90,12 @@ impl<T: Clone + Send + Sync + 'static> VerifiedTokenCache<T> {
         }
     }
 
+    /// Evicts one token, which was revoked.
+    pub fn evict(&self, token: &str) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.cache.invalidate(&digest(token));
+    }
+
     /// Evicts all tokens; called after one was revoked.
     pub fn evict_all(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);

@@ -9,7 +9,7 @@ use alga_http::policy::{ClientContext, has_content, response_to_client};
 use alga_limits::BODY_BYTES;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body::Body as _;
@@ -29,6 +29,8 @@ pub(crate) async fn to_client(reply: RunnerResponse, endpoint: &Endpoint, client
         is_cacheable: endpoint.cacheable,
     };
     let mut headers = response_to_client(&head.headers, head.status, context);
+    // A document of an extension that a browser opens by itself runs no script of this origin.
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     if head.extensions.get::<Replayed>().is_some() {
         headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }

@@ -24,10 +24,18 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Policy of the page: it loads nothing, and its form is sent to this origin.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// Links that are looked up at once: clients without a valid link do not use all connections to
+/// the database.
+const LOOKUPS: usize = 2;
+/// Time for which a request waits for its lookup.
+const LOOKUP_WAIT: Duration = Duration::from_secs(1);
 /// Page that a browser goes to after it has signed in.
 const HOME: HeaderValue = HeaderValue::from_static("/auth/session");
 
@@ -52,6 +60,7 @@ impl SessionSource for StoredSessions {
 struct Sessions {
     database: Database,
     authenticator: Arc<Authenticator>,
+    lookups: Arc<Semaphore>,
 }
 
 /// The one-time token of a link.
@@ -70,6 +79,7 @@ pub(crate) fn router(database: Database, authenticator: Arc<Authenticator>) -> R
         .with_state(Sessions {
             database,
             authenticator,
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
         })
 }
 
@@ -105,25 +115,40 @@ async fn begin(
     check_same_origin(&Method::POST, &headers)?;
     let Form(Link { token }) = form.map_err(|_| invalid_link())?;
     let link = SessionSecret::parse(&token).ok_or_else(invalid_link)?;
+    let _lookup = timeout(LOOKUP_WAIT, sessions.lookups.acquire())
+        .await
+        .map_err(|_| busy())?;
     let used = sessions.database.end_session(SessionKind::Link, &link.digest()).await;
     let used = used.map_err(Problem::internal)?.ok_or_else(invalid_link)?;
     let principal = Principal::from_json(&used.principal).map_err(|error| Problem::internal(error.to_string()))?;
     let secret = SessionSecret::generate().map_err(Problem::internal)?;
+    let life = life_of(&sessions.database, principal.actor()).await?;
     sessions
         .database
         .as_actor(principal.actor())
-        .create_session(
-            SessionKind::Session,
-            &secret.digest(),
-            &used.principal,
-            SessionSecret::SESSION_LIFE,
-        )
+        .create_session(SessionKind::Session, &secret.digest(), &used.principal, life)
         .await
         .map_err(Problem::internal)?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(LOCATION, HOME);
-    set_cookie(&mut response, secret.expose(), SessionSecret::SESSION_LIFE.as_secs())?;
+    set_cookie(&mut response, secret.expose(), life.as_secs())?;
     Ok(response)
+}
+
+/// Returns the time for which a session of this actor is valid: not longer than its API key.
+async fn life_of(database: &Database, actor: &str) -> Result<Duration, Refusal> {
+    let Some(id) = actor.strip_prefix("key:") else {
+        return Ok(SessionSecret::SESSION_LIFE);
+    };
+    let key = database.api_key(id).await.map_err(Problem::internal)?;
+    let key = key.filter(|key| key.revoked_at_ms.is_none()).ok_or_else(invalid_link)?;
+    let left = key.expires_at_ms.saturating_sub(Timestamp::now().as_millisecond());
+    let left = u64::try_from(left).map_err(|_| invalid_link())?;
+    Ok(SessionSecret::SESSION_LIFE.min(Duration::from_millis(left)))
+}
+
+fn busy() -> Refusal {
+    Refusal(Problem::new(Code::Overloaded, "too many links are being used").retry_after_seconds(1))
 }
 
 fn set_cookie(response: &mut Response, value: &str, seconds: u64) -> Result<(), Problem> {
@@ -154,13 +179,14 @@ async fn show(
 
 async fn end(State(sessions): State<Sessions>, headers: HeaderMap) -> Result<Response, Refusal> {
     let secret = secret_of(&headers)?;
+    sessions.authenticator.session(&secret).await?;
     check_change(&Method::POST, &headers, &secret)?;
     let ended = sessions
         .database
         .end_session(SessionKind::Session, &secret.digest())
         .await;
     ended.map_err(Problem::internal)?;
-    sessions.authenticator.evict_all();
+    sessions.authenticator.evict_session(&secret);
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, "", 0)?;
     Ok(response)

@@ -22,8 +22,12 @@ pub(crate) async fn authenticate(
 ) -> Response {
     // Not the request itself: its body cannot be shared between threads.
     let (method, headers) = (request.method(), request.headers());
+    let is_session = session_of(headers).is_some();
     match principal_of(&dependencies, method, headers).await {
         Ok(principal) => {
+            if is_session {
+                request.extensions_mut().insert(BySession);
+            }
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
@@ -38,8 +42,7 @@ async fn principal_of(
     headers: &HeaderMap,
 ) -> Result<Arc<Principal>, Problem> {
     let authenticator = &dependencies.authenticator;
-    let session = session_cookie(headers).filter(|_| !headers.contains_key(AUTHORIZATION));
-    let Some(secret) = session.and_then(SessionSecret::parse) else {
+    let Some(secret) = session_of(headers) else {
         return authenticator.authenticate(bearer(headers)).await;
     };
     let principal = authenticator.session(&secret).await?;
@@ -50,6 +53,16 @@ async fn principal_of(
         return Err(Problem::new(Code::Forbidden, message).with_hint("`GET /auth/session` returns it"));
     }
     Ok(principal)
+}
+
+/// Extension of a request that a browser's session authenticates.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BySession;
+
+/// Returns the session of a request that has no other credential.
+fn session_of(headers: &HeaderMap) -> Option<SessionSecret> {
+    let session = session_cookie(headers).filter(|_| !headers.contains_key(AUTHORIZATION));
+    session.and_then(SessionSecret::parse)
 }
 
 fn with_hint(problem: Problem) -> Problem {

@@ -2,8 +2,10 @@
 CREATE TABLE extension_session (
     digest TEXT PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('link', 'session')),
+    actor TEXT NOT NULL,
     principal TEXT NOT NULL,
     expires_at_ms BIGINT NOT NULL
 );
 
 CREATE INDEX extension_session_expiration ON extension_session (expires_at_ms);
+CREATE INDEX extension_session_actor ON extension_session (actor);

@@ -200,6 +200,11 @@ impl Database {
                 .await?;
             return known.map(|_| false).ok_or(StoreError::NotFound);
         }
+        // With the sessions that the key has begun.
+        sqlx::query("DELETE FROM extension_session WHERE actor = $1")
+            .bind(format!("key:{id}"))
+            .execute(&mut *transaction)
+            .await?;
         let change = Change {
             action: "key.revoke",
             tenant: text_of(tenant),

@@ -28,6 +28,8 @@ impl Database {
             return Ok(None);
         };
         let mut listener = PgListener::connect(url).await?;
+        // A lost connection is reported, and not replaced in silence.
+        listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         Ok(Some(ChangeListener(listener)))
     }

@@ -190,7 +190,13 @@ async fn state(
     .fetch_optional(&mut **transaction)
     .await?;
     let Some(row) = row else {
-        return Ok(ClaimOutcome::Full);
+        // Nothing was inserted for lack of space, or another attempt has released the key since.
+        let is_full = is_full(transaction, claim).await?;
+        return Ok(if is_full {
+            ClaimOutcome::Full
+        } else {
+            ClaimOutcome::Running
+        });
     };
     let body_digest: String = row.try_get("body_digest")?;
     let status: Option<i64> = row.try_get("status")?;
@@ -203,4 +209,19 @@ async fn state(
             body: row.try_get("body")?,
         }),
     })
+}
+
+/// Reports whether an install has as many keys or bytes as it can have.
+async fn is_full(transaction: &mut Transaction<'static, Any>, claim: &IdempotencyClaim) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS keys, CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) AS bytes FROM extension_idempotency \
+         WHERE tenant_id = $1 AND install_id = $2 AND expires_at_ms > $3",
+    )
+    .bind(claim.tenant.as_str())
+    .bind(claim.install.as_str())
+    .bind(now_ms())
+    .fetch_one(&mut **transaction)
+    .await?;
+    let (keys, bytes): (i64, i64) = (row.try_get("keys")?, row.try_get("bytes")?);
+    Ok(keys >= KEYS || bytes >= RESPONSE_BYTES)
 }

@@ -48,13 +48,16 @@ impl Database {
     ) -> Result<(), StoreError> {
         let life = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("INSERT INTO extension_session (digest, kind, principal, expires_at_ms) VALUES ($1, $2, $3, $4)")
-            .bind(digest)
-            .bind(kind.as_str())
-            .bind(principal)
-            .bind(now_ms().saturating_add(life))
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO extension_session (digest, kind, actor, principal, expires_at_ms) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(digest)
+        .bind(kind.as_str())
+        .bind(self.actor.to_string())
+        .bind(principal)
+        .bind(now_ms().saturating_add(life))
+        .execute(&mut *transaction)
+        .await?;
         let change = Change {
             action: "session.create",
             tenant: "",

@@ -174,8 +174,13 @@ async fn sequential(address: SocketAddr, count: usize, requests: &[String]) -> V
     for number in 0..count + count / 10 {
         let started = Instant::now();
         stream.write_all(requests[0].as_bytes()).await.unwrap();
-        let length = stream.read(&mut bytes).await.unwrap();
-        assert!(bytes[..length].starts_with(b"HTTP/1.1 200") && bytes[..length].ends_with(b"ok"));
+        let mut length = 0;
+        while !bytes[..length].ends_with(b"\r\n\r\nok") {
+            let read = stream.read(&mut bytes[length..]).await.unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&bytes[..length]));
+            length += read;
+        }
+        assert!(bytes[..length].starts_with(b"HTTP/1.1 200"));
         // The first tenth warms up.
         if number >= count / 10 {
             latencies.push(started.elapsed().as_secs_f64() * 1e6);

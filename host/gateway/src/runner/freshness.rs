@@ -19,7 +19,7 @@ const VARY_FIELDS: usize = 8;
 /// Maximum time for which a response is used, whatever its extension requests.
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
 /// Fixed cost of a stored response in bytes.
-const ENTRY_BYTES: usize = 4096;
+const ENTRY_BYTES: usize = 16 * 1024;
 /// Cost of a header field beside its bytes.
 const FIELD_BYTES: usize = 128;
 
@@ -53,6 +53,13 @@ impl Asked {
     /// Returns what of a request counts, or `None` if the request is not cached.
     pub(super) fn of<B>(request: &Request<B>) -> Option<Self> {
         let control = joined(request.headers(), &CACHE_CONTROL)?;
+        // Without `max-stale`: a client does not decide that an extension's rules are ignored.
+        let directives = control.split(',').map(str::trim);
+        let known = directives.filter(|directive| {
+            let name = directive.split('=').next().unwrap_or_default();
+            matches!(name, "no-cache" | "no-store" | "max-age" | "min-fresh")
+        });
+        let control = known.collect::<Vec<_>>().join(", ");
         Some(Self {
             uri: request.uri().clone(),
             headers: request.headers().clone(),
@@ -66,17 +73,24 @@ impl Asked {
     }
 
     /// Returns the request for the policy of a response with this `vary`.
-    fn selecting(&self, vary: &[HeaderName]) -> Request<()> {
+    ///
+    /// `None` if the values of its fields are too long.
+    fn selecting(&self, vary: &[HeaderName]) -> Option<Request<()>> {
         let mut request = Request::new(());
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
         for name in vary.iter().filter(|name| self.headers.contains_key(*name)) {
-            set(headers, name, &joined(&self.headers, name).unwrap_or_default());
+            let values: Vec<&[u8]> = self.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            let value = values.join(&b", "[..]);
+            if value.len() > DIRECTIVE_BYTES {
+                return None;
+            }
+            headers.insert(name, HeaderValue::from_bytes(&value).ok()?);
         }
         if !self.control.is_empty() {
             set(headers, &CACHE_CONTROL, &self.control);
         }
-        request
+        Some(request)
     }
 
     /// Returns the request by which a guest validates a response with this tag.
@@ -123,6 +137,8 @@ pub(super) struct Stored {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     fresh_until: SystemTime,
+    /// Time after which it is not used without validation.
+    ends: SystemTime,
     stale_while_revalidate: Duration,
     pub(super) is_revalidating: AtomicBool,
 }
@@ -141,7 +157,8 @@ impl Stored {
     /// Returns a response to store, or `None` if it must not be stored, or is of no use.
     pub(super) fn of(asked: &Asked, status: StatusCode, headers: &HeaderMap, body: Bytes) -> Option<Self> {
         let control = joined(headers, &CACHE_CONTROL)?;
-        let has = |name: &str| control.split(',').any(|directive| directive.trim() == name);
+        let names = || control.split(',').filter_map(|directive| directive.split('=').next());
+        let has = |name: &str| names().any(|found| found.trim() == name);
         let vary = vary_of(headers)?;
         let mut response = Response::new(());
         *response.status_mut() = status;
@@ -162,7 +179,7 @@ impl Stored {
             set(response.headers_mut(), &VARY, &names.join(", "));
         }
         let now = SystemTime::now();
-        let policy = CachePolicy::new(&asked.selecting(&vary), &response);
+        let policy = CachePolicy::new(&asked.selecting(&vary)?, &response);
         let fresh = policy.time_to_live(now).min(LONGEST);
         let must_validate = has("must-revalidate") || has("proxy-revalidate") || has("no-cache") || has("s-maxage");
         let stale = seconds_of(&control, "stale-while-revalidate=").filter(|_| !must_validate);
@@ -173,6 +190,7 @@ impl Stored {
             headers: headers.clone(),
             body,
             fresh_until: now.checked_add(fresh)?,
+            ends: now.checked_add(LONGEST)?,
             stale_while_revalidate: stale.unwrap_or_default().min(LONGEST),
             is_revalidating: AtomicBool::new(false),
         };
@@ -196,12 +214,16 @@ impl Stored {
     /// Returns the use of this response for a request.
     pub(super) fn use_for(&self, asked: &Asked) -> Use {
         let now = SystemTime::now();
-        match self.policy.before_request(&asked.selecting(&self.vary), now) {
-            BeforeRequest::Fresh(_) => Use::Fresh,
+        let Some(selecting) = asked.selecting(&self.vary) else {
+            return Use::Other;
+        };
+        match self.policy.before_request(&selecting, now) {
+            BeforeRequest::Fresh(_) if now < self.ends => Use::Fresh,
+            BeforeRequest::Fresh(_) => Use::Validate,
             BeforeRequest::Stale { matches: false, .. } => Use::Other,
             BeforeRequest::Stale { .. } => {
                 let stale = now.duration_since(self.fresh_until).unwrap_or_default();
-                match stale < self.stale_while_revalidate && !asked.has_control() {
+                match stale < self.stale_while_revalidate && now < self.ends && !asked.has_control() {
                     true => Use::Stale,
                     false => Use::Validate,
                 }

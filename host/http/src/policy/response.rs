@@ -1,7 +1,7 @@
 //! Fields of a guest's response that its client receives.
 
 use super::{RESPONSE_FIELDS, nominated, passes};
-use http::header::{CACHE_CONTROL, LOCATION, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, LOCATION, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
@@ -114,5 +114,9 @@ fn limit_caching(headers: &mut HeaderMap, is_cacheable: bool) {
         let own: Vec<&str> = ["private"].iter().chain(own).copied().collect();
         let value = HeaderValue::from_str(&own.join(", "));
         headers.insert(CACHE_CONTROL, value.unwrap_or(HeaderValue::from_static("no-store")));
+    }
+    if headers.get(CACHE_CONTROL).is_some_and(|control| control != "no-store") {
+        // A browser stores it for the user who is signed in.
+        headers.append(VARY, HeaderValue::from_static("authorization"));
     }
 }
