@@ -9,6 +9,9 @@ use url::Url;
 /// that on the host application's page.
 const PROMPTING_SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
 
+/// Fields that the platform adds later, so that the map does not grow: timing, rate limits, request
+/// id and others.
+const OWN_FIELDS: usize = 10;
 /// A reserved host name that no reference of a guest names.
 const PLACEHOLDER: &str = "this-origin.invalid";
 
@@ -25,7 +28,7 @@ pub struct ClientContext<'a> {
 #[must_use]
 pub fn response_to_client(guest: &HeaderMap, status: StatusCode, context: ClientContext<'_>) -> HeaderMap {
     let nominated = nominated(guest);
-    let mut headers = HeaderMap::with_capacity(guest.len());
+    let mut headers = HeaderMap::with_capacity(guest.len() + OWN_FIELDS);
     for (name, value) in guest {
         if has_meaning(name, status) && !nominated.contains(name) && may_pass(name, value, context.host) {
             headers.append(name.clone(), value.clone());
