@@ -32,6 +32,7 @@ mod registry;
 mod response_cache;
 mod revocations;
 mod rights;
+mod rights_document;
 mod runners;
 mod sessions;
 mod signers;

@@ -259,6 +259,20 @@ async fn known_keys_stay_valid_while_the_provider_is_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_set_that_is_too_large_is_not_used() {
+    let provider = Provider::new("k1");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let mut keys = provider.jwks();
+    keys["padding"] = "x".repeat(1024 * 1024).into();
+    let keys = keys.to_string();
+    let routes = Router::new().route("/jwks", get(move || std::future::ready(keys.clone())));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let world = platform(&url, &[]).await;
+    assert_eq!(call(&world, &provider.token(&claims(json!({}))), "GET").await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_keys_no_token_of_a_provider_is_valid() {
     let provider = Provider::new("k1");
     // Nothing listens there; the platform starts all the same.

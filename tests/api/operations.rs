@@ -37,6 +37,8 @@ async fn a_warmed_up_component_is_not_loaded_by_the_first_request() {
     let other = format!("sha256:{}", "0".repeat(64));
     assert_eq!(post(&world, "/v1/warmup", &token, hash(&other)).await.status, 403);
     assert_eq!(post(&world, "/v1/warmup", &token, "{}".to_owned()).await.status, 400);
+    let large = format!("{{\"content_hash\":\"{}\"}}", "0".repeat(5_000));
+    assert_eq!(post(&world, "/v1/warmup", &token, large).await.status, 413);
     let caller = world.caller_token("acme", Access::Write);
     for bad in [world.administrator_token(), &caller, "x"] {
         assert_eq!(post(&world, "/v1/warmup", bad, hash(&content_hash)).await.status, 401);

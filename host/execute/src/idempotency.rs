@@ -37,12 +37,8 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 /// Time after the deadline of an execution for its response to be stored; also more than the
 /// difference between the clocks of two processes.
 const STORE_TIME: Duration = Duration::from_secs(60);
-/// Pauses before storing an outcome is tried again.
-const STORE_PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-];
+/// Pauses before each attempt to store an outcome.
+const STORE_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(500)];
 /// KiB of the bodies of requests with keys that are in memory at once.
 const BODY_KIB: usize = 256 * 1024;
 
@@ -253,8 +249,9 @@ impl Idempotency {
     }
 
     async fn store(&self, attempt: &Attempt, outcome: &Outcome) {
-        // If none succeeds, a repetition waits until the lease is over, and executes again.
+        // If no attempt succeeds, a repetition waits until the lease is over, and executes again.
         for pause in STORE_PAUSES {
+            sleep(pause).await;
             let stored = match &outcome.result {
                 Ok(response) => self.store.complete(attempt, response).await,
                 Err(_) => self.store.release(attempt).await,
@@ -263,7 +260,6 @@ impl Idempotency {
                 return;
             };
             tracing::error!(error = %chain(&*error), "the outcome of an idempotency key could not be stored");
-            sleep(pause).await;
         }
     }
 
@@ -299,5 +295,74 @@ impl Uncached {
             }
             Self::Refused(code, message) => Err(Problem::new(*code, *message)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    /// A store whose first attempts to complete fail.
+    struct Failing {
+        failures: usize,
+        attempts: AtomicUsize,
+    }
+
+    impl IdempotencyStore for Failing {
+        fn claim<'a>(&'a self, _: &'a Attempt, _: Duration) -> StoreFuture<'a, Claim> {
+            Box::pin(async { Ok(Claim::Execute) })
+        }
+
+        fn complete<'a>(&'a self, _: &'a Attempt, _: &'a Response<Bytes>) -> StoreFuture<'a, ()> {
+            let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+            let is_failure = attempt < self.failures;
+            Box::pin(async move { if is_failure { Err("down".into()) } else { Ok(()) } })
+        }
+
+        fn release<'a>(&'a self, _: &'a Attempt) -> StoreFuture<'a, ()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    /// Executes once with a store that fails this often; returns the attempts to store.
+    async fn attempts(failures: usize) -> usize {
+        let attempts = AtomicUsize::new(0);
+        let store = Arc::new(Failing { failures, attempts });
+        let idempotency = Idempotency::new(Arc::clone(&store) as _);
+        let key = IdempotencyKey {
+            tenant: "acme".parse().unwrap(),
+            install: "i-1".parse().unwrap(),
+            user: None,
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            key: "k".to_owned(),
+        };
+        let outcome = Outcome {
+            result: Ok(Response::new(Bytes::new())),
+            usage: crate::Usage::default(),
+        };
+        let once = idempotency.once(key, [0; 32], Duration::from_secs(1), std::future::ready(outcome));
+        assert!(
+            once.await.is_ok_and(|once| !once.is_replayed),
+            "its client has the response"
+        );
+        store.attempts.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn storing_a_response_is_tried_again_three_times_at_most() {
+        assert_eq!((attempts(0).await, attempts(2).await, attempts(9).await), (1, 3, 3));
+    }
+
+    #[test]
+    fn bodies_of_requests_with_keys_use_a_bounded_memory() {
+        let attempts = AtomicUsize::new(0);
+        let idempotency = Idempotency::new(Arc::new(Failing { failures: 0, attempts }));
+        let half = BODY_KIB * 1024 / 2;
+        let held = (idempotency.reserve(half).unwrap(), idempotency.reserve(half).unwrap());
+        assert_eq!(idempotency.reserve(0).err().unwrap().code(), Code::Overloaded);
+        drop(held);
+        assert!(idempotency.reserve(half).is_ok());
     }
 }

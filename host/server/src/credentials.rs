@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// Returns the credentials of the configured role. A runner accepts API keys,
-/// beside service tokens.
+/// Returns the credentials of the configured role. A runner accepts API keys, beside service
+/// tokens.
 pub(crate) fn credentials(config: &Config, shared: &SharedResources) -> Result<Credentials, StartError> {
     let (role, keys) = (config.role, &shared.keys);
     let mut credentials = Credentials::default();

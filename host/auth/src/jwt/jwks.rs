@@ -328,6 +328,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_provider_has_at_most_a_hundred_keys() {
+        let ids: Vec<String> = (0..=KEYS).map(|number| number.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let jwks = jwks(AT_ONCE, vec![Response::Bytes(set(&ids)), Response::Bytes(set(&ids))]);
+        assert!(has(&jwks, "99").await);
+        assert!(!has(&jwks, "100").await);
+    }
+
+    #[tokio::test]
     async fn a_token_without_key_id_needs_a_provider_with_one_key() {
         let one = jwks(AT_ONCE, vec![Response::Keys(&["a"])]);
         assert!(one.key(None, Algorithm::EdDSA).await.is_some());

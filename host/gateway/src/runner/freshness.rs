@@ -23,16 +23,12 @@ const ENTRY_BYTES: usize = 16 * 1024;
 /// Cost of a header field beside its bytes.
 const FIELD_BYTES: usize = 128;
 
-/// Returns the values of a field joined to one, in lower case if it has directives. `None` if they
-/// are no text or too long.
+/// Returns the values of `cache-control` or `vary` joined to one, in lower case. `None` if they are
+/// no text or too long.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values = headers.get_all(name).iter().map(|value| value.to_str().ok());
     let text = values.collect::<Option<Vec<_>>>()?.join(", ");
-    let has_directives = matches!(*name, CACHE_CONTROL | VARY);
-    (text.len() <= DIRECTIVE_BYTES || !has_directives).then(|| match has_directives {
-        true => text.to_ascii_lowercase(),
-        false => text,
-    })
+    (text.len() <= DIRECTIVE_BYTES).then(|| text.to_ascii_lowercase())
 }
 
 fn set(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
@@ -43,9 +39,9 @@ fn set(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
 
 /// A request as the cache sees it.
 pub(super) struct Asked {
-    pub(super) uri: Uri,
+    uri: Uri,
     /// Fields that the guest receives.
-    pub(super) headers: HeaderMap,
+    headers: HeaderMap,
     control: String,
 }
 
@@ -67,8 +63,8 @@ impl Asked {
         })
     }
 
-    /// True if the client accepts no stored response without validation.
-    pub(super) fn has_control(&self) -> bool {
+    /// True if the client restricts which stored responses it accepts.
+    fn has_control(&self) -> bool {
         !self.control.is_empty() || self.headers.contains_key(PRAGMA)
     }
 
