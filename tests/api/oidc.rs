@@ -19,13 +19,13 @@ const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "alga";
 
 /// An OpenID provider with one key.
-struct Provider {
+pub(crate) struct Provider {
     key: Ed25519Key,
     kid: &'static str,
 }
 
 impl Provider {
-    fn new(kid: &'static str) -> Self {
+    pub(crate) fn new(kid: &'static str) -> Self {
         Self {
             key: Ed25519Key::generate().unwrap(),
             kid,
@@ -37,7 +37,7 @@ impl Provider {
         json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig", "alg": "EdDSA" })
     }
 
-    fn jwks(&self) -> Value {
+    pub(crate) fn jwks(&self) -> Value {
         // Keys that cannot verify a signature are left out, and do not make the others useless.
         json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "shared" }, { "kty": "new" }, self.jwk()] })
     }
@@ -55,17 +55,17 @@ impl Provider {
         }
     }
 
-    fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         encode(&self.header(), claims, &self.signing_key()).unwrap()
     }
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// Returns valid claims with some of them replaced; `null` removes one.
-fn claims(changes: Value) -> Value {
+pub(crate) fn claims(changes: Value) -> Value {
     let mut claims = json!({
         "iss": ISSUER, "aud": [AUDIENCE, "other"], "exp": now() + 300, "sub": "user-1", "tenant_id": "acme",
         "alga_access": "write",

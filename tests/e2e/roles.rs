@@ -92,9 +92,13 @@ async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner
     let mut first = fleet.runner("runner-1");
     let second = fleet.runner("runner-2");
     let urls = format!("{},{}", first.address(), second.address());
-    let gateway = fleet.start("gateway", "gateway", &[("runner_base_url", urls)]);
-    // Publish and install at the registry.
-    let operator = Operator::of(&fleet.directory("registry"), &registry);
+    let settings = [
+        ("runner_base_url", urls),
+        ("registry_base_url", registry.address().to_owned()),
+    ];
+    let gateway = fleet.start("gateway", "gateway", &settings);
+    // Publish and install by way of the gateway, which passes these requests on to the registry.
+    let operator = Operator::of(&fleet.directory("registry"), &gateway);
     for (name, guest, grants) in [
         ("com.example.streams", "streams", &[][..]),
         ("com.example.stored", "storage_works", &["cap:storage.kv"]),

@@ -1,7 +1,7 @@
 //! Authentication of every request that is not a runner's: from a bearer token to a principal.
 
 use crate::{
-    ApiKeySource, ApiKeyText, BootstrapToken, Caller, JwtVerifier, Principal, SessionSecret, SessionSource,
+    ApiKeySource, ApiKeyText, BootstrapToken, Caller, IdTokenFor, JwtVerifier, Principal, SessionSecret, SessionSource,
     TenantPrincipal, TokenVerifier, VerifiedTokenCache,
 };
 use alga_errors::{Code, Problem};
@@ -124,6 +124,17 @@ impl Authenticator {
     /// Evicts a session that has ended.
     pub fn evict_session(&self, secret: &SessionSecret) {
         self.verified.evict(&entry_of(secret));
+    }
+
+    /// Returns the principal of a user who has signed in at the OpenID provider.
+    ///
+    /// # Errors
+    /// Returns [`Code::Unauthenticated`] if the ID token is not valid, or if it was issued for
+    /// another client or another sign-in.
+    pub async fn id_token(&self, token: &str, expected: &IdTokenFor<'_>) -> Result<Principal, Problem> {
+        let verifier = self.credentials.jwt.as_ref().ok_or_else(unauthenticated)?;
+        let verified = verifier.verify_id_token(token, expected).await;
+        verified.map_err(|error| unauthenticated().caused_by(error))
     }
 
     async fn jwt(&self, token: &str) -> Result<Arc<Principal>, Problem> {

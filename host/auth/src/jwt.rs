@@ -14,6 +14,7 @@ use jwks::Jwks;
 use serde_json::{Map, Value};
 use std::str::FromStr;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 
 /// Tolerated difference between the clocks of the provider and of this host, in seconds.
 const CLOCK_SKEW_SECONDS: u64 = 30;
@@ -77,6 +78,15 @@ pub struct JwtSettings {
     pub kinds: KindNames,
 }
 
+/// The client and the sign-in for which an ID token must have been issued.
+#[derive(Debug, Clone, Copy)]
+pub struct IdTokenFor<'a> {
+    /// Identifier of the client, which is the token's audience.
+    pub client_id: &'a str,
+    /// Value of the claim `nonce`.
+    pub nonce: &'a str,
+}
+
 /// Reason why a token is refused. Never sent to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtError {
@@ -113,11 +123,53 @@ impl JwtVerifier {
         token.starts_with("eyJ") && token.bytes().filter(|byte| *byte == b'.').count() == 2
     }
 
-    /// Verifies a token and returns its principal and its expiration time.
+    /// Verifies a token for this platform and returns its principal and its expiration time.
     ///
     /// # Errors
     /// Returns [`JwtError`] if the token is not valid, or if its key cannot be fetched.
     pub(crate) async fn verify(&self, token: &str) -> Result<(Principal, Timestamp), JwtError> {
+        let claims = self.claims(token, &self.settings.audience).await?;
+        let expires = claims.get("exp").and_then(Value::as_f64);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a second more or less; out of range is refused"
+        )]
+        let expires = expires.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
+        let expires = expires.ok_or_else(|| JwtError::Claims("`exp` is not a time".into()))?;
+        if expires.duration_since(Timestamp::now()) > LONGEST {
+            return Err(JwtError::Invalid("it is valid for too long".into()));
+        }
+        Ok((self.principal(&claims)?, expires))
+    }
+
+    /// Verifies an ID token (OpenID Connect Core 1.0, 3.1.3.7) and returns its principal.
+    ///
+    /// # Errors
+    /// Returns [`JwtError`] if the token is not valid, or not for this client and sign-in.
+    pub(crate) async fn verify_id_token(&self, token: &str, expected: &IdTokenFor<'_>) -> Result<Principal, JwtError> {
+        let claims = self.claims(token, expected.client_id).await?;
+        let text = |name| claims.get(name).and_then(Value::as_str);
+        let is_for_several = claims
+            .get("aud")
+            .and_then(Value::as_array)
+            .is_some_and(|audiences| audiences.len() > 1);
+        let has_party = is_for_several || claims.contains_key("azp");
+        if has_party && text("azp") != Some(expected.client_id) {
+            return Err(JwtError::Claims("the authorized party is another client".into()));
+        }
+        let nonce = text("nonce").unwrap_or_default();
+        if !bool::from(nonce.as_bytes().ct_eq(expected.nonce.as_bytes())) {
+            return Err(JwtError::Claims("the nonce of another sign-in".into()));
+        }
+        self.principal(&claims)
+    }
+
+    fn principal(&self, claims: &Map<String, Value>) -> Result<Principal, JwtError> {
+        self.settings.claims.principal(claims, &self.settings.kinds)
+    }
+
+    /// Verifies signature, issuer, audience and validity period, and returns the claims.
+    async fn claims(&self, token: &str, audience: &str) -> Result<Map<String, Value>, JwtError> {
         if token.len() > TOKEN_BYTES {
             return Err(JwtError::Invalid("it is too large".into()));
         }
@@ -131,26 +183,15 @@ impl JwtVerifier {
         }
         let key = self.jwks.key(header.kid.as_deref(), header.alg).await;
         let key = key.ok_or_else(|| JwtError::UnknownKey(format!("{:?}", header.kid)))?;
-        let decoded = decode::<Map<String, Value>>(token, &key, &self.validation(header.alg)).map_err(invalid)?;
-        let expires = decoded.claims.get("exp").and_then(Value::as_f64);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a second more or less; out of range is refused"
-        )]
-        let expires = expires.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
-        let expires = expires.ok_or_else(|| JwtError::Claims("`exp` is not a time".into()))?;
-        if expires.duration_since(Timestamp::now()) > LONGEST {
-            return Err(JwtError::Invalid("it is valid for too long".into()));
-        }
-        let principal = self.settings.claims.principal(&decoded.claims, &self.settings.kinds)?;
-        Ok((principal, expires))
+        let decoded = decode::<Map<String, Value>>(token, &key, &self.validation(header.alg, audience));
+        Ok(decoded.map_err(invalid)?.claims)
     }
 
-    fn validation(&self, algorithm: Algorithm) -> Validation {
+    fn validation(&self, algorithm: Algorithm, audience: &str) -> Validation {
         let mut validation = Validation::new(algorithm);
         validation.leeway = CLOCK_SKEW_SECONDS;
         validation.validate_nbf = true;
-        validation.set_audience(&[&self.settings.audience]);
+        validation.set_audience(&[audience]);
         validation.set_issuer(&[&self.settings.issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation

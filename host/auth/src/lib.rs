@@ -20,6 +20,7 @@ mod authenticator;
 mod bootstrap;
 mod caller;
 mod jwt;
+mod login;
 mod principal;
 mod rights;
 mod service;
@@ -32,9 +33,10 @@ pub use authenticator::{Authenticator, Credentials};
 pub use bootstrap::BootstrapToken;
 pub use caller::{Access, Caller, TenantRole, UnknownAccess, UserType, is_user_id};
 pub use jwt::{
-    Algorithms, ClaimNames, JwksFuture, JwksSource, JwksTiming, JwtError, JwtSettings, JwtVerifier, KindNames,
-    MappingError, UnknownAlgorithm,
+    Algorithms, ClaimNames, IdTokenFor, JwksFuture, JwksSource, JwksTiming, JwtError, JwtSettings, JwtVerifier,
+    KindNames, MappingError, UnknownAlgorithm,
 };
+pub use login::LoginSecret;
 pub use principal::{InvalidPattern, NamePattern, Principal, PrincipalKind, Publisher, TenantPrincipal, UnknownKind};
 pub use rights::{Denied, Extent, Object, Right};
 pub use service::{CallContext, ServiceGrant};

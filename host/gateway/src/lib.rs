@@ -10,14 +10,16 @@ mod endpoints;
 mod flow;
 mod installs;
 mod rate;
+mod registry_routes;
 mod reply;
 mod runner;
+mod upstream;
 
 pub use authenticate::Authentication;
 pub use cors::{CorsOrigins, InvalidOrigin};
 pub use flow::{GatewayDependencies, GatewayLimits, router};
 pub use installs::Installs;
 pub use rate::RateLimits;
-pub use runner::{
-    CachingRunner, LocalRunner, RemoteRunner, RemoteRunnerError, Runner, RunnerCall, RunnerFuture, RunnerResponse,
-};
+pub use registry_routes::registry_routes;
+pub use runner::{CachingRunner, LocalRunner, RemoteRunner, Runner, RunnerCall, RunnerFuture, RunnerResponse};
+pub use upstream::UpstreamError;

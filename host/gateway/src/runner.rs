@@ -8,7 +8,7 @@ mod remote;
 pub(crate) use caching::CacheStatus;
 pub use caching::CachingRunner;
 pub use local::LocalRunner;
-pub use remote::{RemoteRunner, RemoteRunnerError};
+pub use remote::RemoteRunner;
 
 use crate::installs::Resolved;
 use alga_auth::{Caller, ServiceGrant};

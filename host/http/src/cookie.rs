@@ -8,15 +8,23 @@ use http::{HeaderMap, HeaderName, Method, Uri};
 /// Name of the session's cookie. A browser accepts the prefix only with `Secure`, for one host and
 /// all of its paths (RFC 6265bis, 4.1.3.2).
 pub const SESSION_COOKIE: &str = "__Host-alga-session";
+/// Name of the cookie of a browser whose user is signing in at an OpenID provider.
+pub const LOGIN_COOKIE: &str = "__Host-alga-login";
 /// Header with the session's token against cross-site requests.
 pub const CSRF_HEADER: HeaderName = HeaderName::from_static("x-alga-csrf");
 
-/// Returns the session's cookie, if there is exactly one: another could be a sibling domain's.
+/// Returns the session's cookie, if there is exactly one.
 #[must_use]
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_of(headers, SESSION_COOKIE)
+}
+
+/// Returns the cookie of this name, if there is exactly one: another could be a sibling domain's.
+#[must_use]
+pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let fields = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = fields.flat_map(|field| field.split(';'));
-    let mut values = pairs.filter_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='));
+    let mut values = pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
     values.next().filter(|_| values.next().is_none())
 }
 

@@ -30,7 +30,7 @@ mod span;
 mod unparsed;
 
 pub use body::{BODY_TIMEOUT, declared_length, read_body, read_failed};
-pub use cookie::{CSRF_HEADER, SESSION_COOKIE, check_same_origin, session_cookie};
+pub use cookie::{CSRF_HEADER, LOGIN_COOKIE, SESSION_COOKIE, check_same_origin, cookie_of, session_cookie};
 pub use edge::{PassedOn, edge, refuse, request_id};
 pub use field::{bearer, one_field};
 pub use host::check_host;

@@ -6,7 +6,7 @@ mod oidc;
 mod role;
 mod settings;
 
-pub(crate) use oidc::{JwksPlace, OidcSettings};
+pub(crate) use oidc::{JwksPlace, LoginSettings, OidcSettings, is_secure_url};
 pub use role::{KeyFiles, Role};
 pub use settings::{EffectiveSetting, Origin, Setting};
 
@@ -35,7 +35,9 @@ pub struct Config {
     pub role: Role,
     /// URLs of the runners that a gateway calls.
     pub runner_base_url: Option<String>,
-    /// PEM file with the certificate authorities of runners.
+    /// URL of the registry to which a gateway passes its routes on.
+    pub registry_base_url: Option<String>,
+    /// PEM file with the certificate authorities of runners and registry.
     pub runner_authorities: Option<PathBuf>,
     /// Directory for database, bundles and keys.
     pub data: PathBuf,
@@ -222,6 +224,7 @@ impl Config {
             },
             role: sources.required("role")?,
             runner_base_url: text("runner_base_url"),
+            registry_base_url: text("registry_base_url"),
             runner_authorities: path("runner_authorities"),
             data: sources.data(),
             key_files: KeyFiles {
@@ -340,6 +343,11 @@ impl Config {
         if (self.role == Role::Gateway) != self.runner_base_url.is_some() {
             return Err(ConfigError::Contradiction(
                 "the role gateway requires RUNNER_BASE_URL, and the other roles do not use it",
+            ));
+        }
+        if self.role != Role::Gateway && self.registry_base_url.is_some() {
+            return Err(ConfigError::Contradiction(
+                "REGISTRY_BASE_URL is for the role gateway: the roles all and registry have these routes themselves",
             ));
         }
         let keys = &self.key_files;

@@ -3,11 +3,14 @@
 use crate::StartError;
 use crate::config::JwksPlace;
 use alga_auth::{JwksFuture, JwksSource};
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
+use std::error::Error;
 use std::sync::Arc;
 
 /// Maximum bytes of a key set.
 const JWKS_BYTES: usize = 1024 * 1024;
+
+type AnyError = Box<dyn Error + Send + Sync>;
 
 /// Returns the source of the keys at this place.
 pub(crate) fn jwks_source(place: &JwksPlace) -> Result<Arc<dyn JwksSource>, StartError> {
@@ -15,10 +18,27 @@ pub(crate) fn jwks_source(place: &JwksPlace) -> Result<Arc<dyn JwksSource>, Star
         JwksPlace::File(path) => return Ok(Arc::new(KeyFile(path.clone()))),
         JwksPlace::Url(url) => url.clone(),
     };
+    let client = provider_client()?;
+    Ok(Arc::new(KeyUrl { client, url }))
+}
+
+/// Creates a client for an OpenID provider.
+pub(crate) fn provider_client() -> Result<Client, StartError> {
     // A redirect could lead to a place that the operator did not name.
     let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
-    let client = client.map_err(|error| StartError::Provider(error.to_string()))?;
-    Ok(Arc::new(KeyUrl { client, url }))
+    client.map_err(|error| StartError::Provider(error.to_string()))
+}
+
+/// Reads the body of a response, or fails if it has more bytes.
+pub(crate) async fn bounded_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, AnyError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > max_bytes {
+            return Err(format!("more than {max_bytes} bytes").into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 struct KeyFile(std::path::PathBuf);
@@ -37,18 +57,11 @@ struct KeyUrl {
 impl JwksSource for KeyUrl {
     fn fetch(&self) -> JwksFuture<'_> {
         Box::pin(async move {
-            let mut response = self.client.get(&self.url).send().await?.error_for_status()?;
+            let response = self.client.get(&self.url).send().await?.error_for_status()?;
             if !response.status().is_success() {
                 return Err(format!("status {}", response.status()).into());
             }
-            let mut bytes = Vec::new();
-            while let Some(chunk) = response.chunk().await? {
-                if bytes.len() + chunk.len() > JWKS_BYTES {
-                    return Err(format!("more than {JWKS_BYTES} bytes").into());
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            Ok(bytes)
+            bounded_body(response, JWKS_BYTES).await
         })
     }
 }

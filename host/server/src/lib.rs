@@ -20,6 +20,8 @@
 //! | `address_limit` | connections from one address |
 //! | `credentials` | the credentials that a process accepts |
 //! | `jwks_source` | the keys of an OpenID provider |
+//! | `provider` | the endpoints of an OpenID provider |
+//! | `login` | sign-in of browsers at an OpenID provider |
 //! | `drain` | removing a process from its load balancer |
 //! | `operator` | the check that a request is an operator's |
 //! | `stored_replies` | responses by idempotency key, in the database |
@@ -38,10 +40,12 @@ mod executions;
 mod host_dependencies;
 mod host_keys;
 mod jwks_source;
+mod login;
 mod memory;
 mod metrics;
 mod operator;
 mod platform;
+mod provider;
 mod revocations;
 mod serve;
 mod serve_limits;

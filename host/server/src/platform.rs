@@ -3,11 +3,12 @@ use crate::credentials::credentials;
 use crate::drain::Draining;
 use crate::executions::ExecutionRecordWriter;
 use crate::host_dependencies::certificate_authorities;
+use crate::provider::Provider;
 use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
 use crate::stored_replies::StoredReplies;
 use crate::{Config, StartError};
-use crate::{drain, host_dependencies, metrics, sessions};
+use crate::{drain, host_dependencies, login, metrics, sessions};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::CompileError;
@@ -17,7 +18,7 @@ use alga_execute::{
 };
 use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
-    Runner,
+    Runner, registry_routes,
 };
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
@@ -73,8 +74,7 @@ impl Platform {
         if role.has_runner() || role.has_registry() {
             releases = Some(shared.releases(config).await?);
         }
-        let mut runner: Option<RunnerPart> = None;
-        let mut draining = Draining::default();
+        let (mut runner, mut draining) = (None::<RunnerPart>, Draining::default());
         if let Some(releases) = releases.as_ref().filter(|_| role.has_runner()) {
             let executions = ExecutionRecordWriter::start(shared.database.clone());
             let execute = execute_service(config, &shared, releases, &executions)?;
@@ -87,11 +87,12 @@ impl Platform {
         let mut installs = None;
         if role.has_gateway() {
             let lookup = Installs::new(shared.database.clone());
-            let caller: Arc<dyn Runner> = match (&runner, &config.runner_base_url) {
-                (Some(part), _) => Arc::new(LocalRunner::new(Arc::clone(&part.execute))),
-                (None, url) => remote_runner(config, &shared, url.as_deref().unwrap_or_default())?,
+            let caller: Arc<dyn Runner> = match &runner {
+                Some(part) => Arc::new(LocalRunner::new(Arc::clone(&part.execute))),
+                None => remote_runner(config, &shared)?,
             };
-            router = router.merge(gateway(config, &authenticator, caller, lookup.clone()));
+            let own = gateway(config, &authenticator, caller, lookup.clone());
+            router = router.merge(own).merge(passed_on(config)?);
             installs = Some(lookup);
         }
         let mut staging = None;
@@ -111,7 +112,7 @@ impl Platform {
                 on_install: evict_on_install(installs.clone()),
             };
             router = router.merge(alga_registry_api::router(dependencies));
-            router = router.merge(sessions::router(shared.database.clone(), Arc::clone(&authenticator)));
+            router = router.merge(browser_routes(config, &shared.database, &authenticator)?);
             staging = Some(uploads);
         }
         router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
@@ -347,12 +348,39 @@ fn execute_service(
     })))
 }
 
-fn remote_runner(config: &Config, shared: &SharedResources, url: &str) -> Result<Arc<dyn Runner>, StartError> {
+/// Returns the routes for browsers: sessions, and sign-in at an OpenID provider.
+fn browser_routes(
+    config: &Config,
+    database: &Database,
+    authenticator: &Arc<Authenticator>,
+) -> Result<Router, StartError> {
+    let routes = sessions::router(database.clone(), Arc::clone(authenticator));
+    let Some(settings) = config.oidc.as_ref().and_then(|oidc| oidc.login.clone()) else {
+        return Ok(routes);
+    };
+    let provider = Provider::new(settings)?;
+    Ok(routes.merge(login::router(provider, database.clone(), Arc::clone(authenticator))))
+}
+
+/// Returns the routes that a gateway passes on to the registry, if it knows one.
+fn passed_on(config: &Config) -> Result<Router, StartError> {
+    let Some(url) = &config.registry_base_url else {
+        return Ok(Router::new());
+    };
+    Ok(registry_routes(url, &authorities(config)?)?)
+}
+
+fn remote_runner(config: &Config, shared: &SharedResources) -> Result<Arc<dyn Runner>, StartError> {
+    let url = config.runner_base_url.as_deref().unwrap_or_default();
     let keypair = shared.keys.service()?.to_keypair_bytes();
     let issuer = TokenIssuer::new(&keypair, ServiceGrant::AUDIENCE)?;
+    Ok(Arc::new(RemoteRunner::new(url, issuer, &authorities(config)?)?))
+}
+
+/// Returns the authorities that issued the certificates of runners and registry.
+fn authorities(config: &Config) -> Result<Vec<Vec<u8>>, StartError> {
     let authorities = config.runner_authorities.as_deref().map(certificate_authorities);
-    let authorities = authorities.transpose()?.unwrap_or_default();
-    Ok(Arc::new(RemoteRunner::new(url, issuer, &authorities)?))
+    Ok(authorities.transpose()?.unwrap_or_default())
 }
 
 fn gateway(config: &Config, authenticator: &Arc<Authenticator>, runner: Arc<dyn Runner>, installs: Installs) -> Router {

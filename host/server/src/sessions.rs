@@ -92,19 +92,23 @@ fn invalid_link() -> Refusal {
 async fn ask(query: Result<Query<Link>, QueryRejection>) -> Result<Response, Refusal> {
     let Query(Link { token }) = query.map_err(|_| invalid_link())?;
     let token = SessionSecret::parse(&token).ok_or_else(invalid_link)?;
-    let page = format!(
+    Ok(page(format!(
         "<!doctype html><meta charset=utf-8><title>Sign in to alga</title><h1>Sign in to alga</h1>\
          <form method=post action=/auth/link><input type=hidden name=token value={}><button>Sign in</button></form>",
         token.expose()
-    );
-    let mut response = page.into_response();
+    )))
+}
+
+/// Returns a page that no other page embeds, and that loads nothing.
+pub(crate) fn page(html: String) -> Response {
+    let mut response = html.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 async fn begin(
@@ -121,18 +125,30 @@ async fn begin(
     let used = sessions.database.end_session(SessionKind::Link, &link.digest()).await;
     let used = used.map_err(Problem::internal)?.ok_or_else(invalid_link)?;
     let principal = Principal::from_json(&used.principal).map_err(|error| Problem::internal(error.to_string()))?;
-    let secret = SessionSecret::generate().map_err(Problem::internal)?;
     let life = life_of(&sessions.database, principal.actor()).await?;
-    sessions
-        .database
+    let session = begin_session(&sessions.database, &principal, life).await?;
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HOME);
+    headers.insert(SET_COOKIE, session);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Stores a new session of this principal and returns its cookie.
+pub(crate) async fn begin_session(
+    database: &Database,
+    principal: &Principal,
+    life: Duration,
+) -> Result<HeaderValue, Problem> {
+    let secret = SessionSecret::generate().map_err(Problem::internal)?;
+    let stored = principal.to_json().map_err(Problem::internal)?;
+    database
         .as_actor(principal.actor())
-        .create_session(SessionKind::Session, &secret.digest(), &used.principal, life)
+        .create_session(SessionKind::Session, &secret.digest(), &stored, life)
         .await
         .map_err(Problem::internal)?;
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    response.headers_mut().insert(LOCATION, HOME);
-    set_cookie(&mut response, secret.expose(), life.as_secs())?;
-    Ok(response)
+    cookie(SESSION_COOKIE, secret.expose(), life, "Strict")
 }
 
 /// Returns the time for which a session of this actor is valid: not longer than its API key.
@@ -151,14 +167,11 @@ fn busy() -> Refusal {
     Refusal(Problem::new(Code::Overloaded, "too many links are being used").retry_after_seconds(1))
 }
 
-fn set_cookie(response: &mut Response, value: &str, seconds: u64) -> Result<(), Problem> {
-    let cookie = format!("{SESSION_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}");
-    let cookie = HeaderValue::from_str(&cookie).map_err(Problem::internal)?;
-    response.headers_mut().insert(SET_COOKIE, cookie);
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(())
+/// Returns a cookie for this host alone, which scripts cannot read.
+pub(crate) fn cookie(name: &str, value: &str, life: Duration, same_site: &str) -> Result<HeaderValue, Problem> {
+    let seconds = life.as_secs();
+    let cookie = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite={same_site}; Max-Age={seconds}");
+    HeaderValue::from_str(&cookie).map_err(Problem::internal)
 }
 
 /// Returns the session of a request.
@@ -188,7 +201,8 @@ async fn end(State(sessions): State<Sessions>, headers: HeaderMap) -> Result<Res
     ended.map_err(Problem::internal)?;
     sessions.authenticator.evict_session(&secret);
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, "", 0)?;
+    let expired = cookie(SESSION_COOKIE, "", Duration::ZERO, "Strict")?;
+    response.headers_mut().insert(SET_COOKIE, expired);
     Ok(response)
 }
 

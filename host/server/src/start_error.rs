@@ -1,7 +1,7 @@
 use crate::HostKeyError;
 use alga_auth::TokenError;
 use alga_engine::{CacheError, EngineError};
-use alga_gateway::RemoteRunnerError;
+use alga_gateway::UpstreamError;
 use alga_secrets::SealError;
 use alga_signing::{RevocationError, TrustError};
 use alga_store::StoreError;
@@ -26,8 +26,10 @@ pub enum StartError {
     Tokens(#[from] TokenError),
     #[error("the client for the OpenID provider: {0}")]
     Provider(String),
-    #[error("the runner's address")]
-    Runner(#[from] RemoteRunnerError),
+    #[error("the client secret `{}` for the OpenID provider", path.display())]
+    ClientSecret { path: PathBuf, source: std::io::Error },
+    #[error("the address of a runner or of the registry")]
+    Upstream(#[from] UpstreamError),
     #[error("trust bundle")]
     Trust(#[from] TrustError),
     #[error("the trust bundle `{}`", path.display())]

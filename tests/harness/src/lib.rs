@@ -13,6 +13,7 @@ pub mod pki;
 mod release;
 mod server;
 mod sigstore;
+mod transport;
 mod vault;
 mod world;
 

@@ -1,3 +1,4 @@
+use crate::transport::Transport;
 use crate::{ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
 use alga_auth::{Access, Authenticator, Caller, Credentials, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
@@ -11,7 +12,6 @@ use alga_signing::{SigningKey, TrustFile};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -20,13 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tower::ServiceExt;
 
 /// Platform in a directory of its own, called in process.
 pub struct TestPlatform {
     directory: Arc<TempDir>,
     key: Arc<SigningKey>,
     platform: Platform,
+    transport: Transport,
     secrets: HostKeys,
     administrator: String,
     settings: Vec<(String, String)>,
@@ -57,6 +57,7 @@ impl TestPlatform {
 
     /// Stops the platform; its directory and database stay.
     pub async fn stop(self) -> StoppedPlatform {
+        self.transport.stop().await;
         self.platform.close().await;
         StoppedPlatform {
             directory: self.directory,
@@ -95,7 +96,7 @@ impl TestPlatform {
 
     /// Returns the router with all routes.
     pub fn router(&self) -> Router {
-        self.platform.router.clone()
+        self.transport.router()
     }
 
     /// Returns the running platform.
@@ -148,16 +149,9 @@ impl TestPlatform {
         }))
     }
 
-    /// Sends a request in process.
+    /// Sends a request: in process, or with the protocol of `ALGA_TEST_PROTOCOL` over a socket.
     pub async fn send(&self, request: Request<Body>) -> TestResponse {
-        let response = self.router().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        TestResponse {
-            status: head.status,
-            headers: head.headers,
-            body,
-        }
+        self.transport.send(request).await
     }
 
     /// Returns the operator's token.
@@ -382,6 +376,7 @@ impl StoppedPlatform {
             administrator: secrets.administrator().unwrap().to_string(),
             directory: Arc::clone(&self.directory),
             key: Arc::clone(&self.key),
+            transport: Transport::new(platform.router.clone()),
             platform,
             secrets,
             settings: self.settings.clone(),

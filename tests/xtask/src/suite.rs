@@ -11,6 +11,9 @@ use crate::{foreign_guests, guests, limits, tidy};
 /// Shared library that changes the clock of a server under test (tests/e2e/clock.rs).
 const CLOCK: &str = "faketime/libfaketime.so.1";
 
+/// Protocol of the requests that tests of the API send; without it, they are sent in process.
+const PROTOCOL: &str = "ALGA_TEST_PROTOCOL";
+
 /// Guests are built for another target, by another step; natively they are only checked.
 const NATIVE: [&str; 7] = [
     "--workspace",
@@ -46,9 +49,9 @@ pub(crate) fn run() -> Outcome {
     debian::ensure("openssl", "openssl")?;
     debian::ensure_file(CLOCK, "libfaketime")?;
     python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
-    step("tests on SQLite");
-    execute(cargo(&["test"]).args(NATIVE))?;
-    step("the same tests on Postgres: api, conformance and e2e");
+    step("tests on SQLite; those of the API send their requests over HTTP/1.1");
+    execute(cargo(&["test"]).args(NATIVE).env(PROTOCOL, "http1"))?;
+    step("the same tests on Postgres and over HTTP/2: api, conformance and e2e");
     let (postgres, victim) = (Postgres::start("postgres")?, Postgres::start("victim")?);
     let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];
     execute(
@@ -56,6 +59,7 @@ pub(crate) fn run() -> Outcome {
             .args(NATIVE)
             .args(journeys)
             .env("ALGA_TEST_POSTGRES", postgres.url())
+            .env(PROTOCOL, "http2")
             .envs(victim.as_victim()),
     )
 }

@@ -2,6 +2,7 @@
 //! the call.
 
 use crate::runner::{Runner, RunnerCall, RunnerFuture, RunnerResponse};
+use crate::upstream::{HttpVersion, Upstream, UpstreamError, connector};
 use alga_auth::{CallContext, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::InstallId;
 use alga_errors::{Code, Problem};
@@ -10,18 +11,14 @@ use axum::body::{Body, to_bytes};
 use h2::Reason;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
 use http::request::Parts;
-use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
-use rustls::crypto::ring::default_provider;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
@@ -36,8 +33,6 @@ const TOKEN_USE: SignedDuration = SignedDuration::from_secs(30);
 const TOKEN_LIFE: Duration = Duration::from_secs(60);
 /// Maximum bytes of all cached tokens.
 const TOKEN_BYTES: u64 = 64 * 1024 * 1024;
-/// Time to connect to the runner, which is in the same network.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time after which an unused connection is closed.
 const IDLE: Duration = Duration::from_secs(30);
 /// Bytes of a response that a runner may send before the client has accepted any.
@@ -61,32 +56,14 @@ const ERROR_BYTES: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
-/// Error of the connection to the runners.
-#[derive(Debug, thiserror::Error)]
-pub enum RemoteRunnerError {
-    /// The addresses have another form.
-    #[error("`{0}` is not a list of base URLs of runners, such as http://runner-1:8700,https://runner-2:8700")]
-    Addresses(String),
-    /// TLS cannot be used.
-    #[error("TLS to the runners: {0}")]
-    Tls(String),
-}
-
 /// Calls runners over the network in turn, with pooled HTTP/2 connections and cached service
 /// tokens.
 pub struct RemoteRunner {
     client: Client<HttpsConnector<HttpConnector>, Body>,
-    runners: Vec<Address>,
+    runners: Vec<Upstream>,
     next: AtomicUsize,
     issuer: TokenIssuer,
     tokens: Cache<TokenKey, Issued>,
-}
-
-/// Scheme and authority of a runner.
-#[derive(Debug, Clone)]
-struct Address {
-    scheme: Scheme,
-    authority: Authority,
 }
 
 /// Everything that a token depends on: the state of an install, the user and the limits of a call.
@@ -118,13 +95,11 @@ impl RemoteRunner {
     /// there is none.
     ///
     /// # Errors
-    /// Returns [`RemoteRunnerError`] if one of the URLs is not `http[s]://host[:port]`, or if an
+    /// Returns [`UpstreamError`] if one of the URLs is not `http[s]://host[:port]`, or if an
     /// authority is not valid.
-    pub fn new(base_urls: &str, issuer: TokenIssuer, authorities: &[Vec<u8>]) -> Result<Self, RemoteRunnerError> {
-        let runners = base_urls.split(',').map(|url| address(url.trim()));
-        let runners: Option<Vec<Address>> = runners.collect();
-        let runners = runners.ok_or_else(|| RemoteRunnerError::Addresses(base_urls.to_owned()))?;
-        let connector = connector(authorities).map_err(|error| RemoteRunnerError::Tls(error.to_string()))?;
+    pub fn new(base_urls: &str, issuer: TokenIssuer, authorities: &[Vec<u8>]) -> Result<Self, UpstreamError> {
+        let runners = base_urls.split(',').map(str::parse);
+        let runners = runners.collect::<Result<Vec<Upstream>, _>>()?;
         let client = Client::builder(TokioExecutor::new())
             .http2_only(true)
             .pool_timer(TokioTimer::new())
@@ -135,7 +110,7 @@ impl RemoteRunner {
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .http2_max_header_list_size(HEAD_BYTES)
-            .build(connector);
+            .build(connector(authorities, HttpVersion::Http2)?);
         let weigh = |key: &TokenKey, issued: &Issued| {
             u32::try_from(2 * key.claims.len() + issued.token.len()).unwrap_or(u32::MAX)
         };
@@ -267,38 +242,6 @@ impl RemoteRunner {
     }
 }
 
-/// Returns the parts of a base URL `http[s]://host[:port]`.
-fn address(base_url: &str) -> Option<Address> {
-    let uri: Uri = base_url.trim_end_matches('/').parse().ok()?;
-    let scheme = uri
-        .scheme()
-        .filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS)?;
-    let is_base = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    is_base.then_some(Address {
-        scheme: scheme.clone(),
-        authority: uri.authority()?.clone(),
-    })
-}
-
-fn connector(authorities: &[Vec<u8>]) -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
-    let mut http = HttpConnector::new();
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    http.enforce_http(false);
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(CertificateDer::from(authority.clone()))?;
-    }
-    if authorities.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_safe_default_protocol_versions()?;
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
-    Ok(https.enable_http2().wrap_connector(http))
-}
-
 /// True if a runner refused a request for lack of capacity, or because it cannot read bundles.
 fn is_busy(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::SERVICE_UNAVAILABLE && response.headers().contains_key(ERROR)
@@ -316,14 +259,11 @@ fn is_draining(response: &Response<Incoming>) -> bool {
 }
 
 /// Builds a request for a runner.
-fn request(head: &Parts, runner: &Address, body: RequestBody) -> Result<Request<Body>, Problem> {
+fn request(head: &Parts, runner: &Upstream, body: RequestBody) -> Result<Request<Body>, Problem> {
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let uri = Uri::builder().scheme(runner.scheme.clone());
-    let uri = uri.authority(runner.authority.clone());
-    let uri = uri.path_and_query(format!("/v1/http{target}")).build();
     let mut request = Request::new(body.into_body());
     *request.method_mut() = head.method.clone();
-    *request.uri_mut() = uri.map_err(Problem::internal)?;
+    *request.uri_mut() = runner.uri(&format!("/v1/http{target}"))?;
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = head.headers.clone();
     Ok(request)

@@ -60,7 +60,8 @@ settings! {
     connections_per_address = "ALGA_CONNECTIONS_PER_ADDRESS", "1024", "maximum number of connections from one address; behind a proxy, all of the proxy's";
     role = "ALGA_ROLE", "all", "part of the platform that runs in this process: all, gateway, runner or registry";
     runner_base_url = "RUNNER_BASE_URL", "", "comma-separated URLs of the runners that a gateway calls in turn, such as http://runner:8700; only with the role gateway";
-    runner_authorities = "ALGA_RUNNER_AUTHORITIES", "", "PEM file with the certificate authorities of runners with https URLs; without it, public ones";
+    registry_base_url = "REGISTRY_BASE_URL", "", "URL of the registry to which a gateway passes /v1/registry and /auth on, such as http://registry:8700; without it, the gateway has no such routes; only with the role gateway";
+    runner_authorities = "ALGA_RUNNER_AUTHORITIES", "", "PEM file with the certificate authorities of runners and registry with https URLs; without it, public ones";
     data = "ALGA_DATA", "alga-data", "directory for database, bundles and keys";
     database = "ALGA_DATABASE", "", "postgres://user@host/database; without it, an SQLite file in the data directory";
     s3_bucket = "STORAGE_S3_BUCKET", "", "bucket of an S3-compatible store for bundles; without it, the data directory";
@@ -86,6 +87,10 @@ settings! {
     oidc_algorithms = "ALGA_OIDC_ALGORITHMS", "RS256,ES256,EdDSA", "accepted signature algorithms; those with a shared secret are never accepted";
     oidc_claims = "ALGA_OIDC_CLAIMS", "tenant=tenant_id,user=sub,email=email,name=name,access=alga_access,kind=alga_kind", "claims with tenant, user, email, name, type (internal or client), access (read or write), kind, client_id and client_name; `/a/b` is a nested claim";
     oidc_kinds = "ALGA_OIDC_KINDS", "", "values of the claim for the kind: `alga-admins=tenant_administrator,alga-ops=operator`; empty: the names of a tenant's kinds";
+    oidc_client_id = "ALGA_OIDC_CLIENT_ID", "", "identifier of this platform at the provider, for browsers that sign in at /auth/login; without it, none can";
+    oidc_client_secret_file = "ALGA_OIDC_CLIENT_SECRET_FILE", "", "file with the secret of that client; without it, the client is a public one";
+    oidc_redirect_url = "ALGA_OIDC_REDIRECT_URL", "", "https URL of /auth/callback as browsers reach it, which is registered at the provider";
+    oidc_scopes = "ALGA_OIDC_SCOPES", "openid profile email", "scopes to request when a user signs in, separated by spaces";
     service_key_file = "ALGA_SERVICE_KEY_FILE", "", "file with the key that signs service tokens (default: service.key in the data directory)";
     service_public_keys_file = "ALGA_SERVICE_PUBLIC_KEYS_FILE", "", "PEM file with the public keys of gateways, of which two are valid during a rotation; required for the role runner";
     registry_public_key_file = "ALGA_REGISTRY_PUBLIC_KEY_FILE", "", "PEM file with the public key of the registry, which verifies receipts; required for the role runner";

@@ -117,3 +117,54 @@ fn unknown_keys_wrong_values_and_contradictions_are_refused() {
         Err(ConfigError::Contradiction(_))
     ));
 }
+
+#[test]
+fn sign_in_at_a_provider_needs_every_setting_and_urls_that_are_safe_in_transit() {
+    let with = |change: (&str, &str)| {
+        let mut settings = BTreeMap::from([
+            ("dev", "true"),
+            ("oidc_issuer", "https://id.example.com"),
+            ("oidc_audience", "alga"),
+            ("oidc_jwks", "jwks.json"),
+            ("oidc_client_id", "alga"),
+            ("oidc_redirect_url", "https://alga.example.com/auth/callback"),
+        ]);
+        settings.insert(change.0, change.1);
+        let settings: Vec<_> = settings.into_iter().collect();
+        load(&settings, &[], "").map(|config| config.oidc.unwrap().login.is_some())
+    };
+    assert!(with(("dev", "true")).unwrap());
+    assert!(with(("oidc_redirect_url", "http://localhost:8700/auth/callback")).unwrap());
+    for change in [
+        ("oidc_issuer", ""),
+        ("oidc_issuer", "http://id.example.com"),
+        ("oidc_jwks", "http://id.example.com/jwks"),
+        ("oidc_client_id", ""),
+        ("oidc_redirect_url", ""),
+        ("oidc_redirect_url", "http://alga.example.com/auth/callback"),
+        ("oidc_redirect_url", "http://localhost:1@alga.example.com/auth/callback"),
+        ("oidc_redirect_url", "https://alga.example.com/"),
+    ] {
+        assert!(matches!(with(change), Err(ConfigError::Contradiction(_))), "{change:?}");
+    }
+}
+
+#[test]
+fn only_a_gateway_passes_requests_on_to_a_registry() {
+    let of = |role: &str| {
+        let settings = [("role", role), ("registry_base_url", "http://registry:8700")];
+        let own = match role {
+            "gateway" => &[
+                ("runner_base_url", "http://runner:8700"),
+                ("database", "postgres://db/alga"),
+            ][..],
+            "registry" => &[("database", "postgres://db/alga")],
+            _ => &[],
+        };
+        load(&[&settings[..], own, &[("dev", "true")]].concat(), &[], "")
+    };
+    assert!(of("gateway").is_ok());
+    for role in ["all", "registry"] {
+        assert!(matches!(of(role), Err(ConfigError::Contradiction(_))), "{role}");
+    }
+}
