@@ -7,9 +7,10 @@ use crate::tls::TlsCertificate;
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -34,6 +35,31 @@ impl From<TcpListener> for Listener {
 }
 
 impl Listener {
+    /// Binds a socket. As many clients may wait to be accepted as may be connected: the default of
+    /// 128 makes the others of a burst wait for a second, or resets them.
+    ///
+    /// # Errors
+    /// Returns the system's error, for example if the port is in use.
+    pub fn bind(address: SocketAddr, limits: &ServeLimits) -> io::Result<Self> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A restarted process uses the port of connections that are still closing.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let backlog = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+        Ok(Self::from(socket.listen(backlog)?))
+    }
+
+    /// Returns the address of the socket.
+    ///
+    /// # Errors
+    /// Returns the system's error.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
     /// Requires TLS with this certificate.
     #[must_use]
     pub fn with_tls(self, certificate: TlsCertificate) -> Self {
@@ -114,7 +140,6 @@ mod tests {
     use http_body_util::BodyExt;
     use hyper_util::rt::{TokioExecutor, TokioIo};
     use std::future::{pending, ready};
-    use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -190,6 +215,22 @@ mod tests {
         tokio::spawn(connection);
         let request = hyper::Request::get("http://a/").body(axum::body::Body::empty());
         sender.send_request(request.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_clients_waits_to_be_accepted() {
+        let limits = ServeLimits::default();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..500 {
+            clients.push(asked(address).await);
+        }
+        let router = Router::new().route("/", get(|| ready("ok")));
+        tokio::spawn(async move { serve(listener, router, limits, pending()).await });
+        for mut client in clients {
+            assert_eq!(client.read_u8().await.unwrap(), b'H');
+        }
     }
 
     #[tokio::test]

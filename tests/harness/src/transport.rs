@@ -1,7 +1,7 @@
 //! Sends the requests of tests: in process, or over a socket as clients do.
 
 use crate::TestResponse;
-use alga_server::{ServeLimits, serve};
+use alga_server::{Listener, ServeLimits, serve};
 use axum::Router;
 use axum::body::Body;
 use http::header::HOST;
@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -51,12 +51,13 @@ struct Serving {
 }
 
 impl Serving {
-    async fn start(router: Router) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    fn start(router: Router) -> Self {
+        let limits = ServeLimits::default();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let server = serve(listener, router, ServeLimits::default(), stopped);
+        let server = serve(listener, router, limits, stopped);
         let task = tokio::spawn(async { server.await.unwrap() });
         Self { address, stop, task }
     }
@@ -79,7 +80,7 @@ impl Transport {
         if self.protocol == Protocol::InProcess {
             return collected(self.router().oneshot(request).await.unwrap()).await;
         }
-        let server = self.server.get_or_init(|| Serving::start(self.router())).await;
+        let server = self.server.get_or_init(async || Serving::start(self.router())).await;
         let stream = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
         let response = if self.protocol == Protocol::Http1 {
             let (mut sender, connection) = http1::handshake(stream).await.unwrap();

@@ -6,7 +6,6 @@ use alga_server::{
 };
 use clap::Args;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args)]
@@ -33,10 +32,10 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     let platform = Platform::start(config).await.user_error("could not start")?;
     platform.check_compiler(config).await.user_error("could not start")?;
     let context = format!("could not listen on {}", config.listen);
-    let listener = TcpListener::bind(config.listen).await.user_error(&context);
-    let listener = listener.map_err(|failed| failed.with_hint("is the port in use? choose another with --port"))?;
+    let limits = ServeLimits::configured(config);
+    let listener = Listener::bind(config.listen, &limits).user_error(&context);
+    let mut listener = listener.map_err(|failed| failed.with_hint("is the port in use? choose another with --port"))?;
     let address = listener.local_addr().internal_error("")?;
-    let mut listener = Listener::from(listener);
     let mut scheme = "http";
     if let Some(files) = &config.tls {
         let certificate = TlsCertificate::open(files.clone()).await;
@@ -56,7 +55,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         }
         draining.drain();
     };
-    let served = serve(listener, platform.router.clone(), ServeLimits::configured(config), stop);
+    let served = serve(listener, platform.router.clone(), limits, stop);
     // The maintenance tasks never end; serving does.
     let served = tokio::select! {
         served = served => served,
