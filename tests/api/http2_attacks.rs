@@ -23,6 +23,7 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -54,6 +55,25 @@ fn fields(of: &[(&[u8], &[u8])]) -> Vec<u8> {
 /// The beginning of a connection.
 fn preface() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &[])].concat()
+}
+
+/// Returns the bytes of a connection with a GET request, whose client accepts a large response.
+pub(crate) fn get(target: &str, token: &str) -> Vec<u8> {
+    let block = fields(&[
+        (b":method", b"GET"),
+        (b":scheme", b"http"),
+        (b":authority", b"a"),
+        (b":path", target.as_bytes()),
+        (b"authorization", token.as_bytes()),
+    ]);
+    let windows = (1_u32 << 30).to_be_bytes();
+    [
+        preface(),
+        frame(HEADERS, END_HEADERS | END_STREAM, 1, &block),
+        frame(WINDOW_UPDATE, 0, 0, &windows),
+        frame(WINDOW_UPDATE, 0, 1, &windows),
+    ]
+    .concat()
 }
 
 /// Returns kind, flags and payload of the frames that a server sent.

@@ -38,5 +38,6 @@ mod rights_document;
 mod runners;
 mod sessions;
 mod signers;
+mod stopping_clients;
 mod streams;
 mod wasi_ambient;

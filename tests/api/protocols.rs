@@ -1,17 +1,20 @@
 //! Attacks on real sockets over HTTP/1.1 and HTTP/2: spoofed fields, smuggling. The gateway is
 //! served as in production, with a guest that shows what it received.
 
+use crate::http2_attacks;
 use alga_auth::Access;
 use alga_harness::{TestPlatform, TestResponse};
 use alga_server::{ServeLimits, serve};
 use axum::body::Body;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use std::future::pending;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,53 +27,132 @@ pub(crate) struct Served {
     pub(crate) world: TestPlatform,
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
+    target: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(crate) enum Protocol {
     Http1,
     Http2,
 }
 
+pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
+
+/// A connection of a client library.
+pub(crate) enum Client {
+    Http1(http1::SendRequest<Body>),
+    Http2(http2::SendRequest<Body>),
+}
+
+impl Client {
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> hyper::Result<Response<Incoming>> {
+        match self {
+            Self::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+            Self::Http2(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+        }
+    }
+}
+
 impl Served {
-    pub(crate) async fn with(limits: ServeLimits) -> Self {
-        let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "100000")]).await;
-        world.install_guest("echoes_the_request", &[]).await;
+    /// Serves a guest to the gateway's callers.
+    pub(crate) async fn of(guest: &str, settings: &[(&str, &str)], limits: ServeLimits) -> Self {
+        let world = TestPlatform::with_settings(settings).await;
+        world.install_guest(guest, &[]).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, world.router(), limits, pending()));
-        let token = format!("Bearer {}", world.caller_token("acme", Access::Write));
-        Self { world, address, token }
+        Self {
+            token: format!("Bearer {}", world.caller_token("acme", Access::Write)),
+            target: format!("/api/ext/com.example.{}/", guest.replace('_', "-")),
+            world,
+            address,
+        }
+    }
+
+    pub(crate) async fn with(limits: ServeLimits) -> Self {
+        let served = Self::of(
+            "echoes_the_request",
+            &[("gateway_requests_per_second", "100000")],
+            limits,
+        )
+        .await;
+        assert_eq!(served.target, TARGET);
+        served
     }
 
     pub(crate) async fn new() -> Self {
         Self::with(ServeLimits::default()).await
     }
 
+    pub(crate) async fn connect(&self, protocol: Protocol) -> Client {
+        let stream = TokioIo::new(TcpStream::connect(self.address).await.unwrap());
+        match protocol {
+            Protocol::Http1 => {
+                let (sender, connection) = http1::handshake(stream).await.unwrap();
+                tokio::spawn(connection);
+                Client::Http1(sender)
+            }
+            Protocol::Http2 => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+                tokio::spawn(connection);
+                Client::Http2(sender)
+            }
+        }
+    }
+
+    /// Begins a request to a path of the guest, which is valid for both protocols.
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://a{}{path}", self.target));
+        request.header("authorization", &self.token).header("host", "a")
+    }
+
+    /// Returns the bytes of a GET request on a new connection, which asks for more than the
+    /// client will read.
+    pub(crate) fn raw_request(&self, protocol: Protocol, path: &str) -> Vec<u8> {
+        let target = format!("{}{path}", self.target);
+        match protocol {
+            Protocol::Http1 => format!(
+                "GET {target} HTTP/1.1\r\nhost: a\r\nauthorization: {}\r\n\r\n",
+                self.token
+            )
+            .into_bytes(),
+            Protocol::Http2 => http2_attacks::get(&target, &self.token),
+        }
+    }
+
+    /// Sends a request that must succeed soon, also if a slot of the pool is not free yet.
+    pub(crate) async fn get_ok(&self, protocol: Protocol, path: &str) {
+        let mut last = String::new();
+        for _ in 0..1000 {
+            let request = self.request("GET", path).body(Body::empty()).unwrap();
+            let (head, body) = self.connect(protocol).await.send(request).await.unwrap().into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            if head.status == 200 {
+                return;
+            }
+            last = String::from_utf8_lossy(&body).into_owned();
+            assert!(last.contains("overloaded") || last.contains("rate_limited"), "{last}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{last}");
+    }
+
     /// Sends a request by a client library.
     async fn ask(&self, protocol: Protocol, fields: &[(&str, &str)]) -> TestResponse {
-        let mut request = Request::get(format!("http://a{TARGET}")).header("authorization", &self.token);
-        if protocol == Protocol::Http1 {
-            request = request.header("host", "a");
-        }
+        let mut request = self.request("GET", "");
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::empty()).unwrap();
-        let stream = TokioIo::new(TcpStream::connect(self.address).await.unwrap());
-        let response: Response<hyper::body::Incoming> = match protocol {
-            Protocol::Http1 => {
-                let (mut sender, connection) = http1::handshake(stream).await.unwrap();
-                tokio::spawn(connection);
-                sender.send_request(request).await.unwrap()
-            }
-            Protocol::Http2 => {
-                let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-                tokio::spawn(connection);
-                sender.send_request(request).await.unwrap()
-            }
-        };
-        let (head, body) = response.into_parts();
+        let (head, body) = self.connect(protocol).await.send(request).await.unwrap().into_parts();
         TestResponse {
             status: head.status,
             headers: head.headers,
@@ -104,7 +186,7 @@ fn seen(response: &TestResponse) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_of_a_reserved_field_reaches_the_guest() {
     let served = Served::new().await;
-    for protocol in [Protocol::Http1, Protocol::Http2] {
+    for protocol in PROTOCOLS {
         for name in [
             "x-alga-extension",
             "x-alga-install",
@@ -176,7 +258,7 @@ async fn no_spelling_of_a_reserved_field_reaches_the_guest() {
 async fn a_request_id_that_is_not_one_is_replaced() {
     let served = Served::new().await;
     let long = "a".repeat(65);
-    for protocol in [Protocol::Http1, Protocol::Http2] {
+    for protocol in PROTOCOLS {
         for id in [
             "a b",
             "{\"a\":1}",
