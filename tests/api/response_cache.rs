@@ -233,3 +233,38 @@ async fn a_change_an_upgrade_and_new_terms_drop_what_is_stored() {
         last = next;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_of_more_than_one_mebibyte_is_not_stored() {
+    let world = world(true).await;
+    let client = Client::of(&world, "acme", "alice");
+    client.stored("x?bytes=1048576").await;
+    assert_eq!(status_of(&client.get("x?bytes=1048576").await), "alga; hit");
+    for _ in 0..3 {
+        let response = client.get("x?bytes=1048577").await;
+        assert_eq!(
+            (status_of(&response), response.body.len()),
+            ("alga; fwd=miss", 1_048_577)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_than_128_mebibytes_of_responses_are_stored() {
+    let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "100000")]).await;
+    let release = release(&world, "1.0.0", true);
+    world.publish(&release).await;
+    world.install("acme", &release, &[]).await.ok();
+    let client = Client::of(&world, "acme", "alice");
+    let target = |number: u32| format!("x?bytes=1000000&n={number}");
+    for number in 0..160 {
+        client.get(&target(number)).await;
+    }
+    let mut hits = 0;
+    for number in 0..160 {
+        let response = client.get(&target(number)).await;
+        hits += usize::from(status_of(&response) == "alga; hit");
+    }
+    // 134 bodies of 1 000 000 bytes are just under 128 MiB.
+    assert!((1..=134).contains(&hits), "{hits}");
+}

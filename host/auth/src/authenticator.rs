@@ -180,3 +180,86 @@ fn busy() -> Problem {
 fn unauthenticated() -> Problem {
     Problem::new(Code::Unauthenticated, "a valid credential is required")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ApiKey, ApiKeyFuture, ApiKeyScope};
+    use std::future::pending;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    /// Keys in a database that other processes change.
+    struct Keys {
+        text: ApiKeyText,
+        is_revoked: AtomicBool,
+        is_silent: bool,
+    }
+
+    impl Keys {
+        fn new(is_silent: bool) -> Arc<Self> {
+            Arc::new(Self {
+                text: ApiKeyText::generate().unwrap(),
+                is_revoked: AtomicBool::new(false),
+                is_silent,
+            })
+        }
+    }
+
+    impl ApiKeySource for Keys {
+        fn find<'a>(&'a self, id: &'a str) -> ApiKeyFuture<'a> {
+            Box::pin(async move {
+                if self.is_silent {
+                    return pending().await;
+                }
+                Ok(Some(ApiKey {
+                    id: id.to_owned(),
+                    digest: self.text.digest(),
+                    label: String::new(),
+                    scope: ApiKeyScope::Operator,
+                    expires: Timestamp::now() + SignedDuration::from_hours(1),
+                    is_revoked: self.is_revoked.load(Ordering::SeqCst),
+                    used: None,
+                }))
+            })
+        }
+
+        fn record_use(&self, _id: &str) {}
+    }
+
+    fn authenticator(keys: &Arc<Keys>) -> Arc<Authenticator> {
+        Arc::new(Authenticator::new(Credentials {
+            api_keys: Some(Arc::clone(keys) as _),
+            ..Credentials::default()
+        }))
+    }
+
+    #[tokio::test]
+    async fn a_key_that_another_process_revoked_is_refused_within_five_seconds_of_its_lookup() {
+        let keys = Keys::new(false);
+        let authenticator = authenticator(&keys);
+        let looked_up = Instant::now();
+        let text = keys.text.expose();
+        authenticator.authenticate(Some(text.as_str())).await.unwrap();
+        keys.is_revoked.store(true, Ordering::SeqCst);
+        while authenticator.authenticate(Some(text.as_str())).await.is_ok() {
+            assert!(looked_up.elapsed() < Duration::from_secs(6), "still accepted");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lookup_beyond_those_that_a_slow_database_holds_waits_for_a_second() {
+        let keys = Keys::new(true);
+        let authenticator = authenticator(&keys);
+        let text = keys.text.expose().to_string();
+        let ask = || {
+            let (authenticator, text) = (Arc::clone(&authenticator), text.clone());
+            tokio::spawn(async move { authenticator.authenticate(Some(&text)).await.unwrap_err().code() })
+        };
+        let held: Vec<_> = (0..LOOKUPS).map(|_| ask()).collect();
+        let waiting = ask();
+        assert_eq!(waiting.await.unwrap(), Code::Overloaded);
+        assert!(held.iter().all(|lookup| !lookup.is_finished()));
+    }
+}

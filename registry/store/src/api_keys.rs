@@ -265,3 +265,53 @@ fn read(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
         used_at_ms: row.try_get("used_at_ms")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new<'a>(id: &'a str, tenant: Option<&'a TenantId>) -> NewApiKey<'a> {
+        NewApiKey {
+            id,
+            tenant,
+            kind: "caller",
+            names: Vec::new(),
+            access: "read",
+            label: "l",
+            digest: &[0; 32],
+            lifetime_seconds: 60,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_owner_has_at_most_1000_keys_until_invalid_ones_are_swept() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&directory.path().join("test.sqlite"))
+            .await
+            .unwrap();
+        sqlx::query(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999) \
+             INSERT INTO extension_api_key (id, tenant_id, kind, names, access, label, digest, created_by, created_at_ms, \
+             expires_at_ms, revoked_at_ms) \
+             SELECT n, 'acme', 'caller', '[]', 'read', 'l', '', 'a', 0, \
+             CASE n WHEN 1 THEN $1 - 1 ELSE $2 END, CASE n WHEN 2 THEN $1 - 1 WHEN 3 THEN $1 + 60000 END FROM numbers",
+        )
+        .bind(now_ms() - INVALID_LIFE_MS)
+        .bind(now_ms() + 60_000)
+        .execute(&database.pool)
+        .await
+        .unwrap();
+        let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let create = async |id, tenant| database.create_api_key(&new(id, tenant)).await;
+        create("last", Some(&acme)).await.unwrap();
+        assert!(matches!(create("x", Some(&acme)).await, Err(StoreError::TooManyKeys)));
+        // Other owners have their own keys.
+        create("globex", Some(&globex)).await.unwrap();
+        create("platform", None).await.unwrap();
+        // One that expired and one that was revoked 90 days ago; another was revoked later.
+        assert_eq!(database.sweep_api_keys().await.unwrap(), 2);
+        create("y", Some(&acme)).await.unwrap();
+        create("z", Some(&acme)).await.unwrap();
+        assert!(matches!(create("x", Some(&acme)).await, Err(StoreError::TooManyKeys)));
+    }
+}

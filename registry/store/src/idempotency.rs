@@ -225,3 +225,45 @@ async fn is_full(transaction: &mut Transaction<'static, Any>, claim: &Idempotenc
     let (keys, bytes): (i64, i64) = (row.try_get("keys")?, row.try_get("bytes")?);
     Ok(keys >= KEYS || bytes >= RESPONSE_BYTES)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(install: &str, key: &str) -> IdempotencyClaim {
+        IdempotencyClaim {
+            tenant: "acme".parse().unwrap(),
+            install: install.parse().unwrap(),
+            key_digest: key.to_owned(),
+            body_digest: "b".to_owned(),
+            owner: "o".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_install_has_at_most_10000_keys_that_have_not_expired() {
+        const LEASE: Duration = Duration::from_secs(60);
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&directory.path().join("test.sqlite"))
+            .await
+            .unwrap();
+        sqlx::query(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000) \
+             INSERT INTO extension_idempotency (tenant_id, install_id, key_digest, body_digest, owner, status, headers, body, \
+             size_bytes, expires_at_ms) \
+             SELECT 'acme', 'i1', 'k' || n, 'b', 'o', 200, '', x'', 512, CASE n WHEN 1 THEN 1 ELSE $1 END FROM numbers",
+        )
+        .bind(now_ms() + 60_000)
+        .execute(&database.pool)
+        .await
+        .unwrap();
+        let claimed = async |claim: IdempotencyClaim| database.claim_idempotency(&claim, LEASE).await.unwrap();
+        assert!(matches!(claimed(claim("i1", "last")).await, ClaimOutcome::Claimed));
+        assert!(matches!(claimed(claim("i1", "more")).await, ClaimOutcome::Full));
+        // A key that is known has its response, and other installs have their own keys.
+        assert!(matches!(claimed(claim("i1", "k2")).await, ClaimOutcome::Replied(_)));
+        assert!(matches!(claimed(claim("i2", "more")).await, ClaimOutcome::Claimed));
+        database.release_idempotency(&claim("i1", "last")).await.unwrap();
+        assert!(matches!(claimed(claim("i1", "more")).await, ClaimOutcome::Claimed));
+    }
+}

@@ -113,12 +113,26 @@ fn cached(request: &IncomingRequest, path: &str, out: ResponseOutparam) {
         return finish(respond(out, 304, &fields));
     }
     let body = respond(out, 200, &fields);
+    if let Some((_, length)) = path.split_once("?bytes=") {
+        write_zeros(&body, length.split('&').next().unwrap().parse().unwrap());
+        return finish(body);
+    }
     let number = alga_test_guests::wasi::random::random::get_random_u64().to_string();
     body.write()
         .unwrap()
         .blocking_write_and_flush(number.as_bytes())
         .unwrap();
     finish(body);
+}
+
+fn write_zeros(body: &OutgoingBody, length: usize) {
+    let (stream, zeros) = (body.write().unwrap(), vec![0; 4096]);
+    let mut left = length;
+    while left > 0 {
+        let part = left.min(zeros.len());
+        stream.blocking_write_and_flush(&zeros[..part]).unwrap();
+        left -= part;
+    }
 }
 
 fn headers(count: usize, bytes: usize) -> Vec<(String, Vec<u8>)> {
