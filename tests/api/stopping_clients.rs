@@ -103,8 +103,8 @@ async fn a_guest_that_neither_reads_nor_responds_ends_at_its_deadline() {
     }
 }
 
-/// A client that closes its half of the connection has left: TCP does not tell that from a client
-/// that is gone, and a guest must not run for one.
+/// A client that closes its half of the connection has left: TCP does not distinguish that from one
+/// that vanished, and a guest must not run for one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_closes_its_half_of_the_connection_cancels_its_guest() {
     let served = Served::of("streams", &[("pool", "1")], ServeLimits::default()).await;
@@ -122,7 +122,7 @@ async fn a_client_that_closes_its_half_of_the_connection_cancels_its_guest() {
             received.extend_from_slice(&first[..length]);
         }
         stream.shutdown().await.unwrap();
-        // The stream without end ends, and its slot is free.
+        // The unbounded stream ends, and its slot is free.
         timeout(SOON, stream.read_to_end(&mut received)).await.unwrap().ok();
         served.get_ok(protocol, "events").await;
     }
