@@ -10,6 +10,7 @@ mod execute_hostile_guests;
 mod execute_isolation;
 mod execute_works;
 mod executions;
+mod ext_ui;
 mod gateway;
 mod header_secrets;
 mod http2_attacks;

@@ -79,6 +79,8 @@ codes! {
     PayloadTooLarge = "payload_too_large", 413, Client;
     /// The request target is too long.
     UriTooLong = "uri_too_long", 414, Client;
+    /// The requested range is outside of the file.
+    RangeNotSatisfiable = "range_not_satisfiable", 416, Client;
     /// The bundle is not in canonical form, or exceeds a limit.
     BundleInvalid = "bundle_invalid", 422, Publisher;
     /// The manifest violates a rule.

@@ -15,6 +15,7 @@ use alga_bundle::TenantId;
 use alga_gateway::CorsOrigins;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
+use alga_ui::FrameAncestors;
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,6 +74,8 @@ pub struct Config {
     pub gateway_requests_per_second_of_endpoint: Option<NonZeroU32>,
     /// Origins whose scripts may send requests to the gateway.
     pub gateway_origins: CorsOrigins,
+    /// Pages of extensions.
+    pub ui: UiSettings,
     /// Directory for cached machine code.
     pub cache_root: PathBuf,
     /// Maximum bytes of cached machine code.
@@ -100,6 +103,17 @@ pub struct ConnectionSettings {
     pub total: usize,
     /// Maximum number from one address.
     pub per_address: usize,
+}
+
+/// Pages of extensions.
+#[derive(Debug, Clone)]
+pub struct UiSettings {
+    /// Origins that may embed them.
+    pub frame_ancestors: FrameAncestors,
+    /// Domain below which each install has a host of its own.
+    pub root: Option<String>,
+    /// URL at which browsers reach the runners.
+    pub runner_public_base: Option<String>,
 }
 
 /// Hosts that extensions may connect to.
@@ -251,6 +265,11 @@ impl Config {
             gateway_requests_per_second_of_install: sources.parse("gateway_requests_per_second_of_install")?,
             gateway_requests_per_second_of_endpoint: sources.parse("gateway_requests_per_second_of_endpoint")?,
             gateway_origins: sources.parse("gateway_origins")?.unwrap_or_default(),
+            ui: UiSettings {
+                frame_ancestors: sources.required("ui_frame_ancestors")?,
+                root: text("ui_root"),
+                runner_public_base: text("runner_public_base"),
+            },
             cache_root: path("cache_root").unwrap_or_default(),
             cache_max_bytes: sources.required("cache_max_bytes")?,
             compiler: path("compiler"),

@@ -24,6 +24,7 @@
 //! | `login` | sign-in of browsers at an OpenID provider |
 //! | `drain` | removing a process from its load balancer |
 //! | `operator` | the check that a request is an operator's |
+//! | `stored_pages` | pages of extensions, from database and blob store |
 //! | `stored_replies` | responses by idempotency key, in the database |
 //! | `sessions` | sessions of browsers |
 //! | `stall` | HTTP/2 clients that do not read |
@@ -53,6 +54,7 @@ mod sessions;
 mod shared;
 mod stall;
 mod start_error;
+mod stored_pages;
 mod stored_replies;
 mod telemetry;
 mod tls;

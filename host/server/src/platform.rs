@@ -6,8 +6,9 @@ use crate::host_dependencies::certificate_authorities;
 use crate::provider::Provider;
 use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
+use crate::stored_pages::StoredPages;
 use crate::stored_replies::StoredReplies;
-use crate::{Config, StartError};
+use crate::{Config, Role, StartError};
 use crate::{drain, host_dependencies, login, metrics, sessions};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
@@ -18,12 +19,13 @@ use alga_execute::{
 };
 use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
-    Runner, registry_routes,
+    Runner, page_redirects, registry_routes,
 };
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
 use alga_signing::TrustPolicy;
 use alga_store::{BlobStore, CLAIM_GRACE, ChangeListener, Database, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
+use alga_ui::{Releases, UiDependencies};
 use axum::Router;
 use std::future::pending;
 use std::io;
@@ -46,12 +48,26 @@ pub struct Platform {
     /// Routes of all parts.
     pub router: Router,
     database: Database,
-    installs: Option<Installs>,
+    lookups: Lookups,
     releases: Option<ReleaseResources>,
     runner: Option<RunnerPart>,
     draining: Draining,
     authenticator: Arc<Authenticator>,
     staging: Option<Staging>,
+}
+
+/// Cached lookups of installs, which a change makes obsolete.
+#[derive(Clone, Default)]
+struct Lookups {
+    installs: Option<Installs>,
+    pages: Option<Releases>,
+}
+
+impl Lookups {
+    fn evict_all(&self) {
+        self.installs.iter().for_each(Installs::evict_all);
+        self.pages.iter().for_each(Releases::evict_all);
+    }
 }
 
 /// The runner of this process.
@@ -70,21 +86,22 @@ impl Platform {
         let shared = SharedResources::open(config).await?;
         let authenticator = Arc::new(Authenticator::new(credentials(config, &shared)?));
         let mut router = Router::new();
-        let mut releases = None;
-        if role.has_runner() || role.has_registry() {
-            releases = Some(shared.releases(config).await?);
-        }
-        let (mut runner, mut draining) = (None::<RunnerPart>, Draining::default());
+        let releases = match role.has_runner() || role.has_registry() {
+            true => Some(shared.releases(config).await?),
+            false => None,
+        };
+        let (mut runner, mut draining, mut lookups) = (None, Draining::default(), Lookups::default());
         if let Some(releases) = releases.as_ref().filter(|_| role.has_runner()) {
             let executions = ExecutionRecordWriter::start(shared.database.clone());
             let execute = execute_service(config, &shared, releases, &executions)?;
             router = router.merge(alga_execute::router(Arc::clone(&execute)));
             draining.runner = Some(Arc::clone(&execute));
             runner = Some(RunnerPart { execute, executions });
+            let pages = lookups.pages.insert(pages(&shared.database, releases));
+            router = router.merge(page_routes(config, pages.clone()));
         } else {
             router = router.merge(alga_execute::health(Arc::clone(&draining.is_draining)));
         }
-        let mut installs = None;
         if role.has_gateway() {
             let lookup = Installs::new(shared.database.clone());
             let caller: Arc<dyn Runner> = match &runner {
@@ -93,7 +110,7 @@ impl Platform {
             };
             let own = gateway(config, &authenticator, caller, lookup.clone());
             router = router.merge(own).merge(passed_on(config)?);
-            installs = Some(lookup);
+            lookups.installs = Some(lookup);
         }
         let mut staging = None;
         if let Some(releases) = releases.as_ref().filter(|_| role.has_registry()) {
@@ -109,25 +126,21 @@ impl Platform {
                 factory: releases.factory.clone(),
                 ceilings: config.ceilings,
                 authenticator: Arc::clone(&authenticator),
-                on_install: evict_on_install(installs.clone()),
+                on_install: evict_on_install(lookups.clone()),
             };
             router = router.merge(alga_registry_api::router(dependencies));
             router = router.merge(browser_routes(config, &shared.database, &authenticator)?);
             staging = Some(uploads);
         }
         router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
-        if let Some(part) = &runner {
-            let executions = Arc::clone(&part.executions);
-            router = router.merge(metrics::router(
-                Arc::clone(&shared.metrics),
-                executions,
-                Arc::clone(&authenticator),
-            ));
+        if let Some(RunnerPart { executions, .. }) = &runner {
+            let (metrics, executions) = (Arc::clone(&shared.metrics), Arc::clone(executions));
+            router = router.merge(metrics::router(metrics, executions, Arc::clone(&authenticator)));
         }
         Ok(Self {
             router: edge(router),
             database: shared.database,
-            installs,
+            lookups,
             releases,
             runner,
             draining,
@@ -208,9 +221,8 @@ impl Platform {
     }
 
     fn set_notified(&self, is_notified: bool) {
-        self.installs
-            .iter()
-            .for_each(|installs| installs.set_notified(is_notified));
+        let installs = self.lookups.installs.iter();
+        installs.for_each(|installs| installs.set_notified(is_notified));
         self.authenticator.evict_all();
     }
 
@@ -222,9 +234,9 @@ impl Platform {
                 Ok(Some(action)) if action.starts_with("revocations.") => {
                     self.activate_revocations().await;
                     // A gateway alone has no list, but responses of code that may be revoked.
-                    self.installs.iter().for_each(Installs::evict_all);
+                    self.lookups.evict_all();
                 }
-                Ok(Some(_)) => self.installs.iter().for_each(Installs::evict_all),
+                Ok(Some(_)) => self.lookups.evict_all(),
                 // Changes may have been missed; a new connection is made.
                 Ok(None) => return None,
                 Err(error) => return Some(error),
@@ -237,7 +249,7 @@ impl Platform {
             return;
         };
         match revocations::follow(&releases.trust, &self.database, &releases.revocation_file).await {
-            Ok(true) => self.installs.iter().for_each(Installs::evict_all),
+            Ok(true) => self.lookups.evict_all(),
             Ok(false) => {}
             Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
         }
@@ -362,12 +374,33 @@ fn browser_routes(
     Ok(routes.merge(login::router(provider, database.clone(), Arc::clone(authenticator))))
 }
 
+/// Returns the pages of releases that are stored here.
+fn pages(database: &Database, releases: &ReleaseResources) -> Releases {
+    let source = StoredPages {
+        database: database.clone(),
+        blobs: releases.blobs.clone(),
+    };
+    Releases::new(Arc::new(source), Arc::clone(&releases.trust))
+}
+
+fn page_routes(config: &Config, releases: Releases) -> Router {
+    alga_ui::router(UiDependencies {
+        releases,
+        ancestors: config.ui.frame_ancestors.clone(),
+        root: config.ui.root.clone(),
+    })
+}
+
 /// Returns the routes that a gateway passes on to the registry, if it knows one.
 fn passed_on(config: &Config) -> Result<Router, StartError> {
-    let Some(url) = &config.registry_base_url else {
-        return Ok(Router::new());
-    };
-    Ok(registry_routes(url, &authorities(config)?)?)
+    let mut routes = Router::new();
+    if let Some(url) = &config.registry_base_url {
+        routes = registry_routes(url, &authorities(config)?)?;
+    }
+    Ok(match &config.ui.runner_public_base {
+        Some(base) if config.role == Role::Gateway => routes.merge(page_redirects(base)?),
+        _ => routes,
+    })
 }
 
 fn remote_runner(config: &Config, shared: &SharedResources) -> Result<Arc<dyn Runner>, StartError> {
@@ -406,7 +439,7 @@ fn rates(config: &Config) -> RateLimits {
     }
 }
 
-/// Returns the function that evicts a gateway's lookups after an install has changed.
-fn evict_on_install(installs: Option<Installs>) -> Arc<dyn Fn() + Send + Sync> {
-    Arc::new(move || installs.iter().for_each(Installs::evict_all))
+/// Returns the function that evicts lookups after an install has changed.
+fn evict_on_install(lookups: Lookups) -> Arc<dyn Fn() + Send + Sync> {
+    Arc::new(move || lookups.evict_all())
 }

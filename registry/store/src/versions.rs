@@ -82,6 +82,33 @@ macro_rules! select {
 }
 
 impl Database {
+    /// Reports whether pages of a release may be shown: its version is not revoked, and its
+    /// extension, found by name or id, has an enabled install: this one, if it is given.
+    /// The install may have another version meanwhile, because pages may still be open.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the query fails.
+    pub async fn has_page(
+        &self,
+        extension: &str,
+        content_hash: Digest,
+        install: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin_across_tenants().await?;
+        let found = sqlx::query(
+            "SELECT v.id FROM extension_version v JOIN extension_registry r ON r.id = v.extension_id \
+             WHERE (r.name = $1 OR r.id = $1) AND v.content_hash = $2 AND v.status <> 'revoked' AND EXISTS \
+             (SELECT 1 FROM tenant_extension_install i WHERE i.extension_id = r.id AND i.status = 'enabled' \
+             AND ($3 = '' OR i.id = $3))",
+        )
+        .bind(extension)
+        .bind(content_hash.to_string())
+        .bind(install.unwrap_or_default())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Publishes a version whose bundle is in the blob store, in one transaction.
     ///
     /// # Errors

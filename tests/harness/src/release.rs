@@ -3,7 +3,6 @@ use alga_capabilities::known;
 use alga_registry_types::{InstallRequest, Part, RequestBody, form};
 use alga_signing::{SigningKey, sign};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Signed extension, ready to be published.
 #[derive(Debug, Clone)]
@@ -37,17 +36,28 @@ impl Release {
     /// Packs a manifest and a component into a bundle.
     #[must_use]
     pub fn pack(manifest: &Value, component: &[u8]) -> Vec<u8> {
-        let files = BTreeMap::from([
-            ("manifest.json".parse().unwrap(), manifest.to_string().into_bytes()),
-            ("dist/main.wasm".parse().unwrap(), component.to_vec()),
-        ]);
-        alga_bundle::pack(&files).unwrap()
+        Self::pack_files(manifest, &[("dist/main.wasm", component)])
+    }
+
+    /// Packs a manifest and other files into a bundle.
+    #[must_use]
+    pub fn pack_files(manifest: &Value, files: &[(&str, &[u8])]) -> Vec<u8> {
+        let files = files
+            .iter()
+            .map(|(path, bytes)| (path.parse().unwrap(), bytes.to_vec()));
+        let manifest = ("manifest.json".parse().unwrap(), manifest.to_string().into_bytes());
+        alga_bundle::pack(&files.chain([manifest]).collect()).unwrap()
     }
 
     /// Creates a signed release of this manifest and component; both must be valid.
     #[must_use]
     pub fn new(key: &SigningKey, manifest: &Value, component: &[u8]) -> Self {
-        let bytes = Self::pack(manifest, component);
+        Self::signed(key, Self::pack(manifest, component))
+    }
+
+    /// Signs a bundle, which must be valid.
+    #[must_use]
+    pub fn signed(key: &SigningKey, bytes: Vec<u8>) -> Self {
         let bundle = Bundle::read(&bytes, known()).unwrap();
         let signatures = sign(&bundle, key).to_json();
         let manifest = bundle.manifest();

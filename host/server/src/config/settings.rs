@@ -102,6 +102,9 @@ settings! {
     gateway_requests_per_second_of_install = "ALGA_GATEWAY_REQUESTS_PER_SECOND_OF_INSTALL", "", "the same of one install (default: that of the tenant)";
     gateway_requests_per_second_of_endpoint = "ALGA_GATEWAY_REQUESTS_PER_SECOND_OF_ENDPOINT", "", "the same of one endpoint of an install (default: that of the install)";
     gateway_origins = "ALGA_GATEWAY_ORIGINS", "", "comma-separated origins whose scripts may call the gateway (CORS), such as https://app.example.com; empty: none but the gateway's own";
+    ui_frame_ancestors = "EXT_UI_FRAME_ANCESTORS", "'self'", "origins whose pages may embed pages of extensions, such as https://app.example.com; 'self' is this server, 'none' is no page";
+    ui_root = "ALGA_UI_ROOT", "", "domain below which each install has a host of its own for its page: with ext.example.com, {install}.ext.example.com; needs a wildcard DNS record and certificate";
+    runner_public_base = "RUNNER_PUBLIC_BASE", "", "URL at which browsers reach the runners; a gateway redirects requests for pages of extensions there; without it, a gateway has none";
     cache_root = "EXT_CACHE_ROOT", "", "directory for cached machine code (default: machine-code in the data directory)";
     cache_max_bytes = "EXT_CACHE_MAX_BYTES", "10737418240", "maximum bytes of cached machine code";
     compiler = "ALGA_COMPILER", "", "path of alga-compiler (default: beside this program)";

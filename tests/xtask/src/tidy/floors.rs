@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
-const FLOORS: [(&str, u32); 20] = [
+const FLOORS: [(&str, u32); 21] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
     ("alga-bundle", 1),
@@ -22,6 +22,7 @@ const FLOORS: [(&str, u32); 20] = [
     ("alga-store", 4),
     ("alga-registry-types", 4),
     ("alga-execute", 5),
+    ("alga-ui", 5),
     ("alga-registry-api", 5),
     ("alga-gateway", 6),
     ("alga-server", 7),
@@ -50,6 +51,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
         &[
             "alga-http",
             "alga-execute",
+            "alga-ui",
             "alga-registry-api",
             "alga-gateway",
             "alga-server",
