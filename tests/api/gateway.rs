@@ -1,6 +1,6 @@
 use alga_auth::{Access, Caller, UserType};
 use alga_harness::{Release, TestPlatform, TestResponse, component, tenant_id};
-use alga_registry_types::{InstallRequest, Page, install, installs};
+use alga_registry_types::{InstallRequest, Page, install, installs, uninstall};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
@@ -45,11 +45,39 @@ async fn an_extension_is_found_by_name_registry_id_and_install_id() {
         let response = world.get(&format!("{name}/")).await;
         assert_eq!((response.status.as_u16(), response.text().as_str()), (200, "ok"));
     }
-    let proxied = Request::get("/api/ext-proxy/com.example.answers-ok/").header(
-        "authorization",
-        format!("Bearer {}", world.caller_token("acme", Access::Read)),
-    );
-    assert_eq!(world.send(proxied.body(Body::empty()).unwrap()).await.text(), "ok");
+}
+
+#[tokio::test]
+async fn a_page_calls_only_an_install_with_the_capability_for_it() {
+    let world = world_with("answers_ok", &[]).await;
+    published(&world, "com.example.page", |manifest| {
+        manifest["capabilities"] = json!(["cap:ui.proxy"])
+    })
+    .await;
+    let proxied = async |name: &str| {
+        let request = Request::get(format!("/api/ext-proxy/{name}/")).header(
+            "authorization",
+            format!("Bearer {}", world.caller_token("acme", Access::Read)),
+        );
+        world.send(request.body(Body::empty()).unwrap()).await
+    };
+    assert_error(&proxied("com.example.answers-ok").await, 403, "capability_denied");
+    assert_error(&proxied("com.example.page").await, 403, "capability_denied");
+    let acme = tenant_id("acme");
+    let release = InstallRequest {
+        extension: "com.example.page".to_owned(),
+        version: "1.0.0".to_owned(),
+        grants: ["cap:ui.proxy".parse().unwrap()].into(),
+        ..InstallRequest::default()
+    };
+    let list = world.operate(&installs(&acme, &Page::default())).await.ok().installs;
+    let present = list
+        .iter()
+        .find(|install| install.name.as_str() == "com.example.page")
+        .unwrap();
+    world.operate(&uninstall(&acme, present.id.as_str())).await.ok();
+    world.operate(&install(&acme, &release)).await.ok();
+    assert_eq!(proxied("com.example.page").await.text(), "ok");
 }
 
 #[tokio::test]
@@ -362,7 +390,7 @@ async fn client_users_reach_only_extensions_with_a_client_portal_hook() {
     published(&world, "com.example.inside", |_| {}).await;
     published(&world, "com.example.portal", |manifest| {
         // The UI entry must be a file of the bundle; the component is one.
-        manifest["ui"] = json!({ "type": "iframe", "entry": "dist/main.wasm", "hooks": { "clientPortalMenu": { "label": "Orders" } } });
+        manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html", "hooks": { "clientPortalMenu": { "label": "Orders" } } });
     })
     .await;
     let customer = Caller {

@@ -104,7 +104,7 @@ async fn an_upgrade_that_needs_more_rights_waits_for_consent_to_that_version() {
         manifest["egress"] = json!(["api.example.com"]);
         manifest["secrets"] = json!([{ "name": "key", "hosts": ["api.example.com"] }]);
         manifest["ui"] =
-            json!({ "type": "iframe", "entry": "dist/main.wasm", "hooks": { "appMenu": { "label": "Menu" } } });
+            json!({ "type": "iframe", "entry": "ui/index.html", "hooks": { "appMenu": { "label": "Menu" } } });
         manifest["limits"] = json!({ "memoryMb": 128 });
         manifest["events"] = json!([{ "topic": "invoice.created", "handler": "/" }]);
         manifest["api"]["endpoints"][1]["auth"] = json!("read");

@@ -64,6 +64,7 @@ pub use reveal::may_reveal;
 pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
 pub use storage::limits as storage_limits;
 pub use storage_backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
+pub use ui_proxy::CAPABILITY as PAGE_CALLS;
 
 pub(crate) use host_dependencies::ExecutionContext;
 

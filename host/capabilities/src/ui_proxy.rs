@@ -18,7 +18,9 @@ wasmtime::component::bindgen!({
 
 use alga::ui_proxy::routes;
 
-pub(crate) const CAPABILITY: Capability = Capability {
+/// Calls of routes of the host application. A host application also calls endpoints for the pages
+/// of an install that has it.
+pub const CAPABILITY: Capability = Capability {
     name: "cap:ui.proxy",
     interface: "alga:ui-proxy/routes",
     version: (1, 0, 0),

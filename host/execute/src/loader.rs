@@ -290,15 +290,16 @@ impl Loader {
         let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
         let bundle = checked.map_err(|error| LoadFailure::Internal(error.to_string()))??;
         // 7. and 8.
-        let key = *bundle.proof().component.as_bytes();
-        let made = self.dependencies.factory.make(key, bundle.component()).await;
+        let code = bundle.component().zip(bundle.proof().component);
+        let (component, digest) = code.ok_or(LoadFailure::Unknown)?;
+        let made = self.dependencies.factory.make(*digest.as_bytes(), component).await;
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,
             needs: GrantSet::needed_by(bundle.proof()),
             proof: bundle.proof().clone(),
             release: Arc::new(Release::new(bundle.manifest().clone())),
             optional: (!bundle.manifest().optional_capabilities.is_empty())
-                .then(|| (bundle.manifest().clone(), Bytes::copy_from_slice(bundle.component()))),
+                .then(|| (bundle.manifest().clone(), Bytes::copy_from_slice(component))),
         }))
     }
 }

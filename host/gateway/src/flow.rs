@@ -8,6 +8,7 @@ use crate::runner::{Runner, RunnerCall};
 use crate::{Authentication, Installs};
 use alga_auth::{Access, Caller, UserType};
 use alga_bundle::{Endpoint, EndpointAccess, Manifest, Method as EndpointMethod, RequestId};
+use alga_capabilities::PAGE_CALLS;
 use alga_errors::{Code, Problem};
 use alga_execute::RequestBody;
 use alga_http::policy::request_to_guest;
@@ -60,6 +61,12 @@ fn record(install: &InstallRow) {
     span.record("install", install.id.as_str());
 }
 
+/// Prefix for callers of an extension.
+const DIRECT: &str = "/api/ext";
+/// Prefix for calls that a host application makes for an extension's page: only of an install with
+/// the capability for them.
+const FOR_PAGES: &str = "/api/ext-proxy";
+
 struct Gateway {
     dependencies: GatewayDependencies,
     rates: Rates,
@@ -85,7 +92,7 @@ pub fn router(dependencies: GatewayDependencies) -> Router {
     let handle =
         any(|State(gateway): State<Arc<Gateway>>, request: Request| async move { gateway.handle(request).await });
     let mut router = Router::new();
-    for prefix in ["/api/ext", "/api/ext-proxy"] {
+    for prefix in [DIRECT, FOR_PAGES] {
         router = router
             .route(&format!("{prefix}/{{extension}}"), handle.clone())
             .route(&format!("{prefix}/{{extension}}/"), handle.clone())
@@ -140,6 +147,7 @@ impl Gateway {
         };
         // 6.
         check_access(&caller, &install.manifest, endpoint)?;
+        check_page(head.uri.path(), install)?;
         let idempotency_key = one_field(&head.headers, &IDEMPOTENCY_KEY)?;
         // 7.
         let checked = self.rates.check(&caller.tenant_id, &install.id, endpoint);
@@ -268,6 +276,20 @@ fn check_access(caller: &Caller, manifest: &Manifest, endpoint: &Endpoint) -> Re
         return Err(Problem::new(Code::Forbidden, "this user may not call this endpoint"));
     }
     Ok(())
+}
+
+/// Checks that pages of an install may call it, if the request is for a page.
+fn check_page(path: &str, install: &InstallRow) -> Result<(), Problem> {
+    let is_granted = || install.grants.iter().any(|grant| grant.as_str() == PAGE_CALLS.name);
+    if !path.starts_with(FOR_PAGES) || is_granted() {
+        return Ok(());
+    }
+    let message = format!(
+        "pages of this install may not call it: `{}` is not granted",
+        PAGE_CALLS.name
+    );
+    Err(Problem::new(Code::CapabilityDenied, message)
+        .with_hint("declare it in the manifest, and grant it to the install"))
 }
 
 /// Responds to OPTIONS with the methods of a path. An endpoint that is not declared has none.

@@ -19,7 +19,8 @@ use tokio::time::timeout;
 const LOOKUP_LIFE: Duration = Duration::from_secs(2);
 /// Maximum number of cached lookups.
 const CACHED_LOOKUPS: u64 = 10_000;
-/// Maximum number of concurrent lookups: clients without a valid URL do not use all connections to the database.
+/// Maximum number of concurrent lookups: clients without a valid URL do not use all connections of
+/// the database.
 const LOOKUPS: usize = 2;
 /// Time for which a request waits for its lookup, or for a bundle that is being loaded.
 const WAIT: Duration = Duration::from_secs(10);

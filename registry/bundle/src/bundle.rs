@@ -11,7 +11,7 @@ use std::io::Read;
 const MANIFEST_PATH: &str = "manifest.json";
 
 /// A bundle that has passed every check that is possible with its bytes alone. It holds the
-/// manifest and the component; of other files only path and size.
+/// manifest and the component, if there is one; of other files only path and size.
 #[derive(Debug)]
 pub struct Bundle {
     digest: Digest,
@@ -20,7 +20,7 @@ pub struct Bundle {
     manifest_digest: Digest,
     proof: CapabilityProof,
     sizes: BTreeMap<EntryPath, usize>,
-    component: Vec<u8>,
+    component: Option<Vec<u8>>,
     requirements: Requirements,
 }
 
@@ -90,13 +90,17 @@ impl Bundle {
         if !absent.is_empty() {
             return Err(ManifestError::Problems(absent).into());
         }
+        let component = match extract(&mut requested, &manifest.entry) {
+            Err(BundleError::Missing(_)) if manifest.is_page_alone() => None,
+            component => Some(component?),
+        };
         // 3.
-        let component = extract(&mut requested, &manifest.entry)?;
-        let facts = ComponentFacts::read(&component)?;
+        let facts = component.as_deref().map(ComponentFacts::read).transpose()?;
         // 4.
-        let proof = CapabilityProof::compute(&component, &facts, &manifest, known)?;
+        let code = component.as_deref().zip(facts.as_ref());
+        let proof = CapabilityProof::compute(code, &manifest, known)?;
         // 5.
-        if !facts.exports_handler() {
+        if facts.as_ref().is_some_and(|facts| !facts.exports_handler()) {
             return Err(BundleError::NoHandler);
         }
         Ok(Self {
@@ -107,7 +111,7 @@ impl Bundle {
             proof,
             sizes,
             component,
-            requirements: facts.requirements,
+            requirements: facts.map(|facts| facts.requirements).unwrap_or_default(),
         })
     }
 
@@ -135,10 +139,10 @@ impl Bundle {
         &self.proof
     }
 
-    /// The component's bytes.
+    /// The component's bytes; `None` if the extension is a page alone, which handles no request.
     #[must_use]
-    pub fn component(&self) -> &[u8] {
-        &self.component
+    pub fn component(&self) -> Option<&[u8]> {
+        self.component.as_deref()
     }
 
     /// The engine resources that one instance of the component requires.
@@ -188,7 +192,10 @@ fn absent(manifest: &Manifest, sizes: &BTreeMap<EntryPath, usize>) -> Vec<Manife
     }
     };
     let has = |file: &str| file.parse().is_ok_and(|path: EntryPath| sizes.contains_key(&path));
-    let files = manifest.named_files().filter(|(_, file)| !has(file));
+    let is_optional = |path: &str| path == "$.entry" && manifest.is_page_alone();
+    let files = manifest
+        .named_files()
+        .filter(|(path, file)| !has(file) && !is_optional(path));
     let files = files.map(|(path, file)| problem(path.to_owned(), format!("`{file}` is not in the bundle")));
     let matches = |pattern: &str| {
         let pattern = glob::Pattern::new(pattern).ok();

@@ -251,6 +251,13 @@ impl Manifest {
         declared.chain(defaults).collect()
     }
 
+    /// Reports whether the extension may be a page without a component: it declares nothing that a
+    /// component would handle.
+    #[must_use]
+    pub fn is_page_alone(&self) -> bool {
+        self.ui.is_some() && self.api.endpoints.is_empty() && self.events.is_empty()
+    }
+
     /// Files of the bundle that the manifest names, each with the JSON path of the field.
     pub fn named_files(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let ui = self.ui.as_ref().map(|ui| ("$.ui.entry", ui.entry.as_str()));

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// again at load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CapabilityProof {
-    /// The digest of the component.
-    pub component: Digest,
+    /// The digest of the component; absent if the extension is a page alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<Digest>,
     /// The imported interfaces with their functions.
     pub imports: BTreeMap<String, Vec<String>>,
     /// The capabilities that those interfaces need.
@@ -43,21 +44,21 @@ fn lines(undeclared: &[Undeclared]) -> String {
 }
 
 impl CapabilityProof {
-    /// Compares a component's imports with its manifest.
+    /// Compares the imports of a component, if there is one, with its manifest.
     ///
     /// # Errors
     /// Returns [`ProofError`] with all imports that the manifest does not declare, each with the
     /// line to add.
     pub fn compute(
-        component: &[u8],
-        facts: &ComponentFacts,
+        code: Option<(&[u8], &ComponentFacts)>,
         manifest: &Manifest,
         known: &[Capability],
     ) -> Result<Self, ProofError> {
         let declared = manifest.declared(known);
+        let imports = code.map(|(_, facts)| facts.imports.clone()).unwrap_or_default();
         let mut capabilities = BTreeSet::new();
         let mut undeclared = Vec::new();
-        for import in facts.imports.keys() {
+        for import in imports.keys() {
             match needed(import, known) {
                 Need::Ambient => {}
                 Need::Capability(name) if declared.contains(&name) => {
@@ -83,8 +84,8 @@ impl CapabilityProof {
             .cloned()
             .collect();
         Ok(Self {
-            component: Digest::of(component),
-            imports: facts.imports.clone(),
+            component: code.map(|(component, _)| Digest::of(component)),
+            imports,
             capabilities,
             unused,
         })

@@ -33,10 +33,13 @@ impl Release {
         })
     }
 
-    /// Packs a manifest and a component into a bundle.
+    /// Packs a manifest and a component into a bundle, with the page that the manifest names.
     #[must_use]
     pub fn pack(manifest: &Value, component: &[u8]) -> Vec<u8> {
-        Self::pack_files(manifest, &[("dist/main.wasm", component)])
+        let mut files = vec![("dist/main.wasm", component)];
+        let page = manifest.pointer("/ui/entry").and_then(Value::as_str);
+        files.extend(page.map(|path| (path, b"<!doctype html><title>Page</title>".as_slice())));
+        Self::pack_files(manifest, &files)
     }
 
     /// Packs a manifest and other files into a bundle.

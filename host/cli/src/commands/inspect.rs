@@ -65,7 +65,11 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         let bundle = Bundle::read(&bytes, known()).user_error(&context);
         let hint = "inspect a component (.wasm) or a bundle (.tar.zst)";
         let bundle = bundle.map_err(|failed| failed.with_hint(hint))?;
-        let exports = ComponentFacts::read(bundle.component()).user_error(&context)?.exports;
+        let component = bundle.component().map(ComponentFacts::read).transpose();
+        let exports = component
+            .user_error(&context)?
+            .map(|facts| facts.exports)
+            .unwrap_or_default();
         let mut facts = facts(
             bundle.digest(),
             &bundle.proof().imports,

@@ -130,7 +130,9 @@ fn files_in(arguments: &Arguments) -> Outcome<(Files, Vec<String>)> {
         .clone()
         .unwrap_or_else(|| directory.join(&manifest.entry));
     let mut files = BTreeMap::from([(entry("manifest.json")?, manifest_bytes)]);
-    files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
+    if !(manifest.is_page_alone() && arguments.component.is_none() && !component.exists()) {
+        files.insert(entry(&manifest.entry)?, read(&component, "build it with `alga build`")?);
+    }
     let sbom = manifest.sbom.as_deref().unwrap_or(SBOM);
     if directory.join(sbom).exists() {
         files.insert(entry(sbom)?, read(&directory.join(sbom), "")?);

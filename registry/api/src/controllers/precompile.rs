@@ -42,7 +42,10 @@ async fn compile(
     granted: BTreeSet<CapabilityName>,
 ) -> Result<(), ApiError> {
     let compose = move || {
-        compose_for_grants(bundle.component(), bundle.manifest(), bundle.proof(), |name| {
+        let Some(component) = bundle.component() else {
+            return Ok(None);
+        };
+        compose_for_grants(component, bundle.manifest(), bundle.proof(), |name| {
             granted.contains(name)
         })
     };

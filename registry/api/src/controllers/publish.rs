@@ -239,7 +239,9 @@ fn invalid(error: &BundleError) -> Problem {
 }
 
 async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result<(), ApiError> {
-    let key = *bundle.proof().component.as_bytes();
-    let made = dependencies.factory.make(key, bundle.component()).await;
+    let Some((component, digest)) = bundle.component().zip(bundle.proof().component) else {
+        return Ok(());
+    };
+    let made = dependencies.factory.make(*digest.as_bytes(), component).await;
     made.map(drop).map_err(|error| not_compiled(error, "").into())
 }

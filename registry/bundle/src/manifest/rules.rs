@@ -95,6 +95,15 @@ pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<Ma
             problems.add(path, exceeded.to_string(), "ask for less");
         }
     }
+    if let Some(ui) = &manifest.ui
+        && !(ui.entry.starts_with("ui/") && ui.entry.ends_with(".html"))
+    {
+        problems.add(
+            "$.ui.entry",
+            "a page is an HTML file below `ui/`",
+            "write it like `ui/index.html`",
+        );
+    }
     let config_bytes = manifest.config_bytes(&BTreeMap::new());
     if config_bytes > CONFIG_BYTES {
         problems.add(

@@ -13,8 +13,8 @@ const TENANTS: [&str; 5] = [
     "ext_storage_records",
     "ext_storage_usage",
 ];
-/// Statements across tenants, by their beginnings. A request for a page has no tenant: browsers send
-/// it without a credential, and learn only that a tenant shows the page.
+/// Statements across tenants, by their beginnings. A request for a page has no tenant: browsers
+/// send it without a credential, and learn only that a tenant shows the page.
 const ACROSS_TENANTS: [&str; 1] = ["SELECT v.id FROM extension_version v JOIN extension_registry r"];
 const STARTS: [&str; 4] = ["SELECT ", "UPDATE ", "DELETE ", "INSERT "];
 
