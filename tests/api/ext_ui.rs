@@ -1,20 +1,17 @@
 //! Pages of extensions: `GET|HEAD /ext-ui/{extension}/{content_hash}/{path…}`.
 
 use alga_bundle::Digest;
-use alga_gateway::page_redirects;
 use alga_harness::{Release, TestPlatform, TestResponse, component, tenant_id};
-use alga_http::edge;
 use alga_registry_types::{Install, Page, disable, enable, installs};
 use axum::body::Body;
 use flate2::read::GzDecoder;
 use http::Request;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::Digest as _;
 use std::io::Read;
-use tower::ServiceExt;
 
-const NAME: &str = "com.example.page";
-const ENTRY: &[u8] = b"<!doctype html><title>Page</title><script type=module src=app.js></script>";
+pub(crate) const NAME: &str = "com.example.page";
+pub(crate) const ENTRY: &[u8] = b"<!doctype html><title>Page</title><script type=module src=app.js></script>";
 
 /// A script that compresses well.
 fn script() -> Vec<u8> {
@@ -68,11 +65,11 @@ async fn ask(world: &TestPlatform, method: &str, target: &str, fields: &[(&str, 
     world.send(request.body(Body::empty()).unwrap()).await
 }
 
-fn url(hash: Digest, path: &str) -> String {
+pub(crate) fn url(hash: Digest, path: &str) -> String {
     format!("/ext-ui/{NAME}/{hash}/{path}")
 }
 
-async fn get(world: &TestPlatform, release: &Release, path: &str, fields: &[(&str, &str)]) -> TestResponse {
+pub(crate) async fn get(world: &TestPlatform, release: &Release, path: &str, fields: &[(&str, &str)]) -> TestResponse {
     ask(world, "GET", &url(release.content_hash(), path), fields).await
 }
 
@@ -458,44 +455,4 @@ async fn a_bundle_that_was_changed_in_the_store_has_no_page() {
     get(&world, &release, "index.html", &[])
         .await
         .assert_error(404, "not_found");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_extension_may_be_a_page_without_a_component() {
-    let world = TestPlatform::new().await;
-    let mut manifest = json!({
-        "name": NAME, "publisher": "example", "version": "1.0.0",
-        "ui": { "type": "iframe", "entry": "ui/index.html", "hooks": { "appMenu": { "label": "Page" } } },
-    });
-    let pack = |manifest: &Value| Release::pack_files(manifest, &[("ui/index.html", ENTRY)]);
-    let release = Release::signed(world.key(), pack(&manifest));
-    world.publish(&release).await;
-    let install = world.install("acme", &release, &[]).await.ok();
-    assert_eq!(get(&world, &release, "", &[]).await.body, ENTRY);
-    world.get(&format!("{NAME}/")).await.assert_error(404, "not_found");
-    let executed = world.execute(&world.request_for(&install)).await;
-    executed.assert_error(404, "extension_not_available");
-    // What a component would handle needs one, and a page is below `ui/`.
-    manifest["api"] = json!({ "endpoints": [{ "method": "GET", "path": "/" }] });
-    let refused = world.publish_bytes(&pack(&manifest), Some(b"{}")).await;
-    refused.assert_refused(422, "manifest_invalid", "`dist/main.wasm` is not in the bundle");
-    let mut manifest = Release::manifest(NAME, "2.0.0", &[]);
-    manifest["ui"] = json!({ "type": "iframe", "entry": "index.html" });
-    let component = component("answers_ok");
-    let bundle = Release::pack_files(&manifest, &[("index.html", ENTRY), ("dist/main.wasm", &component)]);
-    let refused = world.publish_bytes(&bundle, Some(b"{}")).await;
-    refused.assert_refused(422, "manifest_invalid", "a page is an HTML file below `ui/`");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_redirects_to_the_runners() {
-    let router = edge(page_redirects("https://runner.test:1").unwrap());
-    let target = url(Digest::of(b""), "a?b=c");
-    let response = router
-        .oneshot(Request::get(&target).body(Body::empty()).unwrap())
-        .await
-        .unwrap();
-    assert_eq!(response.status(), 308);
-    assert_eq!(response.headers()["location"], format!("https://runner.test:1{target}"));
-    assert!(page_redirects("runner.test").is_err());
 }

@@ -28,6 +28,7 @@ mod objects;
 mod oidc;
 mod operations;
 mod optional;
+mod page_releases;
 mod postgres;
 mod protocols;
 mod registry;
