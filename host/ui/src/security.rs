@@ -7,14 +7,13 @@ use std::str::FromStr;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-const AGENT_CLUSTER: HeaderName = HeaderName::from_static("origin-agent-cluster");
 const DNS_PREFETCH: HeaderName = HeaderName::from_static("x-dns-prefetch-control");
 /// Features of the browser that no extension gets from its page.
 const NO_FEATURES: HeaderValue = HeaderValue::from_static(
-    "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), display-capture=(), encrypted-media=(), \
+    "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), display-capture=(), encrypted-media=(), \
      fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), \
      microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), \
-     usb=(), web-share=(), xr-spatial-tracking=()",
+     usb=(), xr-spatial-tracking=()",
 );
 /// Maximum bytes of a host in the policy: longer ones are no names (RFC 1035, 2.3.4), with a port.
 const HOST_BYTES: usize = 253 + 6;
@@ -77,7 +76,6 @@ pub(crate) fn confine(headers: &mut HeaderMap, policy: HeaderValue) {
     headers.insert(PERMISSIONS_POLICY, NO_FEATURES);
     // The page has an opaque origin, so its own files are cross-origin for it.
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
-    headers.insert(AGENT_CLUSTER, HeaderValue::from_static("?1"));
     headers.insert(DNS_PREFETCH, HeaderValue::from_static("off"));
     headers
         .entry(CONTENT_TYPE)

@@ -15,6 +15,7 @@ mod soak;
 mod suite;
 mod tidy;
 mod vendor_wit;
+mod web;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Task {
     Dist,
     /// Generate guest-sdk/LIMITS.md from the table of limits, or check that it is current
     Limits(limits::Arguments),
+    /// Build the npm packages of guest-sdk, or check that what is committed is what they build
+    Web(web::Arguments),
     /// Copy the WASI packages from the pinned wasmtime into wit/deps, or check that they match
     VendorWit(vendor_wit::Arguments),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Bindings => shell::execute(&mut shell::cargo(&["run", "--quiet", "--package", "alga-bindings"])),
         Task::Dist => dist::run(),
         Task::Limits(arguments) => limits::run(&arguments),
+        Task::Web(arguments) => web::run(&arguments),
         Task::VendorWit(arguments) => vendor_wit::run(&arguments),
     };
     match outcome {

@@ -6,7 +6,7 @@ use crate::progress::execute_build;
 use crate::python;
 use crate::shell::{Outcome, cargo, execute, step};
 use crate::vendor_wit;
-use crate::{foreign_guests, guests, limits, tidy};
+use crate::{foreign_guests, guests, limits, tidy, web};
 
 /// Shared library that changes the clock of a server under test (tests/e2e/clock.rs).
 const CLOCK: &str = "faketime/libfaketime.so.1";
@@ -49,8 +49,12 @@ pub(crate) fn run() -> Outcome {
     debian::ensure("openssl", "openssl")?;
     debian::ensure_file(CLOCK, "libfaketime")?;
     python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
+    debian::ensure("chromium", "chromium")?;
+    web::run(&web::Arguments { check: true })?;
     step("tests on SQLite; those of the API send their requests over HTTP/1.1");
-    execute(cargo(&["test"]).args(NATIVE).env(PROTOCOL, "http1"))?;
+    let mut tests = cargo(&["test"]);
+    tests.args(NATIVE).env(PROTOCOL, "http1");
+    execute(web::for_tests(&mut tests)?)?;
     step("the same tests on Postgres and over HTTP/2: api, conformance and e2e");
     let (postgres, victim) = (Postgres::start("postgres")?, Postgres::start("victim")?);
     let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];

@@ -1,0 +1,1 @@
+export { t as bootstrapIframe, n as buildExtUiSrc, r as ownPath } from "./src.js";

@@ -1,0 +1,147 @@
+//! Pages of extensions in a real browser: a host application, the gateway and the runner on sockets
+//! of different origins, and the scripts of this directory in Debian's Chromium.
+
+use alga_auth::{Access, Caller};
+use alga_harness::{Release, TestPlatform, component, root, target, tenant_id};
+use alga_server::{Listener, ServeLimits, serve};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::pending;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// Time for the cases of one script on a busy host.
+const LONGEST: Duration = Duration::from_secs(300);
+
+fn browser(path: &str) -> PathBuf {
+    root().join("tests/browser").join(path)
+}
+
+/// Returns the files of a page: those of a directory, and the SDK that it imports.
+fn page(directory: &str) -> Vec<(String, Vec<u8>)> {
+    let own = fs::read_dir(browser(directory)).unwrap().flatten();
+    let sdk = fs::read_dir(root().join("guest-sdk/iframe/dist")).unwrap().flatten();
+    let read = |prefix: &str, entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (format!("ui/{prefix}{name}"), fs::read(entry.path()).unwrap())
+    };
+    let own = own.map(|entry| read("", entry));
+    own.chain(sdk.map(|entry| read("sdk/", entry))).collect()
+}
+
+/// Publishes and installs an extension with a page; returns its content hash.
+async fn install(world: &TestPlatform, name: &str, guest: &str, grants: &[&str]) -> String {
+    let mut manifest = Release::manifest(&format!("com.example.{name}"), "1.0.0", grants);
+    manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html", "hooks": { "appMenu": { "label": "Page" } } });
+    let mut files = page("page");
+    files.push(("dist/main.wasm".to_owned(), component(guest)));
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+        .collect();
+    let release = Release::signed(world.key(), Release::pack_files(&manifest, &files));
+    world.publish(&release).await;
+    world.install("acme", &release, grants).await.ok();
+    release.content_hash().to_string()
+}
+
+/// Builds the routes of the host application. Its own policy allows frames of the platform alone.
+fn host(world: Arc<TestPlatform>, alga: &str, hashes: &BTreeMap<&str, String>) -> Router {
+    let policy = format!(
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src 'self' {alga}; frame-src {alga}"
+    );
+    let settings = json!({
+        "alga": alga, "extension": "com.example.page", "contentHash": hashes["page"], "hashes": hashes,
+    });
+    let file = move |path: PathBuf, kind: &'static str| {
+        let policy = policy.clone();
+        get(move || async move {
+            let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_SECURITY_POLICY, policy)];
+            (headers, fs::read(path).unwrap()).into_response()
+        })
+    };
+    let mut router = Router::new()
+        .route("/", file(browser("host/index.html"), "text/html"))
+        .route("/host.js", file(browser("host/host.js"), "text/javascript"))
+        .route(
+            "/evil.html",
+            get(|| async { ([(CONTENT_TYPE, "text/html")], fs::read(browser("evil.html")).unwrap()) }),
+        )
+        .route("/settings", get(move || async move { Json(settings) }))
+        .route("/session", get(move || async move { Json(session(&world)) }));
+    for entry in fs::read_dir(root().join("guest-sdk/host/dist")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        router = router.route(&format!("/sdk/{name}"), file(entry.path(), "text/javascript"));
+    }
+    router
+}
+
+fn session(world: &TestPlatform) -> Value {
+    let caller = Caller {
+        access: Access::Write,
+        ..Caller::developer(tenant_id("acme"))
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    json!({ "token": world.token_of(&caller), "expires_at": (now.as_secs() + 60) * 1000 })
+}
+
+/// Runs the cases of a script against a platform of their own.
+async fn run(script: &str) {
+    let limits = ServeLimits::default();
+    let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", own.local_addr().unwrap());
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
+    let alga = format!("http://{}", listener.local_addr().unwrap());
+    let world = TestPlatform::with_settings(&[
+        ("gateway_origins", &origin),
+        ("ui_frame_ancestors", &origin),
+        ("gateway_requests_per_second", "100000"),
+    ])
+    .await;
+    let mut hashes = BTreeMap::new();
+    for (name, guest, grants) in [
+        ("page", "echoes_the_request", &["cap:ui.proxy"][..]),
+        ("slow", "sleeps_for_an_hour", &["cap:ui.proxy"]),
+        ("denied", "answers_ok", &[]),
+    ] {
+        hashes.insert(name, install(&world, name, guest, grants).await);
+    }
+    tokio::spawn(serve(listener, world.router(), limits, pending()));
+    let host = host(Arc::new(world), &alga, &hashes);
+    tokio::spawn(async move { axum::serve(own, host).await });
+    let mut node = Command::new("node");
+    node.arg(browser(script)).env("HOST", &origin).env("ALGA", &alga);
+    if std::env::var_os("ALGA_TEST_WEB").is_none() {
+        node.env("ALGA_TEST_WEB", target().join("web"));
+    }
+    let node = node
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(LONGEST, node).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}");
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("ok "), "no case ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_their_host_application_follow_the_protocol() {
+    run("protocol.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_pages_reach_nothing_that_is_not_theirs() {
+    run("hostile.mjs").await;
+}
