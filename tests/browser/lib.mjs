@@ -68,6 +68,12 @@ export const bootstrapped = (frame) => until(() => frame.evaluate(() => window.b
 export const events = (page, type) =>
   page.evaluate((type) => window.events.filter(([of]) => of === type).map(([, value]) => value), type);
 
+/** Fails after a time that no case needs: a page that hangs would stop all others. */
+async function late() {
+  await new Promise((resolve) => setTimeout(resolve, 60_000).unref());
+  throw new Error("not in 60 s");
+}
+
 export async function run() {
   const browser = await chromium.launch({
     executablePath: env.CHROMIUM ?? "/usr/bin/chromium",
@@ -76,7 +82,7 @@ export async function run() {
   let failures = 0;
   for (const [name, run] of cases) {
     try {
-      await run(browser);
+      await Promise.race([run(browser), late()]);
       console.log(`ok ${name}`);
     } catch (error) {
       failures += 1;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::pending;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,32 +27,59 @@ fn browser(path: &str) -> PathBuf {
     root().join("tests/browser").join(path)
 }
 
-/// Returns the files of a page: those of a directory, and the SDK that it imports.
-fn page(directory: &str) -> Vec<(String, Vec<u8>)> {
-    let own = fs::read_dir(browser(directory)).unwrap().flatten();
-    let sdk = fs::read_dir(root().join("guest-sdk/iframe/dist")).unwrap().flatten();
-    let read = |prefix: &str, entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().unwrap();
-        (format!("ui/{prefix}{name}"), fs::read(entry.path()).unwrap())
-    };
-    let own = own.map(|entry| read("", entry));
-    own.chain(sdk.map(|entry| read("sdk/", entry))).collect()
+/// Returns the files of a directory and those below it, for this place in a bundle.
+fn files(directory: &Path, place: &str) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(directory).unwrap().flatten().map(|entry| entry.path());
+    let files = entries.flat_map(|path| {
+        let name = format!("{place}{}", path.file_name().unwrap().to_str().unwrap());
+        match path.is_dir() {
+            true => files(&path, &format!("{name}/")),
+            false => vec![(name, fs::read(path).unwrap())],
+        }
+    });
+    files.collect()
+}
+
+/// Returns the files of a page: those of a directory, and the SDK and the kit that it imports.
+fn page(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let packages = root().join("guest-sdk");
+    let parts = [
+        (directory.to_path_buf(), "ui/"),
+        (packages.join("iframe/dist"), "ui/sdk/"),
+        (packages.join("ui-kit/dist"), "ui/kit/"),
+    ];
+    parts
+        .iter()
+        .flat_map(|(directory, place)| files(directory, place))
+        .collect()
+}
+
+/// Publishes and installs the gallery, a page alone; returns its content hash.
+async fn install_gallery(world: &TestPlatform) -> String {
+    let example = root().join("examples/gallery");
+    let manifest = fs::read(example.join("manifest.json")).unwrap();
+    let manifest = serde_json::from_slice(&manifest).unwrap();
+    publish(world, &manifest, page(&example.join("ui")), &[]).await
+}
+
+async fn publish(world: &TestPlatform, manifest: &Value, files: Vec<(String, Vec<u8>)>, grants: &[&str]) -> String {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+        .collect();
+    let release = Release::signed(world.key(), Release::pack_files(manifest, &files));
+    world.publish(&release).await;
+    world.install("acme", &release, grants).await.ok();
+    release.content_hash().to_string()
 }
 
 /// Publishes and installs an extension with a page; returns its content hash.
 async fn install(world: &TestPlatform, name: &str, guest: &str, grants: &[&str]) -> String {
     let mut manifest = Release::manifest(&format!("com.example.{name}"), "1.0.0", grants);
     manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html", "hooks": { "appMenu": { "label": "Page" } } });
-    let mut files = page("page");
+    let mut files = page(&browser("page"));
     files.push(("dist/main.wasm".to_owned(), component(guest)));
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
-        .collect();
-    let release = Release::signed(world.key(), Release::pack_files(&manifest, &files));
-    world.publish(&release).await;
-    world.install("acme", &release, grants).await.ok();
-    release.content_hash().to_string()
+    publish(world, &manifest, files, grants).await
 }
 
 /// Builds the routes of the host application. Its own policy allows frames of the platform alone.
@@ -116,6 +143,7 @@ async fn run(script: &str) {
     ] {
         hashes.insert(name, install(&world, name, guest, grants).await);
     }
+    hashes.insert("gallery", install_gallery(&world).await);
     tokio::spawn(serve(listener, world.router(), limits, pending()));
     let host = host(Arc::new(world), &alga, &hashes);
     tokio::spawn(async move { axum::serve(own, host).await });
@@ -144,4 +172,9 @@ async fn pages_and_their_host_application_follow_the_protocol() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_pages_reach_nothing_that_is_not_theirs() {
     run("hostile.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kit_is_accessible_in_every_theme_width_and_direction() {
+    run("kit.mjs").await;
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Packages of the workspace.
-const PACKAGES: [&str; 2] = ["iframe", "host"];
+const PACKAGES: [&str; 3] = ["iframe", "host", "ui-kit"];
 /// Directories of a package that are built and committed.
 const BUILT: [&str; 2] = ["dist", "types"];
 /// Node for machines whose own is missing or too old for Vite.

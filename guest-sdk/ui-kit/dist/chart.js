@@ -1,0 +1,1 @@
+export { t as AlgaChart } from "./chunks/chart.js";

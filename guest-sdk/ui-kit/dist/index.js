@@ -1,0 +1,14 @@
+import { n as e, t } from "./chunks/base.js";
+import { AlgaButton as n } from "./button.js";
+import { t as r } from "./chunks/chart.js";
+import { AlgaCheckbox as i, AlgaRadio as a, AlgaSelect as o, AlgaSwitch as s } from "./choice.js";
+import { AlgaCombobox as c } from "./combobox.js";
+import { AlgaDialog as l } from "./dialog.js";
+import { AlgaForm as u } from "./form.js";
+import { AlgaInput as d, AlgaTextarea as f } from "./input.js";
+import { AlgaBadge as p, AlgaCard as m, AlgaEmpty as h, AlgaPagination as g, AlgaSkeleton as _ } from "./layout.js";
+import { AlgaMenu as v } from "./menu.js";
+import { AlgaToasts as y, AlgaTooltip as b, toast as x } from "./message.js";
+import { t as S } from "./chunks/table.js";
+import { AlgaTab as C, AlgaTabs as w } from "./tabs.js";
+export { p as AlgaBadge, n as AlgaButton, m as AlgaCard, r as AlgaChart, i as AlgaCheckbox, c as AlgaCombobox, l as AlgaDialog, t as AlgaElement, h as AlgaEmpty, u as AlgaForm, d as AlgaInput, v as AlgaMenu, g as AlgaPagination, a as AlgaRadio, o as AlgaSelect, _ as AlgaSkeleton, s as AlgaSwitch, C as AlgaTab, S as AlgaTable, w as AlgaTabs, f as AlgaTextarea, y as AlgaToasts, b as AlgaTooltip, e as FormElement, x as toast };

@@ -1,0 +1,1 @@
+export { t as AlgaTable } from "./chunks/table.js";
