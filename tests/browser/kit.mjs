@@ -125,9 +125,9 @@ test("dialog, menu and tabs follow their patterns", async (browser) => {
   equal(await active(), "Copy");
   await key("d");
   equal(await active(), "Delete");
-  const chosen = frame.evaluate(() => new Promise((resolve) => document.querySelector("alga-menu").addEventListener("alga-choose", (event) => resolve(event.detail.id), { once: true })));
+  await frame.evaluate(() => document.querySelector("alga-menu").addEventListener("alga-choose", (event) => (window.chosen = event.detail.id)));
   await key("Enter");
-  equal(await chosen, "delete");
+  await until(() => frame.evaluate(() => window.chosen === "delete"), "the choice");
 });
 
 test("a table is sorted, filtered, selected, resized and read with the keyboard", async (browser) => {

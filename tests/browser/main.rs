@@ -62,6 +62,15 @@ async fn install_gallery(world: &TestPlatform) -> String {
     publish(world, &manifest, page(&example.join("ui")), &[]).await
 }
 
+/// Publishes and installs the example with a component and a page; returns its content hash.
+async fn install_agreements(world: &TestPlatform) -> String {
+    let example = root().join("examples/agreements");
+    let manifest: Value = serde_json::from_slice(&fs::read(example.join("manifest.json")).unwrap()).unwrap();
+    let mut files = page(&example.join("ui"));
+    files.push(("dist/main.wasm".to_owned(), component("agreements")));
+    publish(world, &manifest, files, &["cap:storage.kv", "cap:ui.proxy"]).await
+}
+
 async fn publish(world: &TestPlatform, manifest: &Value, files: Vec<(String, Vec<u8>)>, grants: &[&str]) -> String {
     let files: Vec<_> = files
         .iter()
@@ -144,11 +153,13 @@ async fn run(script: &str) {
         hashes.insert(name, install(&world, name, guest, grants).await);
     }
     hashes.insert("gallery", install_gallery(&world).await);
+    hashes.insert("agreements", install_agreements(&world).await);
     tokio::spawn(serve(listener, world.router(), limits, pending()));
     let host = host(Arc::new(world), &alga, &hashes);
     tokio::spawn(async move { axum::serve(own, host).await });
     let mut node = Command::new("node");
     node.arg(browser(script)).env("HOST", &origin).env("ALGA", &alga);
+    node.env("SCREENSHOTS", target().join("screenshots"));
     if std::env::var_os("ALGA_TEST_WEB").is_none() {
         node.env("ALGA_TEST_WEB", target().join("web"));
     }
@@ -177,4 +188,9 @@ async fn hostile_pages_reach_nothing_that_is_not_theirs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kit_is_accessible_in_every_theme_width_and_direction() {
     run("kit.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_works_with_the_page_of_an_extension() {
+    run("journey.mjs").await;
 }

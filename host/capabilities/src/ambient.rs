@@ -35,6 +35,7 @@ pub(crate) const fn interface(name: &'static str, promise: &'static str) -> Capa
         interface: name,
         version: (0, 2, 12),
         granted_by_default: true,
+        used_by_pages: false,
         promise,
     }
 }

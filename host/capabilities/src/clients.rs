@@ -23,6 +23,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:psa/clients",
     version: (1, 0, 0),
     granted_by_default: false,
+    used_by_pages: false,
     promise: "read access to the tenant's customers",
 };
 

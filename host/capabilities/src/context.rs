@@ -16,6 +16,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:context/execution",
     version: (1, 0, 0),
     granted_by_default: true,
+    used_by_pages: false,
     promise: "request id, tenant, extension, install, version, trigger, configuration, remaining time",
 };
 

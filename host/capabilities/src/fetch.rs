@@ -23,6 +23,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "wasi:http/outgoing-handler",
     version: (0, 2, 12),
     granted_by_default: false,
+    used_by_pages: false,
     promise: "requests to the hosts that the manifest declares and the install allows",
 };
 

@@ -25,6 +25,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:psa/invoicing",
     version: (1, 0, 0),
     granted_by_default: false,
+    used_by_pages: false,
     promise: "creation of draft invoices",
 };
 

@@ -17,6 +17,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:log/logger",
     version: (1, 0, 0),
     granted_by_default: true,
+    used_by_pages: false,
     promise: "level, message and fields into the execution's log; bounded in number, size and rate",
 };
 

@@ -16,6 +16,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:metrics/meter",
     version: (1, 0, 0),
     granted_by_default: true,
+    used_by_pages: false,
     promise: "counters, gauges and histograms that the manifest declares; bounded in series",
 };
 

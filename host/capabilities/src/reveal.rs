@@ -21,6 +21,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:secrets/reveal",
     version: (1, 0, 0),
     granted_by_default: false,
+    used_by_pages: false,
     promise: "secrets of the install in plaintext: the extension sees them",
 };
 

@@ -24,6 +24,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:psa/services",
     version: (1, 0, 0),
     granted_by_default: false,
+    used_by_pages: false,
     promise: "read access to the services and products that the tenant sells",
 };
 

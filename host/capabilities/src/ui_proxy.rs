@@ -25,6 +25,7 @@ pub const CAPABILITY: Capability = Capability {
     interface: "alga:ui-proxy/routes",
     version: (1, 0, 0),
     granted_by_default: false,
+    used_by_pages: true,
     promise: "routes of the host application that the manifest declares",
 };
 

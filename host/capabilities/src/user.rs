@@ -16,6 +16,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     interface: "alga:user/identity",
     version: (1, 0, 0),
     granted_by_default: true,
+    used_by_pages: false,
     promise: "the calling user, if there is one",
 };
 

@@ -76,6 +76,8 @@ pub struct Capability {
     pub version: (u64, u64, u64),
     /// True if an install has it unless its tenant revokes it.
     pub granted_by_default: bool,
+    /// True if host applications use it for pages, so that it is not unused without an import.
+    pub used_by_pages: bool,
     /// A one-line description for users.
     pub promise: &'static str,
 }
@@ -143,6 +145,7 @@ mod tests {
             interface: "a:b/c",
             version: (1, 2, 0),
             granted_by_default: false,
+            used_by_pages: false,
             promise: "",
         };
         let satisfies = |name: &str| known.satisfies(&InterfaceName::parse(name));

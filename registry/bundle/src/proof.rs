@@ -77,10 +77,14 @@ impl CapabilityProof {
         if !undeclared.is_empty() {
             return Err(ProofError(undeclared));
         }
+        let is_pages = |name: &CapabilityName| {
+            let mut of_pages = known.iter().filter(|capability| capability.used_by_pages);
+            manifest.ui.is_some() && of_pages.any(|capability| capability.name == name.as_str())
+        };
         let unused = manifest
             .capabilities
             .iter()
-            .filter(|name| !capabilities.contains(*name))
+            .filter(|name| !capabilities.contains(*name) && !is_pages(name))
             .cloned()
             .collect();
         Ok(Self {

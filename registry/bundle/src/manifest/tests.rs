@@ -9,6 +9,7 @@ const KNOWN: &[Capability] = &[
         interface: "alga:storage/kv",
         version: (1, 0, 0),
         granted_by_default: false,
+        used_by_pages: false,
         promise: "",
     },
     Capability {
@@ -16,6 +17,7 @@ const KNOWN: &[Capability] = &[
         interface: "wasi:http/outgoing-handler",
         version: (0, 2, 12),
         granted_by_default: false,
+        used_by_pages: false,
         promise: "",
     },
     Capability {
@@ -23,6 +25,7 @@ const KNOWN: &[Capability] = &[
         interface: "alga:log/logger",
         version: (1, 0, 0),
         granted_by_default: true,
+        used_by_pages: false,
         promise: "",
     },
 ];
