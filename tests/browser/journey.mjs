@@ -53,7 +53,7 @@ test("a user lists, creates, corrects and sees agreements with the keyboard alon
 
 test("the page follows the host's theme, and its frame its height", async (browser) => {
   const page = await open(browser, { viewport: { width: 900, height: 640 } });
-  const frame = await agreements(page);
+  const frame = await agreements(page, { theme: { "--alga-color-scheme": "light" } });
   await until(async () => (await titles(frame)).length > 0, "the list");
   await until(async () => (await events(page, "resize")).length > 0, "the height");
   const [height, wanted] = await page.evaluate(() => [document.querySelector("iframe").clientHeight, window.events.findLast(([type]) => type === "resize")[1]]);

@@ -1,8 +1,10 @@
 //! The complete life of an extension, from source to a response, with the programs that users run.
 
 use crate::guests;
+use crate::host_page::{HostPage, Page};
 use crate::progress::execute_build;
 use crate::shell::{Outcome, cargo, execute, output, report, root, step, target};
+use crate::web::copy as copy_directory;
 use alga_toolchain::Size;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -22,6 +24,30 @@ pub(crate) struct Arguments {
 /// Expected response to the first request.
 const EXPECTED: &str = r#"{"message":"Hello, you!"}"#;
 const TENANT: &str = "demo";
+/// Examples that are published and installed.
+const EXAMPLES: [&Example; 3] = [
+    &Example {
+        name: "hello",
+        has_component: true,
+        has_page: false,
+    },
+    &Example {
+        name: "agreements",
+        has_component: true,
+        has_page: true,
+    },
+    &Example {
+        name: "gallery",
+        has_component: false,
+        has_page: true,
+    },
+];
+
+struct Example {
+    name: &'static str,
+    has_component: bool,
+    has_page: bool,
+}
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     step("1 of 5: building alga and its compiler (the first build needs some minutes)");
@@ -32,13 +58,18 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let alga = target().join("debug/alga");
     ensure_key(&alga, &directory)?;
     step("3 of 5: starting the platform: SQLite, local directory, loopback");
-    let mut server = Server::start(&alga, &directory, arguments)?;
-    for example in ["hello", "agreements"] {
-        release(&alga, &directory, example, &server.address)?;
+    let host = HostPage::bind()?;
+    let origin = host.origin()?;
+    let mut server = Server::start(&alga, &directory, arguments, &origin)?;
+    let mut pages = Vec::new();
+    for example in EXAMPLES {
+        let page = release(&alga, &directory, example, &server.address)?;
+        pages.extend(example.has_page.then_some(page));
     }
+    host.serve(&server.address, &pages)?;
     let works = ask(&alga, &server.address);
     if works.is_ok() && !arguments.once {
-        show_what_to_try(&server.address, &directory);
+        show_what_to_try(&server.address, &directory, &origin);
         server.wait_for_end()?;
     }
     works
@@ -71,25 +102,14 @@ fn ensure_key(alga: &Path, directory: &Path) -> Outcome {
 }
 
 /// Packs, signs, publishes and installs an example.
-fn release(alga: &Path, directory: &Path, example: &str, address: &str) -> Outcome {
-    step(&format!(
-        "4 of 5: packing, signing, publishing and installing {example}"
-    ));
-    let bundle = directory.join(format!("{example}.tar.zst"));
-    let component = guests::directory().join(format!("{example}.wasm"));
-    let source = root().join("examples").join(example);
-    let version = unused_version(&component, directory, example)?;
-    let project = project_with_version(&source, directory, example, &version)?;
+fn release(alga: &Path, directory: &Path, example: &Example, address: &str) -> Outcome<Page> {
+    let name = example.name;
+    step(&format!("4 of 5: packing, signing, publishing and installing {name}"));
+    let bundle = directory.join(format!("{name}.tar.zst"));
+    let component = guests::directory().join(format!("{name}.wasm"));
+    let component = example.has_component.then_some(component.as_path());
+    let version = pack_unused_version(alga, directory, example, component, &bundle)?;
     let token = directory.join("data/admin.token");
-    execute(
-        Command::new(alga)
-            .arg("pack")
-            .arg(&project)
-            .arg("--component")
-            .arg(&component)
-            .arg("--out")
-            .arg(&bundle),
-    )?;
     execute(
         Command::new(alga)
             .arg("sign")
@@ -105,7 +125,7 @@ fn release(alga: &Path, directory: &Path, example: &str, address: &str) -> Outco
             .arg("--token-file")
             .arg(&token),
     )?;
-    let extension = format!("com.example.{example}@{version}");
+    let extension = format!("com.example.{name}@{version}");
     execute(
         Command::new(alga)
             .args([
@@ -119,33 +139,72 @@ fn release(alga: &Path, directory: &Path, example: &str, address: &str) -> Outco
             ])
             .arg("--token-file")
             .arg(&token),
-    )
+    )?;
+    let hash = output(Command::new("sha256sum").arg(&bundle))?;
+    Ok(Page {
+        name: format!("com.example.{name}"),
+        version,
+        content_hash: format!("sha256:{}", hash.split(' ').next().unwrap_or_default()),
+    })
 }
 
-/// Returns a version for the component. A published version never changes, and the demo's data
+/// Packs an example and returns its version. A published version never changes, and the demo's data
 /// outlive changes of the example, so the version counts distinct contents.
-fn unused_version(component: &Path, directory: &Path, example: &str) -> Outcome<String> {
-    let published = directory.join(format!("{example}.wasm"));
-    let counter = directory.join(format!("{example}.version"));
+fn pack_unused_version(
+    alga: &Path,
+    directory: &Path,
+    example: &Example,
+    component: Option<&Path>,
+    bundle: &Path,
+) -> Outcome<String> {
+    let name = example.name;
+    let (published, counter) = (
+        directory.join(format!("{name}.published")),
+        directory.join(format!("{name}.version")),
+    );
     let last: u64 = fs::read_to_string(&counter)
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or_default();
-    let bytes = fs::read(component)?;
-    if last > 0 && fs::read(&published).ok().as_deref() == Some(bytes.as_slice()) {
-        return Ok(format!("1.0.{last}"));
+    for number in [last, last + 1] {
+        let version = format!("1.0.{number}");
+        let project = project_with_version(directory, example, &version)?;
+        pack(alga, &project, component, bundle)?;
+        if number > 0 && fs::read(&published).ok() == fs::read(bundle).ok() {
+            return Ok(version);
+        }
     }
-    fs::write(&published, bytes)?;
+    fs::copy(bundle, &published)?;
     fs::write(&counter, (last + 1).to_string())?;
     Ok(format!("1.0.{}", last + 1))
 }
 
-fn project_with_version(source: &Path, directory: &Path, example: &str, version: &str) -> Outcome<PathBuf> {
-    let project = directory.join(example);
+fn pack(alga: &Path, project: &Path, component: Option<&Path>, bundle: &Path) -> Outcome {
+    let mut pack = Command::new(alga);
+    pack.arg("pack").arg(project);
+    if let Some(component) = component {
+        pack.arg("--component").arg(component);
+    }
+    output(pack.arg("--out").arg(bundle)).map(drop)
+}
+
+/// Copies an example with this version, and with the packages that its page imports.
+fn project_with_version(directory: &Path, example: &Example, version: &str) -> Outcome<PathBuf> {
+    let project = directory.join(example.name);
+    if project.exists() {
+        fs::remove_dir_all(&project)?;
+    }
     fs::create_dir_all(&project)?;
+    let source = root().join("examples").join(example.name);
     let manifest = fs::read_to_string(source.join("manifest.json"))?;
     let manifest = manifest.replace("\"version\": \"1.0.0\"", &format!("\"version\": \"{version}\""));
     fs::write(project.join("manifest.json"), manifest)?;
+    if example.has_page {
+        let packages = root().join("guest-sdk");
+        copy_directory(&source.join("ui"), &project.join("ui"))?;
+        copy_directory(&packages.join("iframe/dist"), &project.join("ui/sdk"))?;
+        copy_directory(&packages.join("ui-kit/dist"), &project.join("ui/kit"))?;
+    }
     Ok(project)
 }
 
@@ -163,9 +222,11 @@ fn ask(alga: &Path, address: &str) -> Outcome {
     }
 }
 
-fn show_what_to_try(address: &str, directory: &Path) {
+fn show_what_to_try(address: &str, directory: &Path, host: &str) {
     report("");
-    report("It works. To try, in another terminal:");
+    report("It works. A host application shows the pages of the extensions; open it in a browser:");
+    report(&format!("  {host}/"));
+    report("To try, in another terminal:");
     report(&format!("  curl {address}/api/ext/com.example.hello/hello/you"));
     report(&format!(
         "  curl {address}/api/ext/com.example.agreements/agreements -d '{{\"title\":\"Support\",\"client\":\"Acme\",\"monthly_cents\":9900}}'"
@@ -185,7 +246,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(alga: &Path, directory: &Path, arguments: &Arguments) -> Outcome<Self> {
+    fn start(alga: &Path, directory: &Path, arguments: &Arguments, host: &str) -> Outcome<Self> {
         let mut command = Command::new(alga);
         command.args([
             "serve",
@@ -198,6 +259,8 @@ impl Server {
             "--log",
             "warn",
         ]);
+        // The host application embeds pages and calls the gateway from another origin.
+        command.args(["--gateway-origins", host, "--ui-frame-ancestors", host]);
         command
             .arg("--data")
             .arg(directory.join("data"))

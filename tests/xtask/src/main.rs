@@ -6,6 +6,7 @@ mod demo;
 mod dist;
 mod foreign_guests;
 mod guests;
+mod host_page;
 mod limits;
 mod postgres;
 mod progress;
@@ -30,7 +31,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything, start the platform, publish and install two examples, send one a request,
+    /// Build everything, start the platform, publish and install three examples, call one of them,
     /// serve until Ctrl-C
     Demo(demo::Arguments),
     /// Run every check and every test

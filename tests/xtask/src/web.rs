@@ -169,7 +169,8 @@ fn version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn copy(from: &Path, to: &Path) -> Outcome {
+/// Copies a directory without installed packages.
+pub(crate) fn copy(from: &Path, to: &Path) -> Outcome {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)?.flatten() {
         let (source, name) = (entry.path(), entry.file_name());

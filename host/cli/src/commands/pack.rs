@@ -2,6 +2,7 @@ use crate::assets::{Assets, is_never_packed};
 use crate::escape::escape_line;
 use crate::files::{BUNDLE, read, read_manifest, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
+use crate::page_check;
 use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
 use alga_bundle::{Bundle, EntryPath, Manifest};
@@ -55,14 +56,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     checked.user_error("cannot pack")?;
     let out = arguments.out.clone().unwrap_or_else(|| directory.join(BUNDLE));
     write(&out, &packed)?;
-    warn(&bundle, printer);
+    let entry = bundle.manifest().ui.as_ref().map_or("", |ui| ui.entry.as_str());
+    let page_warnings = page_check::warnings(&files, entry);
+    warn(&bundle, &page_warnings, printer);
     let file_sizes: BTreeMap<String, usize> = bundle
         .entries()
         .map(|(path, bytes)| (path.to_string(), bytes))
         .collect();
+    let warnings = [bundle.manifest().overlaps(), page_warnings].concat();
     let facts = json!({
         "bundle": out, "contentHash": bundle.digest(), "bytes": packed.len(), "files": file_sizes, "leftOut": left_out,
-        "warnings": bundle.manifest().overlaps(),
+        "warnings": warnings,
     });
     printer.output(&facts, || {
         let mut text = format!("{} ({} bytes)\n{}", out.display(), packed.len(), bundle.digest());
@@ -78,14 +82,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 }
 
 /// Prints warnings, which do not fail the command.
-fn warn(bundle: &Bundle, printer: &Printer) {
+fn warn(bundle: &Bundle, of_page: &[String], printer: &Printer) {
     for name in &bundle.proof().unused {
         printer.note(&format!(
             "warning: \"{name}\" is declared in $.capabilities, but the component does not import it"
         ));
     }
-    for overlap in bundle.manifest().overlaps() {
-        printer.note(&format!("warning: {}", escape_line(&overlap)));
+    for warning in bundle.manifest().overlaps().iter().chain(of_page) {
+        printer.note(&format!("warning: {}", escape_line(warning)));
     }
 }
 
