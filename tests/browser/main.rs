@@ -8,10 +8,13 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::pending;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -193,4 +196,41 @@ async fn the_kit_is_accessible_in_every_theme_width_and_direction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_works_with_the_page_of_an_extension() {
     run("journey.mjs").await;
+}
+
+/// Returns the bytes of these modules and of all that they import, each compressed.
+fn loaded(directory: &Path, modules: &[&str]) -> usize {
+    let mut left: Vec<PathBuf> = modules.iter().map(|module| directory.join(module)).collect();
+    let mut sizes = BTreeMap::new();
+    while let Some(path) = left.pop() {
+        let path = path.canonicalize().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let imports = text.split("from \"").chain(text.split("import \""));
+        let imports = imports
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|name| name.starts_with('.'));
+        left.extend(
+            imports
+                .map(|name| path.parent().unwrap().join(name))
+                .filter(|path| !sizes.contains_key(path)),
+        );
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).unwrap();
+        sizes.insert(path, encoder.finish().unwrap().len());
+    }
+    sizes.values().sum()
+}
+
+#[test]
+fn the_packages_are_as_small_as_promised() {
+    let packages = root().join("guest-sdk");
+    for (directory, modules, most) in [
+        ("iframe/dist", &["index.js"][..], 6_000),
+        ("ui-kit/dist", &["button.js", "dialog.js"], 15_000),
+        ("ui-kit/dist", &["index.js"], 60_000),
+    ] {
+        let bytes = loaded(&packages.join(directory), modules);
+        println!("{directory} {modules:?}: {bytes} bytes compressed");
+        assert!((1_000..=most).contains(&bytes), "{directory} {modules:?}: {bytes}");
+    }
 }

@@ -16,6 +16,7 @@ mod memory;
 mod oci;
 mod openapi;
 mod operator;
+mod pages;
 mod platform;
 mod roles;
 mod upgrade;

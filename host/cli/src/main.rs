@@ -8,6 +8,7 @@ mod escape;
 mod files;
 mod oci;
 mod outcome;
+mod page;
 mod page_check;
 mod printer;
 mod reference;

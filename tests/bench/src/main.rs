@@ -9,6 +9,7 @@ mod figures;
 mod gateway;
 mod holder;
 mod load;
+mod pages;
 mod registry;
 
 use clap::{Parser, ValueEnum};
@@ -24,6 +25,8 @@ enum Name {
     Capabilities,
     /// The same component behind the runner, the gateway and the bare runtime's own server
     Gateway,
+    /// A file of a page, and the same file from nginx
+    Pages,
     /// Memory and latency of many connections, and the cost of an authenticated principal
     Connections,
     /// Reading, verifying, publishing and listing
@@ -54,6 +57,7 @@ fn main() {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
         Name::Capabilities => capabilities::run(&mut figures, arguments.seconds),
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
+        Name::Pages => pages::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Hold => return holder::serve_parent(),

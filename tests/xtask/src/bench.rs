@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the only entry point to every benchmark.
 
+use crate::debian;
 use crate::guests;
 use crate::progress::execute_build;
 use crate::python;
@@ -30,7 +31,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -50,6 +51,11 @@ const BENCHES: [Bench; 5] = [
         name: "gateway",
         what: "one component behind the runner, behind the gateway, and behind `wasmtime serve`",
         guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "pages",
+        what: "a file of a page from the runner, and the same file from nginx on the same core",
+        guests: &[],
     },
     Bench {
         name: "registry",
@@ -85,6 +91,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     step("measuring");
     let mut command = Command::new(target().join(profile).join("alga-bench"));
+    if bench.name == "pages" {
+        debian::ensure("nginx", "nginx-light")?;
+    }
     if bench.name == "gateway" {
         command.env("ALGA_WASMTIME", python::wasmtime()?);
     }

@@ -58,14 +58,10 @@ pub(crate) fn run() -> Outcome {
     step("the same tests on Postgres and over HTTP/2: api, conformance and e2e");
     let (postgres, victim) = (Postgres::start("postgres")?, Postgres::start("victim")?);
     let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];
-    execute(
-        cargo(&["test"])
-            .args(NATIVE)
-            .args(journeys)
-            .env("ALGA_TEST_POSTGRES", postgres.url())
-            .env(PROTOCOL, "http2")
-            .envs(victim.as_victim()),
-    )
+    let mut tests = cargo(&["test"]);
+    tests.args(NATIVE).args(journeys).env(PROTOCOL, "http2");
+    tests.env("ALGA_TEST_POSTGRES", postgres.url()).envs(victim.as_victim());
+    execute(web::for_tests(&mut tests)?)
 }
 
 /// Renews everything that tests compare: generated files, snapshots, expected responses.

@@ -1,5 +1,6 @@
 use crate::files::{COMPONENT, read, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
+use crate::page;
 use crate::printer::Printer;
 use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component};
 use clap::Args;
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    page::build(&arguments.directory, printer)?;
     let manifest = arguments.directory.join("Cargo.toml");
     if !manifest.is_file() {
         let failed = CliError::user(format!("`{}` does not exist", manifest.display()));

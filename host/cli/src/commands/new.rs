@@ -1,5 +1,6 @@
 use crate::files::write;
 use crate::outcome::{CliError, Outcome};
+use crate::page;
 use crate::printer::Printer;
 use clap::Args;
 use serde_json::json;
@@ -16,6 +17,9 @@ pub(crate) struct Arguments {
     /// Publisher name, for which signing keys are trusted
     #[arg(long, default_value = "example")]
     publisher: String,
+    /// Add a page, which host applications show in a frame, from this template
+    #[arg(long, value_name = "TEMPLATE")]
+    ui: Option<page::Template>,
     /// Directory of the guest SDK
     #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
     sdk: PathBuf,
@@ -70,10 +74,20 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             include_str!("../../../../registry/manifest.schema.json"),
         ),
         ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
-        (".gitignore", "/target\n/dist\n/signing.key\n/alga-data\n"),
+        (
+            ".gitignore",
+            "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n",
+        ),
     ];
     for (path, template) in files {
-        write(&directory.join(path), fill(template).as_bytes())?;
+        let template = match (path, arguments.ui) {
+            ("manifest.json", Some(_)) => page::with_page(template),
+            _ => template.to_owned(),
+        };
+        write(&directory.join(path), fill(&template).as_bytes())?;
+    }
+    if let Some(template) = arguments.ui {
+        page::create(directory, template, &fill)?;
     }
     let facts = json!({ "folder": directory, "name": name });
     printer.output(&facts, || {

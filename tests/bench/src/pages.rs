@@ -1,0 +1,187 @@
+//! `bench pages`: one file of a page from the runner, and from nginx on the same core.
+
+use crate::figures::{Figures, Target};
+use crate::load::{Measured, from_another_process, on_core};
+use alga_harness::{Release, TestPlatform};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
+/// Rounds in which the sides alternate, so that other load on the machine counts against all.
+const ROUNDS: usize = 3;
+const NAME: &str = "com.example.bench";
+/// Bytes of the file: a script of usual size.
+const FILE_BYTES: usize = 16 * 1024;
+
+/// Requests per second of each side in one round: files, and 304 responses.
+struct Round {
+    files: [f64; 2],
+    known: [f64; 2],
+}
+
+pub(crate) fn run(figures: &mut Figures, seconds: u64) {
+    let rounds: Vec<Round> = (0..ROUNDS).map(|_| measure(seconds)).collect();
+    let median = |of: &dyn Fn(&Round) -> f64| {
+        let mut values: Vec<f64> = rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    for (name, of) in [
+        (
+            "file of 16 KiB, requests per second per core",
+            (|round| round.files[0]) as fn(&Round) -> f64,
+        ),
+        ("the same from nginx", |round| round.files[1]),
+        ("304, requests per second per core", |round| round.known[0]),
+        ("the same from nginx", |round| round.known[1]),
+    ] {
+        figures.add(name, median(&of), "1/s", Target::None);
+    }
+    let ratio = |of: fn(&Round) -> [f64; 2]| median(&move |round| of(round)[0] / of(round)[1]);
+    figures.add(
+        "file / nginx",
+        ratio(|round| round.files),
+        "ratio",
+        Target::AtLeast(0.8),
+    );
+    figures.add("304 / nginx", ratio(|round| round.known), "ratio", Target::AtLeast(1.0));
+}
+
+/// A file that does not compress, so that both sides send the same bytes.
+fn file() -> Vec<u8> {
+    (0..FILE_BYTES / 32)
+        .flat_map(|number: usize| Sha256::digest(number.to_le_bytes()))
+        .map(|byte| b'a' + byte % 26)
+        .collect()
+}
+
+fn measure(seconds: u64) -> Round {
+    let load = |address: SocketAddr, request: &str, expected: &str| -> f64 {
+        let measured: Measured = from_another_process(LOAD_CORE, seconds, address, request.as_bytes(), expected);
+        measured.requests_per_second
+    };
+    let (_running, own, target) = platform();
+    let nginx = Nginx::start();
+    let text = String::from_utf8(file()).unwrap();
+    let end = &text[text.len() - 32..];
+    let mut round = Round {
+        files: [0.0; 2],
+        known: [0.0; 2],
+    };
+    for (side, address, target) in [(0, own, target.as_str()), (1, nginx.address, "/file.js")] {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n");
+        round.files[side] = load(address, &request, end);
+        let tag = tag(address, &request);
+        let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\nif-none-match: {tag}\r\n\r\n");
+        round.known[side] = load(address, &request, "304 Not Modified");
+    }
+    round
+}
+
+/// Returns the tag with which a server sends the file.
+fn tag(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    let mut part = [0; 4096];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let length = stream.read(&mut part).unwrap();
+        head.extend_from_slice(&part[..length]);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("etag:"));
+    line.unwrap().split_once(':').unwrap().1.trim().to_owned()
+}
+
+/// Starts a platform with a page; it stops when the first value is dropped.
+fn platform() -> (tokio::sync::oneshot::Sender<()>, SocketAddr, String) {
+    let (sender, ready) = mpsc::channel();
+    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+    on_core(SERVER_CORE, async move || {
+        let world = TestPlatform::new().await;
+        let manifest = json!({
+            "name": NAME, "publisher": "example", "version": "1.0.0",
+            "ui": { "type": "iframe", "entry": "ui/index.html" },
+        });
+        let files: [(&str, &[u8]); 2] = [("ui/index.html", b"<!doctype html>"), ("ui/file.js", &file())];
+        let release = Release::signed(world.key(), Release::pack_files(&manifest, &files));
+        world.publish(&release).await;
+        world.install("acme", &release, &[]).await.ok();
+        let limits = alga_server::ServeLimits::default();
+        let listener = alga_server::Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(alga_server::serve(
+            listener,
+            world.router(),
+            limits,
+            std::future::pending(),
+        ));
+        let target = format!("/ext-ui/{NAME}/{}/file.js", release.content_hash());
+        sender.send((address, target)).unwrap();
+        finished.await.ok();
+    });
+    let (address, target) = ready.recv().unwrap();
+    (finish, address, target)
+}
+
+/// Debian's nginx with one worker, which serves the file from a directory.
+struct Nginx {
+    child: Child,
+    address: SocketAddr,
+    _directory: TempDir,
+}
+
+impl Nginx {
+    fn start() -> Self {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().display().to_string();
+        fs::write(directory.path().join("file.js"), file()).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = format!(
+            "daemon off; master_process off; worker_processes 1; pid {path}/pid; error_log {path}/error.log;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; open_file_cache max=100;\n\
+             types {{ text/javascript js; }}\n\
+             client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;\n\
+             uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;\n\
+             server {{ listen {address}; root {path}; }} }}\n"
+        );
+        fs::write(directory.path().join("nginx.conf"), config).unwrap();
+        let mut nginx = Command::new("taskset");
+        nginx.args([
+            "--cpu-list",
+            &SERVER_CORE.to_string(),
+            "nginx",
+            "-p",
+            &path,
+            "-c",
+            "nginx.conf",
+        ]);
+        let child = nginx.stdout(Stdio::null()).spawn().unwrap();
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(started.elapsed() < Duration::from_secs(10), "nginx does not listen");
+            std::thread::yield_now();
+        }
+        Self {
+            child,
+            address,
+            _directory: directory,
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
