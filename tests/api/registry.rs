@@ -313,7 +313,7 @@ async fn all_files_that_the_bundle_lacks_are_reported_together() {
     manifest["ui"] = json!({ "type": "iframe", "entry": "ui/index.html" });
     manifest["assets"] = json!(["dist/*", "ui/**"]);
     manifest["sbom"] = json!("sbom.spdx.json");
-    let bundle = Release::pack(&manifest, &component("answers_ok"));
+    let bundle = Release::pack_files(&manifest, &[("dist/main.wasm", &component("answers_ok"))]);
     let response = world.publish_bytes(&bundle, Some(b"{}")).await;
     assert_eq!(response.code(), "manifest_invalid");
     let text = response.text();

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -137,8 +137,14 @@ async fn a_client_that_does_not_read_is_disconnected_and_its_guest_cancelled() {
     };
     let served = Served::of("streams", &[("pool", "1"), ("gateway_timeout_ms", "60000")], limits).await;
     for protocol in PROTOCOLS {
-        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        // The buffers of the system alone could hold a whole response of 10 MiB.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        let mut stream = socket.connect(served.address).await.unwrap();
         stream.write_all(&served.raw_request(protocol, "flood")).await.unwrap();
+        // The execution has begun, and has written more than the head of its response.
+        let mut begun = [0; 4096];
+        timeout(SOON, stream.read_exact(&mut begun)).await.unwrap().unwrap();
         // Its slot is free long before the deadline of the execution.
         served.get_ok(protocol, "events").await;
         let mut rest = Vec::new();

@@ -3,6 +3,7 @@
 
 use alga_auth::{Access, Caller};
 use alga_harness::{Release, TestPlatform, component, root, target, tenant_id};
+use alga_registry_types::create_console_link;
 use alga_server::{Listener, ServeLimits, serve};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
@@ -157,11 +158,15 @@ async fn run(script: &str) {
     }
     hashes.insert("gallery", install_gallery(&world).await);
     hashes.insert("agreements", install_agreements(&world).await);
+    let link = world.operate(&create_console_link()).await.ok().path;
     tokio::spawn(serve(listener, world.router(), limits, pending()));
     let host = host(Arc::new(world), &alga, &hashes);
     tokio::spawn(async move { axum::serve(own, host).await });
     let mut node = Command::new("node");
-    node.arg(browser(script)).env("HOST", &origin).env("ALGA", &alga);
+    node.arg(browser(script))
+        .env("HOST", &origin)
+        .env("ALGA", &alga)
+        .env("LINK", link);
     node.env("SCREENSHOTS", target().join("screenshots"));
     if std::env::var_os("ALGA_TEST_WEB").is_none() {
         node.env("ALGA_TEST_WEB", target().join("web"));
@@ -196,6 +201,11 @@ async fn the_kit_is_accessible_in_every_theme_width_and_direction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_works_with_the_page_of_an_extension() {
     run("journey.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_signs_in_with_a_link_and_out() {
+    run("session.mjs").await;
 }
 
 /// Returns the bytes of these modules and of all that they import, each compressed.
