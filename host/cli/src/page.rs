@@ -29,21 +29,8 @@ const BODY: &str = "
         </form>
       </alga-form>
     ";
-/// End of the manifest of an extension with a page.
-const MANIFEST: &str = ",
-  \"ui\": {
-    \"type\": \"iframe\",
-    \"entry\": \"ui/index.html\",
-    \"hooks\": { \"appMenu\": { \"label\": \"{{title}}\" } }
-  }
-}";
-
-/// Returns the template of a manifest with a page, and with the capability for its calls.
-pub(crate) fn with_page(manifest: &str) -> String {
-    let end = manifest.trim_end().trim_end_matches('}').trim_end();
-    let end = end.replace("\"cap:log.emit\"]", "\"cap:log.emit\", \"cap:ui.proxy\"]");
-    format!("{end}{MANIFEST}\n")
-}
+/// Manifest of an extension with a page, and with the capability for its calls.
+pub(crate) const MANIFEST: &str = include_str!("../templates/page/manifest.json.txt");
 
 /// Writes the sources of a page. `fill` replaces the template's common words.
 pub(crate) fn create(directory: &Path, template: Template, fill: &dyn Fn(&str) -> String) -> Outcome {

@@ -81,10 +81,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     ];
     for (path, template) in files {
         let template = match (path, arguments.ui) {
-            ("manifest.json", Some(_)) => page::with_page(template),
-            _ => template.to_owned(),
+            ("manifest.json", Some(_)) => page::MANIFEST,
+            _ => template,
         };
-        write(&directory.join(path), fill(&template).as_bytes())?;
+        write(&directory.join(path), fill(template).as_bytes())?;
     }
     if let Some(template) = arguments.ui {
         page::create(directory, template, &fill)?;
