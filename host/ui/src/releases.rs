@@ -24,8 +24,10 @@ const CACHED_LOOKUPS: u64 = 10_000;
 const LOOKUPS: usize = 2;
 /// Time for which a request waits for its lookup, or for a bundle that is being loaded.
 const WAIT: Duration = Duration::from_secs(10);
-/// Maximum bytes of all cached files, with an equal amount for their compressed copies.
+/// Maximum bytes of all cached files with their compressed copies.
 const CACHE_BYTES: u64 = 512 * 1024 * 1024;
+/// A file and its three copies, each of which is smaller than the file.
+const WEIGHT: usize = 4;
 /// Bundles that are loaded at once; each is in memory as a whole.
 const LOADS: usize = 2;
 /// Time for which a bundle that could not be loaded is not tried again.
@@ -80,7 +82,8 @@ impl Releases {
     /// Creates empty caches in front of a source.
     #[must_use]
     pub fn new(source: Arc<dyn AssetSource>, trust: Arc<TrustPolicy>) -> Self {
-        let weigh = |_: &(u64, Digest), assets: &Arc<Assets>| u32::try_from(2 * assets.bytes()).unwrap_or(u32::MAX);
+        let weigh =
+            |_: &(u64, Digest), assets: &Arc<Assets>| u32::try_from(WEIGHT * assets.bytes()).unwrap_or(u32::MAX);
         let short = |capacity, life| Cache::builder().max_capacity(capacity).time_to_live(life);
         Self {
             source,
