@@ -40,6 +40,7 @@ pub(crate) fn create(directory: &Path, template: Template, fill: &dyn Fn(&str) -
     };
     let files = [
         ("package.json", include_str!("../templates/page/package.json.txt")),
+        (".npmrc", include_str!("../templates/page/npmrc.txt")),
         ("vite.config.ts", include_str!("../templates/page/vite.config.ts.txt")),
         ("tsconfig.json", include_str!("../templates/page/tsconfig.json.txt")),
         ("index.html", include_str!("../templates/page/index.html.txt")),
