@@ -180,34 +180,3 @@ async fn concurrent_operations_on_one_key_are_linearizable() {
     assert!(wrote > 10, "{wrote} writes prove nothing");
     check(&history);
 }
-
-#[tokio::test]
-async fn of_64_namespaces_created_concurrently_exactly_32_are_accepted() {
-    let world = TestPlatform::new().await;
-    let records = Records::new(world.platform().database().clone(), LIMITS);
-    let puts: Vec<_> = (0..64)
-        .map(|number| {
-            let records = records.clone();
-            tokio::spawn(async move {
-                let (tenant, install) = ("acme".parse().unwrap(), "i-1".parse().unwrap());
-                let write = RecordWrite {
-                    key: "k".into(),
-                    value: b"v".to_vec(),
-                    metadata: Vec::new(),
-                    if_revision: None,
-                    ttl_seconds: None,
-                };
-                records.put(&tenant, &install, &format!("n{number}"), &write).await
-            })
-        })
-        .collect();
-    let mut made = 0;
-    for put in puts {
-        match put.await.unwrap() {
-            Ok(_) => made += 1,
-            Err(RecordError::Full(_)) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-    assert_eq!(made, 32);
-}

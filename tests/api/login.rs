@@ -1,6 +1,7 @@
 //! Sign-in of browsers at an OpenID provider: authorization code flow with PKCE.
 
-use crate::oidc::{Provider, claims, now};
+use crate::oidc::{claims, now};
+use alga_harness::OpenIdProvider;
 use alga_harness::{TestPlatform, TestResponse};
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -41,11 +42,11 @@ struct Script {
 /// An OpenID provider on loopback.
 struct Served {
     issuer: String,
-    provider: Arc<Provider>,
+    provider: Arc<OpenIdProvider>,
     script: Arc<Mutex<Script>>,
 }
 
-type Shared = (String, Arc<Provider>, Arc<Mutex<Script>>);
+type Shared = (String, Arc<OpenIdProvider>, Arc<Mutex<Script>>);
 
 fn merged(mut value: Value, changes: &Value) -> Value {
     for (name, change) in changes.as_object().into_iter().flatten() {
@@ -98,7 +99,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let served = Self {
             issuer: format!("http://{}", listener.local_addr().unwrap()),
-            provider: Arc::new(Provider::new("k1")),
+            provider: Arc::new(OpenIdProvider::new("k1")),
             script: Arc::default(),
         };
         let router = Router::new()
@@ -310,7 +311,7 @@ async fn an_id_token_for_another_client_or_sign_in_is_refused() {
         let response = callback(&world, &cookie, &provider.signs_in(&page)).await;
         assert_eq!(response.status, status, "{claims}: {}", response.text());
     }
-    let forged = Provider::new("k1").token(&claims(json!({ "iss": provider.issuer, "aud": CLIENT })));
+    let forged = OpenIdProvider::new("k1").token(&claims(json!({ "iss": provider.issuer, "aud": CLIENT })));
     for response in [
         (200, json!({ "id_token": forged }).to_string()),
         (200, json!({ "id_token": "eyJhbGciOiJub25lIn0.e30." }).to_string()),

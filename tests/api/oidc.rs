@@ -1,8 +1,7 @@
 //! Tokens of an OpenID provider, at the gateway and at the registry.
 
-use alga_harness::{TestPlatform, tenant_id};
+use alga_harness::{OpenIdProvider, TestPlatform, tenant_id};
 use alga_registry_types::{Page, audit_after, installs, keys};
-use alga_signing::Ed25519Key;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -17,48 +16,6 @@ use tokio::net::TcpListener;
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "alga";
-
-/// An OpenID provider with one key.
-pub(crate) struct Provider {
-    key: Ed25519Key,
-    kid: &'static str,
-}
-
-impl Provider {
-    pub(crate) fn new(kid: &'static str) -> Self {
-        Self {
-            key: Ed25519Key::generate().unwrap(),
-            kid,
-        }
-    }
-
-    fn jwk(&self) -> Value {
-        let x = URL_SAFE_NO_PAD.encode(self.key.public_bytes());
-        json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig", "alg": "EdDSA" })
-    }
-
-    pub(crate) fn jwks(&self) -> Value {
-        // Keys that cannot verify a signature are left out, and do not make the others useless.
-        json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "shared" }, { "kty": "new" }, self.jwk()] })
-    }
-
-    fn signing_key(&self) -> EncodingKey {
-        let pem = self.key.to_pem().unwrap();
-        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        EncodingKey::from_ed_der(&STANDARD.decode(base64).unwrap())
-    }
-
-    fn header(&self) -> Header {
-        Header {
-            kid: Some(self.kid.to_owned()),
-            ..Header::new(Algorithm::EdDSA)
-        }
-    }
-
-    pub(crate) fn token(&self, claims: &Value) -> String {
-        encode(&self.header(), claims, &self.signing_key()).unwrap()
-    }
-}
 
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -100,7 +57,7 @@ async fn call(world: &TestPlatform, token: &str, method: &str) -> u16 {
 }
 
 /// Writes the provider's keys to a file that lives as long as the directory.
-fn file_of(provider: &Provider) -> (tempfile::TempDir, String) {
+fn file_of(provider: &OpenIdProvider) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("jwks.json");
     fs::write(&path, provider.jwks().to_string()).unwrap();
@@ -110,7 +67,7 @@ fn file_of(provider: &Provider) -> (tempfile::TempDir, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_of_a_provider_have_the_access_and_role_of_their_claims() {
-    let provider = Provider::new("k1");
+    let provider = OpenIdProvider::new("k1");
     let (_directory, file) = file_of(&provider);
     let world = platform(&file, &[]).await;
     for (changes, expected) in [
@@ -140,7 +97,7 @@ async fn users_of_a_provider_have_the_access_and_role_of_their_claims() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_of_the_provider_is_the_actor_of_its_changes() {
-    let provider = Provider::new("k1");
+    let provider = OpenIdProvider::new("k1");
     let (_directory, file) = file_of(&provider);
     let world = platform(
         &file,
@@ -158,7 +115,7 @@ async fn an_operator_of_the_provider_is_the_actor_of_its_changes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_expired_and_confused_tokens_are_refused() {
-    let (provider, other) = (Provider::new("k1"), Provider::new("k1"));
+    let (provider, other) = (OpenIdProvider::new("k1"), OpenIdProvider::new("k1"));
     let (_directory, file) = file_of(&provider);
     let world = platform(&file, &[]).await;
     assert_eq!(call(&world, &provider.token(&claims(json!({}))), "GET").await, 200);
@@ -244,7 +201,7 @@ async fn forged_expired_and_confused_tokens_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn known_keys_stay_valid_while_the_provider_is_down() {
-    let provider = Provider::new("k1");
+    let provider = OpenIdProvider::new("k1");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     let keys = provider.jwks().to_string();
@@ -255,12 +212,15 @@ async fn known_keys_stay_valid_while_the_provider_is_down() {
     server.abort();
     let another = claims(json!({ "sub": "user-2" }));
     assert_eq!(call(&world, &provider.token(&another), "GET").await, 200);
-    assert_eq!(call(&world, &Provider::new("k2").token(&another), "GET").await, 401);
+    assert_eq!(
+        call(&world, &OpenIdProvider::new("k2").token(&another), "GET").await,
+        401
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_set_that_is_too_large_is_not_used() {
-    let provider = Provider::new("k1");
+    let provider = OpenIdProvider::new("k1");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     let mut keys = provider.jwks();
@@ -274,7 +234,7 @@ async fn a_key_set_that_is_too_large_is_not_used() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_keys_no_token_of_a_provider_is_valid() {
-    let provider = Provider::new("k1");
+    let provider = OpenIdProvider::new("k1");
     // Nothing listens there; the platform starts all the same.
     let world = platform("http://127.0.0.1:1/jwks", &[]).await;
     assert_eq!(call(&world, &provider.token(&claims(json!({}))), "GET").await, 401);

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 /// Time for which an API key is cached: a key that another process revoked is valid this much
 /// longer. This process evicts it at once.
@@ -100,20 +99,19 @@ impl Authenticator {
     /// Returns [`Code::Unauthenticated`] if there is no such session, and [`Code::Internal`] if
     /// sessions cannot be read.
     pub async fn session(&self, secret: &SessionSecret) -> Result<Arc<Principal>, Problem> {
-        let (entry, digest) = (entry_of(secret), secret.digest());
-        if let Some(principal) = self.verified.cached(&entry) {
+        if let Some(principal) = self.verified.cached(secret.entry()) {
             return Ok(principal);
         }
         let sessions = self.credentials.sessions.as_ref().ok_or_else(unauthenticated)?;
         let _lookup = timeout(LOOKUP_WAIT, self.lookups.acquire()).await.map_err(|_| busy())?;
         let (now, since) = (Timestamp::now(), self.verified.generation());
-        let found = sessions.find(&digest).await.map_err(Problem::internal)?;
+        let found = sessions.find(&secret.digest()).await.map_err(Problem::internal)?;
         let found = found
             .filter(|session| now < session.expires)
             .ok_or_else(unauthenticated)?;
         let principal = Arc::new(found.principal);
         self.verified.insert(
-            &entry,
+            secret.entry(),
             Arc::clone(&principal),
             found.expires.min(now + KEY_FRESH),
             since,
@@ -123,7 +121,7 @@ impl Authenticator {
 
     /// Evicts a session that has ended.
     pub fn evict_session(&self, secret: &SessionSecret) {
-        self.verified.evict(&entry_of(secret));
+        self.verified.evict(secret.entry());
     }
 
     /// Returns the principal of a user who has signed in at the OpenID provider.
@@ -166,11 +164,6 @@ impl Authenticator {
             .insert(token, Arc::clone(&principal), key.expires.min(now + KEY_FRESH), since);
         Ok(principal)
     }
-}
-
-/// Returns the name of a session in the cache, which is no bearer token: a header has no NUL.
-fn entry_of(secret: &SessionSecret) -> Zeroizing<String> {
-    Zeroizing::new(format!("session\0{}", secret.expose()))
 }
 
 fn busy() -> Problem {

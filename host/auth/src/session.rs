@@ -13,7 +13,11 @@ use zeroize::Zeroizing;
 /// Hexadecimal digits of a secret: 256 bits.
 const SECRET_DIGITS: usize = 64;
 
-/// Secret of a session or of a link.
+/// Beginning of a session's name in the cache, which no bearer token has: a header has no NUL.
+const ENTRY: &str = "session\0";
+
+/// Secret of a session or of a link. Contains the session's name in the cache, so that a cached
+/// session is found without an allocation.
 pub struct SessionSecret(Zeroizing<String>);
 
 impl SessionSecret {
@@ -29,25 +33,35 @@ impl SessionSecret {
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; SECRET_DIGITS / 2]);
         getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Self(Zeroizing::new(hex::encode(bytes.as_slice()))))
+        let text = Zeroizing::new(hex::encode(bytes.as_slice()));
+        Ok(Self::new(&text))
+    }
+
+    fn new(text: &str) -> Self {
+        Self(Zeroizing::new(format!("{ENTRY}{text}")))
     }
 
     /// Reads a secret, or returns `None` if the text has another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        (text.len() == SECRET_DIGITS && is_hex).then(|| Self(Zeroizing::new(text.to_owned())))
+        (text.len() == SECRET_DIGITS && is_hex).then(|| Self::new(text))
     }
 
     /// Returns the digest that is stored in place of the secret.
     #[must_use]
     pub fn digest(&self) -> String {
-        hex::encode(Sha256::digest(self.0.as_bytes()))
+        hex::encode(Sha256::digest(self.expose().as_bytes()))
     }
 
     /// Returns the secret for its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
+        self.0.get(ENTRY.len()..).unwrap_or_default()
+    }
+
+    /// Returns the session's name in the cache.
+    pub(crate) fn entry(&self) -> &str {
         &self.0
     }
 
@@ -55,7 +69,9 @@ impl SessionSecret {
     /// pages cannot read it, and it does not reveal the secret.
     #[must_use]
     pub fn csrf_token(&self) -> String {
-        let digest = Sha256::new().chain_update("csrf\0").chain_update(self.0.as_bytes());
+        let digest = Sha256::new()
+            .chain_update("csrf\0")
+            .chain_update(self.expose().as_bytes());
         hex::encode(digest.finalize())
     }
 

@@ -174,6 +174,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     fn rates(tenant: u32, install: u32, endpoint: u32) -> Rates {
         let number = |number| NonZeroU32::new(number).unwrap();
@@ -221,5 +222,27 @@ mod tests {
             "\"tenant\";q=200;w=2, \"install\";q=100;w=2, \"endpoint\";q=20;w=2"
         );
         assert_eq!(limit, "\"endpoint\";r=19;t=1");
+    }
+
+    /// Covers H9. What the client sends beside its credential is no part of a key.
+    #[test]
+    fn of_100_000_parallel_requests_the_burst_and_the_rate_are_accepted_and_no_more() {
+        let (tenant, install) = ids();
+        let (rates, started) = (rates(50, 1_000_000, 1_000_000), Instant::now());
+        let accepted = AtomicU32::new(0);
+        std::thread::scope(|threads| {
+            for _ in 0..8 {
+                threads.spawn(|| {
+                    let endpoint = endpoint("/a");
+                    for _ in 0..12_500 {
+                        let is_accepted = rates.check(&tenant, &install, &endpoint).is_ok();
+                        accepted.fetch_add(u32::from(is_accepted), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        let accepted = accepted.into_inner();
+        let earned = (started.elapsed().as_secs_f64() * 50.0).ceil() as u32;
+        assert!((100..=100 + earned).contains(&accepted), "{accepted}, {earned} earned");
     }
 }

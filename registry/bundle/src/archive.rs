@@ -60,9 +60,15 @@ pub enum ArchiveError {
         /// The entry's index, counted from 0.
         index: usize,
     },
-    /// The paths are not strictly ascending, or differ only in case.
+    /// The paths are not strictly ascending.
     #[error("`{path}` is out of order or duplicated")]
     Order {
+        /// The second of the two paths.
+        path: String,
+    },
+    /// Two paths differ only in case.
+    #[error("the name of `{path}` differs from another file's only in case; some file systems have one file for both")]
+    Case {
         /// The second of the two paths.
         path: String,
     },

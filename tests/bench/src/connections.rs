@@ -1,21 +1,15 @@
 //! `bench connections`: memory of idle connections and open streams, latency of streamed events and
-//! beside slow clients, and the cost of an authenticated principal.
+//! beside slow clients.
 
-use crate::allocations;
 use crate::figures::{Figures, Target};
 use crate::holder::{Held, Holding};
 use crate::load::{from_another_process, on_core};
-use alga_auth::{
-    Access, ApiKey, ApiKeyFuture, ApiKeyScope, ApiKeySource, ApiKeyText, Authenticator, BootstrapToken, Caller,
-    Credentials, TokenIssuer, TokenVerifier,
-};
+use alga_auth::Access;
 use alga_harness::{Release, TestPlatform, component};
 use alga_server::{ServeLimits, serve};
-use alga_signing::Ed25519Key;
 use std::future::pending;
-use std::hint::black_box;
 use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
@@ -26,8 +20,6 @@ const STREAMS: usize = 1_000;
 const SLOW: usize = 1_000;
 /// Tenants of the streams: one tenant may use a quarter of the pool, one install an eighth.
 const TENANTS: usize = 10;
-/// Repetitions of an authentication.
-const AUTHENTICATIONS: u32 = 100_000;
 
 /// Addresses and requests of a platform.
 struct Served {
@@ -39,7 +31,6 @@ struct Served {
 }
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
-    principals(figures);
     let served = start();
     let before = resident_kib();
     let idle = Held::start(served.address, Holding::Idle, IDLE, std::slice::from_ref(&served.hello));
@@ -175,77 +166,4 @@ fn resident_kib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").trim().parse().unwrap()
-}
-
-/// A store with one key.
-struct OneKey(ApiKey);
-
-impl ApiKeySource for OneKey {
-    fn find<'a>(&'a self, _: &'a str) -> ApiKeyFuture<'a> {
-        Box::pin(async { Ok(Some(self.0.clone())) })
-    }
-
-    fn record_use(&self, _: &str) {}
-}
-
-/// Measures the authentication of principals that are cached.
-fn principals(figures: &mut Figures) {
-    let key = Ed25519Key::generate().unwrap();
-    let text = ApiKeyText::generate().unwrap();
-    let stored = ApiKey {
-        id: text.id().to_owned(),
-        digest: text.digest(),
-        label: "bench".to_owned(),
-        scope: ApiKeyScope::Operator,
-        expires: "2100-01-01T00:00:00Z".parse().unwrap(),
-        is_revoked: false,
-        used: None,
-    };
-    let authenticator = Authenticator::new(Credentials {
-        bootstrap: Some(BootstrapToken::new("bootstrap")),
-        callers: Some(
-            TokenVerifier::new(&[key.public_bytes()], Caller::AUDIENCE, Caller::LONGEST, Caller::BYTES).unwrap(),
-        ),
-        jwt: None,
-        sessions: None,
-        api_keys: Some(Arc::new(OneKey(stored))),
-    });
-    let issuer = TokenIssuer::new(&key.to_keypair_bytes(), Caller::AUDIENCE).unwrap();
-    let caller = Caller::developer("acme".parse().unwrap());
-    let token = issuer.issue(&caller, Duration::from_secs(600)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    for (name, count, credential) in [
-        (
-            "caller token, cached",
-            "allocations of a cached caller token",
-            token.as_str(),
-        ),
-        (
-            "API key, cached",
-            "allocations of a cached API key",
-            text.expose().as_str(),
-        ),
-        ("bootstrap token", "allocations of a bootstrap token", "bootstrap"),
-    ] {
-        runtime.block_on(async {
-            authenticator.authenticate(Some(credential)).await.unwrap();
-            let allocated = allocations::of_this_thread();
-            let started = Instant::now();
-            for _ in 0..AUTHENTICATIONS {
-                black_box(authenticator.authenticate(black_box(Some(credential))).await.unwrap());
-            }
-            let each = started.elapsed().as_secs_f64() * 1e6 / f64::from(AUTHENTICATIONS);
-            let allocated = allocations::of_this_thread() - allocated;
-            figures.add(name, each, "us", Target::AtMost(2.0));
-            figures.add(
-                count,
-                allocated as f64 / f64::from(AUTHENTICATIONS),
-                "each",
-                Target::AtMost(0.01),
-            );
-        });
-    }
 }

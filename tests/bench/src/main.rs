@@ -10,7 +10,9 @@ mod gateway;
 mod holder;
 mod load;
 mod pages;
+mod principals;
 mod registry;
+mod timing;
 
 use clap::{Parser, ValueEnum};
 use figures::Figures;
@@ -27,8 +29,10 @@ enum Name {
     Gateway,
     /// A file of a page, and the same file from nginx
     Pages,
-    /// Memory and latency of many connections, and the cost of an authenticated principal
+    /// Memory and latency of many connections
     Connections,
+    /// Cost of an authenticated principal, and what the time of a refusal tells about a credential
+    Principals,
     /// Reading, verifying, publishing and listing
     Registry,
     /// The load of a benchmark, in a separate process: its threads must not share memory mappings
@@ -59,6 +63,7 @@ fn main() {
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
         Name::Pages => pages::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
+        Name::Principals => principals::run(&mut figures),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Hold => return holder::serve_parent(),
         Name::Load => return load::serve_parent(arguments.seconds),

@@ -31,7 +31,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -39,7 +39,7 @@ const BENCHES: [Bench; 6] = [
     },
     Bench {
         name: "connections",
-        what: "memory and latency of idle, streaming and slow connections; a cached principal",
+        what: "memory and latency of idle, streaming and slow connections",
         guests: &["alga-test-guests"],
     },
     Bench {
@@ -56,6 +56,11 @@ const BENCHES: [Bench; 6] = [
         name: "pages",
         what: "a file of a page from the runner, and the same file from nginx on the same core",
         guests: &[],
+    },
+    Bench {
+        name: "principals",
+        what: "cost of a cached principal, and what the time of a refusal tells about a credential",
+        guests: &["alga-test-guests"],
     },
     Bench {
         name: "registry",

@@ -128,7 +128,7 @@ impl Names {
         }
         self.directories.extend(parents);
         if !self.files.insert(folded) {
-            return Err(ArchiveError::Order { path: path.to_string() });
+            return Err(ArchiveError::Case { path: path.to_string() });
         }
         Ok(())
     }
