@@ -41,6 +41,20 @@ async fn open(world: &TestPlatform, gateway: &Router, path: &str, body: Body) ->
     gateway.clone().oneshot(request.body(body).unwrap()).await.unwrap()
 }
 
+/// Bytes of a body that has begun: more than what is received before an execution starts.
+const FIRST_BYTES: usize = 65 * 1024;
+
+/// Returns a body that has begun, and the sender of its other parts; it ends when that is dropped.
+async fn endless_body() -> (mpsc::Sender<Bytes>, Body) {
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
+    sender.send(Bytes::from(vec![b'a'; FIRST_BYTES])).await.unwrap();
+    let parts = futures_util::stream::poll_fn(move |context| {
+        let polled = receiver.poll_recv(context);
+        polled.map(|bytes| bytes.map(Ok::<_, Infallible>))
+    });
+    (sender, Body::from_stream(parts))
+}
+
 /// Returns the next part of a body; none at its end, and an error if it was interrupted.
 async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     loop {
@@ -100,19 +114,10 @@ async fn a_request_body_is_read_by_the_guest_while_the_client_sends_it() {
         let world = TestPlatform::new().await;
         world.install_guest("streams", &[]).await;
         let gateway = gateway(&world, runner).await;
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
-        let sent = futures_util::stream::poll_fn(move |context| {
-            let polled = receiver.poll_recv(context);
-            polled.map(|bytes| bytes.map(Ok::<_, Infallible>))
-        });
-        // More than what is received before an execution starts.
-        let first = Bytes::from(vec![b'a'; 65 * 1024]);
-        sender.send(first.clone()).await.unwrap();
-        let mut body = open(&world, &gateway, "/echo", Body::from_stream(sent))
-            .await
-            .into_body();
+        let (sender, sent) = endless_body().await;
+        let mut body = open(&world, &gateway, "/echo", sent).await.into_body();
         let mut received = 0;
-        while received < first.len() {
+        while received < FIRST_BYTES {
             received += next(&mut body).await.unwrap().unwrap().len();
         }
         sender.send(Bytes::from_static(b"second")).await.unwrap();
@@ -172,10 +177,13 @@ async fn a_stream_that_reaches_its_deadline_or_traps_is_interrupted_and_recorded
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_whose_client_does_not_read_waits_and_buffers_a_bounded_amount() {
     for runner in RUNNERS {
-        let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "300")]).await;
+        let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "500")]).await;
         let install = world.install_guest("streams", &[]).await;
         let gateway = gateway(&world, runner).await;
-        let response = open(&world, &gateway, "/flood", Body::empty()).await;
+        // The guest waits for its request, so that the response is streamed when it writes.
+        let (sender, sent) = endless_body().await;
+        let response = open(&world, &gateway, "/flood", sent).await;
+        drop(sender);
         // Nothing is read until the deadline has passed.
         let record = record(&world, &install, 1).await;
         assert_eq!(record.code.as_deref(), Some("deadline_exceeded"));

@@ -31,7 +31,8 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
             panic!("within its response");
         }
         "/flood" => {
-            wait(1);
+            read_all(&request);
+            wait(20);
             while stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok() {}
         }
         "/declared" => {
@@ -71,6 +72,14 @@ fn timed_event(stream: &OutputStream) {
 
 fn wait(milliseconds: u64) {
     subscribe_duration(milliseconds * MILLISECOND).block();
+}
+
+/// Waits for the end of the request's body, for which the client decides when the host sees the
+/// guest waiting.
+fn read_all(request: &IncomingRequest) {
+    let body: IncomingBody = request.consume().unwrap();
+    let input: InputStream = body.stream().unwrap();
+    while input.blocking_read(64 * 1024).is_ok() {}
 }
 
 /// Sends every part of the request's body back as soon as it arrives.
