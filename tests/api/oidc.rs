@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ async fn forged_expired_and_confused_tokens_are_refused() {
     ));
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     // The public key as the secret of an algorithm with a shared secret, and no signature at all.
-    let secret = EncodingKey::from_secret(&provider.key.public_bytes());
+    let secret = EncodingKey::from_secret(&provider.public_bytes());
     let shared = Header {
         kid: Some("k1".to_owned()),
         ..Header::new(Algorithm::HS256)

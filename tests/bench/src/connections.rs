@@ -10,7 +10,7 @@ use alga_server::{ServeLimits, serve};
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const SERVER_CORE: usize = 0;

@@ -169,7 +169,7 @@ async fn existence(figures: &mut Figures) {
     let release = world.release("com.example.bench", "1.0.0", "answers_ok");
     world.publish(&release).await;
     let install = world.install("other", &release, &[]).await.ok();
-    let ids = [install.id.clone(), wrong(&install.id, 1)];
+    let ids = [install.id.to_string(), wrong(install.id.as_str(), 1)];
     let tenant = tenant_id("acme");
     let ask = async |id: &str| {
         let asked = world.operate(&alga_registry_types::show_install(&tenant, id)).await;

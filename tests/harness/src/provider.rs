@@ -32,13 +32,23 @@ impl OpenIdProvider {
         json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "shared" }, { "kty": "new" }, self.jwk()] })
     }
 
-    fn signing_key(&self) -> EncodingKey {
+    /// Returns the public key of the signatures.
+    #[must_use]
+    pub fn public_bytes(&self) -> [u8; 32] {
+        self.key.public_bytes()
+    }
+
+    /// Returns the key that signs tokens.
+    #[must_use]
+    pub fn signing_key(&self) -> EncodingKey {
         let pem = self.key.to_pem().unwrap();
         let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
         EncodingKey::from_ed_der(&STANDARD.decode(base64).unwrap())
     }
 
-    fn header(&self) -> Header {
+    /// Returns the header of a token.
+    #[must_use]
+    pub fn header(&self) -> Header {
         Header {
             kid: Some(self.kid.to_owned()),
             ..Header::new(Algorithm::EdDSA)
