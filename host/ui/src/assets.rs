@@ -41,10 +41,12 @@ pub(crate) struct Assets {
     files: HashMap<String, Arc<Asset>>,
     entry: Option<Arc<Asset>>,
     bytes: usize,
+    generation: u64,
 }
 
 impl Assets {
-    pub(crate) fn new(manifest: &Manifest, files: BTreeMap<EntryPath, Vec<u8>>) -> Self {
+    /// Takes the files of a bundle that was verified by this generation of the trust policy.
+    pub(crate) fn new(generation: u64, manifest: &Manifest, files: BTreeMap<EntryPath, Vec<u8>>) -> Self {
         let files = files.into_iter().filter_map(|(path, bytes)| {
             let path = path.as_str().strip_prefix(DIRECTORY)?.to_owned();
             let asset = Arc::new(Asset::new(&path, bytes.into()));
@@ -56,7 +58,13 @@ impl Assets {
             entry: entry.and_then(|entry| files.get(entry)).cloned(),
             bytes: files.values().map(|asset| asset.whole.bytes.len()).sum(),
             files,
+            generation,
         }
+    }
+
+    /// Returns the generation of the trust policy by which the bundle was verified.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Bytes of all files, without their compressed copies.

@@ -1,11 +1,12 @@
 //! Which releases have pages; loads and verifies their bundles.
 
-use crate::assets::Assets;
+use crate::assets::{Asset, Assets};
 use crate::target::Page;
 use alga_bundle::{Digest, unpack};
 use alga_capabilities::known;
 use alga_errors::{Code, Problem, chain};
 use alga_signing::{StoredRelease, TrustPolicy};
+use http::HeaderValue;
 use moka::future::Cache;
 use std::error::Error;
 use std::pin::Pin;
@@ -14,9 +15,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Time for which the result of a lookup is cached: a change in another process is effective this
-/// much later.
-const LOOKUP_LIFE: Duration = Duration::from_secs(2);
+/// Time for which the result of a lookup is cached, and for which a file that was found by it is: a
+/// change in another process is effective after both at the latest.
+const LOOKUP_LIFE: Duration = Duration::from_secs(1);
+/// Maximum bytes of the names of files that were found.
+const FOUND_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes of a file that was found, beside its name.
+const FOUND_ENTRY_BYTES: usize = 1024;
 /// Maximum number of cached lookups.
 const CACHED_LOOKUPS: u64 = 10_000;
 /// Maximum number of concurrent lookups: clients without a valid URL do not use all connections of
@@ -70,7 +75,17 @@ pub struct Releases {
     /// By generation of the trust policy: every new revocation list verifies every bundle again.
     assets: Cache<(u64, Digest), Arc<Assets>>,
     failures: Cache<(u64, Digest), ()>,
+    /// By host and path of the request: what nearly every request needs.
+    found: moka::sync::Cache<String, Arc<Found>>,
     permits: Arc<Permits>,
+}
+
+/// A file that may be shown, with the policy of its responses.
+pub(crate) struct Found {
+    pub(crate) asset: Arc<Asset>,
+    pub(crate) policy: HeaderValue,
+    /// Generation of the trust policy by which the bundle was verified.
+    generation: u64,
 }
 
 struct Permits {
@@ -94,6 +109,11 @@ impl Releases {
                 .max_capacity(FAILURES)
                 .time_to_live(FAILURE_LIFE)
                 .build(),
+            found: moka::sync::Cache::builder()
+                .max_capacity(FOUND_BYTES)
+                .weigher(|name: &String, _| u32::try_from(FOUND_ENTRY_BYTES + name.len()).unwrap_or(u32::MAX))
+                .time_to_live(LOOKUP_LIFE)
+                .build(),
             permits: Arc::new(Permits {
                 lookups: Semaphore::new(LOOKUPS),
                 loads: Semaphore::new(LOADS),
@@ -104,6 +124,23 @@ impl Releases {
     /// Evicts all cached lookups; called after a change of installs or versions.
     pub fn evict_all(&self) {
         self.lookups.invalidate_all();
+        self.found.invalidate_all();
+    }
+
+    /// Returns a file that was found a moment ago.
+    pub(crate) fn found(&self, name: &str) -> Option<Arc<Found>> {
+        let found = self.found.get(name)?;
+        (found.generation == self.trust.generation()).then_some(found)
+    }
+
+    /// Caches a file that was found in these assets.
+    pub(crate) fn insert(&self, name: String, assets: &Assets, asset: &Arc<Asset>, policy: HeaderValue) {
+        let found = Found {
+            asset: Arc::clone(asset),
+            policy,
+            generation: assets.generation(),
+        };
+        self.found.insert(name, Arc::new(found));
     }
 
     /// Returns the files of a release, if it may be shown.
@@ -122,7 +159,7 @@ impl Releases {
         if self.failures.get(&key).await.is_some() {
             return Ok(None);
         }
-        let loaded = timeout(WAIT, self.assets.try_get_with(key, self.load(key.1))).await;
+        let loaded = timeout(WAIT, self.assets.try_get_with(key, self.load(key))).await;
         match loaded.map_err(|_| busy())? {
             Ok(assets) => Ok(Some(assets)),
             Err(failure) => self.failed(key, &failure).await,
@@ -151,13 +188,13 @@ impl Releases {
         Ok(None)
     }
 
-    async fn load(&self, content_hash: Digest) -> Result<Arc<Assets>, LoadError> {
+    async fn load(&self, (generation, content_hash): (u64, Digest)) -> Result<Arc<Assets>, LoadError> {
         let _permit = self.permits.loads.acquire().await.map_err(|_| LoadError::Unknown)?;
         let fetched = self.source.fetch(content_hash).await;
         let stored = fetched.map_err(|error| LoadError::Unavailable(error.to_string()))?;
         let stored = stored.ok_or(LoadError::Unknown)?;
         let trust = Arc::clone(&self.trust);
-        let verified = tokio::task::spawn_blocking(move || verify(content_hash, &stored, &trust)).await;
+        let verified = tokio::task::spawn_blocking(move || verify(generation, content_hash, &stored, &trust)).await;
         verified
             .map_err(|error| LoadError::Unavailable(error.to_string()))?
             .map(Arc::new)
@@ -172,7 +209,12 @@ enum LoadError {
 }
 
 /// Verifies the bytes of a bundle, and unpacks the files from the same bytes.
-fn verify(content_hash: Digest, stored: &StoredBundle, trust: &TrustPolicy) -> Result<Assets, LoadError> {
+fn verify(
+    generation: u64,
+    content_hash: Digest,
+    stored: &StoredBundle,
+    trust: &TrustPolicy,
+) -> Result<Assets, LoadError> {
     let release = StoredRelease {
         bundle: &stored.bundle,
         signatures: &stored.signatures,
@@ -181,7 +223,7 @@ fn verify(content_hash: Digest, stored: &StoredBundle, trust: &TrustPolicy) -> R
     let bundle = trust.verify_stored(content_hash, &release, known());
     let bundle = bundle.map_err(|error| LoadError::Rejected(chain(&error).to_string()))?;
     let files = unpack(&stored.bundle).map_err(|error| LoadError::Rejected(chain(&error).to_string()))?;
-    Ok(Assets::new(bundle.manifest(), files))
+    Ok(Assets::new(generation, bundle.manifest(), files))
 }
 
 fn busy() -> Problem {

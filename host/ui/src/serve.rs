@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// A URL with a content hash never has other content.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
+/// Fields of a response, with those of other layers.
+const FIELDS: usize = 24;
+
 /// Dependencies of the routes.
 pub struct UiDependencies {
     /// Releases with pages.
@@ -49,8 +52,14 @@ impl UiDependencies {
     /// Responds to any request below the prefix. Every response confines a page that a browser
     /// might make of it.
     async fn handle(&self, request: &Parts) -> Response {
+        let name = name(request);
+        if let Some(found) = self.releases.found(&name).filter(|_| is_read(&request.method)) {
+            let mut response = represent(&found.asset, &request.headers).await;
+            confine(response.headers_mut(), found.policy.clone());
+            return response;
+        }
         let target = Target::parse(request.uri.path());
-        let response = self.respond(request, target.as_ref()).await;
+        let response = self.respond(request, target.as_ref(), name).await;
         let mut response = response.unwrap_or_else(|problem| Refusal(problem).into_response());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response
@@ -62,8 +71,8 @@ impl UiDependencies {
         response
     }
 
-    async fn respond(&self, request: &Parts, target: Option<&Target>) -> Result<Response, Problem> {
-        if !matches!(request.method, Method::GET | Method::HEAD) {
+    async fn respond(&self, request: &Parts, target: Option<&Target>, name: String) -> Result<Response, Problem> {
+        if !is_read(&request.method) {
             return Err(Problem::new(Code::MethodNotAllowed, "a page is read with GET or HEAD"));
         }
         let target = target.ok_or_else(not_found)?;
@@ -77,6 +86,8 @@ impl UiDependencies {
             return below_slash(target, &request.uri);
         };
         let asset = assets.find(path).ok_or_else(not_found)?;
+        let policy = policy(&request.headers, Some(target), &self.ancestors);
+        self.releases.insert(name, &assets, asset, policy);
         Ok(represent(asset, &request.headers).await)
     }
 
@@ -96,6 +107,17 @@ impl UiDependencies {
     }
 }
 
+/// Returns the name by which a file that was found is cached: the host, which is in the policy and
+/// may name an install, and the path.
+fn name(request: &Parts) -> String {
+    let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
+    [host.unwrap_or_default(), request.uri.path()].join("\0")
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 /// Returns the representation that a request asks for.
 async fn represent(asset: &Asset, request: &HeaderMap) -> Response {
     // A range is one of the file itself, whatever the client accepts.
@@ -104,14 +126,14 @@ async fn represent(asset: &Asset, request: &HeaderMap) -> Response {
         false => asset.encoded(accepted(request)).await,
     };
     let mut response = if is_known(request, &stored.tag) {
-        StatusCode::NOT_MODIFIED.into_response()
+        with_room(StatusCode::NOT_MODIFIED.into_response())
     } else {
         match part(request, stored.bytes.len(), &stored.tag) {
             Part::Unsatisfiable => return unsatisfiable(stored),
             Part::Whole => whole(asset, stored),
             Part::Bytes(range) => {
                 let content = format!("bytes {}-{}/{}", range.start(), range.end(), stored.bytes.len());
-                let mut response = Response::new(Body::from(stored.bytes.slice(range)));
+                let mut response = with_room(Response::new(Body::from(stored.bytes.slice(range))));
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 response.headers_mut().insert(CONTENT_TYPE, asset.kind.clone());
                 response
@@ -132,8 +154,14 @@ async fn represent(asset: &Asset, request: &HeaderMap) -> Response {
     response
 }
 
+/// Reserves room for the fields of all layers, so that they are not copied while they are added.
+fn with_room(mut response: Response) -> Response {
+    response.headers_mut().reserve(FIELDS);
+    response
+}
+
 fn whole(asset: &Asset, stored: &Stored) -> Response {
-    let mut response = Response::new(Body::from(stored.bytes.clone()));
+    let mut response = with_room(Response::new(Body::from(stored.bytes.clone())));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, asset.kind.clone());
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -21,11 +21,23 @@ const NAME: &str = "com.example.bench";
 /// Bytes of the file: a script of usual size.
 const FILE_BYTES: usize = 16 * 1024;
 
-/// Requests per second of each side in one round: files, and 304 responses.
+/// Requests per second of each side in one round: files, and 304 responses. The sides are the
+/// runner, nginx, and nginx with the fields that confine a page.
 struct Round {
-    files: [f64; 2],
-    known: [f64; 2],
+    files: [f64; 3],
+    known: [f64; 3],
 }
+
+/// Fields that nginx writes by itself, or that are not of the file.
+const OTHERS: [&str; 7] = [
+    "accept-ranges",
+    "content-length",
+    "content-type",
+    "date",
+    "etag",
+    "x-request-id",
+    "connection",
+];
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     let rounds: Vec<Round> = (0..ROUNDS).map(|_| measure(seconds)).collect();
@@ -45,14 +57,21 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     ] {
         figures.add(name, median(&of), "1/s", Target::None);
     }
-    let ratio = |of: fn(&Round) -> [f64; 2]| median(&move |round| of(round)[0] / of(round)[1]);
-    figures.add(
-        "file / nginx",
-        ratio(|round| round.files),
-        "ratio",
-        Target::AtLeast(0.8),
-    );
-    figures.add("304 / nginx", ratio(|round| round.known), "ratio", Target::AtLeast(1.0));
+    type Of = fn(&Round) -> [f64; 3];
+    for (name, of, side, target) in [
+        ("file / nginx", (|round| round.files) as Of, 1, Target::AtLeast(0.8)),
+        ("304 / nginx", |round| round.known, 1, Target::AtLeast(1.0)),
+        (
+            "file / nginx with the same fields",
+            |round| round.files,
+            2,
+            Target::None,
+        ),
+        ("304 / nginx with the same fields", |round| round.known, 2, Target::None),
+    ] {
+        let ratio = median(&move |round| of(round)[0] / of(round)[side]);
+        figures.add(name, ratio, "ratio", target);
+    }
 }
 
 /// A file that does not compress, so that both sides send the same bytes.
@@ -69,14 +88,20 @@ fn measure(seconds: u64) -> Round {
         measured.requests_per_second
     };
     let (_running, own, target) = platform();
-    let nginx = Nginx::start();
+    let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n");
+    let nginx = Nginx::start(&head(own, &request));
     let text = String::from_utf8(file()).unwrap();
     let end = &text[text.len() - 32..];
     let mut round = Round {
-        files: [0.0; 2],
-        known: [0.0; 2],
+        files: [0.0; 3],
+        known: [0.0; 3],
     };
-    for (side, address, target) in [(0, own, target.as_str()), (1, nginx.address, "/file.js")] {
+    let sides = [
+        (own, target.as_str()),
+        (nginx.address, "/file.js"),
+        (nginx.address, "/same/file.js"),
+    ];
+    for (side, (address, target)) in sides.into_iter().enumerate() {
         let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n");
         round.files[side] = load(address, &request, end);
         let tag = tag(address, &request);
@@ -88,6 +113,13 @@ fn measure(seconds: u64) -> Round {
 
 /// Returns the tag with which a server sends the file.
 fn tag(address: SocketAddr, request: &str) -> String {
+    let head = head(address, request);
+    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("etag:"));
+    line.unwrap().split_once(':').unwrap().1.trim().to_owned()
+}
+
+/// Returns the head of a response.
+fn head(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut head = Vec::new();
@@ -96,9 +128,8 @@ fn tag(address: SocketAddr, request: &str) -> String {
         let length = stream.read(&mut part).unwrap();
         head.extend_from_slice(&part[..length]);
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("etag:"));
-    line.unwrap().split_once(':').unwrap().1.trim().to_owned()
+    let text = String::from_utf8_lossy(&head);
+    text.split_once("\r\n\r\n").unwrap().0.to_owned()
 }
 
 /// Starts a platform with a page; it stops when the first value is dropped.
@@ -140,10 +171,19 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn start() -> Self {
+    /// Serves the file as it is, and below `/same/` with the fields of another server's response.
+    fn start(head: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().display().to_string();
-        fs::write(directory.path().join("file.js"), file()).unwrap();
+        fs::create_dir(directory.path().join("same")).unwrap();
+        for name in ["file.js", "same/file.js"] {
+            fs::write(directory.path().join(name), file()).unwrap();
+        }
+        let fields = head.lines().skip(1).filter_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            (!OTHERS.contains(&name)).then(|| format!("add_header {name} \"{value}\" always;"))
+        });
+        let fields: String = fields.collect();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = format!(
             "daemon off; master_process off; worker_processes 1; pid {path}/pid; error_log {path}/error.log;\n\
@@ -152,7 +192,7 @@ impl Nginx {
              types {{ text/javascript js; }}\n\
              client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;\n\
              uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;\n\
-             server {{ listen {address}; root {path}; }} }}\n"
+             server {{ listen {address}; root {path}; location /same/ {{ {fields} }} }} }}\n"
         );
         fs::write(directory.path().join("nginx.conf"), config).unwrap();
         let mut nginx = Command::new("taskset");
