@@ -54,7 +54,7 @@ async fn a_page_with_too_many_or_confusable_files_is_refused_with_the_reason() {
 }
 
 /// A drawing that compresses to about a fiftieth: a bundle may not expand more than a hundred
-/// times, and packing noise takes minutes.
+/// times, and noise is slow to pack.
 fn drawing() -> Vec<u8> {
     let mut state = 1_u64;
     let noise: Vec<u8> = std::iter::repeat_with(|| {

@@ -45,7 +45,7 @@ pub(crate) struct Assets {
 }
 
 impl Assets {
-    /// Takes the files of a bundle that was verified by this generation of the trust policy.
+    /// Accepts the files of a bundle that was verified by this generation of the trust policy.
     pub(crate) fn new(generation: u64, manifest: &Manifest, files: BTreeMap<EntryPath, Vec<u8>>) -> Self {
         let files = files.into_iter().filter_map(|(path, bytes)| {
             let path = path.as_str().strip_prefix(DIRECTORY)?.to_owned();

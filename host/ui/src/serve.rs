@@ -126,14 +126,14 @@ async fn represent(asset: &Asset, request: &HeaderMap) -> Response {
         false => asset.encoded(accepted(request)).await,
     };
     let mut response = if is_known(request, &stored.tag) {
-        with_room(StatusCode::NOT_MODIFIED.into_response())
+        with_capacity(StatusCode::NOT_MODIFIED.into_response())
     } else {
         match part(request, stored.bytes.len(), &stored.tag) {
             Part::Unsatisfiable => return unsatisfiable(stored),
             Part::Whole => whole(asset, stored),
             Part::Bytes(range) => {
                 let content = format!("bytes {}-{}/{}", range.start(), range.end(), stored.bytes.len());
-                let mut response = with_room(Response::new(Body::from(stored.bytes.slice(range))));
+                let mut response = with_capacity(Response::new(Body::from(stored.bytes.slice(range))));
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 response.headers_mut().insert(CONTENT_TYPE, asset.kind.clone());
                 response
@@ -154,14 +154,14 @@ async fn represent(asset: &Asset, request: &HeaderMap) -> Response {
     response
 }
 
-/// Reserves room for the fields of all layers, so that they are not copied while they are added.
-fn with_room(mut response: Response) -> Response {
+/// Reserves capacity for the fields of all layers, so that they are not copied when more are added.
+fn with_capacity(mut response: Response) -> Response {
     response.headers_mut().reserve(FIELDS);
     response
 }
 
 fn whole(asset: &Asset, stored: &Stored) -> Response {
-    let mut response = with_room(Response::new(Body::from(stored.bytes.clone())));
+    let mut response = with_capacity(Response::new(Body::from(stored.bytes.clone())));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, asset.kind.clone());
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

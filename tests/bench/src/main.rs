@@ -31,7 +31,7 @@ enum Name {
     Pages,
     /// Memory and latency of many connections
     Connections,
-    /// Cost of an authenticated principal, and what the time of a refusal tells about a credential
+    /// Cost of an authenticated principal, and whether the time of a refusal depends on a secret
     Principals,
     /// Reading, verifying, publishing and listing
     Registry,

@@ -1,5 +1,5 @@
-//! `bench principals`: the cost of an authenticated principal, and what the time of a refusal tells
-//! about a credential (H15).
+//! `bench principals`: the cost of an authenticated principal, and whether the time of a refusal
+//! depends on a secret (H15).
 
 use crate::allocations;
 use crate::figures::{Figures, Target};
@@ -162,7 +162,7 @@ impl World {
     }
 }
 
-/// Compares the times in which the registry says that it has no such install: one of another
+/// Compares the times in which the registry reports that an install does not exist: one of another
 /// tenant, and none.
 async fn existence(figures: &mut Figures) {
     let world = TestPlatform::new().await;

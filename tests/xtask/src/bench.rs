@@ -59,7 +59,7 @@ const BENCHES: [Bench; 7] = [
     },
     Bench {
         name: "principals",
-        what: "cost of a cached principal, and what the time of a refusal tells about a credential",
+        what: "cost of a cached principal, and whether the time of a refusal depends on a secret",
         guests: &["alga-test-guests"],
     },
     Bench {
