@@ -74,11 +74,14 @@ async function late() {
   throw new Error("not in 60 s");
 }
 
-export async function run() {
-  const browser = await chromium.launch({
+export const launch = () =>
+  chromium.launch({
     executablePath: env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
   });
+
+export async function run() {
+  const browser = await launch();
   let failures = 0;
   for (const [name, run] of cases) {
     try {

@@ -36,6 +36,7 @@ mod request_body;
 mod response_body;
 mod router;
 mod run;
+mod schedule;
 mod service;
 mod session;
 mod warm_up;

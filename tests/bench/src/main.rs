@@ -9,10 +9,10 @@ mod figures;
 mod gateway;
 mod holder;
 mod load;
-mod pages;
 mod principals;
 mod registry;
 mod timing;
+mod ui;
 
 use clap::{Parser, ValueEnum};
 use figures::Figures;
@@ -27,8 +27,8 @@ enum Name {
     Capabilities,
     /// The same component behind the runner, the gateway and the bare runtime's own server
     Gateway,
-    /// A file of a page, and the same file from nginx
-    Pages,
+    /// A file of a page and the same file from nginx; frames, calls and tables in a browser
+    Ui,
     /// Memory and latency of many connections
     Connections,
     /// Cost of an authenticated principal, and whether the time of a refusal depends on a secret
@@ -61,7 +61,7 @@ fn main() {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
         Name::Capabilities => capabilities::run(&mut figures, arguments.seconds),
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
-        Name::Pages => pages::run(&mut figures, arguments.seconds),
+        Name::Ui => ui::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
         Name::Principals => principals::run(&mut figures),
         Name::Registry => registry::run(&mut figures, arguments.seconds),

@@ -4,6 +4,7 @@
 //! signed extension made from a test guest. Tests use the same routes that clients use; a method
 //! that bypasses the routes has a name that shows it.
 
+mod browser;
 mod callers;
 mod database;
 mod mock_server;
@@ -18,6 +19,7 @@ mod transport;
 mod vault;
 mod world;
 
+pub use browser::run_in_browser;
 pub use callers::{ExecuteRequest, Reply, TestResponse};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;

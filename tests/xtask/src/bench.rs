@@ -5,6 +5,7 @@ use crate::guests;
 use crate::progress::execute_build;
 use crate::python;
 use crate::shell::{Outcome, cargo, execute, report, step, target};
+use crate::web;
 use alga_toolchain::Size;
 use std::process::Command;
 
@@ -53,9 +54,9 @@ const BENCHES: [Bench; 7] = [
         guests: &["alga-test-guests"],
     },
     Bench {
-        name: "pages",
-        what: "a file of a page from the runner, and the same file from nginx on the same core",
-        guests: &[],
+        name: "ui",
+        what: "a file of a page, compared with nginx on the same core; frames, calls and tables in a browser",
+        guests: &["alga-test-guests", "example-agreements"],
     },
     Bench {
         name: "principals",
@@ -96,8 +97,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     step("measuring");
     let mut command = Command::new(target().join(profile).join("alga-bench"));
-    if bench.name == "pages" {
+    if bench.name == "ui" {
         debian::ensure("nginx", "nginx-light")?;
+        debian::ensure("chromium", "chromium")?;
+        web::ensure_packages()?;
+        web::for_tests(&mut command)?;
     }
     if bench.name == "gateway" {
         command.env("ALGA_WASMTIME", python::wasmtime()?);

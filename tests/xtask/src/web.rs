@@ -203,6 +203,14 @@ fn files(directory: &Path) -> Outcome<BTreeMap<PathBuf, Vec<u8>>> {
     Ok(found)
 }
 
+/// Installs the packages that scripts for a browser need, unless they are there.
+pub(crate) fn ensure_packages() -> Outcome {
+    match target().join("web/node_modules").is_dir() {
+        true => Ok(()),
+        false => Web::copy()?.build(),
+    }
+}
+
 /// Sets what tests in a browser need: the installed packages, and Node.
 pub(crate) fn for_tests(command: &mut Command) -> Outcome<&mut Command> {
     Ok(command.env("ALGA_TEST_WEB", target().join("web")).env("PATH", node()?))

@@ -1,9 +1,10 @@
-//! `bench pages`: one file of a page from the runner, and from nginx on the same core.
+//! `bench ui`: one file of a page from the runner, and from nginx on the same core; frames, calls and
+//! tables in a browser.
 
 use crate::figures::{Figures, Target};
 use crate::load::{Measured, from_another_process, on_core};
-use alga_harness::{Release, TestPlatform};
-use serde_json::json;
+use alga_harness::{Release, TestPlatform, run_in_browser};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{Read, Write};
@@ -40,6 +41,62 @@ const OTHERS: [&str; 7] = [
 ];
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
+    files(figures, seconds);
+    in_browser(figures);
+}
+
+/// Adds what `tests/browser/figures.mjs` measures: a JSON object of names and values.
+fn in_browser(figures: &mut Figures) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let text = runtime.block_on(run_in_browser("figures.mjs"));
+    let values: Value = serde_json::from_str(&text).unwrap();
+    for (name, key, unit, target) in [
+        (
+            "frame ready after its source is set, median",
+            "ready",
+            "ms",
+            Target::AtMost(150.0),
+        ),
+        (
+            "plain fetch of the host application, median",
+            "fetch",
+            "ms",
+            Target::None,
+        ),
+        (
+            "call of a page by its host application, median",
+            "call",
+            "ms",
+            Target::None,
+        ),
+        (
+            "added by the page and its host application",
+            "added",
+            "ms",
+            Target::AtMost(3.0),
+        ),
+        (
+            "table of 100 000 rows, first paint",
+            "paint",
+            "ms",
+            Target::AtMost(200.0),
+        ),
+        (
+            "table of 100 000 rows, scrolled",
+            "frames",
+            "1/s",
+            Target::AtLeast(50.0),
+        ),
+        ("table of 100 000 rows, memory", "memory", "MB", Target::AtMost(150.0)),
+    ] {
+        figures.add(name, values[key].as_f64().unwrap(), unit, target);
+    }
+}
+
+fn files(figures: &mut Figures, seconds: u64) {
     let rounds: Vec<Round> = (0..ROUNDS).map(|_| measure(seconds)).collect();
     let median = |of: &dyn Fn(&Round) -> f64| {
         let mut values: Vec<f64> = rounds.iter().map(of).collect();
@@ -74,8 +131,8 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     }
 }
 
-/// A file that does not compress, so that both sides send the same bytes.
-fn file() -> Vec<u8> {
+/// Returns a file that does not compress, so that both sides send the same bytes.
+fn incompressible() -> Vec<u8> {
     (0..FILE_BYTES / 32)
         .flat_map(|number: usize| Sha256::digest(number.to_le_bytes()))
         .map(|byte| b'a' + byte % 26)
@@ -90,7 +147,7 @@ fn measure(seconds: u64) -> Round {
     let (_running, own, target) = platform();
     let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n");
     let nginx = Nginx::start(&head(own, &request));
-    let text = String::from_utf8(file()).unwrap();
+    let text = String::from_utf8(incompressible()).unwrap();
     let end = &text[text.len() - 32..];
     let mut round = Round {
         files: [0.0; 3],
@@ -142,7 +199,7 @@ fn platform() -> (tokio::sync::oneshot::Sender<()>, SocketAddr, String) {
             "name": NAME, "publisher": "example", "version": "1.0.0",
             "ui": { "type": "iframe", "entry": "ui/index.html" },
         });
-        let files: [(&str, &[u8]); 2] = [("ui/index.html", b"<!doctype html>"), ("ui/file.js", &file())];
+        let files: [(&str, &[u8]); 2] = [("ui/index.html", b"<!doctype html>"), ("ui/file.js", &incompressible())];
         let release = Release::signed(world.key(), Release::pack_files(&manifest, &files));
         world.publish(&release).await;
         world.install("acme", &release, &[]).await.ok();
@@ -177,7 +234,7 @@ impl Nginx {
         let path = directory.path().display().to_string();
         fs::create_dir(directory.path().join("same")).unwrap();
         for name in ["file.js", "same/file.js"] {
-            fs::write(directory.path().join(name), file()).unwrap();
+            fs::write(directory.path().join(name), incompressible()).unwrap();
         }
         let fields = head.lines().skip(1).filter_map(|line| {
             let (name, value) = line.split_once(": ")?;

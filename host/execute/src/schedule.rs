@@ -1,0 +1,192 @@
+//! Decides whose guest runs next: start-time fair queueing of run slots between tenants (Goyal, Vin
+//! and Cheng, "Start-Time Fair Queueing", 1996). A state machine without a clock, a lock, or a
+//! runtime.
+//!
+//! Every tenant has a virtual time: the processor time that it has used, divided by its weight. A
+//! free slot goes to the waiting tenant with the least. A tenant that begins to wait starts at the
+//! virtual time of those that run, so that it cannot save up time while it is idle.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// Processor time that is charged in advance for a slice, in nanoseconds: a tick of the engine.
+/// Otherwise a tenant could get all slots that are given out before its first slice ends.
+const SLICE_NS: u64 = 1_000_000;
+/// Virtual nanoseconds per nanosecond at weight 1: a slice has a length also at the highest weight.
+const SCALE: u64 = 1_000;
+/// Maximum weight of a tenant.
+pub(crate) const HIGHEST_WEIGHT: u32 = 1_000;
+
+/// A tenant, as the schedule knows it: an id that is unique in this process, and its weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) tenant: u64,
+    /// From 1 to [`HIGHEST_WEIGHT`].
+    pub(crate) weight: u32,
+}
+
+impl Share {
+    fn charge(self, used_ns: u64) -> u64 {
+        used_ns.saturating_mul(SCALE) / u64::from(self.weight.clamp(1, HIGHEST_WEIGHT))
+    }
+}
+
+/// Run slots, and the tasks that wait for one.
+#[derive(Debug)]
+pub(crate) struct Schedule<T> {
+    free: usize,
+    slots: usize,
+    /// Virtual time of the task that was chosen last.
+    now: u64,
+    tenants: HashMap<u64, Tenant<T>>,
+    /// Tenants with waiting tasks, by the virtual times at which they start.
+    waiting: BTreeSet<(u64, u64)>,
+    /// Tenants without tasks, by their virtual times: they are forgotten when these have passed.
+    idle: BTreeSet<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct Tenant<T> {
+    share: Share,
+    /// Virtual time: what the tenant has used, and slices in progress.
+    used: u64,
+    running: usize,
+    tasks: VecDeque<T>,
+}
+
+impl<T> Schedule<T> {
+    /// Creates a schedule with this many run slots.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            free: slots.max(1),
+            slots: slots.max(1),
+            now: 0,
+            tenants: HashMap::new(),
+            waiting: BTreeSet::new(),
+            idle: BTreeSet::new(),
+        }
+    }
+
+    /// Gives a slot to a task, or lets it wait: then `make` creates it.
+    pub(crate) fn request(&mut self, share: Share, make: impl FnOnce() -> T) -> Option<&T> {
+        self.wake(share);
+        if self.free > 0 {
+            self.start(share.tenant);
+            return None;
+        }
+        let tenant = self.tenants.get_mut(&share.tenant)?;
+        if tenant.tasks.is_empty() {
+            self.waiting.insert((tenant.used, share.tenant));
+        }
+        tenant.tasks.push_back(make());
+        tenant.tasks.back()
+    }
+
+    /// Returns a slot after this much processor time, and returns the task that gets it.
+    pub(crate) fn release(&mut self, tenant: u64, used_ns: u64) -> Option<T> {
+        self.free += 1;
+        self.end(tenant, used_ns);
+        let (_, next) = self.waiting.pop_first()?;
+        let task = self.tenants.get_mut(&next)?.tasks.pop_front();
+        self.start(next);
+        task
+    }
+
+    /// Removes a task that waits; returns false if it does not wait any more.
+    pub(crate) fn withdraw(&mut self, tenant: u64, is_task: impl Fn(&T) -> bool) -> bool {
+        let Some(entry) = self.tenants.get_mut(&tenant) else {
+            return false;
+        };
+        let Some(position) = entry.tasks.iter().position(is_task) else {
+            return false;
+        };
+        entry.tasks.remove(position);
+        if entry.tasks.is_empty() {
+            self.waiting.remove(&(entry.used, tenant));
+            self.rest(tenant);
+        }
+        true
+    }
+
+    /// Number of tenants that the schedule knows.
+    #[cfg(test)]
+    fn known(&self) -> usize {
+        self.tenants.len()
+    }
+
+    /// Adds a tenant, or sets its weight. One without tasks starts at the time of those that run.
+    fn wake(&mut self, share: Share) {
+        let now = self.now;
+        let tenant = self.tenants.entry(share.tenant).or_insert_with(|| Tenant {
+            share,
+            used: now,
+            running: 0,
+            tasks: VecDeque::new(),
+        });
+        tenant.share = share;
+        if tenant.running == 0 && tenant.tasks.is_empty() {
+            self.idle.remove(&(tenant.used, share.tenant));
+            tenant.used = tenant.used.max(now);
+        }
+    }
+
+    /// Starts a slice of a tenant, whose next task, if it has one, waits with a later time.
+    fn start(&mut self, id: u64) {
+        let Some(tenant) = self.tenants.get_mut(&id) else {
+            return;
+        };
+        self.waiting.remove(&(tenant.used, id));
+        self.free -= 1;
+        self.now = self.now.max(tenant.used);
+        tenant.running += 1;
+        tenant.used += tenant.share.charge(SLICE_NS);
+        if !tenant.tasks.is_empty() {
+            self.waiting.insert((tenant.used, id));
+        }
+        self.forget();
+    }
+
+    /// Ends a slice: corrects what was charged in advance.
+    fn end(&mut self, id: u64, used_ns: u64) {
+        let Some(tenant) = self.tenants.get_mut(&id) else {
+            return;
+        };
+        tenant.running -= 1;
+        self.waiting.remove(&(tenant.used, id));
+        let advance = tenant.share.charge(SLICE_NS);
+        tenant.used = tenant
+            .used
+            .saturating_sub(advance)
+            .saturating_add(tenant.share.charge(used_ns));
+        if !tenant.tasks.is_empty() {
+            self.waiting.insert((tenant.used, id));
+        }
+        self.rest(id);
+    }
+
+    /// Remembers the time of a tenant that has no tasks, until that time has passed.
+    fn rest(&mut self, id: u64) {
+        if let Some(tenant) = self.tenants.get(&id)
+            && tenant.running == 0
+            && tenant.tasks.is_empty()
+        {
+            self.idle.insert((tenant.used, id));
+        }
+        self.forget();
+    }
+
+    /// Forgets tenants without tasks whose time has passed: all of them if no guest runs.
+    fn forget(&mut self) {
+        if self.free == self.slots && self.waiting.is_empty() {
+            self.now = self.now.max(self.idle.last().map_or(0, |(used, _)| *used));
+        }
+        while let Some(&(used, id)) = self.idle.first()
+            && used <= self.now
+        {
+            self.idle.pop_first();
+            self.tenants.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const MS: u64 = 1_000_000;
+
+/// A model of tenants whose guests always have more to do.
+struct Model {
+    schedule: Schedule<u64>,
+    /// Slices in progress: time at which each ends, tenant, and length.
+    running: BTreeSet<(u64, u64, u64)>,
+    used: BTreeMap<u64, u64>,
+    clock: u64,
+    random: u64,
+}
+
+impl Model {
+    fn new(slots: usize) -> Self {
+        Self {
+            schedule: Schedule::new(slots),
+            running: BTreeSet::new(),
+            used: BTreeMap::new(),
+            clock: 0,
+            random: 1,
+        }
+    }
+
+    fn add(&mut self, share: Share) {
+        if self.schedule.request(share, || share.tenant).is_none() {
+            self.run(share.tenant);
+        }
+    }
+
+    /// Runs a slice of up to a tick, and a little more.
+    fn run(&mut self, tenant: u64) {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let length = 200_000 + self.random % MS;
+        while !self.running.insert((self.clock + length, tenant, length)) {
+            self.clock += 1;
+        }
+    }
+
+    /// Ends the next slice; its tenant wants to continue.
+    fn step(&mut self, shares: &[Share]) {
+        let (end, tenant, length) = self.running.pop_first().unwrap();
+        self.clock = end;
+        *self.used.entry(tenant).or_default() += length;
+        if let Some(next) = self.schedule.release(tenant, length) {
+            self.run(next);
+        }
+        self.add(shares[usize::try_from(tenant).unwrap()]);
+        // Work-conserving: a slot is free only if nobody waits.
+        assert!(self.schedule.free == 0 || self.schedule.waiting.is_empty());
+    }
+}
+
+fn shares(weights: &[u32]) -> Vec<Share> {
+    let shares = weights.iter().zip(0..);
+    shares.map(|(&weight, tenant)| Share { tenant, weight }).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn processor_time_is_shared_by_weight(
+        slots in 1_usize..5,
+        tasks in proptest::collection::vec((1_u32..5, 4_usize..40), 2..8),
+    ) {
+        let weights: Vec<u32> = tasks.iter().map(|(weight, _)| *weight).collect();
+        let shares = shares(&weights);
+        let mut model = Model::new(slots);
+        for (share, (_, count)) in shares.iter().zip(&tasks) {
+            (0..*count).for_each(|_| model.add(*share));
+        }
+        while model.clock < 2_000 * MS {
+            model.step(&shares);
+        }
+        let (all, total) = (model.used.values().sum::<u64>() as f64, f64::from(weights.iter().sum::<u32>()));
+        for share in &shares {
+            let wanted = f64::from(share.weight) / total;
+            // A tenant has at most one slot for each task, and at least four tasks here.
+            let got = model.used[&share.tenant] as f64 / all;
+            prop_assert!((got - wanted).abs() < 0.05 * wanted + 0.005, "{share:?}: {got} of {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_with_one_task_waits_for_one_slice_of_each_other_tenant(
+        slots in 1_usize..4,
+        others in 1_u64..20,
+        tasks in 1_usize..70,
+    ) {
+        let weights = vec![1; usize::try_from(others).unwrap() + 1];
+        let shares = shares(&weights);
+        let mut model = Model::new(slots);
+        for share in &shares[1..] {
+            (0..tasks).for_each(|_| model.add(*share));
+        }
+        (0..500).for_each(|_| model.step(&shares));
+        let asked = model.clock;
+        model.add(shares[0]);
+        while !model.running.iter().any(|(_, tenant, _)| *tenant == 0) {
+            model.step(&shares);
+        }
+        let slices = (model.clock - asked) as f64 / (1.2 * MS as f64);
+        prop_assert!(slices <= others as f64 + 1.0, "{slices} slices, {others} others");
+    }
+
+    #[test]
+    fn no_order_of_requests_loses_a_task_or_a_slot(
+        actions in proptest::collection::vec((0_u8..3, 0_u64..6, 0_u64..3 * MS), 0..400),
+    ) {
+        let mut schedule: Schedule<u64> = Schedule::new(3);
+        let (mut running, mut waiting, mut number) = (Vec::new(), Vec::new(), 0);
+        for (action, tenant, used) in actions {
+            match action {
+                0 => {
+                    number += 1;
+                    let share = Share { tenant, weight: u32::try_from(tenant).unwrap() + 1 };
+                    match schedule.request(share, || number) {
+                        None => running.push((tenant, number)),
+                        Some(_) => waiting.push((tenant, number)),
+                    }
+                }
+                1 if !running.is_empty() => {
+                    let (tenant, _) = running.remove(usize::try_from(used).unwrap() % running.len());
+                    if let Some(next) = schedule.release(tenant, used) {
+                        let at = waiting.iter().position(|(_, task)| *task == next).unwrap();
+                        running.push(waiting.remove(at));
+                    }
+                }
+                2 if !waiting.is_empty() => {
+                    let (tenant, task) = waiting.remove(usize::try_from(used).unwrap() % waiting.len());
+                    prop_assert!(schedule.withdraw(tenant, |other| *other == task));
+                }
+                _ => prop_assert!(!schedule.withdraw(tenant, |task| *task == 0)),
+            }
+            prop_assert!(running.len() <= 3 && (waiting.is_empty() || running.len() == 3));
+        }
+        while let Some((tenant, _)) = running.pop() {
+            if let Some(next) = schedule.release(tenant, MS) {
+                let at = waiting.iter().position(|(_, task)| *task == next).unwrap();
+                running.push(waiting.remove(at));
+            }
+        }
+        prop_assert!(waiting.is_empty());
+        prop_assert_eq!((schedule.free, schedule.known()), (3, 0));
+    }
+}
+
+#[test]
+fn idle_time_is_not_saved_up() {
+    let shares = shares(&[1, 1]);
+    let mut model = Model::new(1);
+    (0..4).for_each(|_| model.add(shares[1]));
+    while model.clock < 1_000 * MS {
+        model.step(&shares);
+    }
+    (0..4).for_each(|_| model.add(shares[0]));
+    let before = model.used[&1];
+    while model.clock < 2_000 * MS {
+        model.step(&shares);
+    }
+    let (late, early) = (model.used[&0] as f64, (model.used[&1] - before) as f64);
+    assert!((late / early - 1.0).abs() < 0.05, "{late} {early}");
+}
+
+#[test]
+fn a_million_tenants_that_were_seen_once_are_forgotten() {
+    let mut schedule: Schedule<u64> = Schedule::new(2);
+    for tenant in 0..1_000_000 {
+        let share = Share { tenant, weight: 1 };
+        assert!(schedule.request(share, || tenant).is_none());
+        assert!(schedule.release(tenant, MS).is_none());
+    }
+    assert_eq!(schedule.known(), 0);
+}
+
+#[test]
+fn weights_outside_of_their_range_are_the_nearest_within_it() {
+    for (weight, nearest) in [(0, 1), (1_000_000, HIGHEST_WEIGHT)] {
+        let share = |weight| Share { tenant: 0, weight };
+        assert_eq!(share(weight).charge(MS), share(nearest).charge(MS));
+    }
+    assert!(
+        Share {
+            tenant: 0,
+            weight: HIGHEST_WEIGHT
+        }
+        .charge(SLICE_NS)
+            > 0
+    );
+}
