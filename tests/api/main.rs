@@ -11,6 +11,7 @@ mod execute_isolation;
 mod execute_works;
 mod executions;
 mod ext_ui;
+mod fairness;
 mod gateway;
 mod header_secrets;
 mod http2_attacks;

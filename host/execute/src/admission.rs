@@ -2,10 +2,13 @@
 //! caller that is asked to retry can be fair to its own users, which a queue in this process could
 //! not.
 
+use crate::schedule::Share;
 use alga_bundle::{InstallId, TenantId};
 use alga_errors::{Code, Problem};
 use moka::sync::Cache;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Maximum number of concurrent executions.
@@ -29,6 +32,15 @@ impl Default for AdmissionLimits {
     }
 }
 
+/// Shares of guests in the processors.
+#[derive(Debug, Clone)]
+pub struct RunShares {
+    /// Guests that compute at the same moment.
+    pub slots: usize,
+    /// Weights of tenants, from 1 to 1000. One that is not listed has weight 1.
+    pub weights: BTreeMap<TenantId, u32>,
+}
+
 /// Maximum number of cached counters of tenants, and of installs. One that is evicted during an
 /// execution starts to count from 0 again; the limit of the process holds in any case.
 const COUNTERS: u64 = 100_000;
@@ -36,8 +48,11 @@ const COUNTERS: u64 = 100_000;
 pub(crate) struct Admission {
     limits: AdmissionLimits,
     process: Arc<Semaphore>,
-    tenants: Cache<TenantId, Arc<Semaphore>>,
+    tenants: Cache<TenantId, (Arc<Semaphore>, Share)>,
     installs: Cache<InstallId, Arc<Semaphore>>,
+    weights: BTreeMap<TenantId, u32>,
+    /// Number of tenants that have been counted.
+    counted: AtomicU64,
 }
 
 /// Counters of a tenant and an install, looked up once per token: executions with it do not look
@@ -46,6 +61,8 @@ pub(crate) struct Admission {
 pub(crate) struct Counters {
     tenant: Arc<Semaphore>,
     install: Arc<Semaphore>,
+    /// The tenant's share of the run slots.
+    pub(crate) share: Share,
 }
 
 /// Permits for one execution, released on drop.
@@ -56,12 +73,14 @@ pub(crate) struct Admitted {
 }
 
 impl Admission {
-    pub(crate) fn new(limits: AdmissionLimits) -> Self {
+    pub(crate) fn new(limits: AdmissionLimits, weights: BTreeMap<TenantId, u32>) -> Self {
         Self {
             limits,
             process: Arc::new(Semaphore::new(limits.process)),
             tenants: Cache::new(COUNTERS),
             installs: Cache::new(COUNTERS),
+            weights,
+            counted: AtomicU64::new(0),
         }
     }
 
@@ -70,9 +89,15 @@ impl Admission {
     pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
         let limits = self.limits;
         let new = |permits| Arc::new(Semaphore::new(permits));
+        let share = || Share {
+            tenant: self.counted.fetch_add(1, Ordering::Relaxed),
+            weight: self.weights.get(tenant).copied().unwrap_or(1),
+        };
+        let (of_tenant, share) = self.tenants.get_with_by_ref(tenant, || (new(limits.tenant), share()));
         Counters {
-            tenant: self.tenants.get_with_by_ref(tenant, || new(limits.tenant)),
+            tenant: of_tenant,
             install: self.installs.get_with_by_ref(install, || new(limits.install)),
+            share,
         }
     }
 
@@ -132,11 +157,14 @@ mod tests {
 
     #[test]
     fn admission_limits_apply_per_install_per_tenant_and_per_process() {
-        let admission = Admission::new(AdmissionLimits {
-            process: 3,
-            tenant: 2,
-            install: 1,
-        });
+        let admission = Admission::new(
+            AdmissionLimits {
+                process: 3,
+                tenant: 2,
+                install: 1,
+            },
+            BTreeMap::new(),
+        );
         let counters =
             |tenant: &str, install: &str| admission.counters(&tenant.parse().unwrap(), &install.parse().unwrap());
         let admit = |tenant: &str, install: &str| admission.admit(&counters(tenant, install));
@@ -152,11 +180,14 @@ mod tests {
 
     #[test]
     fn a_heavy_component_acquires_several_permits_and_releases_them_all() {
-        let admission = Admission::new(AdmissionLimits {
-            process: 8,
-            tenant: 8,
-            install: 4,
-        });
+        let admission = Admission::new(
+            AdmissionLimits {
+                process: 8,
+                tenant: 8,
+                install: 4,
+            },
+            BTreeMap::new(),
+        );
         let counters = admission.counters(&"a".parse().unwrap(), &"a1".parse().unwrap());
         let admit = || admission.admit(&counters);
         let mut heavy = admit().unwrap();

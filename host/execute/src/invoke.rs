@@ -4,6 +4,7 @@ use crate::loader::Prepared;
 use crate::records::ExecutionAccounting;
 use crate::request_body::{BodyFailure, RequestBody};
 use crate::response_body::{Chunk, ResponseHead, ResponseWriter};
+use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData};
 use alga_engine::{Engine, ExecutionLimits, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
@@ -19,7 +20,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 use wasmtime::Store;
@@ -33,6 +33,7 @@ pub(crate) struct Call {
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) permit: Arc<Permit>,
     pub(crate) request: Request<RequestBody>,
+    pub(crate) turns: Turns,
 }
 
 /// Result of one call: the status of a complete response, or the reason why there is none.
@@ -45,13 +46,13 @@ pub(crate) struct Invocation {
 /// disconnected, the usage is added to the account.
 struct LiveStore<'a> {
     store: Store<StoreData>,
-    cpu: Duration,
+    used: Used,
     account: &'a mut ExecutionAccounting,
 }
 
 impl Drop for LiveStore<'_> {
     fn drop(&mut self) {
-        self.account.adopt(self.store.data_mut().account(), self.cpu);
+        self.account.adopt(self.store.data_mut().account(), &self.used);
     }
 }
 
@@ -63,13 +64,14 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         prepared,
         permit,
         request,
+        turns,
     } = call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
     };
     let mut live = LiveStore {
         store: new_store(&engine, StoreData::new(&permit, &prepared.release, &services), limits),
-        cpu: Duration::ZERO,
+        used: Used::default(),
         account,
     };
     StoreData::count_calls(&mut live.store);
@@ -77,7 +79,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
     let mut complete = None;
     let call = run(&mut live.store, &prepared, request, writer, &mut complete);
     let call = AssertUnwindSafe(call).catch_unwind();
-    let ended = timeout_at(permit.deadline.into(), measured(call, &mut live.cpu)).await;
+    let ended = timeout_at(permit.deadline.into(), turns.run(call, &mut live.used)).await;
     let (failure, panicked) = match ended {
         Err(_) => (Some(stopped(TerminationCause::Deadline)), false),
         Ok(Err(_)) => (Some(Problem::internal("a panic while executing")), true),
@@ -112,18 +114,6 @@ fn result(
         account.note(note);
     }
     Ok(status)
-}
-
-/// Measures the time in which a future is polled: work, not waiting.
-async fn measured<F: Future>(future: F, total: &mut Duration) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        let started = Instant::now();
-        let polled = future.as_mut().poll(context);
-        *total += started.elapsed();
-        polled
-    })
-    .await
 }
 
 enum Failure {

@@ -10,6 +10,8 @@
 //! | `loader` | a verified component, linked and ready to instantiate |
 //! | `guest_request` | the request that a guest receives |
 //! | `request_body` | the body of a request, complete or streamed |
+//! | `run_slots` | guests that compute at the same moment |
+//! | `schedule` | whose guest runs next |
 //! | `run` | the one execution function: acquire capacity, prepare, call |
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `response_body` | the body of a response, complete or streamed |
@@ -36,6 +38,7 @@ mod request_body;
 mod response_body;
 mod router;
 mod run;
+mod run_slots;
 mod schedule;
 mod service;
 mod session;
@@ -43,7 +46,7 @@ mod warm_up;
 mod wire;
 mod yielding;
 
-pub use admission::AdmissionLimits;
+pub use admission::{AdmissionLimits, RunShares};
 pub use execution_request::{ExecutionRequest, Replayed, user_of};
 pub use http_route::{ERROR, GUEST_STATUS, REPLAYED, USAGE};
 pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
@@ -67,6 +70,8 @@ pub mod measuring {
     use crate::invoke::Call;
     use crate::loader::Prepared;
     use crate::measure::call_once;
+    use crate::run_slots::{RunSlots, Turns};
+    use crate::schedule::Share;
     use crate::service::ExecuteService;
     use crate::session::Session;
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
@@ -98,6 +103,7 @@ pub mod measuring {
         engine: Engine,
         prepared: Arc<Prepared>,
         services: Arc<Services>,
+        slots: Arc<RunSlots>,
     }
 
     impl Ready {
@@ -120,6 +126,7 @@ pub mod measuring {
                 engine: engine.clone(),
                 prepared: Arc::new(prepared),
                 services: Arc::new(services),
+                slots: Arc::new(RunSlots::new(1)),
             })
         }
 
@@ -136,6 +143,7 @@ pub mod measuring {
                 prepared: Arc::clone(&self.prepared),
                 permit: Arc::clone(permit),
                 request,
+                turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
             })
             .await
         }

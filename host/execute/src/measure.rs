@@ -5,6 +5,8 @@ use crate::loader::{Prepared, SessionCache};
 use crate::records::ExecutionAccounting;
 use crate::request_body::RequestBody;
 use crate::response_body::{Ended, collect, response_channel};
+use crate::run_slots::Turns;
+use crate::schedule::Share;
 use crate::service::ExecuteService;
 use crate::session::Session;
 use alga_bundle::Digest;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 
 /// Calls a guest without admission and records; returns the status of a complete response.
 pub(crate) async fn call_once(call: Call) -> Option<u16> {
-    let (writer, reader) = response_channel();
+    let (writer, reader) = response_channel(call.turns.is_queued());
     let execution = async move {
         let mut account = ExecutionAccounting::default();
         let invocation = invoke(call, writer, &mut account).await;
@@ -54,6 +56,7 @@ impl ExecuteService {
             prepared,
             permit: Arc::clone(permit),
             request,
+            turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! Execution records for the extension's author: identity, result, usage and log.
 
 use crate::response_body::Ended;
+use crate::run_slots::Used;
 use crate::{Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
@@ -50,9 +51,10 @@ pub(crate) struct ExecutionAccounting {
 impl ExecutionAccounting {
     /// Moves usage and log out of the accounting of a store when the execution ends, for whatever
     /// reason.
-    pub(crate) fn adopt(&mut self, accounting: Accounting, cpu: Duration) {
+    pub(crate) fn adopt(&mut self, accounting: Accounting, used: &Used) {
         let usage = &mut self.usage;
-        usage.cpu_us = microseconds(cpu);
+        usage.cpu_us = microseconds(used.cpu);
+        usage.queued_us = microseconds(used.queued);
         usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
         usage.host_calls = accounting.host_calls;
         usage.egress_bytes = accounting.egress_bytes;

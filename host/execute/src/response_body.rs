@@ -16,6 +16,8 @@ use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -84,15 +86,18 @@ pub(crate) struct ResponseWriter {
 pub(crate) struct ResponseReader {
     head: oneshot::Receiver<ResponseHead>,
     chunks: mpsc::Receiver<Chunk>,
+    /// True while the guest waits for a run slot.
+    is_queued: Arc<AtomicBool>,
 }
 
-/// Creates the channels of one execution.
-pub(crate) fn response_channel() -> (ResponseWriter, ResponseReader) {
+/// Creates the channels of one execution. `is_queued` is true while the guest waits for a run slot.
+pub(crate) fn response_channel(is_queued: Arc<AtomicBool>) -> (ResponseWriter, ResponseReader) {
     let (head, head_receiver) = oneshot::channel();
     let (chunks, chunk_receiver) = mpsc::channel(CHUNKS);
     let reader = ResponseReader {
         head: head_receiver,
         chunks: chunk_receiver,
+        is_queued,
     };
     (ResponseWriter { head, chunks }, reader)
 }
@@ -236,7 +241,7 @@ impl Early {
     ) -> Poll<()> {
         loop {
             let (polled, is_yielding) = self.detector.poll(context, |context| execution.as_mut().poll(context));
-            self.is_yielding = is_yielding;
+            self.is_yielding = is_yielding || reader.is_queued.load(Ordering::Relaxed);
             if let Poll::Ready(ended) = polled {
                 self.ended = Some(ended);
             }

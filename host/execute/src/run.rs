@@ -10,6 +10,7 @@ use crate::request_body::RequestBody;
 use crate::response_body::{
     Ended, Execution, Failed, ResponseBody, ResponseReader, ResponseWriter, collect, response_channel, start,
 };
+use crate::run_slots::Turns;
 use crate::service::ExecuteService;
 use crate::session::Session;
 use alga_capabilities::Permit;
@@ -74,8 +75,9 @@ impl ExecuteService {
             prepared,
             permit: order.permit,
             request: order.request,
+            turns: Turns::new(&self.slots, order.session.counters.share),
         };
-        let (writer, reader) = response_channel();
+        let (writer, reader) = response_channel(call.turns.is_queued());
         let service = Arc::clone(self);
         // Without the budget of tokio's cooperative scheduling, whose end would look like a guest
         // that waits: a guest gives way at every tick of the engine's epoch.

@@ -40,14 +40,14 @@ pub(crate) struct Schedule<T> {
     tenants: HashMap<u64, Tenant<T>>,
     /// Tenants with waiting tasks, by the virtual times at which they start.
     waiting: BTreeSet<(u64, u64)>,
-    /// Tenants without tasks, by their virtual times: they are forgotten when these have passed.
+    /// Tenants without tasks, by their virtual times: they are deleted when these have passed.
     idle: BTreeSet<(u64, u64)>,
 }
 
 #[derive(Debug)]
 struct Tenant<T> {
     share: Share,
-    /// Virtual time: what the tenant has used, and slices in progress.
+    /// Virtual time of the tenant: what it has used, and slices in progress.
     used: u64,
     running: usize,
     tasks: VecDeque<T>,
@@ -142,7 +142,7 @@ impl<T> Schedule<T> {
         if !tenant.tasks.is_empty() {
             self.waiting.insert((tenant.used, id));
         }
-        self.forget();
+        self.delete_past();
     }
 
     /// Ends a slice: corrects what was charged in advance.
@@ -163,7 +163,7 @@ impl<T> Schedule<T> {
         self.rest(id);
     }
 
-    /// Remembers the time of a tenant that has no tasks, until that time has passed.
+    /// Keeps the time of a tenant that has no tasks, until that time has passed.
     fn rest(&mut self, id: u64) {
         if let Some(tenant) = self.tenants.get(&id)
             && tenant.running == 0
@@ -171,11 +171,11 @@ impl<T> Schedule<T> {
         {
             self.idle.insert((tenant.used, id));
         }
-        self.forget();
+        self.delete_past();
     }
 
-    /// Forgets tenants without tasks whose time has passed: all of them if no guest runs.
-    fn forget(&mut self) {
+    /// Deletes tenants without tasks whose time has passed: all of them if no guest runs.
+    fn delete_past(&mut self) {
         if self.free == self.slots && self.waiting.is_empty() {
             self.now = self.now.max(self.idle.last().map_or(0, |(used, _)| *used));
         }

@@ -2,8 +2,9 @@ use crate::admission::Admission;
 use crate::idempotency::{Idempotency, IdempotencyStore};
 use crate::loader::SessionCache;
 use crate::records::ExecutionRecords;
+use crate::run_slots::RunSlots;
 use crate::session::Session;
-use crate::{AdmissionLimits, ExecutionDefaults, Loader};
+use crate::{AdmissionLimits, ExecutionDefaults, Loader, RunShares};
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_capabilities::{GrantSet, Services, UnknownCapability};
 use alga_engine::Engine;
@@ -29,6 +30,8 @@ pub struct ExecuteServiceDependencies {
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// Maximum number of concurrent executions.
     pub admission: AdmissionLimits,
+    /// Number of guests that compute at the same moment, and how they share it.
+    pub shares: RunShares,
 }
 
 /// Executes extensions for callers with a valid service token.
@@ -36,6 +39,7 @@ pub struct ExecuteService {
     pub(crate) dependencies: ExecuteServiceDependencies,
     verified_tokens: VerifiedTokenCache<Arc<Session>>,
     pub(crate) admission: Admission,
+    pub(crate) slots: Arc<RunSlots>,
     pub(crate) idempotency: Idempotency,
     is_draining: AtomicBool,
     is_poisoned: AtomicBool,
@@ -45,12 +49,14 @@ impl ExecuteService {
     /// Creates a service that has executed nothing yet.
     #[must_use]
     pub fn new(dependencies: ExecuteServiceDependencies) -> Self {
-        let admission = Admission::new(dependencies.admission);
+        let admission = Admission::new(dependencies.admission, dependencies.shares.weights.clone());
+        let slots = Arc::new(RunSlots::new(dependencies.shares.slots));
         let idempotency = Idempotency::new(Arc::clone(&dependencies.idempotency));
         Self {
             dependencies,
             verified_tokens: VerifiedTokenCache::new(),
             admission,
+            slots,
             idempotency,
             is_draining: AtomicBool::new(false),
             is_poisoned: AtomicBool::new(false),

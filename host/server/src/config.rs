@@ -5,10 +5,12 @@
 mod oidc;
 mod role;
 mod settings;
+mod weights;
 
 pub(crate) use oidc::{JwksPlace, LoginSettings, OidcSettings, is_secure_url};
 pub use role::{KeyFiles, Role};
 pub use settings::{EffectiveSetting, Origin, Setting};
+pub use weights::{InvalidWeight, TenantWeights};
 
 use crate::tls::TlsFiles;
 use alga_bundle::TenantId;
@@ -92,6 +94,10 @@ pub struct Config {
     pub platform: PlatformSettings,
     /// Components that may run concurrently.
     pub pool: u32,
+    /// Number of extensions that compute at the same moment.
+    pub run_slots: usize,
+    /// Shares of tenants in the processors.
+    pub tenant_weights: TenantWeights,
     /// Maximum memory and table size of an extension.
     pub ceilings: Ceilings,
 }
@@ -289,6 +295,8 @@ impl Config {
                 ui_proxy_timeout: Duration::from_millis(sources.required("ui_proxy_timeout_ms")?),
             },
             pool: sources.required("pool")?,
+            run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
+            tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),
             ceilings: Ceilings {
                 memory_mb: sources.required("memory_max_mb")?,
                 table_elements: sources.required("pool_table_elements")?,
@@ -325,9 +333,9 @@ impl Config {
             ));
         }
         let times = [self.gateway_timeout, self.compiler_wall, self.platform.ui_proxy_timeout];
-        if self.pool == 0 || self.compiler_seconds == 0 || times.iter().any(Duration::is_zero) {
+        if self.pool == 0 || self.run_slots == 0 || self.compiler_seconds == 0 || times.iter().any(Duration::is_zero) {
             return Err(ConfigError::Contradiction(
-                "ALGA_POOL, EXT_GATEWAY_TIMEOUT_MS, UI_PROXY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS must be at least 1",
+                "ALGA_POOL, ALGA_RUN_SLOTS, EXT_GATEWAY_TIMEOUT_MS, UI_PROXY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS must be at least 1",
             ));
         }
         if !(1..=MEMORY_CEILING_MB).contains(&self.ceilings.memory_mb) {
@@ -340,6 +348,11 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+/// Returns the number of processors that this process may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Reads the files of the certificate, both of which are set or none.

@@ -59,7 +59,9 @@ mod stored_replies;
 mod telemetry;
 mod tls;
 
-pub use config::{Config, ConfigError, EffectiveSetting, KeyFiles, Origin, Role, Setting};
+pub use config::{
+    Config, ConfigError, EffectiveSetting, InvalidWeight, KeyFiles, Origin, Role, Setting, TenantWeights,
+};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;

@@ -16,6 +16,7 @@ use alga_engine::CompileError;
 use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
+    RunShares,
 };
 use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
@@ -357,6 +358,10 @@ fn execute_service(
         records: Arc::clone(executions) as _,
         idempotency: Arc::new(StoredReplies(shared.database.clone())),
         admission,
+        shares: RunShares {
+            slots: config.run_slots,
+            weights: config.tenant_weights.0.clone(),
+        },
     })))
 }
 

@@ -1,5 +1,5 @@
-//! `bench ui`: one file of a page from the runner, and from nginx on the same core; frames, calls and
-//! tables in a browser.
+//! `bench ui`: one file of a page from the runner, and from nginx on the same core; frames, calls
+//! and tables in a browser.
 
 use crate::figures::{Figures, Target};
 use crate::load::{Measured, from_another_process, on_core};

@@ -8,6 +8,10 @@ use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Threads beside those that extensions occupy, so that accepting, health checks, the registry and
+/// logs do not wait for them.
+const SPARE_WORKERS: usize = 2;
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -22,6 +26,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let config = arguments.settings.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.run_slots + SPARE_WORKERS)
         .enable_all()
         .build()
         .internal_error("could not start the async runtime")?;

@@ -49,7 +49,7 @@ impl Model {
             self.run(next);
         }
         self.add(shares[usize::try_from(tenant).unwrap()]);
-        // Work-conserving: a slot is free only if nobody waits.
+        // Work-conserving: a slot is free only if no task waits.
         assert!(self.schedule.free == 0 || self.schedule.waiting.is_empty());
     }
 }
@@ -167,7 +167,7 @@ fn idle_time_is_not_saved_up() {
 }
 
 #[test]
-fn a_million_tenants_that_were_seen_once_are_forgotten() {
+fn a_million_tenants_that_were_seen_once_are_deleted() {
     let mut schedule: Schedule<u64> = Schedule::new(2);
     for tenant in 0..1_000_000 {
         let share = Share { tenant, weight: 1 };

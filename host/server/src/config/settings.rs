@@ -120,6 +120,8 @@ settings! {
     ui_proxy_token_file = "ALGA_UI_PROXY_TOKEN_FILE", "", "file with the credential for such routes; the one of ALGA_PLATFORM_TOKEN_FILE is never sent there";
     ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "5000", "timeout of a call of such a route in milliseconds";
     pool = "ALGA_POOL", "256", "slots for concurrent executions; one that may use more than 64 MiB occupies several";
+    run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
+    tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";
     pool_table_elements = "ALGA_POOL_TABLE_ELEMENTS", "100000", "maximum elements of one table of an extension: the functions that it calls through pointers";
     memory_max_mb = "ALGA_MEMORY_MAX_MB", "256", "maximum memory in MiB that an extension may be granted for one execution; 1 to 256";
 }

@@ -1,0 +1,74 @@
+//! Processors are shared between tenants, not between requests. The tests compare the processor
+//! times of executions with the same deadline, so that they do not depend on the machine's speed.
+
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
+use std::sync::Arc;
+
+/// A platform with one run slot, and requests of two tenants for a guest that loops.
+async fn world(weights: &str) -> (Arc<TestPlatform>, [ExecuteRequest; 2]) {
+    let settings = [("pool", "256"), ("run_slots", "1"), ("tenant_weights", weights)];
+    let world = TestPlatform::with_settings(&settings).await;
+    let manifest = Release::manifest("com.example.loops", "1.0.0", &[]);
+    let release = Release::new(world.key(), &manifest, &component("loops_forever"));
+    world.publish(&release).await;
+    let acme = world.install("acme", &release, &[]).await.ok();
+    let globex = world.install("globex", &release, &[]).await.ok();
+    let requests = [acme, globex].map(|install| world.request_for(&install));
+    // Loads the component, which counts against the deadline.
+    let first = requests[0].clone().within_ms(100);
+    while world.execute(&first).await.usage("cpu_us") == 0 {}
+    (Arc::new(world), requests)
+}
+
+/// Executes each request this many times at once, and returns the processor times of each.
+async fn compete(world: &Arc<TestPlatform>, requests: [(&ExecuteRequest, usize); 2]) -> [Vec<u64>; 2] {
+    let start = |(request, count): (&ExecuteRequest, usize)| -> Vec<_> {
+        let request = request.clone().within_ms(2_000);
+        let calls = (0..count).map(|_| {
+            let (world, request) = (Arc::clone(world), request.clone());
+            tokio::spawn(async move {
+                let response = world.execute(&request).await;
+                response.assert_error(504, "deadline_exceeded");
+                response.usage("cpu_us")
+            })
+        });
+        calls.collect()
+    };
+    let mut times = [const { Vec::new() }; 2];
+    for (times, calls) in times.iter_mut().zip(requests.map(start)) {
+        for call in calls {
+            times.push(call.await.unwrap());
+        }
+    }
+    times
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_with_one_request_gets_as_much_as_one_with_sixteen() {
+    let (world, [acme, globex]) = world("").await;
+    let [one, many] = compete(&world, [(&acme, 1), (&globex, 16)]).await;
+    let (one, many) = (one[0] as f64, many.iter().sum::<u64>() as f64);
+    assert!((0.6..1.6).contains(&(one / many)), "{one} us beside {many} us");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processors_are_shared_by_the_weights_of_tenants() {
+    let (world, [acme, globex]) = world("acme=4").await;
+    let [heavy, light] = compete(&world, [(&acme, 4), (&globex, 4)]).await;
+    let [heavy, light] = [heavy, light].map(|times| times.iter().sum::<u64>() as f64);
+    assert!((3.0..5.5).contains(&(heavy / light)), "{heavy} us beside {light} us");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_for_which_a_guest_waited_is_in_its_usage() {
+    let (world, [acme, globex]) = world("").await;
+    let request = acme.within_ms(1_000);
+    let busy = {
+        let (world, request) = (Arc::clone(&world), globex.within_ms(1_000));
+        tokio::spawn(async move { world.execute(&request).await })
+    };
+    let response = world.execute(&request).await;
+    busy.await.unwrap();
+    let [duration, cpu, queued] = ["duration_us", "cpu_us", "queued_us"].map(|name| response.usage(name));
+    assert!(queued > 0 && cpu + queued <= duration, "{cpu} + {queued} of {duration}");
+}
