@@ -21,9 +21,6 @@ use outcome::{ErrorContext, Fault, Outcome};
 use printer::Printer;
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Build, sign, publish, install and run extensions.
 ///
 /// Exit codes: 0 success, 1 user error, 2 internal error.

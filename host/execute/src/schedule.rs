@@ -163,7 +163,7 @@ impl<T> Schedule<T> {
         self.rest(id);
     }
 
-    /// Keeps the time of a tenant that has no tasks, until that time has passed.
+    /// Retains the time of a tenant that has no tasks, until that time has passed.
     fn rest(&mut self, id: u64) {
         if let Some(tenant) = self.tenants.get(&id)
             && tenant.running == 0

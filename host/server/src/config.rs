@@ -238,10 +238,7 @@ impl Config {
         let config = Self {
             listen: SocketAddr::new(sources.required("listen")?, sources.required("port")?),
             tls: tls(&sources)?,
-            connections: ConnectionSettings {
-                total: sources.required("connections")?,
-                per_address: sources.required("connections_per_address")?,
-            },
+            connections: connections(&sources)?,
             role: sources.required("role")?,
             runner_base_url: text("runner_base_url"),
             registry_base_url: text("registry_base_url"),
@@ -348,6 +345,13 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+fn connections(sources: &Sources<'_>) -> Result<ConnectionSettings, ConfigError> {
+    Ok(ConnectionSettings {
+        total: sources.required("connections")?,
+        per_address: sources.required("connections_per_address")?,
+    })
 }
 
 /// Returns the number of processors that this process may use.

@@ -1,8 +1,6 @@
 //! Counts the allocations of a thread: one addition for each, and no state shared between threads.
-//! The allocator is that of `alga`.
 
-use mimalloc::MiMalloc;
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 thread_local! {
@@ -16,23 +14,23 @@ static ALLOCATOR: Counting = Counting;
 
 #[expect(
     unsafe_code,
-    reason = "an allocator that passes everything on to mimalloc, and counts"
+    reason = "an allocator that passes everything on to the system's, and counts"
 )]
-// SAFETY: every call is passed on to mimalloc with the same arguments; counting allocates nothing,
+// SAFETY: every call is passed on to `System` with the same arguments; counting allocates nothing,
 // because the cell is const-initialized.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
-        unsafe { MiMalloc.alloc(layout) }
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { MiMalloc.dealloc(pointer, layout) }
+        unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
-        unsafe { MiMalloc.realloc(pointer, layout, size) }
+        unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
