@@ -51,6 +51,9 @@ pub struct ExecutionUsage {
     pub duration_us: u64,
     /// Time in which the guest, or the host on its behalf, was running, in microseconds.
     pub cpu_us: u64,
+    /// Time for which the guest waited for a run slot, in microseconds.
+    #[serde(default)]
+    pub queued_us: u64,
     /// Peak memory of the guest in bytes.
     pub memory_peak_bytes: u64,
     /// Number of calls to the host.
