@@ -4,11 +4,13 @@
 use crate::figures::{Figures, Target};
 use crate::holder::{Held, Holding};
 use crate::load::{from_another_process, on_core};
+use crate::own_gateway::OwnGateway;
 use alga_auth::Access;
 use alga_harness::{Release, TestPlatform, component};
 use alga_server::{ServeLimits, serve};
 use std::future::pending;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -24,7 +26,7 @@ const TENANTS: usize = 10;
 /// Addresses and requests of a platform.
 struct Served {
     address: SocketAddr,
-    remote: SocketAddr,
+    directory: PathBuf,
     hello: String,
     streams: Vec<String>,
     events: String,
@@ -82,7 +84,8 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     );
 
     let one = Held::measure(served.address, Holding::Sequential, 2_000, &served.hello);
-    let two = Held::measure(served.remote, Holding::Sequential, 2_000, &served.hello);
+    let own_gateway = OwnGateway::start(&served.directory, served.address);
+    let two = Held::measure(own_gateway.address, Holding::Sequential, 2_000, &served.hello);
     figures.add(
         "one request in one process, p50",
         one.p50_us / 1000.0,
@@ -90,7 +93,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
         Target::None,
     );
     figures.add(
-        "added by a runner over a socket, p50",
+        "added by a gateway in a process of its own, p50",
         (two.p50_us - one.p50_us) / 1000.0,
         "ms",
         Target::AtMost(0.3),
@@ -145,7 +148,7 @@ fn start() -> Served {
         };
         let served = Served {
             address: listen(world.router()).await,
-            remote: listen(world.remote_gateway().await).await,
+            directory: world.directory().to_path_buf(),
             hello: request(
                 "/api/ext/com.example.bench/",
                 &world.caller_token("acme", Access::Write),

@@ -1,8 +1,9 @@
-//! `bench gateway`: one component behind `/v1/http`, behind the gateway with its runner in this
-//! process and over a socket, behind `wasmtime serve`, and a bare handler beside them.
+//! `bench gateway`: one component behind `/v1/http`, behind the gateway with its runner in one
+//! process and in two on the same core, behind `wasmtime serve`, and a bare handler beside them.
 
 use crate::figures::{Figures, Target};
 use crate::load::{Measured, from_another_process, on_core};
+use crate::own_gateway::OwnGateway;
 use alga_auth::{Access, CallContext, ServiceGrant};
 use alga_capabilities::compose_denied;
 use alga_harness::{Release, TestPlatform, component, target};
@@ -52,9 +53,10 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
         ("/api/ext, runner in this process, requests per second", |round| {
             round.gateway
         }),
-        ("/api/ext, runner over a socket, requests per second", |round| {
-            round.remote
-        }),
+        (
+            "/api/ext, gateway in a process of its own, requests per second",
+            |round| round.remote,
+        ),
         ("wasmtime serve, requests per second per core", |round| {
             round.wasmtime.unwrap_or_default()
         }),
@@ -72,7 +74,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
         ("/api/ext in one process / /v1/http", 0.85, |round| {
             Some(round.gateway / round.http)
         }),
-        ("runner over a socket / in this process", 0.55, |round| {
+        ("gateway and runner as two processes / one", 0.55, |round| {
             Some(round.remote / round.gateway)
         }),
     ] {
@@ -87,7 +89,9 @@ fn measure(seconds: u64) -> Round {
         from_another_process(LOAD_CORE, seconds, address, &request, BODY)
     };
     let bare = load(bare());
-    let (platform, http, gateway, remote) = platform();
+    let (platform, http, gateway, directory) = platform();
+    let own_gateway = OwnGateway::start(&directory, http.0);
+    let remote = (own_gateway.address, gateway.1.clone());
     let round = Round {
         bare: bare.requests_per_second,
         http: load(http).requests_per_second,
@@ -95,7 +99,7 @@ fn measure(seconds: u64) -> Round {
         remote: load(remote).requests_per_second,
         wasmtime: None,
     };
-    drop(platform);
+    drop((own_gateway, platform));
     let wasmtime = Wasmtime::start().map(|wasmtime| load((wasmtime.address, get("/", ""))).requests_per_second);
     Round { wasmtime, ..round }
 }
@@ -107,7 +111,8 @@ fn proxy_component() -> Vec<u8> {
     compose_denied(&component("answers_ok"), &BTreeSet::from([&log])).unwrap()
 }
 
-fn get(target: &str, token: &str) -> Vec<u8> {
+/// Returns a request with a bearer token, or without one.
+pub(crate) fn get(target: &str, token: &str) -> Vec<u8> {
     let authorization = match token {
         "" => String::new(),
         token => format!("authorization: Bearer {token}\r\n"),
@@ -141,9 +146,9 @@ fn bare() -> (SocketAddr, Vec<u8>) {
 
 type Load = (SocketAddr, Vec<u8>);
 
-/// Starts a platform and a gateway whose runner is over a socket; they stop when the first value is
-/// dropped.
-fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, Load) {
+/// Starts a platform; it stops when the first value is dropped. The last value is its data
+/// directory.
+fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, PathBuf) {
     let (sender, ready) = mpsc::channel();
     let (finish, finished) = tokio::sync::oneshot::channel::<()>();
     on_core(SERVER_CORE, async move || {
@@ -168,19 +173,15 @@ fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, Load) {
             limits,
             std::future::pending(),
         ));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let remote = listener.local_addr().unwrap();
-        let gateway = world.remote_gateway().await;
-        tokio::spawn(alga_server::serve(listener, gateway, limits, std::future::pending()));
         let caller = get(&format!("/api/ext/{NAME}/"), &world.caller_token("acme", Access::Write));
         let http = get("/v1/http/", &world.service_token(&grant));
         sender
-            .send(((address, http), (address, caller.clone()), (remote, caller)))
+            .send(((address, http), (address, caller), world.directory().to_path_buf()))
             .unwrap();
         finished.await.ok();
     });
-    let (http, gateway, remote) = ready.recv().unwrap();
-    (finish, http, gateway, remote)
+    let (http, gateway, directory) = ready.recv().unwrap();
+    (finish, http, gateway, directory)
 }
 
 /// The bare runtime's own server; `cargo xtask bench` installs it.

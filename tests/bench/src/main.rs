@@ -4,11 +4,14 @@
 mod allocations;
 mod capabilities;
 mod connections;
+mod drivers;
 mod execute;
 mod figures;
 mod gateway;
 mod holder;
 mod load;
+mod neighbours;
+mod own_gateway;
 mod principals;
 mod registry;
 mod timing;
@@ -33,12 +36,20 @@ enum Name {
     Connections,
     /// Cost of an authenticated principal, and whether the time of a refusal depends on a secret
     Principals,
+    /// Latency of a tenant beside others whose extensions do their worst
+    Neighbours,
     /// Reading, verifying, publishing and listing
     Registry,
     /// The load of a benchmark, in a separate process: its threads must not share memory mappings
     /// with the server
     #[value(hide = true)]
     Load,
+    /// A gateway in a process of its own
+    #[value(hide = true)]
+    OwnGateway,
+    /// A client at a fixed rate, or one without end, in a separate process
+    #[value(hide = true)]
+    Drive,
     /// Clients that hold connections, in a separate process
     #[value(hide = true)]
     Hold,
@@ -65,6 +76,9 @@ fn main() {
         Name::Connections => connections::run(&mut figures, arguments.seconds),
         Name::Principals => principals::run(&mut figures),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
+        Name::Neighbours => neighbours::run(&mut figures, arguments.seconds),
+        Name::OwnGateway => return own_gateway::serve_parent(),
+        Name::Drive => return drivers::serve_parent(),
         Name::Hold => return holder::serve_parent(),
         Name::Load => return load::serve_parent(arguments.seconds),
     }

@@ -32,7 +32,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -57,6 +57,11 @@ const BENCHES: [Bench; 7] = [
         name: "ui",
         what: "a file of a page, compared with nginx on the same core; frames, calls and tables in a browser",
         guests: &["alga-test-guests", "example-agreements"],
+    },
+    Bench {
+        name: "neighbours",
+        what: "latency of a tenant, alone and beside others whose extensions do their worst",
+        guests: &["alga-test-guests"],
     },
     Bench {
         name: "principals",
