@@ -1,6 +1,6 @@
 //! Pages of extensions in a real browser: the scripts of this directory in Debian's Chromium.
 
-use alga_harness::{root, run_in_browser};
+use alga_harness::{root, run_in_browser, run_in_browser_with};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
@@ -38,6 +38,13 @@ async fn a_user_works_with_the_page_of_an_extension() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_signs_in_with_a_link_and_out() {
     run("session.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_install_has_an_origin_of_its_own_in_a_browser() {
+    let text = run_in_browser_with("own_origin.mjs", &[("ui_root", "localhost")]).await;
+    println!("{text}");
+    assert!(text.contains("ok "), "no case ran");
 }
 
 /// Returns the bytes of these modules and of all that they import, each compressed.

@@ -47,7 +47,7 @@ enum Name {
     /// A gateway in a process of its own
     #[value(hide = true)]
     OwnGateway,
-    /// A client at a fixed rate, or one without end, in a separate process
+    /// A client at a fixed rate, or one as fast as it can be, in a separate process
     #[value(hide = true)]
     Drive,
     /// Clients that hold connections, in a separate process

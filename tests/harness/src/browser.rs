@@ -95,7 +95,7 @@ async fn install(world: &TestPlatform, name: &str, guest: &str, grants: &[&str])
 /// Builds the routes of the host application. Its own policy allows frames of the platform alone.
 fn host(world: Arc<TestPlatform>, alga: &str, hashes: &BTreeMap<&str, String>) -> Router {
     let policy = format!(
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src 'self' {alga}; frame-src {alga}"
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src 'self' {alga}; frame-src {alga} http://*.localhost:*"
     );
     let settings = json!({
         "alga": alga, "extension": "com.example.page", "contentHash": hashes["page"], "hashes": hashes,
@@ -132,23 +132,46 @@ fn session(world: &TestPlatform) -> Value {
     json!({ "token": world.token_of(&caller), "expires_at": (now.as_secs() + 60) * 1000 })
 }
 
+/// Returns the origin of each install below `localhost`, by the name of its extension.
+async fn pages_of_own_origins(world: &TestPlatform, port: u16) -> Value {
+    let list = alga_registry_types::installs(&tenant_id("acme"), &alga_registry_types::Page::default());
+    let installs = world.operate(&list).await.ok().installs;
+    installs
+        .iter()
+        .map(|install| {
+            let origin = format!("http://{}.localhost:{port}", install.id);
+            (install.name.to_string(), Value::from(origin))
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
 /// Runs a script of `tests/browser` with Node, against a platform of its own, and returns what it
 /// prints. Needs the packages that `cargo xtask` installs, Node and Chromium.
 ///
 /// # Panics
 /// Panics if the script fails.
 pub async fn run_in_browser(script: &str) -> String {
+    run_in_browser_with(script, &[]).await
+}
+
+/// Does the same with additional settings of the platform.
+///
+/// # Panics
+/// Panics if the script fails.
+pub async fn run_in_browser_with(script: &str, more: &[(&str, &str)]) -> String {
     let limits = ServeLimits::default();
     let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", own.local_addr().unwrap());
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
     let alga = format!("http://{}", listener.local_addr().unwrap());
-    let world = TestPlatform::with_settings(&[
-        ("gateway_origins", &origin),
+    let mut settings = vec![
+        ("gateway_origins", origin.as_str()),
         ("ui_frame_ancestors", &origin),
         ("gateway_requests_per_second", "100000"),
-    ])
-    .await;
+    ];
+    settings.extend(more);
+    let world = TestPlatform::with_settings(&settings).await;
     let mut hashes = BTreeMap::new();
     for (name, guest, grants) in [
         ("page", "echoes_the_request", &["cap:ui.proxy"][..]),
@@ -159,11 +182,13 @@ pub async fn run_in_browser(script: &str) -> String {
     }
     hashes.insert("gallery", install_gallery(&world).await);
     hashes.insert("agreements", install_agreements(&world).await);
+    let pages = pages_of_own_origins(&world, listener.local_addr().unwrap().port()).await;
     let link = world.operate(&create_console_link()).await.ok().path;
     tokio::spawn(serve(listener, world.router(), limits, pending()));
     let host = host(Arc::new(world), &alga, &hashes);
     tokio::spawn(async move { axum::serve(own, host).await });
     let mut node = Command::new("node");
+    node.env("PAGES", pages.to_string());
     node.arg(browser(script))
         .env("HOST", &origin)
         .env("ALGA", &alga)

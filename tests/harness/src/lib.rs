@@ -19,7 +19,7 @@ mod transport;
 mod vault;
 mod world;
 
-pub use browser::run_in_browser;
+pub use browser::{run_in_browser, run_in_browser_with};
 pub use callers::{ExecuteRequest, Reply, TestResponse};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;
