@@ -2,6 +2,7 @@
 //! beside slow clients.
 
 use crate::figures::{Figures, Target};
+use crate::gateway::stored;
 use crate::holder::{Held, Holding};
 use crate::load::{from_another_process, on_core};
 use crate::own_gateway::OwnGateway;
@@ -26,7 +27,7 @@ const TENANTS: usize = 10;
 /// Addresses and requests of a platform.
 struct Served {
     address: SocketAddr,
-    directory: PathBuf,
+    stored: (PathBuf, String),
     hello: String,
     streams: Vec<String>,
     events: String,
@@ -84,7 +85,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     );
 
     let one = Held::measure(served.address, Holding::Sequential, 2_000, &served.hello);
-    let own_gateway = OwnGateway::start(&served.directory, served.address);
+    let own_gateway = OwnGateway::start(&served.stored, served.address);
     let two = Held::measure(own_gateway.address, Holding::Sequential, 2_000, &served.hello);
     figures.add(
         "one request in one process, p50",
@@ -148,7 +149,7 @@ fn start() -> Served {
         };
         let served = Served {
             address: listen(world.router()).await,
-            directory: world.directory().to_path_buf(),
+            stored: stored(&world),
             hello: request(
                 "/api/ext/com.example.bench/",
                 &world.caller_token("acme", Access::Write),

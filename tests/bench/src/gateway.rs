@@ -89,8 +89,8 @@ fn measure(seconds: u64) -> Round {
         from_another_process(LOAD_CORE, seconds, address, &request, BODY)
     };
     let bare = load(bare());
-    let (platform, http, gateway, directory) = platform();
-    let own_gateway = OwnGateway::start(&directory, http.0);
+    let (platform, http, gateway, stored) = platform();
+    let own_gateway = OwnGateway::start(&stored, http.0);
     let remote = (own_gateway.address, gateway.1.clone());
     let round = Round {
         bare: bare.requests_per_second,
@@ -146,9 +146,9 @@ fn bare() -> (SocketAddr, Vec<u8>) {
 
 type Load = (SocketAddr, Vec<u8>);
 
-/// Starts a platform; it stops when the first value is dropped. The last value is its data
-/// directory.
-fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, PathBuf) {
+/// Starts a platform; it stops when the first value is dropped. The last values are its
+/// data directory and its database.
+fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, (PathBuf, String)) {
     let (sender, ready) = mpsc::channel();
     let (finish, finished) = tokio::sync::oneshot::channel::<()>();
     on_core(SERVER_CORE, async move || {
@@ -176,12 +176,18 @@ fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, PathBuf) {
         let caller = get(&format!("/api/ext/{NAME}/"), &world.caller_token("acme", Access::Write));
         let http = get("/v1/http/", &world.service_token(&grant));
         sender
-            .send(((address, http), (address, caller), world.directory().to_path_buf()))
+            .send(((address, http), (address, caller), stored(&world)))
             .unwrap();
         finished.await.ok();
     });
-    let (http, gateway, directory) = ready.recv().unwrap();
-    (finish, http, gateway, directory)
+    let (http, gateway, stored) = ready.recv().unwrap();
+    (finish, http, gateway, stored)
+}
+
+/// Returns the data directory and the database, which is Postgres: several processes share it.
+pub(crate) fn stored(world: &TestPlatform) -> (PathBuf, String) {
+    let database = world.database_url().expect("ALGA_TEST_POSTGRES is set");
+    (world.directory().to_path_buf(), database.to_owned())
 }
 
 /// The bare runtime's own server; `cargo xtask bench` installs it.

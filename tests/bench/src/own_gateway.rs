@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,15 +19,15 @@ pub(crate) struct OwnGateway {
 }
 
 impl OwnGateway {
-    /// Starts a gateway with this data directory, which calls this runner.
-    pub(crate) fn start(directory: &Path, runner: SocketAddr) -> Self {
+    /// Starts a gateway with this data directory and database, which calls this runner.
+    pub(crate) fn start((directory, database): &(PathBuf, String), runner: SocketAddr) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("own-gateway")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let order = json!({ "directory": directory, "runner": format!("http://{runner}") });
+        let order = json!({ "directory": directory, "database": database, "runner": format!("http://{runner}") });
         writeln!(child.stdin.as_mut().unwrap(), "{order}").unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
@@ -54,6 +54,7 @@ pub(crate) fn serve_parent() {
     let text = |name: &str| order[name].as_str().unwrap().to_owned();
     let flags = BTreeMap::from([
         ("data".to_owned(), text("directory")),
+        ("database".to_owned(), text("database")),
         ("dev".to_owned(), "true".to_owned()),
         ("role".to_owned(), "gateway".to_owned()),
         ("runner_base_url".to_owned(), text("runner")),

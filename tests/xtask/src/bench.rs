@@ -2,6 +2,7 @@
 
 use crate::debian;
 use crate::guests;
+use crate::postgres::Postgres;
 use crate::progress::execute_build;
 use crate::python;
 use crate::shell::{Outcome, cargo, execute, report, step, target};
@@ -110,6 +111,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     if bench.name == "gateway" {
         command.env("ALGA_WASMTIME", python::wasmtime()?);
+    }
+    // A gateway in a process of its own shares its database.
+    let postgres = match bench.name {
+        "gateway" | "connections" => Some(Postgres::start("bench")?),
+        _ => None,
+    };
+    if let Some(postgres) = &postgres {
+        command.env("ALGA_TEST_POSTGRES", postgres.url());
     }
     command.arg(name).args(["--seconds", &arguments.seconds.to_string()]);
     if arguments.json {
