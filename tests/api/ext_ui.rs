@@ -24,13 +24,14 @@ fn release(world: &TestPlatform, version: &str) -> Release {
     let script = script();
     let image = [0x89, b'P', b'N', b'G'].repeat(300);
     let component = component("answers_ok");
-    let files: [(&str, &[u8]); 7] = [
+    let files: [(&str, &[u8]); 8] = [
         ("dist/main.wasm", &component),
         ("ui/index.html", ENTRY),
         ("ui/app.js", &script),
         ("ui/logo.png", &image),
         ("ui/nested/data.json", b"{}"),
         ("ui/empty.txt", b""),
+        ("ui/table.unknown", b"<script>1</script>"),
         ("sbom.spdx.json", b"{}"),
     ];
     manifest["sbom"] = json!("sbom.spdx.json");
@@ -328,11 +329,58 @@ async fn every_response_confines_what_a_browser_makes_of_it() {
         assert_eq!(field(&response, "x-content-type-options"), "nosniff");
         assert_eq!(field(&response, "referrer-policy"), "no-referrer");
         assert_eq!(field(&response, "cross-origin-resource-policy"), "cross-origin");
+        assert_eq!(field(&response, "cross-origin-opener-policy"), "same-origin");
         assert!(field(&response, "permissions-policy").contains("camera=()"));
         if status == 405 {
             assert_eq!(field(&response, "allow"), "GET, HEAD");
         }
         assert_eq!(field(&response, "cache-control").contains("immutable"), status == 200);
+    }
+}
+
+/// Covers U3: a browser saves what it does not know, and guesses no type.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_unknown_type_is_saved_and_not_shown() {
+    let (world, release) = world(&[]).await;
+    let unknown = get(&world, &release, "table.unknown", &[]).await;
+    assert_eq!(field(&unknown, "content-type"), "application/octet-stream");
+    assert_eq!(field(&unknown, "content-disposition"), "attachment");
+    let known = get(&world, &release, "index.html", &[]).await;
+    assert!(!known.headers.contains_key("content-disposition"));
+}
+
+/// Covers U8: a cache in between stores one response for all of these requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_field_that_caches_ignore_changes_a_response() {
+    let (world, release) = world(&[]).await;
+    let plain = get(&world, &release, "index.html", &[]).await;
+    for name in [
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-for",
+        "x-forwarded-prefix",
+        "x-host",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-http-method-override",
+        "forwarded",
+        "origin",
+        "referer",
+        "cookie",
+        "authorization",
+        "user-agent",
+        "accept-language",
+    ] {
+        let changed = get(&world, &release, "index.html", &[(name, "evil.example.com")]).await;
+        let mut headers = changed.headers.clone();
+        for own in ["x-request-id", "date"] {
+            headers.remove(own);
+        }
+        assert_eq!(changed.body, plain.body, "{name}");
+        for (field, value) in &headers {
+            assert_eq!(plain.headers.get(field), Some(value), "{name}: {field}");
+        }
+        assert!(!format!("{headers:?}").contains("evil"), "{name}: {headers:?}");
     }
 }
 

@@ -1,12 +1,15 @@
 //! The header fields that confine a page.
 
 use crate::target::{PREFIX, Target};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::str::FromStr;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const DNS_PREFETCH: HeaderName = HeaderName::from_static("x-dns-prefetch-control");
 /// Features of the browser that no extension gets from its page.
 const NO_FEATURES: HeaderValue = HeaderValue::from_static(
@@ -15,6 +18,8 @@ const NO_FEATURES: HeaderValue = HeaderValue::from_static(
      microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), storage-access=(), \
      usb=(), xr-spatial-tracking=()",
 );
+/// Type of a file whose name has no known extension.
+const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// Maximum bytes of a host in the policy: longer ones are no names (RFC 1035, 2.3.4), with a port.
 const HOST_BYTES: usize = 253 + 6;
 
@@ -76,10 +81,14 @@ pub(crate) fn confine(headers: &mut HeaderMap, policy: HeaderValue) {
     headers.insert(PERMISSIONS_POLICY, NO_FEATURES);
     // The page has an opaque origin, so its own files are cross-origin for it.
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    // A page that a user opens by itself shares no window with the page that has the link.
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(DNS_PREFETCH, HeaderValue::from_static("off"));
-    headers
-        .entry(CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static("application/octet-stream"));
+    // A file of unknown type is saved, not shown; loading it from a page is not affected.
+    if headers.get(CONTENT_TYPE).is_some_and(|kind| *kind == UNKNOWN_TYPE) {
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    }
+    headers.entry(CONTENT_TYPE).or_insert(UNKNOWN_TYPE);
 }
 
 /// Returns the policy for a response. `'self'` would also be the files of other extensions, so the
