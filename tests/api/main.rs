@@ -11,6 +11,7 @@ mod execute_isolation;
 mod execute_works;
 mod executions;
 mod ext_ui;
+mod ext_ui_browsers;
 mod fairness;
 mod gateway;
 mod header_secrets;
