@@ -92,6 +92,7 @@ async function table(browser) {
     }
     return (count * 1000) / (performance.now() - started);
   }, SCROLLED_MS);
+  // A frame has a session of its own if it has a process of its own; otherwise the page's counts it.
   const session = await page.context().newCDPSession(frame).catch(() => page.context().newCDPSession(page));
   await session.send("HeapProfiler.collectGarbage");
   await session.send("Performance.enable");

@@ -12,9 +12,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 /// Otherwise a tenant could get all slots that are given out before its first slice ends.
 const SLICE_NS: u64 = 1_000_000;
 /// Virtual nanoseconds per nanosecond at weight 1: a slice has a length also at the highest weight.
-const SCALE: u64 = 1_000;
-/// Maximum weight of a tenant.
-pub(crate) const HIGHEST_WEIGHT: u32 = 1_000;
+const SCALE: u128 = HIGHEST_WEIGHT as u128;
+/// Maximum weight of a tenant; the minimum is 1.
+pub const HIGHEST_WEIGHT: u32 = 1_000;
 
 /// A tenant, as the schedule knows it: an id that is unique in this process, and its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,10 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    fn charge(self, used_ns: u64) -> u64 {
-        used_ns.saturating_mul(SCALE) / u64::from(self.weight.clamp(1, HIGHEST_WEIGHT))
+    /// Returns the virtual time of this processor time. Its 128 bits do not overflow: 64 would,
+    /// after some days of a busy host with many processors.
+    fn charge(self, used_ns: u64) -> u128 {
+        u128::from(used_ns) * SCALE / u128::from(self.weight.clamp(1, HIGHEST_WEIGHT))
     }
 }
 
@@ -36,19 +38,19 @@ pub(crate) struct Schedule<T> {
     free: usize,
     slots: usize,
     /// Virtual time of the task that was chosen last.
-    now: u64,
+    now: u128,
     tenants: HashMap<u64, Tenant<T>>,
     /// Tenants with waiting tasks, by the virtual times at which they start.
-    waiting: BTreeSet<(u64, u64)>,
+    waiting: BTreeSet<(u128, u64)>,
     /// Tenants without tasks, by their virtual times: they are deleted when these have passed.
-    idle: BTreeSet<(u64, u64)>,
+    idle: BTreeSet<(u128, u64)>,
 }
 
 #[derive(Debug)]
 struct Tenant<T> {
     share: Share,
     /// Virtual time of the tenant: what it has used, and slices in progress.
-    used: u64,
+    used: u128,
     running: usize,
     tasks: VecDeque<T>,
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Repetitions of an authentication.
 const AUTHENTICATIONS: u32 = 100_000;
-/// Samples of each comparison of secrets, as the authors of the test recommend.
+/// Samples of each comparison of secrets.
 const SAMPLES: usize = 1_000_000;
 /// Samples of the comparison of installs, each of which asks the database.
 const INSTALL_SAMPLES: usize = 100_000;

@@ -178,6 +178,21 @@ fn a_million_tenants_that_were_seen_once_are_deleted() {
 }
 
 #[test]
+fn virtual_time_does_not_overflow_on_a_host_that_is_never_idle() {
+    let mut schedule: Schedule<u64> = Schedule::new(2);
+    let [busy, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
+    assert!(schedule.request(other, || 1).is_none());
+    for _ in 0..100 {
+        assert!(schedule.request(busy, || 0).is_none());
+        assert!(schedule.release(0, u64::MAX).is_none());
+    }
+    // The other tenant has used less, so it goes first.
+    assert!(schedule.request(busy, || 0).is_none());
+    assert!(schedule.request(busy, || 10).is_some() && schedule.request(other, || 11).is_some());
+    assert_eq!(schedule.release(1, MS), Some(11));
+}
+
+#[test]
 fn weights_outside_of_their_range_are_the_nearest_within_it() {
     for (weight, nearest) in [(0, 1), (1_000_000, HIGHEST_WEIGHT)] {
         let share = |weight| Share { tenant: 0, weight };

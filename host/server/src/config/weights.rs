@@ -1,11 +1,12 @@
 //! Weights of tenants, written `tenant=weight,…`.
 
 use alga_bundle::TenantId;
+use alga_execute::HIGHEST_WEIGHT;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// Range of weights: a tenant never gets nothing, and never everything.
-const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=1_000;
+const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=HIGHEST_WEIGHT;
 
 /// Shares of tenants in the processors. One that is not listed has weight 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
