@@ -13,13 +13,16 @@ test("messages that do not begin a connection are refused", async (browser) => {
     post(message("ready", { nonce: "0".repeat(32) }), [port()]);
     post(message("apiproxy", { route: "/" }));
     post({ ...message("ready", {}), version: "2" }, [port()]);
+    // The copy that the browser makes has a property of this name of its own.
+    post(JSON.parse('{"alga":true,"version":"1","type":"ready","payload":{"__proto__":{"polluted":1}},"__proto__":{"polluted":1}}'));
     for (const value of [null, 1, "ready", [], { alga: 1 }, { alga: true, version: "1", type: "x y" }]) post(value);
     return location.href;
   });
   ok(!nonceless.includes("nonce"), nonceless);
-  await until(async () => (await events(page, "error")).length === 11, "refusals");
+  await until(async () => (await events(page, "error")).length === 12, "refusals");
   equal(new Set(await events(page, "error")), new Set(["refused"]));
   equal(await events(page, "ready"), [null]);
+  ok(await page.evaluate(() => !("polluted" in {})), "a message changes the prototype of all objects");
 });
 
 test("a nonce is used once, and only by the window of its frame", async (browser) => {
