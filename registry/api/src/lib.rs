@@ -35,6 +35,7 @@ mod authorization;
 mod bodies;
 mod controllers;
 mod error;
+mod form_body;
 mod openapi;
 mod problems;
 mod routes;

@@ -13,6 +13,7 @@ use super::uploads::staging_failed;
 use crate::RegistryDependencies;
 use crate::authorization::{Dependencies, RequestPrincipal};
 use crate::error::ApiError;
+use crate::form_body::Form;
 use crate::problems::{not_compiled, rejected};
 use alga_auth::{Object, Principal, Right};
 use alga_bundle::{Bundle, BundleError, Manifest};
@@ -35,7 +36,7 @@ const SIGNATURE_BYTES: usize = 256 * 1024;
 pub(crate) async fn publish(
     Dependencies(dependencies): Dependencies,
     RequestPrincipal(principal): RequestPrincipal,
-    form: Multipart,
+    Form(form): Form,
 ) -> Result<(StatusCode, Json<Published>), ApiError> {
     // 1.
     ensure_revocations_fresh(&dependencies)?;
