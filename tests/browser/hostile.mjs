@@ -226,6 +226,16 @@ test("a page without the capability calls nothing", async (browser) => {
   equal(response, [403, "capability_denied"]);
 });
 
+// Covers U9: names and texts of a manifest are the publisher's.
+test("the names of an extension are text and nothing else", async (browser) => {
+  const page = await open(browser);
+  const hostile = `"><img src=x onerror="window.isBroken = true"><script>window.isBroken = true</script>`;
+  const frame = await connected(page, { title: hostile, about: { id: "i1", name: hostile, version: hostile } });
+  equal(await page.evaluate(() => document.querySelector("iframe").title), hostile, "the title");
+  equal(await frame.evaluate(() => window.bootstrap.extension.name), hostile, "the name");
+  equal(await page.evaluate(() => [document.querySelectorAll("img").length, window.isBroken ?? false]), [0, false]);
+});
+
 test("100 000 messages neither stop the host application nor use its memory", async (browser) => {
   const page = await open(browser);
   const frame = await connected(page);

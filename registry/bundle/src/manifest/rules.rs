@@ -115,27 +115,50 @@ pub(super) fn check_ceilings(manifest: &Manifest, ceilings: &Ceilings) -> Vec<Ma
     problems.0
 }
 
+/// Checks the texts that users and operators read: in a console, in a terminal, in the consent to
+/// an install.
 fn check_texts(manifest: &Manifest, problems: &mut ManifestErrors) {
-    let about = [
-        ("$.displayName", &manifest.display_name),
-        ("$.description", &manifest.description),
+    let own = [
+        ("$.displayName".to_owned(), manifest.display_name.as_ref()),
+        ("$.description".to_owned(), manifest.description.as_ref()),
     ];
-    for (path, text) in about {
-        if !text.as_deref().is_none_or(is_plain_text) {
+    let described = descriptions("config", &manifest.config, |field| &field.description)
+        .chain(descriptions("secrets", &manifest.secrets, |field| &field.description))
+        .chain(descriptions("storage", &manifest.storage, |field| &field.description))
+        .chain(descriptions("metrics", &manifest.metrics, |metric| &metric.description));
+    for (path, text) in own.into_iter().chain(described) {
+        if !text.is_none_or(|text| is_plain_text(text)) {
             problems.add(
                 path,
                 format!("plain text of at most {TEXT_CHARACTERS} characters"),
-                "shorten it; no control characters",
+                "shorten it; no control characters, and none that change the direction of writing",
             );
         }
     }
+}
+
+/// Returns the path and the description of each entry of a list.
+fn descriptions<'a, T>(
+    list: &'static str,
+    entries: &'a [T],
+    description: impl Fn(&'a T) -> &'a Option<String> + 'a,
+) -> impl Iterator<Item = (String, Option<&'a String>)> {
+    let described = entries.iter().enumerate();
+    described.map(move |(index, entry)| (format!("$.{list}[{index}].description"), description(entry).as_ref()))
 }
 
 fn is_plain_text(text: &str) -> bool {
     text.chars().count() <= TEXT_CHARACTERS
         && !text
             .chars()
-            .any(|character| character.is_control() && character != '\n')
+            .any(|character| is_deceptive(character) && character != '\n')
+}
+
+/// True for control characters, and for those that change the direction of the text around them
+/// (Unicode, 23.2): a text could be shown as another one than it is. Marks, which texts in Arabic
+/// and Hebrew need, change nothing else.
+fn is_deceptive(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn check_capabilities(manifest: &Manifest, known: &[Capability], problems: &mut ManifestErrors) {

@@ -185,6 +185,28 @@ fn rules_of_manifest_lists_are_checked() {
             "$.ui.hooks.app menu",
         ),
         ("/ui/hooks/appMenu/label", json!(""), "$.ui.hooks.appMenu.label"),
+        (
+            "/ui/hooks/appMenu/label",
+            json!("\u{202e}gnp"),
+            "$.ui.hooks.appMenu.label",
+        ),
+        ("/displayName", json!("a\u{1b}[2J"), "$.displayName"),
+        ("/description", json!("a\u{2066}b"), "$.description"),
+        (
+            "/config/0",
+            json!({ "name": "a", "description": "a\u{0}" }),
+            "$.config[0].description",
+        ),
+        (
+            "/secrets/0",
+            json!({ "name": "a", "description": "a\u{9b}2J" }),
+            "$.secrets[0].description",
+        ),
+        (
+            "/metrics/0",
+            json!({ "name": "a", "type": "counter", "description": "a".repeat(4_001) }),
+            "$.metrics[0].description",
+        ),
         ("/assets", json!(["../**"]), "$.assets[0]"),
         ("/sbom", json!("/etc/passwd"), "$.sbom"),
         ("/config/0/default", json!(true), "$.config[0].default"),

@@ -2,7 +2,7 @@
 //! metrics.
 
 use super::ManifestErrors;
-use crate::manifest::rules::path_is_a_route;
+use crate::manifest::rules::{is_deceptive, path_is_a_route};
 use crate::manifest::{Endpoint, EventSubscription, Manifest, SecretField};
 use crate::{EntryPath, ValueSchema};
 use std::collections::BTreeSet;
@@ -200,7 +200,7 @@ fn check_ui(manifest: &Manifest, problems: &mut ManifestErrors) {
                 "write it like `appMenu`",
             );
         }
-        if hook.label.is_empty() || hook.label.chars().count() > 80 || hook.label.chars().any(char::is_control) {
+        if hook.label.is_empty() || hook.label.chars().count() > 80 || hook.label.chars().any(is_deceptive) {
             problems.add(
                 format!("{path}.label"),
                 "a label has 1 to 80 characters of plain text",
