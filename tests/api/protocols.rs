@@ -347,6 +347,36 @@ async fn requests_whose_end_is_ambiguous_are_refused_and_close_the_connection() 
     assert!(served.is_healthy().await);
 }
 
+/// Covers U2 and H3: a target with an authority names the same host as the field.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_of_another_host_than_the_field_is_refused() {
+    let served = Served::new().await;
+    let token = &served.token;
+    for (authority, host, status) in [
+        ("", "a", 200),
+        ("http://a", "a", 200),
+        ("http://A:80", "a:80", 200),
+        ("http://b", "a", 400),
+        ("http://a:81", "a:80", 400),
+        ("http://user@a", "a", 400),
+        ("http://user@a", "user@a", 400),
+        ("//a", "a", 404),
+        ("a", "a", 400),
+    ] {
+        let fields = format!("host: {host}\r\nauthorization: {token}\r\nconnection: close\r\n");
+        let request = format!("GET {authority}{TARGET} HTTP/1.1\r\n{fields}\r\n");
+        let received = served.raw(request.as_bytes()).await;
+        let text = String::from_utf8_lossy(&received);
+        assert!(
+            text.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{authority} {host}: {text}"
+        );
+    }
+    // Without the field, HTTP/1.1 has no host, whatever the target is (RFC 9112, 3.2).
+    let request = format!("GET http://a{TARGET} HTTP/1.1\r\nauthorization: {token}\r\n\r\n");
+    assert!(served.raw(request.as_bytes()).await.starts_with(b"HTTP/1.1 400 "));
+}
+
 /// Covers H17.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_refusal_reveals_how_the_platform_is_built() {

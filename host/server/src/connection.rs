@@ -172,36 +172,35 @@ async fn respond(
 
 async fn respond_http2(
     router: Router,
-    mut request: Request<Body>,
+    request: Request<Body>,
     guard: StallGuard,
 ) -> Result<Response<GuardedBody>, Infallible> {
     let open = guard.start_request();
-    let response = match authority_as_host(&mut request) {
-        Ok(()) => route(router, request).await?,
-        Err(problem) => nosniff(refuse(&problem, request.headers())),
-    };
+    let response = route(router, request).await?;
     Ok(response.map(|body| open.with(body)))
 }
 
-/// Sets `host` to the authority of an HTTP/2 request, which replaces that field (RFC 9113, 8.3.1).
-fn authority_as_host(request: &mut Request<Body>) -> Result<(), Problem> {
+/// Checks that a request has one valid host. The target's authority is the host in HTTP/2 (RFC
+/// 9113, 8.3.1) and in absolute-form targets of HTTP/1.1 (RFC 9112, 3.2.2). A field `host` that
+/// disagrees is refused: of two servers in a row, each could use another one of both.
+fn set_host(request: &mut Request<Body>) -> Result<(), Problem> {
+    check_host(request.version(), request.headers())?;
     let invalid = |message| Problem::new(Code::BadRequest, message);
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let Some(authority) = authority else {
         return Ok(());
     };
     let value = HeaderValue::from_str(&authority).map_err(|_| invalid("the authority is not valid"))?;
-    match request.headers().get(HOST) {
-        Some(host) if *host != value => Err(invalid("the host is not the authority of the request")),
-        _ => {
-            request.headers_mut().insert(HOST, value);
-            Ok(())
-        }
+    let host = request.headers().get(HOST);
+    if host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes())) {
+        return Err(invalid("the host is not the authority of the request"));
     }
+    request.headers_mut().insert(HOST, value);
+    check_host(request.version(), request.headers())
 }
 
-async fn route(router: Router, request: Request<Body>) -> Result<Response, Infallible> {
-    let response = match check_host(request.version(), request.headers()) {
+async fn route(router: Router, mut request: Request<Body>) -> Result<Response, Infallible> {
+    let response = match set_host(&mut request) {
         Ok(()) => router.oneshot(request).await?,
         Err(problem) => refuse(&problem, request.headers()),
     };
