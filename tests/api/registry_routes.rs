@@ -1,7 +1,7 @@
 //! A gateway passes the registry's routes on, and adds no right.
 
 use alga_gateway::registry_routes;
-use alga_harness::{TestPlatform, TestResponse};
+use alga_harness::{TestPlatform, TestResponse, request_over_protocol};
 use alga_http::edge;
 use alga_registry_types::{Part, form, publish};
 use alga_server::{ServeLimits, serve};
@@ -15,7 +15,6 @@ use std::future::pending;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tower::ServiceExt;
 
 /// Serves these routes, and returns those of a gateway that passes requests on to them.
 async fn gateway_before(routes: Router) -> Router {
@@ -26,12 +25,8 @@ async fn gateway_before(routes: Router) -> Router {
 }
 
 async fn send(gateway: &Router, request: http::request::Builder, body: impl Into<Body>) -> TestResponse {
-    let response = gateway
-        .clone()
-        .oneshot(request.body(body.into()).unwrap())
-        .await
-        .unwrap();
-    let (head, body) = response.into_parts();
+    let request = request.body(body.into()).unwrap();
+    let (head, body) = request_over_protocol(gateway, request).await.into_parts();
     TestResponse {
         status: head.status,
         headers: head.headers,

@@ -2,7 +2,7 @@
 //! does.
 
 use alga_auth::Access;
-use alga_harness::TestPlatform;
+use alga_harness::{TestPlatform, request_over_protocol};
 use alga_server::{ServeLimits, serve};
 use axum::Router;
 use axum::body::Body;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use tower::ServiceExt;
 
 type Response = (StatusCode, BTreeMap<String, Vec<u8>>, Option<Vec<u8>>);
 
@@ -26,8 +25,8 @@ async fn ask(world: &TestPlatform, gateway: &Router, method: &str, target: &str)
         .header("x-request-id", "r-1")
         .header("x-ext-own", "own");
     let body = if method == "POST" { "the body" } else { "" };
-    let response = gateway.clone().oneshot(request.body(Body::from(body)).unwrap()).await;
-    let (head, body) = response.unwrap().into_parts();
+    let request = request.body(Body::from(body)).unwrap();
+    let (head, body) = request_over_protocol(gateway, request).await.into_parts();
     let body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
     (head.status, fields(&head.headers), body)
 }
@@ -241,11 +240,8 @@ async fn a_busy_runner_is_asked_again_only_for_requests_that_may_be_repeated() {
             request = request.header("x-idempotency-key", key);
         }
         asked.store(0, Ordering::Relaxed);
-        let response = gateway
-            .clone()
-            .oneshot(request.body(Body::from("b")).unwrap())
-            .await
-            .unwrap();
+        let request = request.body(Body::from("b")).unwrap();
+        let response = request_over_protocol(&gateway, request).await;
         assert_eq!(
             (response.status().as_u16(), asked.load(Ordering::Relaxed)),
             (503, expected),

@@ -1,8 +1,9 @@
 //! Pages of extensions in a real browser: the scripts of this directory in Debian's Chromium.
 
-use alga_harness::{root, run_in_browser, run_in_browser_with};
+use alga_harness::{root, run_in_browser, run_in_browser_with, sign_in_with_browser};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -38,6 +39,13 @@ async fn a_user_works_with_the_page_of_an_extension() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_signs_in_with_a_link_and_out() {
     run("session.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_signs_in_at_an_openid_provider_of_another_site() {
+    let text = sign_in_with_browser("sign_in.mjs", json!({ "alga_kind": "ops" })).await;
+    println!("{text}");
+    assert!(text.contains("ok "), "no case ran");
 }
 
 #[tokio::test(flavor = "multi_thread")]

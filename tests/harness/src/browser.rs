@@ -1,7 +1,7 @@
 //! Pages of extensions in a real browser: a host application, the gateway and the runner on sockets
 //! of different origins, and a script that uses them in Debian's Chromium.
 
-use crate::{Release, TestPlatform, component, root, target, tenant_id};
+use crate::{Release, SignInProvider, TestPlatform, component, root, target, tenant_id};
 use alga_auth::{Access, Caller};
 use alga_registry_types::create_console_link;
 use alga_server::{Listener, ServeLimits, serve};
@@ -160,10 +160,28 @@ pub async fn run_in_browser(script: &str) -> String {
 /// # Panics
 /// Panics if the script fails.
 pub async fn run_in_browser_with(script: &str, more: &[(&str, &str)]) -> String {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &ServeLimits::default()).unwrap();
+    run_at(listener, script, more).await
+}
+
+/// Runs a script against a platform whose users sign in at this provider's site.
+///
+/// # Panics
+/// Panics if the script fails.
+pub async fn sign_in_with_browser(script: &str, claims: Value) -> String {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &ServeLimits::default()).unwrap();
+    let callback = format!("http://{}/auth/callback", listener.local_addr().unwrap());
+    let provider = SignInProvider::start(&callback).await;
+    provider.script(|script| script.claims = claims);
+    let (settings, _directory) = provider.settings();
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    run_at(listener, script, &settings).await
+}
+
+async fn run_at(listener: Listener, script: &str, more: &[(&str, &str)]) -> String {
     let limits = ServeLimits::default();
     let own = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", own.local_addr().unwrap());
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
     let alga = format!("http://{}", listener.local_addr().unwrap());
     let mut settings = vec![
         ("gateway_origins", origin.as_str()),

@@ -14,12 +14,13 @@ pub mod pki;
 mod provider;
 mod release;
 mod server;
+mod sign_in;
 mod sigstore;
 mod transport;
 mod vault;
 mod world;
 
-pub use browser::{run_in_browser, run_in_browser_with};
+pub use browser::{run_in_browser, run_in_browser_with, sign_in_with_browser};
 pub use callers::{ExecuteRequest, Reply, TestResponse};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;
@@ -28,7 +29,9 @@ pub use oci::OciRegistry;
 pub use provider::OpenIdProvider;
 pub use release::Release;
 pub use server::{Server, ServerOptions};
+pub use sign_in::{Script, SignInProvider};
 pub use sigstore::Sigstore;
+pub use transport::request_over_protocol;
 pub use vault::Vault;
 pub use world::{StoppedPlatform, TestPlatform};
 

@@ -8,8 +8,10 @@ use http::header::HOST;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::future::pending;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
@@ -81,17 +83,7 @@ impl Transport {
             return collected(self.router().oneshot(request).await.unwrap()).await;
         }
         let server = self.server.get_or_init(async || Serving::start(self.router())).await;
-        let stream = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
-        let response = if self.protocol == Protocol::Http1 {
-            let (mut sender, connection) = http1::handshake(stream).await.unwrap();
-            tokio::spawn(connection);
-            sender.send_request(with_host(request)).await
-        } else {
-            let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-            tokio::spawn(connection);
-            sender.send_request(with_authority(request)).await
-        };
-        collected(response.unwrap()).await
+        collected(request_at(server.address, self.protocol, request).await).await
     }
 
     /// Stops the server, so that nothing uses the platform any more.
@@ -101,6 +93,36 @@ impl Transport {
             server.task.await.unwrap();
         }
     }
+}
+
+/// Sends a request to a server of its own for these routes, in process or with the protocol of
+/// `ALGA_TEST_PROTOCOL`. The response's body has yet to arrive; a client that drops it leaves.
+///
+/// # Panics
+/// Panics if there is no response.
+pub async fn request_over_protocol(routes: &Router, request: Request<Body>) -> Response<Body> {
+    let protocol = Protocol::configured();
+    if protocol == Protocol::InProcess {
+        return routes.clone().oneshot(request).await.unwrap();
+    }
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &ServeLimits::default()).unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, routes.clone(), ServeLimits::default(), pending()));
+    request_at(address, protocol, request).await.map(Body::new)
+}
+
+async fn request_at(address: SocketAddr, protocol: Protocol, request: Request<Body>) -> Response<Incoming> {
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let response = if protocol == Protocol::Http1 {
+        let (mut sender, connection) = http1::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        sender.send_request(with_host(request)).await
+    } else {
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        tokio::spawn(connection);
+        sender.send_request(with_authority(request)).await
+    };
+    response.unwrap()
 }
 
 async fn collected<B: http_body::Body<Error: std::fmt::Debug>>(response: Response<B>) -> TestResponse {
