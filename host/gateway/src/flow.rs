@@ -129,7 +129,8 @@ impl Gateway {
         check_tenant(&head.headers, &caller)?;
         // 4.
         let (extension, path) = target(head.uri.path())?;
-        let resolved = self.dependencies.installs.find(&caller.tenant_id, &extension).await?;
+        let installs = &self.dependencies.installs;
+        let resolved = installs.find(&caller.tenant_id, &extension, &self.rates).await?;
         let Resolved { install, endpoints, .. } = &*resolved;
         record(install);
         // 5.

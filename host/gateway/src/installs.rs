@@ -2,6 +2,7 @@
 //! that the request path rarely queries the database.
 
 use crate::endpoints::Endpoints;
+use crate::rate::Rates;
 use alga_bundle::{InstallStatus, TenantId, VersionStatus};
 use alga_errors::{Code, Problem};
 use alga_execute::Session;
@@ -114,13 +115,19 @@ impl Installs {
     }
 
     /// Returns the install for this request, if it exists, is enabled, and its version may run.
-    pub(crate) async fn find(&self, tenant: &TenantId, extension: &str) -> Result<Arc<Resolved>, Problem> {
+    pub(crate) async fn find(
+        &self,
+        tenant: &TenantId,
+        extension: &str,
+        rates: &Rates,
+    ) -> Result<Arc<Resolved>, Problem> {
         if extension.len() > NAME_CHARACTERS {
             return Err(not_available());
         }
         let key = (tenant.clone(), extension.to_owned());
         let mut lookup = self.lookups.get(&key).await;
         if !lookup.as_ref().is_some_and(|lookup| self.is_current(lookup)) {
+            rates.check_lookup(tenant)?;
             self.lookups.invalidate(&key).await;
             let looked_up = self.lookups.try_get_with(key, self.look_up(tenant, extension)).await;
             lookup = Some(looked_up.map_err(|error: Arc<Problem>| Problem::internal(error))?);

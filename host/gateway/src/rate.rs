@@ -16,6 +16,10 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// Seconds in which a limiter that no request has used is full again: a burst is twice the rate.
 const WINDOW_SECONDS: u32 = 2;
+/// Installs that a tenant's requests look up in the database per second, after a burst of four
+/// times as many. Lookups are cached, so only requests for many names need them.
+const LOOKUPS: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+const LOOKUP_WINDOW_SECONDS: u32 = 4;
 /// Requests after which the limiters that are full again are deleted.
 const SWEEP: u32 = 1 << 16;
 
@@ -37,12 +41,15 @@ struct Policy {
     name: &'static str,
     message: &'static str,
     per_second: NonZeroU32,
+    /// Seconds in which a limiter that no request has used is full again.
+    window: u32,
     limiter: Limiter,
 }
 
 /// The limits of a gateway.
 pub(crate) struct Rates {
     policies: [Policy; 3],
+    lookups: Policy,
     /// Value of `ratelimit-policy`.
     described: HeaderValue,
     hasher: RandomState,
@@ -57,19 +64,20 @@ pub(crate) struct Remaining {
 }
 
 impl Policy {
-    fn new(name: &'static str, message: &'static str, per_second: NonZeroU32) -> Self {
-        let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(WINDOW_SECONDS - 1));
+    fn new(name: &'static str, message: &'static str, per_second: NonZeroU32, window: u32) -> Self {
+        let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(window - 1));
         let quota = Quota::per_second(per_second).allow_burst(burst);
         Self {
             name,
             message,
             per_second,
+            window,
             limiter: RateLimiter::dashmap(quota).with_middleware(),
         }
     }
 
     fn burst(&self) -> u32 {
-        self.per_second.get().saturating_mul(WINDOW_SECONDS)
+        self.per_second.get().saturating_mul(self.window)
     }
 
     fn check(&self, key: u64) -> Result<Remaining, Exceeded> {
@@ -104,15 +112,17 @@ pub(crate) struct Exceeded {
 
 impl Rates {
     pub(crate) fn new(limits: RateLimits) -> Self {
+        let policy = |name, message, per_second| Policy::new(name, message, per_second, WINDOW_SECONDS);
         let policies = [
-            Policy::new("tenant", "request rate limit of this tenant exceeded", limits.tenant),
-            Policy::new("install", "request rate limit of this install exceeded", limits.install),
-            Policy::new(
+            policy("tenant", "request rate limit of this tenant exceeded", limits.tenant),
+            policy("install", "request rate limit of this install exceeded", limits.install),
+            policy(
                 "endpoint",
                 "request rate limit of this endpoint exceeded",
                 limits.endpoint,
             ),
         ];
+        let message = "this tenant's requests are for too many different extensions";
         let described = policies.each_ref().map(|policy| {
             let Policy { name, .. } = policy;
             format!("\"{name}\";q={};w={WINDOW_SECONDS}", policy.burst())
@@ -120,6 +130,7 @@ impl Rates {
         let described = HeaderValue::from_str(&described.join(", "));
         Self {
             policies,
+            lookups: Policy::new("lookups", message, LOOKUPS, LOOKUP_WINDOW_SECONDS),
             described: described.unwrap_or(HeaderValue::from_static("")),
             hasher: RandomState::new(),
             checked: AtomicU32::new(0),
@@ -143,6 +154,13 @@ impl Rates {
         Ok(tighter(tighter(first, second), third))
     }
 
+    /// Counts a lookup of an install in the database: a tenant whose requests name one missing
+    /// extension after the other slows down no other tenant.
+    pub(crate) fn check_lookup(&self, tenant: &TenantId) -> Result<(), Problem> {
+        let checked = self.lookups.check(self.key(tenant));
+        checked.map(drop).map_err(|exceeded| exceeded.problem)
+    }
+
     /// Returns a key that no client can choose to be that of another.
     fn key(&self, of: impl Hash) -> u64 {
         self.hasher.hash_one(of)
@@ -151,7 +169,8 @@ impl Rates {
     /// Deletes limiters that are full again, so that their number is that of recent tenants.
     fn sweep(&self) {
         if self.checked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.policies.iter().for_each(|policy| policy.limiter.retain_recent());
+            let policies = self.policies.iter().chain([&self.lookups]);
+            policies.for_each(|policy| policy.limiter.retain_recent());
         }
     }
 
