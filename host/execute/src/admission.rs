@@ -1,25 +1,33 @@
-//! Concurrency limits for the process, a tenant and an install. Requests are refused, not queued: a
-//! caller that is asked to retry can be fair to its own users, which a queue in this process could
-//! not.
+//! Concurrency limits for the process, a tenant and an install, and the queue before them: requests
+//! beyond the limits wait for a bounded time, in a bounded queue per tenant, and are then refused.
 
 use crate::schedule::Share;
 use alga_bundle::{InstallId, TenantId};
 use alga_errors::{Code, Problem};
+use gate::{Blocked, Claim, Gate};
 use moka::sync::Cache;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-/// Maximum number of concurrent executions.
+mod gate;
+
+/// Limits of concurrent executions, and of those that wait.
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionLimits {
     /// In this process: at most the number of slots in the engine's pool.
     pub process: usize,
-    /// Of one tenant, so that a tenant's burst leaves capacity for the others.
+    /// Of one tenant. It gets fewer while other tenants use the process: a quarter of what is free.
     pub tenant: usize,
     /// Of one install of an extension.
     pub install: usize,
+    /// Executions of one tenant that wait; further ones are refused at once.
+    pub queue: usize,
+    /// Time for which an execution waits, but at most half of the time that it has left.
+    pub longest_wait: Duration,
 }
 
 impl Default for AdmissionLimits {
@@ -28,9 +36,17 @@ impl Default for AdmissionLimits {
             process: 256,
             tenant: 64,
             install: 32,
+            queue: 256,
+            longest_wait: Duration::from_secs(2),
         }
     }
 }
+
+/// Executions that wait in the process; further ones are refused at once. Each uses some
+/// kilobytes.
+const LONGEST_QUEUE: usize = 4_096;
+/// Maximum of `retry-after`, in seconds.
+const LONGEST_RETRY_SECONDS: u32 = 30;
 
 /// Shares of guests in the processors.
 #[derive(Debug, Clone)]
@@ -47,161 +63,337 @@ const COUNTERS: u64 = 100_000;
 
 pub(crate) struct Admission {
     limits: AdmissionLimits,
-    process: Arc<Semaphore>,
-    tenants: Cache<TenantId, (Arc<Semaphore>, Share)>,
+    entrance: Arc<Entrance>,
+    tenants: Cache<TenantId, (Arc<Queue>, Share)>,
     installs: Cache<InstallId, Arc<Semaphore>>,
     weights: BTreeMap<TenantId, u32>,
     /// Number of tenants that have been counted.
     counted: AtomicU64,
+    /// Executions that wait in this process.
+    waiting: AtomicUsize,
+}
+
+/// Executions of one tenant that wait.
+#[derive(Debug, Default)]
+struct Queue {
+    length: AtomicUsize,
+    /// Milliseconds that the last of them waited.
+    last_wait_ms: AtomicU64,
 }
 
 /// Counters of a tenant and an install, looked up once per token: executions with it do not look
 /// them up again.
 #[derive(Clone)]
 pub(crate) struct Counters {
-    tenant: Arc<Semaphore>,
+    queue: Arc<Queue>,
     install: Arc<Semaphore>,
     /// The tenant's share of the run slots.
     pub(crate) share: Share,
 }
 
+/// The slots of the process, shared by those that hold one.
+struct Entrance(Mutex<Gate<Arc<Notify>>>);
+
+impl Entrance {
+    fn gate(&self) -> MutexGuard<'_, Gate<Arc<Notify>>> {
+        // The gate changes by single calls, none of which panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, tenant: u64, claim: Claim) {
+        self.gate().release(tenant, claim, |task| task.notify_one());
+    }
+}
+
 /// Permits for one execution, released on drop.
 pub(crate) struct Admitted {
-    process: OwnedSemaphorePermit,
-    tenant: OwnedSemaphorePermit,
+    entrance: Arc<Entrance>,
+    tenant: u64,
+    claim: Claim,
     install: OwnedSemaphorePermit,
+    /// Time for which the execution waited.
+    pub(crate) waited: Duration,
 }
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.entrance.release(self.tenant, self.claim);
+    }
+}
+
+/// Slots that an execution needs at every level.
+#[derive(Clone, Copy)]
+struct Need {
+    install: u32,
+    claim: Claim,
+}
+
+const ONE: Need = Need {
+    install: 1,
+    claim: Claim::ONE,
+};
 
 impl Admission {
     pub(crate) fn new(limits: AdmissionLimits, weights: BTreeMap<TenantId, u32>) -> Self {
         Self {
             limits,
-            process: Arc::new(Semaphore::new(limits.process)),
+            entrance: Arc::new(Entrance(Mutex::new(Gate::new(limits.process, limits.tenant)))),
             tenants: Cache::new(COUNTERS),
             installs: Cache::new(COUNTERS),
             weights,
             counted: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
         }
     }
 
     /// Returns the counters of this tenant and install; they start at 0 if neither has executed
     /// lately.
     pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
-        let limits = self.limits;
-        let new = |permits| Arc::new(Semaphore::new(permits));
         let share = || Share {
             tenant: self.counted.fetch_add(1, Ordering::Relaxed),
             weight: self.weights.get(tenant).copied().unwrap_or(1),
         };
-        let (of_tenant, share) = self.tenants.get_with_by_ref(tenant, || (new(limits.tenant), share()));
+        let (queue, share) = self.tenants.get_with_by_ref(tenant, || (Arc::default(), share()));
+        let new = || Arc::new(Semaphore::new(self.limits.install));
         Counters {
-            tenant: of_tenant,
-            install: self.installs.get_with_by_ref(install, || new(limits.install)),
+            queue,
+            install: self.installs.get_with_by_ref(install, new),
             share,
         }
     }
 
-    pub(crate) fn admit(&self, counters: &Counters) -> Result<Admitted, Problem> {
-        Ok(Admitted {
-            install: acquire(
-                Arc::clone(&counters.install),
-                Code::RateLimited,
-                "concurrency limit of this install reached",
-            )?,
-            tenant: acquire(
-                Arc::clone(&counters.tenant),
-                Code::RateLimited,
-                "concurrency limit of this tenant reached",
-            )?,
-            process: acquire(Arc::clone(&self.process), Code::Overloaded, "the runner is at capacity")?,
-        })
+    /// Acquires a slot for an execution that must have ended by `deadline`; waits for one if it
+    /// has to.
+    pub(crate) async fn admit(&self, counters: &Counters, deadline: Instant) -> Result<Admitted, Problem> {
+        self.enter(counters, ONE, deadline).await
     }
-}
 
-impl Admission {
-    /// Acquires more permits. A component with many memories or tables counts as several executions
+    /// Acquires more slots. A component with many memories or tables counts as several executions
     /// at every level, because the pool has no more of them. One with a high memory limit counts as
     /// several in the process, so that all executions together fit into its slots; the count is
     /// capped at a lower limit of an install or a tenant, so that they can still run it.
-    pub(crate) fn acquire_more(&self, admitted: &mut Admitted, component: u32, memory: u32) -> Result<(), Problem> {
+    pub(crate) async fn grow(
+        &self,
+        mut admitted: Admitted,
+        counters: &Counters,
+        slots: (u32, u32),
+        deadline: Instant,
+    ) -> Result<Admitted, Problem> {
+        let need = self.need(slots);
+        let more = need.install.saturating_sub(1);
+        if more == 0 && need.claim == Claim::ONE {
+            return Ok(admitted);
+        }
+        if let Ok(permit) = Arc::clone(&counters.install).try_acquire_many_owned(more)
+            && self.entrance.gate().try_grow(admitted.tenant, need.claim).is_ok()
+        {
+            admitted.claim = need.claim;
+            admitted.install.merge(permit);
+            return Ok(admitted);
+        }
+        // Without its slot: executions that wait for more while they hold some could wait for each
+        // other.
+        let waited = admitted.waited;
+        drop(admitted);
+        let mut admitted = self.enter(counters, need, deadline).await?;
+        admitted.waited += waited;
+        Ok(admitted)
+    }
+
+    /// Returns what an execution needs whose component and whose memory count as so many slots.
+    fn need(&self, (component, memory): (u32, u32)) -> Need {
         let capped = |limit: usize| component.max(memory.min(u32::try_from(limit).unwrap_or(u32::MAX)));
-        let wanted = [
-            (&mut admitted.install, capped(self.limits.install)),
-            (&mut admitted.tenant, capped(self.limits.tenant)),
-            (&mut admitted.process, capped(self.limits.process)),
-        ];
-        for (permit, count) in wanted {
-            let more = count.saturating_sub(1);
-            if more == 0 {
-                continue;
+        Need {
+            install: capped(self.limits.install),
+            claim: Claim {
+                tenant: capped(self.limits.tenant) as usize,
+                process: capped(self.limits.process) as usize,
+            },
+        }
+    }
+
+    async fn enter(&self, counters: &Counters, need: Need, deadline: Instant) -> Result<Admitted, Problem> {
+        self.ensure_fits(need)?;
+        let (permit, full) = match Arc::clone(&counters.install).try_acquire_many_owned(need.install) {
+            Ok(permit) => {
+                let started = self.entrance.gate().try_start(counters.share.tenant, need.claim);
+                match started {
+                    Ok(()) => return Ok(self.admitted(counters, need, permit)),
+                    Err(Blocked::Tenant) => (Some(permit), Full::Tenant),
+                    Err(Blocked::Process) => (Some(permit), Full::Process),
+                }
             }
-            let added = Arc::clone(permit.semaphore()).try_acquire_many_owned(more);
-            let full = |_| {
-                Problem::new(Code::RateLimited, "not enough capacity is left for this extension").retry_after_seconds(1)
-            };
-            permit.merge(added.map_err(full)?);
+            Err(_) => (None, Full::Install),
+        };
+        let _waiting = self.join(&counters.queue)?;
+        let since = Instant::now();
+        let longest = self.longest_wait(since, deadline);
+        let entered = timeout(longest, self.wait(counters, need, permit)).await;
+        let waited = since.elapsed();
+        counters.queue.record(waited);
+        let mut admitted = entered.map_err(|_| full.refusal(&counters.queue))??;
+        admitted.waited = waited;
+        Ok(admitted)
+    }
+
+    fn longest_wait(&self, now: Instant, deadline: Instant) -> Duration {
+        self.limits
+            .longest_wait
+            .min(deadline.saturating_duration_since(now) / 2)
+    }
+
+    fn ensure_fits(&self, need: Need) -> Result<(), Problem> {
+        let limits = self.limits;
+        if need.install as usize > limits.install
+            || need.claim.tenant > limits.tenant
+            || need.claim.process > limits.process
+        {
+            let message = "this extension needs more slots than this runner gives to one install";
+            return Err(Problem::new(Code::RateLimited, message));
         }
         Ok(())
     }
+
+    /// Waits for a slot. Dropped before it returns, it occupies none.
+    async fn wait(
+        &self,
+        counters: &Counters,
+        need: Need,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Admitted, Problem> {
+        let permit = match permit {
+            Some(permit) => permit,
+            None => Arc::clone(&counters.install)
+                .acquire_many_owned(need.install)
+                .await
+                .map_err(Problem::internal)?,
+        };
+        Place::new(&self.entrance, counters.share.tenant, need.claim)
+            .started()
+            .await;
+        Ok(self.admitted(counters, need, permit))
+    }
+
+    fn admitted(&self, counters: &Counters, need: Need, install: OwnedSemaphorePermit) -> Admitted {
+        Admitted {
+            entrance: Arc::clone(&self.entrance),
+            tenant: counters.share.tenant,
+            claim: need.claim,
+            install,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Counts an execution that waits, until the result is dropped.
+    fn join<'a>(&'a self, queue: &'a Queue) -> Result<Joined<'a>, Problem> {
+        let joined = Joined(&queue.length, &self.waiting);
+        let of_tenant = queue.length.fetch_add(1, Ordering::Relaxed);
+        let of_process = self.waiting.fetch_add(1, Ordering::Relaxed);
+        if of_tenant >= self.limits.queue {
+            return Err(Full::Queue.refusal(queue));
+        }
+        if of_process >= LONGEST_QUEUE {
+            return Err(Full::Process.refusal(queue));
+        }
+        Ok(joined)
+    }
 }
 
-fn acquire(semaphore: Arc<Semaphore>, code: Code, message: &str) -> Result<OwnedSemaphorePermit, Problem> {
-    semaphore
-        .try_acquire_owned()
-        .map_err(|_| Problem::new(code, message).retry_after_seconds(1))
+impl Queue {
+    fn record(&self, waited: Duration) {
+        let milliseconds = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.last_wait_ms.store(milliseconds, Ordering::Relaxed);
+    }
+}
+
+/// An execution that is counted in two queues.
+struct Joined<'a>(&'a AtomicUsize, &'a AtomicUsize);
+
+impl Drop for Joined<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The level that has no capacity left.
+#[derive(Debug, Clone, Copy)]
+enum Full {
+    Install,
+    Tenant,
+    Process,
+    Queue,
+}
+
+impl Full {
+    /// Returns the refusal of an execution. The client is asked to wait as long as the last
+    /// execution of this tenant did that had to wait.
+    fn refusal(self, queue: &Queue) -> Problem {
+        let (code, message) = match self {
+            Self::Install => (Code::RateLimited, "concurrency limit of this install reached"),
+            Self::Tenant => (Code::RateLimited, "concurrency limit of this tenant reached"),
+            Self::Process => (Code::Overloaded, "the runner is at capacity"),
+            Self::Queue => (Code::RateLimited, "too many requests of this tenant wait for capacity"),
+        };
+        let seconds = queue.last_wait_ms.load(Ordering::Relaxed).div_ceil(1_000);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Problem::new(code, message).retry_after_seconds(seconds.clamp(1, LONGEST_RETRY_SECONDS))
+    }
+}
+
+/// The place of an execution in the queue for a slot.
+struct Place<'a> {
+    entrance: &'a Entrance,
+    tenant: u64,
+    claim: Claim,
+    /// Notified when the execution has started; none if it has its slot.
+    task: Option<Arc<Notify>>,
+}
+
+impl<'a> Place<'a> {
+    fn new(entrance: &'a Entrance, tenant: u64, claim: Claim) -> Self {
+        let mut gate = entrance.gate();
+        let task = gate.try_start(tenant, claim).is_err().then(|| {
+            let task = Arc::<Notify>::default();
+            gate.wait(tenant, claim, Arc::clone(&task));
+            task
+        });
+        drop(gate);
+        Self {
+            entrance,
+            tenant,
+            claim,
+            task,
+        }
+    }
+
+    async fn started(mut self) {
+        if let Some(task) = &self.task {
+            task.notified().await;
+        }
+        self.task = None;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else {
+            return;
+        };
+        let Self {
+            entrance,
+            tenant,
+            claim,
+            ..
+        } = *self;
+        let mut gate = entrance.gate();
+        let is_task = |other: &Arc<Notify>| Arc::ptr_eq(other, &task);
+        // Otherwise it was given a slot that it does not use any more.
+        if !gate.withdraw(tenant, is_task, |task| task.notify_one()) {
+            gate.release(tenant, claim, |task| task.notify_one());
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn admission_limits_apply_per_install_per_tenant_and_per_process() {
-        let admission = Admission::new(
-            AdmissionLimits {
-                process: 3,
-                tenant: 2,
-                install: 1,
-            },
-            BTreeMap::new(),
-        );
-        let counters =
-            |tenant: &str, install: &str| admission.counters(&tenant.parse().unwrap(), &install.parse().unwrap());
-        let admit = |tenant: &str, install: &str| admission.admit(&counters(tenant, install));
-        let first = admit("a", "a1").unwrap();
-        assert_eq!(admit("a", "a1").err().unwrap().code(), Code::RateLimited);
-        let _second = admit("a", "a2").unwrap();
-        assert_eq!(admit("a", "a3").err().unwrap().code(), Code::RateLimited);
-        let _third = admit("b", "b1").unwrap();
-        assert_eq!(admit("b", "b2").err().unwrap().code(), Code::Overloaded);
-        drop(first);
-        assert!(admit("a", "a1").is_ok());
-    }
-
-    #[test]
-    fn a_heavy_component_acquires_several_permits_and_releases_them_all() {
-        let admission = Admission::new(
-            AdmissionLimits {
-                process: 8,
-                tenant: 8,
-                install: 4,
-            },
-            BTreeMap::new(),
-        );
-        let counters = admission.counters(&"a".parse().unwrap(), &"a1".parse().unwrap());
-        let admit = || admission.admit(&counters);
-        let mut heavy = admit().unwrap();
-        admission.acquire_more(&mut heavy, 4, 1).unwrap();
-        assert_eq!(admit().err().unwrap().code(), Code::RateLimited);
-        drop(heavy);
-        let acquire_more = |component, memory| admission.acquire_more(&mut admit().unwrap(), component, memory);
-        assert_eq!(acquire_more(5, 1).err().unwrap().code(), Code::RateLimited);
-        assert!(acquire_more(4, 1).is_ok());
-        // Memory counts in full in the process, and never prevents an install from running.
-        assert!(acquire_more(1, 8).is_ok());
-        let mut large = admit().unwrap();
-        admission.acquire_more(&mut large, 1, 8).unwrap();
-        let other = admission.counters(&"b".parse().unwrap(), &"b1".parse().unwrap());
-        assert_eq!(admission.admit(&other).err().unwrap().code(), Code::Overloaded);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 //! | `http_route` | `ANY /v1/http/{path…}`: the request and the response are HTTP itself |
 //! | `wire` | JSON types of the request and the response |
 //! | `admit` | authorization: token, headers and body agree; limits are clamped |
-//! | `admission` | concurrency limits |
+//! | `admission` | concurrency limits, and the queue of a tenant before them |
 //! | `loader` | a verified component, linked and ready to instantiate |
 //! | `guest_request` | the request that a guest receives |
 //! | `request_body` | the body of a request, complete or streamed |

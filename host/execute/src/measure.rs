@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Calls a guest without admission and records; returns the status of a complete response.
 pub(crate) async fn call_once(call: Call) -> Option<u16> {
-    let (writer, reader) = response_channel(call.turns.is_queued());
+    let (writer, reader) = response_channel(call.turns.ticket());
     let execution = async move {
         let mut account = ExecutionAccounting::default();
         let invocation = invoke(call, writer, &mut account).await;

@@ -54,7 +54,7 @@ impl ExecutionAccounting {
     pub(crate) fn adopt(&mut self, accounting: Accounting, used: &Used) {
         let usage = &mut self.usage;
         usage.cpu_us = microseconds(used.cpu);
-        usage.queued_us = microseconds(used.queued);
+        usage.queued_us += microseconds(used.queued);
         usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
         usage.host_calls = accounting.host_calls;
         usage.egress_bytes = accounting.egress_bytes;
@@ -160,7 +160,7 @@ impl Drop for RunningExecution {
     }
 }
 
-fn microseconds(duration: Duration) -> u64 {
+pub(crate) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

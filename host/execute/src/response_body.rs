@@ -6,6 +6,7 @@
 //! streamed from it.
 
 use crate::Usage;
+use crate::run_slots::Ticket;
 use crate::yielding::YieldDetector;
 use alga_errors::{Code, Problem};
 use alga_http::declared_length;
@@ -17,7 +18,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -86,18 +87,18 @@ pub(crate) struct ResponseWriter {
 pub(crate) struct ResponseReader {
     head: oneshot::Receiver<ResponseHead>,
     chunks: mpsc::Receiver<Chunk>,
-    /// True while the guest waits for a run slot.
-    is_queued: Arc<AtomicBool>,
+    /// Shows whether the guest waits for a run slot.
+    ticket: Arc<Ticket>,
 }
 
-/// Creates the channels of one execution. `is_queued` is true while the guest waits for a run slot.
-pub(crate) fn response_channel(is_queued: Arc<AtomicBool>) -> (ResponseWriter, ResponseReader) {
+/// Creates the channels of one execution, whose ticket shows whether it waits for a run slot.
+pub(crate) fn response_channel(ticket: Arc<Ticket>) -> (ResponseWriter, ResponseReader) {
     let (head, head_receiver) = oneshot::channel();
     let (chunks, chunk_receiver) = mpsc::channel(CHUNKS);
     let reader = ResponseReader {
         head: head_receiver,
         chunks: chunk_receiver,
-        is_queued,
+        ticket,
     };
     (ResponseWriter { head, chunks }, reader)
 }
@@ -241,7 +242,7 @@ impl Early {
     ) -> Poll<()> {
         loop {
             let (polled, is_yielding) = self.detector.poll(context, |context| execution.as_mut().poll(context));
-            self.is_yielding = is_yielding || reader.is_queued.load(Ordering::Relaxed);
+            self.is_yielding = is_yielding || reader.ticket.is_queued();
             if let Poll::Ready(ended) = polled {
                 self.ended = Some(ended);
             }

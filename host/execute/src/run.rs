@@ -5,7 +5,7 @@ use crate::idempotency::{IdempotencyKey, Once, body_digest};
 use crate::invoke::{Call, invoke};
 use crate::loader::Prepared;
 use crate::outcome::Outcome;
-use crate::records::RunningExecution;
+use crate::records::{RunningExecution, microseconds};
 use crate::request_body::RequestBody;
 use crate::response_body::{
     Ended, Execution, Failed, ResponseBody, ResponseReader, ResponseWriter, collect, response_channel, start,
@@ -77,7 +77,7 @@ impl ExecuteService {
             request: order.request,
             turns: Turns::new(&self.slots, order.session.counters.share),
         };
-        let (writer, reader) = response_channel(call.turns.is_queued());
+        let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);
         // Without the budget of tokio's cooperative scheduling, whose end would look like a guest
         // that waits: a guest gives way at every tick of the engine's epoch.
@@ -93,7 +93,8 @@ impl ExecuteService {
         execution: &mut RunningExecution,
     ) -> Result<(Arc<Prepared>, Admitted), Problem> {
         // 1.
-        let mut admitted = self.admission.admit(&session.counters)?;
+        let (admission, counters) = (&self.admission, &session.counters);
+        let admitted = admission.admit(counters, permit.deadline).await?;
         execution.account.is_admitted = true;
         // 2. A cold start counts against the deadline, too; if the deadline passes, loading
         //    continues for other requests.
@@ -109,11 +110,12 @@ impl ExecuteService {
         };
         let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
         let memory_slots = u32::try_from(permit.memory_bytes.div_ceil(SLOT_BYTES)).unwrap_or(u32::MAX);
-        if let Err(full) = self.admission.acquire_more(&mut admitted, prepared.slots, memory_slots) {
-            // Refused for lack of capacity, as in step 1: no record.
-            execution.account.is_admitted = false;
-            return Err(full);
-        }
+        let slots = (prepared.slots, memory_slots);
+        let grown = admission.grow(admitted, counters, slots, permit.deadline).await;
+        // Refused for lack of capacity, as in step 1: no record.
+        execution.account.is_admitted = grown.is_ok();
+        let admitted = grown?;
+        execution.account.usage.queued_us = microseconds(admitted.waited);
         execution.account.usage.cold = cold;
         Ok((prepared, admitted))
     }

@@ -1,7 +1,8 @@
 //! Run slots: guests that compute at the same moment, and guests that wait for their turn.
 //!
 //! A guest has a slot while its future is polled: until it waits for something, or until a tick of
-//! the engine at the latest. Then the slot goes to the tenant that [`Schedule`] chooses.
+//! the engine at the latest. Then the slot goes to the tenant that [`Schedule`] chooses. A guest
+//! that could continue is in the queue by then, also if the host is too busy to poll it again soon.
 
 use crate::schedule::{Schedule, Share};
 use futures_util::task::AtomicWaker;
@@ -9,19 +10,12 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 /// The run slots of a process.
 #[derive(Debug)]
 pub(crate) struct RunSlots(Mutex<Schedule<Arc<Ticket>>>);
-
-/// A guest that waits for a slot.
-#[derive(Debug, Default)]
-pub(crate) struct Ticket {
-    is_granted: AtomicBool,
-    task: AtomicWaker,
-}
 
 impl RunSlots {
     /// Creates this many slots, at least one.
@@ -35,22 +29,76 @@ impl RunSlots {
     }
 
     fn release(&self, tenant: u64, used: Duration) {
-        let used_ns = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
-        let next = self.schedule().release(tenant, used_ns);
-        if let Some(ticket) = next {
-            ticket.is_granted.store(true, Ordering::Release);
-            ticket.task.wake();
+        let next = self.schedule().release(tenant, nanoseconds(used));
+        grant(next);
+    }
+
+    fn give_way(&self, tenant: u64, used: Duration, ticket: &Arc<Ticket>) {
+        let next = self.schedule().give_way(tenant, nanoseconds(used), Arc::clone(ticket));
+        grant(next);
+    }
+}
+
+fn nanoseconds(used: Duration) -> u64 {
+    u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn grant(next: Option<Arc<Ticket>>) {
+    if let Some(ticket) = next {
+        ticket.is_granted.store(true, Ordering::Release);
+        ticket.task.wake();
+    }
+}
+
+/// An execution as its runtime and the schedule know it: what it waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket {
+    task: AtomicWaker,
+    /// True while the guest waits for a slot: it could continue, as after giving way.
+    is_queued: AtomicBool,
+    is_granted: AtomicBool,
+    is_polled: AtomicBool,
+    is_woken: AtomicBool,
+}
+
+impl Ticket {
+    /// True while the guest waits for a slot.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.is_queued.load(Ordering::Relaxed)
+    }
+
+    /// Polls the guest. Also returns whether it could continue at once: it gave way at a tick, or
+    /// what it waits for is there already. Then its task is not woken: it has to queue for a slot.
+    fn poll<T>(self: &Arc<Self>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> (Poll<T>, bool) {
+        self.is_woken.store(false, Ordering::SeqCst);
+        self.is_polled.store(true, Ordering::SeqCst);
+        let waker = Waker::from(Arc::clone(self));
+        let polled = poll(&mut Context::from_waker(&waker));
+        // In this order, and in the opposite one in `wake`: one of both notices the other.
+        self.is_polled.store(false, Ordering::SeqCst);
+        (polled, self.is_woken.load(Ordering::SeqCst))
+    }
+}
+
+impl Wake for Ticket {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_woken.store(true, Ordering::SeqCst);
+        if !self.is_polled.load(Ordering::SeqCst) {
+            self.task.wake();
         }
     }
 }
 
 /// The turns of one execution.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Turns {
     slots: Arc<RunSlots>,
     share: Share,
-    /// True while the guest waits for a slot: it could continue, as after giving way.
-    is_queued: Arc<AtomicBool>,
+    ticket: Arc<Ticket>,
 }
 
 /// Processor time and waiting time of one execution.
@@ -67,13 +115,13 @@ impl Turns {
         Self {
             slots: Arc::clone(slots),
             share,
-            is_queued: Arc::default(),
+            ticket: Arc::default(),
         }
     }
 
-    /// Returns the flag that is true while the guest waits for a slot.
-    pub(crate) fn is_queued(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.is_queued)
+    /// Returns the execution's ticket, which shows whether it waits for a slot.
+    pub(crate) fn ticket(&self) -> Arc<Ticket> {
+        Arc::clone(&self.ticket)
     }
 
     /// Polls a future, for each poll with a slot, and adds up what it uses.
@@ -81,16 +129,20 @@ impl Turns {
         let mut future = pin!(future);
         let mut place = Place {
             turns: self,
-            waiting: None,
+            since: None,
         };
         poll_fn(|context| {
-            used.queued += ready!(place.poll(context));
-            let _running = Running {
-                turns: self,
+            self.ticket.task.register(context.waker());
+            used.queued += ready!(place.poll());
+            let mut running = Running {
+                place: &mut place,
                 started: Instant::now(),
                 cpu: &mut used.cpu,
+                gives_way: false,
             };
-            future.as_mut().poll(context)
+            let (polled, could_continue) = self.ticket.poll(|context| future.as_mut().poll(context));
+            running.gives_way = polled.is_pending() && could_continue;
+            polled
         })
         .await
     }
@@ -99,46 +151,47 @@ impl Turns {
 /// The place of a guest in the queue for a slot.
 struct Place<'a> {
     turns: &'a Turns,
-    /// The ticket, and the time at which the guest began to wait.
-    waiting: Option<(Arc<Ticket>, Instant)>,
+    /// Time at which the guest began to wait, if it does.
+    since: Option<Instant>,
 }
 
 impl Place<'_> {
     /// Returns the time waited when the guest has a slot.
-    fn poll(&mut self, context: &Context<'_>) -> Poll<Duration> {
-        if self.waiting.is_none() {
-            let mut schedule = self.turns.slots.schedule();
-            let Some(ticket) = schedule.request(self.turns.share, Arc::default).cloned() else {
+    fn poll(&mut self) -> Poll<Duration> {
+        let Turns { slots, share, ticket } = self.turns;
+        let Some(since) = self.since else {
+            let mut schedule = slots.schedule();
+            ticket.is_granted.store(false, Ordering::Relaxed);
+            if schedule.request(*share, || Arc::clone(ticket)) {
                 return Poll::Ready(Duration::ZERO);
-            };
+            }
             drop(schedule);
-            self.turns.is_queued.store(true, Ordering::Relaxed);
-            self.waiting = Some((ticket, Instant::now()));
-        }
-        let Some((ticket, since)) = &self.waiting else {
+            self.wait();
             return Poll::Pending;
         };
-        ticket.task.register(context.waker());
-        // After registering, so that a slot that is given meanwhile is noticed.
         if !ticket.is_granted.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        let waited = since.elapsed();
-        self.waiting = None;
-        self.turns.is_queued.store(false, Ordering::Relaxed);
-        Poll::Ready(waited)
+        self.since = None;
+        ticket.is_queued.store(false, Ordering::Relaxed);
+        Poll::Ready(since.elapsed())
+    }
+
+    fn wait(&mut self) {
+        self.since = Some(Instant::now());
+        self.turns.ticket.is_queued.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let Some((ticket, _)) = self.waiting.take() else {
+        if self.since.is_none() {
             return;
-        };
-        let Turns { slots, share, .. } = self.turns;
+        }
+        let Turns { slots, share, ticket } = self.turns;
         let is_waiting = slots
             .schedule()
-            .withdraw(share.tenant, |other| Arc::ptr_eq(other, &ticket));
+            .withdraw(share.tenant, |other| Arc::ptr_eq(other, ticket));
         // Otherwise it was given a slot that it does not use any more.
         if !is_waiting {
             slots.release(share.tenant, Duration::ZERO);
@@ -147,17 +200,26 @@ impl Drop for Place<'_> {
 }
 
 /// A guest that has a slot, until it is dropped.
-struct Running<'a> {
-    turns: &'a Turns,
+struct Running<'a, 'b> {
+    place: &'a mut Place<'b>,
     started: Instant,
     cpu: &'a mut Duration,
+    /// True if the guest could continue: it queues for its next slot before it returns this one.
+    gives_way: bool,
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
         let used = self.started.elapsed();
         *self.cpu += used;
-        self.turns.slots.release(self.turns.share.tenant, used);
+        let Turns { slots, share, ticket } = self.place.turns;
+        if self.gives_way {
+            ticket.is_granted.store(false, Ordering::Relaxed);
+            self.place.wait();
+            slots.give_way(share.tenant, used, ticket);
+        } else {
+            slots.release(share.tenant, used);
+        }
     }
 }
 
@@ -167,7 +229,6 @@ mod tests {
     use std::future::pending;
     use std::pin::Pin;
     use std::sync::atomic::AtomicUsize;
-    use std::task::Waker;
     use tokio::task::yield_now;
 
     fn turns(slots: &Arc<RunSlots>, tenant: u64) -> Turns {
@@ -224,7 +285,7 @@ mod tests {
                 Poll::Ready(())
             })
             .await;
-            assert!(two.is_queued().load(Ordering::Relaxed));
+            assert!(two.ticket().is_queued());
             (second, third)
         };
         let Poll::Ready((second, mut third)) = pin!(one.run(nested, of_one)).poll(&mut context) else {

@@ -68,19 +68,20 @@ impl<T> Schedule<T> {
         }
     }
 
-    /// Gives a slot to a task, or lets it wait: then `make` creates it.
-    pub(crate) fn request(&mut self, share: Share, make: impl FnOnce() -> T) -> Option<&T> {
+    /// Gives a slot to a task and returns true, or lets it wait: then `make` creates it.
+    pub(crate) fn request(&mut self, share: Share, make: impl FnOnce() -> T) -> bool {
         self.wake(share);
         if self.free > 0 {
             self.start(share.tenant);
-            return None;
+            return true;
         }
-        let tenant = self.tenants.get_mut(&share.tenant)?;
-        if tenant.tasks.is_empty() {
-            self.waiting.insert((tenant.used, share.tenant));
+        if let Some(tenant) = self.tenants.get_mut(&share.tenant) {
+            if tenant.tasks.is_empty() {
+                self.waiting.insert((tenant.used, share.tenant));
+            }
+            tenant.tasks.push_back(make());
         }
-        tenant.tasks.push_back(make());
-        tenant.tasks.back()
+        false
     }
 
     /// Returns a slot after this much processor time, and returns the task that gets it.
@@ -91,6 +92,15 @@ impl<T> Schedule<T> {
         let task = self.tenants.get_mut(&next)?.tasks.pop_front();
         self.start(next);
         task
+    }
+
+    /// Returns a slot of a task that could continue, and lets it wait for the next one. Returns the
+    /// task that gets this one: the same, if no other is ahead of it.
+    pub(crate) fn give_way(&mut self, tenant: u64, used_ns: u64, task: T) -> Option<T> {
+        if let Some(entry) = self.tenants.get_mut(&tenant) {
+            entry.tasks.push_back(task);
+        }
+        self.release(tenant, used_ns)
     }
 
     /// Removes a task that waits; returns false if it does not wait any more.

@@ -370,8 +370,9 @@ pub struct Usage {
     pub duration_us: u64,
     /// Time in which the guest, or the host on its behalf, was running, in microseconds.
     pub cpu_us: u64,
-    /// Time for which the guest waited for a run slot, in microseconds. A tenant that has used more
-    /// processor time than others waits longer.
+    /// Time for which the execution waited, in microseconds: to start, while its install, its
+    /// tenant or the runner was at a limit, and then for run slots. A tenant that uses more than
+    /// others waits longer.
     #[serde(default)]
     pub queued_us: u64,
     /// Peak memory of the guest in bytes.

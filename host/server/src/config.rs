@@ -94,6 +94,10 @@ pub struct Config {
     pub platform: PlatformSettings,
     /// Components that may run concurrently.
     pub pool: u32,
+    /// Longest time for which an execution waits to start.
+    pub queue_wait: Duration,
+    /// Executions of one tenant that wait.
+    pub queue_per_tenant: usize,
     /// Number of extensions that compute at the same moment.
     pub run_slots: usize,
     /// Shares of tenants in the processors.
@@ -292,6 +296,8 @@ impl Config {
                 ui_proxy_timeout: Duration::from_millis(sources.required("ui_proxy_timeout_ms")?),
             },
             pool: sources.required("pool")?,
+            queue_wait: Duration::from_millis(sources.required("queue_ms")?),
+            queue_per_tenant: sources.required("queue_per_tenant")?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
             tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),
             ceilings: Ceilings {

@@ -348,6 +348,8 @@ fn execute_service(
         process,
         tenant: (process / 4).max(1),
         install: (process / 8).max(1),
+        queue: config.queue_per_tenant,
+        longest_wait: config.queue_wait,
     };
     Ok(Arc::new(ExecuteService::new(ExecuteServiceDependencies {
         engine,

@@ -120,6 +120,8 @@ settings! {
     ui_proxy_token_file = "ALGA_UI_PROXY_TOKEN_FILE", "", "file with the credential for such routes; the one of ALGA_PLATFORM_TOKEN_FILE is never sent there";
     ui_proxy_timeout_ms = "UI_PROXY_TIMEOUT_MS", "5000", "timeout of a call of such a route in milliseconds";
     pool = "ALGA_POOL", "256", "slots for concurrent executions; one that may use more than 64 MiB occupies several";
+    queue_ms = "ALGA_QUEUE_MS", "2000", "longest time in milliseconds for which a request waits for such a slot, at most half of its own time; 0: it is refused at once";
+    queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
     tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";
     pool_table_elements = "ALGA_POOL_TABLE_ELEMENTS", "100000", "maximum elements of one table of an extension: the functions that it calls through pointers";

@@ -1,0 +1,220 @@
+//! Decides which waiting execution starts next. A state machine without a clock, a lock, or a
+//! runtime.
+//!
+//! A tenant may hold a quarter as many slots as remain free (dynamic thresholds: Choudhury and
+//! Hahne, 1998): a fifth of all if it is alone, so that tenants that come next find free ones,
+//! whatever it does with its own. When a slot is released, it goes to the waiting tenant that holds
+//! the fewest.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
+
+/// Free slots for each slot of a tenant beyond its first.
+const FREE_PER_SLOT: usize = 4;
+
+/// Slots that one execution counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// Of its tenant's.
+    pub(super) tenant: usize,
+    /// Of the process's.
+    pub(super) process: usize,
+}
+
+impl Claim {
+    pub(super) const ONE: Self = Self { tenant: 1, process: 1 };
+}
+
+/// The reason for which an execution does not start at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blocked {
+    /// The tenant has as many slots as it may.
+    Tenant,
+    /// Other tenants have the rest.
+    Process,
+}
+
+/// The slots of a process, and the executions that wait for one.
+#[derive(Debug)]
+pub(super) struct Gate<T> {
+    slots: usize,
+    tenant_slots: usize,
+    free: usize,
+    tenants: HashMap<u64, Tenant<T>>,
+    /// Tenants with waiting executions, by the slots that they hold.
+    waiting: BTreeSet<(usize, u64)>,
+}
+
+#[derive(Debug)]
+struct Tenant<T> {
+    /// Of the tenant's slots.
+    counted: usize,
+    /// Of the process's slots.
+    held: usize,
+    queue: VecDeque<(Claim, T)>,
+}
+
+impl<T> Gate<T> {
+    /// Creates a gate with this many slots, of which a tenant has at most `tenant_slots`.
+    pub(super) fn new(slots: usize, tenant_slots: usize) -> Self {
+        Self {
+            slots,
+            tenant_slots,
+            free: slots,
+            tenants: HashMap::new(),
+            waiting: BTreeSet::new(),
+        }
+    }
+
+    /// Starts an execution if it is this tenant's turn.
+    pub(super) fn try_start(&mut self, id: u64, claim: Claim) -> Result<(), Blocked> {
+        let tenant = self.tenants.get(&id);
+        if let Some(blocked) = self.blocked(tenant, claim) {
+            return Err(blocked);
+        }
+        // Those that came first, and may start when a slot is released.
+        if tenant.is_some_and(|tenant| !tenant.queue.is_empty()) {
+            return Err(Blocked::Process);
+        }
+        self.start(id, claim);
+        Ok(())
+    }
+
+    /// Adds slots to those of an execution that has started with [`Claim::ONE`].
+    pub(super) fn try_grow(&mut self, id: u64, claim: Claim) -> Result<(), Blocked> {
+        self.stop(id, Claim::ONE);
+        let blocked = self.blocked(self.tenants.get(&id), claim);
+        self.start(id, if blocked.is_none() { claim } else { Claim::ONE });
+        blocked.map_or(Ok(()), Err)
+    }
+
+    /// Lets an execution wait.
+    pub(super) fn wait(&mut self, id: u64, claim: Claim, task: T) {
+        let tenant = self.tenants.entry(id).or_insert_with(Tenant::new);
+        tenant.queue.push_back((claim, task));
+        self.waiting.insert((tenant.held, id));
+    }
+
+    /// Ends an execution, and starts those that wait for its slots.
+    pub(super) fn release(&mut self, id: u64, claim: Claim, started: impl FnMut(T)) {
+        self.stop(id, claim);
+        self.forget(id);
+        self.start_waiting(started);
+    }
+
+    /// Removes an execution that waits; returns false if it does not wait any more. Starts those
+    /// that waited behind it.
+    pub(super) fn withdraw(&mut self, id: u64, is_task: impl Fn(&T) -> bool, started: impl FnMut(T)) -> bool {
+        let Some(tenant) = self.tenants.get_mut(&id) else {
+            return false;
+        };
+        let Some(position) = tenant.queue.iter().position(|(_, task)| is_task(task)) else {
+            return false;
+        };
+        tenant.queue.remove(position);
+        if tenant.queue.is_empty() {
+            self.waiting.remove(&(tenant.held, id));
+        }
+        self.forget(id);
+        self.start_waiting(started);
+        true
+    }
+
+    /// Starts waiting executions, those of the tenant with the fewest slots first. One that needs
+    /// many slots does not hold back the others of other tenants.
+    fn start_waiting(&mut self, mut started: impl FnMut(T)) {
+        let mut next = self.waiting.first().copied();
+        while let Some(place) = next {
+            if self.free == 0 {
+                return;
+            }
+            let task = self.start_first_of(place.1);
+            next = if let Some(task) = task {
+                started(task);
+                self.waiting.first().copied()
+            } else {
+                self.waiting.range((Excluded(place), Unbounded)).next().copied()
+            };
+        }
+    }
+
+    fn start_first_of(&mut self, id: u64) -> Option<T> {
+        let tenant = self.tenants.get(&id)?;
+        let (claim, _) = tenant.queue.front()?;
+        let claim = *claim;
+        if self.blocked(Some(tenant), claim).is_some() {
+            return None;
+        }
+        let (_, task) = self.tenants.get_mut(&id)?.queue.pop_front()?;
+        self.start(id, claim);
+        Some(task)
+    }
+
+    fn blocked(&self, tenant: Option<&Tenant<T>>, claim: Claim) -> Option<Blocked> {
+        let (counted, held) = tenant.map_or((0, 0), |tenant| (tenant.counted, tenant.held));
+        if counted + claim.tenant > self.tenant_slots {
+            return Some(Blocked::Tenant);
+        }
+        let Some(left) = self.free.checked_sub(claim.process) else {
+            return Some(Blocked::Process);
+        };
+        // Each tenant may have one slot, and all of them if no other tenant has one.
+        let is_first = held == 0 && (claim.process == 1 || self.free == self.slots);
+        let most = left.div_ceil(FREE_PER_SLOT);
+        (!is_first && held + claim.process > most).then_some(Blocked::Process)
+    }
+
+    fn start(&mut self, id: u64, claim: Claim) {
+        let tenant = self.tenants.entry(id).or_insert_with(Tenant::new);
+        self.waiting.remove(&(tenant.held, id));
+        tenant.counted += claim.tenant;
+        tenant.held += claim.process;
+        self.free -= claim.process;
+        if !tenant.queue.is_empty() {
+            self.waiting.insert((tenant.held, id));
+        }
+    }
+
+    fn stop(&mut self, id: u64, claim: Claim) {
+        let Some(tenant) = self.tenants.get_mut(&id) else {
+            return;
+        };
+        self.waiting.remove(&(tenant.held, id));
+        tenant.counted -= claim.tenant;
+        tenant.held -= claim.process;
+        self.free += claim.process;
+        if !tenant.queue.is_empty() {
+            self.waiting.insert((tenant.held, id));
+        }
+    }
+
+    /// Deletes a tenant that neither holds nor waits for a slot.
+    fn forget(&mut self, id: u64) {
+        if self
+            .tenants
+            .get(&id)
+            .is_some_and(|tenant| tenant.counted == 0 && tenant.queue.is_empty())
+        {
+            self.tenants.remove(&id);
+        }
+    }
+
+    /// Returns free slots, and the number of tenants that the gate knows.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> (usize, usize) {
+        (self.free, self.tenants.len())
+    }
+}
+
+impl<T> Tenant<T> {
+    fn new() -> Self {
+        Self {
+            counted: 0,
+            held: 0,
+            queue: VecDeque::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
