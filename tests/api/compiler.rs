@@ -76,8 +76,9 @@ async fn a_compiler_that_cannot_start_is_the_operators_fault() {
         address_space_bytes: 1024 * 1024,
         ..CompilerLimits::default()
     };
+    // More than a pipe holds.
     let ended = Compiler::new(&program("alga-compiler"), no_capacity)
-        .compile(&component("answers_ok"))
+        .compile(&component("javascript"))
         .await;
     assert!(matches!(ended, Err(CompileError::Pipe(_))), "{ended:?}");
 }

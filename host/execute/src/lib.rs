@@ -14,6 +14,9 @@
 //! | `schedule` | whose guest runs next |
 //! | `run` | the one execution function: acquire capacity, prepare, call |
 //! | `invoke` | one call in a fresh store, with a bounded response |
+//! | `early` | the beginning of a response, received by the request's task |
+//! | `execution` | an execution in progress, in its request's task or on the guest threads |
+//! | `guest_threads` | threads of guests that compute for longer than a slice |
 //! | `response_body` | the body of a response, complete or streamed |
 //! | `execution_request` | a request in HTTP's own form, from this process or `/v1/http` |
 //! | `idempotency` | one stored outcome per idempotency key |
@@ -23,8 +26,11 @@
 
 mod admission;
 mod admit;
+mod early;
+mod execution;
 mod execution_request;
 mod guest_request;
+mod guest_threads;
 mod http_route;
 mod idempotency;
 mod invoke;
@@ -48,6 +54,7 @@ mod yielding;
 
 pub use admission::{AdmissionLimits, RunShares};
 pub use execution_request::{ExecutionRequest, Replayed, user_of};
+pub use guest_threads::GuestThreads;
 pub use http_route::{ERROR, GUEST_STATUS, REPLAYED, USAGE};
 pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
 pub use limits::ExecutionDefaults;

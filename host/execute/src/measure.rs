@@ -1,10 +1,12 @@
 //! Parts of an execution that `cargo xtask bench` measures separately.
 
+use crate::early::collect;
+use crate::execution::{Ended, Execution};
 use crate::invoke::{Call, invoke};
 use crate::loader::{Prepared, SessionCache};
 use crate::records::ExecutionAccounting;
 use crate::request_body::RequestBody;
-use crate::response_body::{Ended, collect, response_channel};
+use crate::response_body::response_channel;
 use crate::run_slots::Turns;
 use crate::schedule::Share;
 use crate::service::ExecuteService;
@@ -25,7 +27,9 @@ pub(crate) async fn call_once(call: Call) -> Option<u16> {
             result: invocation.result.map(drop),
         }
     };
-    let (response, _) = collect(Box::pin(execution), reader).await.ok()?;
+    let (response, _) = collect(Execution::new(execution, tokio::runtime::Handle::current()), reader)
+        .await
+        .ok()?;
     Some(response.status().as_u16())
 }
 

@@ -1,6 +1,6 @@
 //! Execution records for the extension's author: identity, result, usage and log.
 
-use crate::response_body::Ended;
+use crate::execution::Ended;
 use crate::run_slots::Used;
 use crate::{Usage, operator_log};
 use alga_bundle::Digest;

@@ -1,15 +1,15 @@
 //! The one execution function: from a permit and a request to a response.
 
 use crate::admission::Admitted;
+use crate::early::{collect, start};
+use crate::execution::{Ended, Execution};
 use crate::idempotency::{IdempotencyKey, Once, body_digest};
 use crate::invoke::{Call, invoke};
 use crate::loader::Prepared;
 use crate::outcome::Outcome;
 use crate::records::{RunningExecution, microseconds};
 use crate::request_body::RequestBody;
-use crate::response_body::{
-    Ended, Execution, Failed, ResponseBody, ResponseReader, ResponseWriter, collect, response_channel, start,
-};
+use crate::response_body::{Failed, ResponseBody, ResponseReader, ResponseWriter, response_channel};
 use crate::run_slots::Turns;
 use crate::service::ExecuteService;
 use crate::session::Session;
@@ -82,7 +82,8 @@ impl ExecuteService {
         // Without the budget of tokio's cooperative scheduling, whose end would look like a guest
         // that waits: a guest gives way at every tick of the engine's epoch.
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
-        Ok((Box::pin(execution), reader))
+        let threads = self.dependencies.guest_threads.handle();
+        Ok((Execution::new(execution, threads), reader))
     }
 
     /// Acquires capacity and prepares the component.

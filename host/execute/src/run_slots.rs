@@ -4,6 +4,7 @@
 //! the engine at the latest. Then the slot goes to the tenant that [`Schedule`] chooses. A guest
 //! that could continue is in the queue by then, also if the host is too busy to poll it again soon.
 
+use crate::guest_threads::{is_guest_thread, processor_time};
 use crate::schedule::{Schedule, Share};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
@@ -12,6 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
+
+/// Time from which on a guest counts as one that computes: half a tick of the engine.
+const MOST_OF_A_SLICE: Duration = Duration::from_micros(500);
 
 /// The run slots of a process.
 #[derive(Debug)]
@@ -59,12 +63,29 @@ pub(crate) struct Ticket {
     is_granted: AtomicBool,
     is_polled: AtomicBool,
     is_woken: AtomicBool,
+    /// True if the guest has used up most of a slice at once.
+    computes: AtomicBool,
+    /// The task that receives the response, on another thread.
+    reader: AtomicWaker,
 }
 
 impl Ticket {
     /// True while the guest waits for a slot.
     pub(crate) fn is_queued(&self) -> bool {
         self.is_queued.load(Ordering::Relaxed)
+    }
+
+    /// True if the guest has used up most of a slice at once: it may do so again.
+    pub(crate) fn computes(&self) -> bool {
+        self.computes.load(Ordering::Relaxed)
+    }
+
+    /// True if the guest waits for something else than a slot; otherwise the reader is woken when
+    /// it does.
+    pub(crate) fn poll_waiting(&self, reader: &Context<'_>) -> bool {
+        self.reader.register(reader.waker());
+        let will_continue = [&self.is_queued, &self.is_polled, &self.is_woken];
+        !will_continue.iter().any(|flag| flag.load(Ordering::SeqCst))
     }
 
     /// Polls the guest. Also returns whether it could continue at once: it gave way at a tick, or
@@ -136,7 +157,7 @@ impl Turns {
             used.queued += ready!(place.poll());
             let mut running = Running {
                 place: &mut place,
-                started: Instant::now(),
+                started: processor_time(),
                 cpu: &mut used.cpu,
                 gives_way: false,
             };
@@ -162,7 +183,7 @@ impl Place<'_> {
         let Some(since) = self.since else {
             let mut schedule = slots.schedule();
             ticket.is_granted.store(false, Ordering::Relaxed);
-            if schedule.request(*share, || Arc::clone(ticket)) {
+            if schedule.request(*share, !is_guest_thread(), || Arc::clone(ticket)) {
                 return Poll::Ready(Duration::ZERO);
             }
             drop(schedule);
@@ -202,7 +223,8 @@ impl Drop for Place<'_> {
 /// A guest that has a slot, until it is dropped.
 struct Running<'a, 'b> {
     place: &'a mut Place<'b>,
-    started: Instant,
+    /// On the clock of [`processor_time`].
+    started: Duration,
     cpu: &'a mut Duration,
     /// True if the guest could continue: it queues for its next slot before it returns this one.
     gives_way: bool,
@@ -210,15 +232,19 @@ struct Running<'a, 'b> {
 
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
-        let used = self.started.elapsed();
+        let used = processor_time().saturating_sub(self.started);
         *self.cpu += used;
         let Turns { slots, share, ticket } = self.place.turns;
+        if used >= MOST_OF_A_SLICE {
+            ticket.computes.store(true, Ordering::Relaxed);
+        }
         if self.gives_way {
             ticket.is_granted.store(false, Ordering::Relaxed);
             self.place.wait();
             slots.give_way(share.tenant, used, ticket);
         } else {
             slots.release(share.tenant, used);
+            ticket.reader.wake();
         }
     }
 }
@@ -226,6 +252,7 @@ impl Drop for Running<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest_threads::count_as_guest_thread;
     use std::future::pending;
     use std::pin::Pin;
     use std::sync::atomic::AtomicUsize;
@@ -259,12 +286,15 @@ mod tests {
         for guest in guests {
             guest.await.unwrap();
         }
-        assert_eq!(MOST.load(Ordering::SeqCst), 2);
+        let most = MOST.load(Ordering::SeqCst);
+        // One beside the others, for a tenant that is next.
+        assert!((2..=3).contains(&most), "{most}");
     }
 
     #[test]
     fn a_guest_that_is_cancelled_while_it_waits_leaves_no_slot_unused() {
         type Guest<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+        count_as_guest_thread();
         let slots = Arc::new(RunSlots::new(1));
         let [one, two, three] = [1, 2, 3].map(|tenant| turns(&slots, tenant));
         let mut context = Context::from_waker(Waker::noop());

@@ -16,6 +16,10 @@ const SCALE: u128 = HIGHEST_WEIGHT as u128;
 /// Maximum weight of a tenant; the minimum is 1.
 pub const HIGHEST_WEIGHT: u32 = 1_000;
 
+/// Slots beside the others, for tasks on threads that the operating system prefers. The process has
+/// two of these threads more than other slots, so that one is always left for clients.
+const PREFERRED_SLOTS: usize = 1;
+
 /// A tenant, as the schedule knows it: an id that is unique in this process, and its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
@@ -35,7 +39,7 @@ impl Share {
 /// Run slots, and the tasks that wait for one.
 #[derive(Debug)]
 pub(crate) struct Schedule<T> {
-    free: usize,
+    running: usize,
     slots: usize,
     /// Virtual time of the task that was chosen last.
     now: u128,
@@ -59,7 +63,7 @@ impl<T> Schedule<T> {
     /// Creates a schedule with this many run slots.
     pub(crate) fn new(slots: usize) -> Self {
         Self {
-            free: slots.max(1),
+            running: 0,
             slots: slots.max(1),
             now: 0,
             tenants: HashMap::new(),
@@ -68,10 +72,18 @@ impl<T> Schedule<T> {
         }
     }
 
-    /// Gives a slot to a task and returns true, or lets it wait: then `make` creates it.
-    pub(crate) fn request(&mut self, share: Share, make: impl FnOnce() -> T) -> bool {
+    /// Gives a slot to a task and returns true, or lets it wait: then `make` creates it. A task
+    /// `is_preferred` if the operating system prefers its thread. It may use one of
+    /// [`PREFERRED_SLOTS`] if its tenant would be the next one: it need not wait for a slice of
+    /// another tenant, whose thread has to wait meanwhile.
+    pub(crate) fn request(&mut self, share: Share, is_preferred: bool, make: impl FnOnce() -> T) -> bool {
         self.wake(share);
-        if self.free > 0 {
+        let is_next = self
+            .tenants
+            .get(&share.tenant)
+            .is_some_and(|tenant| tenant.used <= self.now);
+        let preferred = if is_preferred && is_next { PREFERRED_SLOTS } else { 0 };
+        if self.running < self.slots + preferred {
             self.start(share.tenant);
             return true;
         }
@@ -86,8 +98,11 @@ impl<T> Schedule<T> {
 
     /// Returns a slot after this much processor time, and returns the task that gets it.
     pub(crate) fn release(&mut self, tenant: u64, used_ns: u64) -> Option<T> {
-        self.free += 1;
+        self.running -= 1;
         self.end(tenant, used_ns);
+        if self.running >= self.slots {
+            return None;
+        }
         let (_, next) = self.waiting.pop_first()?;
         let task = self.tenants.get_mut(&next)?.tasks.pop_front();
         self.start(next);
@@ -147,7 +162,7 @@ impl<T> Schedule<T> {
             return;
         };
         self.waiting.remove(&(tenant.used, id));
-        self.free -= 1;
+        self.running += 1;
         self.now = self.now.max(tenant.used);
         tenant.running += 1;
         tenant.used += tenant.share.charge(SLICE_NS);
@@ -188,7 +203,7 @@ impl<T> Schedule<T> {
 
     /// Deletes tenants without tasks whose time has passed: all of them if no guest runs.
     fn delete_past(&mut self) {
-        if self.free == self.slots && self.waiting.is_empty() {
+        if self.running == 0 && self.waiting.is_empty() {
             self.now = self.now.max(self.idle.last().map_or(0, |(used, _)| *used));
         }
         while let Some(&(used, id)) = self.idle.first()

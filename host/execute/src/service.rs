@@ -4,7 +4,7 @@ use crate::loader::SessionCache;
 use crate::records::ExecutionRecords;
 use crate::run_slots::RunSlots;
 use crate::session::Session;
-use crate::{AdmissionLimits, ExecutionDefaults, Loader, RunShares};
+use crate::{AdmissionLimits, ExecutionDefaults, GuestThreads, Loader, RunShares};
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_capabilities::{GrantSet, Services, UnknownCapability};
 use alga_engine::Engine;
@@ -30,6 +30,8 @@ pub struct ExecuteServiceDependencies {
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// Maximum number of concurrent executions.
     pub admission: AdmissionLimits,
+    /// Threads of guests that compute for longer than a slice.
+    pub guest_threads: GuestThreads,
     /// Number of guests that compute at the same moment, and how they share it.
     pub shares: RunShares,
 }

@@ -15,8 +15,8 @@ use alga_capabilities::Services;
 use alga_engine::CompileError;
 use alga_errors::chain;
 use alga_execute::{
-    AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, Loader, LoaderDependencies,
-    RunShares,
+    AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, GuestThreads, Loader,
+    LoaderDependencies, RunShares,
 };
 use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
@@ -360,6 +360,7 @@ fn execute_service(
         records: Arc::clone(executions) as _,
         idempotency: Arc::new(StoredReplies(shared.database.clone())),
         admission,
+        guest_threads: GuestThreads::start(config.run_slots).map_err(StartError::GuestThreads)?,
         shares: RunShares {
             slots: config.run_slots,
             weights: config.tenant_weights.0.clone(),

@@ -22,6 +22,8 @@ pub enum StartError {
     Engine(#[from] EngineError),
     #[error("machine-code cache")]
     Cache(#[from] CacheError),
+    #[error("threads for extensions")]
+    GuestThreads(#[source] std::io::Error),
     #[error("tokens")]
     Tokens(#[from] TokenError),
     #[error("the client for the OpenID provider: {0}")]

@@ -26,7 +26,8 @@ impl Model {
     }
 
     fn add(&mut self, share: Share) {
-        if self.schedule.request(share, || share.tenant) {
+        let is_preferred = self.random.is_multiple_of(2);
+        if self.schedule.request(share, is_preferred, || share.tenant) {
             self.run(share.tenant);
         }
     }
@@ -57,7 +58,7 @@ impl Model {
             self.add(shares[usize::try_from(tenant).unwrap()]);
         }
         // Work-conserving: a slot is free only if no task waits.
-        assert!(self.schedule.free == 0 || self.schedule.waiting.is_empty());
+        assert!(self.schedule.running >= self.schedule.slots || self.schedule.waiting.is_empty());
     }
 }
 
@@ -125,7 +126,7 @@ proptest! {
                 0 => {
                     number += 1;
                     let share = Share { tenant, weight: u32::try_from(tenant).unwrap() + 1 };
-                    let is_started = schedule.request(share, || number);
+                    let is_started = schedule.request(share, number % 3 == 0, || number);
                     if is_started { &mut running } else { &mut waiting }.push((tenant, number));
                 }
                 1 | 3 if !running.is_empty() => {
@@ -147,7 +148,7 @@ proptest! {
                 }
                 _ => prop_assert!(!schedule.withdraw(tenant, |task| *task == 0)),
             }
-            prop_assert!(running.len() <= 3 && (waiting.is_empty() || running.len() == 3));
+            prop_assert!(running.len() <= 3 + PREFERRED_SLOTS && (waiting.is_empty() || running.len() >= 3));
         }
         while let Some((tenant, _)) = running.pop() {
             if let Some(next) = schedule.release(tenant, MS) {
@@ -156,7 +157,7 @@ proptest! {
             }
         }
         prop_assert!(waiting.is_empty());
-        prop_assert_eq!((schedule.free, schedule.known()), (3, 0));
+        prop_assert_eq!((schedule.running, schedule.known()), (0, 0));
     }
 }
 
@@ -178,11 +179,24 @@ fn idle_time_is_not_saved_up() {
 }
 
 #[test]
+fn a_tenant_that_is_next_waits_for_no_slice_on_a_preferred_thread() {
+    let [loops, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
+    let mut schedule: Schedule<u64> = Schedule::new(1);
+    assert!(schedule.request(loops, false, || 0));
+    assert!(!schedule.request(loops, true, || 2), "it has a slice in progress");
+    assert!(schedule.request(other, true, || 1));
+    assert!(!schedule.request(other, true, || 3), "it has one, too");
+    // The slot beside the others is no slot of the others.
+    assert_eq!(schedule.release(1, MS), None);
+    assert_eq!(schedule.release(0, MS), Some(2));
+}
+
+#[test]
 fn a_million_tenants_that_were_seen_once_are_deleted() {
     let mut schedule: Schedule<u64> = Schedule::new(2);
     for tenant in 0..1_000_000 {
         let share = Share { tenant, weight: 1 };
-        assert!(schedule.request(share, || tenant));
+        assert!(schedule.request(share, false, || tenant));
         assert!(schedule.release(tenant, MS).is_none());
     }
     assert_eq!(schedule.known(), 0);
@@ -192,14 +206,14 @@ fn a_million_tenants_that_were_seen_once_are_deleted() {
 fn virtual_time_does_not_overflow_on_a_host_that_is_never_idle() {
     let mut schedule: Schedule<u64> = Schedule::new(2);
     let [busy, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
-    assert!(schedule.request(other, || 1));
+    assert!(schedule.request(other, false, || 1));
     for _ in 0..100 {
-        assert!(schedule.request(busy, || 0));
+        assert!(schedule.request(busy, false, || 0));
         assert!(schedule.release(0, u64::MAX).is_none());
     }
     // The other tenant has used less, so it goes first.
-    assert!(schedule.request(busy, || 0));
-    assert!(!schedule.request(busy, || 10) && !schedule.request(other, || 11));
+    assert!(schedule.request(busy, false, || 0));
+    assert!(!schedule.request(busy, false, || 10) && !schedule.request(other, false, || 11));
     assert_eq!(schedule.release(1, MS), Some(11));
 }
 

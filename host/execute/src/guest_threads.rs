@@ -1,0 +1,87 @@
+//! Threads for guests that compute for longer than a slice: the operating system prefers all other
+//! threads of this process, so that accepting, health checks and short executions do not wait for
+//! them.
+//!
+//! An execution begins in its request's own task: a guest that responds within a slice costs no
+//! change of threads. One that used up its slice is moved here.
+
+use rustix::process::setpriority_process;
+use rustix::time::{ClockId, clock_gettime};
+use std::cell::Cell;
+use std::io;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Niceness of the threads: a tenth of the processor time that a thread without it gets, if both
+/// compute.
+const NICENESS: i32 = 10;
+
+/// The threads of a process.
+pub struct GuestThreads(Option<Runtime>);
+
+impl GuestThreads {
+    /// Starts this many threads.
+    ///
+    /// # Errors
+    /// Returns the operating system's error if it starts no threads.
+    pub fn start(threads: usize) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name("guest")
+            .on_thread_start(|| {
+                // On Linux, of the calling thread alone. If it fails, guests compete with all else.
+                setpriority_process(None, NICENESS).unwrap_or_default();
+                IS_GUEST_THREAD.set(true);
+            })
+            // Their tasks are slices of a tick: one that was woken elsewhere, by a deadline, does
+            // not wait for the default of 61 others.
+            .global_queue_interval(2)
+            .event_interval(2)
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.0
+            .as_ref()
+            .map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for GuestThreads {
+    fn drop(&mut self) {
+        // A runtime must not wait for its end in a task of another one.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+thread_local! {
+    static IS_GUEST_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(crate) fn is_guest_thread() -> bool {
+    IS_GUEST_THREAD.get()
+}
+
+/// Makes the thread of a test one of these.
+#[cfg(test)]
+pub(crate) fn count_as_guest_thread() {
+    IS_GUEST_THREAD.set(true);
+}
+
+/// Returns the time of a clock that measures what a thread uses between two calls. On guest
+/// threads, which the operating system interrupts for others, this is the thread's processor time.
+/// On others it is the time that passes: reading it costs a tenth, and a guest is there for a slice
+/// at most.
+pub(crate) fn processor_time() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    if !is_guest_thread() {
+        return START.elapsed();
+    }
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
