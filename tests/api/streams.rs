@@ -161,15 +161,19 @@ async fn a_stream_that_reaches_its_deadline_or_traps_is_interrupted_and_recorded
         while world.get(&format!("{NAME}/")).await.status != 200 {}
         let cases = [("/events-without-end", "deadline_exceeded"), ("/trap", "guest_trapped")];
         for (number, (path, code)) in (1..).zip(cases) {
-            let mut body = open(&world, &gateway, path, Body::empty()).await.into_body();
-            let interrupted = loop {
+            let response = open(&world, &gateway, path, Body::empty()).await;
+            // On a busy host, the guest may fail before its head is sent.
+            let is_refused = response.status() != 200;
+            let mut body = response.into_body();
+            let end = loop {
                 match next(&mut body).await {
                     Some(Ok(_)) => {}
                     other => break other,
                 }
             };
+            let is_interrupted = end.is_some_and(|end| end.is_err());
             assert!(
-                interrupted.unwrap().is_err(),
+                is_refused || is_interrupted,
                 "{path}: the end of the body is not reported"
             );
             let record = record(&world, &install, number).await;

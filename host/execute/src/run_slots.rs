@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// Time from which on a guest counts as one that computes: half a tick of the engine.
 const MOST_OF_A_SLICE: Duration = Duration::from_micros(500);
 
+/// Polls of one turn: a guest that could continue does so at once, unless it has used up most of a
+/// slice. More would starve tasks of this thread that it waits for.
+const POLLS_OF_A_TURN: usize = 4;
+
 /// The run slots of a process.
 #[derive(Debug)]
 pub(crate) struct RunSlots(Mutex<Schedule<Arc<Ticket>>>);
@@ -161,9 +165,14 @@ impl Turns {
                 cpu: &mut used.cpu,
                 gives_way: false,
             };
-            let (polled, could_continue) = self.ticket.poll(|context| future.as_mut().poll(context));
-            running.gives_way = polled.is_pending() && could_continue;
-            polled
+            for _ in 0..POLLS_OF_A_TURN {
+                let (polled, could_continue) = self.ticket.poll(|context| future.as_mut().poll(context));
+                running.gives_way = polled.is_pending() && could_continue;
+                if !running.gives_way || running.used() >= MOST_OF_A_SLICE {
+                    return polled;
+                }
+            }
+            Poll::Pending
         })
         .await
     }
@@ -230,9 +239,15 @@ struct Running<'a, 'b> {
     gives_way: bool,
 }
 
+impl Running<'_, '_> {
+    fn used(&self) -> Duration {
+        processor_time().saturating_sub(self.started)
+    }
+}
+
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
-        let used = processor_time().saturating_sub(self.started);
+        let used = self.used();
         *self.cpu += used;
         let Turns { slots, share, ticket } = self.place.turns;
         if used >= MOST_OF_A_SLICE {
