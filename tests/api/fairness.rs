@@ -75,3 +75,20 @@ async fn the_time_for_which_a_guest_waited_is_in_its_usage() {
     let [duration, cpu, queued] = ["duration_us", "cpu_us", "queued_us"].map(|name| response.usage(name));
     assert!(queued > 0 && cpu + queued <= duration, "{cpu} + {queued} of {duration}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_that_compute_on_threads_of_their_own_end_as_all_others() {
+    let world = TestPlatform::with_settings(&[("guest_niceness", "10"), ("gateway_timeout_ms", "500")]).await;
+    for guest in ["loops_forever", "recurses_without_end", "answers_many_bytes", "streams"] {
+        world.install_guest(guest, &[]).await;
+    }
+    // Loads the component, which counts against the deadline.
+    while world.get("com.example.streams/").await.status != 200 {}
+    for (target, status) in [
+        ("com.example.loops-forever/", 504),
+        ("com.example.recurses-without-end/", 502),
+        ("com.example.streams/events", 200),
+    ] {
+        assert_eq!(world.get(target).await.status, status, "{target}");
+    }
+}

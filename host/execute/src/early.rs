@@ -115,9 +115,8 @@ impl Early {
             if self.ended.is_some() || is_enough(self, has_progress) {
                 return Poll::Ready(());
             }
-            if reader.ticket.computes() && !execution.is_there() {
-                execution.move_there();
-            } else if !has_progress {
+            let is_moved = reader.ticket.computes() && execution.move_if_allowed();
+            if !is_moved && !has_progress {
                 return Poll::Pending;
             }
         }

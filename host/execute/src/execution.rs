@@ -24,6 +24,8 @@ type Work = Pin<Box<dyn Future<Output = Ended> + Send>>;
 pub(crate) struct Execution {
     place: Place,
     threads: Handle,
+    /// True if it is moved when its guest computes for longer than a slice.
+    may_move: bool,
 }
 
 enum Place {
@@ -34,10 +36,11 @@ enum Place {
 }
 
 impl Execution {
-    pub(crate) fn new(work: impl Future<Output = Ended> + Send + 'static, threads: Handle) -> Self {
+    pub(crate) fn new(work: impl Future<Output = Ended> + Send + 'static, threads: Handle, may_move: bool) -> Self {
         Self {
             place: Place::Here(Box::pin(work)),
             threads,
+            may_move,
         }
     }
 
@@ -47,6 +50,16 @@ impl Execution {
             let work = std::mem::replace(work, Box::pin(pending()));
             self.place = Place::There(self.threads.spawn(work.instrument(Span::current())));
         }
+    }
+
+    /// Moves an execution whose guest computes, if there are threads for it; returns true if it was
+    /// moved.
+    pub(crate) fn move_if_allowed(&mut self) -> bool {
+        let moves = self.may_move && !self.is_there();
+        if moves {
+            self.move_there();
+        }
+        moves
     }
 
     pub(crate) fn is_there(&self) -> bool {

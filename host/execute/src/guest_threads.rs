@@ -13,25 +13,25 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Niceness of the threads: a tenth of the processor time that a thread without it gets, if both
-/// compute.
-const NICENESS: i32 = 10;
-
 /// The threads of a process.
 pub struct GuestThreads(Option<Runtime>);
 
 impl GuestThreads {
-    /// Starts this many threads.
+    /// Starts this many threads of this niceness, from 1 to 19. With 0 there are none: guests
+    /// compute on the threads of their requests.
     ///
     /// # Errors
     /// Returns the operating system's error if it starts no threads.
-    pub fn start(threads: usize) -> io::Result<Self> {
+    pub fn start(threads: usize, niceness: u8) -> io::Result<Self> {
+        if niceness == 0 {
+            return Ok(Self(None));
+        }
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("guest")
-            .on_thread_start(|| {
+            .on_thread_start(move || {
                 // On Linux, of the calling thread alone. If it fails, guests compete with all else.
-                setpriority_process(None, NICENESS).unwrap_or_default();
+                setpriority_process(None, niceness.into()).unwrap_or_default();
                 IS_GUEST_THREAD.set(true);
             })
             // Their tasks are slices of a tick: one that was woken elsewhere, by a deadline, does
@@ -41,6 +41,11 @@ impl GuestThreads {
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))
+    }
+
+    /// True if guests that compute are moved here.
+    pub(crate) fn are_there(&self) -> bool {
+        self.0.is_some()
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -65,12 +70,6 @@ thread_local! {
 
 pub(crate) fn is_guest_thread() -> bool {
     IS_GUEST_THREAD.get()
-}
-
-/// Makes the thread of a test one of these.
-#[cfg(test)]
-pub(crate) fn count_as_guest_thread() {
-    IS_GUEST_THREAD.set(true);
 }
 
 /// Returns the time of a clock that measures what a thread uses between two calls. On guest

@@ -134,7 +134,7 @@ pub mod measuring {
                 engine: engine.clone(),
                 prepared: Arc::new(prepared),
                 services: Arc::new(services),
-                slots: Arc::new(RunSlots::new(1)),
+                slots: Arc::new(RunSlots::new(1, false)),
             })
         }
 

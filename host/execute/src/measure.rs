@@ -27,9 +27,12 @@ pub(crate) async fn call_once(call: Call) -> Option<u16> {
             result: invocation.result.map(drop),
         }
     };
-    let (response, _) = collect(Execution::new(execution, tokio::runtime::Handle::current()), reader)
-        .await
-        .ok()?;
+    let (response, _) = collect(
+        Execution::new(execution, tokio::runtime::Handle::current(), false),
+        reader,
+    )
+    .await
+    .ok()?;
     Some(response.status().as_u16())
 }
 

@@ -82,8 +82,9 @@ impl ExecuteService {
         // Without the budget of tokio's cooperative scheduling, whose end would look like a guest
         // that waits: a guest gives way at every tick of the engine's epoch.
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
-        let threads = self.dependencies.guest_threads.handle();
-        Ok((Execution::new(execution, threads), reader))
+        let threads = &self.dependencies.guest_threads;
+        let execution = Execution::new(execution, threads.handle(), threads.are_there());
+        Ok((execution, reader))
     }
 
     /// Acquires capacity and prepares the component.

@@ -52,7 +52,10 @@ impl ExecuteService {
     #[must_use]
     pub fn new(dependencies: ExecuteServiceDependencies) -> Self {
         let admission = Admission::new(dependencies.admission, dependencies.shares.weights.clone());
-        let slots = Arc::new(RunSlots::new(dependencies.shares.slots));
+        let slots = Arc::new(RunSlots::new(
+            dependencies.shares.slots,
+            dependencies.guest_threads.are_there(),
+        ));
         let idempotency = Idempotency::new(Arc::clone(&dependencies.idempotency));
         Self {
             dependencies,

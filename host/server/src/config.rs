@@ -94,16 +94,25 @@ pub struct Config {
     pub platform: PlatformSettings,
     /// Components that may run concurrently.
     pub pool: u32,
-    /// Longest time for which an execution waits to start.
-    pub queue_wait: Duration,
-    /// Executions of one tenant that wait.
-    pub queue_per_tenant: usize,
+    /// Executions that wait to start.
+    pub queue: QueueSettings,
     /// Number of extensions that compute at the same moment.
     pub run_slots: usize,
+    /// Niceness of the threads of extensions that compute; 0: they have none.
+    pub guest_niceness: u8,
     /// Shares of tenants in the processors.
     pub tenant_weights: TenantWeights,
     /// Maximum memory and table size of an extension.
     pub ceilings: Ceilings,
+}
+
+/// Limits of the executions that wait to start.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// Longest time for which one waits.
+    pub longest_wait: Duration,
+    /// Executions of one tenant.
+    pub per_tenant: usize,
 }
 
 /// Maximum number of concurrent connections.
@@ -296,9 +305,9 @@ impl Config {
                 ui_proxy_timeout: Duration::from_millis(sources.required("ui_proxy_timeout_ms")?),
             },
             pool: sources.required("pool")?,
-            queue_wait: Duration::from_millis(sources.required("queue_ms")?),
-            queue_per_tenant: sources.required("queue_per_tenant")?,
+            queue: queue(&sources)?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
+            guest_niceness: sources.required("guest_niceness")?,
             tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),
             ceilings: Ceilings {
                 memory_mb: sources.required("memory_max_mb")?,
@@ -340,6 +349,9 @@ impl Config {
             return Err(ConfigError::Contradiction(
                 "ALGA_POOL, ALGA_RUN_SLOTS, EXT_GATEWAY_TIMEOUT_MS, UI_PROXY_TIMEOUT_MS, ALGA_COMPILER_SECONDS and ALGA_COMPILER_WALL_SECONDS must be at least 1",
             ));
+        }
+        if self.guest_niceness > 19 {
+            return Err(ConfigError::Contradiction("ALGA_GUEST_NICENESS must be 0 to 19"));
         }
         if !(1..=MEMORY_CEILING_MB).contains(&self.ceilings.memory_mb) {
             return Err(ConfigError::Contradiction("ALGA_MEMORY_MAX_MB must be 1 to 256"));
@@ -407,6 +419,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn queue(sources: &Sources<'_>) -> Result<QueueSettings, ConfigError> {
+    Ok(QueueSettings {
+        longest_wait: Duration::from_millis(sources.required("queue_ms")?),
+        per_tenant: sources.required("queue_per_tenant")?,
+    })
 }
 
 fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {

@@ -348,8 +348,8 @@ fn execute_service(
         process,
         tenant: (process / 4).max(1),
         install: (process / 8).max(1),
-        queue: config.queue_per_tenant,
-        longest_wait: config.queue_wait,
+        queue: config.queue.per_tenant,
+        longest_wait: config.queue.longest_wait,
     };
     Ok(Arc::new(ExecuteService::new(ExecuteServiceDependencies {
         engine,
@@ -360,7 +360,8 @@ fn execute_service(
         records: Arc::clone(executions) as _,
         idempotency: Arc::new(StoredReplies(shared.database.clone())),
         admission,
-        guest_threads: GuestThreads::start(config.run_slots).map_err(StartError::GuestThreads)?,
+        guest_threads: GuestThreads::start(config.run_slots, config.guest_niceness)
+            .map_err(StartError::GuestThreads)?,
         shares: RunShares {
             slots: config.run_slots,
             weights: config.tenant_weights.0.clone(),

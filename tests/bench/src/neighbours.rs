@@ -120,6 +120,7 @@ fn start() -> Served {
 async fn platform() -> Served {
     let world = TestPlatform::with_settings(&[
         ("pool", "256"),
+        ("guest_niceness", "10"),
         ("gateway_requests_per_second", "1000000"),
         ("gateway_timeout_ms", &DEADLINE_MS.to_string()),
     ])

@@ -123,6 +123,7 @@ settings! {
     queue_ms = "ALGA_QUEUE_MS", "2000", "longest time in milliseconds for which a request waits for such a slot, at most half of its own time; 0: it is refused at once";
     queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
+    guest_niceness = "ALGA_GUEST_NICENESS", "0", "niceness of own threads for extensions that compute for longer than a millisecond, 1 to 19: the operating system prefers all others, and requests wait for them less; 0: they compute on the threads of their requests";
     tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";
     pool_table_elements = "ALGA_POOL_TABLE_ELEMENTS", "100000", "maximum elements of one table of an extension: the functions that it calls through pointers";
     memory_max_mb = "ALGA_MEMORY_MAX_MB", "256", "maximum memory in MiB that an extension may be granted for one execution; 1 to 256";
