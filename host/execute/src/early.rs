@@ -132,8 +132,7 @@ impl Early {
             self.head = reader.head.try_recv().ok();
             self.since = self.head.is_some().then(Instant::now);
         }
-        let is_late = self.since.is_some_and(|since| since.elapsed() >= LONGEST_YIELDING);
-        self.is_waiting = is_late || !(is_yielding || reader.ticket.is_queued());
+        self.is_waiting = !(is_yielding || reader.ticket.is_queued());
         // Each chunk that is removed lets the execution write the next one.
         let mut has_progress = false;
         while let Ok(chunk) = reader.chunks.try_recv() {
@@ -174,11 +173,26 @@ impl Early {
             has_progress = true;
             self.add(chunk);
         }
+        if self.ended.is_some() {
+            self.receive_rest(reader);
+        }
         has_progress
     }
 
+    /// Receives what is left when an execution has ended, although tokio's budget of this task may
+    /// be used up.
+    fn receive_rest(&mut self, reader: &mut ResponseReader) {
+        if self.head.is_none() {
+            self.head = reader.head.try_recv().ok();
+        }
+        while let Ok(chunk) = reader.chunks.try_recv() {
+            self.add(chunk);
+        }
+    }
+
     fn is_enough(&self, has_progress: bool) -> bool {
-        let has_stopped = !has_progress && self.is_waiting;
+        let is_late = self.since.is_some_and(|since| since.elapsed() >= LONGEST_YIELDING);
+        let has_stopped = is_late || (!has_progress && self.is_waiting);
         self.head.is_some() && (self.is_complete || self.bytes >= EARLY_BYTES || has_stopped)
     }
 

@@ -4,7 +4,7 @@
 //! A tenant may hold a quarter as many slots as remain free (dynamic thresholds: Choudhury and
 //! Hahne, 1998): a fifth of all if it is alone, so that tenants that come next find free ones,
 //! whatever it does with its own. When a slot is released, it goes to the waiting tenant that holds
-//! the fewest.
+//! the fewest, and of several to the one that has waited for its turn for the longest time.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -41,8 +41,10 @@ pub(super) struct Gate<T> {
     tenant_slots: usize,
     free: usize,
     tenants: HashMap<u64, Tenant<T>>,
-    /// Tenants with waiting executions, by the slots that they hold.
-    waiting: BTreeSet<(usize, u64)>,
+    /// Tenants with waiting executions, by the slots that they hold, then by their turns.
+    waiting: BTreeSet<(usize, u64, u64)>,
+    /// Number of turns that were given out.
+    turns: u64,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,8 @@ struct Tenant<T> {
     counted: usize,
     /// Of the process's slots.
     held: usize,
+    /// Later after each start, so that tenants with as many slots start one after the other.
+    turn: u64,
     queue: VecDeque<(Claim, T)>,
 }
 
@@ -63,6 +67,7 @@ impl<T> Gate<T> {
             free: slots,
             tenants: HashMap::new(),
             waiting: BTreeSet::new(),
+            turns: 0,
         }
     }
 
@@ -90,9 +95,13 @@ impl<T> Gate<T> {
 
     /// Lets an execution wait.
     pub(super) fn wait(&mut self, id: u64, claim: Claim, task: T) {
+        let turn = self.next_turn();
         let tenant = self.tenants.entry(id).or_insert_with(Tenant::new);
+        if tenant.queue.is_empty() {
+            tenant.turn = turn;
+        }
         tenant.queue.push_back((claim, task));
-        self.waiting.insert((tenant.held, id));
+        self.waiting.insert(tenant.place(id));
     }
 
     /// Ends an execution, and starts those that wait for its slots.
@@ -113,7 +122,7 @@ impl<T> Gate<T> {
         };
         tenant.queue.remove(position);
         if tenant.queue.is_empty() {
-            self.waiting.remove(&(tenant.held, id));
+            self.waiting.remove(&tenant.place(id));
         }
         self.forget(id);
         self.start_waiting(started);
@@ -128,7 +137,7 @@ impl<T> Gate<T> {
             if self.free == 0 {
                 return;
             }
-            let task = self.start_first_of(place.1);
+            let task = self.start_first_of(place.2);
             next = if let Some(task) = task {
                 started(task);
                 self.waiting.first().copied()
@@ -158,20 +167,24 @@ impl<T> Gate<T> {
         let Some(left) = self.free.checked_sub(claim.process) else {
             return Some(Blocked::Process);
         };
-        // Each tenant may have one slot, and all of them if no other tenant has one.
-        let is_first = held == 0 && (claim.process == 1 || self.free == self.slots);
+        // Each tenant may have one execution, unless that needs very many slots while other tenants
+        // have some.
+        let is_small = claim.process <= (self.slots / FREE_PER_SLOT).max(1);
+        let is_first = held == 0 && (is_small || self.free == self.slots);
         let most = left.div_ceil(FREE_PER_SLOT);
         (!is_first && held + claim.process > most).then_some(Blocked::Process)
     }
 
     fn start(&mut self, id: u64, claim: Claim) {
+        let turn = self.next_turn();
         let tenant = self.tenants.entry(id).or_insert_with(Tenant::new);
-        self.waiting.remove(&(tenant.held, id));
+        self.waiting.remove(&tenant.place(id));
         tenant.counted += claim.tenant;
         tenant.held += claim.process;
+        tenant.turn = turn;
         self.free -= claim.process;
         if !tenant.queue.is_empty() {
-            self.waiting.insert((tenant.held, id));
+            self.waiting.insert(tenant.place(id));
         }
     }
 
@@ -179,13 +192,18 @@ impl<T> Gate<T> {
         let Some(tenant) = self.tenants.get_mut(&id) else {
             return;
         };
-        self.waiting.remove(&(tenant.held, id));
+        self.waiting.remove(&tenant.place(id));
         tenant.counted -= claim.tenant;
         tenant.held -= claim.process;
         self.free += claim.process;
         if !tenant.queue.is_empty() {
-            self.waiting.insert((tenant.held, id));
+            self.waiting.insert(tenant.place(id));
         }
+    }
+
+    fn next_turn(&mut self) -> u64 {
+        self.turns += 1;
+        self.turns
     }
 
     /// Deletes a tenant that neither holds nor waits for a slot.
@@ -211,8 +229,14 @@ impl<T> Tenant<T> {
         Self {
             counted: 0,
             held: 0,
+            turn: 0,
             queue: VecDeque::new(),
         }
+    }
+
+    /// Returns the place of the tenant among those that wait.
+    fn place(&self, id: u64) -> (usize, u64, u64) {
+        (self.held, self.turn, id)
     }
 }
 

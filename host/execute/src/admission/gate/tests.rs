@@ -48,6 +48,25 @@ fn a_released_slot_goes_to_the_waiting_tenant_that_holds_the_fewest() {
 }
 
 #[test]
+fn tenants_that_hold_as_many_slots_get_released_ones_in_turn() {
+    let mut gate = Gate::new(4, 4);
+    for tenant in 0..4 {
+        assert!(gate.try_start(tenant, Claim::ONE).is_ok());
+        gate.wait(tenant, Claim::ONE, tenant);
+    }
+    gate.wait(50, Claim::ONE, 50);
+    // The others return a slot only when they wait for the next one.
+    let mut started = Vec::new();
+    for tenant in 0..4 {
+        gate.release(tenant, Claim::ONE, |task| started.push(task));
+        gate.wait(tenant, Claim::ONE, tenant);
+    }
+    assert_eq!(started, [0, 1, 2, 3]);
+    gate.release(0, Claim::ONE, |task| started.push(task));
+    assert_eq!(started.last(), Some(&50));
+}
+
+#[test]
 fn an_execution_of_many_slots_runs_when_it_is_alone_and_delays_no_other_tenant() {
     let mut gate = Gate::new(8, 8);
     assert!(gate.try_start(0, claim(8)).is_ok());
