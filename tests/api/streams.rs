@@ -196,7 +196,8 @@ async fn a_guest_whose_client_does_not_read_waits_and_buffers_a_bounded_amount()
         let record = record(&world, &install, 1).await;
         assert_eq!(record.code.as_deref(), Some("deadline_exceeded"));
         let usage = record.usage.unwrap();
-        assert!(usage.cpu_us < 150_000, "it waited: {usage:?}");
+        // One that does not wait makes as many calls as it may: 100 000.
+        assert!(usage.host_calls < 10_000, "it waited: {usage:?}");
         let mut body = response.into_body();
         let mut received = 0;
         while let Some(Ok(bytes)) = next(&mut body).await {
