@@ -139,3 +139,54 @@ async fn a_heavy_component_acquires_several_slots_and_returns_them_all() {
     drop(large);
     assert_eq!(admission.entrance.gate().state(), (40, 0));
 }
+
+#[tokio::test]
+async fn a_heavy_component_returns_its_slot_and_waits_for_all_that_it_needs() {
+    let admission = admission(AdmissionLimits {
+        process: 8,
+        tenant: 8,
+        install: 8,
+        longest_wait: Duration::from_secs(60),
+        ..AT_ONCE
+    });
+    let [a, b] = ["a", "b"].map(|name| counters(&admission, name, name));
+    let other = admission.admit(&b, later()).await.unwrap();
+    let small = admission.admit(&a, later()).await.unwrap();
+    let mut growing = Box::pin(admission.grow(small, &a, (8, 1), later()));
+    assert!(futures_util::poll!(&mut growing).is_pending());
+    assert_eq!(admission.entrance.gate().state().0, 7, "it holds none while it waits");
+    drop(other);
+    let grown = growing.await.unwrap();
+    assert!(grown.waited > Duration::ZERO);
+    assert_eq!(admission.entrance.gate().state().0, 0);
+}
+
+#[tokio::test]
+async fn executions_beyond_the_queue_of_the_process_are_refused_at_once() {
+    let admission = admission(AdmissionLimits {
+        queue: LONGEST_QUEUE + 1,
+        longest_wait: Duration::from_secs(60),
+        ..AT_ONCE
+    });
+    let counters = counters(&admission, "a", "a1");
+    let _first = admission.admit(&counters, later()).await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..LONGEST_QUEUE {
+        let mut next = Box::pin(admission.admit(&counters, later()));
+        assert!(futures_util::poll!(&mut next).is_pending());
+        waiting.push(next);
+    }
+    let refused = admission.admit(&counters, later()).await.err().unwrap();
+    assert_eq!(refused.code(), Code::Overloaded);
+    drop(waiting);
+    assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_refused_client_waits_as_long_as_the_last_execution_of_its_tenant_did() {
+    for (waited_ms, seconds) in [(0, 1), (2_500, 3), (3_600_000, 30)] {
+        let queue = Queue::default();
+        queue.record(Duration::from_millis(waited_ms));
+        assert_eq!(Full::Tenant.refusal(&queue).retry_after(), Some(seconds));
+    }
+}

@@ -76,6 +76,7 @@ fn the_defaults_are_those_of_the_table_of_limits() {
     for (key, value) in [
         ("memory_max_mb", "257"),
         ("memory_max_mb", "0"),
+        ("guest_niceness", "20"),
         ("pool_table_elements", "100001"),
     ] {
         assert!(
