@@ -20,7 +20,7 @@ mod gate;
 pub struct AdmissionLimits {
     /// In this process: at most the number of slots in the engine's pool.
     pub process: usize,
-    /// Of one tenant. It gets fewer while other tenants use the process: a quarter of what is free.
+    /// Of one tenant. It gets fewer while other tenants use the process: half of what is free.
     pub tenant: usize,
     /// Of one install of an extension.
     pub install: usize,

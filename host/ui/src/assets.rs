@@ -193,3 +193,26 @@ fn compress(bytes: &[u8], encoding: Encoding) -> io::Result<Vec<u8>> {
 fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset(path: &str, bytes: usize) -> Asset {
+        Asset::new(path, vec![b'a'; bytes].into())
+    }
+
+    #[test]
+    fn files_of_512_bytes_to_8_mib_have_compressed_copies() {
+        const MIB: usize = 1024 * 1024;
+        for (path, bytes, varies) in [
+            ("a.js", 511, false),
+            ("a.js", 512, true),
+            ("a.js", 8 * MIB, true),
+            ("a.js", 8 * MIB + 1, false),
+            ("a.png", 1024, false),
+        ] {
+            assert_eq!(asset(path, bytes).varies(), varies, "{path}: {bytes}");
+        }
+    }
+}

@@ -229,3 +229,6 @@ fn verify(
 fn busy() -> Problem {
     Problem::new(Code::Overloaded, "too many pages are being loaded").retry_after_seconds(1)
 }
+
+#[cfg(test)]
+mod tests;

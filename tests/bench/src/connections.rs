@@ -21,7 +21,7 @@ const LOAD_CORE: usize = 1;
 const IDLE: usize = 10_000;
 const STREAMS: usize = 1_000;
 const SLOW: usize = 1_000;
-/// Tenants of the streams: one tenant may use a quarter of the pool, one install an eighth.
+/// Tenants of the streams: one tenant may use a third of the pool, one install an eighth.
 const TENANTS: usize = 10;
 
 /// Addresses and requests of a platform.

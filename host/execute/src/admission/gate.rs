@@ -1,16 +1,18 @@
 //! Decides which waiting execution starts next. A state machine without a clock, a lock, or a
 //! runtime.
 //!
-//! A tenant may hold a quarter as many slots as remain free (dynamic thresholds: Choudhury and
-//! Hahne, 1998): a fifth of all if it is alone, so that tenants that come next find free ones,
-//! whatever it does with its own. When a slot is released, it goes to the waiting tenant that holds
+//! A tenant may hold half as many slots as remain free (dynamic thresholds: Choudhury and Hahne,
+//! 1998): a third of all if it is alone, so that tenants that come next find free ones, whatever it
+//! does with its own. When a slot is released, it goes to the waiting tenant that holds
 //! the fewest, and of several to the one that has waited for its turn for the longest time.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
 /// Free slots for each slot of a tenant beyond its first.
-const FREE_PER_SLOT: usize = 4;
+const FREE_PER_SLOT: usize = 2;
+/// Part of all slots that the first execution of a tenant may need while other tenants have some.
+const FIRST_PART: usize = 4;
 
 /// Slots that one execution counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +171,7 @@ impl<T> Gate<T> {
         };
         // Each tenant may have one execution, unless that needs very many slots while other tenants
         // have some.
-        let is_small = claim.process <= (self.slots / FREE_PER_SLOT).max(1);
+        let is_small = claim.process <= (self.slots / FIRST_PART).max(1);
         let is_first = held == 0 && (is_small || self.free == self.slots);
         let most = left.div_ceil(FREE_PER_SLOT);
         (!is_first && held + claim.process > most).then_some(Blocked::Process)
