@@ -16,6 +16,7 @@
 //! | `audit` | every change, in a hash chain |
 //! | `changes` | notifications of changes in other processes |
 //! | `executions` | the execution log of installs |
+//! | `quotas` | limits of tenants and installs, and what was used of them |
 //! | `records` | the key/value records of installs |
 //!
 //! Every statement about a tenant's data has the tenant in its predicate. Statements are literals;
@@ -33,6 +34,7 @@ mod idempotency;
 mod install_row;
 mod installs;
 mod lifecycle;
+mod quotas;
 mod records;
 mod revocations;
 mod secrets;
@@ -51,6 +53,7 @@ pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};
 pub use idempotency::{ClaimOutcome, IdempotencyClaim, StoredReply};
 pub use install_row::InstallRow;
 pub use installs::{InstallSettings, NewInstall};
+pub use quotas::QuotaUsageRow;
 pub use records::{RecordError, RecordLimits, RecordPage, RecordUsage, RecordWrite, Records, StoredRecord};
 pub use revocations::{RevocationFile, StoredRevocations};
 pub use sessions::{SessionKind, SessionRow};

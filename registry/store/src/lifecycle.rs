@@ -139,6 +139,7 @@ impl Database {
             "DELETE FROM extension_idempotency WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2",
+            "DELETE FROM extension_quota WHERE tenant_id = $1 AND install_id = $2",
         ] {
             sqlx::query(statement)
                 .bind(install.tenant_id.as_str())

@@ -84,7 +84,7 @@ fn released_migrations_are_unchanged() {
 }
 
 /// Version and first 16 hex digits of the SHA-256 of each released migration.
-const RELEASED: [(i64, &str); 20] = [
+const RELEASED: [(i64, &str); 22] = [
     (1, "98b1eb4ff331233b"),
     (2, "f225cfff3efd17b1"),
     (3, "a8358399609255d7"),
@@ -98,11 +98,13 @@ const RELEASED: [(i64, &str); 20] = [
     (11, "a05d01897d3d93d2"),
     (12, "87b0302310ebb58c"),
     (13, "6ac0c0e6ac8e6f31"),
+    (14, "753c49c61577e326"),
     (100_001, "97b55d94c2082c28"),
     (100_002, "586c4a95acf151cf"),
     (100_003, "9ee82091d26ef4aa"),
     (100_004, "2378ce3e24ee2c84"),
     (100_005, "5d9f32469b192c81"),
     (100_006, "7722e3974b7357dc"),
+    (100_007, "becd15120361bb5c"),
     (200_001, "5437c01f71efc9ac"),
 ];
