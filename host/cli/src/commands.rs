@@ -16,6 +16,7 @@ mod pack;
 mod publish;
 mod pull;
 mod push;
+mod quotas;
 mod serve;
 mod sign;
 mod token;
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     /// Create, list and revoke API keys of operators, publishers and tenants
     #[command(after_help = keys::EXAMPLE)]
     Keys(keys::Arguments),
+    /// Limit what a tenant or an install uses, and show what was used
+    #[command(after_help = quotas::EXAMPLE)]
+    Quotas(quotas::Arguments),
     /// Print a one-time link that signs a browser in as this operator
     Console(console::Arguments),
     /// Show the registry's audit log, or verify its hash chain
@@ -97,6 +101,7 @@ impl Command {
             Self::Installs(arguments) => installs::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
+            Self::Quotas(arguments) => quotas::run(&arguments, printer),
             Self::Console(arguments) => console::run(&arguments, printer),
             Self::Audit(arguments) => audit::run(&arguments, printer),
             Self::Call(arguments) => call::run(&arguments, printer),

@@ -21,6 +21,7 @@
 //! | `execution_request` | a request in HTTP's own form, from this process or `/v1/http` |
 //! | `idempotency` | one stored outcome per idempotency key |
 //! | `operator_log` | log of an execution for the operator |
+//! | `quota` | quotas of tenants and installs: credit before an execution, usage after it |
 //! | `records` | execution records for the extension's author |
 //! | `service` | the dependencies, and who may execute |
 
@@ -39,6 +40,7 @@ mod loader;
 mod measure;
 mod operator_log;
 mod outcome;
+mod quota;
 mod records;
 mod request_body;
 mod response_body;
@@ -59,6 +61,7 @@ pub use http_route::{ERROR, GUEST_STATUS, REPLAYED, USAGE};
 pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
+pub use quota::{LeaseFuture, QuotaStore, Quotas};
 pub use records::{ExecutionRecord, ExecutionRecords};
 pub use request_body::{BodyFailure, RequestBody};
 pub use response_body::{Failed, Interrupted, ResponseBody};

@@ -1,6 +1,7 @@
 //! Execution records for the extension's author: identity, result, usage and log.
 
 use crate::execution::Ended;
+use crate::quota::Held;
 use crate::run_slots::Used;
 use crate::{Usage, operator_log};
 use alga_bundle::Digest;
@@ -84,6 +85,8 @@ pub(crate) struct RunningExecution {
     pub(crate) records: Arc<dyn ExecutionRecords>,
     pub(crate) started: Instant,
     pub(crate) account: ExecutionAccounting,
+    /// Credit of the execution, returned when it ends.
+    pub(crate) held: Option<Held>,
     is_over: bool,
 }
 
@@ -100,6 +103,7 @@ impl RunningExecution {
             records: Arc::clone(records),
             started,
             account: ExecutionAccounting::default(),
+            held: None,
             is_over: false,
         }
     }
@@ -116,6 +120,9 @@ impl RunningExecution {
     fn conclude(&mut self, result: &Result<u16, Problem>) {
         self.is_over = true;
         self.account.usage.duration_us = microseconds(self.started.elapsed());
+        if let Some(held) = self.held.take().filter(|_| self.account.is_admitted) {
+            held.settle(&self.account.usage);
+        }
         operator_log::guest_records(&self.permit, &self.account.log, self.account.log_dropped);
         operator_log::outcome(&self.permit, self.content_hash, result, &self.account.usage);
         self.submit_record(result);

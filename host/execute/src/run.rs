@@ -38,7 +38,7 @@ pub(crate) struct Order {
 }
 
 impl ExecuteService {
-    /// Executes a request: 1. acquire capacity; 2. prepare the component; 3. call it. The response
+    /// Executes a request: 1. acquire credit and capacity; 2. prepare the component; 3. call it. The response
     /// is returned as soon as its head is known and the guest waits; log, usage and record are
     /// written however the execution ends.
     pub(crate) async fn start(self: &Arc<Self>, order: Order) -> Result<Response<ResponseBody>, Failed> {
@@ -87,7 +87,7 @@ impl ExecuteService {
         Ok((execution, reader))
     }
 
-    /// Acquires capacity and prepares the component.
+    /// Acquires credit and capacity, and prepares the component.
     async fn prepare(
         &self,
         session: &Session,
@@ -95,6 +95,7 @@ impl ExecuteService {
         execution: &mut RunningExecution,
     ) -> Result<(Arc<Prepared>, Admitted), Problem> {
         // 1.
+        execution.held = Some(self.dependencies.quotas.hold(&session.subjects, permit).await?);
         let (admission, counters) = (&self.admission, &session.counters);
         let admitted = admission.admit(counters, permit.deadline).await?;
         execution.account.is_admitted = true;

@@ -4,7 +4,7 @@ use crate::loader::SessionCache;
 use crate::records::ExecutionRecords;
 use crate::run_slots::RunSlots;
 use crate::session::Session;
-use crate::{AdmissionLimits, ExecutionDefaults, GuestThreads, Loader, RunShares};
+use crate::{AdmissionLimits, ExecutionDefaults, GuestThreads, Loader, Quotas, RunShares};
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_capabilities::{GrantSet, Services, UnknownCapability};
 use alga_engine::Engine;
@@ -26,6 +26,8 @@ pub struct ExecuteServiceDependencies {
     pub defaults: ExecutionDefaults,
     /// Sink for execution records.
     pub records: Arc<dyn ExecutionRecords>,
+    /// Quotas of tenants and installs.
+    pub quotas: Arc<Quotas>,
     /// Stores responses by idempotency key.
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// Maximum number of concurrent executions.
@@ -131,6 +133,7 @@ impl ExecuteService {
     pub fn session(&self, grant: ServiceGrant) -> Result<Arc<Session>, UnknownCapability> {
         Ok(Arc::new(Session {
             counters: self.admission.counters(&grant.tenant_id, &grant.install_id),
+            subjects: self.dependencies.quotas.subjects(&grant.tenant_id, &grant.install_id),
             grants: GrantSet::from_names(&grant.grants)?,
             egress: Arc::new(grant.egress.clone()),
             config: Arc::new(grant.call.as_ref().map(|call| call.config.clone()).unwrap_or_default()),

@@ -1,5 +1,6 @@
 use crate::admission::Counters;
 use crate::loader::SessionCache;
+use crate::quota::Subjects;
 use alga_auth::ServiceGrant;
 use alga_bundle::EgressPattern;
 use alga_capabilities::GrantSet;
@@ -15,5 +16,6 @@ pub struct Session {
     /// Configuration of the calls that this session is for, if it is for some.
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) counters: Counters,
+    pub(crate) subjects: Subjects,
     pub(crate) held: SessionCache,
 }

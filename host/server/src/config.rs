@@ -113,6 +113,8 @@ pub struct QueueSettings {
     pub longest_wait: Duration,
     /// Executions of one tenant.
     pub per_tenant: usize,
+    /// True if executions start although their quotas cannot be counted at the moment.
+    pub quotas_fail_open: bool,
 }
 
 /// Maximum number of concurrent connections.
@@ -425,6 +427,7 @@ fn queue(sources: &Sources<'_>) -> Result<QueueSettings, ConfigError> {
     Ok(QueueSettings {
         longest_wait: Duration::from_millis(sources.required("queue_ms")?),
         per_tenant: sources.required("queue_per_tenant")?,
+        quotas_fail_open: sources.required("quotas_fail_open")?,
     })
 }
 

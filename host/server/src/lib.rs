@@ -11,6 +11,7 @@
 //! | `executions` | queue that writes execution records to the database |
 //! | `memory` | no core file, no debugger |
 //! | `metrics` | metrics of extensions, for the operator |
+//! | `quota_keeper` | quotas of the runner, and of the database |
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
 //! | `serve` | HTTP server with graceful shutdown |
@@ -47,6 +48,7 @@ mod metrics;
 mod operator;
 mod platform;
 mod provider;
+mod quota_keeper;
 mod revocations;
 mod serve;
 mod serve_limits;
@@ -66,6 +68,7 @@ pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;
 pub use platform::Platform;
+pub use quota_keeper::QuotaKeeper;
 pub use serve::{Listener, ServeError, serve};
 pub use serve_limits::ServeLimits;
 pub use start_error::StartError;

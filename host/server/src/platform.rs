@@ -4,6 +4,7 @@ use crate::drain::Draining;
 use crate::executions::ExecutionRecordWriter;
 use crate::host_dependencies::certificate_authorities;
 use crate::provider::Provider;
+use crate::quota_keeper::QuotaKeeper;
 use crate::revocations;
 use crate::shared::{ReleaseResources, SharedResources};
 use crate::stored_pages::StoredPages;
@@ -75,6 +76,7 @@ impl Lookups {
 struct RunnerPart {
     execute: Arc<ExecuteService>,
     executions: Arc<ExecutionRecordWriter>,
+    quotas: Arc<QuotaKeeper>,
 }
 
 impl Platform {
@@ -94,10 +96,15 @@ impl Platform {
         let (mut runner, mut draining, mut lookups) = (None, Draining::default(), Lookups::default());
         if let Some(releases) = releases.as_ref().filter(|_| role.has_runner()) {
             let executions = ExecutionRecordWriter::start(shared.database.clone());
-            let execute = execute_service(config, &shared, releases, &executions)?;
+            let quotas = QuotaKeeper::start(shared.database.clone(), config.queue.quotas_fail_open).await?;
+            let execute = execute_service(config, &shared, releases, &executions, &quotas)?;
             router = router.merge(alga_execute::router(Arc::clone(&execute)));
             draining.runner = Some(Arc::clone(&execute));
-            runner = Some(RunnerPart { execute, executions });
+            runner = Some(RunnerPart {
+                execute,
+                executions,
+                quotas,
+            });
             let pages = lookups.pages.insert(pages(&shared.database, releases));
             router = router.merge(page_routes(config, pages.clone()));
         } else {
@@ -166,6 +173,12 @@ impl Platform {
     #[must_use]
     pub fn executions(&self) -> Option<&ExecutionRecordWriter> {
         self.runner.as_ref().map(|part| &*part.executions)
+    }
+
+    /// Returns the quotas of the runner, if this process has one.
+    #[must_use]
+    pub fn quotas(&self) -> Option<&QuotaKeeper> {
+        self.runner.as_ref().map(|part| &*part.quotas)
     }
 
     /// Returns the policy that decides which releases are trusted, if this process verifies them.
@@ -273,6 +286,7 @@ impl Platform {
     pub async fn close(&self) {
         if let Some(part) = &self.runner {
             part.executions.close().await;
+            part.quotas.close().await;
         }
         // A statement that hangs would hold its connection; the process does not wait for it longer
         // than an operator does.
@@ -305,6 +319,10 @@ async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
         Ok(keys) => tracing::info!(keys, "swept expired idempotency keys"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep idempotency keys"),
     }
+    match database.sweep_quotas().await {
+        Ok(rows) => tracing::info!(rows, "swept old usage"),
+        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep old usage"),
+    }
     match database.sweep_sessions().await {
         Ok(sessions) => tracing::info!(sessions, "swept expired sessions"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep sessions"),
@@ -321,6 +339,7 @@ fn execute_service(
     shared: &SharedResources,
     releases: &ReleaseResources,
     executions: &Arc<ExecutionRecordWriter>,
+    quotas: &QuotaKeeper,
 ) -> Result<Arc<ExecuteService>, StartError> {
     let engine = releases.engine.clone();
     let loader = Loader::new(LoaderDependencies {
@@ -358,6 +377,7 @@ fn execute_service(
         tokens,
         defaults: ExecutionDefaults::below(&config.ceilings),
         records: Arc::clone(executions) as _,
+        quotas: Arc::clone(quotas.quotas()),
         idempotency: Arc::new(StoredReplies(shared.database.clone())),
         admission,
         guest_threads: GuestThreads::start(config.run_slots, config.guest_niceness)

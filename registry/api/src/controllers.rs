@@ -11,6 +11,7 @@ pub(crate) mod installs;
 pub(crate) mod keys;
 mod precompile;
 pub(crate) mod publish;
+pub(crate) mod quotas;
 pub(crate) mod revocations;
 pub(crate) mod secrets;
 pub(crate) mod uploads;

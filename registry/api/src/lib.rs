@@ -22,6 +22,9 @@
 //! | `GET`, `POST /keys`, `DELETE /keys/{key}` | lists, creates, revokes keys of the platform |
 //! | `POST /console-links` | creates a one-time link that signs a browser in |
 //! | `GET`, `POST /tenants/{tenant}/keys`, `DELETE …/{key}` | the same for those of a tenant |
+//! | `GET`, `PUT /tenants/{tenant}/quotas` | lists and sets quotas of a tenant |
+//! | `PUT …/installs/{install}/quotas` | sets a quota of an install |
+//! | `GET /tenants/{tenant}/usage` | shows what installs used in a day or a month |
 //! | `POST`, `GET /revocations` | uploads a signed revocation list, shows the active one |
 //! | `GET /audit`, `GET /audit/verify` | lists every change, verifies the log's hash chain |
 //! | `GET /openapi.json` | this table as an OpenAPI document |

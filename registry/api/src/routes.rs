@@ -1,8 +1,8 @@
 //! All routes with their descriptions, grouped by resource.
 
 use crate::controllers::{
-    audit, console_links, executions, garbage, install_lifecycle, installs, keys, publish, revocations, secrets,
-    uploads, version_status, versions,
+    audit, console_links, executions, garbage, install_lifecycle, installs, keys, publish, quotas, revocations,
+    secrets, uploads, version_status, versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
 use alga_auth::Right;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(crate) fn all() -> Api {
     let api = uploading(publishing(Api::new()));
     let api = install_secrets(installing(withdrawing(api)));
-    auditing(managing_keys(changing(api)))
+    auditing(limiting(managing_keys(changing(api))))
 }
 
 fn publishing(api: Api) -> Api {
@@ -240,6 +240,50 @@ fn changing(api: Api) -> Api {
     .with(
         change("post", "disable", "Disable the install; its data is retained").responds::<types::Install>(200),
         post(install_lifecycle::disable),
+    )
+}
+
+fn limiting(api: Api) -> Api {
+    const QUOTAS: &str = "/v1/registry/tenants/{tenant}/quotas";
+    let set = |path: String, right, summary| {
+        Operation::new("put", path, right, summary)
+            .accepts::<types::QuotaRequest>()
+            .responds_without_body(204)
+    };
+    api.with(
+        Operation::new(
+            "get",
+            QUOTAS,
+            Right::ReadInstalls,
+            "List the quotas of a tenant and of its installs",
+        )
+        .responds::<types::Quotas>(200)
+        .responds_without_body(304),
+        get(quotas::list),
+    )
+    .with(
+        set(QUOTAS.to_owned(), Right::Operate, "Set a quota of a tenant"),
+        put(quotas::set_of_tenant),
+    )
+    .with(
+        set(
+            format!("{INSTALLS}/{{install}}/quotas"),
+            Right::ManageInstalls,
+            "Set a quota of an install",
+        ),
+        put(quotas::set_of_install),
+    )
+    .with(
+        Operation::new(
+            "get",
+            "/v1/registry/tenants/{tenant}/usage",
+            Right::ReadInstalls,
+            "Get what the installs of a tenant used in a day or a month",
+        )
+        .query::<types::UsageQuery>()
+        .responds::<types::TenantUsage>(200)
+        .responds_without_body(304),
+        get(quotas::usage),
     )
 }
 

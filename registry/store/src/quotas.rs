@@ -4,7 +4,7 @@
 use crate::audit::Change;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
-use alga_bundle::{InstallId, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow, TenantId};
+use alga_bundle::{InstallId, Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow, TenantId};
 use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -175,6 +175,38 @@ impl Database {
         rows.iter().map(read_usage).collect()
     }
 
+    /// Returns what installs of a tenant used on the days that begin between these times, by install
+    /// and meter.
+    ///
+    /// # Errors
+    /// As for [`Self::quotas`].
+    pub async fn usage_between(
+        &self,
+        tenant: &TenantId,
+        first_ms: i64,
+        last_ms: i64,
+    ) -> Result<Vec<(InstallId, Meter, i64)>, StoreError> {
+        let mut reader = self.read_as(tenant).await?;
+        let rows = sqlx::query(
+            "SELECT install_id, meter, CAST(SUM(used) AS BIGINT) AS used FROM extension_quota_usage \
+             WHERE tenant_id = $1 AND period = 'day' AND starts_at_ms BETWEEN $2 AND $3 AND install_id <> '' AND used > 0 \
+             GROUP BY install_id, meter ORDER BY install_id, meter",
+        )
+        .bind(tenant.as_str())
+        .bind(first_ms)
+        .bind(last_ms)
+        .fetch_all(reader.connection())
+        .await?;
+        let text = |row: &AnyRow, column: &str| row.try_get::<String, _>(column);
+        rows.iter()
+            .map(|row| {
+                let install = text(row, "install_id")?.parse().map_err(StoreError::row)?;
+                let meter = text(row, "meter")?.parse().map_err(StoreError::row)?;
+                Ok((install, meter, row.try_get("used")?))
+            })
+            .collect()
+    }
+
     /// Deletes what was used in periods that are long over, and returns the number of rows.
     ///
     /// # Errors
@@ -260,7 +292,6 @@ fn read_usage(row: &AnyRow) -> Result<QuotaUsageRow, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alga_bundle::Meter;
 
     async fn database() -> (Database, TenantId, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@
 //! | `installs` | a tenant's installs, their upgrades and secrets |
 //! | `executions` | the execution log of an install |
 //! | `keys` | API keys |
+//! | `quotas` | quotas of tenants and installs, and what was used |
 //! | `console_links` | one-time links for browsers |
 //! | `revocations` | the revocation list |
 //! | `audit` | the audit log |
@@ -26,6 +27,7 @@ mod garbage;
 mod installs;
 mod keys;
 mod operation;
+mod quotas;
 mod revocations;
 mod uploads;
 mod versions;
@@ -42,6 +44,7 @@ pub use installs::{
 };
 pub use keys::{ApiKey, ApiKeys, CreatedApiKey, KeyRequest, create_key, keys, revoke_key};
 pub use operation::{Operation, Page, RequestBody};
+pub use quotas::{InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, UsageQuery, quotas, set_quota, usage};
 pub use revocations::{RevocationStatus, revocations, send_revocations};
 pub use uploads::{Upload, append_upload, begin_upload, delete_upload, show_upload};
 pub use versions::{

@@ -1,0 +1,318 @@
+//! Quotas of tenants and installs.
+//!
+//! Before an execution starts, it holds credit for the most that it can use; when it ends, what it
+//! did not use is free again. Credit is taken from the database in shares, so that most executions
+//! do not wait for it. All credit of all runners together never exceeds a limit; the last execution
+//! of a period may use more than is left, once per runner.
+//!
+//! | module | responsibility |
+//! |---|---|
+//! | `credit` | one meter in one period |
+//! | `subject` | all limited meters of a tenant or an install |
+
+use crate::Usage;
+use alga_bundle::{InstallId, Meter, Quota, QuotaLease, QuotaSettlement, QuotaWindow, TenantId};
+use alga_capabilities::Permit;
+use alga_errors::{Code, Problem};
+use moka::sync::Cache;
+use std::collections::HashMap;
+use std::error::Error;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+use subject::{Attempt, Missing, Subject};
+use tokio::time::{timeout, timeout_at};
+
+mod credit;
+mod subject;
+
+use credit::Hold;
+
+/// Time for the database to answer.
+const LEASE_TIME: Duration = Duration::from_secs(1);
+/// Time for which an execution waits for credit that others hold, but at most half of its own time.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Maximum number of cached tenants and installs. One that is evicted returns its credit, and takes
+/// new credit when it executes again.
+const SUBJECTS: u64 = 100_000;
+/// Bytes that an execution can send to other hosts.
+const EGRESS_BYTES: i64 = 64 * 1024 * 1024;
+
+/// A statement in progress.
+pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<QuotaLease, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
+
+/// The database that counts the credit of all runners.
+pub trait QuotaStore: Send + Sync {
+    /// Takes up to `wanted` of what is left below `hard`.
+    fn lease<'a>(&'a self, tenant: &'a TenantId, window: &'a QuotaWindow, hard: i64, wanted: i64) -> LeaseFuture<'a>;
+}
+
+/// Amounts by meter, in the order of [`Meter::ALL`].
+pub(crate) type Amounts = [i64; Meter::ALL.len()];
+
+fn amount_of(amounts: &Amounts, meter: Meter) -> i64 {
+    Meter::ALL
+        .iter()
+        .zip(amounts)
+        .find(|(other, _)| **other == meter)
+        .map_or(0, |(_, amount)| *amount)
+}
+
+/// Returns the most that an execution can use.
+fn most(permit: &Permit) -> Amounts {
+    let time = permit.deadline.saturating_duration_since(Instant::now());
+    let memory_kib = integer(permit.memory_bytes.div_ceil(1024) as u64);
+    let milliseconds = integer(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).saturating_add(1);
+    [
+        1,
+        integer(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).max(1),
+        memory_kib.saturating_mul(milliseconds),
+        EGRESS_BYTES,
+    ]
+}
+
+/// Returns what an execution used.
+fn amounts(usage: &Usage) -> Amounts {
+    let memory = u128::from(usage.memory_peak_bytes) * u128::from(usage.duration_us);
+    [
+        1,
+        integer(usage.cpu_us),
+        i64::try_from(memory.div_ceil(1024 * 1000)).unwrap_or(i64::MAX),
+        integer(usage.egress_bytes),
+    ]
+}
+
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+type Key = (TenantId, Option<InstallId>);
+
+/// The quotas that this runner knows, and the credit that it holds.
+pub struct Quotas {
+    store: Arc<dyn QuotaStore>,
+    /// True if executions start although the database does not answer.
+    fails_open: bool,
+    limits: RwLock<HashMap<Key, Vec<Quota>>>,
+    /// Changes with the limits.
+    generation: AtomicU64,
+    subjects: Cache<Key, Arc<Subject>>,
+    /// Those with something to write into the database.
+    dirty: Mutex<Vec<Arc<Subject>>>,
+}
+
+impl Quotas {
+    /// Creates a runner's side of the quotas in a store, none of which is known yet. If the store
+    /// does not answer, executions that need more credit are refused, or start if `fails_open`.
+    #[must_use]
+    pub fn new(store: Arc<dyn QuotaStore>, fails_open: bool) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            fails_open,
+            limits: RwLock::default(),
+            generation: AtomicU64::new(1),
+            subjects: Cache::new(SUBJECTS),
+            dirty: Mutex::default(),
+        })
+    }
+
+    /// Replaces quotas; one without limits is removed.
+    pub fn apply(&self, changed: Vec<Quota>) {
+        let mut limits = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        let mut differs = false;
+        for quota in changed {
+            let key = (quota.tenant.clone(), quota.install.clone());
+            let known = limits.entry(key.clone()).or_default();
+            if known.contains(&quota) {
+                continue;
+            }
+            let before = known.len();
+            known.retain(|other| (other.meter, other.period) != (quota.meter, quota.period));
+            let is_limited = quota.hard.is_some() || quota.soft.is_some();
+            differs |= is_limited || known.len() != before;
+            known.extend(is_limited.then_some(quota));
+            if known.is_empty() {
+                limits.remove(&key);
+            }
+        }
+        if differs {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    fn limits_of(&self, key: &Key) -> Vec<Quota> {
+        let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        limits.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Returns the counters of a tenant and of its install.
+    pub(crate) fn subjects(&self, tenant: &TenantId, install: &InstallId) -> Subjects {
+        [None, Some(install.clone())].map(|install| {
+            let key = (tenant.clone(), install);
+            let new = || Arc::new(Subject::new(key.clone()));
+            self.subjects.get_with_by_ref(&key, new)
+        })
+    }
+
+    /// Holds credit for an execution; waits for credit that others hold.
+    pub(crate) async fn hold(self: &Arc<Self>, subjects: &Subjects, permit: &Permit) -> Result<Held, Problem> {
+        let mut held = Held {
+            quotas: Arc::clone(self),
+            subjects: subjects.clone(),
+            holds: Default::default(),
+            used: None,
+        };
+        let most = most(permit);
+        for (subject, holds) in subjects.iter().zip(&mut held.holds) {
+            if subject.is_limited(self) {
+                *holds = self.hold_of(subject, &most, permit.deadline).await?;
+            }
+        }
+        Ok(held)
+    }
+
+    async fn hold_of(
+        self: &Arc<Self>,
+        subject: &Arc<Subject>,
+        most: &Amounts,
+        deadline: Instant,
+    ) -> Result<Vec<Hold>, Problem> {
+        let now = Instant::now();
+        let until = now + LONGEST_WAIT.min(deadline.saturating_duration_since(now) / 2);
+        loop {
+            let mut returned = pin!(subject.returned.notified());
+            returned.as_mut().enable();
+            match subject.attempt(self, most) {
+                Attempt::Held(holds) => return Ok(holds),
+                Attempt::Lease => self.lease(subject, most).await?,
+                Attempt::Exceeded(problem) => return Err(problem),
+                Attempt::Later(problem) => {
+                    if timeout_at(until.into(), returned).await.is_err() {
+                        return Err(problem.retry_after_seconds(1));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes credit from the database, once for all executions that wait for it. In a task of its
+    /// own: credit that was taken is added although the client has left.
+    async fn lease(self: &Arc<Self>, subject: &Arc<Subject>, most: &Amounts) -> Result<(), Problem> {
+        let _waiting = subject.wait();
+        let turn = Arc::clone(&subject.leasing).lock_owned().await;
+        let Some(missing) = subject.missing(self, most)? else {
+            return Ok(());
+        };
+        let (quotas, subject) = (Arc::clone(self), Arc::clone(subject));
+        let leased = tokio::spawn(async move {
+            let leased = quotas.lease_missing(&subject, &missing).await;
+            drop(turn);
+            leased
+        });
+        leased.await.map_err(Problem::internal)?
+    }
+
+    async fn lease_missing(&self, subject: &Arc<Subject>, missing: &Missing) -> Result<(), Problem> {
+        let tenant = &subject.key.0;
+        let lease = self.store.lease(tenant, &missing.window, missing.limit, missing.wanted);
+        let error = match timeout(LEASE_TIME, lease).await {
+            Ok(Ok(lease)) => {
+                subject.add(missing, lease);
+                self.mark(subject);
+                return Ok(());
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(late) => late.to_string(),
+        };
+        tracing::warn!(%tenant, error, fails_open = self.fails_open, "no credit: the database does not answer");
+        if self.fails_open {
+            subject.lend(missing);
+            self.mark(subject);
+            return Ok(());
+        }
+        subject.fail();
+        Err(unavailable())
+    }
+
+    /// Adds a subject to those with something to write.
+    fn mark(&self, subject: &Arc<Subject>) {
+        if subject.mark() {
+            self.dirty().push(Arc::clone(subject));
+        }
+    }
+
+    fn dirty(&self) -> MutexGuard<'_, Vec<Arc<Subject>>> {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what is to be written into the database, by tenant. Credit that nothing has used for
+    /// two calls is returned, too.
+    pub fn drain(&self) -> HashMap<TenantId, Vec<QuotaSettlement>> {
+        let dirty = std::mem::take(&mut *self.dirty());
+        let mut drained: HashMap<TenantId, Vec<QuotaSettlement>> = HashMap::new();
+        for subject in dirty {
+            let (settlements, is_done) = subject.drain();
+            if !settlements.is_empty() {
+                drained.entry(subject.key.0.clone()).or_default().extend(settlements);
+            }
+            if !is_done {
+                self.mark(&subject);
+            }
+        }
+        drained
+    }
+
+    /// Accepts again what could not be written.
+    pub fn restore(&self, tenant: &TenantId, settlements: Vec<QuotaSettlement>) {
+        for settlement in settlements {
+            let key = (tenant.clone(), settlement.window.install.clone());
+            let new = || Arc::new(Subject::new(key.clone()));
+            let subject = self.subjects.get_with_by_ref(&key, new);
+            subject.owe(settlement);
+            self.mark(&subject);
+        }
+    }
+}
+
+fn unavailable() -> Problem {
+    let message = "the quotas of this tenant cannot be counted at the moment";
+    Problem::new(Code::QuotaUnavailable, message).retry_after_seconds(1)
+}
+
+/// Counters of a tenant, and of an install.
+pub(crate) type Subjects = [Arc<Subject>; 2];
+
+/// Credit that an execution holds; returned when it is dropped.
+pub(crate) struct Held {
+    quotas: Arc<Quotas>,
+    subjects: Subjects,
+    holds: [Vec<Hold>; 2],
+    used: Option<Amounts>,
+}
+
+impl Held {
+    /// Ends an execution that was admitted.
+    pub(crate) fn settle(mut self, usage: &Usage) {
+        self.used = Some(amounts(usage));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for (subject, holds) in self.subjects.iter().zip(std::mem::take(&mut self.holds)) {
+            let is_changed = subject.release(&holds, self.used.as_ref());
+            if is_changed {
+                self.quotas.mark(subject);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Credit of one meter in one period: what this runner has taken from the database, and not used
+//! yet. A state machine without a clock or a lock.
+
+use alga_bundle::{InstallId, Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow};
+
+/// Time in milliseconds after which credit is asked for again when none was left: other runners
+/// return what they do not use.
+const DRY_MS: i64 = 1_000;
+/// Part of a limit that is taken at once: a thousandth, so that a limit of 1000 or less is counted
+/// one by one, and a higher one asks the database for each thousandth.
+const SHARES: i64 = 1_000;
+/// Executions for which credit of a meter without a hard limit is taken at once.
+const UNLIMITED: i64 = 64;
+
+#[derive(Debug)]
+pub(super) struct Credit {
+    install: Option<InstallId>,
+    pub(super) meter: Meter,
+    pub(super) period: Period,
+    hard: Option<i64>,
+    soft: Option<i64>,
+    starts_at_ms: i64,
+    last_ms: i64,
+    /// Neither used nor held; negative if executions used more than they held.
+    free: i64,
+    /// Held by executions in progress.
+    held: i64,
+    /// No credit is asked for before this time, because none was left.
+    dry_until_ms: i64,
+    is_warned: bool,
+    is_idle: bool,
+}
+
+/// Credit that an execution holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(super) meter: Meter,
+    pub(super) period: Period,
+    starts_at_ms: i64,
+    amount: i64,
+}
+
+/// Answer to an execution that needs credit.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Taken(Hold),
+    /// More has to be taken from the database.
+    Lease,
+    /// Executions in progress hold the rest, and return what they do not use.
+    Later,
+    /// The limit is reached.
+    Exceeded,
+}
+
+impl Credit {
+    pub(super) fn new(quota: &Quota, now_ms: i64) -> Self {
+        let (starts_at_ms, last_ms) = quota.period.around(now_ms);
+        Self {
+            install: quota.install.clone(),
+            meter: quota.meter,
+            period: quota.period,
+            hard: quota.hard,
+            soft: quota.soft,
+            starts_at_ms,
+            last_ms,
+            free: 0,
+            held: 0,
+            dry_until_ms: i64::MIN,
+            is_warned: false,
+            is_idle: true,
+        }
+    }
+
+    pub(super) fn is_of(&self, quota: &Quota) -> bool {
+        (self.meter, self.period) == (quota.meter, quota.period)
+    }
+
+    /// Changes the limits.
+    pub(super) fn change(&mut self, quota: &Quota) {
+        if (self.hard, self.soft) != (quota.hard, quota.soft) {
+            (self.hard, self.soft) = (quota.hard, quota.soft);
+            (self.dry_until_ms, self.is_warned) = (i64::MIN, false);
+        }
+    }
+
+    pub(super) fn window(&self) -> QuotaWindow {
+        self.window_at(self.starts_at_ms)
+    }
+
+    fn window_at(&self, starts_at_ms: i64) -> QuotaWindow {
+        QuotaWindow {
+            install: self.install.clone(),
+            meter: self.meter,
+            period: self.period,
+            starts_at_ms,
+        }
+    }
+
+    fn settlement(&self, starts_at_ms: i64, leased: i64) -> Option<QuotaSettlement> {
+        (leased != 0).then(|| QuotaSettlement {
+            window: self.window_at(starts_at_ms),
+            used: 0,
+            leased,
+        })
+    }
+
+    /// Begins the period of this time, if it is another one; returns the credit of the last one.
+    pub(super) fn advance(&mut self, now_ms: i64) -> Option<QuotaSettlement> {
+        if (self.starts_at_ms..=self.last_ms).contains(&now_ms) {
+            return None;
+        }
+        let returned = self.settlement(self.starts_at_ms, -self.free);
+        (self.starts_at_ms, self.last_ms) = self.period.around(now_ms);
+        (self.free, self.held, self.dry_until_ms, self.is_warned) = (0, 0, i64::MIN, false);
+        returned
+    }
+
+    /// Takes credit for an execution that uses at most `most`. The last execution of a period may
+    /// get less, if it is the only one in progress: only it can exceed the limit, once.
+    pub(super) fn take(&mut self, most: i64, now_ms: i64) -> Answer {
+        self.is_idle = false;
+        let amount = if self.free >= most {
+            most
+        } else if self.needs_more(most, now_ms) {
+            return Answer::Lease;
+        } else if self.held > 0 {
+            return Answer::Later;
+        } else if self.free > 0 {
+            self.free
+        } else {
+            return Answer::Exceeded;
+        };
+        self.free -= amount;
+        self.held += amount;
+        Answer::Taken(Hold {
+            meter: self.meter,
+            period: self.period,
+            starts_at_ms: self.starts_at_ms,
+            amount,
+        })
+    }
+
+    /// True if [`Self::take`] would ask for a lease.
+    pub(super) fn needs_more(&self, most: i64, now_ms: i64) -> bool {
+        self.free < most && now_ms >= self.dry_until_ms
+    }
+
+    pub(super) fn has_free(&self) -> bool {
+        self.free > 0
+    }
+
+    /// True if there is no credit to return.
+    pub(super) fn is_settled(&self) -> bool {
+        self.free == 0
+    }
+
+    /// Returns all credit, because the quota is removed. What executions hold is returned, too.
+    pub(super) fn settle_all(&self) -> Option<QuotaSettlement> {
+        self.settlement(self.starts_at_ms, (-self.free).saturating_sub(self.held))
+    }
+
+    /// Returns what `waiting` executions have to take from the database.
+    pub(super) fn wanted(&self, most: i64, waiting: i64) -> i64 {
+        let share = self.hard.map_or(most.saturating_mul(UNLIMITED), |hard| hard / SHARES);
+        let missing = most.saturating_mul(waiting.max(1)).saturating_sub(self.free);
+        missing.max(share).max(1)
+    }
+
+    /// Returns the limit for the database.
+    pub(super) fn limit(&self) -> i64 {
+        self.hard.unwrap_or(i64::MAX)
+    }
+
+    /// Adds credit for the period that it was taken for; returns it if another one has begun.
+    /// The second value is true if the tenant is to be warned.
+    pub(super) fn add(
+        &mut self,
+        starts_at_ms: i64,
+        wanted: i64,
+        lease: QuotaLease,
+        now_ms: i64,
+    ) -> (Option<QuotaSettlement>, bool) {
+        if starts_at_ms != self.starts_at_ms {
+            return (self.settlement(starts_at_ms, -lease.granted), false);
+        }
+        self.free += lease.granted;
+        if lease.granted < wanted {
+            self.dry_until_ms = now_ms.saturating_add(DRY_MS);
+        }
+        let warns = !self.is_warned && self.soft.is_some_and(|soft| lease.total > soft);
+        self.is_warned |= warns;
+        (None, warns)
+    }
+
+    /// Ends an execution that used this much of what it held.
+    pub(super) fn release(&mut self, hold: Hold, used: i64) -> Option<QuotaSettlement> {
+        if hold.starts_at_ms != self.starts_at_ms {
+            return self.settlement(hold.starts_at_ms, used.saturating_sub(hold.amount));
+        }
+        self.held -= hold.amount;
+        self.free = self.free.saturating_add(hold.amount).saturating_sub(used);
+        None
+    }
+
+    /// Returns credit to the database if no execution has taken any since the last call; adds what
+    /// executions used beyond what they held.
+    pub(super) fn balance(&mut self) -> Option<QuotaSettlement> {
+        let is_unused = std::mem::replace(&mut self.is_idle, true) && self.held == 0;
+        if self.free > 0 && !is_unused {
+            return None;
+        }
+        let free = std::mem::take(&mut self.free);
+        if free > 0 {
+            self.dry_until_ms = i64::MIN;
+        }
+        self.settlement(self.starts_at_ms, -free)
+    }
+
+    /// Seconds until the next period.
+    pub(super) fn seconds_left(&self, now_ms: i64) -> u32 {
+        let milliseconds = self.last_ms.saturating_sub(now_ms).max(0);
+        u32::try_from(milliseconds / 1_000 + 1).unwrap_or(u32::MAX)
+    }
+}

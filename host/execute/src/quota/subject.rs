@@ -1,0 +1,328 @@
+//! All limited meters of a tenant or an install, and what its executions used.
+
+use super::credit::{Answer, Credit, Hold};
+use super::{Amounts, Key, Quotas, amount_of, now_ms, unavailable};
+use alga_bundle::{Meter, Period, QuotaLease, QuotaSettlement, QuotaWindow};
+use alga_errors::{Code, Problem};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Time in milliseconds for which the database is not asked again after it did not answer.
+const FAILURE_MS: i64 = 1_000;
+
+pub(crate) struct Subject {
+    pub(super) key: Key,
+    state: Mutex<State>,
+    /// Generation of the limits that `is_limited` is of.
+    generation: AtomicU64,
+    is_limited: AtomicBool,
+    /// Held while credit is taken from the database.
+    pub(super) leasing: Arc<tokio::sync::Mutex<()>>,
+    /// Executions that wait for it.
+    waiting: AtomicI64,
+    /// Notified when an execution returns credit.
+    pub(super) returned: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    credits: Vec<Credit>,
+    /// Changes to write into the database.
+    owed: Vec<QuotaSettlement>,
+    /// What executions used since the last write, and the day on which they did.
+    used: Amounts,
+    day: i64,
+    is_dirty: bool,
+    /// The database is not asked before this time.
+    failed_until_ms: i64,
+}
+
+/// Result of one attempt to hold credit of all meters.
+pub(super) enum Attempt {
+    Held(Vec<Hold>),
+    /// Credit has to be taken from the database.
+    Lease,
+    /// Other executions hold the rest.
+    Later(Problem),
+    Exceeded(Problem),
+}
+
+/// Credit to take from the database.
+pub(super) struct Missing {
+    pub(super) window: QuotaWindow,
+    pub(super) limit: i64,
+    pub(super) wanted: i64,
+}
+
+/// An execution that waits for credit from the database, until it is dropped.
+pub(super) struct Waiting<'a>(&'a AtomicI64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Subject {
+    pub(super) fn new(key: Key) -> Self {
+        Self {
+            key,
+            state: Mutex::default(),
+            generation: AtomicU64::new(0),
+            is_limited: AtomicBool::new(false),
+            leasing: Arc::default(),
+            waiting: AtomicI64::new(0),
+            returned: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state changes by single calls, none of which panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if executions need credit. Without a change of any quota, this takes no lock.
+    pub(super) fn is_limited(&self, quotas: &Quotas) -> bool {
+        let generation = quotas.generation.load(Ordering::Acquire);
+        if self.generation.load(Ordering::Acquire) != generation {
+            self.reload(quotas);
+            self.generation.store(generation, Ordering::Release);
+        }
+        self.is_limited.load(Ordering::Acquire)
+    }
+
+    fn reload(&self, quotas: &Quotas) {
+        let limits = quotas.limits_of(&self.key);
+        let mut state = self.state();
+        let State { credits, owed, .. } = &mut *state;
+        credits.retain_mut(|credit| {
+            let is_known = limits.iter().any(|quota| credit.is_of(quota));
+            if !is_known {
+                owed.extend(credit.settle_all());
+            }
+            is_known
+        });
+        for quota in &limits {
+            match credits.iter_mut().find(|credit| credit.is_of(quota)) {
+                Some(credit) => credit.change(quota),
+                None => credits.push(Credit::new(quota, now_ms())),
+            }
+        }
+        self.is_limited.store(!credits.is_empty(), Ordering::Release);
+    }
+
+    /// Holds credit of all meters, or of none.
+    pub(super) fn attempt(&self, quotas: &Quotas, most: &Amounts) -> Attempt {
+        self.is_limited(quotas);
+        let now_ms = now_ms();
+        let mut state = self.state();
+        let State { credits, owed, .. } = &mut *state;
+        let mut holds = Vec::with_capacity(credits.len());
+        let mut failed = None;
+        for credit in credits.iter_mut() {
+            owed.extend(credit.advance(now_ms));
+            match credit.take(amount_of(most, credit.meter), now_ms) {
+                Answer::Taken(hold) => holds.push(hold),
+                Answer::Lease => failed = Some(Attempt::Lease),
+                Answer::Later => failed = Some(Attempt::Later(self.exceeded(credit, 1))),
+                Answer::Exceeded => {
+                    failed = Some(Attempt::Exceeded(self.exceeded(credit, credit.seconds_left(now_ms))));
+                }
+            }
+            if failed.is_some() {
+                break;
+            }
+        }
+        let Some(failed) = failed else {
+            let has_more = credits.iter().all(Credit::has_free);
+            drop(state);
+            if has_more {
+                // What was returned may be enough for another one that waits.
+                self.returned.notify_one();
+            }
+            return Attempt::Held(holds);
+        };
+        state.release(&holds, None);
+        failed
+    }
+
+    fn exceeded(&self, credit: &Credit, seconds: u32) -> Problem {
+        let whose = if self.key.1.is_some() { "install" } else { "tenant" };
+        let (meter, period) = (credit.meter, credit.period);
+        let message = format!("the quota `{meter}` of this {whose} is used up for this {period}");
+        Problem::new(Code::QuotaExceeded, message).retry_after_seconds(seconds)
+    }
+
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.waiting)
+    }
+
+    /// Returns the first credit that has to be taken from the database, if there is still one.
+    pub(super) fn missing(&self, quotas: &Quotas, most: &Amounts) -> Result<Option<Missing>, Problem> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        self.is_limited(quotas);
+        let now_ms = now_ms();
+        let mut state = self.state();
+        let State {
+            credits,
+            owed,
+            failed_until_ms,
+            ..
+        } = &mut *state;
+        for credit in credits {
+            owed.extend(credit.advance(now_ms));
+            let most = amount_of(most, credit.meter);
+            if !credit.needs_more(most, now_ms) {
+                continue;
+            }
+            if now_ms < *failed_until_ms {
+                return Err(unavailable());
+            }
+            return Ok(Some(Missing {
+                window: credit.window(),
+                limit: credit.limit(),
+                wanted: credit.wanted(most, waiting),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Adds credit that was taken from the database.
+    pub(super) fn add(&self, missing: &Missing, lease: QuotaLease) {
+        let now_ms = now_ms();
+        let mut state = self.state();
+        let State { credits, owed, .. } = &mut *state;
+        let QuotaWindow {
+            meter,
+            period,
+            starts_at_ms,
+            ..
+        } = missing.window;
+        let credit = credits
+            .iter_mut()
+            .find(|credit| (credit.meter, credit.period) == (meter, period));
+        let Some(credit) = credit else {
+            // The quota was removed in the meantime.
+            owed.push(QuotaSettlement {
+                window: missing.window.clone(),
+                used: 0,
+                leased: -lease.granted,
+            });
+            return;
+        };
+        let (returned, warns) = credit.add(starts_at_ms, missing.wanted, lease, now_ms);
+        owed.extend(returned);
+        if warns {
+            let (tenant, install) = &self.key;
+            let install = install.as_ref().map(tracing::field::display);
+            tracing::warn!(%tenant, install, %meter, %period, taken = lease.total, "a soft quota is exceeded");
+        }
+    }
+
+    /// Adds credit without the database, which is told later.
+    pub(super) fn lend(&self, missing: &Missing) {
+        let lease = QuotaLease {
+            granted: missing.wanted,
+            total: 0,
+        };
+        self.add(missing, lease);
+        self.owe(QuotaSettlement {
+            window: missing.window.clone(),
+            used: 0,
+            leased: missing.wanted,
+        });
+    }
+
+    /// Remembers that the database did not answer.
+    pub(super) fn fail(&self) {
+        self.state().failed_until_ms = now_ms().saturating_add(FAILURE_MS);
+    }
+
+    pub(super) fn owe(&self, settlement: QuotaSettlement) {
+        self.state().owed.push(settlement);
+    }
+
+    /// Ends an execution that used this much, or that was not admitted. Returns true if there is
+    /// something to write into the database.
+    pub(super) fn release(&self, holds: &[Hold], used: Option<&Amounts>) -> bool {
+        let is_install = self.key.1.is_some();
+        if holds.is_empty() && (used.is_none() || !is_install) {
+            return false;
+        }
+        let mut state = self.state();
+        state.release(holds, used);
+        if let Some(used) = used.filter(|_| is_install) {
+            state.count(&self.key, used, now_ms());
+        }
+        drop(state);
+        if !holds.is_empty() {
+            self.returned.notify_one();
+        }
+        true
+    }
+
+    /// Returns true if the subject was not marked before.
+    pub(super) fn mark(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_dirty, true)
+    }
+
+    /// Returns what is to be written, and whether nothing is left to be returned later.
+    pub(super) fn drain(&self) -> (Vec<QuotaSettlement>, bool) {
+        let now_ms = now_ms();
+        let mut state = self.state();
+        state.write_used(&self.key);
+        let State { credits, owed, .. } = &mut *state;
+        for credit in credits.iter_mut() {
+            owed.extend(credit.advance(now_ms));
+            owed.extend(credit.balance());
+        }
+        let is_done = credits.iter().all(Credit::is_settled);
+        state.is_dirty = false;
+        (std::mem::take(&mut state.owed), is_done)
+    }
+}
+
+impl State {
+    fn release(&mut self, holds: &[Hold], used: Option<&Amounts>) {
+        for hold in holds {
+            let used = used.map_or(0, |used| amount_of(used, hold.meter));
+            let credit = self
+                .credits
+                .iter_mut()
+                .find(|credit| (credit.meter, credit.period) == (hold.meter, hold.period));
+            // Without one, the quota was removed, and all of its credit was returned.
+            self.owed.extend(credit.and_then(|credit| credit.release(*hold, used)));
+        }
+    }
+
+    /// Counts what an execution used on the day of this time.
+    fn count(&mut self, key: &Key, used: &Amounts, now_ms: i64) {
+        let (day, _) = Period::Day.around(now_ms);
+        if day != self.day {
+            self.write_used(key);
+            self.day = day;
+        }
+        for (sum, used) in self.used.iter_mut().zip(used) {
+            *sum = sum.saturating_add(*used);
+        }
+    }
+
+    /// Moves what was used to what is written.
+    fn write_used(&mut self, (_, install): &Key) {
+        let used = std::mem::take(&mut self.used);
+        for (meter, used) in Meter::ALL.into_iter().zip(used).filter(|(_, used)| *used != 0) {
+            self.owed.push(QuotaSettlement {
+                window: QuotaWindow {
+                    install: install.clone(),
+                    meter,
+                    period: Period::Day,
+                    starts_at_ms: self.day,
+                },
+                used,
+                leased: 0,
+            });
+        }
+    }
+}

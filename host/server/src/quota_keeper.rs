@@ -1,0 +1,105 @@
+//! Keeps the runner's quotas and those of the database equal: follows changes of limits, and writes
+//! what executions used.
+
+use alga_bundle::{QuotaWindow, TenantId};
+use alga_errors::chain;
+use alga_execute::{LeaseFuture, QuotaStore, Quotas};
+use alga_store::{Database, StoreError};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
+use tokio::time::{interval, timeout};
+
+/// Interval of looking for changed quotas: the time after which a change is effective everywhere.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
+/// Rounds after which what was used is written: a process that is killed loses at most these
+/// seconds of the bill. Credit was taken before, so no limit is exceeded by that.
+const WRITE_ROUNDS: u32 = 5;
+/// Changes that are read again in each round: more than the difference between two clocks.
+const OVERLAP: Duration = Duration::from_secs(60);
+/// Time to write what was used when the process stops.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+
+struct StoredQuotas(Database);
+
+impl QuotaStore for StoredQuotas {
+    fn lease<'a>(&'a self, tenant: &'a TenantId, window: &'a QuotaWindow, hard: i64, wanted: i64) -> LeaseFuture<'a> {
+        Box::pin(async move { Ok(self.0.lease_quota(tenant, window, hard, wanted).await?) })
+    }
+}
+
+/// The quotas of a runner, with the database that they are of.
+pub struct QuotaKeeper {
+    quotas: Arc<Quotas>,
+    database: Database,
+    /// Held while something is written.
+    writing: Mutex<()>,
+}
+
+impl QuotaKeeper {
+    /// Reads all quotas, and follows their changes until the result is dropped.
+    pub(crate) async fn start(database: Database, fails_open: bool) -> Result<Arc<Self>, StoreError> {
+        let quotas = Quotas::new(Arc::new(StoredQuotas(database.clone())), fails_open);
+        quotas.apply(database.quotas_changed_since(0).await?);
+        let keeper = Arc::new(Self {
+            quotas,
+            database,
+            writing: Mutex::default(),
+        });
+        tokio::spawn(keep(Arc::downgrade(&keeper)));
+        Ok(keeper)
+    }
+
+    pub(crate) fn quotas(&self) -> &Arc<Quotas> {
+        &self.quotas
+    }
+
+    /// Applies quotas that were changed lately, without waiting for the next round.
+    ///
+    /// # Errors
+    /// Returns the database's [`StoreError`]; the known quotas stay in effect.
+    pub async fn follow(&self) -> Result<(), StoreError> {
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let since = i64::try_from(since.saturating_sub(OVERLAP).as_millis()).unwrap_or(i64::MAX);
+        self.quotas.apply(self.database.quotas_changed_since(since).await?);
+        Ok(())
+    }
+
+    /// Writes what executions that have ended used. What cannot be written is written later.
+    pub async fn flush(&self) {
+        let _writing = self.writing.lock().await;
+        for (tenant, settlements) in self.quotas.drain() {
+            if let Err(error) = self.database.settle_quotas(&tenant, &settlements).await {
+                tracing::warn!(%tenant, error = %chain(&error), "could not write what was used; trying again");
+                self.quotas.restore(&tenant, settlements);
+            }
+        }
+    }
+
+    /// Writes everything when the process stops, with the credit that nothing uses any more.
+    pub(crate) async fn close(&self) {
+        let written = async {
+            self.flush().await;
+            self.flush().await;
+        };
+        if timeout(LAST_MOMENT, written).await.is_err() {
+            tracing::warn!("what executions used was not written in time");
+        }
+    }
+}
+
+async fn keep(keeper: Weak<QuotaKeeper>) {
+    let mut rounds = interval(FOLLOW_INTERVAL);
+    for round in 1_u32.. {
+        rounds.tick().await;
+        let Some(keeper) = keeper.upgrade() else {
+            return;
+        };
+        if let Err(error) = keeper.follow().await {
+            tracing::warn!(error = %chain(&error), "could not look for changed quotas");
+        }
+        if round.is_multiple_of(WRITE_ROUNDS) {
+            keeper.flush().await;
+        }
+    }
+}

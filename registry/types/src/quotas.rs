@@ -1,0 +1,108 @@
+//! Quotas of tenants and installs, and what was used.
+
+use crate::Operation;
+use alga_bundle::{InstallId, Meter, Period, TenantId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Limits of one meter in each period; without any limit, the quota is removed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaRequest {
+    /// What is limited, with its unit.
+    pub meter: Meter,
+    /// The time after which it starts again.
+    pub period: Period,
+    /// Amount that is not exceeded: further requests are refused with 429 until the period ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub hard: Option<i64>,
+    /// Amount above which the operator's log has a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub soft: Option<i64>,
+}
+
+/// Quotas of a tenant and of its installs.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Quotas {
+    /// All quotas, the tenant's own first.
+    pub quotas: Vec<QuotaState>,
+}
+
+/// A quota in the current period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QuotaState {
+    /// Install that is limited; null for all installs of the tenant together.
+    pub install_id: Option<InstallId>,
+    /// What is limited, with its unit.
+    pub meter: Meter,
+    /// The time after which it starts again.
+    pub period: Period,
+    /// Amount that is not exceeded.
+    pub hard: Option<i64>,
+    /// Amount above which the operator's log has a warning.
+    pub soft: Option<i64>,
+    /// Amount that runners have taken in this period: used, or about to be.
+    pub taken: i64,
+    /// End of the period, in milliseconds since 1970.
+    pub ends_at_ms: i64,
+}
+
+/// The period of which the usage is read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UsageQuery {
+    /// `day` (if omitted) or `month`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// Any time in the period, in milliseconds since 1970; now if omitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<i64>,
+}
+
+/// What a tenant's installs used in one period: the tenant's bill. A deleted install stays in it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TenantUsage {
+    /// Start of the period, in milliseconds since 1970.
+    pub starts_at_ms: i64,
+    /// Last millisecond of the period.
+    pub ends_at_ms: i64,
+    /// Usage by install and meter.
+    pub usage: Vec<InstallUsage>,
+}
+
+/// What an install used of one meter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InstallUsage {
+    /// Install that was executed.
+    pub install_id: InstallId,
+    /// What was used, with its unit.
+    pub meter: Meter,
+    /// Amount that executions used which have ended, up to some seconds ago.
+    pub used: i64,
+}
+
+/// Lists the quotas of a tenant and of its installs.
+#[must_use]
+pub fn quotas(tenant: &TenantId) -> Operation<Quotas> {
+    Operation::new("GET", &[&"tenants", tenant, &"quotas"])
+}
+
+/// Sets a quota of a tenant, or of one of its installs.
+#[must_use]
+pub fn set_quota(tenant: &TenantId, install: Option<&str>, request: &QuotaRequest) -> Operation<()> {
+    let operation = match install {
+        Some(install) => Operation::new("PUT", &[&"tenants", tenant, &"installs", &install, &"quotas"]),
+        None => Operation::new("PUT", &[&"tenants", tenant, &"quotas"]),
+    };
+    operation.json(request)
+}
+
+/// Returns what a tenant's installs used in one period.
+#[must_use]
+pub fn usage(tenant: &TenantId, query: &UsageQuery) -> Operation<TenantUsage> {
+    Operation::new("GET", &[&"tenants", tenant, &"usage"])
+        .query("period", query.period)
+        .query("at_ms", query.at_ms)
+}
