@@ -35,6 +35,7 @@ mod page_releases;
 mod postgres;
 mod protocols;
 mod quota_races;
+mod quotas;
 mod registry;
 mod registry_routes;
 mod response_cache;

@@ -18,6 +18,7 @@ mod openapi;
 mod operator;
 mod pages;
 mod platform;
+mod quotas;
 mod roles;
 mod upgrade;
 

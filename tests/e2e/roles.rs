@@ -1,7 +1,9 @@
 //! Gateway, registry and two runners as four processes on one Postgres database and one S3 store.
 
 use crate::operator::Operator;
-use alga_harness::{Release, S3, Server, component, fresh_database};
+use alga_bundle::{Meter, Period};
+use alga_harness::{Release, S3, Server, component, fresh_database, tenant_id};
+use alga_registry_types::{QuotaRequest, set_quota};
 use alga_server::HostKeys;
 use alga_signing::{SigningKey, TrustFile};
 use std::collections::BTreeMap;
@@ -78,6 +80,47 @@ impl Fleet {
     }
 }
 
+/// Limits an extension to 100 requests, and sends more to two runners at once.
+fn quotas_hold_in_both_runners(operator: &Operator, caller: &Operator) {
+    const TARGET: &str = "/api/ext/com.example.stored/";
+    let limit_to = |hard| {
+        let request = QuotaRequest {
+            meter: Meter::Requests,
+            period: Period::Month,
+            hard: Some(hard),
+            soft: None,
+        };
+        let set = set_quota(&tenant_id("demo"), Some("com.example.stored"), &request);
+        operator.operate(&set).unwrap().ok();
+    };
+    limit_to(0);
+    // Until both know the quota: the gateway calls them in turn.
+    let mut refused = 0;
+    while refused < 10 {
+        let visited = caller.visit(TARGET).unwrap();
+        refused = if visited.status == 429 { refused + 1 } else { 0 };
+    }
+    limit_to(100);
+    let visit = || {
+        let visited = caller.visit(TARGET).unwrap();
+        if !visited.status.is_success() {
+            visited.assert_error(429, "quota_exceeded");
+        }
+        usize::from(visited.status.is_success())
+    };
+    let mut run = 0;
+    while run < 100 {
+        run += std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| (0..25).map(|_| visit()).sum::<usize>()))
+                .collect();
+            clients.into_iter().map(|client| client.join().unwrap()).sum::<usize>()
+        });
+    }
+    run += (0..20).map(|_| visit()).sum::<usize>();
+    assert_eq!(run, 100);
+}
+
 fn path(path: &Path) -> String {
     path.display().to_string()
 }
@@ -150,6 +193,7 @@ async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner
             .assert_error(404, "not_found");
         runner.visit("/v1/http/").unwrap().assert_error(401, "");
     }
+    quotas_hold_in_both_runners(&operator, &caller);
     // The loss of a runner.
     first.kill();
     for _ in 0..4 {

@@ -4,6 +4,7 @@
 use crate::Usage;
 use crate::execution_request::{ExecutionRequest, Replayed, user_of};
 use crate::guest_request::bad_request;
+use crate::quota::QuotaFields;
 use crate::request_body::RequestBody;
 use crate::response_body::{Failed, ResponseBody};
 use crate::service::ExecuteService;
@@ -32,6 +33,10 @@ pub const ERROR: HeaderName = HeaderName::from_static("x-alga-error");
 pub const GUEST_STATUS: HeaderName = HeaderName::from_static("x-alga-guest-status");
 /// Present if another request with the same idempotency key has caused the response.
 pub const REPLAYED: HeaderName = HeaderName::from_static("x-alga-replayed");
+/// Quota of requests that is closest to being used up, and what is left of it.
+pub const QUOTA_POLICY: HeaderName = HeaderName::from_static("x-alga-quota-policy");
+/// The second of both.
+pub const QUOTA: HeaderName = HeaderName::from_static("x-alga-quota");
 /// Prefix of the platform's fields, which a guest cannot set.
 const PLATFORM_PREFIX: &str = "x-alga-";
 
@@ -114,6 +119,11 @@ fn passed_on(response: http::Response<ResponseBody>) -> Response {
         response
             .headers_mut()
             .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(QuotaFields { policy, limit }) = response.extensions_mut().remove() {
+        let headers = response.headers_mut();
+        headers.insert(QUOTA_POLICY, policy);
+        headers.insert(QUOTA, limit);
     }
     response.extensions_mut().insert(PassedOn);
     response

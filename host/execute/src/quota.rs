@@ -1,7 +1,7 @@
 //! Quotas of tenants and installs.
 //!
 //! Before an execution starts, it holds credit for the most that it can use; when it ends, what it
-//! did not use is free again. Credit is taken from the database in shares, so that most executions
+//! did not use is free again. Credit is leased from the database in shares, so that most executions
 //! do not wait for it. All credit of all runners together never exceeds a limit; the last execution
 //! of a period may use more than is left, once per runner.
 //!
@@ -14,6 +14,7 @@ use crate::Usage;
 use alga_bundle::{InstallId, Meter, Quota, QuotaLease, QuotaSettlement, QuotaWindow, TenantId};
 use alga_capabilities::Permit;
 use alga_errors::{Code, Problem};
+use http::HeaderValue;
 use moka::sync::Cache;
 use std::collections::HashMap;
 use std::error::Error;
@@ -29,12 +30,13 @@ mod subject;
 
 use credit::Hold;
 
-/// Time for the database to answer.
+/// Time for the database to respond.
 const LEASE_TIME: Duration = Duration::from_secs(1);
-/// Time for which an execution waits for credit that others hold, but at most half of its own time.
+/// Time for which an execution waits for credit that others hold, but at most half of its own
+/// time.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// Maximum number of cached tenants and installs. One that is evicted returns its credit, and takes
-/// new credit when it executes again.
+/// Maximum number of cached tenants and installs. One that is evicted returns its credit, and
+/// leases new credit when it executes again.
 const SUBJECTS: u64 = 100_000;
 /// Bytes that an execution can send to other hosts.
 const EGRESS_BYTES: i64 = 64 * 1024 * 1024;
@@ -44,7 +46,7 @@ pub type LeaseFuture<'a> = Pin<Box<dyn Future<Output = Result<QuotaLease, Box<dy
 
 /// The database that counts the credit of all runners.
 pub trait QuotaStore: Send + Sync {
-    /// Takes up to `wanted` of what is left below `hard`.
+    /// Leases up to `wanted` of what is left below `hard`.
     fn lease<'a>(&'a self, tenant: &'a TenantId, window: &'a QuotaWindow, hard: i64, wanted: i64) -> LeaseFuture<'a>;
 }
 
@@ -97,7 +99,7 @@ type Key = (TenantId, Option<InstallId>);
 /// The quotas that this runner knows, and the credit that it holds.
 pub struct Quotas {
     store: Arc<dyn QuotaStore>,
-    /// True if executions start although the database does not answer.
+    /// True if executions start although the database does not respond.
     fails_open: bool,
     limits: RwLock<HashMap<Key, Vec<Quota>>>,
     /// Changes with the limits.
@@ -109,7 +111,7 @@ pub struct Quotas {
 
 impl Quotas {
     /// Creates a runner's side of the quotas in a store, none of which is known yet. If the store
-    /// does not answer, executions that need more credit are refused, or start if `fails_open`.
+    /// does not respond, executions that need more credit are refused, or start if `fails_open`.
     #[must_use]
     pub fn new(store: Arc<dyn QuotaStore>, fails_open: bool) -> Arc<Self> {
         Arc::new(Self {
@@ -201,8 +203,8 @@ impl Quotas {
         }
     }
 
-    /// Takes credit from the database, once for all executions that wait for it. In a task of its
-    /// own: credit that was taken is added although the client has left.
+    /// Leases credit from the database, once for all executions that wait for it. In a task of its
+    /// own: credit that was leased is added although the client has left.
     async fn lease(self: &Arc<Self>, subject: &Arc<Subject>, most: &Amounts) -> Result<(), Problem> {
         let _waiting = subject.wait();
         let turn = Arc::clone(&subject.leasing).lock_owned().await;
@@ -230,7 +232,7 @@ impl Quotas {
             Ok(Err(error)) => error.to_string(),
             Err(late) => late.to_string(),
         };
-        tracing::warn!(%tenant, error, fails_open = self.fails_open, "no credit: the database does not answer");
+        tracing::warn!(%tenant, error, fails_open = self.fails_open, "no credit: the database does not respond");
         if self.fails_open {
             subject.lend(missing);
             self.mark(subject);
@@ -296,7 +298,39 @@ pub(crate) struct Held {
     used: Option<Amounts>,
 }
 
+/// Extension of a response: the quota of requests that is closest to being used up, as the values
+/// of `ratelimit-policy` and `ratelimit` (draft-ietf-httpapi-ratelimit-headers-10).
+#[derive(Debug, Clone)]
+pub struct QuotaFields {
+    /// Name, limit and period of the quota.
+    pub policy: HeaderValue,
+    /// Remaining requests and seconds.
+    pub limit: HeaderValue,
+}
+
 impl Held {
+    /// Returns the quota of requests that is closest to being used up, if there is one.
+    pub(crate) fn fields(&self) -> Option<QuotaFields> {
+        let limited = self
+            .subjects
+            .iter()
+            .zip(&self.holds)
+            .filter(|(_, holds)| !holds.is_empty());
+        let all = limited.flat_map(|(subject, _)| subject.left_requests());
+        let tightest = all.min_by_key(|quota| quota.left)?;
+        let subject::Left {
+            name,
+            hard,
+            left,
+            window,
+            seconds,
+        } = tightest;
+        Some(QuotaFields {
+            policy: HeaderValue::try_from(format!("\"{name}\";q={hard};w={window}")).ok()?,
+            limit: HeaderValue::try_from(format!("\"{name}\";r={left};t={seconds}")).ok()?,
+        })
+    }
+
     /// Ends an execution that was admitted.
     pub(crate) fn settle(mut self, usage: &Usage) {
         self.used = Some(amounts(usage));

@@ -7,6 +7,7 @@ use crate::idempotency::{IdempotencyKey, Once, body_digest};
 use crate::invoke::{Call, invoke};
 use crate::loader::Prepared;
 use crate::outcome::Outcome;
+use crate::quota::{Held, QuotaFields};
 use crate::records::{RunningExecution, microseconds};
 use crate::request_body::RequestBody;
 use crate::response_body::{Failed, ResponseBody, ResponseReader, ResponseWriter, response_channel};
@@ -37,15 +38,22 @@ pub(crate) struct Order {
     pub(crate) started: Instant,
 }
 
+/// An execution that was admitted, with the quota of requests that is closest to being used up.
+type Started = (Execution, ResponseReader, Option<QuotaFields>);
+
 impl ExecuteService {
-    /// Executes a request: 1. acquire credit and capacity; 2. prepare the component; 3. call it. The response
-    /// is returned as soon as its head is known and the guest waits; log, usage and record are
-    /// written however the execution ends.
+    /// Executes a request: 1. acquire credit and capacity; 2. prepare the component; 3. call it.
+    /// The response is returned as soon as its head is known and the guest waits; log, usage and
+    /// record are written however the execution ends.
     pub(crate) async fn start(self: &Arc<Self>, order: Order) -> Result<Response<ResponseBody>, Failed> {
         let span = span(&order.permit);
         let started = async {
-            let (execution, reader) = self.execution(order).await?;
-            start(execution, reader).await
+            let (execution, reader, quota) = self.execution(order).await?;
+            let mut response = start(execution, reader).await?;
+            if let Some(quota) = quota {
+                response.extensions_mut().insert(quota);
+            }
+            Ok(response)
         };
         started.instrument(span).await
     }
@@ -54,13 +62,13 @@ impl ExecuteService {
     pub(crate) async fn run(self: &Arc<Self>, order: Order) -> Outcome {
         let span = span(&order.permit);
         let collected = async {
-            let (execution, reader) = self.execution(order).await?;
+            let (execution, reader, _) = self.execution(order).await?;
             collect(execution, reader).await
         };
         collected.instrument(span).await.into()
     }
 
-    async fn execution(self: &Arc<Self>, order: Order) -> Result<(Execution, ResponseReader), Failed> {
+    async fn execution(self: &Arc<Self>, order: Order) -> Result<Started, Failed> {
         let content_hash = order.session.grant.content_hash;
         let records = &self.dependencies.records;
         let mut execution = RunningExecution::new(&order.permit, content_hash, records, order.started);
@@ -68,6 +76,7 @@ impl ExecuteService {
             Ok(ready) => ready,
             Err(problem) => return Err(execution.finish(Err(problem)).into()),
         };
+        let quota = execution.held.as_ref().and_then(Held::fields);
         // 3.
         let call = Call {
             engine: self.dependencies.engine.clone(),
@@ -84,7 +93,7 @@ impl ExecuteService {
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
         let threads = &self.dependencies.guest_threads;
         let execution = Execution::new(execution, threads.handle(), threads.are_there());
-        Ok((execution, reader))
+        Ok((execution, reader, quota))
     }
 
     /// Acquires credit and capacity, and prepares the component.

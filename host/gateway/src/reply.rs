@@ -1,9 +1,10 @@
 //! Converts a guest's response to a response for the client.
 
+use crate::rate::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::runner::{CacheStatus, RunnerResponse};
 use alga_bundle::Endpoint;
 use alga_errors::{Code, Problem};
-use alga_execute::{IDEMPOTENCY_REPLAYED, Replayed, Usage};
+use alga_execute::{IDEMPOTENCY_REPLAYED, QuotaFields, Replayed, Usage};
 use alga_http::PassedOn;
 use alga_http::policy::{ClientContext, has_content, response_to_client};
 use alga_limits::BODY_BYTES;
@@ -36,6 +37,11 @@ pub(crate) async fn to_client(reply: RunnerResponse, endpoint: &Endpoint, client
     }
     if let Some(CacheStatus(status)) = head.extensions.get() {
         headers.insert(CACHE_STATUS, status.clone());
+    }
+    if let Some(QuotaFields { policy, limit }) = head.extensions.get() {
+        // Lists: those of the gateway's own limits are further members.
+        headers.insert(RATE_LIMIT_POLICY, policy.clone());
+        headers.insert(RATE_LIMIT, limit.clone());
     }
     if let Some(usage) = usage {
         add_timing(&mut headers, &usage);

@@ -79,6 +79,18 @@ struct RunnerPart {
     quotas: Arc<QuotaKeeper>,
 }
 
+impl RunnerPart {
+    async fn start(config: &Config, shared: &SharedResources, releases: &ReleaseResources) -> Result<Self, StartError> {
+        let executions = ExecutionRecordWriter::start(shared.database.clone());
+        let quotas = QuotaKeeper::start(shared.database.clone(), config.queue.quotas_fail_open).await?;
+        Ok(Self {
+            execute: execute_service(config, shared, releases, &executions, &quotas)?,
+            executions,
+            quotas,
+        })
+    }
+}
+
 impl Platform {
     /// Builds the parts of the configured role; nothing listens yet.
     ///
@@ -95,16 +107,9 @@ impl Platform {
         };
         let (mut runner, mut draining, mut lookups) = (None, Draining::default(), Lookups::default());
         if let Some(releases) = releases.as_ref().filter(|_| role.has_runner()) {
-            let executions = ExecutionRecordWriter::start(shared.database.clone());
-            let quotas = QuotaKeeper::start(shared.database.clone(), config.queue.quotas_fail_open).await?;
-            let execute = execute_service(config, &shared, releases, &executions, &quotas)?;
-            router = router.merge(alga_execute::router(Arc::clone(&execute)));
-            draining.runner = Some(Arc::clone(&execute));
-            runner = Some(RunnerPart {
-                execute,
-                executions,
-                quotas,
-            });
+            let part = runner.insert(RunnerPart::start(config, &shared, releases).await?);
+            router = router.merge(alga_execute::router(Arc::clone(&part.execute)));
+            draining.runner = Some(Arc::clone(&part.execute));
             let pages = lookups.pages.insert(pages(&shared.database, releases));
             router = router.merge(page_routes(config, pages.clone()));
         } else {

@@ -1,4 +1,4 @@
-//! Keeps the runner's quotas and those of the database equal: follows changes of limits, and writes
+//! Connects the runner's quotas with those of the database: follows changes of limits, and writes
 //! what executions used.
 
 use alga_bundle::{QuotaWindow, TenantId};
@@ -13,7 +13,7 @@ use tokio::time::{interval, timeout};
 /// Interval of looking for changed quotas: the time after which a change is effective everywhere.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Rounds after which what was used is written: a process that is killed loses at most these
-/// seconds of the bill. Credit was taken before, so no limit is exceeded by that.
+/// seconds of the bill. Credit was leased before, so no limit is exceeded by that.
 const WRITE_ROUNDS: u32 = 5;
 /// Changes that are read again in each round: more than the difference between two clocks.
 const OVERLAP: Duration = Duration::from_secs(60);

@@ -110,7 +110,7 @@ pub struct Quota {
     pub tenant: TenantId,
     /// Install that is limited; `None` for all installs of the tenant together.
     pub install: Option<InstallId>,
-    /// What is limited.
+    /// Meter that is limited.
     pub meter: Meter,
     /// Time after which it starts again.
     pub period: Period,
@@ -125,7 +125,7 @@ pub struct Quota {
 pub struct QuotaWindow {
     /// Install that the meter counts; `None` for all installs of the tenant together.
     pub install: Option<InstallId>,
-    /// What is counted.
+    /// Meter that is counted.
     pub meter: Meter,
     /// Length of the period.
     pub period: Period,
@@ -144,12 +144,12 @@ pub struct QuotaSettlement {
     pub leased: i64,
 }
 
-/// Credit that a runner took.
+/// Credit that a runner leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLease {
-    /// Amount that it took: less than it asked for if no more is left.
+    /// Amount that it leased: less than it asked for if no more is left.
     pub granted: i64,
-    /// Amount that all runners have taken in the period.
+    /// Amount that all runners have leased in the period.
     pub total: i64,
 }
 

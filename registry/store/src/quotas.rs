@@ -1,5 +1,6 @@
-//! Quotas, and what was used of them. A runner takes credit from a limited meter before it executes
-//! anything, so that the sum of all credit never exceeds the limit; what was used is added later.
+//! Quotas, and what was used of them. A runner leases credit from a limited meter before it
+//! executes anything, so that the sum of all credit never exceeds the limit; what was used is added
+//! later.
 
 use crate::audit::Change;
 use crate::database::now_ms;
@@ -23,7 +24,7 @@ pub struct QuotaUsageRow {
     pub window: QuotaWindow,
     /// Amount that executions used.
     pub used: i64,
-    /// Credit that runners have taken and not returned: used, or about to be.
+    /// Credit that runners have leased and not returned: used, or about to be.
     pub leased: i64,
 }
 
@@ -97,10 +98,11 @@ impl Database {
         rows.iter().map(read_quota).collect()
     }
 
-    /// Takes up to `wanted` of what is left below `hard`: 0 if nothing is left. All that is taken in one period together never exceeds the limit.
+    /// Leases up to `wanted` of what is left below `hard`: 0 if nothing is left. The leases of one
+    /// period together never exceed the limit.
     ///
     /// # Errors
-    /// Returns [`StoreError::Database`] if the statement fails; then nothing was taken, or it is
+    /// Returns [`StoreError::Database`] if the statement fails; then nothing was leased, or it is
     /// lost until the period ends.
     pub async fn lease_quota(
         &self,
@@ -175,8 +177,8 @@ impl Database {
         rows.iter().map(read_usage).collect()
     }
 
-    /// Returns what installs of a tenant used on the days that begin between these times, by install
-    /// and meter.
+    /// Returns what installs of a tenant used on the days that begin between these times, by
+    /// install and meter.
     ///
     /// # Errors
     /// As for [`Self::quotas`].
@@ -324,7 +326,7 @@ mod tests {
         assert_eq!(lease(100, 70).await, 70);
         assert_eq!(lease(100, 70).await, 30);
         assert_eq!(lease(100, 1).await, 0);
-        // Returned credit can be taken again; a lower limit takes nothing back.
+        // Returned credit can be leased again; a lower limit leases nothing back.
         let returned = QuotaSettlement {
             window: window.clone(),
             used: 0,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaRequest {
-    /// What is limited, with its unit.
+    /// Limited meter, with its unit in the name.
     pub meter: Meter,
     /// The time after which it starts again.
     pub period: Period,
@@ -35,7 +35,7 @@ pub struct Quotas {
 pub struct QuotaState {
     /// Install that is limited; null for all installs of the tenant together.
     pub install_id: Option<InstallId>,
-    /// What is limited, with its unit.
+    /// Limited meter, with its unit in the name.
     pub meter: Meter,
     /// The time after which it starts again.
     pub period: Period,
@@ -43,8 +43,8 @@ pub struct QuotaState {
     pub hard: Option<i64>,
     /// Amount above which the operator's log has a warning.
     pub soft: Option<i64>,
-    /// Amount that runners have taken in this period: used, or about to be.
-    pub taken: i64,
+    /// Amount that runners have leased in this period: used, or about to be.
+    pub leased: i64,
     /// End of the period, in milliseconds since 1970.
     pub ends_at_ms: i64,
 }
@@ -61,7 +61,7 @@ pub struct UsageQuery {
     pub at_ms: Option<i64>,
 }
 
-/// What a tenant's installs used in one period: the tenant's bill. A deleted install stays in it.
+/// Usage of a tenant's installs in one period: the tenant's bill. A deleted install stays in it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct TenantUsage {
     /// Start of the period, in milliseconds since 1970.
@@ -72,12 +72,12 @@ pub struct TenantUsage {
     pub usage: Vec<InstallUsage>,
 }
 
-/// What an install used of one meter.
+/// Usage of one meter by an install.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstallUsage {
     /// Install that was executed.
     pub install_id: InstallId,
-    /// What was used, with its unit.
+    /// Used meter, with its unit in the name.
     pub meter: Meter,
     /// Amount that executions used which have ended, up to some seconds ago.
     pub used: i64,

@@ -28,9 +28,9 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List the quotas of a tenant and of its installs, with what is taken in the current period
+    /// List the quotas of a tenant and of its installs, with what is leased in the current period
     List {
-        /// Tenant
+        /// Tenant of the quotas
         #[arg(long)]
         tenant: TenantId,
     },
@@ -52,10 +52,10 @@ enum Action {
     },
     /// Show what the installs of a tenant used: its bill
     Usage {
-        /// Tenant
+        /// Tenant of the quotas
         #[arg(long)]
         tenant: TenantId,
-        /// Period: day or month
+        /// Length of the period: day or month
         #[arg(long, default_value = "day")]
         period: Period,
         /// Any time in the period, such as 2026-11-01T00:00:00Z; now if omitted
@@ -66,13 +66,13 @@ enum Action {
 
 #[derive(Args)]
 struct QuotaArguments {
-    /// Tenant
+    /// Tenant of the quota
     #[arg(long)]
     tenant: TenantId,
-    /// Install by extension name, extension id or install id; without it, all installs of the tenant together
+    /// Install, by extension name, extension id or install id; without it, all installs
     #[arg(long)]
     install: Option<String>,
-    /// What is limited: requests, cpu_us, memory_kib_ms or egress_bytes
+    /// Meter that is limited: requests, cpu_us, memory_kib_ms or egress_bytes
     #[arg(long)]
     meter: Meter,
     /// Time after which it starts again: minute, day or month
@@ -142,14 +142,14 @@ fn line(quota: &QuotaState) -> String {
     let QuotaState {
         meter,
         period,
-        taken,
+        leased,
         ends_at_ms,
         ..
     } = quota;
     let limits = limits(quota.hard, quota.soft);
     let ends = Timestamp::from_millisecond(ends_at_ms.saturating_add(1));
     let ends = ends.map_or_else(|_| String::new(), |ends| format!(", starts again {ends}"));
-    format!("{whose}: {meter} per {period}: {taken} taken, {limits}{ends}")
+    format!("{whose}: {meter} per {period}: {leased} leased, {limits}{ends}")
 }
 
 fn bill(used: &TenantUsage) -> String {

@@ -1,4 +1,4 @@
-//! Credit of one meter in one period: what this runner has taken from the database, and not used
+//! Credit of one meter in one period: what this runner has leased from the database, and not used
 //! yet. A state machine without a clock or a lock.
 
 use alga_bundle::{InstallId, Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow};
@@ -6,10 +6,10 @@ use alga_bundle::{InstallId, Meter, Period, Quota, QuotaLease, QuotaSettlement, 
 /// Time in milliseconds after which credit is asked for again when none was left: other runners
 /// return what they do not use.
 const DRY_MS: i64 = 1_000;
-/// Part of a limit that is taken at once: a thousandth, so that a limit of 1000 or less is counted
+/// Part of a limit that is leased at once: a thousandth, so that a limit of 1000 or less is counted
 /// one by one, and a higher one asks the database for each thousandth.
 const SHARES: i64 = 1_000;
-/// Executions for which credit of a meter without a hard limit is taken at once.
+/// Executions for which credit of a meter without a hard limit is leased at once.
 const UNLIMITED: i64 = 64;
 
 #[derive(Debug)]
@@ -21,10 +21,12 @@ pub(super) struct Credit {
     soft: Option<i64>,
     starts_at_ms: i64,
     last_ms: i64,
-    /// Neither used nor held; negative if executions used more than they held.
+    /// Free credit, which no execution holds; negative if executions used more than they held.
     free: i64,
     /// Held by executions in progress.
     held: i64,
+    /// Acquired by all runners, when this one last leased some.
+    total: i64,
     /// No credit is asked for before this time, because none was left.
     dry_until_ms: i64,
     is_warned: bool,
@@ -40,11 +42,11 @@ pub(crate) struct Hold {
     amount: i64,
 }
 
-/// Answer to an execution that needs credit.
+/// Decision to an execution that needs credit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    Taken(Hold),
-    /// More has to be taken from the database.
+pub(super) enum Decision {
+    Acquired(Hold),
+    /// More has to be leased from the database.
     Lease,
     /// Executions in progress hold the rest, and return what they do not use.
     Later,
@@ -65,6 +67,7 @@ impl Credit {
             last_ms,
             free: 0,
             held: 0,
+            total: 0,
             dry_until_ms: i64::MIN,
             is_warned: false,
             is_idle: true,
@@ -111,28 +114,29 @@ impl Credit {
         }
         let returned = self.settlement(self.starts_at_ms, -self.free);
         (self.starts_at_ms, self.last_ms) = self.period.around(now_ms);
-        (self.free, self.held, self.dry_until_ms, self.is_warned) = (0, 0, i64::MIN, false);
+        (self.free, self.held, self.total) = (0, 0, 0);
+        (self.dry_until_ms, self.is_warned) = (i64::MIN, false);
         returned
     }
 
-    /// Takes credit for an execution that uses at most `most`. The last execution of a period may
-    /// get less, if it is the only one in progress: only it can exceed the limit, once.
-    pub(super) fn take(&mut self, most: i64, now_ms: i64) -> Answer {
+    /// Acquires credit for an execution that uses at most `most`. The last execution of a period
+    /// may get less, if it is the only one in progress: only it can exceed the limit, once.
+    pub(super) fn acquire(&mut self, most: i64, now_ms: i64) -> Decision {
         self.is_idle = false;
         let amount = if self.free >= most {
             most
         } else if self.needs_more(most, now_ms) {
-            return Answer::Lease;
+            return Decision::Lease;
         } else if self.held > 0 {
-            return Answer::Later;
+            return Decision::Later;
         } else if self.free > 0 {
             self.free
         } else {
-            return Answer::Exceeded;
+            return Decision::Exceeded;
         };
         self.free -= amount;
         self.held += amount;
-        Answer::Taken(Hold {
+        Decision::Acquired(Hold {
             meter: self.meter,
             period: self.period,
             starts_at_ms: self.starts_at_ms,
@@ -140,7 +144,7 @@ impl Credit {
         })
     }
 
-    /// True if [`Self::take`] would ask for a lease.
+    /// True if [`Self::acquire`] would ask for a lease.
     pub(super) fn needs_more(&self, most: i64, now_ms: i64) -> bool {
         self.free < most && now_ms >= self.dry_until_ms
     }
@@ -159,11 +163,23 @@ impl Credit {
         self.settlement(self.starts_at_ms, (-self.free).saturating_sub(self.held))
     }
 
-    /// Returns what `waiting` executions have to take from the database.
+    /// Returns what `waiting` executions have to lease from the database.
     pub(super) fn wanted(&self, most: i64, waiting: i64) -> i64 {
         let share = self.hard.map_or(most.saturating_mul(UNLIMITED), |hard| hard / SHARES);
         let missing = most.saturating_mul(waiting.max(1)).saturating_sub(self.free);
         missing.max(share).max(1)
+    }
+
+    /// Returns the hard limit, and what is left of it, as far as this runner knows.
+    pub(super) fn left(&self) -> Option<(i64, i64)> {
+        let hard = self.hard?;
+        let left = hard.saturating_sub(self.total).saturating_add(self.free);
+        Some((hard, left.clamp(0, hard)))
+    }
+
+    /// Returns the seconds of the whole period.
+    pub(super) fn seconds(&self) -> i64 {
+        (self.last_ms - self.starts_at_ms) / 1_000 + 1
     }
 
     /// Returns the limit for the database.
@@ -171,7 +187,7 @@ impl Credit {
         self.hard.unwrap_or(i64::MAX)
     }
 
-    /// Adds credit for the period that it was taken for; returns it if another one has begun.
+    /// Adds credit for the period that it was leased for; returns it if another one has begun.
     /// The second value is true if the tenant is to be warned.
     pub(super) fn add(
         &mut self,
@@ -184,6 +200,7 @@ impl Credit {
             return (self.settlement(starts_at_ms, -lease.granted), false);
         }
         self.free += lease.granted;
+        self.total = lease.total;
         if lease.granted < wanted {
             self.dry_until_ms = now_ms.saturating_add(DRY_MS);
         }
@@ -202,7 +219,7 @@ impl Credit {
         None
     }
 
-    /// Returns credit to the database if no execution has taken any since the last call; adds what
+    /// Returns credit to the database if no execution has leased any since the last call; adds what
     /// executions used beyond what they held.
     pub(super) fn balance(&mut self) -> Option<QuotaSettlement> {
         let is_unused = std::mem::replace(&mut self.is_idle, true) && self.held == 0;

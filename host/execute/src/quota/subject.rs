@@ -1,6 +1,6 @@
 //! All limited meters of a tenant or an install, and what its executions used.
 
-use super::credit::{Answer, Credit, Hold};
+use super::credit::{Credit, Decision, Hold};
 use super::{Amounts, Key, Quotas, amount_of, now_ms, unavailable};
 use alga_bundle::{Meter, Period, QuotaLease, QuotaSettlement, QuotaWindow};
 use alga_errors::{Code, Problem};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// Time in milliseconds for which the database is not asked again after it did not answer.
+/// Time in milliseconds for which the database is not asked again after it did not respond.
 const FAILURE_MS: i64 = 1_000;
 
 pub(crate) struct Subject {
@@ -17,7 +17,7 @@ pub(crate) struct Subject {
     /// Generation of the limits that `is_limited` is of.
     generation: AtomicU64,
     is_limited: AtomicBool,
-    /// Held while credit is taken from the database.
+    /// Held while credit is leased from the database.
     pub(super) leasing: Arc<tokio::sync::Mutex<()>>,
     /// Executions that wait for it.
     waiting: AtomicI64,
@@ -30,7 +30,7 @@ struct State {
     credits: Vec<Credit>,
     /// Changes to write into the database.
     owed: Vec<QuotaSettlement>,
-    /// What executions used since the last write, and the day on which they did.
+    /// Usage since the last write, and its day.
     used: Amounts,
     day: i64,
     is_dirty: bool,
@@ -41,14 +41,25 @@ struct State {
 /// Result of one attempt to hold credit of all meters.
 pub(super) enum Attempt {
     Held(Vec<Hold>),
-    /// Credit has to be taken from the database.
+    /// Credit has to be leased from the database.
     Lease,
     /// Other executions hold the rest.
     Later(Problem),
     Exceeded(Problem),
 }
 
-/// Credit to take from the database.
+/// A quota of requests, and the rest of it.
+pub(super) struct Left {
+    pub(super) name: String,
+    pub(super) hard: i64,
+    pub(super) left: i64,
+    /// Seconds of the period.
+    pub(super) window: i64,
+    /// Seconds until it ends.
+    pub(super) seconds: u32,
+}
+
+/// Credit to lease from the database.
 pub(super) struct Missing {
     pub(super) window: QuotaWindow,
     pub(super) limit: i64,
@@ -82,7 +93,7 @@ impl Subject {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if executions need credit. Without a change of any quota, this takes no lock.
+    /// True if executions need credit. Without a change of any quota, this leases no lock.
     pub(super) fn is_limited(&self, quotas: &Quotas) -> bool {
         let generation = quotas.generation.load(Ordering::Acquire);
         if self.generation.load(Ordering::Acquire) != generation {
@@ -122,11 +133,11 @@ impl Subject {
         let mut failed = None;
         for credit in credits.iter_mut() {
             owed.extend(credit.advance(now_ms));
-            match credit.take(amount_of(most, credit.meter), now_ms) {
-                Answer::Taken(hold) => holds.push(hold),
-                Answer::Lease => failed = Some(Attempt::Lease),
-                Answer::Later => failed = Some(Attempt::Later(self.exceeded(credit, 1))),
-                Answer::Exceeded => {
+            match credit.acquire(amount_of(most, credit.meter), now_ms) {
+                Decision::Acquired(hold) => holds.push(hold),
+                Decision::Lease => failed = Some(Attempt::Lease),
+                Decision::Later => failed = Some(Attempt::Later(self.exceeded(credit, 1))),
+                Decision::Exceeded => {
                     failed = Some(Attempt::Exceeded(self.exceeded(credit, credit.seconds_left(now_ms))));
                 }
             }
@@ -154,12 +165,31 @@ impl Subject {
         Problem::new(Code::QuotaExceeded, message).retry_after_seconds(seconds)
     }
 
+    /// Returns the quotas of requests with their names.
+    pub(super) fn left_requests(&self) -> Vec<Left> {
+        let whose = if self.key.1.is_some() { "install" } else { "tenant" };
+        let now_ms = now_ms();
+        let state = self.state();
+        let requests = state.credits.iter().filter(|credit| credit.meter == Meter::Requests);
+        let left = requests.filter_map(|credit| {
+            let (hard, left) = credit.left()?;
+            Some(Left {
+                name: format!("{whose}-{}", credit.period),
+                hard,
+                left,
+                window: credit.seconds(),
+                seconds: credit.seconds_left(now_ms),
+            })
+        });
+        left.collect()
+    }
+
     pub(super) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting(&self.waiting)
     }
 
-    /// Returns the first credit that has to be taken from the database, if there is still one.
+    /// Returns the first credit that has to be leased from the database, if there is still one.
     pub(super) fn missing(&self, quotas: &Quotas, most: &Amounts) -> Result<Option<Missing>, Problem> {
         let waiting = self.waiting.load(Ordering::Relaxed);
         self.is_limited(quotas);
@@ -189,7 +219,7 @@ impl Subject {
         Ok(None)
     }
 
-    /// Adds credit that was taken from the database.
+    /// Adds credit that was leased from the database.
     pub(super) fn add(&self, missing: &Missing, lease: QuotaLease) {
         let now_ms = now_ms();
         let mut state = self.state();
@@ -217,11 +247,11 @@ impl Subject {
         if warns {
             let (tenant, install) = &self.key;
             let install = install.as_ref().map(tracing::field::display);
-            tracing::warn!(%tenant, install, %meter, %period, taken = lease.total, "a soft quota is exceeded");
+            tracing::warn!(%tenant, install, %meter, %period, leased = lease.total, "a soft quota is exceeded");
         }
     }
 
-    /// Adds credit without the database, which is told later.
+    /// Adds credit without the database, which gets it later.
     pub(super) fn lend(&self, missing: &Missing) {
         let lease = QuotaLease {
             granted: missing.wanted,
@@ -235,7 +265,7 @@ impl Subject {
         });
     }
 
-    /// Remembers that the database did not answer.
+    /// Notes that the database did not respond.
     pub(super) fn fail(&self) {
         self.state().failed_until_ms = now_ms().saturating_add(FAILURE_MS);
     }

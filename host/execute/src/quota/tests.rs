@@ -1,7 +1,7 @@
 use super::*;
 use alga_bundle::Period;
 use alga_capabilities::{GrantSet, Identity, Trigger};
-use credit::{Answer, Credit};
+use credit::{Credit, Decision};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use std::future::pending;
@@ -11,21 +11,26 @@ use tokio::task::yield_now;
 /// Counts credit as the database does.
 #[derive(Default)]
 struct Counter {
-    taken: Mutex<std::collections::BTreeMap<QuotaWindow, i64>>,
+    leased: Mutex<std::collections::BTreeMap<QuotaWindow, i64>>,
     asked: AtomicUsize,
-    /// True while the database does not answer.
+    /// True while the database does not respond.
     stalls: std::sync::atomic::AtomicBool,
 }
 
 impl Counter {
-    fn taken(&self) -> i64 {
-        self.taken.lock().unwrap().values().sum()
+    fn leased(&self) -> i64 {
+        self.leased.lock().unwrap().values().sum()
     }
 
     fn settle(&self, quotas: &Quotas) -> Vec<QuotaSettlement> {
         let settlements: Vec<_> = quotas.drain().into_values().flatten().collect();
         for settlement in &settlements {
-            *self.taken.lock().unwrap().entry(settlement.window.clone()).or_default() += settlement.leased;
+            *self
+                .leased
+                .lock()
+                .unwrap()
+                .entry(settlement.window.clone())
+                .or_default() += settlement.leased;
         }
         settlements
     }
@@ -39,11 +44,14 @@ impl QuotaStore for Counter {
                 pending::<()>().await;
             }
             yield_now().await;
-            let mut taken = self.taken.lock().unwrap();
-            let taken = taken.entry(window.clone()).or_default();
-            let granted = wanted.min((hard - *taken).max(0));
-            *taken += granted;
-            Ok(QuotaLease { granted, total: *taken })
+            let mut leased = self.leased.lock().unwrap();
+            let leased = leased.entry(window.clone()).or_default();
+            let granted = wanted.min((hard - *leased).max(0));
+            *leased += granted;
+            Ok(QuotaLease {
+                granted,
+                total: *leased,
+            })
         })
     }
 }
@@ -145,14 +153,14 @@ async fn the_last_execution_of_a_period_exceeds_a_limit_once_and_others_wait_for
     );
     store.settle(&quotas);
     assert_eq!(
-        store.taken(),
+        store.leased(),
         2_700_000,
         "what was used beyond the limit is counted, too"
     );
 }
 
 #[tokio::test]
-async fn credit_runs_on_while_the_database_does_not_answer_and_then_fails_as_set() {
+async fn credit_runs_on_while_the_database_does_not_respond_and_then_fails_as_set() {
     for fails_open in [false, true] {
         let store = Arc::<Counter>::default();
         let (quotas, subjects) = quotas(&store, vec![limit(Meter::Requests, 5_000)], fails_open);
@@ -169,7 +177,7 @@ async fn credit_runs_on_while_the_database_does_not_answer_and_then_fails_as_set
         assert_eq!(
             store.asked.load(Ordering::SeqCst),
             1,
-            "a thousandth of the limit was taken"
+            "a thousandth of the limit was leased"
         );
         let expected = if fails_open {
             Ok(())
@@ -179,8 +187,8 @@ async fn credit_runs_on_while_the_database_does_not_answer_and_then_fails_as_set
         assert_eq!(start().await, expected);
         store.stalls.store(false, Ordering::SeqCst);
         let owed = store.settle(&quotas);
-        let taken = if fails_open { 10 } else { 5 };
-        assert_eq!(store.taken(), taken, "{owed:?}");
+        let leased = if fails_open { 10 } else { 5 };
+        assert_eq!(store.leased(), leased, "{owed:?}");
     }
 }
 
@@ -191,7 +199,7 @@ async fn an_execution_that_leaves_while_it_waits_loses_no_credit() {
     let permit = permit(MINUTE);
     for _ in 0..20 {
         let mut leaving = Box::pin(quotas.hold(&subjects, &permit));
-        assert!(futures_util::poll!(&mut leaving).is_pending() || store.taken() > 0);
+        assert!(futures_util::poll!(&mut leaving).is_pending() || store.leased() > 0);
         drop(leaving);
         yield_now().await;
     }
@@ -212,7 +220,7 @@ async fn credit_that_nothing_uses_is_returned_and_usage_is_added_up_by_install()
     // One that was not admitted uses nothing.
     drop(quotas.hold(&subjects, &permit).await.unwrap());
     let settled = store.settle(&quotas);
-    assert_eq!(store.taken(), 100);
+    assert_eq!(store.leased(), 100);
     let of = |meter| {
         settled
             .iter()
@@ -227,7 +235,7 @@ async fn credit_that_nothing_uses_is_returned_and_usage_is_added_up_by_install()
             .all(|one| one.window.install.is_some() && one.window.period == Period::Day)
     );
     store.settle(&quotas);
-    assert_eq!(store.taken(), 2);
+    assert_eq!(store.leased(), 2);
     assert!(store.settle(&quotas).is_empty());
 }
 
@@ -280,14 +288,14 @@ fn a_period_that_begins_returns_the_credit_of_the_last_one() {
     );
     let lease = QuotaLease { granted: 5, total: 5 };
     credit.add(minute(1), 5, lease, minute(1));
-    let Answer::Taken(hold) = credit.take(2, minute(1)) else {
+    let Decision::Acquired(hold) = credit.acquire(2, minute(1)) else {
         panic!("there is credit")
     };
     // The clock of the host jumps, forwards and back.
     for (now, returned) in [(minute(9), Some(-3)), (minute(1), None), (minute(2), None)] {
         let settlement = credit.advance(now);
         assert_eq!(settlement.map(|settlement| settlement.leased), returned);
-        assert_eq!(credit.take(1, now), Answer::Lease);
+        assert_eq!(credit.acquire(1, now), Decision::Lease);
     }
     // The execution ends: what it did not use belongs to the period in which it began.
     let settlement = credit.release(hold, 1).unwrap();
@@ -311,7 +319,7 @@ fn a_soft_quota_warns_once_in_a_period() {
         credit.add(0, 2, lease, 0).1
     });
     assert_eq!(totals, [false, true, false]);
-    assert!(matches!(credit.take(1, 0), Answer::Taken(_)));
+    assert!(matches!(credit.acquire(1, 0), Decision::Acquired(_)));
 }
 
 proptest! {
@@ -321,19 +329,19 @@ proptest! {
         hard in 0_i64..500,
     ) {
         let mut credit = Credit::new(&limit(Meter::CpuUs, hard), 0);
-        let (mut taken, mut spent, mut running) = (0_i64, 0_i64, Vec::new());
+        let (mut leased, mut spent, mut running) = (0_i64, 0_i64, Vec::new());
         for (now, (action, amount, choice)) in (0_i64..).zip(actions) {
             match action {
-                0 | 1 => match credit.take(amount, now * 600) {
-                    Answer::Taken(hold) => running.push((hold, amount)),
-                    Answer::Lease => {
+                0 | 1 => match credit.acquire(amount, now * 600) {
+                    Decision::Acquired(hold) => running.push((hold, amount)),
+                    Decision::Lease => {
                         let wanted = credit.wanted(amount, 1);
-                        let granted = wanted.min(hard - taken).max(0);
-                        taken += granted;
-                        credit.add(0, wanted, QuotaLease { granted, total: taken }, now * 600);
+                        let granted = wanted.min(hard - leased).max(0);
+                        leased += granted;
+                        credit.add(0, wanted, QuotaLease { granted, total: leased }, now * 600);
                     }
-                    Answer::Later => prop_assert!(!running.is_empty()),
-                    Answer::Exceeded => prop_assert!(running.is_empty()),
+                    Decision::Later => prop_assert!(!running.is_empty()),
+                    Decision::Exceeded => prop_assert!(running.is_empty()),
                 },
                 2 if !running.is_empty() => {
                     let (hold, most) = running.remove(choice % running.len());
@@ -343,7 +351,7 @@ proptest! {
                 }
                 _ => {
                     if let Some(settlement) = credit.balance() {
-                        taken += settlement.leased;
+                        leased += settlement.leased;
                     }
                 }
             }

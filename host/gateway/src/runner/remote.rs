@@ -6,7 +6,9 @@ use crate::upstream::{HttpVersion, Upstream, UpstreamError, connector};
 use alga_auth::{CallContext, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::InstallId;
 use alga_errors::{Code, Problem};
-use alga_execute::{ERROR, GUEST_STATUS, REPLAYED, Replayed, RequestBody, USAGE, WireError};
+use alga_execute::{
+    ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, QuotaFields, REPLAYED, Replayed, RequestBody, USAGE, WireError,
+};
 use axum::body::{Body, to_bytes};
 use h2::Reason;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
@@ -142,6 +144,10 @@ impl RemoteRunner {
         }
         if response.headers_mut().remove(REPLAYED).is_some() {
             response.extensions_mut().insert(Replayed);
+        }
+        let quota = response.headers_mut().remove(QUOTA_POLICY);
+        if let Some((policy, limit)) = quota.zip(response.headers_mut().remove(QUOTA)) {
+            response.extensions_mut().insert(QuotaFields { policy, limit });
         }
         let usage = response.headers_mut().remove(USAGE);
         Ok(RunnerResponse {

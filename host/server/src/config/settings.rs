@@ -122,7 +122,7 @@ settings! {
     pool = "ALGA_POOL", "256", "slots for concurrent executions; one that may use more than 64 MiB occupies several";
     queue_ms = "ALGA_QUEUE_MS", "2000", "longest time in milliseconds for which a request waits for such a slot, at most half of its own time; 0: it is refused at once";
     queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
-    quotas_fail_open = "ALGA_QUOTAS_FAIL_OPEN", "false", "true: execute although the database does not answer and the runner's credit for a quota is used up, and count later; false: refuse with 503";
+    quotas_fail_open = "ALGA_QUOTAS_FAIL_OPEN", "false", "true: execute although the database does not respond and the runner's credit for a quota is used up, and count later; false: refuse with 503";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
     guest_niceness = "ALGA_GUEST_NICENESS", "0", "niceness of own threads for extensions that compute for longer than a millisecond, 1 to 19: the operating system prefers all others, and requests wait for them less; 0: they compute on the threads of their requests";
     tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";

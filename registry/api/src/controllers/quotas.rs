@@ -26,15 +26,15 @@ pub(crate) async fn list(
     let tenant = tenant_of(&tenant)?;
     let database = &dependencies.database;
     let now = now_ms();
-    let mut taken = HashMap::new();
+    let mut leased = HashMap::new();
     for period in Period::ALL {
         for row in database.quota_usage(&tenant, period, period.around(now).0).await? {
             let window = row.window;
-            taken.insert((window.install, window.meter, window.period), row.leased);
+            leased.insert((window.install, window.meter, window.period), row.leased);
         }
     }
     let quotas = database.quotas(&tenant).await?.into_iter().map(|quota| QuotaState {
-        taken: taken
+        leased: leased
             .get(&(quota.install.clone(), quota.meter, quota.period))
             .copied()
             .unwrap_or_default(),

@@ -1,0 +1,232 @@
+//! Quotas of tenants and installs, set through the API and enforced by the runner.
+
+use alga_auth::Access;
+use alga_bundle::{Meter, Period};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component, request_over_protocol, tenant_id};
+use alga_registry_types::{Install, QuotaRequest, TenantUsage, UsageQuery, quotas, set_quota, usage};
+use axum::body::Body;
+use futures_util::{StreamExt, stream};
+use http::Request;
+use std::sync::Arc;
+
+/// Limits a meter per month: no test runs at the end of one but once in a month.
+fn limit(meter: Meter, hard: impl Into<Option<i64>>) -> QuotaRequest {
+    QuotaRequest {
+        meter,
+        period: Period::Month,
+        hard: hard.into(),
+        soft: None,
+    }
+}
+
+/// Sets a quota of `acme`, or of its install, and waits until the runner knows it.
+async fn set(world: &TestPlatform, install: Option<&str>, request: &QuotaRequest) {
+    let set = world.operate(&set_quota(&tenant_id("acme"), install, request)).await;
+    assert_eq!(set.status, 204, "{}", set.text());
+    world.platform().quotas().unwrap().follow().await.unwrap();
+}
+
+/// Installs a guest for two tenants and returns requests for both.
+async fn world(guest: &str) -> (Arc<TestPlatform>, [(Install, ExecuteRequest); 2]) {
+    let world = TestPlatform::with_settings(&[("queue_ms", "60000"), ("queue_per_tenant", "2000")]).await;
+    let manifest = Release::manifest("com.example.limited", "1.0.0", &[]);
+    let release = Release::new(world.key(), &manifest, &component(guest));
+    world.publish(&release).await;
+    let acme = world.install("acme", &release, &[]).await.ok();
+    let globex = world.install("globex", &release, &[]).await.ok();
+    let requests = [acme, globex].map(|install| {
+        let request = world.request_for(&install);
+        (install, request)
+    });
+    (Arc::new(world), requests)
+}
+
+async fn used(world: &TestPlatform, tenant: &str) -> TenantUsage {
+    world.platform().quotas().unwrap().flush().await;
+    let query = UsageQuery {
+        period: Some(Period::Month),
+        at_ms: None,
+    };
+    world.operate(&usage(&tenant_id(tenant), &query)).await.ok()
+}
+
+fn sum(usage: &TenantUsage, meter: Meter) -> i64 {
+    let of_meter = usage.usage.iter().filter(|usage| usage.meter == meter);
+    of_meter.map(|usage| usage.used).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_1000_parallel_requests_at_a_quota_of_100_exactly_100_run() {
+    let (world, [(_, acme), (_, globex)]) = world("answers_ok").await;
+    set(&world, None, &limit(Meter::Requests, 100)).await;
+    let statuses: Vec<(u16, Option<String>)> = stream::iter(0..1_000)
+        .map(|_| {
+            let (world, request) = (Arc::clone(&world), acme.clone());
+            async move {
+                let response = world.execute(&request).await;
+                let status = response.status.as_u16();
+                (status, (status != 200).then(|| response.code()))
+            }
+        })
+        .buffer_unordered(200)
+        .collect()
+        .await;
+    let run = statuses.iter().filter(|(status, _)| *status == 200).count();
+    assert_eq!(run, 100);
+    let refused = statuses.iter().filter_map(|(_, code)| code.as_deref());
+    assert!(refused.into_iter().all(|code| code == "quota_exceeded"));
+    assert_eq!(
+        world.execute(&globex).await.status,
+        200,
+        "another tenant is not affected"
+    );
+    let listed = world.operate(&quotas(&tenant_id("acme"))).await.ok();
+    assert_eq!((listed.quotas.len(), listed.quotas[0].leased), (1, 100));
+    assert_eq!(sum(&used(&world, "acme").await, Meter::Requests), 100);
+    assert_eq!(sum(&used(&world, "globex").await, Meter::Requests), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_client_learns_when_the_quota_starts_again() {
+    let (world, [(install, request), _]) = world("answers_ok").await;
+    let minute = QuotaRequest {
+        period: Period::Day,
+        ..limit(Meter::Requests, 0)
+    };
+    set(&world, Some(install.id.as_str()), &minute).await;
+    for refused in [world.execute(&request).await, world.get("com.example.limited/").await] {
+        refused.assert_refused(
+            429,
+            "quota_exceeded",
+            "`requests` of this install is used up for this day",
+        );
+        let seconds: i64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=24 * 60 * 60).contains(&seconds), "{seconds}");
+    }
+    // Removed, it applies no more.
+    let removed = QuotaRequest { hard: None, ..minute };
+    set(&world, Some(install.id.as_str()), &removed).await;
+    assert_eq!(world.execute(&request).await.status, 200);
+    let listed = world.operate(&quotas(&tenant_id("acme"))).await.ok();
+    assert!(listed.quotas.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_reports_what_is_left_of_the_tightest_quota_of_requests() {
+    let (world, [(install, _), _]) = world("answers_ok").await;
+    set(&world, None, &limit(Meter::Requests, 20)).await;
+    let day = QuotaRequest {
+        period: Period::Day,
+        ..limit(Meter::Requests, 10)
+    };
+    set(&world, Some(install.id.as_str()), &day).await;
+    let remote = world.remote_gateway().await;
+    for (left, is_remote) in [(9, false), (8, true), (7, false)] {
+        let request = Request::get("/api/ext/com.example.limited/")
+            .header(
+                "authorization",
+                format!("Bearer {}", world.caller_token("acme", Access::Write)),
+            )
+            .body(Body::empty())
+            .unwrap();
+        let headers = match is_remote {
+            true => request_over_protocol(&remote, request).await.headers().clone(),
+            false => world.send(request).await.headers,
+        };
+        let all = |name: &str| {
+            headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.to_str().unwrap())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let (policy, limit) = (all("ratelimit-policy"), all("ratelimit"));
+        assert!(
+            policy.contains("\"install-day\";q=10;w=86400") && policy.contains("\"tenant\";q="),
+            "{policy}"
+        );
+        assert!(limit.contains(&format!("\"install-day\";r={left};t=")), "{limit}");
+        assert!(!headers.keys().any(|name| name.as_str().starts_with("x-alga-quota")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processor_time_beyond_a_quota_is_refused_after_one_execution_more_at_most() {
+    let (world, [(_, request), _]) = world("loops_forever").await;
+    let request = request.within_ms(200);
+    while world.execute(&request).await.usage("cpu_us") == 0 {}
+    let before = sum(&used(&world, "acme").await, Meter::CpuUs);
+    const HARD: i64 = 300_000;
+    set(&world, None, &limit(Meter::CpuUs, HARD)).await;
+    let mut refused = 0;
+    while refused == 0 {
+        let response = world.execute(&request).await;
+        refused += usize::from(response.code() == "quota_exceeded");
+    }
+    let spent = sum(&used(&world, "acme").await, Meter::CpuUs) - before;
+    // The deadline of each is 200 ms, and a tick of the engine until it is noticed.
+    assert!((HARD..HARD + 250_000).contains(&spent), "{spent} us");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_usage_of_a_tenant_is_the_sum_of_its_executions() {
+    let (world, [(install, request), _]) = world("answers_ok").await;
+    let mut sums = [0_i64; 2];
+    for _ in 0..20 {
+        let response = world.execute(&request).await;
+        for (sum, name) in sums.iter_mut().zip(["cpu_us", "egress_bytes"]) {
+            *sum += i64::try_from(response.usage(name)).unwrap();
+        }
+    }
+    let usage = used(&world, "acme").await;
+    assert!(usage.usage.iter().all(|usage| usage.install_id == install.id));
+    assert_eq!(sum(&usage, Meter::Requests), 20);
+    assert_eq!([sum(&usage, Meter::CpuUs), sum(&usage, Meter::EgressBytes)], sums);
+    assert!(sum(&usage, Meter::MemoryKibMs) > 0);
+    // A request that is refused is not in the bill.
+    set(&world, None, &limit(Meter::Requests, 0)).await;
+    assert_eq!(world.execute(&request).await.status, 429);
+    assert_eq!(sum(&used(&world, "acme").await, Meter::Requests), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_outlives_the_process_that_counted_it() {
+    let (world, [(_, request), _]) = world("answers_ok").await;
+    set(&world, None, &limit(Meter::Requests, 3)).await;
+    for _ in 0..2 {
+        assert_eq!(world.execute(&request).await.status, 200);
+    }
+    let world = Arc::into_inner(world).unwrap().restart().await;
+    assert_eq!(world.execute(&request).await.status, 200);
+    world.execute(&request).await.assert_error(429, "quota_exceeded");
+    assert_eq!(sum(&used(&world, "acme").await, Meter::Requests), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quotas_that_make_no_sense_are_refused() {
+    let (world, _) = world("answers_ok").await;
+    let both = |hard, soft| QuotaRequest {
+        soft,
+        ..limit(Meter::Requests, hard)
+    };
+    for (request, message) in [
+        (both(Some(-1), None), "not negative"),
+        (both(None, Some(-1)), "not negative"),
+        (both(Some(1), Some(2)), "never warn"),
+    ] {
+        let refused = world.operate(&set_quota(&tenant_id("acme"), None, &request)).await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.text().contains(message), "{}", refused.text());
+    }
+    let unknown = set_quota(&tenant_id("acme"), Some("unknown"), &both(Some(1), None));
+    assert_eq!(world.operate(&unknown).await.status, 404);
+    let minute = UsageQuery {
+        period: Some(Period::Minute),
+        at_ms: None,
+    };
+    assert_eq!(world.operate(&usage(&tenant_id("acme"), &minute)).await.status, 400);
+    let callers = world.caller_token("acme", Access::Write);
+    let set = set_quota(&tenant_id("acme"), None, &both(Some(1), None));
+    assert_eq!(world.operate_as(&callers, &set).await.status, 403);
+}

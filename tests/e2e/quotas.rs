@@ -1,0 +1,45 @@
+//! Quotas as an operator sets them on the command line.
+
+use super::{alga, done, hello_in};
+use alga_harness::Server;
+use tempfile::TempDir;
+
+#[test]
+fn an_operator_limits_a_tenant_and_reads_its_bill() {
+    let home = TempDir::new().unwrap();
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
+    let at = ["--server", server.address()];
+    let run = |arguments: &[&str]| done(&directory, &[arguments, &at[..]].concat());
+    let quota = ["--tenant", "acme", "--meter", "requests", "--period", "day"];
+    let set = run(&[&["quotas", "set", "--hard", "100", "--soft", "80"][..], &quota].concat());
+    assert_eq!(set.trim(), "requests per day: at most 100, warning above 80");
+    let listed = run(&["quotas", "list", "--tenant", "acme"]);
+    let expected = "tenant: requests per day: 0 leased, at most 100, warning above 80, starts again ";
+    assert!(
+        listed.starts_with(expected) && listed.trim().ends_with("T00:00:00Z"),
+        "{listed}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&run(&["--json", "quotas", "list", "--tenant", "acme"])).unwrap();
+    assert_eq!(json["quotas"][0]["hard"], 100);
+    let removed = run(&[&["quotas", "remove"][..], &quota].concat());
+    assert_eq!(removed.trim(), "requests per day: no limit");
+    assert_eq!(run(&["quotas", "list", "--tenant", "acme"]).trim(), "");
+    assert_eq!(
+        run(&["quotas", "usage", "--tenant", "acme", "--period", "month"]).trim(),
+        ""
+    );
+    let audit = run(&["audit"]);
+    assert!(audit.contains("quota.set acme"), "{audit}");
+
+    let none = alga(&directory, &[&["quotas", "set"][..], &quota, &at].concat());
+    let error = String::from_utf8(none.stderr).unwrap();
+    assert!(error.contains("--hard"), "{error}");
+    let minute = alga(
+        &directory,
+        &[&["quotas", "usage", "--tenant", "acme", "--period", "minute"][..], &at].concat(),
+    );
+    let error = String::from_utf8(minute.stderr).unwrap();
+    assert!(error.contains("usage is recorded by day"), "{error}");
+}
