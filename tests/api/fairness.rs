@@ -1,7 +1,8 @@
 //! Processors are shared between tenants, not between requests. The tests compare the processor
 //! times of executions with the same deadline, so that they do not depend on the machine's speed.
 
-use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component, tenant_id};
+use alga_registry_types::{TenantWeight, set_weight};
 use std::sync::Arc;
 
 /// A platform with one run slot, and requests of two tenants for a guest that loops.
@@ -55,7 +56,14 @@ async fn a_tenant_with_one_request_is_not_outnumbered_by_one_with_sixteen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processors_are_shared_by_the_weights_of_tenants() {
-    let (world, [acme, globex]) = world("acme=4").await;
+    // One is configured, and replaced while the runner runs.
+    let (world, [acme, globex]) = world("acme=1000").await;
+    for (weight, status) in [(0, 400), (1_001, 400), (4, 204)] {
+        let weight = TenantWeight { weight: Some(weight) };
+        let set = world.operate(&set_weight(&tenant_id("acme"), weight)).await;
+        assert_eq!(set.status, status, "{}", set.text());
+    }
+    world.platform().quotas().unwrap().follow().await.unwrap();
     let [heavy, light] = compete(&world, [(&acme, 4), (&globex, 4)]).await;
     let [heavy, light] = [heavy, light].map(|times| times.iter().sum::<u64>() as f64);
     // Without weights, it would be one.

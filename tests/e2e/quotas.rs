@@ -30,6 +30,11 @@ fn an_operator_limits_a_tenant_and_reads_its_bill() {
         run(&["quotas", "usage", "--tenant", "acme", "--period", "month"]).trim(),
         ""
     );
+    let weight = ["quotas", "weight", "--tenant", "acme"];
+    assert_eq!(run(&weight).trim(), "as configured");
+    assert_eq!(run(&[&weight[..], &["--set", "4"]].concat()).trim(), "4");
+    assert_eq!(run(&weight).trim(), "4");
+    assert_eq!(run(&[&weight[..], &["--reset"]].concat()).trim(), "as configured");
     let audit = run(&["audit"]);
     assert!(audit.contains("quota.set acme"), "{audit}");
 

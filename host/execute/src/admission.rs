@@ -1,13 +1,13 @@
 //! Concurrency limits for the process, a tenant and an install, and the queue before them: requests
 //! beyond the limits wait for a bounded time, in a bounded queue per tenant, and are then refused.
 
+use crate::Weights;
 use crate::schedule::Share;
 use alga_bundle::{InstallId, TenantId};
 use alga_errors::{Code, Problem};
 use gate::{Blocked, Claim, Gate};
 use moka::sync::Cache;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -53,8 +53,8 @@ const LONGEST_RETRY_SECONDS: u32 = 30;
 pub struct RunShares {
     /// Guests that compute at the same moment.
     pub slots: usize,
-    /// Weights of tenants, from 1 to 1000. One that is not listed has weight 1.
-    pub weights: BTreeMap<TenantId, u32>,
+    /// Weights of tenants.
+    pub weights: Arc<Weights>,
 }
 
 /// Maximum number of cached counters of tenants, and of installs. One that is evicted during an
@@ -64,9 +64,9 @@ const COUNTERS: u64 = 100_000;
 pub(crate) struct Admission {
     limits: AdmissionLimits,
     entrance: Arc<Entrance>,
-    tenants: Cache<TenantId, (Arc<Queue>, Share)>,
+    tenants: Cache<TenantId, (Arc<Queue>, u64)>,
     installs: Cache<InstallId, Arc<Semaphore>>,
-    weights: BTreeMap<TenantId, u32>,
+    weights: Arc<Weights>,
     /// Number of tenants that have been counted.
     counted: AtomicU64,
     /// Executions that wait in this process.
@@ -87,8 +87,19 @@ struct Queue {
 pub(crate) struct Counters {
     queue: Arc<Queue>,
     install: Arc<Semaphore>,
-    /// The tenant's share of the run slots.
-    pub(crate) share: Share,
+    /// The tenant's number.
+    tenant: u64,
+    weight: Arc<AtomicU32>,
+}
+
+impl Counters {
+    /// Returns the tenant's share of the run slots.
+    pub(crate) fn share(&self) -> Share {
+        Share {
+            tenant: self.tenant,
+            weight: self.weight.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// The slots of the process, shared by those that hold one.
@@ -134,7 +145,7 @@ const ONE: Need = Need {
 };
 
 impl Admission {
-    pub(crate) fn new(limits: AdmissionLimits, weights: BTreeMap<TenantId, u32>) -> Self {
+    pub(crate) fn new(limits: AdmissionLimits, weights: Arc<Weights>) -> Self {
         Self {
             limits,
             entrance: Arc::new(Entrance(Mutex::new(Gate::new(limits.process, limits.tenant)))),
@@ -149,16 +160,14 @@ impl Admission {
     /// Returns the counters of this tenant and install; they start at 0 if neither has executed
     /// lately.
     pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
-        let share = || Share {
-            tenant: self.counted.fetch_add(1, Ordering::Relaxed),
-            weight: self.weights.get(tenant).copied().unwrap_or(1),
-        };
-        let (queue, share) = self.tenants.get_with_by_ref(tenant, || (Arc::default(), share()));
+        let number = || self.counted.fetch_add(1, Ordering::Relaxed);
+        let (queue, number) = self.tenants.get_with_by_ref(tenant, || (Arc::default(), number()));
         let new = || Arc::new(Semaphore::new(self.limits.install));
         Counters {
             queue,
             install: self.installs.get_with_by_ref(install, new),
-            share,
+            tenant: number,
+            weight: self.weights.of(tenant),
         }
     }
 
@@ -216,7 +225,7 @@ impl Admission {
         self.ensure_fits(need)?;
         let (permit, full) = match Arc::clone(&counters.install).try_acquire_many_owned(need.install) {
             Ok(permit) => {
-                let started = self.entrance.gate().try_start(counters.share.tenant, need.claim);
+                let started = self.entrance.gate().try_start(counters.tenant, need.claim);
                 match started {
                     Ok(()) => return Ok(self.admitted(counters, need, permit)),
                     Err(Blocked::Tenant) => (Some(permit), Full::Tenant),
@@ -268,16 +277,14 @@ impl Admission {
                 .await
                 .map_err(Problem::internal)?,
         };
-        Place::new(&self.entrance, counters.share.tenant, need.claim)
-            .started()
-            .await;
+        Place::new(&self.entrance, counters.tenant, need.claim).started().await;
         Ok(self.admitted(counters, need, permit))
     }
 
     fn admitted(&self, counters: &Counters, need: Need, install: OwnedSemaphorePermit) -> Admitted {
         Admitted {
             entrance: Arc::clone(&self.entrance),
-            tenant: counters.share.tenant,
+            tenant: counters.tenant,
             claim: need.claim,
             install,
             waited: Duration::ZERO,

@@ -12,6 +12,7 @@
 //! | `request_body` | the body of a request, complete or streamed |
 //! | `run_slots` | guests that compute at the same moment |
 //! | `schedule` | whose guest runs next |
+//! | `weights` | shares of tenants in the run slots |
 //! | `run` | the one execution function: acquire capacity, prepare, call |
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `early` | the beginning of a response, received by the request's task |
@@ -51,6 +52,7 @@ mod schedule;
 mod service;
 mod session;
 mod warm_up;
+mod weights;
 mod wire;
 mod yielding;
 
@@ -69,6 +71,7 @@ pub use router::{IDEMPOTENCY_REPLAYED, health, router};
 pub use schedule::HIGHEST_WEIGHT;
 pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use session::Session;
+pub use weights::Weights;
 pub use wire::{
     OneOrMany, Usage, WireContext, WireError, WireHeaders, WireHttp, WireLimits, WireReply, WireRequest, WireUser,
     read_wire_headers, wire_headers,

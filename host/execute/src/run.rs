@@ -84,7 +84,7 @@ impl ExecuteService {
             prepared,
             permit: order.permit,
             request: order.request,
-            turns: Turns::new(&self.slots, order.session.counters.share),
+            turns: Turns::new(&self.slots, order.session.counters.share()),
         };
         let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);

@@ -53,7 +53,7 @@ impl ExecuteService {
     /// Creates a service that has executed nothing yet.
     #[must_use]
     pub fn new(dependencies: ExecuteServiceDependencies) -> Self {
-        let admission = Admission::new(dependencies.admission, dependencies.shares.weights.clone());
+        let admission = Admission::new(dependencies.admission, Arc::clone(&dependencies.shares.weights));
         let slots = Arc::new(RunSlots::new(
             dependencies.shares.slots,
             dependencies.guest_threads.are_there(),

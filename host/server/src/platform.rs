@@ -17,7 +17,7 @@ use alga_engine::CompileError;
 use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, GuestThreads, Loader,
-    LoaderDependencies, RunShares,
+    LoaderDependencies, RunShares, Weights,
 };
 use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
@@ -82,9 +82,15 @@ struct RunnerPart {
 impl RunnerPart {
     async fn start(config: &Config, shared: &SharedResources, releases: &ReleaseResources) -> Result<Self, StartError> {
         let executions = ExecutionRecordWriter::start(shared.database.clone());
-        let quotas = QuotaKeeper::start(shared.database.clone(), config.queue.quotas_fail_open).await?;
+        let weights = Weights::new(config.tenant_weights.0.clone());
+        let fails_open = config.queue.quotas_fail_open;
+        let quotas = QuotaKeeper::start(shared.database.clone(), Arc::clone(&weights), fails_open).await?;
+        let shares = RunShares {
+            slots: config.run_slots,
+            weights,
+        };
         Ok(Self {
-            execute: execute_service(config, shared, releases, &executions, &quotas)?,
+            execute: execute_service(config, shared, releases, &executions, &quotas, shares)?,
             executions,
             quotas,
         })
@@ -345,6 +351,7 @@ fn execute_service(
     releases: &ReleaseResources,
     executions: &Arc<ExecutionRecordWriter>,
     quotas: &QuotaKeeper,
+    shares: RunShares,
 ) -> Result<Arc<ExecuteService>, StartError> {
     let engine = releases.engine.clone();
     let loader = Loader::new(LoaderDependencies {
@@ -387,10 +394,7 @@ fn execute_service(
         admission,
         guest_threads: GuestThreads::start(config.run_slots, config.guest_niceness)
             .map_err(StartError::GuestThreads)?,
-        shares: RunShares {
-            slots: config.run_slots,
-            weights: config.tenant_weights.0.clone(),
-        },
+        shares,
     })))
 }
 

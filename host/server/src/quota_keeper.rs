@@ -1,16 +1,17 @@
-//! Connects the runner's quotas with those of the database: follows changes of limits, and writes
+//! Connects the runner's quotas and weights with those of the database: follows changes, and writes
 //! what executions used.
 
 use alga_bundle::{QuotaWindow, TenantId};
 use alga_errors::chain;
-use alga_execute::{LeaseFuture, QuotaStore, Quotas};
+use alga_execute::{LeaseFuture, QuotaStore, Quotas, Weights};
 use alga_store::{Database, StoreError};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::{interval, timeout};
 
-/// Interval of looking for changed quotas: the time after which a change is effective everywhere.
+/// Interval of looking for changed quotas and weights: the time after which a change is effective
+/// everywhere.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Rounds after which what was used is written: a process that is killed loses at most these
 /// seconds of the bill. Credit was leased before, so no limit is exceeded by that.
@@ -28,24 +29,30 @@ impl QuotaStore for StoredQuotas {
     }
 }
 
-/// The quotas of a runner, with the database that they are of.
+/// The quotas and weights of a runner, with the database that they are of.
 pub struct QuotaKeeper {
     quotas: Arc<Quotas>,
+    weights: Arc<Weights>,
     database: Database,
     /// Held while something is written.
     writing: Mutex<()>,
 }
 
 impl QuotaKeeper {
-    /// Reads all quotas, and follows their changes until the result is dropped.
-    pub(crate) async fn start(database: Database, fails_open: bool) -> Result<Arc<Self>, StoreError> {
+    /// Reads all quotas and weights, and follows their changes until the result is dropped.
+    pub(crate) async fn start(
+        database: Database,
+        weights: Arc<Weights>,
+        fails_open: bool,
+    ) -> Result<Arc<Self>, StoreError> {
         let quotas = Quotas::new(Arc::new(StoredQuotas(database.clone())), fails_open);
-        quotas.apply(database.quotas_changed_since(0).await?);
         let keeper = Arc::new(Self {
             quotas,
+            weights,
             database,
             writing: Mutex::default(),
         });
+        keeper.apply_since(0).await?;
         tokio::spawn(keep(Arc::downgrade(&keeper)));
         Ok(keeper)
     }
@@ -54,14 +61,21 @@ impl QuotaKeeper {
         &self.quotas
     }
 
-    /// Applies quotas that were changed lately, without waiting for the next round.
+    /// Applies quotas and weights that were changed lately, without waiting for the next round.
     ///
     /// # Errors
-    /// Returns the database's [`StoreError`]; the known quotas stay in effect.
+    /// Returns the database's [`StoreError`]; the known ones stay in effect.
     pub async fn follow(&self) -> Result<(), StoreError> {
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let since = i64::try_from(since.saturating_sub(OVERLAP).as_millis()).unwrap_or(i64::MAX);
-        self.quotas.apply(self.database.quotas_changed_since(since).await?);
+        self.apply_since(since).await
+    }
+
+    async fn apply_since(&self, at_ms: i64) -> Result<(), StoreError> {
+        self.quotas.apply(self.database.quotas_changed_since(at_ms).await?);
+        for (tenant, weight) in self.database.weights_changed_since(at_ms).await? {
+            self.weights.set(&tenant, weight);
+        }
         Ok(())
     }
 
@@ -96,7 +110,7 @@ async fn keep(keeper: Weak<QuotaKeeper>) {
             return;
         };
         if let Err(error) = keeper.follow().await {
-            tracing::warn!(error = %chain(&error), "could not look for changed quotas");
+            tracing::warn!(error = %chain(&error), "could not look for changed quotas and weights");
         }
         if round.is_multiple_of(WRITE_ROUNDS) {
             keeper.flush().await;

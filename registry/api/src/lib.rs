@@ -24,6 +24,7 @@
 //! | `GET`, `POST /tenants/{tenant}/keys`, `DELETE …/{key}` | the same for those of a tenant |
 //! | `GET`, `PUT /tenants/{tenant}/quotas` | lists and sets quotas of a tenant |
 //! | `PUT …/installs/{install}/quotas` | sets a quota of an install |
+//! | `GET`, `PUT /tenants/{tenant}/weight` | shows and sets its share in the processors |
 //! | `GET /tenants/{tenant}/usage` | shows what installs used in a day or a month |
 //! | `POST`, `GET /revocations` | uploads a signed revocation list, shows the active one |
 //! | `GET /audit`, `GET /audit/verify` | lists every change, verifies the log's hash chain |

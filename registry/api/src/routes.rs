@@ -245,6 +245,7 @@ fn changing(api: Api) -> Api {
 
 fn limiting(api: Api) -> Api {
     const QUOTAS: &str = "/v1/registry/tenants/{tenant}/quotas";
+    const WEIGHT: &str = "/v1/registry/tenants/{tenant}/weight";
     let set = |path: String, right, summary| {
         Operation::new("put", path, right, summary)
             .accepts::<types::QuotaRequest>()
@@ -272,6 +273,28 @@ fn limiting(api: Api) -> Api {
             "Set a quota of an install",
         ),
         put(quotas::set_of_install),
+    )
+    .with(
+        Operation::new(
+            "get",
+            WEIGHT,
+            Right::ReadInstalls,
+            "Get the share of a tenant in the processors",
+        )
+        .responds::<types::TenantWeight>(200)
+        .responds_without_body(304),
+        get(quotas::weight),
+    )
+    .with(
+        Operation::new(
+            "put",
+            WEIGHT,
+            Right::Operate,
+            "Set the share of a tenant in the processors",
+        )
+        .accepts::<types::TenantWeight>()
+        .responds_without_body(204),
+        put(quotas::set_weight),
     )
     .with(
         Operation::new(

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -34,11 +34,16 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (12, "idempotency", include_str!("../migrations/0012_idempotency.sql")),
     (13, "sessions", include_str!("../migrations/0013_sessions.sql")),
     (14, "quotas", include_str!("../migrations/0014_quotas.sql")),
+    (
+        15,
+        "tenant weights",
+        include_str!("../migrations/0015_tenant_weights.sql"),
+    ),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range
 /// lets both lists grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 7] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 8] = [
     (
         100_001,
         "row-level security",
@@ -73,6 +78,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 7] = [
         100_007,
         "row-level security of quotas",
         include_str!("../migrations/postgres/100007_quotas_row_level_security.sql"),
+    ),
+    (
+        100_008,
+        "row-level security of tenant weights",
+        include_str!("../migrations/postgres/100008_tenant_weights_row_level_security.sql"),
     ),
 ];
 

@@ -17,6 +17,7 @@
 //! | `changes` | notifications of changes in other processes |
 //! | `executions` | the execution log of installs |
 //! | `quotas` | limits of tenants and installs, and what was used of them |
+//! | `weights` | shares of tenants in the processors |
 //! | `records` | the key/value records of installs |
 //!
 //! Every statement about a tenant's data has the tenant in its predicate. Statements are literals;
@@ -41,6 +42,7 @@ mod secrets;
 mod sessions;
 mod staging;
 mod versions;
+mod weights;
 
 pub use api_keys::{ApiKeyRow, NewApiKey};
 pub use audit::{AuditChain, AuditRow};

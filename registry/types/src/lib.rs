@@ -44,7 +44,10 @@ pub use installs::{
 };
 pub use keys::{ApiKey, ApiKeys, CreatedApiKey, KeyRequest, create_key, keys, revoke_key};
 pub use operation::{Operation, Page, RequestBody};
-pub use quotas::{InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, UsageQuery, quotas, set_quota, usage};
+pub use quotas::{
+    InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, TenantWeight, UsageQuery, quotas, set_quota,
+    set_weight, usage, weight,
+};
 pub use revocations::{RevocationStatus, revocations, send_revocations};
 pub use uploads::{Upload, append_upload, begin_upload, delete_upload, show_upload};
 pub use versions::{

@@ -49,6 +49,15 @@ pub struct QuotaState {
     pub ends_at_ms: i64,
 }
 
+/// The share of a tenant in the processors, when several compete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantWeight {
+    /// Weight from 1 to 1000; null for the configured one, which is 1 unless configured otherwise.
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: Option<u32>,
+}
+
 /// The period of which the usage is read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +106,18 @@ pub fn set_quota(tenant: &TenantId, install: Option<&str>, request: &QuotaReques
         None => Operation::new("PUT", &[&"tenants", tenant, &"quotas"]),
     };
     operation.json(request)
+}
+
+/// Returns the weight of a tenant.
+#[must_use]
+pub fn weight(tenant: &TenantId) -> Operation<TenantWeight> {
+    Operation::new("GET", &[&"tenants", tenant, &"weight"])
+}
+
+/// Sets the weight of a tenant.
+#[must_use]
+pub fn set_weight(tenant: &TenantId, weight: TenantWeight) -> Operation<()> {
+    Operation::new("PUT", &[&"tenants", tenant, &"weight"]).json(&weight)
 }
 
 /// Returns what a tenant's installs used in one period.

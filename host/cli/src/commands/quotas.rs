@@ -2,7 +2,10 @@ use crate::client::OperatorArguments;
 use crate::outcome::Outcome;
 use crate::printer::Printer;
 use alga_bundle::{Meter, Period, TenantId};
-use alga_registry_types::{InstallUsage, QuotaRequest, QuotaState, TenantUsage, UsageQuery, quotas, set_quota, usage};
+use alga_registry_types::{
+    InstallUsage, QuotaRequest, QuotaState, TenantUsage, TenantWeight, UsageQuery, quotas, set_quota, set_weight,
+    usage, weight,
+};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
@@ -13,6 +16,7 @@ Examples:
   alga quotas remove --tenant acme --meter requests --period day
   alga quotas list --tenant acme
   alga quotas usage --tenant acme --period month
+  alga quotas weight --tenant acme --set 4
 
 Meters: requests, cpu_us (processor time in microseconds), memory_kib_ms (peak memory in KiB times milliseconds),
 egress_bytes (sent to other hosts). Periods: minute, day, month, in UTC. A request beyond a hard quota is refused with
@@ -49,6 +53,18 @@ enum Action {
     Remove {
         #[command(flatten)]
         quota: QuotaArguments,
+    },
+    /// Show or set the share of a tenant in the processors, when several tenants compete
+    Weight {
+        /// Tenant of the weight
+        #[arg(long)]
+        tenant: TenantId,
+        /// Weight from 1 to 1000: a tenant with 4 gets four times as much as one with 1
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        set: Option<u32>,
+        /// Reset the weight to the configured one
+        #[arg(long, conflicts_with = "set")]
+        reset: bool,
     },
     /// Show what the installs of a tenant used: its bill
     Usage {
@@ -92,6 +108,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         }
         Action::Set { quota, hard, soft } => set(operator, quota, (*hard, *soft), printer),
         Action::Remove { quota } => set(operator, quota, (None, None), printer),
+        Action::Weight { tenant, set, reset } => {
+            if set.is_some() || *reset {
+                operator.run(&set_weight(tenant, TenantWeight { weight: *set }))?;
+            }
+            let weight = operator.run(&weight(tenant))?;
+            let text = |weight: u32| weight.to_string();
+            printer.output(&weight, || {
+                weight.weight.map_or_else(|| "as configured".to_owned(), text)
+            });
+            Ok(())
+        }
         Action::Usage { tenant, period, at } => {
             let query = UsageQuery {
                 period: Some(*period),

@@ -9,7 +9,7 @@ const AT_ONCE: AdmissionLimits = AdmissionLimits {
 };
 
 fn admission(limits: AdmissionLimits) -> Admission {
-    Admission::new(limits, BTreeMap::new())
+    Admission::new(limits, Weights::new([].into()))
 }
 
 fn counters(admission: &Admission, tenant: &str, install: &str) -> Counters {

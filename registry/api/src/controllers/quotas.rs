@@ -6,13 +6,16 @@ use crate::authorization::Dependencies;
 use crate::error::ApiError;
 use alga_bundle::{InstallId, Period, Quota, TenantId};
 use alga_errors::{Code, Problem};
-use alga_registry_types::{InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, UsageQuery};
+use alga_registry_types::{InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, TenantWeight, UsageQuery};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use std::collections::HashMap;
 use std::time::SystemTime;
+
+/// Weights that a tenant can have: none gets nothing, and none gets everything.
+const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=1_000;
 
 fn now_ms() -> i64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
@@ -133,4 +136,25 @@ pub(crate) async fn usage(
         ends_at_ms,
         usage: usage.collect(),
     }))
+}
+
+pub(crate) async fn weight(
+    Dependencies(dependencies): Dependencies,
+    Path(tenant): Path<String>,
+) -> Result<Json<TenantWeight>, ApiError> {
+    let weight = dependencies.database.weight(&tenant_of(&tenant)?).await?;
+    Ok(Json(TenantWeight { weight }))
+}
+
+pub(crate) async fn set_weight(
+    Dependencies(dependencies): Dependencies,
+    Path(tenant): Path<String>,
+    JsonBody(request): JsonBody<TenantWeight>,
+) -> Result<StatusCode, ApiError> {
+    if request.weight.is_some_and(|weight| !WEIGHTS.contains(&weight)) {
+        return Err(Problem::new(Code::BadRequest, "a weight is from 1 to 1000").into());
+    }
+    let tenant = tenant_of(&tenant)?;
+    dependencies.database.set_weight(&tenant, request.weight).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

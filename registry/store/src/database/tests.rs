@@ -84,7 +84,7 @@ fn released_migrations_are_unchanged() {
 }
 
 /// Version and first 16 hex digits of the SHA-256 of each released migration.
-const RELEASED: [(i64, &str); 22] = [
+const RELEASED: [(i64, &str); 24] = [
     (1, "98b1eb4ff331233b"),
     (2, "f225cfff3efd17b1"),
     (3, "a8358399609255d7"),
@@ -99,6 +99,7 @@ const RELEASED: [(i64, &str); 22] = [
     (12, "87b0302310ebb58c"),
     (13, "6ac0c0e6ac8e6f31"),
     (14, "753c49c61577e326"),
+    (15, "9533eefdeee205ef"),
     (100_001, "97b55d94c2082c28"),
     (100_002, "586c4a95acf151cf"),
     (100_003, "9ee82091d26ef4aa"),
@@ -106,5 +107,6 @@ const RELEASED: [(i64, &str); 22] = [
     (100_005, "5d9f32469b192c81"),
     (100_006, "7722e3974b7357dc"),
     (100_007, "becd15120361bb5c"),
+    (100_008, "dd916f85ceb49dbe"),
     (200_001, "5437c01f71efc9ac"),
 ];
