@@ -135,6 +135,10 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     // Bug in 48.0.8: a dirty page that was swapped out may be skipped, and the next guest reads it.
     pooling.pagemap_scan(Enabled::No);
     pooling.decommit_batch_size(1);
+    // A slot that was last used by the same component needs no new mapping of its memory, which
+    // costs as much as several requests. With fewer such slots than components that are active in
+    // turn, each request would need one.
+    pooling.max_unused_warm_slots(components);
     pooling.linear_memory_keep_resident(pool.resident_bytes);
     pooling.table_keep_resident(pool.resident_bytes);
     pooling.async_stack_keep_resident(STACK_RESIDENT_BYTES.min(pool.resident_bytes));

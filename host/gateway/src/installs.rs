@@ -3,7 +3,7 @@
 
 use crate::endpoints::Endpoints;
 use crate::rate::Rates;
-use alga_bundle::{InstallStatus, TenantId, VersionStatus};
+use alga_bundle::{Digest, InstallStatus, Manifest, TenantId, VersionStatus};
 use alga_errors::{Code, Problem};
 use alga_execute::Session;
 use alga_store::{Database, InstallRow};
@@ -20,6 +20,8 @@ const NOTIFIED_LIFE: Duration = Duration::from_secs(60);
 const LIFE: Duration = Duration::from_secs(2);
 /// Maximum number of cached lookups, whether there is an install or not.
 const CACHED_LOOKUPS: u64 = 100_000;
+/// Maximum number of cached releases: some kilobytes each.
+const CACHED_RELEASES: u64 = 10_000;
 /// Maximum length of an extension's name in a path.
 const NAME_CHARACTERS: usize = 128;
 
@@ -28,6 +30,8 @@ const NAME_CHARACTERS: usize = 128;
 pub struct Installs {
     database: Database,
     lookups: Cache<(TenantId, String), Lookup>,
+    /// Manifests with their endpoints, shared by all installs of a release.
+    releases: moka::sync::Cache<Digest, Arc<Release>>,
     changes: Arc<Changes>,
 }
 
@@ -48,10 +52,16 @@ struct Lookup {
     at: Instant,
 }
 
+/// A manifest with its endpoints, ready to be matched.
+struct Release {
+    manifest: Arc<Manifest>,
+    endpoints: Arc<Endpoints>,
+}
+
 /// An install with its endpoints, built once per cache entry.
 pub(crate) struct Resolved {
     pub(crate) install: InstallRow,
-    pub(crate) endpoints: Endpoints,
+    pub(crate) endpoints: Arc<Endpoints>,
     /// Configuration of the install, shared by its executions.
     pub(crate) config: Arc<BTreeMap<String, String>>,
     /// Number of changes that this process knew when the install was looked up.
@@ -70,6 +80,7 @@ impl Installs {
                 .max_capacity(CACHED_LOOKUPS)
                 .time_to_live(NOTIFIED_LIFE)
                 .build(),
+            releases: moka::sync::Cache::new(CACHED_RELEASES),
             changes: Arc::default(),
         }
     }
@@ -97,14 +108,15 @@ impl Installs {
     async fn look_up(&self, tenant: &TenantId, extension: &str) -> Result<Lookup, Problem> {
         let (generation, at) = (self.changes.generation.load(Ordering::Acquire), Instant::now());
         let install = self.database.find_install(tenant, extension).await;
-        let resolve = |install: InstallRow| {
-            let endpoints = Endpoints::new(&install.manifest)?;
+        let resolve = |mut install: InstallRow| {
+            let release = self.release_of(&install)?;
+            install.manifest = Arc::clone(&release.manifest);
             Ok::<_, Problem>(Arc::new(Resolved {
                 config: Arc::new(install.config.clone()),
                 generation,
                 session: OnceLock::new(),
                 install,
-                endpoints,
+                endpoints: Arc::clone(&release.endpoints),
             }))
         };
         Ok(Lookup {
@@ -112,6 +124,20 @@ impl Installs {
             generation,
             at,
         })
+    }
+
+    /// Returns manifest and endpoints of an install's release. The content hash names them: a
+    /// release never changes.
+    fn release_of(&self, install: &InstallRow) -> Result<Arc<Release>, Problem> {
+        if let Some(release) = self.releases.get(&install.content_hash) {
+            return Ok(release);
+        }
+        let release = Arc::new(Release {
+            endpoints: Arc::new(Endpoints::new(&install.manifest)?),
+            manifest: Arc::clone(&install.manifest),
+        });
+        self.releases.insert(install.content_hash, Arc::clone(&release));
+        Ok(release)
     }
 
     /// Returns the install for this request, if it exists, is enabled, and its version may run.

@@ -5,6 +5,7 @@ use alga_bundle::{QuotaWindow, TenantId};
 use alga_errors::chain;
 use alga_execute::{LeaseFuture, QuotaStore, Quotas, Weights};
 use alga_store::{Database, StoreError};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -16,8 +17,9 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Rounds after which what was used is written: a process that is killed loses at most these
 /// seconds of the bill. Credit was leased before, so no limit is exceeded by that.
 const WRITE_ROUNDS: u32 = 5;
-/// Changes that are read again in each round: more than the difference between two clocks.
-const OVERLAP: Duration = Duration::from_secs(60);
+/// Time whose changes are read again in each round, in milliseconds: more than the difference
+/// between two clocks.
+const OVERLAP_MS: i64 = 10 * 60 * 1000;
 /// Time to write what was used when the process stops.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,8 @@ pub struct QuotaKeeper {
     quotas: Arc<Quotas>,
     weights: Arc<Weights>,
     database: Database,
+    /// Start of the last round of following changes that succeeded, in milliseconds since 1970.
+    followed_at_ms: AtomicI64,
     /// Held while something is written.
     writing: Mutex<()>,
 }
@@ -50,9 +54,10 @@ impl QuotaKeeper {
             quotas,
             weights,
             database,
+            followed_at_ms: AtomicI64::new(0),
             writing: Mutex::default(),
         });
-        keeper.apply_since(0).await?;
+        keeper.follow().await?;
         tokio::spawn(keep(Arc::downgrade(&keeper)));
         Ok(keeper)
     }
@@ -66,9 +71,14 @@ impl QuotaKeeper {
     /// # Errors
     /// Returns the database's [`StoreError`]; the known ones stay in effect.
     pub async fn follow(&self) -> Result<(), StoreError> {
-        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let since = i64::try_from(since.saturating_sub(OVERLAP).as_millis()).unwrap_or(i64::MAX);
-        self.apply_since(since).await
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        let followed = self.followed_at_ms.load(Ordering::Relaxed);
+        // The clock may have been set back.
+        let since = followed.min(now).saturating_sub(OVERLAP_MS);
+        self.apply_since(since).await?;
+        self.followed_at_ms.store(now, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn apply_since(&self, at_ms: i64) -> Result<(), StoreError> {
@@ -82,7 +92,9 @@ impl QuotaKeeper {
     /// Writes what executions that have ended used. What cannot be written is written later.
     pub async fn flush(&self) {
         let _writing = self.writing.lock().await;
-        for (tenant, settlements) in self.quotas.drain() {
+        for (tenant, mut settlements) in self.quotas.drain() {
+            // All processes lock rows in the same order.
+            settlements.sort_by(|one, other| one.window.cmp(&other.window));
             if let Err(error) = self.database.settle_quotas(&tenant, &settlements).await {
                 tracing::warn!(%tenant, error = %chain(&error), "could not write what was used; trying again");
                 self.quotas.restore(&tenant, settlements);

@@ -8,6 +8,7 @@ use alga_registry_types::{ApiKey, AuditEntry, Execution, Install, VersionDetails
 use alga_store::{ApiKeyRow, AuditRow, ExecutionRow, InstallRow, VersionRow, VersionSummaryRow};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Converts an install, with warnings for the tenant's administrator.
 pub(crate) fn install(dependencies: &RegistryDependencies, row: InstallRow) -> Install {
@@ -19,7 +20,7 @@ pub(crate) fn install(dependencies: &RegistryDependencies, row: InstallRow) -> I
         name: row.name,
         version_id: row.version_id,
         content_hash: row.content_hash,
-        manifest: row.manifest,
+        manifest: Arc::unwrap_or_clone(row.manifest),
         version_status: row.version_status,
         status: row.status,
         grants: row.grants,

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A tenant's install, with the data of its version that the request path needs.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct InstallRow {
     /// Content hash of the installed version.
     pub content_hash: Digest,
     /// Manifest of the installed version.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
     /// Status of the installed version; a revoked one must not run.
     pub version_status: VersionStatus,
     /// Status of the install; only an enabled one accepts requests.
@@ -103,7 +104,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<InstallRow, StoreError> {
         name: text("name")?.parse().map_err(StoreError::row)?,
         version_id: text("version_id")?.parse().map_err(StoreError::row)?,
         content_hash: text("content_hash")?.parse().map_err(StoreError::row)?,
-        manifest,
+        manifest: Arc::new(manifest),
         version_status: text("version_status")?.parse().map_err(StoreError::row)?,
         status: text("status")?.parse().map_err(StoreError::row)?,
         grants: serde_json::from_str(&text("grants")?).map_err(StoreError::row)?,

@@ -164,7 +164,7 @@ fn start() -> Served {
 }
 
 /// Returns the resident memory of this process, which is the server's.
-fn resident_kib() -> f64 {
+pub(crate) fn resident_kib() -> f64 {
     // The server has accepted and freed what it has to after a moment.
     std::thread::sleep(Duration::from_millis(500));
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -4,6 +4,7 @@
 mod allocations;
 mod capabilities;
 mod connections;
+mod density;
 mod drivers;
 mod execute;
 mod figures;
@@ -34,6 +35,8 @@ enum Name {
     Ui,
     /// Memory and latency of many connections
     Connections,
+    /// Memory and latency of many installs
+    Density,
     /// Cost of an authenticated principal, and whether the time of a refusal depends on a secret
     Principals,
     /// Latency of a tenant beside others whose extensions do their worst
@@ -74,6 +77,7 @@ fn main() {
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
         Name::Ui => ui::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
+        Name::Density => density::run(&mut figures, arguments.seconds),
         Name::Principals => principals::run(&mut figures),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Neighbours => neighbours::run(&mut figures, arguments.seconds),

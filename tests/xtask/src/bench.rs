@@ -33,7 +33,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -42,6 +42,11 @@ const BENCHES: [Bench; 8] = [
     Bench {
         name: "connections",
         what: "memory and latency of idle, streaming and slow connections",
+        guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "density",
+        what: "memory of idle installs, first requests, and throughput of 10 000 installs in turn",
         guests: &["alga-test-guests"],
     },
     Bench {
@@ -112,9 +117,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if bench.name == "gateway" {
         command.env("ALGA_WASMTIME", python::wasmtime()?);
     }
-    // A gateway in a process of its own shares its database.
+    // A gateway in a process of its own shares its database; many installs are found again by its
+    // notifications.
     let postgres = match bench.name {
-        "gateway" | "connections" => Some(Postgres::start("bench")?),
+        "gateway" | "connections" | "density" => Some(Postgres::start("bench")?),
         _ => None,
     };
     if let Some(postgres) = &postgres {

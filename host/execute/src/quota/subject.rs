@@ -4,6 +4,7 @@ use super::credit::{Credit, Decision, Hold};
 use super::{Amounts, Key, Quotas, amount_of, now_ms, unavailable};
 use alga_bundle::{Meter, Period, QuotaLease, QuotaSettlement, QuotaWindow};
 use alga_errors::{Code, Problem};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -29,13 +30,39 @@ pub(crate) struct Subject {
 struct State {
     credits: Vec<Credit>,
     /// Changes to write into the database.
-    owed: Vec<QuotaSettlement>,
+    owed: Owed,
     /// Usage since the last write, and its day.
     used: Amounts,
     day: i64,
     is_dirty: bool,
     /// The database is not asked before this time.
     failed_until_ms: i64,
+}
+
+/// Changes to write into the database, one for each window: while the database does not respond,
+/// they do not become more.
+#[derive(Default)]
+struct Owed(BTreeMap<QuotaWindow, (i64, i64)>);
+
+impl Extend<QuotaSettlement> for Owed {
+    fn extend<T: IntoIterator<Item = QuotaSettlement>>(&mut self, settlements: T) {
+        for settlement in settlements {
+            let (used, leased) = self.0.entry(settlement.window).or_default();
+            *used = used.saturating_add(settlement.used);
+            *leased = leased.saturating_add(settlement.leased);
+        }
+    }
+}
+
+impl Owed {
+    fn drain(&mut self) -> Vec<QuotaSettlement> {
+        let changes = std::mem::take(&mut self.0).into_iter();
+        let settlement = |(window, (used, leased))| QuotaSettlement { window, used, leased };
+        changes
+            .map(settlement)
+            .filter(|change| change.used != 0 || change.leased != 0)
+            .collect()
+    }
 }
 
 /// Result of one attempt to hold credit of all meters.
@@ -235,11 +262,11 @@ impl Subject {
             .find(|credit| (credit.meter, credit.period) == (meter, period));
         let Some(credit) = credit else {
             // The quota was removed in the meantime.
-            owed.push(QuotaSettlement {
+            owed.extend([QuotaSettlement {
                 window: missing.window.clone(),
                 used: 0,
                 leased: -lease.granted,
-            });
+            }]);
             return;
         };
         let (returned, warns) = credit.add(starts_at_ms, missing.wanted, lease, now_ms);
@@ -271,7 +298,7 @@ impl Subject {
     }
 
     pub(super) fn owe(&self, settlement: QuotaSettlement) {
-        self.state().owed.push(settlement);
+        self.state().owed.extend([settlement]);
     }
 
     /// Ends an execution that used this much, or that was not admitted. Returns true if there is
@@ -310,7 +337,7 @@ impl Subject {
         }
         let is_done = credits.iter().all(Credit::is_settled);
         state.is_dirty = false;
-        (std::mem::take(&mut state.owed), is_done)
+        (state.owed.drain(), is_done)
     }
 }
 
@@ -343,7 +370,7 @@ impl State {
     fn write_used(&mut self, (_, install): &Key) {
         let used = std::mem::take(&mut self.used);
         for (meter, used) in Meter::ALL.into_iter().zip(used).filter(|(_, used)| *used != 0) {
-            self.owed.push(QuotaSettlement {
+            self.owed.extend([QuotaSettlement {
                 window: QuotaWindow {
                     install: install.clone(),
                     meter,
@@ -352,7 +379,7 @@ impl State {
                 },
                 used,
                 leased: 0,
-            });
+            }]);
         }
     }
 }
