@@ -16,7 +16,7 @@ use tokio::time::{interval, timeout};
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Rounds after which what was used is written: a process that is killed loses at most these
 /// seconds of the bill. Credit was leased before, so no limit is exceeded by that.
-const WRITE_ROUNDS: u32 = 5;
+const WRITE_ROUNDS: u32 = 30;
 /// Time whose changes are read again in each round, in milliseconds: more than the difference
 /// between two clocks.
 const OVERLAP_MS: i64 = 10 * 60 * 1000;

@@ -88,7 +88,7 @@ pub struct InstallUsage {
     pub install_id: InstallId,
     /// Used meter, with its unit in the name.
     pub meter: Meter,
-    /// Amount that executions used which have ended, up to some seconds ago.
+    /// Amount that executions used which have ended, up to half a minute ago.
     pub used: i64,
 }
 

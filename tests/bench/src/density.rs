@@ -50,7 +50,9 @@ fn distinct(bundle: usize) -> Vec<u8> {
 
 /// Publishes the bundles and installs each for each tenant.
 async fn installed() -> TestPlatform {
-    let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "1000000")]).await;
+    // The default of a server: tests have fewer slots than there are bundles.
+    let settings = [("pool", "256"), ("gateway_requests_per_second", "1000000")];
+    let world = TestPlatform::with_settings(&settings).await;
     let mut requests = Vec::new();
     for bundle in 0..BUNDLES {
         let manifest = Release::manifest(&name(bundle), "1.0.0", &[]);
