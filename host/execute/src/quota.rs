@@ -22,22 +22,28 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
-use subject::{Attempt, Missing, Subject};
+use subject::{Attempt, Subject};
+use tokio::sync::Notify;
 use tokio::time::{timeout, timeout_at};
 
 mod credit;
 mod subject;
 
-use credit::Hold;
+use credit::{Hold, Missing};
 
 /// Time for the database to respond.
 const LEASE_TIME: Duration = Duration::from_secs(1);
 /// Time for which an execution waits for credit that others hold, but at most half of its own
 /// time.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Interval of attempts of an execution that waits.
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(250);
 /// Maximum number of cached tenants and installs. One that is evicted returns its credit, and
 /// leases new credit when it executes again.
 const SUBJECTS: u64 = 100_000;
+/// Tenants and installs with something to write at which it is written at once: some hundred bytes
+/// each.
+const DIRTY: usize = 10_000;
 /// Bytes that an execution can send to other hosts.
 const EGRESS_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -107,6 +113,7 @@ pub struct Quotas {
     subjects: Cache<Key, Arc<Subject>>,
     /// Those with something to write into the database.
     dirty: Mutex<Vec<Arc<Subject>>>,
+    is_full: Notify,
 }
 
 impl Quotas {
@@ -121,6 +128,7 @@ impl Quotas {
             generation: AtomicU64::new(1),
             subjects: Cache::new(SUBJECTS),
             dirty: Mutex::default(),
+            is_full: Notify::new(),
         })
     }
 
@@ -171,7 +179,8 @@ impl Quotas {
             used: None,
         };
         let most = most(permit);
-        for (subject, holds) in subjects.iter().zip(&mut held.holds) {
+        // The install first: one that waits for its own credit holds none of its tenant's.
+        for (subject, holds) in subjects.iter().zip(&mut held.holds).rev() {
             if subject.is_limited(self) {
                 *holds = self.hold_of(subject, &most, permit.deadline).await?;
             }
@@ -193,73 +202,104 @@ impl Quotas {
             match subject.attempt(self, most) {
                 Attempt::Held(holds) => return Ok(holds),
                 Attempt::Lease => self.lease(subject, most).await?,
-                Attempt::Exceeded(problem) => return Err(problem),
+                Attempt::Unavailable(missing) => self.lend(subject, &missing)?,
+                Attempt::Exceeded(problem) => {
+                    self.mark(subject);
+                    return Err(problem);
+                }
                 Attempt::Later(problem) => {
-                    if timeout_at(until.into(), returned).await.is_err() {
-                        return Err(problem.retry_after_seconds(1));
-                    }
+                    let now = Instant::now();
+                    let Some(_place) = subject.queue().filter(|_| now < until) else {
+                        return Err(problem);
+                    };
+                    // Other runners return credit, too, and periods end.
+                    let next = until.min(now + ATTEMPT_INTERVAL);
+                    timeout_at(next.into(), returned).await.ok();
                 }
             }
         }
     }
 
     /// Leases credit from the database, once for all executions that wait for it. In a task of its
-    /// own: credit that was leased is added although the client has left.
+    /// own: credit that was leased is added although the client has left, or the database was slow.
     async fn lease(self: &Arc<Self>, subject: &Arc<Subject>, most: &Amounts) -> Result<(), Problem> {
         let _waiting = subject.wait();
-        let turn = Arc::clone(&subject.leasing).lock_owned().await;
-        let Some(missing) = subject.missing(self, most)? else {
+        let Ok(turn) = timeout(LEASE_TIME, Arc::clone(&subject.leasing).lock_owned()).await else {
+            subject.fail();
             return Ok(());
         };
-        let (quotas, subject) = (Arc::clone(self), Arc::clone(subject));
+        let Some(missing) = subject.missing(self, most).filter(|missing| !missing.has_failed) else {
+            return Ok(());
+        };
+        let (quotas, of) = (Arc::clone(self), Arc::clone(subject));
         let leased = tokio::spawn(async move {
-            let leased = quotas.lease_missing(&subject, &missing).await;
+            quotas.lease_missing(&of, &missing).await;
             drop(turn);
-            leased
         });
-        leased.await.map_err(Problem::internal)?
+        match timeout(LEASE_TIME, leased).await {
+            Ok(leased) => leased.map_err(Problem::internal),
+            Err(_) => {
+                tracing::warn!(tenant = %subject.key.0, "no credit: the database does not respond in time");
+                subject.fail();
+                Ok(())
+            }
+        }
     }
 
-    async fn lease_missing(&self, subject: &Arc<Subject>, missing: &Missing) -> Result<(), Problem> {
+    async fn lease_missing(&self, subject: &Arc<Subject>, missing: &Missing) {
         let tenant = &subject.key.0;
         let lease = self.store.lease(tenant, &missing.window, missing.limit, missing.wanted);
-        let error = match timeout(LEASE_TIME, lease).await {
-            Ok(Ok(lease)) => {
+        match lease.await {
+            Ok(lease) => {
                 subject.add(missing, lease);
                 self.mark(subject);
-                return Ok(());
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(late) => late.to_string(),
-        };
-        tracing::warn!(%tenant, error, fails_open = self.fails_open, "no credit: the database does not respond");
-        if self.fails_open {
-            subject.lend(missing);
-            self.mark(subject);
-            return Ok(());
+            Err(error) => {
+                tracing::warn!(%tenant, error, "no credit: the database does not respond");
+                subject.fail();
+            }
         }
-        subject.fail();
-        Err(unavailable())
+    }
+
+    /// Adds credit without the database, if the operator has chosen that or the quota only warns.
+    fn lend(&self, subject: &Arc<Subject>, missing: &Missing) -> Result<(), Problem> {
+        if !self.fails_open && !missing.is_soft {
+            return Err(unavailable());
+        }
+        subject.lend(missing);
+        self.mark(subject);
+        Ok(())
     }
 
     /// Adds a subject to those with something to write.
     fn mark(&self, subject: &Arc<Subject>) {
-        if subject.mark() {
-            self.dirty().push(Arc::clone(subject));
+        if !subject.mark() {
+            return;
         }
+        let mut dirty = self.dirty();
+        dirty.push(Arc::clone(subject));
+        if dirty.len() >= DIRTY {
+            self.is_full.notify_one();
+        }
+    }
+
+    /// Waits until so many tenants and installs have something to write that it should be written
+    /// now.
+    pub async fn full(&self) {
+        self.is_full.notified().await;
     }
 
     fn dirty(&self) -> MutexGuard<'_, Vec<Arc<Subject>>> {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what is to be written into the database, by tenant. Credit that nothing has used for
-    /// two calls is returned, too.
-    pub fn drain(&self) -> HashMap<TenantId, Vec<QuotaSettlement>> {
+    /// Returns what is to be written into the database, by tenant: credit that is not needed soon,
+    /// and what executions used if it is asked for.
+    pub fn drain(&self, with_usage: bool) -> HashMap<TenantId, Vec<QuotaSettlement>> {
         let dirty = std::mem::take(&mut *self.dirty());
         let mut drained: HashMap<TenantId, Vec<QuotaSettlement>> = HashMap::new();
         for subject in dirty {
-            let (settlements, is_done) = subject.drain();
+            let (settlements, is_done) = subject.drain(with_usage);
             if !settlements.is_empty() {
                 drained.entry(subject.key.0.clone()).or_default().extend(settlements);
             }

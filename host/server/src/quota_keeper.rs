@@ -14,14 +14,15 @@ use tokio::time::{interval, timeout};
 /// Interval of looking for changed quotas and weights: the time after which a change is effective
 /// everywhere.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
-/// Rounds after which what was used is written: a process that is killed loses at most these
-/// seconds of the bill. Credit was leased before, so no limit is exceeded by that.
+/// Rounds after which what was used is written; credit is returned in each. A process that is
+/// killed loses at most these seconds of the bill. Credit was leased before, so no limit is
+/// exceeded by that.
 const WRITE_ROUNDS: u32 = 30;
 /// Time whose changes are read again in each round, in milliseconds: more than the difference
 /// between two clocks.
 const OVERLAP_MS: i64 = 10 * 60 * 1000;
 /// Time to write what was used when the process stops.
-const LAST_MOMENT: Duration = Duration::from_secs(5);
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 
 struct StoredQuotas(Database);
 
@@ -92,7 +93,18 @@ impl QuotaKeeper {
     /// Writes what executions that have ended used. What cannot be written is written later.
     pub async fn flush(&self) {
         let _writing = self.writing.lock().await;
-        for (tenant, mut settlements) in self.quotas.drain() {
+        self.write(true).await;
+    }
+
+    /// Returns credit, and writes what was used if it is asked for, unless that is in progress.
+    async fn try_flush(&self, with_usage: bool) {
+        if let Ok(_writing) = self.writing.try_lock() {
+            self.write(with_usage).await;
+        }
+    }
+
+    async fn write(&self, with_usage: bool) {
+        for (tenant, mut settlements) in self.quotas.drain(with_usage) {
             // All processes lock rows in the same order.
             settlements.sort_by(|one, other| one.window.cmp(&other.window));
             if let Err(error) = self.database.settle_quotas(&tenant, &settlements).await {
@@ -117,15 +129,25 @@ impl QuotaKeeper {
 async fn keep(keeper: Weak<QuotaKeeper>) {
     let mut rounds = interval(FOLLOW_INTERVAL);
     for round in 1_u32.. {
-        rounds.tick().await;
+        let Some(quotas) = keeper.upgrade().map(|keeper| Arc::clone(&keeper.quotas)) else {
+            return;
+        };
+        let is_full = tokio::select! {
+            _ = rounds.tick() => false,
+            () = quotas.full() => true,
+        };
         let Some(keeper) = keeper.upgrade() else {
             return;
         };
+        // In a task of its own: changes are effective although much is written.
+        let with_usage = is_full || round.is_multiple_of(WRITE_ROUNDS);
+        let writer = Arc::clone(&keeper);
+        tokio::spawn(async move { writer.try_flush(with_usage).await });
+        if is_full {
+            continue;
+        }
         if let Err(error) = keeper.follow().await {
             tracing::warn!(error = %chain(&error), "could not look for changed quotas and weights");
-        }
-        if round.is_multiple_of(WRITE_ROUNDS) {
-            keeper.flush().await;
         }
     }
 }

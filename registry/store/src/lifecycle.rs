@@ -139,7 +139,6 @@ impl Database {
             "DELETE FROM extension_idempotency WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_config WHERE tenant_id = $1 AND install_id = $2",
             "DELETE FROM tenant_extension_install_secrets WHERE tenant_id = $1 AND install_id = $2",
-            "DELETE FROM extension_quota WHERE tenant_id = $1 AND install_id = $2",
         ] {
             sqlx::query(statement)
                 .bind(install.tenant_id.as_str())
@@ -147,6 +146,8 @@ impl Database {
                 .execute(&mut *transaction)
                 .await?;
         }
+        self.remove_quotas(&mut transaction, &install.tenant_id, &install.id)
+            .await?;
         let result = sqlx::query("DELETE FROM tenant_extension_install WHERE tenant_id = $1 AND id = $2")
             .bind(install.tenant_id.as_str())
             .bind(install.id.as_str())

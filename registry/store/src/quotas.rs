@@ -16,6 +16,9 @@ const WHOLE_TENANT: &str = "";
 /// for more than a year.
 const MINUTE_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 const DAY_LIFE_MS: i64 = 400 * MINUTE_LIFE_MS;
+/// Time in milliseconds for which the row of a removed quota or weight remains: runners that lost
+/// the database for less learn of the removal.
+const REMOVED_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// State of a meter in one period.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,24 @@ impl Database {
         };
         self.append_audit(&mut transaction, change).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Removes the quotas of an install that is deleted.
+    pub(crate) async fn remove_quotas(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        tenant: &TenantId,
+        install: &InstallId,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE extension_quota SET hard = NULL, soft = NULL, changed_at_ms = $1 WHERE tenant_id = $2 AND install_id = $3",
+        )
+        .bind(now_ms())
+        .bind(tenant.as_str())
+        .bind(install.as_str())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
     }
 
     /// Returns the quotas of a tenant and of its installs.
@@ -209,7 +230,8 @@ impl Database {
             .collect()
     }
 
-    /// Deletes what was used in periods that are long over, and returns the number of rows.
+    /// Deletes what was used in periods that are long over, and quotas and weights that were
+    /// removed long ago; returns the number of rows.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails.
@@ -224,6 +246,16 @@ impl Database {
             let result = sqlx::query("DELETE FROM extension_quota_usage WHERE period = $1 AND starts_at_ms < $2")
                 .bind(period.as_str())
                 .bind(now_ms().saturating_sub(life_ms))
+                .execute(&mut *transaction)
+                .await?;
+            deleted += result.rows_affected();
+        }
+        for statement in [
+            "DELETE FROM extension_quota WHERE hard IS NULL AND soft IS NULL AND changed_at_ms < $1",
+            "DELETE FROM extension_tenant_weight WHERE weight IS NULL AND changed_at_ms < $1",
+        ] {
+            let result = sqlx::query(statement)
+                .bind(now_ms().saturating_sub(REMOVED_LIFE_MS))
                 .execute(&mut *transaction)
                 .await?;
             deleted += result.rows_affected();

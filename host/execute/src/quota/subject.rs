@@ -1,7 +1,7 @@
 //! All limited meters of a tenant or an install, and what its executions used.
 
-use super::credit::{Credit, Decision, Hold};
-use super::{Amounts, Key, Quotas, amount_of, now_ms, unavailable};
+use super::credit::{Credit, Decision, Hold, Missing};
+use super::{Amounts, Key, Quotas, amount_of, now_ms};
 use alga_bundle::{Meter, Period, QuotaLease, QuotaSettlement, QuotaWindow};
 use alga_errors::{Code, Problem};
 use std::collections::BTreeMap;
@@ -11,6 +11,9 @@ use tokio::sync::Notify;
 
 /// Time in milliseconds for which the database is not asked again after it did not respond.
 const FAILURE_MS: i64 = 1_000;
+/// Executions of a tenant or an install that wait for credit of others; further ones are refused at
+/// once.
+const QUEUE: i64 = 256;
 
 pub(crate) struct Subject {
     pub(super) key: Key,
@@ -22,6 +25,8 @@ pub(crate) struct Subject {
     pub(super) leasing: Arc<tokio::sync::Mutex<()>>,
     /// Executions that wait for it.
     waiting: AtomicI64,
+    /// Executions that wait for credit of others.
+    queued: AtomicI64,
     /// Notified when an execution returns credit.
     pub(super) returned: Notify,
 }
@@ -73,6 +78,8 @@ pub(super) enum Attempt {
     /// Other executions hold the rest.
     Later(Problem),
     Exceeded(Problem),
+    /// The database did not respond a moment ago, and there is no more credit.
+    Unavailable(Missing),
 }
 
 /// A quota of requests, and the rest of it.
@@ -84,13 +91,6 @@ pub(super) struct Left {
     pub(super) window: i64,
     /// Seconds until it ends.
     pub(super) seconds: u32,
-}
-
-/// Credit to lease from the database.
-pub(super) struct Missing {
-    pub(super) window: QuotaWindow,
-    pub(super) limit: i64,
-    pub(super) wanted: i64,
 }
 
 /// An execution that waits for credit from the database, until it is dropped.
@@ -111,6 +111,7 @@ impl Subject {
             is_limited: AtomicBool::new(false),
             leasing: Arc::default(),
             waiting: AtomicI64::new(0),
+            queued: AtomicI64::new(0),
             returned: Notify::new(),
         }
     }
@@ -120,19 +121,20 @@ impl Subject {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if executions need credit. Without a change of any quota, this leases no lock.
+    /// True if executions need credit. Without a change of any quota, this acquires no lock.
     pub(super) fn is_limited(&self, quotas: &Quotas) -> bool {
         let generation = quotas.generation.load(Ordering::Acquire);
         if self.generation.load(Ordering::Acquire) != generation {
             self.reload(quotas);
-            self.generation.store(generation, Ordering::Release);
         }
         self.is_limited.load(Ordering::Acquire)
     }
 
     fn reload(&self, quotas: &Quotas) {
-        let limits = quotas.limits_of(&self.key);
         let mut state = self.state();
+        // With the lock, so that an older state of the limits never replaces a newer one.
+        let generation = quotas.generation.load(Ordering::Acquire);
+        let limits = quotas.limits_of(&self.key);
         let State { credits, owed, .. } = &mut *state;
         credits.retain_mut(|credit| {
             let is_known = limits.iter().any(|quota| credit.is_of(quota));
@@ -143,11 +145,12 @@ impl Subject {
         });
         for quota in &limits {
             match credits.iter_mut().find(|credit| credit.is_of(quota)) {
-                Some(credit) => credit.change(quota),
+                Some(credit) => owed.extend(credit.change(quota)),
                 None => credits.push(Credit::new(quota, now_ms())),
             }
         }
         self.is_limited.store(!credits.is_empty(), Ordering::Release);
+        self.generation.store(generation, Ordering::Release);
     }
 
     /// Holds credit of all meters, or of none.
@@ -155,15 +158,20 @@ impl Subject {
         self.is_limited(quotas);
         let now_ms = now_ms();
         let mut state = self.state();
+        let has_failed = state.has_failed(now_ms);
         let State { credits, owed, .. } = &mut *state;
         let mut holds = Vec::with_capacity(credits.len());
         let mut failed = None;
         for credit in credits.iter_mut() {
             owed.extend(credit.advance(now_ms));
-            match credit.acquire(amount_of(most, credit.meter), now_ms) {
+            let most = amount_of(most, credit.meter);
+            match credit.acquire(most, now_ms, !has_failed) {
                 Decision::Acquired(hold) => holds.push(hold),
                 Decision::Lease => failed = Some(Attempt::Lease),
                 Decision::Later => failed = Some(Attempt::Later(self.exceeded(credit, 1))),
+                Decision::Exceeded if has_failed => {
+                    failed = Some(Attempt::Unavailable(credit.missing(most, 1, true)));
+                }
                 Decision::Exceeded => {
                     failed = Some(Attempt::Exceeded(self.exceeded(credit, credit.seconds_left(now_ms))));
                 }
@@ -173,15 +181,9 @@ impl Subject {
             }
         }
         let Some(failed) = failed else {
-            let has_more = credits.iter().all(Credit::has_free);
-            drop(state);
-            if has_more {
-                // What was returned may be enough for another one that waits.
-                self.returned.notify_one();
-            }
             return Attempt::Held(holds);
         };
-        state.release(&holds, None);
+        state.release(&self.key, &holds, None);
         failed
     }
 
@@ -211,39 +213,35 @@ impl Subject {
         left.collect()
     }
 
+    /// Counts an execution that waits for credit from the database.
     pub(super) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting(&self.waiting)
     }
 
+    /// Counts an execution that waits for credit of others, unless too many do.
+    pub(super) fn queue(&self) -> Option<Waiting<'_>> {
+        let queued = self.queued.fetch_add(1, Ordering::Relaxed);
+        let place = Waiting(&self.queued);
+        (queued < QUEUE).then_some(place)
+    }
+
     /// Returns the first credit that has to be leased from the database, if there is still one.
-    pub(super) fn missing(&self, quotas: &Quotas, most: &Amounts) -> Result<Option<Missing>, Problem> {
+    pub(super) fn missing(&self, quotas: &Quotas, most: &Amounts) -> Option<Missing> {
         let waiting = self.waiting.load(Ordering::Relaxed);
         self.is_limited(quotas);
         let now_ms = now_ms();
         let mut state = self.state();
-        let State {
-            credits,
-            owed,
-            failed_until_ms,
-            ..
-        } = &mut *state;
+        let has_failed = state.has_failed(now_ms);
+        let State { credits, owed, .. } = &mut *state;
         for credit in credits {
             owed.extend(credit.advance(now_ms));
             let most = amount_of(most, credit.meter);
-            if !credit.needs_more(most, now_ms) {
-                continue;
+            if credit.needs_more(most, now_ms) {
+                return Some(credit.missing(most, waiting, has_failed));
             }
-            if now_ms < *failed_until_ms {
-                return Err(unavailable());
-            }
-            return Ok(Some(Missing {
-                window: credit.window(),
-                limit: credit.limit(),
-                wanted: credit.wanted(most, waiting),
-            }));
         }
-        Ok(None)
+        None
     }
 
     /// Adds credit that was leased from the database.
@@ -272,9 +270,7 @@ impl Subject {
         let (returned, warns) = credit.add(starts_at_ms, missing.wanted, lease, now_ms);
         owed.extend(returned);
         if warns {
-            let (tenant, install) = &self.key;
-            let install = install.as_ref().map(tracing::field::display);
-            tracing::warn!(%tenant, install, %meter, %period, leased = lease.total, "a soft quota is exceeded");
+            warn(&self.key, meter, period);
         }
     }
 
@@ -309,13 +305,13 @@ impl Subject {
             return false;
         }
         let mut state = self.state();
-        state.release(holds, used);
+        state.release(&self.key, holds, used);
         if let Some(used) = used.filter(|_| is_install) {
             state.count(&self.key, used, now_ms());
         }
         drop(state);
         if !holds.is_empty() {
-            self.returned.notify_one();
+            self.returned.notify_waiters();
         }
         true
     }
@@ -325,32 +321,53 @@ impl Subject {
         !std::mem::replace(&mut self.state().is_dirty, true)
     }
 
-    /// Returns what is to be written, and whether nothing is left to be returned later.
-    pub(super) fn drain(&self) -> (Vec<QuotaSettlement>, bool) {
+    /// Returns what is to be written, with or without usage, and whether nothing is left.
+    pub(super) fn drain(&self, with_usage: bool) -> (Vec<QuotaSettlement>, bool) {
         let now_ms = now_ms();
         let mut state = self.state();
-        state.write_used(&self.key);
+        if with_usage {
+            state.write_used(&self.key);
+        }
         let State { credits, owed, .. } = &mut *state;
         for credit in credits.iter_mut() {
             owed.extend(credit.advance(now_ms));
             owed.extend(credit.balance());
         }
-        let is_done = credits.iter().all(Credit::is_settled);
+        let is_done = credits.iter().all(Credit::is_settled) && state.used == Amounts::default();
         state.is_dirty = false;
         (state.owed.drain(), is_done)
     }
 }
 
+fn warn((tenant, install): &Key, meter: Meter, period: Period) {
+    let install = install.as_ref().map(tracing::field::display);
+    tracing::warn!(%tenant, install, %meter, %period, "a soft quota is exceeded");
+}
+
 impl State {
-    fn release(&mut self, holds: &[Hold], used: Option<&Amounts>) {
+    /// True if the database did not respond a moment ago. A time further away is one of a clock
+    /// that was set back since.
+    fn has_failed(&self, now_ms: i64) -> bool {
+        (1..=FAILURE_MS).contains(&self.failed_until_ms.saturating_sub(now_ms))
+    }
+
+    fn release(&mut self, key: &Key, holds: &[Hold], used: Option<&Amounts>) {
         for hold in holds {
             let used = used.map_or(0, |used| amount_of(used, hold.meter));
             let credit = self
                 .credits
                 .iter_mut()
                 .find(|credit| (credit.meter, credit.period) == (hold.meter, hold.period));
-            // Without one, the quota was removed, and all of its credit was returned.
-            self.owed.extend(credit.and_then(|credit| credit.release(*hold, used)));
+            match credit.map(|credit| credit.release(*hold, used)) {
+                Some((settlement, warns)) => {
+                    self.owed.extend(settlement);
+                    if warns {
+                        warn(key, hold.meter, hold.period);
+                    }
+                }
+                // The quota was removed in the meantime.
+                None => self.owed.extend([hold.settlement(key.1.clone(), used)]),
+            }
         }
     }
 

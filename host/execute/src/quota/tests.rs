@@ -23,7 +23,7 @@ impl Counter {
     }
 
     fn settle(&self, quotas: &Quotas) -> Vec<QuotaSettlement> {
-        let settlements: Vec<_> = quotas.drain().into_values().flatten().collect();
+        let settlements: Vec<_> = quotas.drain(true).into_values().flatten().collect();
         for settlement in &settlements {
             *self
                 .leased
@@ -246,7 +246,7 @@ async fn what_cannot_be_written_is_written_later() {
     // However long that lasts, there is one row for each meter.
     for _ in 0..100 {
         quotas.hold(&subjects, &permit(MINUTE)).await.unwrap().settle(&used(3));
-        for (tenant, settlements) in quotas.drain() {
+        for (tenant, settlements) in quotas.drain(true) {
             quotas.restore(&tenant, settlements);
         }
     }
@@ -284,6 +284,38 @@ async fn changed_and_removed_quotas_are_effective_for_the_next_execution() {
 }
 
 #[test]
+fn a_limit_that_is_reached_asks_for_credit_more_and_more_rarely() {
+    let mut credit = Credit::new(&limit(Meter::Requests, 1), 0);
+    let none = QuotaLease { granted: 0, total: 1 };
+    let mut now = 0;
+    let pauses = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 32_000].map(|pause| {
+        credit.add(0, 1, none, now);
+        now += pause;
+        (credit.needs_more(1, now - 1), credit.needs_more(1, now))
+    });
+    assert_eq!(pauses, [(false, true); 7]);
+    // A higher limit is effective at once.
+    credit.add(0, 1, none, now);
+    credit.change(&limit(Meter::Requests, 2));
+    assert!(credit.needs_more(1, now));
+}
+
+#[tokio::test]
+async fn tenants_that_are_seen_once_are_written_early_and_leave_nothing() {
+    let store = Arc::<Counter>::default();
+    let quotas = Quotas::new(Arc::clone(&store) as Arc<dyn QuotaStore>, false);
+    let (permit, install) = (permit(MINUTE), "i".parse().unwrap());
+    for number in 0..DIRTY {
+        assert!(futures_util::poll!(std::pin::pin!(quotas.full())).is_pending());
+        let subjects = quotas.subjects(&format!("t-{number}").parse().unwrap(), &install);
+        quotas.hold(&subjects, &permit).await.unwrap().settle(&used(1));
+    }
+    quotas.full().await;
+    assert_eq!(quotas.drain(true).len(), DIRTY);
+    assert!(quotas.dirty().is_empty());
+}
+
+#[test]
 fn a_period_that_begins_returns_the_credit_of_the_last_one() {
     let minute = |number: i64| number * 60_000;
     let mut credit = Credit::new(
@@ -295,17 +327,17 @@ fn a_period_that_begins_returns_the_credit_of_the_last_one() {
     );
     let lease = QuotaLease { granted: 5, total: 5 };
     credit.add(minute(1), 5, lease, minute(1));
-    let Decision::Acquired(hold) = credit.acquire(2, minute(1)) else {
+    let Decision::Acquired(hold) = credit.acquire(2, minute(1), true) else {
         panic!("there is credit")
     };
     // The clock of the host jumps, forwards and back.
     for (now, returned) in [(minute(9), Some(-3)), (minute(1), None), (minute(2), None)] {
         let settlement = credit.advance(now);
         assert_eq!(settlement.map(|settlement| settlement.leased), returned);
-        assert_eq!(credit.acquire(1, now), Decision::Lease);
+        assert_eq!(credit.acquire(1, now, true), Decision::Lease);
     }
     // The execution ends: what it did not use belongs to the period in which it began.
-    let settlement = credit.release(hold, 1).unwrap();
+    let settlement = credit.release(hold, 1).0.unwrap();
     assert_eq!((settlement.window.starts_at_ms, settlement.leased), (minute(1), -1));
     let late = credit.add(minute(1), 5, lease, minute(2)).0.unwrap();
     assert_eq!((late.window.starts_at_ms, late.leased), (minute(1), -5));
@@ -321,12 +353,84 @@ fn a_soft_quota_warns_once_in_a_period() {
         },
         0,
     );
-    let totals = [2, 4, 9].map(|total| {
-        let lease = QuotaLease { granted: 2, total };
-        credit.add(0, 2, lease, 0).1
+    // Leased credit is not used yet.
+    let lease = QuotaLease { granted: 64, total: 64 };
+    assert!(!credit.add(0, 64, lease, 0).1);
+    let warned = [1, 1, 2, 1].map(|used| {
+        let Decision::Acquired(hold) = credit.acquire(5, 0, true) else {
+            panic!("there is credit")
+        };
+        credit.release(hold, used).1
     });
-    assert_eq!(totals, [false, true, false]);
-    assert!(matches!(credit.acquire(1, 0), Decision::Acquired(_)));
+    assert_eq!(warned, [false, false, true, false]);
+}
+
+/// Leases credit of 10, of which an execution holds 4.
+fn with_hold(quota: &Quota) -> (Credit, credit::Hold) {
+    let mut credit = Credit::new(quota, 0);
+    let lease = QuotaLease { granted: 10, total: 10 };
+    credit.add(0, 10, lease, 0);
+    let Decision::Acquired(hold) = credit.acquire(4, 0, true) else {
+        panic!("there is credit")
+    };
+    (credit, hold)
+}
+
+#[test]
+fn a_lower_limit_returns_free_credit_at_once_and_a_higher_one_does_not() {
+    let (mut credit, _hold) = with_hold(&limit(Meter::CpuUs, 10));
+    assert!(credit.change(&limit(Meter::CpuUs, 20)).is_none());
+    let returned = credit.change(&limit(Meter::CpuUs, 0)).unwrap();
+    assert_eq!(returned.leased, -6);
+    assert_eq!(credit.acquire(1, 0, true), Decision::Lease);
+}
+
+#[test]
+fn what_an_execution_holds_of_a_former_credit_is_no_credit_of_a_new_one() {
+    let quota = limit(Meter::CpuUs, 10);
+    let (mut former, hold) = with_hold(&quota);
+    assert_eq!(former.settle_all().unwrap().leased, -6);
+    let mut new = Credit::new(&quota, 0);
+    let settlement = new.release(hold, 1).0.unwrap();
+    assert_eq!((settlement.window.starts_at_ms, settlement.leased), (0, -3));
+    assert!(new.is_settled() && new.acquire(1, 0, false) == Decision::Exceeded);
+}
+
+#[test]
+fn credit_that_is_not_needed_soon_is_returned_although_some_is_used() {
+    let (mut credit, hold) = with_hold(&limit(Meter::CpuUs, 10));
+    credit.release(hold, 1);
+    assert_eq!(credit.balance().unwrap().leased, -8, "as much as was used is retained");
+    assert_eq!(credit.balance().unwrap().leased, -1);
+    assert!(credit.balance().is_none());
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_prolong_a_pause() {
+    let hour = 60 * 60 * 1_000;
+    let mut credit = Credit::new(&limit(Meter::Requests, 1), hour);
+    let none = QuotaLease { granted: 0, total: 1 };
+    let start = credit.missing(1, 1, false).window.starts_at_ms;
+    credit.add(start, 1, none, hour);
+    assert!(!credit.needs_more(1, hour));
+    assert!(credit.needs_more(1, hour / 2));
+}
+
+#[tokio::test]
+async fn executions_wait_for_each_other_while_the_database_does_not_respond() {
+    let store = Arc::<Counter>::default();
+    let (quotas, subjects) = quotas(&store, vec![limit(Meter::CpuUs, 1_000_000)], false);
+    let short = permit(Duration::from_millis(800));
+    let first = quotas.hold(&subjects, &short).await.unwrap();
+    store.stalls.store(true, Ordering::SeqCst);
+    let long = permit(MINUTE);
+    let ended = async {
+        yield_now().await;
+        first.settle(&used(10));
+    };
+    // The database is asked for a second; then what the first has returned suffices.
+    let (held, ()) = tokio::join!(quotas.hold(&subjects, &long), ended);
+    assert!(held.is_ok());
 }
 
 proptest! {
@@ -339,7 +443,7 @@ proptest! {
         let (mut leased, mut spent, mut running) = (0_i64, 0_i64, Vec::new());
         for (now, (action, amount, choice)) in (0_i64..).zip(actions) {
             match action {
-                0 | 1 => match credit.acquire(amount, now * 600) {
+                0 | 1 => match credit.acquire(amount, now * 600, true) {
                     Decision::Acquired(hold) => running.push((hold, amount)),
                     Decision::Lease => {
                         let wanted = credit.wanted(amount, 1);
@@ -353,7 +457,7 @@ proptest! {
                 2 if !running.is_empty() => {
                     let (hold, most) = running.remove(choice % running.len());
                     let used = most * i64::try_from(choice).unwrap() / 20;
-                    prop_assert!(credit.release(hold, used).is_none());
+                    prop_assert!(credit.release(hold, used).0.is_none());
                     spent += used;
                 }
                 _ => {
