@@ -68,7 +68,6 @@ pub use records::{ExecutionRecord, ExecutionRecords};
 pub use request_body::{BodyFailure, RequestBody};
 pub use response_body::{Failed, Interrupted, ResponseBody};
 pub use router::{IDEMPOTENCY_REPLAYED, health, router};
-pub use schedule::HIGHEST_WEIGHT;
 pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use session::Session;
 pub use weights::Weights;

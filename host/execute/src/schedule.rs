@@ -6,6 +6,7 @@
 //! free slot goes to the waiting tenant with the least. A tenant that begins to wait starts at the
 //! virtual time of those that run, so that it cannot save up time while it is idle.
 
+use alga_bundle::HIGHEST_WEIGHT;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Processor time that is charged in advance for a slice, in nanoseconds: a tick of the engine.
@@ -13,8 +14,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 const SLICE_NS: u64 = 1_000_000;
 /// Virtual nanoseconds per nanosecond at weight 1: a slice has a length also at the highest weight.
 const SCALE: u128 = HIGHEST_WEIGHT as u128;
-/// Maximum weight of a tenant; the minimum is 1.
-pub const HIGHEST_WEIGHT: u32 = 1_000;
 
 /// Slots beside the others, for tasks on threads that the operating system prefers. The process has
 /// two of these threads more than other slots, so that one is always left for clients.

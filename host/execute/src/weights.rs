@@ -1,7 +1,6 @@
 //! Weights of tenants: configured, or set while the runner runs.
 
-use crate::schedule::HIGHEST_WEIGHT;
-use alga_bundle::TenantId;
+use alga_bundle::{HIGHEST_WEIGHT, TenantId};
 use moka::sync::Cache;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -37,7 +37,7 @@ pub use manifest::{
 pub use object::{StrictObject, object, objects, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
-pub use quota::{Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow, UnknownName};
+pub use quota::{HIGHEST_WEIGHT, Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow, UnknownName};
 pub use status::{InstallStatus, StatusError, VersionStatus};
 pub use strict_json::{JsonError, check as check_json, read as read_json};
 pub use value_schema::ValueSchema;

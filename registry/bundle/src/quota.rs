@@ -11,6 +11,9 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Days of 400 years of the Gregorian calendar, after which it repeats.
 const ERA_DAYS: i64 = 146_097;
 
+/// Highest weight of a tenant: with 1 as the lowest, no tenant gets nothing or everything.
+pub const HIGHEST_WEIGHT: u32 = 1_000;
+
 /// Something that executions use, with the unit in its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -62,7 +62,7 @@ pub(super) struct Missing {
     pub(super) is_soft: bool,
 }
 
-/// Decision to an execution that needs credit.
+/// Decision about an execution that needs credit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Acquired(Hold),
@@ -121,8 +121,7 @@ impl Credit {
         (self.meter, self.period) == (quota.meter, quota.period)
     }
 
-    /// Changes the limits. Returns the free credit of a higher limit: a lower one is effective at
-    /// once.
+    /// Changes the limits. A lower one is effective at once: free credit is returned.
     pub(super) fn change(&mut self, quota: &Quota) -> Option<QuotaSettlement> {
         if (self.hard, self.soft) == (quota.hard, quota.soft) {
             return None;
@@ -211,7 +210,7 @@ impl Credit {
         self.settlement(self.starts_at_ms, -free)
     }
 
-    /// Returns what `waiting` executions have to lease from the database.
+    /// Returns the lease that `waiting` executions need.
     pub(super) fn missing(&self, most: i64, waiting: i64, has_failed: bool) -> Missing {
         Missing {
             window: self.window(),
@@ -222,6 +221,7 @@ impl Credit {
         }
     }
 
+    /// Returns what they have to lease: a share of the limit, or what they need if that is more.
     pub(super) fn wanted(&self, most: i64, waiting: i64) -> i64 {
         let share = self.hard.map_or(most.saturating_mul(UNLIMITED), |hard| hard / SHARES);
         let missing = most.saturating_mul(waiting.max(1)).saturating_sub(self.free);

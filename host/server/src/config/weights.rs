@@ -1,7 +1,6 @@
 //! Weights of tenants, written `tenant=weight,…`.
 
-use alga_bundle::TenantId;
-use alga_execute::HIGHEST_WEIGHT;
+use alga_bundle::{HIGHEST_WEIGHT, TenantId};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 

@@ -4,7 +4,7 @@ use super::JsonBody;
 use super::install_lookup::{find, tenant_of};
 use crate::authorization::Dependencies;
 use crate::error::ApiError;
-use alga_bundle::{InstallId, Period, Quota, TenantId};
+use alga_bundle::{HIGHEST_WEIGHT, InstallId, Period, Quota, TenantId};
 use alga_errors::{Code, Problem};
 use alga_registry_types::{InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, TenantWeight, UsageQuery};
 use axum::Json;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 /// Weights that a tenant can have: none gets nothing, and none gets everything.
-const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=1_000;
+const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=HIGHEST_WEIGHT;
 
 fn now_ms() -> i64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
