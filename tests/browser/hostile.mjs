@@ -1,5 +1,5 @@
 // Pages that attack the host application, other extensions and the platform.
-import { ALGA, HOST, bootstrapped, connected, equal, events, ok, open, run, test, until } from "./lib.mjs";
+import { ALGA, HOST, bootstrapped, connected, equal, events, leave, ok, open, run, test, until } from "./lib.mjs";
 
 test("messages that do not begin a connection are refused", async (browser) => {
   const page = await open(browser);
@@ -45,7 +45,7 @@ test("a nonce is used once, and only by the window of its frame", async (browser
 test("a document that replaces the page gets neither connection nor credential", async (browser) => {
   const page = await open(browser);
   const frame = await connected(page);
-  await frame.evaluate((host) => void (location.href = `${host}/evil.html`), HOST);
+  await leave(frame, `${HOST}/evil.html`);
   await until(async () => (await events(page, "error")).includes("navigated"), "the navigation");
   // The host shows the extension's page again.
   await until(async () => (await events(page, "ready")).length === 2, "the page again");
@@ -55,7 +55,7 @@ test("a document that replaces the page gets neither connection nor credential",
   for (let round = 0; round < 3; round += 1) {
     const again = await until(() => page.frames().find((frame) => frame.parentFrame() !== null && frame.url().includes("/ext-ui/")), "a frame");
     await bootstrapped(again).catch(() => undefined);
-    await again.evaluate((host) => void (location.href = `${host}/evil.html`), HOST).catch(() => undefined);
+    await leave(again, `${HOST}/evil.html`);
     await until(async () => (await page.frames()).length === 1 || (await events(page, "ready")).length > round + 2, "the next round");
   }
   await until(async () => (await page.evaluate(() => document.querySelectorAll("iframe").length)) === 0, "removal");
@@ -63,6 +63,8 @@ test("a document that replaces the page gets neither connection nor credential",
 
 test("a page reaches neither its host nor the user's browser", async (browser) => {
   const page = await open(browser);
+  const downloads = [];
+  page.on("download", (download) => downloads.push(download.url()));
   const frame = await connected(page);
   const url = page.url();
   const results = await frame.evaluate(async () => {
@@ -95,9 +97,10 @@ test("a page reaches neither its host nor the user's browser", async (browser) =
       location: await attempt(() => new Promise((resolve, reject) => navigator.geolocation.getCurrentPosition(resolve, (error) => reject(Object.assign(new Error(), { name: `Position${error.code}` }))))),
       clipboard: await attempt(() => navigator.clipboard.readText()),
       alert: await attempt(() => (alert("x"), null)),
+      // A download of another origin would be a navigation, and the page's files are of another origin.
       download: await attempt(() => {
-        const link = Object.assign(document.createElement("a"), { href: "page.js", download: "x" });
-        link.click();
+        const href = URL.createObjectURL(new Blob(["x"]));
+        Object.assign(document.createElement("a"), { href, download: "x" }).click();
       }),
     };
   });
@@ -107,6 +110,7 @@ test("a page reaches neither its host nor the user's browser", async (browser) =
   }
   equal(page.url(), url, "the host's URL");
   equal(page.context().pages().length, 1, "windows");
+  equal(downloads, [], "downloads");
 });
 
 test("a page connects to nothing and loads nothing of others", async (browser) => {

@@ -65,6 +65,9 @@ export async function connected(page, options = {}, place = "extension") {
 /** Waits for the host's first message. A string would be evaluated, which the page's policy blocks. */
 export const bootstrapped = (frame) => until(() => frame.evaluate(() => window.bootstrap !== undefined), "bootstrap");
 
+/** Replaces the document of a frame. The frame may be gone before the call that replaces it has its result. */
+export const leave = (frame, url) => frame.evaluate((url) => void (location.href = url), url).catch(() => undefined);
+
 export const events = (page, type) =>
   page.evaluate((type) => window.events.filter(([of]) => of === type).map(([, value]) => value), type);
 
