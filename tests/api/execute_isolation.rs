@@ -11,23 +11,54 @@ async fn every_request_runs_in_a_fresh_instance() {
     }
 }
 
-/// Short form of `cargo xtask soak isolation`.
-#[tokio::test]
-async fn no_byte_of_a_guest_reaches_the_next_one() {
-    // One slot in the pool: the next guest gets exactly the memory and the stack of the previous
-    // one.
-    let world = TestPlatform::with_settings(&[("pool", "1")]).await;
+/// Fills memory with a canary in an execution that ends in every way, and searches for it in the
+/// next execution.
+async fn search_for_canaries(settings: &[(&str, &str)]) {
+    let world = TestPlatform::with_settings(settings).await;
     let canary = world.with_guest("fills_memory_with_a_canary", &[]).await.within_ms(300);
     let scanner = world
         .with_guest("scans_memory_for_a_canary", &[])
         .await
         .within_ms(20_000);
-    for _ in 0..rounds(3) {
-        for path in ["/", "/traps", "/loops", "/sleeps"] {
-            world.execute(&canary.clone().on("GET", path)).await;
+    for _ in 0..rounds(2) {
+        for (path, code) in [
+            ("/", None),
+            ("/traps", Some("guest_trapped")),
+            ("/loops", Some("deadline_exceeded")),
+            ("/sleeps", Some("deadline_exceeded")),
+            ("/exhausts", Some("memory_limit")),
+        ] {
+            let ended = world.execute(&canary.clone().on("GET", path)).await;
+            assert_eq!(ended.json()["error"]["code"].as_str(), code, "{path}");
             assert_eq!(world.execute(&scanner).await.guest_body(), "0", "after {path}");
         }
+        // A client that leaves cancels the guest, while it computes and while it waits.
+        for path in ["/loops", "/sleeps"] {
+            let request = canary.clone().within_ms(10_000).on("GET", path);
+            let moment = std::time::Duration::from_millis(50);
+            tokio::time::timeout(moment, world.execute(&request)).await.unwrap_err();
+            assert_eq!(world.execute(&scanner).await.guest_body(), "0", "after leaving {path}");
+        }
     }
+}
+
+/// Short form of `cargo xtask soak isolation`.
+#[tokio::test]
+async fn no_byte_of_a_guest_reaches_the_next_one() {
+    // One slot in the pool: the next guest gets exactly the memory and the stack of the previous
+    // one.
+    search_for_canaries(&[("pool", "1")]).await;
+}
+
+#[tokio::test]
+async fn no_byte_of_a_guest_reaches_the_next_one_without_a_pool() {
+    // More than the address space of any processor.
+    search_for_canaries(&[("pool", "1000000")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_a_guest_reaches_the_next_one_on_threads_of_their_own() {
+    search_for_canaries(&[("pool", "1"), ("guest_niceness", "5")]).await;
 }
 
 /// Short form of `cargo xtask soak cancellation`.
