@@ -23,9 +23,10 @@ pub(crate) struct Order {
     pub(crate) status: u16,
 }
 
-/// Latencies in milliseconds, and the number of errors.
+/// Latencies in milliseconds, and the number of responses and errors.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Latencies {
+    pub(crate) responses: f64,
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
@@ -72,6 +73,7 @@ impl Driver {
         let reported: Value = serde_json::from_slice(&output.stdout).unwrap();
         let number = |name: &str| reported[name].as_f64().unwrap();
         Latencies {
+            responses: number("responses"),
             p50: number("p50"),
             p99: number("p99"),
             p999: number("p999"),
@@ -108,7 +110,7 @@ pub(crate) fn serve_parent() {
     let errors = times.iter().filter(|time| time.is_none()).count();
     println!(
         "{}",
-        json!({ "p50": at(0.5), "p99": at(0.99), "p999": at(0.999), "errors": errors })
+        json!({ "responses": received.len(), "p50": at(0.5), "p99": at(0.99), "p999": at(0.999), "errors": errors })
     );
 }
 

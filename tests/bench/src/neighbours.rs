@@ -1,6 +1,8 @@
 //! `bench neighbours`: the latency of one tenant's requests, alone and beside tenants whose
 //! extensions do their worst. Server and clients share the machine's processors.
 
+mod plot;
+
 use crate::drivers::{Driver, Latencies, Order};
 use crate::figures::{Figures, Target};
 use crate::gateway::get;
@@ -13,22 +15,26 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// Requests per second of the victim.
-const RATE: u64 = 200;
+const RATES: [u64; 2] = [50, 500];
 /// Connections of an aggressor: the executions that one install may have at once.
 const CONNECTIONS: usize = 32;
 /// Deadline of an aggressor's execution.
 const DEADLINE_MS: u64 = 500;
+/// Memory in MiB that the process may use: its own, and 64 for each slot that the aggressors have.
+const BUDGET_MIB: f64 = 200.0 + 64.0 * 256.0;
 
-/// Guests, their capabilities, and the status of their responses.
-const AGGRESSORS: [(&str, &[&str], u16); 8] = [
-    ("loops_forever", &[], 504),
-    ("loops_before_its_first_request", &[], 504),
-    ("allocates_without_end", &[], 503),
-    ("calls_the_host_without_end", &["cap:context.read"], 504),
-    ("floods_the_log", &["cap:log.emit"], 200),
-    ("recurses_without_end", &[], 502),
-    ("traps", &[], 502),
-    ("answers_ok", &[], 200),
+/// Guests, their capabilities, the path that they are called at, and the status of their responses.
+const AGGRESSORS: [(&str, &[&str], &str, u16); 10] = [
+    ("loops_forever", &[], "/", 504),
+    ("loops_before_its_first_request", &[], "/", 504),
+    ("allocates_without_end", &[], "/", 502),
+    ("fills_memory", &[], "/", 504),
+    ("calls_the_host_without_end", &["cap:context.read"], "/", 504),
+    ("hammers_storage", &["cap:storage.kv"], "/", 504),
+    ("floods_the_log", &["cap:log.emit"], "/", 200),
+    ("answers_as_the_path_says", &[], "/headers-101", 502),
+    ("traps", &[], "/", 502),
+    ("answers_ok", &[], "/", 200),
 ];
 
 /// Requests of a platform: the victim's, each aggressor's, a second tenant's loops, and health.
@@ -41,63 +47,113 @@ struct Served {
 
 pub(crate) fn run(figures: &mut Figures, seconds: u64) {
     let served = start();
-    let measure = |aggressors: &[&Order]| -> Latencies {
+    let mut rows = Vec::new();
+    for rate in RATES {
+        rows.extend(at_rate(figures, &served, rate, seconds));
+    }
+    figures.add(
+        "errors of the victim",
+        rows.iter().map(|row| row.victim.errors).sum(),
+        "",
+        Target::AtMost(0.0),
+    );
+    let peak = rows.iter().map(|row| row.resident_mib).fold(0.0, f64::max);
+    figures.add("peak of resident memory", peak, "MiB", Target::AtMost(BUDGET_MIB * 1.1));
+    let plot = plot::svg(&rows);
+    let path = std::env::temp_dir().join("neighbours.svg");
+    std::fs::write(&path, plot).unwrap();
+    eprintln!("{}\nplot: {}", plot::table(&rows), path.display());
+}
+
+/// What was measured beside some aggressors.
+pub(crate) struct Row {
+    pub(crate) beside: String,
+    pub(crate) rate: u64,
+    pub(crate) victim: Latencies,
+    /// Responses per second of the aggressors.
+    pub(crate) aggressors_rate: f64,
+    pub(crate) resident_mib: f64,
+}
+
+fn at_rate(figures: &mut Figures, served: &Served, rate: u64, seconds: u64) -> Vec<Row> {
+    let measure = |beside: &str, aggressors: &[&Order]| {
         let running: Vec<_> = aggressors
             .iter()
             .map(|order| Driver::without_end(order, CONNECTIONS))
             .collect();
         std::thread::sleep(Duration::from_millis(500));
-        let victim = Driver::at_rate(&served.victim, RATE, seconds).end();
-        for driver in running {
-            driver.end();
+        let victim = Driver::at_rate(&served.victim, rate, seconds).end();
+        let resident_mib = resident_mib();
+        let responses: f64 = running.into_iter().map(|driver| driver.end().responses).sum();
+        Row {
+            beside: beside.to_owned(),
+            rate,
+            victim,
+            aggressors_rate: responses / (seconds as f64 + 0.5),
+            resident_mib,
         }
-        victim
     };
-    measure(&[]);
-    let alone = measure(&[]);
-    figures.add("alone, p50", alone.p50, "ms", Target::None);
-    figures.add("alone, p99", alone.p99, "ms", Target::None);
+    measure("", &[]);
+    let mut rows = vec![measure("alone", &[])];
+    let alone = rows[0].victim;
+    let name = |what: &str, part: &str| -> &'static str { format!("{rate}/s {what}, {part}").leak() };
+    figures.add(name("alone", "p50"), alone.p50, "ms", Target::None);
+    figures.add(name("alone", "p99"), alone.p99, "ms", Target::None);
     let beside_one = (2.0 * alone.p99).max(alone.p99 + 5.0);
-    let mut errors = alone.errors;
     for ((guest, ..), order) in AGGRESSORS.iter().zip(&served.aggressors) {
-        let victim = measure(&[order]);
-        errors += victim.errors;
-        figures.add(
-            format!("beside {guest}, p99").leak(),
-            victim.p99,
-            "ms",
-            Target::AtMost(beside_one),
-        );
+        let row = measure(guest, &[order]);
+        figures.add(name(guest, "p99"), row.victim.p99, "ms", Target::AtMost(beside_one));
+        rows.push(row);
     }
-    let victim = measure(&served.aggressors.iter().collect::<Vec<_>>());
-    errors += victim.errors;
+    let all = measure("all", &served.aggressors.iter().collect::<Vec<_>>());
     figures.add(
-        "beside all eight, p99",
-        victim.p99,
+        name("all", "p99"),
+        all.victim.p99,
         "ms",
         Target::AtMost(3.0 * alone.p99),
     );
+    rows.push(all);
+    rows.push(beside_loops(figures, served, rate, seconds, alone.p99));
+    rows
+}
+
+/// Measures beside 64 executions of one tenant that compute until their deadline.
+fn beside_loops(figures: &mut Figures, served: &Served, rate: u64, seconds: u64, alone_p99: f64) -> Row {
+    let name = |what: &str| -> &'static str { format!("{rate}/s 64 loops of one tenant, {what}").leak() };
     let loops: Vec<_> = served
         .loops
         .iter()
         .map(|order| Driver::without_end(order, CONNECTIONS))
         .collect();
     std::thread::sleep(Duration::from_millis(500));
-    let health = Driver::at_rate(&served.health, RATE, seconds);
-    let victim = Driver::at_rate(&served.victim, RATE, seconds).end();
+    let health = Driver::at_rate(&served.health, rate, seconds);
+    let victim = Driver::at_rate(&served.victim, rate, seconds).end();
     let health = health.end();
-    errors += victim.errors + health.errors;
-    let cancelled = loops.into_iter().map(|driver| driver.end().p999).fold(0.0, f64::max);
-    figures.add(
-        "beside 64 loops of one tenant, p99",
-        victim.p99,
-        "ms",
-        Target::AtMost(3.0 * alone.p99),
-    );
-    figures.add("/healthz beside them, p99", health.p99, "ms", Target::None);
+    let resident_mib = resident_mib();
+    let loops: Vec<_> = loops.into_iter().map(Driver::end).collect();
+    let cancelled = loops.iter().map(|loops| loops.p999).fold(0.0, f64::max);
+    let responses: f64 = loops.iter().map(|loops| loops.responses).sum();
+    figures.add(name("p99"), victim.p99, "ms", Target::AtMost(3.0 * alone_p99));
+    figures.add(name("/healthz p99"), health.p99, "ms", Target::None);
     let late = cancelled - DEADLINE_MS as f64;
-    figures.add("cancelled after the deadline, p99.9", late, "ms", Target::AtMost(10.0));
-    figures.add("errors of the victim", errors, "", Target::AtMost(0.0));
+    figures.add(name("late p99.9"), late, "ms", Target::AtMost(10.0));
+    Row {
+        beside: "64 loops of one tenant".to_owned(),
+        rate,
+        victim: Latencies {
+            errors: victim.errors + health.errors,
+            ..victim
+        },
+        aggressors_rate: responses / (seconds as f64 + 0.5),
+        resident_mib,
+    }
+}
+
+/// Returns the resident memory of this process, which is the server's.
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
 }
 
 /// Starts a platform whose threads are those of `alga serve`.
@@ -129,12 +185,13 @@ async fn platform() -> Served {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &limits).unwrap();
     let address = listener.local_addr().unwrap();
     let mut aggressors = Vec::new();
-    for (guest, capabilities, status) in AGGRESSORS {
-        aggressors.push(aggressor(&world, address, guest, guest, capabilities, status).await);
+    for row in AGGRESSORS {
+        aggressors.push(aggressor(&world, address, row.0, row).await);
     }
+    let [loops, ..] = AGGRESSORS;
     let loops = [
-        aggressor(&world, address, "loops_forever", "first", &[], 504).await,
-        aggressor(&world, address, "loops_forever", "second", &[], 504).await,
+        aggressor(&world, address, "first", loops).await,
+        aggressor(&world, address, "second", loops).await,
     ];
     let release = release(&world, "answers_ok", "victim", &[]);
     world.publish(&release).await;
@@ -167,10 +224,8 @@ fn release(world: &TestPlatform, guest: &str, name: &str, capabilities: &[&str])
 async fn aggressor(
     world: &TestPlatform,
     address: SocketAddr,
-    guest: &str,
     name: &str,
-    capabilities: &[&str],
-    status: u16,
+    (guest, capabilities, path, status): (&str, &[&str], &str, u16),
 ) -> Order {
     let release = release(world, guest, name, capabilities);
     world.publish(&release).await;
@@ -182,7 +237,7 @@ async fn aggressor(
     let token = world.caller_token(&tenant, Access::Write);
     Order {
         address,
-        request: String::from_utf8(get(&format!("/api/ext/{}/", release.name), &token)).unwrap(),
+        request: String::from_utf8(get(&format!("/api/ext/{}{path}", release.name), &token)).unwrap(),
         status,
     }
 }
