@@ -42,10 +42,12 @@ fn snapshot<R>(name: &str, response: &Reply<R>) {
         (".**.at_ms", "[time]"),
         (".**.duration_us", "[time]"),
         (".**.cpu_us", "[time]"),
+        (".**.guest_cpu_us", "[time]"),
         (".**.queued_us", "[time]"),
         (".**.memory_peak_bytes", "[bytes]"),
         // A guest that polls makes one call more or less.
         (".**.host_calls", "[calls]"),
+        (".**.host_calls_by", "[calls by interface]"),
     ] {
         settings.add_redaction(selector, name);
     }

@@ -45,6 +45,7 @@ mod rights_document;
 mod runners;
 mod sessions;
 mod signers;
+mod statistics;
 mod stopping_clients;
 mod streams;
 mod wasi_ambient;

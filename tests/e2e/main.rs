@@ -2,6 +2,7 @@
 
 mod canary;
 mod clock;
+mod confinement;
 mod crash;
 mod crash_points;
 mod crash_postgres;
@@ -18,6 +19,7 @@ mod openapi;
 mod operator;
 mod pages;
 mod platform;
+mod quarantine;
 mod quotas;
 mod roles;
 mod upgrade;

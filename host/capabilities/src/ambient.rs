@@ -56,6 +56,20 @@ pub(crate) const INTERFACES: [Capability; 9] = [
     ),
 ];
 
+/// Places in [`INTERFACES`].
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Error,
+    Poll,
+    Streams,
+    MonotonicClock,
+    WallClock,
+    Random,
+    Insecure,
+    InsecureSeed,
+    Http,
+}
+
 /// The state of the ambient interfaces in one store.
 pub(crate) struct Ambient {
     pub(crate) http: WasiHttpCtx,
@@ -79,13 +93,12 @@ impl Ambient {
 
 /// Data of a store with the state of the ambient interfaces.
 pub(crate) trait HasAmbient: Send + 'static {
-    /// Returns the state and the table of resource handles.
-    fn ambient(&mut self) -> (&mut Ambient, &mut ResourceTable);
+    /// Counts a call of an interface, and returns the state and the table of resource handles.
+    fn ambient(&mut self, called: Place) -> (&mut Ambient, &mut ResourceTable);
 }
 
 /// Returns the view that the bindings of `wasi:http` require.
-pub(crate) fn http_view<T: HasAmbient>(data: &mut T) -> WasiHttpCtxView<'_> {
-    let (ambient, table) = data.ambient();
+pub(crate) fn http_view<'a>(ambient: &'a mut Ambient, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
     WasiHttpCtxView {
         hooks: &mut ambient.hooks,
         table,
@@ -95,15 +108,22 @@ pub(crate) fn http_view<T: HasAmbient>(data: &mut T) -> WasiHttpCtxView<'_> {
 
 /// Links every ambient interface.
 pub(crate) fn link<T: HasAmbient>(linker: &mut Linker<T>) -> Result<()> {
-    io::error::add_to_linker::<T, HasTable>(linker, |data| data.ambient().1)?;
-    io::poll::add_to_linker::<T, HasTable>(linker, |data| data.ambient().1)?;
-    io::streams::add_to_linker::<T, HasTable>(linker, |data| data.ambient().1)?;
-    clocks::monotonic_clock::add_to_linker::<T, HasClock>(linker, clock_view)?;
-    clocks::wall_clock::add_to_linker::<T, HasClock>(linker, clock_view)?;
-    random::random::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient().0.random)?;
-    random::insecure::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient().0.random)?;
-    random::insecure_seed::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient().0.random)?;
-    http_types::add_to_linker::<T, WasiHttp>(linker, &http_types::LinkOptions::default(), http_view)
+    io::error::add_to_linker::<T, HasTable>(linker, |data| data.ambient(Place::Error).1)?;
+    io::poll::add_to_linker::<T, HasTable>(linker, |data| data.ambient(Place::Poll).1)?;
+    io::streams::add_to_linker::<T, HasTable>(linker, |data| data.ambient(Place::Streams).1)?;
+    clocks::monotonic_clock::add_to_linker::<T, HasClock>(linker, |data| {
+        clock_view(data.ambient(Place::MonotonicClock))
+    })?;
+    clocks::wall_clock::add_to_linker::<T, HasClock>(linker, |data| clock_view(data.ambient(Place::WallClock)))?;
+    random::random::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient(Place::Random).0.random)?;
+    random::insecure::add_to_linker::<T, HasSelf<Random>>(linker, |data| &mut data.ambient(Place::Insecure).0.random)?;
+    random::insecure_seed::add_to_linker::<T, HasSelf<Random>>(linker, |data| {
+        &mut data.ambient(Place::InsecureSeed).0.random
+    })?;
+    http_types::add_to_linker::<T, WasiHttp>(linker, &http_types::LinkOptions::default(), |data| {
+        let (ambient, table) = data.ambient(Place::Http);
+        http_view(ambient, table)
+    })
 }
 
 struct HasTable;
@@ -129,8 +149,7 @@ impl HasData for HasClock {
     type Data<'a> = ClockView<'a>;
 }
 
-fn clock_view<T: HasAmbient>(data: &mut T) -> ClockView<'_> {
-    let (ambient, table) = data.ambient();
+fn clock_view<'a>((ambient, table): (&mut Ambient, &'a mut ResourceTable)) -> ClockView<'a> {
     ClockView {
         clock: ambient.clock,
         table,

@@ -5,7 +5,7 @@
 use crate::ambient::{BODY_CHUNK_BYTES, forbidden_header_filter};
 use crate::guest_log::{GuestLog, Level};
 use crate::secret_injector::SecretInjector;
-use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
+use crate::{ExecutionContext, HostDependencies, Permit, Place, Release, StoreData};
 use alga_bundle::Capability;
 use alga_egress::{AuthorizedDestination, BodyError, Caller, Egress, EgressError, Timeouts, Traffic};
 use http::{HeaderName, Request, Response};
@@ -110,10 +110,13 @@ impl State {
 }
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
-    outgoing_handler::add_to_linker::<StoreData, WasiHttp>(linker, |host| WasiHttpCtxView {
-        hooks: &mut host.states.fetch,
-        table: &mut host.table,
-        ctx: &mut host.ambient.http,
+    outgoing_handler::add_to_linker::<StoreData, WasiHttp>(linker, |host| {
+        let host = host.called(Place::fetch);
+        WasiHttpCtxView {
+            hooks: &mut host.states.fetch,
+            table: &mut host.table,
+            ctx: &mut host.ambient.http,
+        }
     })
 }
 

@@ -2,13 +2,17 @@
 
 use crate::ambient::{Ambient, HasAmbient, http_view};
 use crate::guest_log::GuestLog;
+use crate::host_calls::{GuestTime, HostCalls};
 use crate::host_dependencies::ExecutionContext;
 use crate::secret_injector::SecretInjector;
 use crate::stdio::{HasStdio, View};
-use crate::{GrantSet, LogRecord, Permit, Release, Services, States, ambient, link_granted, stdio};
+use crate::{
+    CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, ambient, link_granted, stdio,
+};
 use alga_egress::Traffic;
 use alga_engine::{Engine, Limited, StoreLimiter};
 use std::sync::Arc;
+use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{CallHook, Store, bail};
 use wasmtime_wasi_http::WasiHttpCtxView;
@@ -28,7 +32,9 @@ pub struct StoreData {
     pub(crate) states: States,
     pub(crate) guest_log: GuestLog,
     traffic: Traffic,
-    host_calls: u64,
+    all_calls: u64,
+    pub(crate) host_calls: HostCalls,
+    guest_time: GuestTime,
 }
 
 /// Resource usage of an execution, as far as its store measures it.
@@ -38,6 +44,10 @@ pub struct Accounting {
     pub memory_peak_bytes: usize,
     /// Number of calls to the host.
     pub host_calls: u64,
+    /// Numbers of calls by interface.
+    pub host_calls_by: HostCalls,
+    /// Time in which the guest's own code ran.
+    pub guest_time: Duration,
     /// True if the guest requested more memory than its limit.
     pub refused_memory: bool,
     /// Bytes sent to other hosts.
@@ -73,27 +83,40 @@ impl StoreData {
             states,
             guest_log,
             traffic,
-            host_calls: 0,
+            all_calls: 0,
+            host_calls: HostCalls::default(),
+            guest_time: GuestTime::default(),
         }
     }
 
-    /// Counts every call of the guest to the host, and terminates a guest that makes too many.
-    pub fn count_calls(store: &mut Store<Self>) {
+    /// Measures what the guest uses, and terminates a guest that calls the host too often.
+    pub fn measure(store: &mut Store<Self>) {
         store.call_hook(|mut store, hook| {
-            if matches!(hook, CallHook::CallingHost) {
-                let host = store.data_mut();
-                host.host_calls += 1;
-                if host.host_calls > HOST_CALLS {
-                    bail!("more than {HOST_CALLS} calls to the host");
+            let host = store.data_mut();
+            match hook {
+                CallHook::CallingWasm | CallHook::ReturningFromHost => host.guest_time.begin(),
+                CallHook::ReturningFromWasm => host.guest_time.end(),
+                CallHook::CallingHost => {
+                    host.guest_time.end();
+                    host.all_calls += 1;
+                    if host.all_calls > HOST_CALLS {
+                        bail!("more than {HOST_CALLS} calls to the host");
+                    }
                 }
             }
             Ok(())
         });
     }
 
+    /// Counts a call of a capability.
+    pub(crate) fn called(&mut self, place: Place) -> &mut Self {
+        self.host_calls.count(place as usize);
+        self
+    }
+
     /// Returns the view that the bindings of `wasi:http` require.
     pub fn http(&mut self) -> WasiHttpCtxView<'_> {
-        http_view(self)
+        http_view(&mut self.ambient, &mut self.table)
     }
 
     /// Reports whether the guest requested more memory than its limit.
@@ -108,7 +131,9 @@ impl StoreData {
         let (log, log_dropped) = self.guest_log.drain();
         Accounting {
             memory_peak_bytes: self.limiter.peak_bytes(),
-            host_calls: self.host_calls,
+            host_calls: self.all_calls,
+            host_calls_by: self.host_calls,
+            guest_time: self.guest_time.total(),
             refused_memory: self.limiter.has_refused(),
             egress_bytes: self.traffic.sent_bytes(),
             ingress_bytes: self.traffic.received_bytes(),
@@ -119,13 +144,16 @@ impl StoreData {
 }
 
 impl HasAmbient for StoreData {
-    fn ambient(&mut self) -> (&mut Ambient, &mut ResourceTable) {
+    fn ambient(&mut self, called: ambient::Place) -> (&mut Ambient, &mut ResourceTable) {
+        self.host_calls.count(CAPABILITIES + called as usize);
         (&mut self.ambient, &mut self.table)
     }
 }
 
 impl HasStdio for StoreData {
-    fn stdio(&mut self) -> View<'_> {
+    fn stdio(&mut self, called: stdio::Place) -> View<'_> {
+        let before = CAPABILITIES + ambient::INTERFACES.len();
+        self.host_calls.count(before + called as usize);
         View {
             guest_log: &self.guest_log,
             table: &mut self.table,

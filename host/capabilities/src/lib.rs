@@ -26,6 +26,7 @@ mod fetch;
 mod grants;
 mod guest_log;
 mod host;
+mod host_calls;
 mod host_dependencies;
 mod invoicing;
 mod log;
@@ -55,6 +56,7 @@ pub use denial::{
 pub use grants::{GrantSet, UnknownCapability};
 pub use guest_log::{Level, LogRecord, Source};
 pub use host::{Accounting, StoreData, new_linker};
+pub use host_calls::HostCalls;
 pub use host_dependencies::HostDependencies;
 pub use metric_registry::MetricRegistry;
 pub use permit::{Identity, Permit, Trigger, User, UserKind};
@@ -94,6 +96,14 @@ macro_rules! capabilities {
             MODULES
         }
 
+        /// The places of the capabilities in the list, which are those of [`known`].
+        #[expect(non_camel_case_types, reason = "the names of the modules")]
+        #[derive(Clone, Copy)]
+        pub(crate) enum Place { $($module),+ }
+
+        /// Number of capabilities: the ambient interfaces follow them in [`known`].
+        pub(crate) const CAPABILITIES: usize = [$(Place::$module),+].len();
+
         /// The services of all capabilities, created once per process.
         #[derive(Clone)]
         pub struct Services { $($module: $module::Service,)+ }
@@ -118,7 +128,7 @@ macro_rules! capabilities {
         /// Links the granted capabilities and no others.
         fn link_granted(linker: &mut Linker<StoreData>, grants: GrantSet) -> wasmtime::Result<()> {
             $(if grants.holds_name($module::CAPABILITY.name) {
-                $module::link(linker, |host| &mut host.states.$module)?;
+                $module::link(linker, |host| &mut host.called(Place::$module).states.$module)?;
             })+
             Ok(())
         }

@@ -2,31 +2,50 @@
 //! once.
 
 use alga_bundle::{Manifest, SecretField, ValueSchema};
+use alga_http::Endpoints;
+use http::Method;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A release, prepared once when it is loaded.
 #[derive(Debug)]
 pub struct Release {
     manifest: Manifest,
     schemas: BTreeMap<String, ValueSchema>,
+    endpoints: Endpoints,
+    /// Names of the endpoints in the order of the manifest, such as `GET /agreements/:id`.
+    endpoint_names: Vec<Arc<str>>,
 }
 
 impl Release {
     /// Prepares a release from a valid manifest. Publishing refuses a schema that cannot be
-    /// compiled; here, the namespace of such a schema would refuse every value.
+    /// compiled; here, the namespace of such a schema would refuse every value. It refuses
+    /// endpoints
+    /// that cannot be matched, too; here, no request would have the name of one.
     #[must_use]
     pub fn new(manifest: Manifest) -> Self {
         let declared = manifest.storage.iter();
         let schemas =
             declared.filter_map(|space| Some((space.namespace.clone(), ValueSchema::of(space.schema.as_ref()?))));
+        let endpoints = manifest.api.endpoints.iter();
+        let names = endpoints.map(|endpoint| format!("{} {}", endpoint.method.as_str(), endpoint.path).into());
         Self {
             schemas: schemas.collect(),
+            endpoint_names: names.collect(),
+            endpoints: Endpoints::new(&manifest).unwrap_or_default(),
             manifest,
         }
     }
 
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Returns the name of the endpoint for a method and a canonical path, if the manifest has one.
+    #[must_use]
+    pub fn endpoint(&self, method: &Method, path: &str) -> Option<Arc<str>> {
+        let place = self.endpoints.index(method, path)?;
+        self.endpoint_names.get(place).cloned()
     }
 
     /// Returns the manifest's declaration of a secret, or the line to add if it is not declared.

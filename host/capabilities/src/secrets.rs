@@ -7,7 +7,7 @@ use crate::release::not_set;
 pub(crate) use crate::secret_fetcher::Service;
 use crate::secret_fetcher::{FetchError, SecretFetcher};
 use crate::secret_injector::{Form, SecretInjector};
-use crate::{ExecutionContext, Permit, Release, StoreData};
+use crate::{ExecutionContext, Permit, Place, Release, StoreData};
 use alga_bundle::Capability;
 use http::HeaderName;
 use std::sync::Arc;
@@ -101,10 +101,13 @@ impl HasData for HasView {
 }
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
-    store::add_to_linker::<StoreData, HasView>(linker, |host| View {
-        state: &mut host.states.secrets,
-        table: &mut host.table,
-        hooks: &mut host.ambient.hooks,
+    store::add_to_linker::<StoreData, HasView>(linker, |host| {
+        let host = host.called(Place::secrets);
+        View {
+            state: &mut host.states.secrets,
+            table: &mut host.table,
+            hooks: &mut host.ambient.hooks,
+        }
     })
 }
 

@@ -31,6 +31,21 @@ pub(crate) const INTERFACES: [Capability; 10] = [
     interface("wasi:cli/terminal-stderr", "no terminal"),
 ];
 
+/// Places in [`INTERFACES`].
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Environment,
+    Exit,
+    Stdin,
+    Stdout,
+    Stderr,
+    TerminalInput,
+    TerminalOutput,
+    TerminalStdin,
+    TerminalStdout,
+    TerminalStderr,
+}
+
 /// The parts of a store that these interfaces use.
 pub(crate) struct View<'a> {
     pub(crate) guest_log: &'a GuestLog,
@@ -39,8 +54,8 @@ pub(crate) struct View<'a> {
 
 /// Data of a store with the log and the table of resource handles.
 pub(crate) trait HasStdio: Send + 'static {
-    /// Returns those parts.
-    fn stdio(&mut self) -> View<'_>;
+    /// Counts a call of an interface, and returns those parts.
+    fn stdio(&mut self, called: Place) -> View<'_>;
 }
 
 struct HasView;
@@ -51,16 +66,16 @@ impl HasData for HasView {
 
 /// Links every interface of this module.
 pub(crate) fn link<T: HasStdio>(linker: &mut Linker<T>) -> Result<()> {
-    cli::environment::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::exit::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::stdin::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::stdout::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::stderr::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::terminal_input::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::terminal_output::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::terminal_stdin::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::terminal_stdout::add_to_linker::<T, HasView>(linker, T::stdio)?;
-    cli::terminal_stderr::add_to_linker::<T, HasView>(linker, T::stdio)
+    cli::environment::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::Environment))?;
+    cli::exit::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::Exit))?;
+    cli::stdin::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::Stdin))?;
+    cli::stdout::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::Stdout))?;
+    cli::stderr::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::Stderr))?;
+    cli::terminal_input::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::TerminalInput))?;
+    cli::terminal_output::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::TerminalOutput))?;
+    cli::terminal_stdin::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::TerminalStdin))?;
+    cli::terminal_stdout::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::TerminalStdout))?;
+    cli::terminal_stderr::add_to_linker::<T, HasView>(linker, |data| data.stdio(Place::TerminalStderr))
 }
 
 impl cli::environment::Host for View<'_> {

@@ -16,9 +16,11 @@ mod pack;
 mod publish;
 mod pull;
 mod push;
+mod quarantine;
 mod quotas;
 mod serve;
 mod sign;
+mod statistics;
 mod token;
 mod trust;
 mod verify;
@@ -68,6 +70,9 @@ pub(crate) enum Command {
     /// Limit what a tenant or an install uses, and show what was used
     #[command(after_help = quotas::EXAMPLE)]
     Quotas(quotas::Arguments),
+    /// List extensions that crashed runners, and lift their quarantine
+    #[command(after_help = quarantine::EXAMPLE)]
+    Quarantine(quarantine::Arguments),
     /// Print a one-time link that signs a browser in as this operator
     Console(console::Arguments),
     /// Show the registry's audit log, or verify its hash chain
@@ -102,6 +107,7 @@ impl Command {
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
             Self::Quotas(arguments) => quotas::run(&arguments, printer),
+            Self::Quarantine(arguments) => quarantine::run(&arguments, printer),
             Self::Console(arguments) => console::run(&arguments, printer),
             Self::Audit(arguments) => audit::run(&arguments, printer),
             Self::Call(arguments) => call::run(&arguments, printer),

@@ -115,6 +115,8 @@ codes! {
     RevocationsOverdue = "revocations_overdue", 503, Operator;
     /// The service that encrypts secrets is unavailable.
     SecretsUnavailable = "secrets_unavailable", 503, Operator;
+    /// The extension crashed runners repeatedly, and does not execute for a while.
+    Quarantined = "quarantined", 503, Guest;
     /// The database that counts quotas is unavailable, and the credit of this runner is used up.
     QuotaUnavailable = "quota_unavailable", 503, Operator;
     /// The runner is at capacity.

@@ -5,12 +5,9 @@
 //! An execution begins in its request's own task: a guest that responds within a slice costs no
 //! change of threads. One that used up its slice is moved here.
 
+use alga_engine::count_processor_time;
 use rustix::process::setpriority_process;
-use rustix::time::{ClockId, clock_gettime};
-use std::cell::Cell;
 use std::io;
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// The threads of a process.
@@ -32,7 +29,7 @@ impl GuestThreads {
             .on_thread_start(move || {
                 // On Linux, of the calling thread alone. If it fails, guests compete with all else.
                 setpriority_process(None, niceness.into()).unwrap_or_default();
-                IS_GUEST_THREAD.set(true);
+                count_processor_time();
             })
             // Their tasks are slices of a tick: one that was woken elsewhere, by a deadline, does
             // not wait for the default of 61 others.
@@ -62,25 +59,4 @@ impl Drop for GuestThreads {
             runtime.shutdown_background();
         }
     }
-}
-
-thread_local! {
-    static IS_GUEST_THREAD: Cell<bool> = const { Cell::new(false) };
-}
-
-pub(crate) fn is_guest_thread() -> bool {
-    IS_GUEST_THREAD.get()
-}
-
-/// Returns the time of a clock that measures what a thread uses between two calls. On guest
-/// threads, which the operating system interrupts for others, this is the thread's processor time.
-/// On others it is the time that passes: reading it costs a tenth, and a guest is there for a slice
-/// at most.
-pub(crate) fn processor_time() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    if !is_guest_thread() {
-        return START.elapsed();
-    }
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }

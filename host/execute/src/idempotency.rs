@@ -153,7 +153,7 @@ fn weigh(key: &IdempotencyKey, cached: &CachedOutcome) -> usize {
 /// Reason why there is no outcome to cache.
 enum Uncached {
     /// A failure; the first request that waited for it gets it.
-    Failed(std::sync::Mutex<Option<Outcome>>),
+    Failed(std::sync::Mutex<Option<Box<Outcome>>>),
     /// The key cannot be used for this request.
     Refused(Code, &'static str),
 }
@@ -199,7 +199,7 @@ impl Idempotency {
                 let outcome = Arc::new(outcome);
                 Ok(CachedOutcome { body, outcome })
             } else {
-                Err(Uncached::Failed(std::sync::Mutex::new(Some(outcome))))
+                Err(Uncached::Failed(std::sync::Mutex::new(Some(Box::new(outcome)))))
             }
         };
         let ended = self.outcomes.try_get_with(key, Box::pin(execution)).await;
@@ -288,7 +288,7 @@ impl Uncached {
                 let outcome = failed.lock().ok().and_then(|mut outcome| outcome.take());
                 // Not `overloaded`: a gateway must not repeat it without being asked.
                 let again = || Problem::new(Code::Conflict, "the same request failed a moment ago");
-                outcome.map(Arc::new).ok_or_else(again)
+                outcome.map(Arc::from).ok_or_else(again)
             }
             Self::Refused(code, message) if *code == Code::RateLimited => {
                 Err(Problem::new(*code, *message).retry_after_seconds(3600))

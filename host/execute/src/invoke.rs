@@ -2,7 +2,7 @@
 
 use crate::loader::Prepared;
 use crate::records::ExecutionAccounting;
-use crate::request_body::{BodyFailure, RequestBody};
+use crate::request_body::{BodyProgress, RequestBody};
 use crate::response_body::{Chunk, ResponseHead, ResponseWriter};
 use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData};
@@ -18,7 +18,7 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
@@ -47,12 +47,17 @@ pub(crate) struct Invocation {
 struct LiveStore<'a> {
     store: Store<StoreData>,
     used: Used,
+    received: BodyProgress,
+    sent: &'a ResponseProgress,
     account: &'a mut ExecutionAccounting,
 }
 
 impl Drop for LiveStore<'_> {
     fn drop(&mut self) {
         self.account.adopt(self.store.data_mut().account(), &self.used);
+        let usage = &mut self.account.usage;
+        usage.request_bytes = self.received.bytes();
+        usage.response_bytes = self.sent.bytes.load(Ordering::Relaxed);
     }
 }
 
@@ -69,15 +74,17 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
     let limits = ExecutionLimits {
         deadline: permit.deadline,
     };
+    let received = request.body().progress();
+    let (sent, mut complete) = (ResponseProgress::default(), None);
     let mut live = LiveStore {
         store: new_store(&engine, StoreData::new(&permit, &prepared.release, &services), limits),
         used: Used::default(),
+        received: received.clone(),
+        sent: &sent,
         account,
     };
-    StoreData::count_calls(&mut live.store);
-    let received = request.body().failure();
-    let mut complete = None;
-    let call = run(&mut live.store, &prepared, request, writer, &mut complete);
+    StoreData::measure(&mut live.store);
+    let call = run(&mut live.store, &prepared, request, writer, &sent, &mut complete);
     let call = AssertUnwindSafe(call).catch_unwind();
     let ended = timeout_at(permit.deadline.into(), turns.run(call, &mut live.used)).await;
     let (failure, panicked) = match ended {
@@ -102,11 +109,11 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
 fn result(
     complete: Option<&Complete>,
     failure: Option<Problem>,
-    received: &BodyFailure,
+    received: &BodyProgress,
     account: &mut ExecutionAccounting,
 ) -> Result<u16, Problem> {
     let Some(&Complete { status, left_out }) = complete else {
-        let failure = received.take().or(failure);
+        let failure = received.failure().or(failure);
         return Err(failure.unwrap_or_else(|| invalid("it returned without a response")));
     };
     let late = failure.map(|late| format!("after its response was complete: {}", chain(&late)));
@@ -142,6 +149,15 @@ impl From<wasmtime::Error> for Failure {
     }
 }
 
+/// Progress of a response.
+#[derive(Debug, Default)]
+struct ResponseProgress {
+    /// True while its next part waits for the client; otherwise the guest has to write it.
+    waits_for_client: AtomicBool,
+    /// Bytes of its body that the client has been given.
+    bytes: AtomicU64,
+}
+
 /// A response whose last byte has been passed on, with a note about a part that was left out.
 struct Complete {
     status: u16,
@@ -155,6 +171,7 @@ async fn run(
     prepared: &Prepared,
     request: Request<RequestBody>,
     writer: ResponseWriter,
+    sent: &ResponseProgress,
     complete: &mut Option<Complete>,
 ) -> Result<(), Failure> {
     let (sender, receiver) = oneshot::channel();
@@ -168,13 +185,12 @@ async fn run(
             .wasi_http_incoming_handler()
             .call_handle(&mut *store, request, out)
     );
-    let waits_for_guest = AtomicBool::new(true);
-    let forwarding = pin!(forward(receiver, &method, writer, &waits_for_guest));
+    let forwarding = pin!(forward(receiver, &method, writer, sent));
     match select(guest, forwarding).await {
         Either::Left((returned, forwarding)) => {
             // The guest has returned, so all that it sent is in the channels: what is still
             // incomplete stays incomplete.
-            match rest(forwarding, &waits_for_guest).await {
+            match rest(forwarding, sent).await {
                 Ok(forwarded) => *complete = Some(forwarded),
                 // A trap is the cause of the incomplete response, so report the trap.
                 Err(failure) => return Err(returned.err().map_or(failure, Failure::Wasm)),
@@ -192,11 +208,11 @@ async fn run(
 /// not for more from the guest.
 async fn rest(
     forwarding: Pin<&mut impl Future<Output = Result<Complete, Failure>>>,
-    waits_for_guest: &AtomicBool,
+    sent: &ResponseProgress,
 ) -> Result<Complete, Failure> {
     let mut forwarding = pin!(tokio::task::unconstrained(forwarding));
     poll_fn(|context| match forwarding.as_mut().poll(context) {
-        Poll::Pending if waits_for_guest.load(Ordering::Relaxed) => {
+        Poll::Pending if !sent.waits_for_client.load(Ordering::Relaxed) => {
             Poll::Ready(Err(Failure::Invalid("it returned before its response was complete")))
         }
         polled => polled,
@@ -206,13 +222,13 @@ async fn rest(
 
 type GuestResponse = Result<Response<WasiBody>, ErrorCode>;
 
-/// Passes a guest's response on, within the limits. Sets `waits_for_guest` to whether it waits for
+/// Passes a guest's response on, within the limits. Shows in `sent` whether it waits for
 /// the guest or for the client.
 async fn forward(
     receiver: oneshot::Receiver<GuestResponse>,
     method: &Method,
     writer: ResponseWriter,
-    waits_for_guest: &AtomicBool,
+    sent: &ResponseProgress,
 ) -> Result<Complete, Failure> {
     let response = receiver
         .await
@@ -233,11 +249,11 @@ async fn forward(
     sender.send(head).ok();
     // A response without content has no body to read, whatever length it declares (RFC 9110, 8.6).
     let left_out = if has_content {
-        forward_body(body, &chunks, waits_for_guest).await?
+        forward_body(body, &chunks, sent).await?
     } else {
         None
     };
-    waits_for_guest.store(false, Ordering::Relaxed);
+    sent.waits_for_client.store(true, Ordering::Relaxed);
     chunks.send(Chunk::End).await.ok();
     Ok(Complete { status, left_out })
 }
@@ -245,7 +261,7 @@ async fn forward(
 async fn forward_body(
     mut body: WasiBody,
     chunks: &mpsc::Sender<Chunk>,
-    waits_for_guest: &AtomicBool,
+    sent: &ResponseProgress,
 ) -> Result<Option<&'static str>, Failure> {
     let (mut bytes, mut left_out) = (0, None);
     while let Some(frame) = body.frame().await {
@@ -260,13 +276,16 @@ async fn forward_body(
                 continue;
             }
         };
-        bytes += data.len();
+        let length = data.len();
+        bytes += length;
         if bytes > BODY_BYTES {
             return Err(Failure::Invalid("its body is larger than 10 MiB"));
         }
-        waits_for_guest.store(false, Ordering::Relaxed);
-        chunks.send(Chunk::Data(data)).await.ok();
-        waits_for_guest.store(true, Ordering::Relaxed);
+        sent.waits_for_client.store(true, Ordering::Relaxed);
+        if chunks.send(Chunk::Data(data)).await.is_ok() {
+            sent.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        }
+        sent.waits_for_client.store(false, Ordering::Relaxed);
     }
     Ok(left_out)
 }

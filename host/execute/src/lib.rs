@@ -39,8 +39,10 @@ mod invoke;
 pub mod limits;
 mod loader;
 mod measure;
+mod minutes;
 mod operator_log;
 mod outcome;
+mod quarantine;
 mod quota;
 mod records;
 mod request_body;
@@ -51,6 +53,7 @@ mod run_slots;
 mod schedule;
 mod service;
 mod session;
+mod usage;
 mod warm_up;
 mod weights;
 mod wire;
@@ -63,16 +66,19 @@ pub use http_route::{ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, REPLAYED, USAGE};
 pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
 pub use limits::ExecutionDefaults;
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
+pub use minutes::ExecutionMinutes;
+pub use quarantine::Quarantine;
 pub use quota::{LeaseFuture, QuotaFields, QuotaStore, Quotas};
 pub use records::{ExecutionRecord, ExecutionRecords};
-pub use request_body::{BodyFailure, RequestBody};
+pub use request_body::{BodyProgress, RequestBody};
 pub use response_body::{Failed, Interrupted, ResponseBody};
 pub use router::{IDEMPOTENCY_REPLAYED, health, router};
 pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use session::Session;
+pub use usage::Usage;
 pub use weights::Weights;
 pub use wire::{
-    OneOrMany, Usage, WireContext, WireError, WireHeaders, WireHttp, WireLimits, WireReply, WireRequest, WireUser,
+    OneOrMany, WireContext, WireError, WireHeaders, WireHttp, WireLimits, WireReply, WireRequest, WireUser,
     read_wire_headers, wire_headers,
 };
 
@@ -88,7 +94,7 @@ pub mod measuring {
     use crate::service::ExecuteService;
     use crate::session::Session;
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
-    use alga_engine::Engine;
+    use alga_engine::{CrashJournal, Engine};
     use bytes::Bytes;
     use http::Request;
     use std::sync::Arc;
@@ -134,6 +140,7 @@ pub mod measuring {
                 pre: ProxyPre::new(linker.instantiate_pre(component).ok()?).ok()?,
                 release: Arc::new(release),
                 slots: 1,
+                journal_entry: Arc::new(CrashJournal::in_memory().entry(&[0; 32])),
             };
             Some(Self {
                 engine: engine.clone(),

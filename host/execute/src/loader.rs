@@ -20,7 +20,7 @@ use alga_bundle::{Bundle, CapabilityName, CapabilityProof, Digest, Manifest};
 use alga_capabilities::{
     DenyingComponent, GrantSet, GrantsError, Release, StoreData, compose_for_grants, known, new_linker,
 };
-use alga_engine::{ComponentFactory, Engine};
+use alga_engine::{ComponentFactory, CrashJournal, Engine, JournalEntry};
 use alga_errors::{Problem, chain};
 use alga_signing::{Rejected, StoredError, TrustPolicy};
 use bytes::Bytes;
@@ -77,6 +77,8 @@ pub struct LoaderDependencies {
     pub factory: ComponentFactory,
     /// Storage that releases are fetched from.
     pub source: Arc<dyn BundleSource>,
+    /// Journal of what executes.
+    pub journal: Arc<CrashJournal>,
     /// Policy that decides which releases are trusted.
     pub trust: Arc<TrustPolicy>,
 }
@@ -124,6 +126,7 @@ struct Loaded {
     proof: CapabilityProof,
     needs: GrantSet,
     release: Arc<Release>,
+    journal_entry: Arc<JournalEntry>,
     /// Manifest and component bytes, present if the manifest has optional capabilities: if one is
     /// not granted, another component is composed from these bytes.
     optional: Option<(Manifest, Bytes)>,
@@ -136,6 +139,8 @@ pub(crate) struct Prepared {
     pub(crate) release: Arc<Release>,
     /// Pool slots that one execution uses.
     pub(crate) slots: u32,
+    /// Place in the journal of what executes.
+    pub(crate) journal_entry: Arc<JournalEntry>,
 }
 
 impl Loader {
@@ -227,6 +232,7 @@ impl Loader {
             pre,
             release: Arc::clone(&loaded.release),
             slots: alga_engine::settings::slots_used(&component),
+            journal_entry: Arc::clone(&loaded.journal_entry),
         }))
     }
 
@@ -297,6 +303,7 @@ impl Loader {
             component: made.map_err(|error| not_made(&error))?,
             needs: GrantSet::needed_by(bundle.proof()),
             proof: bundle.proof().clone(),
+            journal_entry: Arc::new(self.dependencies.journal.entry(content_hash.as_bytes())),
             release: Arc::new(Release::new(bundle.manifest().clone())),
             optional: (!bundle.manifest().optional_capabilities.is_empty())
                 .then(|| (bundle.manifest().clone(), Bytes::copy_from_slice(component))),

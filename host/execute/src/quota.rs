@@ -82,11 +82,10 @@ fn most(permit: &Permit) -> Amounts {
 
 /// Returns what an execution used.
 fn amounts(usage: &Usage) -> Amounts {
-    let memory = u128::from(usage.memory_peak_bytes) * u128::from(usage.duration_us);
     [
         1,
         integer(usage.cpu_us),
-        i64::try_from(memory.div_ceil(1024 * 1000)).unwrap_or(i64::MAX),
+        integer(usage.memory_kib_ms()),
         integer(usage.egress_bytes),
     ]
 }

@@ -3,18 +3,19 @@
 use crate::execution::Ended;
 use crate::quota::Held;
 use crate::run_slots::Used;
-use crate::{Usage, operator_log};
+use crate::{ExecutionMinutes, Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
 use alga_errors::{Blame, Code, Problem, chain};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Maximum bytes of a failure's reason: a backtrace of some hundred functions.
 const REASON_BYTES: usize = 8 * 1024;
 
-/// Record of an execution that logged something, failed or was cancelled. The usage of other
-/// executions is only in the operator's log.
+/// Record of an execution that logged something, failed, was cancelled or slow, or is a sample. Of
+/// all other executions there are only sums ([`ExecutionMinutes`]) and the operator's log.
 #[derive(Debug, Clone)]
 pub struct ExecutionRecord {
     /// Request, tenant, extension, install and version.
@@ -36,6 +37,17 @@ pub trait ExecutionRecords: Send + Sync {
     /// Queues a record without waiting, because it is called on the request path. A record for
     /// which there is no capacity is dropped and counted.
     fn enqueue(&self, record: ExecutionRecord);
+
+    /// Reports whether an execution gets a record although it succeeded and wrote no log: because
+    /// it was slow, or as a sample.
+    fn wants(&self, usage: &Usage) -> bool;
+}
+
+/// Destinations of an execution that has ended.
+#[derive(Clone)]
+pub(crate) struct Sinks {
+    pub(crate) records: Arc<dyn ExecutionRecords>,
+    pub(crate) minutes: Arc<ExecutionMinutes>,
 }
 
 /// Usage and log of one execution so far.
@@ -55,9 +67,12 @@ impl ExecutionAccounting {
     pub(crate) fn adopt(&mut self, accounting: Accounting, used: &Used) {
         let usage = &mut self.usage;
         usage.cpu_us = microseconds(used.cpu);
+        // A guest that was cancelled while it ran is measured a little later than its last poll.
+        usage.guest_cpu_us = microseconds(accounting.guest_time.min(used.cpu));
         usage.queued_us += microseconds(used.queued);
         usage.memory_peak_bytes = accounting.memory_peak_bytes as u64;
         usage.host_calls = accounting.host_calls;
+        usage.host_calls_by = accounting.host_calls_by;
         usage.egress_bytes = accounting.egress_bytes;
         usage.ingress_bytes = accounting.ingress_bytes;
         (self.log, self.log_dropped) = (accounting.log, accounting.log_dropped);
@@ -82,28 +97,29 @@ impl ExecutionAccounting {
 pub(crate) struct RunningExecution {
     pub(crate) permit: Arc<Permit>,
     pub(crate) content_hash: Digest,
-    pub(crate) records: Arc<dyn ExecutionRecords>,
+    pub(crate) sinks: Sinks,
+    /// Name of the endpoint in the manifest, when it is known.
+    pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) started: Instant,
     pub(crate) account: ExecutionAccounting,
     /// Credit of the execution, returned when it ends.
     pub(crate) held: Option<Held>,
+    /// Held by an execution that may crash the runner.
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
     is_over: bool,
 }
 
 impl RunningExecution {
-    pub(crate) fn new(
-        permit: &Arc<Permit>,
-        content_hash: Digest,
-        records: &Arc<dyn ExecutionRecords>,
-        started: Instant,
-    ) -> Self {
+    pub(crate) fn new(permit: &Arc<Permit>, content_hash: Digest, sinks: Sinks, started: Instant) -> Self {
         Self {
             permit: Arc::clone(permit),
             content_hash,
-            records: Arc::clone(records),
+            sinks,
+            endpoint: None,
             started,
             account: ExecutionAccounting::default(),
             held: None,
+            turn: None,
             is_over: false,
         }
     }
@@ -123,8 +139,13 @@ impl RunningExecution {
         if let Some(held) = self.held.take().filter(|_| self.account.is_admitted) {
             held.settle(&self.account.usage);
         }
+        let usage = &self.account.usage;
+        if self.account.is_admitted {
+            let (minutes, endpoint) = (&self.sinks.minutes, self.endpoint.take());
+            minutes.count(&self.permit.identity, endpoint, result, usage);
+        }
         operator_log::guest_records(&self.permit, &self.account.log, self.account.log_dropped);
-        operator_log::outcome(&self.permit, self.content_hash, result, &self.account.usage);
+        operator_log::outcome(&self.permit, self.content_hash, result, usage);
         self.submit_record(result);
     }
 
@@ -133,7 +154,8 @@ impl RunningExecution {
     fn submit_record(&mut self, result: &Result<u16, Problem>) {
         let log_dropped = self.account.log_dropped;
         let mut log = std::mem::take(&mut self.account.log);
-        if !self.account.is_admitted || (result.is_ok() && log.is_empty() && log_dropped == 0) {
+        let has_contents = result.is_err() || !log.is_empty() || log_dropped > 0;
+        if !self.account.is_admitted || !(has_contents || self.sinks.records.wants(&self.account.usage)) {
             return;
         }
         if let Some(reason) = result.as_ref().err().and_then(reason) {
@@ -141,7 +163,7 @@ impl RunningExecution {
             log.append(&mut self.account.log);
         }
         let result = result.as_ref().copied().map_err(Problem::code);
-        self.records.enqueue(ExecutionRecord {
+        self.sinks.records.enqueue(ExecutionRecord {
             identity: self.permit.identity.clone(),
             content_hash: self.content_hash,
             result,

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, timeout_at};
@@ -38,22 +39,39 @@ struct StreamedBody {
     rest: Limited<Body>,
     /// Length that the client declared.
     declared: Option<u64>,
-    failure: BodyFailure,
+    progress: BodyProgress,
 }
 
-/// The reason why a body was not received completely. The guest learns only that it failed.
+/// Progress of a body that is received while the guest reads it: its bytes, and the reason why it
+/// was not received completely. The guest learns only that it failed.
 #[derive(Debug, Clone, Default)]
-pub struct BodyFailure(Arc<Mutex<Option<Problem>>>);
+pub struct BodyProgress(Arc<Progress>);
 
-impl BodyFailure {
-    fn set(&self, problem: Problem) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+#[derive(Debug, Default)]
+struct Progress {
+    bytes: AtomicU64,
+    failure: Mutex<Option<Problem>>,
+}
+
+impl BodyProgress {
+    fn fail(&self, problem: Problem) {
+        *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes that the guest has been given.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
     }
 
     /// Returns the reason once, if the body has failed.
     #[must_use]
-    pub fn take(&self) -> Option<Problem> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub fn failure(&self) -> Option<Problem> {
+        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -93,7 +111,7 @@ impl RequestBody {
             early,
             rest,
             declared,
-            failure: BodyFailure::default(),
+            progress: BodyProgress::default(),
         })))
     }
 
@@ -123,13 +141,13 @@ impl RequestBody {
         match self.0 {
             Kind::Complete(bytes) => Ok(bytes),
             Kind::Streamed(body) => {
-                let failure = body.failure.clone();
+                let progress = body.progress.clone();
                 let collected = tokio::time::timeout(BODY_TIMEOUT, body.collect()).await;
                 let late = |_| Problem::new(Code::BadRequest, "the body did not arrive in time");
                 let collected = collected.map_err(late)?;
                 collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
                     let unknown = || Problem::internal(error.to_string());
-                    failure.take().unwrap_or_else(unknown)
+                    progress.failure().unwrap_or_else(unknown)
                 })
             }
         }
@@ -143,12 +161,16 @@ impl RequestBody {
         }
     }
 
-    /// Returns where the reason of a failure will be.
+    /// Returns where the progress of the body will be seen.
     #[must_use]
-    pub fn failure(&self) -> BodyFailure {
+    pub fn progress(&self) -> BodyProgress {
         match &self.0 {
-            Kind::Complete(_) => BodyFailure::default(),
-            Kind::Streamed(body) => body.failure.clone(),
+            Kind::Complete(bytes) => {
+                let progress = BodyProgress::default();
+                progress.add(bytes.len());
+                progress
+            }
+            Kind::Streamed(body) => body.progress.clone(),
         }
     }
 
@@ -171,15 +193,22 @@ impl http_body::Body for StreamedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, WasiError>>> {
         if let Some(bytes) = self.early.pop_front() {
+            self.progress.add(bytes.len());
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         loop {
             return Poll::Ready(match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
                 None => None,
-                Some(Ok(frame)) if frame.is_data() => Some(Ok(frame)),
-                Some(Ok(_trailers)) => continue,
+                Some(Ok(frame)) => {
+                    let Some(data) = frame.data_ref() else {
+                        // Trailers.
+                        continue;
+                    };
+                    self.progress.add(data.len());
+                    Some(Ok(frame))
+                }
                 Some(Err(error)) => {
-                    self.failure.set(read_failed(error, BODY_BYTES));
+                    self.progress.fail(read_failed(error, BODY_BYTES));
                     Some(Err(WasiError::HttpProtocolError))
                 }
             });

@@ -8,7 +8,7 @@ use crate::invoke::{Call, invoke};
 use crate::loader::Prepared;
 use crate::outcome::Outcome;
 use crate::quota::{Held, QuotaFields};
-use crate::records::{RunningExecution, microseconds};
+use crate::records::{RunningExecution, Sinks, microseconds};
 use crate::request_body::RequestBody;
 use crate::response_body::{Failed, ResponseBody, ResponseReader, ResponseWriter, response_channel};
 use crate::run_slots::Turns;
@@ -70,12 +70,17 @@ impl ExecuteService {
 
     async fn execution(self: &Arc<Self>, order: Order) -> Result<Started, Failed> {
         let content_hash = order.session.grant.content_hash;
-        let records = &self.dependencies.records;
-        let mut execution = RunningExecution::new(&order.permit, content_hash, records, order.started);
+        let sinks = Sinks {
+            records: Arc::clone(&self.dependencies.records),
+            minutes: Arc::clone(&self.dependencies.minutes),
+        };
+        let mut execution = RunningExecution::new(&order.permit, content_hash, sinks, order.started);
         let (prepared, admitted) = match self.prepare(&order.session, &order.permit, &mut execution).await {
             Ok(ready) => ready,
             Err(problem) => return Err(execution.finish(Err(problem)).into()),
         };
+        let (method, path) = (order.request.method(), order.request.uri().path());
+        execution.endpoint = prepared.release.endpoint(method, path);
         let quota = execution.held.as_ref().and_then(Held::fields);
         // 3.
         let call = Call {
@@ -103,6 +108,8 @@ impl ExecuteService {
         permit: &Permit,
         execution: &mut RunningExecution,
     ) -> Result<(Arc<Prepared>, Admitted), Problem> {
+        let quarantine = &self.dependencies.quarantine;
+        execution.turn = quarantine.admit(&session.grant.content_hash, permit.deadline).await?;
         // 1.
         execution.held = Some(self.dependencies.quotas.hold(&session.subjects, permit).await?);
         let (admission, counters) = (&self.admission, &session.counters);
@@ -140,9 +147,12 @@ impl ExecuteService {
         mut execution: RunningExecution,
         admitted: Admitted,
     ) -> Ended {
+        let mark = call.prepared.journal_entry.mark();
         let invocation = invoke(call, writer, &mut execution.account).await;
         if invocation.panicked {
             self.poison();
+            // The next process counts it as a crash.
+            std::mem::forget(mark);
         }
         drop(admitted);
         execution.finish(invocation.result)

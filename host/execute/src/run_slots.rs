@@ -4,8 +4,8 @@
 //! the engine at the latest. Then the slot goes to the tenant that [`Schedule`] chooses. A guest
 //! that could continue is in the queue by then, also if the host is too busy to poll it again soon.
 
-use crate::guest_threads::{is_guest_thread, processor_time};
 use crate::schedule::{Schedule, Share};
+use alga_engine::{counts_processor_time, start_execution_clock, thread_time};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -168,7 +168,7 @@ impl Turns {
             used.queued += ready!(place.poll());
             let mut running = Running {
                 place: &mut place,
-                started: processor_time(),
+                started: start_execution_clock(used.cpu),
                 cpu: &mut used.cpu,
                 gives_way: false,
             };
@@ -197,7 +197,7 @@ impl Place<'_> {
     fn poll(&mut self) -> Poll<Duration> {
         let Turns { slots, share, ticket } = self.turns;
         let Some(since) = self.since else {
-            let is_preferred = slots.has_guest_threads && !is_guest_thread();
+            let is_preferred = slots.has_guest_threads && !counts_processor_time();
             let mut schedule = slots.schedule();
             ticket.is_granted.store(false, Ordering::Relaxed);
             if schedule.request(*share, is_preferred, || Arc::clone(ticket)) {
@@ -240,7 +240,7 @@ impl Drop for Place<'_> {
 /// A guest that has a slot, until it is dropped.
 struct Running<'a, 'b> {
     place: &'a mut Place<'b>,
-    /// On the clock of [`processor_time`].
+    /// On the clock of [`thread_time`].
     started: Duration,
     cpu: &'a mut Duration,
     /// True if the guest could continue: it queues for its next slot before it returns this one.
@@ -249,7 +249,7 @@ struct Running<'a, 'b> {
 
 impl Running<'_, '_> {
     fn used(&self) -> Duration {
-        processor_time().saturating_sub(self.started)
+        thread_time().saturating_sub(self.started)
     }
 }
 

@@ -4,7 +4,9 @@ use crate::loader::SessionCache;
 use crate::records::ExecutionRecords;
 use crate::run_slots::RunSlots;
 use crate::session::Session;
-use crate::{AdmissionLimits, ExecutionDefaults, GuestThreads, Loader, Quotas, RunShares};
+use crate::{
+    AdmissionLimits, ExecutionDefaults, ExecutionMinutes, GuestThreads, Loader, Quarantine, Quotas, RunShares,
+};
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_capabilities::{GrantSet, Services, UnknownCapability};
 use alga_engine::Engine;
@@ -26,6 +28,10 @@ pub struct ExecuteServiceDependencies {
     pub defaults: ExecutionDefaults,
     /// Sink for execution records.
     pub records: Arc<dyn ExecutionRecords>,
+    /// Extensions that were executing when a runner crashed.
+    pub quarantine: Arc<Quarantine>,
+    /// Counts all executions.
+    pub minutes: Arc<ExecutionMinutes>,
     /// Quotas of tenants and installs.
     pub quotas: Arc<Quotas>,
     /// Stores responses by idempotency key.

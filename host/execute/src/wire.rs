@@ -1,5 +1,6 @@
 //! JSON types of `POST /v1/execute`. Strings without escapes are borrowed from the request.
 
+use crate::usage::Usage;
 use alga_bundle::{object, optional_object};
 use alga_errors::{Blame, Body};
 use alga_limits::HEADERS;
@@ -361,30 +362,6 @@ fn blame_name(blame: Blame) -> &'static str {
         Blame::Operator => "operator",
         Blame::Host => "host",
     }
-}
-
-/// Resources that an execution used: the `usage` object.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Time from the request's arrival to the response, in microseconds.
-    pub duration_us: u64,
-    /// Time in which the guest, or the host on its behalf, was running, in microseconds.
-    pub cpu_us: u64,
-    /// Time for which the execution waited, in microseconds: to start, while its install, its
-    /// tenant or the runner was at a limit, and then for run slots. A tenant that uses more than
-    /// others waits longer.
-    #[serde(default)]
-    pub queued_us: u64,
-    /// Peak memory of the guest in bytes.
-    pub memory_peak_bytes: u64,
-    /// Number of calls to the host.
-    pub host_calls: u64,
-    /// Bytes sent to other hosts.
-    pub egress_bytes: u64,
-    /// Bytes received from other hosts.
-    pub ingress_bytes: u64,
-    /// True if the component had to be loaded first.
-    pub cold: bool,
 }
 
 #[cfg(test)]

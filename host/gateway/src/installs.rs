@@ -1,11 +1,11 @@
 //! Finds the install for a tenant and an extension's name. Lookups are cached until they change, so
 //! that the request path rarely queries the database.
 
-use crate::endpoints::Endpoints;
 use crate::rate::Rates;
 use alga_bundle::{Digest, InstallStatus, Manifest, TenantId, VersionStatus};
 use alga_errors::{Code, Problem};
 use alga_execute::Session;
+use alga_http::Endpoints;
 use alga_store::{Database, InstallRow};
 use moka::future::Cache;
 use std::collections::BTreeMap;

@@ -6,7 +6,6 @@
 
 mod authenticate;
 mod cors;
-mod endpoints;
 mod flow;
 mod installs;
 mod page_redirects;

@@ -8,6 +8,7 @@
 //! | `field` | reading of header fields that may occur only once |
 //! | `body` | reading of a body with a size limit and a deadline |
 //! | `page` | pages of lists, and entity tags of their responses |
+//! | `endpoints` | matches requests to the endpoints of a manifest |
 //! | `edge` | request ids, and the common form of error responses |
 //! | `span` | the span of a request, in which all its lines are logged |
 //! | `refusal` | a [`Problem`](alga_errors::Problem) as a response |
@@ -20,6 +21,7 @@
 mod body;
 mod cookie;
 mod edge;
+mod endpoints;
 mod field;
 mod host;
 mod page;
@@ -32,6 +34,7 @@ mod unparsed;
 pub use body::{BODY_TIMEOUT, declared_length, read_body, read_failed};
 pub use cookie::{CSRF_HEADER, LOGIN_COOKIE, SESSION_COOKIE, check_same_origin, cookie_of, session_cookie};
 pub use edge::{PassedOn, edge, refuse, request_id};
+pub use endpoints::Endpoints;
 pub use field::{bearer, one_field};
 pub use host::check_host;
 pub use page::{PageQuery, etag};

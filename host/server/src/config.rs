@@ -3,11 +3,16 @@
 //! environment overrides the file, the file overrides the default.
 
 mod oidc;
+mod parts;
 mod role;
 mod settings;
 mod weights;
 
 pub(crate) use oidc::{JwksPlace, LoginSettings, OidcSettings, is_secure_url};
+pub(crate) use parts::{
+    Confinement, ConnectionSettings, EgressSettings, PlatformSettings, QueueSettings, RecordSettings, UiSettings,
+    VaultSettings,
+};
 pub use role::{KeyFiles, Role};
 pub use settings::{EffectiveSetting, Origin, Setting};
 pub use weights::{InvalidWeight, TenantWeights};
@@ -17,7 +22,6 @@ use alga_bundle::TenantId;
 use alga_gateway::CorsOrigins;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
-use alga_ui::FrameAncestors;
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -88,6 +92,10 @@ pub struct Config {
     pub compiler_seconds: u64,
     /// Wall-clock time for compiling one component.
     pub compiler_wall: Duration,
+    /// Extent to which this process confines itself.
+    pub confinement: Confinement,
+    /// Files and directories that it may read beside those that settings name.
+    pub confine_readable: Vec<PathBuf>,
     /// Hosts that extensions may connect to.
     pub egress: EgressSettings,
     /// Connection to the host application.
@@ -96,6 +104,8 @@ pub struct Config {
     pub pool: u32,
     /// Executions that wait to start.
     pub queue: QueueSettings,
+    /// Executions that have a record although they succeeded and logged nothing.
+    pub records: RecordSettings,
     /// Number of extensions that compute at the same moment.
     pub run_slots: usize,
     /// Niceness of the threads of extensions that compute; 0: they have none.
@@ -104,78 +114,6 @@ pub struct Config {
     pub tenant_weights: TenantWeights,
     /// Maximum memory and table size of an extension.
     pub ceilings: Ceilings,
-}
-
-/// Limits of the executions that wait to start.
-#[derive(Debug, Clone, Copy)]
-pub struct QueueSettings {
-    /// Longest time for which one waits.
-    pub longest_wait: Duration,
-    /// Executions of one tenant.
-    pub per_tenant: usize,
-    /// True if executions start although their quotas cannot be counted at the moment.
-    pub quotas_fail_open: bool,
-}
-
-/// Maximum number of concurrent connections.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectionSettings {
-    /// Maximum number of all.
-    pub total: usize,
-    /// Maximum number from one address.
-    pub per_address: usize,
-}
-
-/// Pages of extensions.
-#[derive(Debug, Clone)]
-pub struct UiSettings {
-    /// Origins that may embed them.
-    pub frame_ancestors: FrameAncestors,
-    /// Domain below which each install has a host of its own.
-    pub root: Option<String>,
-    /// URL at which browsers reach the runners.
-    pub runner_public_base: Option<String>,
-}
-
-/// Hosts that extensions may connect to.
-#[derive(Debug, Clone, Default)]
-pub struct EgressSettings {
-    /// Comma-separated hosts that are allowed.
-    pub allowlist: String,
-    /// Comma-separated exceptions with private addresses.
-    pub exceptions: String,
-    /// Comma-separated blocks of public addresses that are denied.
-    pub denied: String,
-    /// PEM file with additional CA certificates.
-    pub authorities: Option<PathBuf>,
-}
-
-/// The host application that extensions run in.
-#[derive(Debug, Clone)]
-pub struct PlatformSettings {
-    /// Base URL of the host application.
-    pub base: Option<String>,
-    /// File with this platform's credential for its internal API.
-    pub token_file: Option<PathBuf>,
-    /// URL of its routes, if it differs from `base`.
-    pub ui_proxy_base: Option<String>,
-    /// File with this platform's credential for the routes.
-    pub ui_proxy_token_file: Option<PathBuf>,
-    /// Time for a call of a route.
-    pub ui_proxy_timeout: Duration,
-}
-
-/// Location of a Vault, and its key for sealing.
-#[derive(Debug, Clone)]
-pub struct VaultSettings {
-    /// URL of the Vault.
-    pub address: String,
-    /// Mount of the transit engine.
-    pub mount: String,
-    /// Name of the key.
-    pub key: String,
-    /// File with the token.
-    pub token_file: PathBuf,
 }
 
 /// Error of a configuration that cannot be used.
@@ -293,12 +231,9 @@ impl Config {
             compiler: path("compiler"),
             compiler_seconds: sources.required("compiler_seconds")?,
             compiler_wall: Duration::from_secs(sources.required("compiler_wall_seconds")?),
-            egress: EgressSettings {
-                allowlist: text("egress_allowlist").unwrap_or_default(),
-                exceptions: text("egress_exceptions").unwrap_or_default(),
-                denied: text("egress_denied").unwrap_or_default(),
-                authorities: path("egress_authorities"),
-            },
+            confinement: sources.required("confine")?,
+            confine_readable: paths(text("confine_readable")),
+            egress: egress(&sources),
             platform: PlatformSettings {
                 base: text("platform_base"),
                 token_file: path("platform_token_file"),
@@ -308,6 +243,7 @@ impl Config {
             },
             pool: sources.required("pool")?,
             queue: queue(&sources)?,
+            records: records(&sources)?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
             guest_niceness: sources.required("guest_niceness")?,
             tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),
@@ -423,11 +359,36 @@ impl Config {
     }
 }
 
+/// Returns the paths of a list that is separated by commas.
+fn paths(list: Option<String>) -> Vec<PathBuf> {
+    let list = list.unwrap_or_default();
+    let paths = list.split(',').map(str::trim).filter(|path| !path.is_empty());
+    paths.map(PathBuf::from).collect()
+}
+
+fn egress(sources: &Sources<'_>) -> EgressSettings {
+    let text = |key| sources.text(key).unwrap_or_default();
+    EgressSettings {
+        allowlist: text("egress_allowlist"),
+        exceptions: text("egress_exceptions"),
+        denied: text("egress_denied"),
+        authorities: sources.text("egress_authorities").map(PathBuf::from),
+    }
+}
+
 fn queue(sources: &Sources<'_>) -> Result<QueueSettings, ConfigError> {
     Ok(QueueSettings {
         longest_wait: Duration::from_millis(sources.required("queue_ms")?),
         per_tenant: sources.required("queue_per_tenant")?,
         quotas_fail_open: sources.required("quotas_fail_open")?,
+    })
+}
+
+fn records(sources: &Sources<'_>) -> Result<RecordSettings, ConfigError> {
+    let slow_ms: u64 = sources.required("record_slow_ms")?;
+    Ok(RecordSettings {
+        slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
+        one_in: NonZeroU32::new(sources.required("record_one_in")?),
     })
 }
 

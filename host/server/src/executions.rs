@@ -1,10 +1,11 @@
 //! Writes execution records to the database: queued without waiting, written in batches, bounded in
 //! bytes and in rate, so that no guest can overload the database by logging or failing.
 
+use crate::config::RecordSettings;
 use alga_bundle::{ExecutionId, InstallId, TenantId};
 use alga_capabilities::Source;
 use alga_errors::chain;
-use alga_execute::{ExecutionRecord, ExecutionRecords};
+use alga_execute::{ExecutionRecord, ExecutionRecords, Usage};
 use alga_store::{Database, ExecutionRow};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub struct ExecutionRecordWriter {
     capacity: Arc<Semaphore>,
     rates: DefaultKeyedRateLimiter<InstallId>,
     dropped: AtomicU64,
+    settings: RecordSettings,
 }
 
 enum Message {
@@ -55,13 +57,14 @@ struct QueuedRecord {
 
 impl ExecutionRecordWriter {
     /// Starts a queue that writes into this database until it is dropped.
-    pub(crate) fn start(database: Database) -> Arc<Self> {
+    pub(crate) fn start(database: Database, settings: RecordSettings) -> Arc<Self> {
         let (queue, waiting) = mpsc::unbounded_channel();
         let log = Arc::new(Self {
             queue,
             capacity: Arc::new(Semaphore::new(QUEUE_KIB)),
             rates: DefaultKeyedRateLimiter::keyed(Quota::per_second(KIB_PER_SECOND).allow_burst(KIB_AT_ONCE)),
             dropped: AtomicU64::new(0),
+            settings,
         });
         tokio::spawn(write(waiting, database, Arc::downgrade(&log)));
         log
@@ -112,6 +115,12 @@ impl ExecutionRecords for ExecutionRecordWriter {
         if self.enqueue(record).is_none() {
             self.lose(1);
         }
+    }
+
+    fn wants(&self, usage: &Usage) -> bool {
+        let RecordSettings { slower_than, one_in } = self.settings;
+        let is_slow = slower_than.is_some_and(|limit| Duration::from_micros(usage.duration_us) > limit);
+        is_slow || one_in.is_some_and(|of| fastrand::u32(0..of.get()) == 0)
     }
 }
 

@@ -11,6 +11,10 @@
 //! | `executions` | queue that writes execution records to the database |
 //! | `memory` | no core file, no debugger |
 //! | `metrics` | metrics of extensions, for the operator |
+//! | `confine` | files, ports and system calls that this process needs |
+//! | `crashes` | counts crashes of earlier runners |
+//! | `maintenance` | deletes what is over, every hour |
+//! | `minute_keeper` | writes sums of executions |
 //! | `quota_keeper` | quotas of the runner, and of the database |
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
@@ -35,7 +39,9 @@
 mod adapters;
 mod address_limit;
 mod config;
+mod confine;
 mod connection;
+mod crashes;
 mod credentials;
 mod drain;
 mod executions;
@@ -43,8 +49,10 @@ mod host_dependencies;
 mod host_keys;
 mod jwks_source;
 mod login;
+mod maintenance;
 mod memory;
 mod metrics;
+mod minute_keeper;
 mod operator;
 mod platform;
 mod provider;
@@ -64,9 +72,11 @@ mod tls;
 pub use config::{
     Config, ConfigError, EffectiveSetting, InvalidWeight, KeyFiles, Origin, Role, Setting, TenantWeights,
 };
+pub use confine::{ConfineError, confine_files, confine_system_calls};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;
+pub use minute_keeper::MinuteKeeper;
 pub use platform::Platform;
 pub use quota_keeper::QuotaKeeper;
 pub use serve::{Listener, ServeError, serve};

@@ -1,8 +1,12 @@
-use crate::adapters::{StoredReleases, limited_records};
+use crate::adapters::StoredReleases;
+use crate::crashes::crash_journal;
 use crate::credentials::credentials;
 use crate::drain::Draining;
 use crate::executions::ExecutionRecordWriter;
 use crate::host_dependencies::certificate_authorities;
+use crate::maintenance::maintain;
+use crate::metrics::Scraped;
+use crate::minute_keeper::MinuteKeeper;
 use crate::provider::Provider;
 use crate::quota_keeper::QuotaKeeper;
 use crate::revocations;
@@ -13,7 +17,7 @@ use crate::{Config, Role, StartError};
 use crate::{drain, host_dependencies, login, metrics, sessions};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
-use alga_engine::CompileError;
+use alga_engine::{CompileError, CrashJournal};
 use alga_errors::chain;
 use alga_execute::{
     AdmissionLimits, ExecuteService, ExecuteServiceDependencies, ExecutionDefaults, GuestThreads, Loader,
@@ -26,11 +30,10 @@ use alga_gateway::{
 use alga_http::edge;
 use alga_registry_api::RegistryDependencies;
 use alga_signing::TrustPolicy;
-use alga_store::{BlobStore, CLAIM_GRACE, ChangeListener, Database, Staging, StoreError, UPLOAD_LIFE, collect_garbage};
+use alga_store::{ChangeListener, Database, Staging, StoreError};
 use alga_ui::{Releases, UiDependencies};
 use axum::Router;
 use std::future::pending;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -76,12 +79,15 @@ impl Lookups {
 struct RunnerPart {
     execute: Arc<ExecuteService>,
     executions: Arc<ExecutionRecordWriter>,
+    minutes: Arc<MinuteKeeper>,
     quotas: Arc<QuotaKeeper>,
 }
 
 impl RunnerPart {
     async fn start(config: &Config, shared: &SharedResources, releases: &ReleaseResources) -> Result<Self, StartError> {
-        let executions = ExecutionRecordWriter::start(shared.database.clone());
+        let executions = ExecutionRecordWriter::start(shared.database.clone(), config.records);
+        let minutes = MinuteKeeper::start(shared.database.clone());
+        let journal = crash_journal(config, &shared.database).await?;
         let weights = Weights::new(config.tenant_weights.0.clone());
         let fails_open = config.queue.quotas_fail_open;
         let quotas = QuotaKeeper::start(shared.database.clone(), Arc::clone(&weights), fails_open).await?;
@@ -89,9 +95,12 @@ impl RunnerPart {
             slots: config.run_slots,
             weights,
         };
+        let sinks = (&executions, &*minutes);
+        let execute = execute_service(config, shared, releases, sinks, &quotas, shares, journal)?;
         Ok(Self {
-            execute: execute_service(config, shared, releases, &executions, &quotas, shares)?,
+            execute,
             executions,
+            minutes,
             quotas,
         })
     }
@@ -152,9 +161,13 @@ impl Platform {
             staging = Some(uploads);
         }
         router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
-        if let Some(RunnerPart { executions, .. }) = &runner {
-            let (metrics, executions) = (Arc::clone(&shared.metrics), Arc::clone(executions));
-            router = router.merge(metrics::router(metrics, executions, Arc::clone(&authenticator)));
+        if let Some(part) = &runner {
+            router = router.merge(metrics::router(Scraped {
+                metrics: Arc::clone(&shared.metrics),
+                executions: Arc::clone(&part.executions),
+                minutes: Arc::clone(part.minutes.minutes()),
+                authenticator: Arc::clone(&authenticator),
+            }));
         }
         Ok(Self {
             router: edge(router),
@@ -184,6 +197,12 @@ impl Platform {
     #[must_use]
     pub fn executions(&self) -> Option<&ExecutionRecordWriter> {
         self.runner.as_ref().map(|part| &*part.executions)
+    }
+
+    /// Returns the sums of executions of the runner, if this process has one.
+    #[must_use]
+    pub fn minutes(&self) -> Option<&MinuteKeeper> {
+        self.runner.as_ref().map(|part| &*part.minutes)
     }
 
     /// Returns the quotas of the runner, if this process has one.
@@ -297,6 +316,7 @@ impl Platform {
     pub async fn close(&self) {
         if let Some(part) = &self.runner {
             part.executions.close().await;
+            part.minutes.close().await;
             part.quotas.close().await;
         }
         // A statement that hangs would hold its connection; the process does not wait for it longer
@@ -307,57 +327,21 @@ impl Platform {
     }
 }
 
-async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
-    match collect_garbage(database, blobs, CLAIM_GRACE).await {
-        Ok(bundles) => tracing::info!(bundles, "collected garbage"),
-        Err(error) => {
-            tracing::warn!(error = %chain(&error), "could not collect garbage; retrying in an hour");
-        }
-    }
-    match limited_records(database.clone()).sweep().await {
-        Ok(namespaces) => tracing::info!(namespaces, "swept expired records"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep expired records"),
-    }
-    match database.sweep_executions().await {
-        Ok(executions) => tracing::info!(executions, "swept old records of executions"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
-    }
-    match database.sweep_api_keys().await {
-        Ok(keys) => tracing::info!(keys, "swept API keys that were invalid"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep API keys"),
-    }
-    match database.sweep_idempotency().await {
-        Ok(keys) => tracing::info!(keys, "swept expired idempotency keys"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep idempotency keys"),
-    }
-    match database.sweep_quotas().await {
-        Ok(rows) => tracing::info!(rows, "swept old usage"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep old usage"),
-    }
-    match database.sweep_sessions().await {
-        Ok(sessions) => tracing::info!(sessions, "swept expired sessions"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep sessions"),
-    }
-    let swept = tokio::task::spawn_blocking(move || staging.sweep(UPLOAD_LIFE)).await;
-    match swept.unwrap_or_else(|error| Err(io::Error::other(error).into())) {
-        Ok(uploads) => tracing::info!(uploads, "swept abandoned uploads"),
-        Err(error) => tracing::warn!(error = %chain(&error), "could not sweep uploads"),
-    }
-}
-
 fn execute_service(
     config: &Config,
     shared: &SharedResources,
     releases: &ReleaseResources,
-    executions: &Arc<ExecutionRecordWriter>,
+    (executions, minutes): (&Arc<ExecutionRecordWriter>, &MinuteKeeper),
     quotas: &QuotaKeeper,
     shares: RunShares,
+    journal: Arc<CrashJournal>,
 ) -> Result<Arc<ExecuteService>, StartError> {
     let engine = releases.engine.clone();
     let loader = Loader::new(LoaderDependencies {
         engine: engine.clone(),
         factory: releases.factory.clone(),
         source: Arc::new(StoredReleases(releases.blobs.clone())),
+        journal,
         trust: Arc::clone(&releases.trust),
     });
     let host_dependencies = host_dependencies::build_host_dependencies(
@@ -389,6 +373,8 @@ fn execute_service(
         tokens,
         defaults: ExecutionDefaults::below(&config.ceilings),
         records: Arc::clone(executions) as _,
+        minutes: Arc::clone(minutes.minutes()),
+        quarantine: Arc::clone(quotas.quarantine()),
         quotas: Arc::clone(quotas.quotas()),
         idempotency: Arc::new(StoredReplies(shared.database.clone())),
         admission,

@@ -1,9 +1,9 @@
-//! Connects the runner's quotas and weights with those of the database: follows changes, and writes
-//! what executions used.
+//! Connects the runner's quotas, weights and quarantines with those of the database: follows
+//! changes, and writes what executions used.
 
 use alga_bundle::{QuotaWindow, TenantId};
 use alga_errors::chain;
-use alga_execute::{LeaseFuture, QuotaStore, Quotas, Weights};
+use alga_execute::{LeaseFuture, Quarantine, QuotaStore, Quotas, Weights};
 use alga_store::{Database, StoreError};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
@@ -32,10 +32,11 @@ impl QuotaStore for StoredQuotas {
     }
 }
 
-/// The quotas and weights of a runner, with the database that they are of.
+/// The quotas, weights and quarantines of a runner, with the database that they are of.
 pub struct QuotaKeeper {
     quotas: Arc<Quotas>,
     weights: Arc<Weights>,
+    quarantine: Arc<Quarantine>,
     database: Database,
     /// Start of the last round of following changes that succeeded, in milliseconds since 1970.
     followed_at_ms: AtomicI64,
@@ -44,7 +45,8 @@ pub struct QuotaKeeper {
 }
 
 impl QuotaKeeper {
-    /// Reads all quotas and weights, and follows their changes until the result is dropped.
+    /// Reads all quotas, weights and quarantines, and follows their changes until the result is
+    /// dropped.
     pub(crate) async fn start(
         database: Database,
         weights: Arc<Weights>,
@@ -54,6 +56,7 @@ impl QuotaKeeper {
         let keeper = Arc::new(Self {
             quotas,
             weights,
+            quarantine: Arc::default(),
             database,
             followed_at_ms: AtomicI64::new(0),
             writing: Mutex::default(),
@@ -67,7 +70,12 @@ impl QuotaKeeper {
         &self.quotas
     }
 
-    /// Applies quotas and weights that were changed lately, without waiting for the next round.
+    pub(crate) fn quarantine(&self) -> &Arc<Quarantine> {
+        &self.quarantine
+    }
+
+    /// Applies quotas, weights and quarantines that were changed lately, without waiting for the
+    /// next round.
     ///
     /// # Errors
     /// Returns the database's [`StoreError`]; the known ones stay in effect.
@@ -87,6 +95,7 @@ impl QuotaKeeper {
         for (tenant, weight) in self.database.weights_changed_since(at_ms).await? {
             self.weights.set(&tenant, weight);
         }
+        self.quarantine.apply(self.database.crashes_changed_since(at_ms).await?);
         Ok(())
     }
 
@@ -147,7 +156,7 @@ async fn keep(keeper: Weak<QuotaKeeper>) {
             continue;
         }
         if let Err(error) = keeper.follow().await {
-            tracing::warn!(error = %chain(&error), "could not look for changed quotas and weights");
+            tracing::warn!(error = %chain(&error), "could not look for changed quotas, weights and quarantines");
         }
     }
 }

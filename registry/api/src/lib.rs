@@ -15,6 +15,7 @@
 //! | `GET /tenants/{tenant}/installs` | lists installs |
 //! | `GET …/installs/{install}` | shows one |
 //! | `GET …/{install}/executions` | lists the logs and errors of its executions |
+//! | `GET …/{install}/statistics` | sums all its executions in a span of time |
 //! | `POST …/{install}/upgrade`, `consent`, `rollback`, `enable`, `disable` | changes one |
 //! | `PUT …/{install}/terms` | replaces configuration, hosts and limits |
 //! | `PUT`, `DELETE …/{install}/secrets/{secret}` | sets or deletes a secret; none is ever shown |

@@ -1,8 +1,8 @@
 //! All routes with their descriptions, grouped by resource.
 
 use crate::controllers::{
-    audit, console_links, executions, garbage, install_lifecycle, installs, keys, publish, quotas, revocations,
-    secrets, uploads, version_status, versions,
+    audit, console_links, executions, garbage, install_lifecycle, installs, keys, publish, quarantine, quotas,
+    revocations, secrets, statistics, uploads, version_status, versions,
 };
 use crate::openapi::{Api, BYTES, Operation};
 use alga_auth::Right;
@@ -98,6 +98,27 @@ fn uploading(api: Api) -> Api {
         .responds::<types::Removed>(200),
         post(garbage::collect),
     )
+    .with(
+        Operation::new(
+            "get",
+            "/v1/registry/quarantine",
+            Right::Operate,
+            "List extensions that were executing when a runner crashed",
+        )
+        .responds::<types::Quarantined>(200)
+        .responds_without_body(304),
+        get(quarantine::list),
+    )
+    .with(
+        Operation::new(
+            "delete",
+            "/v1/registry/quarantine/{content_hash}",
+            Right::Operate,
+            "Lift the quarantine of an extension and delete its crashes",
+        )
+        .responds_without_body(204),
+        delete(quarantine::lift),
+    )
 }
 
 fn withdrawing(api: Api) -> Api {
@@ -164,6 +185,18 @@ fn installing(api: Api) -> Api {
         .responds::<types::Executions>(200)
         .responds_without_body(304),
         get(executions::list),
+    )
+    .with(
+        Operation::new(
+            "get",
+            format!("{}/statistics", one()),
+            Right::ReadInstalls,
+            "Get the sums of all executions in a span of time, by endpoint and outcome",
+        )
+        .query::<types::StatisticsQuery>()
+        .responds::<types::ExecutionStatistics>(200)
+        .responds_without_body(304),
+        get(statistics::show),
     )
     .with(
         Operation::new(

@@ -8,8 +8,10 @@ mod archive;
 mod bundle;
 mod capability;
 mod component;
+mod crash;
 mod diff;
 mod digest;
+mod execution_minute;
 mod id;
 mod manifest;
 mod object;
@@ -26,8 +28,10 @@ pub use archive::{ArchiveError, pack, unpack, unpack_foreign};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};
+pub use crash::{Crashes, causes};
 pub use diff::CapabilityDiff;
 pub use digest::{Digest, DigestError};
+pub use execution_minute::{DURATION_BOUNDS_US, DURATION_BUCKETS, ExecutionMinute, ExecutionTotals};
 pub use id::{ExecutionId, ExtensionId, IdError, InstallId, RequestId, TenantId, VersionId};
 pub use manifest::{
     Api, ConfigField, ConfigType, ConfigValue, EgressPattern, Endpoint, EndpointAccess, EventSubscription,

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 15] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -39,11 +39,17 @@ const MIGRATIONS: [(i64, &str, &str); 15] = [
         "tenant weights",
         include_str!("../migrations/0015_tenant_weights.sql"),
     ),
+    (
+        16,
+        "execution minutes",
+        include_str!("../migrations/0016_execution_minutes.sql"),
+    ),
+    (17, "crashes", include_str!("../migrations/0017_crashes.sql")),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range
 /// lets both lists grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 8] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         100_001,
         "row-level security",
@@ -83,6 +89,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 8] = [
         100_008,
         "row-level security of tenant weights",
         include_str!("../migrations/postgres/100008_tenant_weights_row_level_security.sql"),
+    ),
+    (
+        100_009,
+        "row-level security of execution minutes",
+        include_str!("../migrations/postgres/100009_execution_minutes_row_level_security.sql"),
     ),
 ];
 

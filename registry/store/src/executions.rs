@@ -38,7 +38,7 @@ pub struct ExecutionRow {
     /// Duration of the execution, in microseconds.
     pub duration_us: i64,
     /// Resource usage of the execution:
-    /// `{cpu_us, queued_us, memory_peak_bytes, host_calls, egress_bytes, ingress_bytes, cold}`;
+    /// the JSON of `alga_execute::Usage`;
     /// absent in entries written by an older program version.
     pub usage: Option<Value>,
     /// HTTP status of the extension's response, if there was one.

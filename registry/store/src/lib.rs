@@ -15,6 +15,8 @@
 //! | `sessions` | sessions of browsers, as digests |
 //! | `audit` | every change, in a hash chain |
 //! | `changes` | notifications of changes in other processes |
+//! | `crashes` | extensions that were executing when a runner crashed |
+//! | `execution_minutes` | executions counted by minute |
 //! | `executions` | the execution log of installs |
 //! | `quotas` | limits of tenants and installs, and what was used of them |
 //! | `weights` | shares of tenants in the processors |
@@ -27,8 +29,10 @@ mod api_keys;
 mod audit;
 mod blobs;
 mod changes;
+mod crashes;
 mod database;
 mod error;
+mod execution_minutes;
 mod executions;
 mod garbage;
 mod idempotency;
@@ -50,6 +54,7 @@ pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use changes::ChangeListener;
 pub use database::Database;
 pub use error::StoreError;
+pub use execution_minutes::ExecutionSum;
 pub use executions::ExecutionRow;
 pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};
 pub use idempotency::{ClaimOutcome, IdempotencyClaim, StoredReply};

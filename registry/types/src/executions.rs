@@ -4,6 +4,7 @@ use crate::{Operation, Page};
 use alga_bundle::{Digest, ExecutionId, InstallId, RequestId, TenantId, VersionId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A page of executions that wrote log records or failed, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -51,13 +52,20 @@ pub struct ExecutionUsage {
     pub duration_us: u64,
     /// Time in which the guest, or the host on its behalf, was running, in microseconds.
     pub cpu_us: u64,
+    /// Part of `cpu_us` in which the guest's own code ran, in microseconds; the rest is the host's.
+    pub guest_cpu_us: u64,
     /// Time for which the guest waited for a run slot, in microseconds.
-    #[serde(default)]
     pub queued_us: u64,
-    /// Peak memory of the guest in bytes.
+    /// Peak memory of the guest in bytes, of all its memories and tables.
     pub memory_peak_bytes: u64,
     /// Number of calls to the host.
     pub host_calls: u64,
+    /// Numbers of calls by interface, with dropped handles of its resources.
+    pub host_calls_by: BTreeMap<String, u64>,
+    /// Bytes of the request's body, as far as it was received.
+    pub request_bytes: u64,
+    /// Bytes of the response's body, as far as it was passed on.
+    pub response_bytes: u64,
     /// Bytes sent to other hosts.
     pub egress_bytes: u64,
     /// Bytes received from other hosts.

@@ -8,6 +8,8 @@
 //! | `installs` | a tenant's installs, their upgrades and secrets |
 //! | `executions` | the execution log of an install |
 //! | `keys` | API keys |
+//! | `statistics` | sums of the executions of an install |
+//! | `quarantine` | extensions that crashed runners |
 //! | `quotas` | quotas of tenants and installs, and what was used |
 //! | `console_links` | one-time links for browsers |
 //! | `revocations` | the revocation list |
@@ -27,8 +29,10 @@ mod garbage;
 mod installs;
 mod keys;
 mod operation;
+mod quarantine;
 mod quotas;
 mod revocations;
+mod statistics;
 mod uploads;
 mod versions;
 
@@ -44,11 +48,13 @@ pub use installs::{
 };
 pub use keys::{ApiKey, ApiKeys, CreatedApiKey, KeyRequest, create_key, keys, revoke_key};
 pub use operation::{Operation, Page, RequestBody};
+pub use quarantine::{CrashedExtension, Quarantined, lift_quarantine, quarantined};
 pub use quotas::{
     InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, TenantWeight, UsageQuery, quotas, set_quota,
     set_weight, usage, weight,
 };
 pub use revocations::{RevocationStatus, revocations, send_revocations};
+pub use statistics::{DurationBucket, ExecutionStatistics, ExecutionSum, StatisticsQuery, statistics};
 pub use uploads::{Upload, append_upload, begin_upload, delete_upload, show_upload};
 pub use versions::{
     Published, Reason, VersionDetails, VersionSummary, Versions, change_version, publish, show_version, versions,

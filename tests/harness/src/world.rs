@@ -363,6 +363,7 @@ impl StoppedPlatform {
             ("trust_bundle".to_owned(), trust.to_json().unwrap()),
             ("compiler".to_owned(), program("alga-compiler").display().to_string()),
             ("pool".to_owned(), "32".to_owned()),
+            ("record_one_in".to_owned(), "0".to_owned()),
             ("dev".to_owned(), "true".to_owned()),
         ]);
         flags.extend(self.settings.iter().cloned());

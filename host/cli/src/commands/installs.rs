@@ -5,9 +5,9 @@ use crate::printer::Printer;
 use crate::reference::{name_and_version, parse_version};
 use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_registry_types::{
-    ConsentRequest, Install, Installs, Operation, Page, SecretRequest, TermsRequest, Upgrade, UpgradeOutcome,
-    UpgradeRequest, consent, delete_secret, disable, enable, executions, installs, roll_back, set_secret, set_terms,
-    show_install, uninstall, upgrade,
+    ConsentRequest, Install, Installs, Operation, Page, SecretRequest, StatisticsQuery, TermsRequest, Upgrade,
+    UpgradeOutcome, UpgradeRequest, consent, delete_secret, disable, enable, executions, installs, roll_back,
+    set_secret, set_terms, show_install, statistics, uninstall, upgrade,
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +39,16 @@ enum Action {
         /// Maximum number of executions
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
+    },
+    /// Show how many executions there were at each endpoint, with their durations and processor
+    /// time
+    Statistics {
+        /// Extension name, extension id or install id
+        extension: String,
+        /// Length of the time up to now, in minutes, at most 62 days; the current minute is not
+        /// yet counted
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=89_280))]
+        minutes: i64,
     },
     /// Upgrade to another version; one with new permissions waits for consent
     Upgrade {
@@ -141,6 +151,16 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             };
             let log = operator.run(&executions(tenant, extension, &page))?;
             printer.output(&log, || super::log::all(&log.executions));
+            Ok(())
+        }
+        Action::Statistics { extension, minutes } => {
+            let now = jiff::Timestamp::now().as_millisecond();
+            let query = StatisticsQuery {
+                from_ms: Some(now.saturating_sub(minutes.saturating_mul(60_000))),
+                to_ms: Some(now),
+            };
+            let sums = operator.run(&statistics(tenant, extension, &query))?;
+            printer.output(&sums, || super::statistics::table(&sums));
             Ok(())
         }
         Action::Upgrade {

@@ -2,7 +2,8 @@ use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use crate::settings::Settings;
 use alga_server::{
-    Config, Listener, LogFormat, Platform, ServeLimits, TlsCertificate, protect_memory, serve, start_log,
+    Config, Listener, LogFormat, Platform, ServeLimits, TlsCertificate, confine_files, confine_system_calls,
+    protect_memory, serve, start_log,
 };
 use clap::Args;
 use serde_json::json;
@@ -25,6 +26,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     protect_memory().internal_error("could not disable core dumps and debuggers")?;
     let config = arguments.settings.load()?;
     start_log(LogFormat::for_standard_error(), &arguments.log);
+    // Before there are other threads: those that are started later inherit it.
+    confine_files(&config).user_error("could not confine this process")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.run_slots + SPARE_WORKERS)
         .enable_all()
@@ -47,6 +50,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         listener = listener.with_tls(certificate.user_error("could not start")?);
         scheme = "https";
     }
+    confine_system_calls(config).user_error("could not confine this process")?;
     // Parent processes wait for this line.
     printer.output(&json!({ "listening": format!("{scheme}://{address}") }), || {
         format!("listening on {scheme}://{address}")

@@ -194,7 +194,7 @@ impl RemoteRunner {
                 break;
             };
             body = sent.copy();
-            let failure = sent.failure();
+            let progress = sent.progress();
             match self.client.request(request(head, runner, sent)?).await {
                 // The runner refused it before it began.
                 Ok(response) if is_draining(&response) && !is_last && body.is_some() => {}
@@ -203,7 +203,7 @@ impl RemoteRunner {
                     tracing::warn!(runner = %runner.authority, %error, "a runner cannot be reached; trying the next one");
                 }
                 Err(error) if error.is_connect() => return Err(unreachable().caused_by(error)),
-                Err(error) => return Err(failure.take().unwrap_or_else(|| failed(error))),
+                Err(error) => return Err(progress.failure().unwrap_or_else(|| failed(error))),
             }
         }
         Err(unreachable())

@@ -41,6 +41,18 @@ pub(crate) enum JwksPlace {
     File(PathBuf),
 }
 
+impl OidcSettings {
+    /// Returns the files that are read while the platform runs.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let keys = match &self.jwks {
+            JwksPlace::File(path) => Some(path),
+            JwksPlace::Url(_) => None,
+        };
+        let secret = self.login.as_ref().and_then(|login| login.client_secret_file.as_ref());
+        keys.into_iter().chain(secret)
+    }
+}
+
 impl JwksPlace {
     fn of(text: &str) -> Result<Self, ConfigError> {
         if is_secure_url(text) {

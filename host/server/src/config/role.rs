@@ -74,3 +74,19 @@ pub struct KeyFiles {
     /// Key that authenticates cached machine code.
     pub machine_code: Option<PathBuf>,
 }
+
+impl KeyFiles {
+    /// Returns those that are set.
+    pub(crate) fn paths(&self) -> Vec<&PathBuf> {
+        let all = [
+            &self.service,
+            &self.service_public,
+            &self.caller_public,
+            &self.registry_public,
+            &self.secrets,
+            &self.cursors,
+            &self.machine_code,
+        ];
+        all.into_iter().flatten().collect()
+    }
+}

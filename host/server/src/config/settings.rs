@@ -110,6 +110,8 @@ settings! {
     compiler = "ALGA_COMPILER", "", "path of alga-compiler (default: beside this program)";
     compiler_seconds = "ALGA_COMPILER_SECONDS", "120", "CPU time for compiling one component in seconds; a component that needs more is refused as the publisher's fault";
     compiler_wall_seconds = "ALGA_COMPILER_WALL_SECONDS", "600", "wall-clock time for compiling one component in seconds; exceeding it means that this host is too busy";
+    confine = "ALGA_CONFINE", "auto", "confines this process with Landlock and seccomp: it reads only the files that settings name, writes only to data and cache_root, starts no program but the compiler, and listens nowhere else; auto: as far as the kernel can; required: does not start otherwise; off";
+    confine_readable = "ALGA_CONFINE_READABLE", "", "comma-separated files and directories that this process may read, too, such as certificates that the database's URL names";
     egress_allowlist = "EXT_EGRESS_ALLOWLIST", "", "comma-separated hosts that extensions may call at all; `*`: the hosts that each install allows; empty: none";
     egress_exceptions = "ALGA_EGRESS_EXCEPTIONS", "", "comma-separated private addresses that extensions may reach: `crm.example.com:443=10.1.0.0/16`, or `…=10.1.2.3` to replace the DNS lookup of the name";
     egress_denied = "ALGA_EGRESS_DENIED", "", "comma-separated public addresses that no extension may reach, such as your own: `198.51.100.0/24`";
@@ -123,6 +125,8 @@ settings! {
     queue_ms = "ALGA_QUEUE_MS", "2000", "longest time in milliseconds for which a request waits for such a slot, at most half of its own time; 0: it is refused at once";
     queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
     quotas_fail_open = "ALGA_QUOTAS_FAIL_OPEN", "false", "true: execute although the database does not respond and the runner's credit for a quota is used up, and count later; false: refuse with 503";
+    record_slow_ms = "ALGA_RECORD_SLOW_MS", "1000", "time in milliseconds after which an execution is slow and has a record, as have failed ones and those that log; 0: none has for this reason";
+    record_one_in = "ALGA_RECORD_ONE_IN", "1000", "one of so many other executions has a record, as a sample; 0: none has";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
     guest_niceness = "ALGA_GUEST_NICENESS", "0", "niceness of own threads for extensions that compute for longer than a millisecond, 1 to 19: the operating system prefers all others, and requests wait for them less; 0: they compute on the threads of their requests";
     tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";

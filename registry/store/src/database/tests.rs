@@ -84,7 +84,7 @@ fn released_migrations_are_unchanged() {
 }
 
 /// Version and first 16 hex digits of the SHA-256 of each released migration.
-const RELEASED: [(i64, &str); 24] = [
+const RELEASED: [(i64, &str); 27] = [
     (1, "98b1eb4ff331233b"),
     (2, "f225cfff3efd17b1"),
     (3, "a8358399609255d7"),
@@ -100,6 +100,8 @@ const RELEASED: [(i64, &str); 24] = [
     (13, "6ac0c0e6ac8e6f31"),
     (14, "753c49c61577e326"),
     (15, "9533eefdeee205ef"),
+    (16, "c8bf7cd1e7812d5e"),
+    (17, "8925ce975f9bcefc"),
     (100_001, "97b55d94c2082c28"),
     (100_002, "586c4a95acf151cf"),
     (100_003, "9ee82091d26ef4aa"),
@@ -108,5 +110,6 @@ const RELEASED: [(i64, &str); 24] = [
     (100_006, "7722e3974b7357dc"),
     (100_007, "becd15120361bb5c"),
     (100_008, "dd916f85ceb49dbe"),
+    (100_009, "32f3f2a13878ff9c"),
     (200_001, "5437c01f71efc9ac"),
 ];

@@ -6,8 +6,8 @@ use matchit::Router;
 
 /// Endpoints of a manifest, ready to be matched. The most specific endpoint wins, whatever the
 /// order in the manifest: from left to right, a literal segment wins over `:name`.
-#[derive(Default)]
-pub(crate) struct Endpoints {
+#[derive(Debug, Default)]
+pub struct Endpoints {
     /// One router for each method; the value is the endpoint's index in the manifest.
     methods: Vec<(Method, Router<usize>)>,
 }
@@ -18,8 +18,8 @@ impl Endpoints {
     /// Builds the routers for this manifest.
     ///
     /// # Errors
-    /// [`Code::Internal`] if an endpoint violates the rules of a manifest.
-    pub(crate) fn new(manifest: &Manifest) -> Result<Self, Problem> {
+    /// Returns [`Code::Internal`] if an endpoint violates the rules of a manifest.
+    pub fn new(manifest: &Manifest) -> Result<Self, Problem> {
         let mut methods = METHODS.map(|method| (method, Router::new()));
         for (index, endpoint) in manifest.api.endpoints.iter().enumerate() {
             for (method, router) in &mut methods {
@@ -38,13 +38,9 @@ impl Endpoints {
     /// Returns the endpoint for a method and a canonical path.
     ///
     /// # Errors
-    /// [`Code::MethodNotAllowed`] if the path has other methods, otherwise [`Code::NotFound`].
-    pub(crate) fn find<'a>(
-        &self,
-        manifest: &'a Manifest,
-        method: &http::Method,
-        path: &str,
-    ) -> Result<&'a Endpoint, Problem> {
+    /// Returns [`Code::MethodNotAllowed`] if the path has other methods, otherwise
+    /// [`Code::NotFound`].
+    pub fn find<'a>(&self, manifest: &'a Manifest, method: &http::Method, path: &str) -> Result<&'a Endpoint, Problem> {
         let found = self
             .index(method, path)
             .and_then(|index| manifest.api.endpoints.get(index));
@@ -52,13 +48,16 @@ impl Endpoints {
     }
 
     /// Returns the methods of a path, without `OPTIONS` and `HEAD`.
-    pub(crate) fn methods(&self, path: &str) -> Vec<&'static str> {
+    #[must_use]
+    pub fn methods(&self, path: &str) -> Vec<&'static str> {
         let has_path = |router: &Router<usize>| router.at(path).is_ok();
         let methods = self.methods.iter().filter(|(_, router)| has_path(router));
         methods.map(|(method, _)| method.as_str()).collect()
     }
 
-    fn index(&self, method: &http::Method, path: &str) -> Option<usize> {
+    /// Returns the place of an endpoint in the manifest for a method and a canonical path.
+    #[must_use]
+    pub fn index(&self, method: &http::Method, path: &str) -> Option<usize> {
         let asked = if *method == http::Method::HEAD {
             "GET"
         } else {

@@ -1,0 +1,212 @@
+//! Counts every execution that was admitted: by minute for the tenant, and since the start of the
+//! process for the operator.
+
+mod totals;
+
+use crate::Usage;
+use alga_bundle::{ExecutionMinute, ExecutionTotals, InstallId, TenantId};
+use alga_capabilities::Identity;
+use alga_errors::Problem;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use totals::ProcessTotals;
+
+/// Number of parts, each with a lock of its own, so that executions of different installs do not
+/// wait for each other.
+const PARTS: usize = 16;
+/// Maximum number of rows of one part in one minute: 32 000 for the process, some 10 MiB. Further
+/// executions are counted as lost.
+const ROWS: usize = 2_000;
+/// Maximum number of rows of past minutes that wait for the database.
+const WAITING: usize = 64_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// The executions that were counted and not yet passed on.
+pub struct ExecutionMinutes {
+    parts: [Mutex<Part>; PARTS],
+    hasher: RandomState,
+    past: Mutex<Vec<ExecutionMinute>>,
+    lost: AtomicU64,
+}
+
+#[derive(Default)]
+struct Part {
+    minute_ms: i64,
+    rows: usize,
+    installs: HashMap<InstallId, Install>,
+    process: ProcessTotals,
+}
+
+/// Executions of one install in the current minute.
+struct Install {
+    tenant: TenantId,
+    places: HashMap<(Option<Arc<str>>, &'static str), ExecutionTotals>,
+}
+
+impl Default for ExecutionMinutes {
+    fn default() -> Self {
+        Self {
+            parts: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            past: Mutex::default(),
+            lost: AtomicU64::new(0),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Only sums are changed while a lock is held, and none of those steps panics.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the beginning of the current minute.
+fn this_minute_ms() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    now - now.rem_euclid(MINUTE_MS)
+}
+
+/// Returns `2xx` to `5xx` for a status, or the code of the error.
+fn outcome(result: &Result<u16, Problem>) -> &'static str {
+    match result {
+        Ok(..300) => "2xx",
+        Ok(300..400) => "3xx",
+        Ok(400..500) => "4xx",
+        Ok(_) => "5xx",
+        Err(problem) => problem.code().as_str(),
+    }
+}
+
+impl ExecutionMinutes {
+    /// Counts an execution that has ended.
+    pub(crate) fn count(
+        &self,
+        identity: &Identity,
+        endpoint: Option<Arc<str>>,
+        result: &Result<u16, Problem>,
+        usage: &Usage,
+    ) {
+        self.count_in(this_minute_ms(), identity, endpoint, outcome(result), usage);
+    }
+
+    fn count_in(
+        &self,
+        minute_ms: i64,
+        identity: &Identity,
+        endpoint: Option<Arc<str>>,
+        outcome: &'static str,
+        usage: &Usage,
+    ) {
+        let place = usize::try_from(self.hasher.hash_one(&identity.install) % PARTS as u64).unwrap_or(0);
+        let Some(part) = self.parts.get(place) else {
+            return;
+        };
+        let totals = usage.totals();
+        let mut part = lock(part);
+        part.process.count(outcome, usage, &totals);
+        if part.minute_ms != minute_ms {
+            self.keep(part.begin(minute_ms));
+        }
+        if !part.count(identity, endpoint, outcome, &totals) {
+            self.lose(1);
+        }
+    }
+
+    /// Returns what was counted before the current minute, or everything.
+    pub fn drain(&self, with_this_minute: bool) -> Vec<ExecutionMinute> {
+        let now = this_minute_ms();
+        for part in &self.parts {
+            let mut part = lock(part);
+            if with_this_minute || part.minute_ms != now {
+                self.keep(part.begin(now));
+            }
+        }
+        std::mem::take(&mut lock(&self.past))
+    }
+
+    /// Counts executions that could not be passed on.
+    pub fn lose(&self, executions: u64) {
+        self.lost.fetch_add(executions, Ordering::Relaxed);
+    }
+
+    fn keep(&self, minutes: impl Iterator<Item = ExecutionMinute>) {
+        let mut past = lock(&self.past);
+        for minute in minutes {
+            if past.len() < WAITING {
+                past.push(minute);
+            } else {
+                self.lose(minute.totals.executions);
+            }
+        }
+    }
+
+    /// Returns metrics of all executions since the process began (Prometheus text format 0.0.4).
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut all = ProcessTotals::default();
+        for part in &self.parts {
+            all.add(&lock(part).process);
+        }
+        format!(
+            "{}alga_execution_minutes_lost_total {}\n",
+            all.render(),
+            self.lost.load(Ordering::Relaxed)
+        )
+    }
+}
+
+impl Part {
+    /// Counts an execution; returns false if there is no place for it.
+    fn count(
+        &mut self,
+        identity: &Identity,
+        endpoint: Option<Arc<str>>,
+        outcome: &'static str,
+        totals: &ExecutionTotals,
+    ) -> bool {
+        let key = (endpoint, outcome);
+        let install = self.installs.get_mut(&identity.install);
+        if let Some(sum) = install.and_then(|install| install.places.get_mut(&key)) {
+            sum.add(totals);
+            return true;
+        }
+        if self.rows >= ROWS {
+            return false;
+        }
+        self.rows += 1;
+        let install = self.installs.entry(identity.install.clone());
+        let install = install.or_insert_with(|| Install {
+            tenant: identity.tenant.clone(),
+            places: HashMap::new(),
+        });
+        install.places.insert(key, *totals);
+        true
+    }
+
+    /// Begins a minute, and returns what was counted in the one before.
+    fn begin(&mut self, minute_ms: i64) -> impl Iterator<Item = ExecutionMinute> + use<> {
+        let before = std::mem::replace(&mut self.minute_ms, minute_ms);
+        self.rows = 0;
+        let installs = std::mem::take(&mut self.installs).into_iter();
+        installs.flat_map(move |(install, counted)| {
+            let tenant = counted.tenant;
+            counted
+                .places
+                .into_iter()
+                .map(move |((endpoint, outcome), totals)| ExecutionMinute {
+                    tenant: tenant.clone(),
+                    install: install.clone(),
+                    minute_ms: before,
+                    endpoint,
+                    outcome,
+                    totals,
+                })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! What an execution used.
+
+use alga_bundle::ExecutionTotals;
+use alga_capabilities::HostCalls;
+use serde::{Deserialize, Serialize};
+
+/// Resources that an execution used: the `usage` object. The processor time that the host spent on
+/// behalf of the guest is `cpu_us - guest_cpu_us`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Time from the request's arrival to the response, in microseconds.
+    pub duration_us: u64,
+    /// Time in which the guest, or the host on its behalf, was running, in microseconds.
+    pub cpu_us: u64,
+    /// Part of `cpu_us` in which the guest's own code ran, in microseconds. The rest is the host's:
+    /// creating the instance, copying between both, and functions that the guest called.
+    #[serde(default)]
+    pub guest_cpu_us: u64,
+    /// Time for which the execution waited, in microseconds: to start, while its install, its
+    /// tenant or the runner was at a limit, and then for run slots. A tenant that uses more than
+    /// others waits longer.
+    #[serde(default)]
+    pub queued_us: u64,
+    /// Peak memory of the guest in bytes: the sum of all its memories and tables.
+    pub memory_peak_bytes: u64,
+    /// Number of calls to the host.
+    pub host_calls: u64,
+    /// Numbers of calls by interface, with dropped handles of its resources.
+    #[serde(default)]
+    pub host_calls_by: HostCalls,
+    /// Bytes of the request's body, as far as it was received.
+    #[serde(default)]
+    pub request_bytes: u64,
+    /// Bytes of the response's body, as far as it was passed on.
+    #[serde(default)]
+    pub response_bytes: u64,
+    /// Bytes sent to other hosts.
+    pub egress_bytes: u64,
+    /// Bytes received from other hosts.
+    pub ingress_bytes: u64,
+    /// True if the component had to be loaded first.
+    pub cold: bool,
+}
+
+impl Usage {
+    /// Returns the peak of memory times the duration, in KiB times milliseconds.
+    pub(crate) fn memory_kib_ms(&self) -> u64 {
+        let memory = u128::from(self.memory_peak_bytes) * u128::from(self.duration_us);
+        u64::try_from(memory.div_ceil(1024 * 1000)).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the sums of this execution alone.
+    pub(crate) fn totals(&self) -> ExecutionTotals {
+        let mut totals = ExecutionTotals {
+            executions: 1,
+            cold: u64::from(self.cold),
+            duration_us: self.duration_us,
+            cpu_us: self.cpu_us,
+            guest_cpu_us: self.guest_cpu_us,
+            queued_us: self.queued_us,
+            memory_peak_bytes: self.memory_peak_bytes,
+            memory_kib_ms: self.memory_kib_ms(),
+            host_calls: self.host_calls,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            egress_bytes: self.egress_bytes,
+            ingress_bytes: self.ingress_bytes,
+            ..ExecutionTotals::default()
+        };
+        totals.count_duration(self.duration_us);
+        totals
+    }
+}

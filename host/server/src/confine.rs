@@ -1,0 +1,68 @@
+//! Confines this process to what it needs, so that code of a guest that escaped from its sandbox
+//! is in another one: it reads and writes few files, starts no program, and listens nowhere.
+//!
+//! | step | when | by |
+//! |---|---|---|
+//! | files, ports and signals | before other threads start, which inherit it | Landlock |
+//! | system calls | when the process listens | seccomp |
+//!
+//! Both only ever narrow what the operating system permits, and cannot be undone.
+
+mod files;
+mod system_calls;
+
+use crate::Config;
+use crate::config::Confinement;
+
+/// Failure to confine this process.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfineError {
+    /// The kernel refuses the rules.
+    #[error("files and ports")]
+    Files(#[from] landlock::RulesetError),
+    /// The kernel refuses the filter.
+    #[error("system calls")]
+    SystemCalls(#[from] seccompiler::Error),
+    /// The filter does not fit this processor.
+    #[error("a filter of system calls")]
+    Filter(#[from] seccompiler::BackendError),
+    /// The kernel enforces a part of the rules.
+    #[error("this kernel enforces only a part: it needs Landlock of ABI 6 (Linux 6.12)")]
+    Incomplete,
+}
+
+/// Limits the files and ports of this thread, and of the threads that it will start. Called before
+/// there are others.
+///
+/// # Errors
+/// Returns [`ConfineError`] if it is required and cannot be done.
+pub fn confine_files(config: &Config) -> Result<(), ConfineError> {
+    apply(config, "files and ports", || files::confine(config))
+}
+
+/// Forbids system calls that this process does not need once it listens, to all of its threads.
+///
+/// # Errors
+/// As for [`confine_files`].
+pub fn confine_system_calls(config: &Config) -> Result<(), ConfineError> {
+    apply(config, "system calls", || {
+        system_calls::forbid(config.compiler.is_some())
+    })
+}
+
+fn apply(
+    config: &Config,
+    what: &'static str,
+    confine: impl FnOnce() -> Result<(), ConfineError>,
+) -> Result<(), ConfineError> {
+    if config.confinement == Confinement::Off {
+        return Ok(());
+    }
+    match confine() {
+        Err(error) if config.confinement == Confinement::Auto => {
+            tracing::warn!(error = %alga_errors::chain(&error), what, "this process is not confined");
+            Ok(())
+        }
+        confined => confined,
+    }
+}

@@ -1,0 +1,42 @@
+-- Executions counted by minute, endpoint and outcome. A process writes each row once; `writer` names the process and its round, so that
+-- repeating a write whose end is unknown changes nothing.
+CREATE TABLE extension_execution_minute (
+    tenant_id TEXT NOT NULL,
+    install_id TEXT NOT NULL,
+    minute_ms BIGINT NOT NULL,
+    endpoint TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    writer TEXT NOT NULL,
+    executions BIGINT NOT NULL,
+    cold BIGINT NOT NULL,
+    duration_us BIGINT NOT NULL,
+    cpu_us BIGINT NOT NULL,
+    guest_cpu_us BIGINT NOT NULL,
+    queued_us BIGINT NOT NULL,
+    memory_peak_bytes BIGINT NOT NULL,
+    memory_kib_ms BIGINT NOT NULL,
+    host_calls BIGINT NOT NULL,
+    request_bytes BIGINT NOT NULL,
+    response_bytes BIGINT NOT NULL,
+    egress_bytes BIGINT NOT NULL,
+    ingress_bytes BIGINT NOT NULL,
+    d0 BIGINT NOT NULL,
+    d1 BIGINT NOT NULL,
+    d2 BIGINT NOT NULL,
+    d3 BIGINT NOT NULL,
+    d4 BIGINT NOT NULL,
+    d5 BIGINT NOT NULL,
+    d6 BIGINT NOT NULL,
+    d7 BIGINT NOT NULL,
+    d8 BIGINT NOT NULL,
+    d9 BIGINT NOT NULL,
+    d10 BIGINT NOT NULL,
+    d11 BIGINT NOT NULL,
+    d12 BIGINT NOT NULL,
+    d13 BIGINT NOT NULL,
+    d14 BIGINT NOT NULL,
+    d15 BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, install_id, minute_ms, endpoint, outcome, writer)
+);
+
+CREATE INDEX extension_execution_minute_age ON extension_execution_minute (minute_ms);
