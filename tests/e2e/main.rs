@@ -8,6 +8,7 @@ mod crash_points;
 mod crash_postgres;
 mod crash_start;
 mod edge;
+mod exhausted;
 mod guides;
 mod keyless;
 mod keys;

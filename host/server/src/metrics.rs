@@ -3,6 +3,7 @@
 
 use crate::executions::ExecutionRecordWriter;
 use crate::operator::ensure_operator;
+use crate::telemetry::lost_lines;
 use alga_auth::Authenticator;
 use alga_capabilities::MetricRegistry;
 use alga_execute::ExecutionMinutes;
@@ -37,9 +38,10 @@ async fn scrape(State(scraped): State<Arc<Scraped>>, headers: HeaderMap) -> Resu
     ensure_operator(&scraped.authenticator, &headers).await?;
     let lost = scraped.executions.dropped();
     let text = format!(
-        "{}{}alga_execution_records_lost_total {lost}\n",
+        "{}{}alga_execution_records_lost_total {lost}\nalga_log_lines_lost_total {}\n",
         scraped.metrics.render(),
-        scraped.minutes.render()
+        scraped.minutes.render(),
+        lost_lines()
     );
     Ok(([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, NO_STORE)], text).into_response())
 }

@@ -1,5 +1,6 @@
-use std::io::{IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing_subscriber::EnvFilter;
 
 /// Format of the log records.
@@ -23,12 +24,40 @@ impl LogFormat {
     }
 }
 
+/// Log lines that could not be written, for example to a full disk.
+static LOST_LINES: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of log lines that could not be written.
+pub(crate) fn lost_lines() -> u64 {
+    LOST_LINES.load(Ordering::Relaxed)
+}
+
+/// A destination of the log. What cannot be written is counted: no request fails because of it.
+struct LogWriter<W>(W);
+
+impl<W: Write> Write for LogWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // A line is passed on in one call.
+        if self.0.write_all(line).is_err() {
+            LOST_LINES.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().ok();
+        Ok(())
+    }
+}
+
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`.
 pub fn start_log(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        // Otherwise a line that cannot be written is reported on standard error, which panics.
+        .log_internal_errors(false)
+        .with_writer(|| LogWriter(std::io::stderr()));
     // If logging is started twice in one process, as in tests, the first start applies.
     match format {
         LogFormat::Text => builder.with_target(false).try_init().ok(),
@@ -56,6 +85,16 @@ fn location_of(panic: &PanicHookInfo<'_>) -> String {
 mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn a_log_line_that_cannot_be_written_is_counted() {
+        let before = lost_lines();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut log = LogWriter(full);
+        assert_eq!(log.write(b"line").unwrap(), 4);
+        log.flush().unwrap();
+        assert_eq!(lost_lines(), before + 1);
+    }
 
     #[test]
     fn a_panic_is_logged_with_its_location_and_without_its_message() {

@@ -188,6 +188,8 @@ impl Database {
                 Ok(())
             })
         });
+        let options =
+            options.after_release(move |connection, _| Box::pin(async move { Ok(is_clean(kind, connection).await) }));
         let pool = options.connect(url).await?;
         migrator(migrations).run(&pool).await?;
         let actor = PLATFORM_ACTOR.into();
@@ -307,6 +309,16 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Reports whether a connection can be used again: no transaction is open on it.
+///
+/// SQLite ends a transaction by itself if the disk is full or fails. sqlx does not learn of it, so
+/// that the next one is a nested one for it: `ROLLBACK TO` would leave it open with its lock, and no
+/// other connection could write.
+async fn is_clean(kind: Kind, connection: &mut AnyConnection) -> bool {
+    // Fails if no transaction is open.
+    kind == Kind::Postgres || sqlx::query("ROLLBACK").execute(connection).await.is_err()
 }
 
 /// Connection for reading one tenant's rows. Dropping it ends the transaction.
