@@ -13,6 +13,7 @@ mod executions;
 mod ext_ui;
 mod ext_ui_browsers;
 mod fairness;
+mod fuel;
 mod gateway;
 mod header_secrets;
 mod http2_attacks;

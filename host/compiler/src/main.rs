@@ -14,10 +14,10 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some((address_space_bytes, processor_seconds)) = limits() else {
+    let Some((address_space_bytes, processor_seconds, counts_fuel)) = arguments() else {
         return report(
             BROKEN,
-            "usage: alga-compiler <bytes of address space> <seconds of CPU time>",
+            "usage: alga-compiler <bytes of address space> <seconds of CPU time> <true or false: counts fuel>",
         );
     };
     if let Err(reason) = confine::limit_resources(address_space_bytes, processor_seconds) {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     if let Err(reason) = confine::forbid_system_calls() {
         return report(BROKEN, &format!("could not confine itself: {reason}"));
     }
-    match compile(&component) {
+    match compile(&component, counts_fuel) {
         Ok(code) => match io::stdout().write_all(&code) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(BROKEN),
@@ -43,17 +43,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the limits from the arguments that the parent passes (see `alga_engine::CompilerLimits`).
-fn limits() -> Option<(u64, u64)> {
-    let mut limits = std::env::args().skip(1).map(|text| text.parse().ok());
-    Some((limits.next()??, limits.next()??))
+/// Reads the arguments that the parent passes (see `alga_engine::CompilerLimits`).
+fn arguments() -> Option<(u64, u64, bool)> {
+    let mut arguments = std::env::args().skip(1);
+    let mut limit = || arguments.next()?.parse().ok();
+    Some((limit()?, limit()?, arguments.next()?.parse().ok()?))
 }
 
-fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
+fn compile(component: &[u8], counts_fuel: bool) -> wasmtime::Result<Vec<u8>> {
     // wasmtime enables more proposals by default than extensions may use, so the bundle reader
     // decides.
     alga_bundle::ComponentFacts::read(component)?;
-    wasmtime::Engine::new(&shared_config())?.precompile_component(component)
+    wasmtime::Engine::new(&shared_config(counts_fuel))?.precompile_component(component)
 }
 
 fn report(code: u8, reason: &str) -> ExitCode {

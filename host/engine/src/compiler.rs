@@ -34,6 +34,8 @@ pub struct CompilerLimits {
     pub concurrent: usize,
     /// Maximum number of bytes of machine code.
     pub code_bytes: u64,
+    /// True if the machine code counts fuel, as that of [`crate::PoolSettings::counts_fuel`].
+    pub counts_fuel: bool,
 }
 
 impl Default for CompilerLimits {
@@ -44,6 +46,7 @@ impl Default for CompilerLimits {
             address_space_bytes: COMPILER_ADDRESS_SPACE_BYTES,
             concurrent: 2,
             code_bytes: MACHINE_CODE_BYTES,
+            counts_fuel: false,
         }
     }
 }
@@ -83,14 +86,15 @@ pub enum CompileError {
     /// The host's fault: it was too busy to compile the component in time. The same bytes may
     /// compile later.
     #[error(
-        "this host is too busy: the component was not compiled within {} s on the wall clock (ALGA_COMPILER_WALL_SECONDS); it has used {used_seconds:.1} s of its {processor_seconds} s of \
-         CPU time", wall.as_secs()
+        "this host is too busy: the component was not compiled within {} s on the wall clock (ALGA_COMPILER_WALL_SECONDS); it has used {} of its {processor_seconds} s of \
+         CPU time", wall.as_secs(), seconds(*used_seconds)
     )]
     OutOfTime {
         /// The limit on wall-clock time.
         wall: Duration,
-        /// Processor time that the compiler had used until then, in seconds.
-        used_seconds: f64,
+        /// Processor time that the compiler had used until then, in seconds, if this process may
+        /// read it.
+        used_seconds: Option<f64>,
         /// Limit on CPU time, in seconds.
         processor_seconds: u64,
     },
@@ -149,7 +153,7 @@ impl Compiler {
             // Read before the child is dropped, which kills it.
             Err(_) => Err(CompileError::OutOfTime {
                 wall: self.limits.wall,
-                used_seconds: pid.and_then(processor_seconds).unwrap_or_default(),
+                used_seconds: pid.and_then(processor_seconds),
                 processor_seconds: self.limits.processor_seconds,
             }),
         }
@@ -163,6 +167,7 @@ impl Compiler {
         for limit in [self.limits.address_space_bytes, self.limits.processor_seconds] {
             command.arg(limit.to_string());
         }
+        command.arg(self.limits.counts_fuel.to_string());
         command.env_clear().current_dir("/").kill_on_drop(true);
         command
             .stdin(Stdio::piped())
@@ -173,6 +178,10 @@ impl Compiler {
             source,
         })
     }
+}
+
+fn seconds(used: Option<f64>) -> String {
+    used.map_or_else(|| "an unknown part".to_owned(), |used| format!("{used:.1} s"))
 }
 
 /// Bytes of the child's error output that are read; more would not help a reader.

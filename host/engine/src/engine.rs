@@ -38,11 +38,12 @@ impl Engine {
     /// Returns [`EngineError`] if this machine cannot run guests at all.
     pub fn new(pool: &PoolSettings) -> Result<Self, EngineError> {
         let engine_error = |error| EngineError(Arc::new(error));
-        let (inner, allocation) = match wasmtime::Engine::new(&settings::runner_config(Some(pool))) {
+        let (inner, allocation) = match wasmtime::Engine::new(&settings::runner_config(Some(pool), pool.counts_fuel)) {
             Ok(engine) => (engine, Allocation::Pooling),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), components = pool.components, "no pool could be reserved; guests get memory on demand");
-                let engine = wasmtime::Engine::new(&settings::runner_config(None)).map_err(engine_error)?;
+                let engine =
+                    wasmtime::Engine::new(&settings::runner_config(None, pool.counts_fuel)).map_err(engine_error)?;
                 (engine, Allocation::OnDemand)
             }
         };

@@ -10,12 +10,14 @@ const HOST_CALL_BYTES: usize = 8 * 1024 * 1024;
 /// Resource handles that a guest may have open; wasmtime has no limit.
 const GUEST_HANDLES: usize = 10_000;
 
-/// Time limit of an execution. Memory is limited by the [`crate::StoreLimiter`] in the store's
-/// data.
+/// Limits of time and fuel of an execution. Memory is limited by the [`crate::StoreLimiter`] in the
+/// store's data.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecutionLimits {
     /// The instant at which the guest is interrupted, at any instruction.
     pub deadline: Instant,
+    /// Fuel that the guest may use, if its machine code counts it: about one for each instruction.
+    pub fuel: Option<u64>,
 }
 
 /// Cause for which a guest stopped early.
@@ -26,6 +28,8 @@ pub enum TerminationCause {
     /// The guest exceeded its memory limit. The text of the resulting trap is for the extension's
     /// log.
     MemoryLimit(String),
+    /// The guest has used all of its fuel.
+    FuelExhausted,
     /// Every slot of the pool was in use.
     PoolExhausted,
     /// The guest trapped by itself. The text is for the extension's log.
@@ -42,6 +46,10 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_max_component_handles(GUEST_HANDLES);
     store.set_epoch_deadline(FIRST_TICK);
+    if let Some(fuel) = limits.fuel {
+        // Fails only if the engine does not count fuel; then there is nothing to limit.
+        store.set_fuel(fuel).ok();
+    }
     store.epoch_deadline_callback(move |_| {
         let is_over = Instant::now() >= limits.deadline;
         Ok(if is_over {
@@ -60,6 +68,9 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
 pub fn termination_cause(error: &Error, refused_memory: bool) -> TerminationCause {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return TerminationCause::Deadline;
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
+        return TerminationCause::FuelExhausted;
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return TerminationCause::PoolExhausted;

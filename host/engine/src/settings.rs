@@ -10,7 +10,7 @@ use alga_limits::{
 };
 use std::num::NonZeroUsize;
 
-/// Size of a process's pool of instances.
+/// Size of a process's pool of instances, and what its machine code counts.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
     /// Maximum number of concurrent components. Each reserves 4 GiB of address space (not of
@@ -26,6 +26,8 @@ pub struct PoolSettings {
     pub resident_bytes: usize,
     /// Limits on the largest memory and the largest table of a guest.
     pub ceilings: Ceilings,
+    /// True if machine code counts fuel: the instructions that a guest executes.
+    pub counts_fuel: bool,
 }
 
 impl Default for PoolSettings {
@@ -34,6 +36,7 @@ impl Default for PoolSettings {
             components: 256,
             resident_bytes: 512 * 1024,
             ceilings: Ceilings::default(),
+            counts_fuel: false,
         }
     }
 }
@@ -63,7 +66,7 @@ const TABLES_PER_SLOT: u32 = 4;
 /// Configuration that compiler and runner share. Threads, garbage collection and exceptions are not
 /// even compiled in.
 #[must_use]
-pub fn shared_config() -> Config {
+pub fn shared_config(counts_fuel: bool) -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
     // Off: each of these widens the attack surface of the host, and no supported toolchain needs
@@ -77,6 +80,8 @@ pub fn shared_config() -> Config {
     config.concurrency_support(false);
     // Interruption: every loop and function checks the epoch that the ticker advances.
     config.epoch_interruption(true);
+    // A limit that does not depend on the machine, for operators who prefer it to speed.
+    config.consume_fuel(counts_fuel);
     config.max_wasm_stack(GUEST_STACK_BYTES);
     config.memory_may_move(false);
     config.wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES));
@@ -99,8 +104,8 @@ pub fn slots_used(component: &Component) -> u32 {
 
 /// The shared configuration with the settings of the process that runs guests.
 #[must_use]
-pub(crate) fn runner_config(pool: Option<&PoolSettings>) -> Config {
-    let mut config = shared_config();
+pub(crate) fn runner_config(pool: Option<&PoolSettings>, counts_fuel: bool) -> Config {
+    let mut config = shared_config(counts_fuel);
     config.async_stack_size(FIBER_STACK_BYTES);
     // A fiber's stack is reused by the next guest: no data of the previous guest may be on it.
     config.async_stack_zeroing(true);

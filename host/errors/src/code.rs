@@ -107,6 +107,8 @@ codes! {
     BundleRejected = "bundle_rejected", 502, Operator;
     /// The guest trapped during the execution.
     GuestTrapped = "guest_trapped", 502, Guest;
+    /// The guest executed more instructions than it may.
+    FuelExhausted = "fuel_exhausted", 502, Guest;
     /// The guest exceeded its memory limit.
     MemoryLimit = "memory_limit", 502, Guest;
     /// The bundle storage is unavailable, and the bundle is not cached.

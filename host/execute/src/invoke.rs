@@ -34,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) permit: Arc<Permit>,
     pub(crate) request: Request<RequestBody>,
     pub(crate) turns: Turns,
+    /// Fuel that the guest may use, if the engine counts it.
+    pub(crate) fuel: Option<u64>,
 }
 
 /// Result of one call: the status of a complete response, or the reason why there is none.
@@ -49,6 +51,7 @@ struct LiveStore<'a> {
     used: Used,
     received: BodyProgress,
     sent: &'a ResponseProgress,
+    fuel: Option<u64>,
     account: &'a mut ExecutionAccounting,
 }
 
@@ -56,6 +59,8 @@ impl Drop for LiveStore<'_> {
     fn drop(&mut self) {
         self.account.adopt(self.store.data_mut().account(), &self.used);
         let usage = &mut self.account.usage;
+        let left = self.store.get_fuel().ok();
+        usage.fuel = self.fuel.zip(left).map(|(all, left)| all.saturating_sub(left));
         usage.request_bytes = self.received.bytes();
         usage.response_bytes = self.sent.bytes.load(Ordering::Relaxed);
     }
@@ -70,9 +75,11 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         permit,
         request,
         turns,
+        fuel,
     } = call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
+        fuel,
     };
     let received = request.body().progress();
     let (sent, mut complete) = (ResponseProgress::default(), None);
@@ -81,6 +88,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         used: Used::default(),
         received: received.clone(),
         sent: &sent,
+        fuel,
         account,
     };
     StoreData::measure(&mut live.store);
@@ -314,6 +322,10 @@ fn stopped(stop: TerminationCause) -> Problem {
         TerminationCause::MemoryLimit(text) => {
             Problem::new(Code::MemoryLimit, "the extension exceeded its memory limit").caused_by(text)
         }
+        TerminationCause::FuelExhausted => Problem::new(
+            Code::FuelExhausted,
+            "the extension executed more instructions than it may",
+        ),
         TerminationCause::PoolExhausted => {
             Problem::new(Code::Overloaded, "the runner is at capacity").retry_after_seconds(1)
         }

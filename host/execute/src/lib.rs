@@ -163,6 +163,7 @@ pub mod measuring {
                 prepared: Arc::clone(&self.prepared),
                 permit: Arc::clone(permit),
                 request,
+                fuel: None,
                 turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
             })
             .await

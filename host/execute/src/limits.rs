@@ -1,5 +1,6 @@
 //! Time and memory limits of one request. The caller may request less, never more.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use alga_limits::{BODY_BYTES, Ceilings, MEMORY_DEFAULT_MB, MIB, TIMEOUT_CEILING_MS, TIMEOUT_DEFAULT_MS};
@@ -18,6 +19,8 @@ pub struct ExecutionDefaults {
     pub memory_bytes: usize,
     /// Maximum memory in bytes that a caller can request: all memories of an execution together.
     pub memory_ceiling_bytes: usize,
+    /// Fuel of an execution, if this host counts it.
+    pub fuel: Option<NonZeroU64>,
 }
 
 impl Default for ExecutionDefaults {
@@ -36,6 +39,7 @@ impl ExecutionDefaults {
             timeout_ceiling: Duration::from_millis(u64::from(TIMEOUT_CEILING_MS)),
             memory_bytes: (MEMORY_DEFAULT_MB as usize * MIB).min(memory_ceiling_bytes),
             memory_ceiling_bytes,
+            fuel: None,
         }
     }
 

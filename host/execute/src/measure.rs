@@ -63,6 +63,7 @@ impl ExecuteService {
             prepared,
             permit: Arc::clone(permit),
             request,
+            fuel: None,
             turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
         })
         .await

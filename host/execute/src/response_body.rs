@@ -93,6 +93,10 @@ pub struct ResponseBody {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one: a box would be an allocation for each request"
+)]
 pub(crate) enum Rest {
     /// The response is complete and the guest has returned.
     Ended(Usage),

@@ -18,6 +18,7 @@ use alga_capabilities::Permit;
 use alga_errors::{Code, Problem};
 use alga_limits::{BODY_BYTES, IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
 use http::{Request, Response};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::unconstrained;
@@ -89,6 +90,7 @@ impl ExecuteService {
             prepared,
             permit: order.permit,
             request: order.request,
+            fuel: self.dependencies.defaults.fuel.map(NonZeroU64::get),
             turns: Turns::new(&self.slots, order.session.counters.share()),
         };
         let (writer, reader) = response_channel(call.turns.ticket());

@@ -25,7 +25,7 @@ use alga_store::S3Settings;
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -106,6 +106,8 @@ pub struct Config {
     pub queue: QueueSettings,
     /// Executions that have a record although they succeeded and logged nothing.
     pub records: RecordSettings,
+    /// Fuel of an execution; `None` does not count it.
+    pub fuel: Option<NonZeroU64>,
     /// Number of extensions that compute at the same moment.
     pub run_slots: usize,
     /// Niceness of the threads of extensions that compute; 0: they have none.
@@ -244,6 +246,7 @@ impl Config {
             pool: sources.required("pool")?,
             queue: queue(&sources)?,
             records: records(&sources)?,
+            fuel: NonZeroU64::new(sources.required("fuel")?),
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
             guest_niceness: sources.required("guest_niceness")?,
             tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),

@@ -371,7 +371,10 @@ fn execute_service(
         loader: Arc::new(loader),
         services: Arc::new(Services::new(&host_dependencies)),
         tokens,
-        defaults: ExecutionDefaults::below(&config.ceilings),
+        defaults: ExecutionDefaults {
+            fuel: config.fuel,
+            ..ExecutionDefaults::below(&config.ceilings)
+        },
         records: Arc::clone(executions) as _,
         minutes: Arc::clone(minutes.minutes()),
         quarantine: Arc::clone(quotas.quarantine()),

@@ -46,6 +46,7 @@ impl SharedResources {
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
             ceilings: config.ceilings,
+            counts_fuel: config.fuel.is_some(),
             ..PoolSettings::default()
         })?;
         tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
@@ -56,6 +57,7 @@ impl SharedResources {
             CompilerLimits {
                 processor_seconds: config.compiler_seconds,
                 wall: config.compiler_wall,
+                counts_fuel: config.fuel.is_some(),
                 ..CompilerLimits::default()
             },
         );

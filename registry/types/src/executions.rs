@@ -70,6 +70,9 @@ pub struct ExecutionUsage {
     pub egress_bytes: u64,
     /// Bytes received from other hosts.
     pub ingress_bytes: u64,
+    /// Fuel that the guest used, if the runner counts it: about one for each instruction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
     /// True if the component had to be loaded first.
     pub cold: bool,
 }
