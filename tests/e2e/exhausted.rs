@@ -1,5 +1,5 @@
-//! The real server on a full disk, without free file descriptors, and on a disk that fails: requests
-//! may fail, the process does not, and afterwards everything works.
+//! The real server on a full disk, without free file descriptors, and on a disk that fails:
+//! requests may fail, the process does not, and afterwards everything works.
 
 use crate::crash::prepared;
 use crate::operator::Operator;

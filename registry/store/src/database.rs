@@ -314,8 +314,8 @@ impl Database {
 /// Reports whether a connection can be used again: no transaction is open on it.
 ///
 /// SQLite ends a transaction by itself if the disk is full or fails. sqlx does not learn of it, so
-/// that the next one is a nested one for it: `ROLLBACK TO` would leave it open with its lock, and no
-/// other connection could write.
+/// that the next one is a nested one for it: `ROLLBACK TO` would leave it open with its lock, and
+/// no other connection could write.
 async fn is_clean(kind: Kind, connection: &mut AnyConnection) -> bool {
     // Fails if no transaction is open.
     kind == Kind::Postgres || sqlx::query("ROLLBACK").execute(connection).await.is_err()
