@@ -121,8 +121,18 @@ async fn a_response_reports_what_is_left_of_the_tightest_quota_of_requests() {
     };
     set(&world, Some(install.id.as_str()), &day).await;
     let remote = world.remote_gateway().await;
-    for (left, is_remote) in [(9, false), (8, true), (7, false)] {
-        let request = Request::get("/api/ext/com.example.limited/")
+    for (left, is_remote, key) in [
+        (9, false, None),
+        (8, true, None),
+        (7, false, Some("a")),
+        (6, true, Some("b")),
+        (5, false, None),
+    ] {
+        let mut request = Request::get("/api/ext/com.example.limited/");
+        if let Some(key) = key {
+            request = request.header("x-idempotency-key", key);
+        }
+        let request = request
             .header(
                 "authorization",
                 format!("Bearer {}", world.caller_token("acme", Access::Write)),
@@ -229,4 +239,61 @@ async fn quotas_that_make_no_sense_are_refused() {
     let callers = world.caller_token("acme", Access::Write);
     let set = set_quota(&tenant_id("acme"), None, &both(Some(1), None));
     assert_eq!(world.operate_as(&callers, &set).await.status, 403);
+}
+
+/// Stores a record, and returns what the guest responds.
+async fn store(world: &TestPlatform, name: &str, key: usize, bytes: usize) -> String {
+    world.get(&format!("{name}/key-{key:02}/{bytes}")).await.text()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_stored_than_the_quotas_of_tenant_and_install_allow() {
+    let world = Arc::new(TestPlatform::new().await);
+    let install = world.install_guest("stores_bytes", &["cap:storage.kv"]).await;
+    let name = install.name.as_str();
+    let storage = |hard| QuotaRequest {
+        period: Period::Always,
+        ..limit(Meter::StorageBytes, hard)
+    };
+    // A record has its key of 6 bytes and its value.
+    set(&world, None, &storage(10_000)).await;
+    let writes: Vec<_> = (0..20)
+        .map(|key| {
+            let (world, name) = (Arc::clone(&world), install.name.to_string());
+            tokio::spawn(async move { store(&world, &name, key, 994).await })
+        })
+        .collect();
+    let mut stored = 0;
+    for write in writes {
+        let text = write.await.unwrap();
+        stored += usize::from(text == "stored");
+        assert!(
+            text == "stored" || text.contains("the storage quota of the tenant is used up"),
+            "{text}"
+        );
+    }
+    assert_eq!(stored, 10, "1 000 bytes each");
+    let listed = world.operate(&quotas(&tenant_id("acme"))).await.ok().quotas;
+    assert_eq!(listed.iter().map(|quota| quota.leased).collect::<Vec<_>>(), [10_000]);
+    // A smaller value, and one that replaces another, fit.
+    set(&world, None, &storage(1_000_000)).await;
+    set(&world, Some(install.id.as_str()), &storage(11_000)).await;
+    assert_eq!(store(&world, name, 30, 994).await, "stored");
+    let refused = store(&world, name, 31, 1).await;
+    assert!(
+        refused.contains("the storage quota of this install is used up"),
+        "{refused}"
+    );
+    assert_eq!(store(&world, name, 30, 10).await, "stored");
+    assert_eq!(store(&world, name, 31, 1).await, "stored");
+    for request in [
+        limit(Meter::StorageBytes, 1),
+        QuotaRequest {
+            period: Period::Always,
+            ..limit(Meter::CpuUs, 1)
+        },
+    ] {
+        let refused = world.operate(&set_quota(&tenant_id("acme"), None, &request)).await;
+        assert_eq!(refused.status, 400, "{}", refused.text());
+    }
 }

@@ -29,7 +29,7 @@ mod ticker;
 
 pub use cache::{CacheError, CacheKey, MachineCodeCache, create_private_directory};
 pub use compiler::{CompileError, CompileFault, Compiler, CompilerLimits, EXIT_BROKEN, EXIT_REFUSED};
-pub use crash_journal::{CrashJournal, ExecutionMark, JournalEntry, Suspects};
+pub use crash_journal::{CrashJournal, Evidence, JournalEntry, Mark};
 pub use engine::{Allocation, Engine, EngineError, LoadError};
 pub use execution::{ExecutionLimits, TerminationCause, new_store, termination_cause};
 pub use execution_clock::{

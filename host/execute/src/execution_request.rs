@@ -3,6 +3,7 @@
 use crate::admit::{check_config, check_user};
 use crate::guest_request::{PartNames, guest_request, target};
 use crate::outcome::Outcome;
+use crate::quota::QuotaFields;
 use crate::request_body::RequestBody;
 use crate::response_body::{Failed, ResponseBody};
 use crate::run::Order;
@@ -85,6 +86,8 @@ impl ExecuteService {
         let usage = once.outcome.usage;
         let mut response = replay(once.outcome).map_err(|problem| Failed { problem, usage })?;
         if once.is_replayed {
+            // What was left then is not what is left now.
+            response.extensions_mut().remove::<QuotaFields>();
             response.extensions_mut().insert(Replayed);
         }
         Ok(response)

@@ -42,6 +42,7 @@ mod measure;
 mod minutes;
 mod operator_log;
 mod outcome;
+mod pace;
 mod quarantine;
 mod quota;
 mod records;
@@ -89,7 +90,7 @@ pub mod measuring {
     use crate::invoke::Call;
     use crate::loader::Prepared;
     use crate::measure::call_once;
-    use crate::run_slots::{RunSlots, Turns};
+    use crate::run_slots::{RunSlots, Turns, Used};
     use crate::schedule::Share;
     use crate::service::ExecuteService;
     use crate::session::Session;
@@ -168,6 +169,20 @@ pub mod measuring {
             })
             .await
         }
+    }
+
+    /// Returns the mean time of a turn on a run slot without competition: the cost of sharing the
+    /// processors for an execution.
+    pub async fn turn(rounds: u32) -> std::time::Duration {
+        let slots = Arc::new(RunSlots::new(1, false));
+        let started = std::time::Instant::now();
+        for _ in 0..rounds {
+            let turns = Turns::new(&slots, Share { tenant: 0, weight: 1 });
+            turns
+                .run(async { std::hint::black_box(()) }, &mut Used::default())
+                .await;
+        }
+        started.elapsed() / rounds.max(1)
     }
 
     /// Returns the status of one call without admission, tokens and JSON: load from the cache,

@@ -222,6 +222,7 @@ impl Loader {
     }
 
     async fn link(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
+        let _mark = loaded.journal_entry.mark();
         let component = self.compose_for_grants(loaded, grants).await?;
         let link = || {
             let linker = new_linker(&self.dependencies.engine, grants)?;
@@ -291,6 +292,9 @@ impl Loader {
         let release = fetched
             .map_err(|error| LoadFailure::Unavailable(error.to_string()))?
             .ok_or(LoadFailure::Unknown)?;
+        // What the host does with a hostile bundle may crash it, too.
+        let journal_entry = Arc::new(self.dependencies.journal.entry(content_hash.as_bytes()));
+        let _mark = journal_entry.mark();
         // 4. to 6.
         let trust = Arc::clone(&self.dependencies.trust);
         let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
@@ -303,7 +307,7 @@ impl Loader {
             component: made.map_err(|error| not_made(&error))?,
             needs: GrantSet::needed_by(bundle.proof()),
             proof: bundle.proof().clone(),
-            journal_entry: Arc::new(self.dependencies.journal.entry(content_hash.as_bytes())),
+            journal_entry: Arc::clone(&journal_entry),
             release: Arc::new(Release::new(bundle.manifest().clone())),
             optional: (!bundle.manifest().optional_capabilities.is_empty())
                 .then(|| (bundle.manifest().clone(), Bytes::copy_from_slice(component))),

@@ -17,9 +17,12 @@ use totals::ProcessTotals;
 /// Number of parts, each with a lock of its own, so that executions of different installs do not
 /// wait for each other.
 const PARTS: usize = 16;
-/// Maximum number of rows of one part in one minute: 32 000 for the process, some 10 MiB. Further
-/// executions are counted as lost.
-const ROWS: usize = 2_000;
+/// Maximum number of rows of one install in one minute. What is beyond has no endpoint, so that its
+/// number of executions stays right.
+const ROWS_OF_INSTALL: usize = 64;
+/// Maximum number of rows of one part in one minute, which installs that are new in it meet first:
+/// 64 000 for the process, some 20 MiB. Further executions are counted as lost.
+const ROWS: usize = 4_000;
 /// Maximum number of rows of past minutes that wait for the database.
 const WAITING: usize = 64_000;
 const MINUTE_MS: i64 = 60_000;
@@ -167,11 +170,15 @@ impl Part {
         outcome: &'static str,
         totals: &ExecutionTotals,
     ) -> bool {
-        let key = (endpoint, outcome);
-        let install = self.installs.get_mut(&identity.install);
-        if let Some(sum) = install.and_then(|install| install.places.get_mut(&key)) {
-            sum.add(totals);
-            return true;
+        let mut key = (endpoint, outcome);
+        if let Some(install) = self.installs.get_mut(&identity.install) {
+            if install.places.len() >= ROWS_OF_INSTALL && !install.places.contains_key(&key) {
+                key.0 = None;
+            }
+            if let Some(sum) = install.places.get_mut(&key) {
+                sum.add(totals);
+                return true;
+            }
         }
         if self.rows >= ROWS {
             return false;

@@ -1,21 +1,42 @@
-//! Extensions that were executing when a runner crashed. Suspects execute one at a time, so that
-//! the next crash shows which one causes it; after three crashes, it is quarantined for a while.
+//! Extensions that were executing when a runner crashed. Of several suspects, one runs at a time,
+//! so that the next crash shows which one causes it; after three crashes, it is quarantined for a
+//! while.
 
 use alga_bundle::{Crashes, Digest};
 use alga_errors::{Code, Problem};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout_at;
+use std::time::SystemTime;
 
 /// Crashes and quarantines that this runner knows.
 pub struct Quarantine {
     known: RwLock<HashMap<Digest, Crashes>>,
     /// True if nothing is known, as usual.
     is_empty: AtomicBool,
-    turn: Arc<Semaphore>,
+    turn: Arc<SuspectTurn>,
+}
+
+/// The turn of suspects: the guest of one of them is polled at a time.
+#[derive(Debug, Default)]
+pub(crate) struct SuspectTurn(AtomicBool);
+
+/// A suspect whose guest is polled.
+#[derive(Debug)]
+pub(crate) struct Alone<'a>(&'a SuspectTurn);
+
+impl SuspectTurn {
+    /// Returns the turn, unless another suspect has it.
+    pub(crate) fn try_enter(&self) -> Option<Alone<'_>> {
+        let is_free = !self.0.swap(true, Ordering::Acquire);
+        is_free.then_some(Alone(self))
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Release);
+    }
 }
 
 impl Default for Quarantine {
@@ -23,7 +44,7 @@ impl Default for Quarantine {
         Self {
             known: RwLock::default(),
             is_empty: AtomicBool::new(true),
-            turn: Arc::new(Semaphore::new(1)),
+            turn: Arc::default(),
         }
     }
 }
@@ -43,13 +64,8 @@ impl Quarantine {
         self.is_empty.store(known.is_empty(), Ordering::Release);
     }
 
-    /// Refuses an extension that is quarantined; one that is a suspect waits until no other suspect
-    /// executes, and holds the result while it does.
-    pub(crate) async fn admit(
-        &self,
-        content_hash: &Digest,
-        deadline: Instant,
-    ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    /// Refuses an extension that is quarantined. The result is the turn of suspects, if it is one.
+    pub(crate) fn check(&self, content_hash: &Digest) -> Result<Option<Arc<SuspectTurn>>, Problem> {
         let Some(crashes) = self.find(content_hash) else {
             return Ok(None);
         };
@@ -57,18 +73,7 @@ impl Quarantine {
         if let Some(left_ms) = crashes.quarantined_for_ms(now) {
             return Err(quarantined(&crashes, left_ms));
         }
-        if !crashes.is_suspect(now) {
-            return Ok(None);
-        }
-        let turn = Arc::clone(&self.turn).acquire_owned();
-        let too_late = |_| {
-            Problem::new(
-                Code::DeadlineExceeded,
-                "the extension may have crashed the runner, and waited for others of which the same is true",
-            )
-        };
-        let turn = timeout_at(deadline.into(), turn).await.map_err(too_late)?;
-        turn.map(Some).map_err(Problem::internal)
+        Ok(crashes.is_suspect(now).then(|| Arc::clone(&self.turn)))
     }
 
     fn find(&self, content_hash: &Digest) -> Option<Crashes> {
@@ -95,29 +100,23 @@ fn quarantined(crashes: &Crashes, left_ms: i64) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_millis(20)
-    }
-
-    #[tokio::test]
-    async fn suspects_execute_one_at_a_time_and_quarantined_ones_not_at_all() {
+    #[test]
+    fn suspects_have_one_turn_and_quarantined_ones_none() {
         let quarantine = Quarantine::default();
         let [one, two, other] = [b"1", b"2", b"3"].map(|bytes| Digest::of(bytes));
-        assert!(quarantine.admit(&one, soon()).await.unwrap().is_none());
+        assert!(quarantine.check(&one).unwrap().is_none());
         let now = now_ms();
-        quarantine.apply([one, two].map(|hash| Crashes::none(hash).after_crash(now)));
-        let turn = quarantine.admit(&one, soon()).await.unwrap();
-        assert!(turn.is_some());
-        assert!(quarantine.admit(&other, soon()).await.unwrap().is_none());
-        let late = quarantine.admit(&two, soon()).await.unwrap_err();
-        assert_eq!(late.code(), Code::DeadlineExceeded);
-        drop(turn);
-        assert!(quarantine.admit(&two, soon()).await.unwrap().is_some());
-        let third = (0..3).fold(Crashes::none(two), |crashes, _| crashes.after_crash(now));
+        quarantine.apply([one, two].map(|hash| Crashes::none(hash).after_crash(now, false)));
+        let [first, second] = [one, two].map(|hash| quarantine.check(&hash).unwrap().unwrap());
+        let alone = first.try_enter();
+        assert!(alone.is_some() && second.try_enter().is_none());
+        drop(alone);
+        assert!(second.try_enter().is_some());
+        assert!(quarantine.check(&other).unwrap().is_none());
+        let third = (0..3).fold(Crashes::none(two), |crashes, _| crashes.after_crash(now, true));
         quarantine.apply([third]);
-        let refused = quarantine.admit(&two, soon()).await.unwrap_err();
+        let refused = quarantine.check(&two).unwrap_err();
         assert_eq!(refused.code(), Code::Quarantined);
         assert!(
             refused
@@ -125,7 +124,7 @@ mod tests {
                 .is_some_and(|seconds| (50..=60).contains(&seconds))
         );
         quarantine.apply([one, two].map(Crashes::none));
-        assert!(quarantine.admit(&two, soon()).await.unwrap().is_none());
+        assert!(quarantine.check(&two).unwrap().is_none());
         assert!(quarantine.is_empty.load(Ordering::Relaxed));
     }
 }

@@ -56,11 +56,11 @@ pub trait QuotaStore: Send + Sync {
     fn lease<'a>(&'a self, tenant: &'a TenantId, window: &'a QuotaWindow, hard: i64, wanted: i64) -> LeaseFuture<'a>;
 }
 
-/// Amounts by meter, in the order of [`Meter::ALL`].
-pub(crate) type Amounts = [i64; Meter::ALL.len()];
+/// Amounts by meter, in the order of [`Meter::OF_EXECUTIONS`].
+pub(crate) type Amounts = [i64; Meter::OF_EXECUTIONS.len()];
 
 fn amount_of(amounts: &Amounts, meter: Meter) -> i64 {
-    Meter::ALL
+    Meter::OF_EXECUTIONS
         .iter()
         .zip(amounts)
         .find(|(other, _)| **other == meter)
@@ -135,7 +135,9 @@ impl Quotas {
     pub fn apply(&self, changed: Vec<Quota>) {
         let mut limits = self.limits.write().unwrap_or_else(PoisonError::into_inner);
         let mut differs = false;
-        for quota in changed {
+        // What is stored is limited where it is written.
+        let of_executions = |quota: &Quota| Meter::OF_EXECUTIONS.contains(&quota.meter);
+        for quota in changed.into_iter().filter(of_executions) {
             let key = (quota.tenant.clone(), quota.install.clone());
             let known = limits.entry(key.clone()).or_default();
             if known.contains(&quota) {

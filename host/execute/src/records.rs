@@ -9,7 +9,6 @@ use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
 use alga_errors::{Blame, Code, Problem, chain};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Maximum bytes of a failure's reason: a backtrace of some hundred functions.
 const REASON_BYTES: usize = 8 * 1024;
@@ -104,8 +103,6 @@ pub(crate) struct RunningExecution {
     pub(crate) account: ExecutionAccounting,
     /// Credit of the execution, returned when it ends.
     pub(crate) held: Option<Held>,
-    /// Held by an execution that may crash the runner.
-    pub(crate) turn: Option<OwnedSemaphorePermit>,
     is_over: bool,
 }
 
@@ -119,7 +116,6 @@ impl RunningExecution {
             started,
             account: ExecutionAccounting::default(),
             held: None,
-            turn: None,
             is_over: false,
         }
     }

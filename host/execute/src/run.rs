@@ -11,7 +11,7 @@ use crate::quota::{Held, QuotaFields};
 use crate::records::{RunningExecution, Sinks, microseconds};
 use crate::request_body::RequestBody;
 use crate::response_body::{Failed, ResponseBody, ResponseReader, ResponseWriter, response_channel};
-use crate::run_slots::Turns;
+use crate::run_slots::{Guest, Turns};
 use crate::service::ExecuteService;
 use crate::session::Session;
 use alga_capabilities::Permit;
@@ -63,8 +63,12 @@ impl ExecuteService {
     pub(crate) async fn run(self: &Arc<Self>, order: Order) -> Outcome {
         let span = span(&order.permit);
         let collected = async {
-            let (execution, reader, _) = self.execution(order).await?;
-            collect(execution, reader).await
+            let (execution, reader, quota) = self.execution(order).await?;
+            let (mut response, usage) = collect(execution, reader).await?;
+            if let Some(quota) = quota {
+                response.extensions_mut().insert(quota);
+            }
+            Ok((response, usage))
         };
         collected.instrument(span).await.into()
     }
@@ -76,6 +80,10 @@ impl ExecuteService {
             minutes: Arc::clone(&self.dependencies.minutes),
         };
         let mut execution = RunningExecution::new(&order.permit, content_hash, sinks, order.started);
+        let suspects = match self.dependencies.quarantine.check(&content_hash) {
+            Ok(suspects) => suspects,
+            Err(problem) => return Err(execution.finish(Err(problem)).into()),
+        };
         let (prepared, admitted) = match self.prepare(&order.session, &order.permit, &mut execution).await {
             Ok(ready) => ready,
             Err(problem) => return Err(execution.finish(Err(problem)).into()),
@@ -84,6 +92,11 @@ impl ExecuteService {
         execution.endpoint = prepared.release.endpoint(method, path);
         let quota = execution.held.as_ref().and_then(Held::fields);
         // 3.
+        let guest = Guest {
+            pace: Arc::clone(&order.session.pace),
+            journal_entry: Some(Arc::clone(&prepared.journal_entry)),
+            suspects,
+        };
         let call = Call {
             engine: self.dependencies.engine.clone(),
             services: Arc::clone(&self.dependencies.services),
@@ -91,7 +104,7 @@ impl ExecuteService {
             permit: order.permit,
             request: order.request,
             fuel: self.dependencies.defaults.fuel.map(NonZeroU64::get),
-            turns: Turns::new(&self.slots, order.session.counters.share()),
+            turns: Turns::of_guest(&self.slots, order.session.counters.share(), guest),
         };
         let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);
@@ -99,7 +112,10 @@ impl ExecuteService {
         // that waits: a guest gives way at every tick of the engine's epoch.
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
         let threads = &self.dependencies.guest_threads;
-        let execution = Execution::new(execution, threads.handle(), threads.are_there());
+        let mut execution = Execution::new(execution, threads.handle(), threads.are_there());
+        if order.session.pace.overstays() {
+            execution.move_if_allowed();
+        }
         Ok((execution, reader, quota))
     }
 
@@ -110,8 +126,6 @@ impl ExecuteService {
         permit: &Permit,
         execution: &mut RunningExecution,
     ) -> Result<(Arc<Prepared>, Admitted), Problem> {
-        let quarantine = &self.dependencies.quarantine;
-        execution.turn = quarantine.admit(&session.grant.content_hash, permit.deadline).await?;
         // 1.
         execution.held = Some(self.dependencies.quotas.hold(&session.subjects, permit).await?);
         let (admission, counters) = (&self.admission, &session.counters);
@@ -149,12 +163,12 @@ impl ExecuteService {
         mut execution: RunningExecution,
         admitted: Admitted,
     ) -> Ended {
-        let mark = call.prepared.journal_entry.mark();
+        let journal_entry = Arc::clone(&call.prepared.journal_entry);
         let invocation = invoke(call, writer, &mut execution.account).await;
         if invocation.panicked {
             self.poison();
             // The next process counts it as a crash.
-            std::mem::forget(mark);
+            journal_entry.panicked();
         }
         drop(admitted);
         execution.finish(invocation.result)

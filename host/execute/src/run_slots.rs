@@ -4,8 +4,10 @@
 //! the engine at the latest. Then the slot goes to the tenant that [`Schedule`] chooses. A guest
 //! that could continue is in the queue by then, also if the host is too busy to poll it again soon.
 
+use crate::pace::Pace;
+use crate::quarantine::SuspectTurn;
 use crate::schedule::{Schedule, Share};
-use alga_engine::{counts_processor_time, start_execution_clock, thread_time};
+use alga_engine::{JournalEntry, counts_processor_time, start_execution_clock, thread_time};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -131,6 +133,17 @@ pub(crate) struct Turns {
     slots: Arc<RunSlots>,
     share: Share,
     ticket: Arc<Ticket>,
+    guest: Guest,
+}
+
+/// The extension of an execution, as its polls concern it.
+#[derive(Debug, Default)]
+pub(crate) struct Guest {
+    pub(crate) pace: Arc<Pace>,
+    /// Place where polls are marked, so that a crash of the process shows what was polled.
+    pub(crate) journal_entry: Option<Arc<JournalEntry>>,
+    /// The turn of suspects, if the extension is one.
+    pub(crate) suspects: Option<Arc<SuspectTurn>>,
 }
 
 /// Processor time and waiting time of one execution.
@@ -144,10 +157,16 @@ pub(crate) struct Used {
 
 impl Turns {
     pub(crate) fn new(slots: &Arc<RunSlots>, share: Share) -> Self {
+        Self::of_guest(slots, share, Guest::default())
+    }
+
+    /// Returns the turns of an execution of this extension.
+    pub(crate) fn of_guest(slots: &Arc<RunSlots>, share: Share, guest: Guest) -> Self {
         Self {
             slots: Arc::clone(slots),
             share,
             ticket: Arc::default(),
+            guest,
         }
     }
 
@@ -172,6 +191,13 @@ impl Turns {
                 cpu: &mut used.cpu,
                 gives_way: false,
             };
+            let turn = self.guest.suspects.as_ref().map(|suspects| suspects.try_enter());
+            if turn.as_ref().is_some_and(Option::is_none) {
+                // It returns its slot, and waits for another one.
+                running.gives_way = true;
+                return Poll::Pending;
+            }
+            let _mark = self.guest.journal_entry.as_ref().map(|entry| entry.mark());
             for _ in 0..POLLS_OF_A_TURN {
                 let (polled, could_continue) = self.ticket.poll(|context| future.as_mut().poll(context));
                 running.gives_way = polled.is_pending() && could_continue;
@@ -195,7 +221,9 @@ struct Place<'a> {
 impl Place<'_> {
     /// Returns the time waited when the guest has a slot.
     fn poll(&mut self) -> Poll<Duration> {
-        let Turns { slots, share, ticket } = self.turns;
+        let Turns {
+            slots, share, ticket, ..
+        } = self.turns;
         let Some(since) = self.since else {
             let is_preferred = slots.has_guest_threads && !counts_processor_time();
             let mut schedule = slots.schedule();
@@ -226,7 +254,9 @@ impl Drop for Place<'_> {
         if self.since.is_none() {
             return;
         }
-        let Turns { slots, share, ticket } = self.turns;
+        let Turns {
+            slots, share, ticket, ..
+        } = self.turns;
         let is_waiting = slots
             .schedule()
             .withdraw(share.tenant, |other| Arc::ptr_eq(other, ticket));
@@ -257,7 +287,13 @@ impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
         let used = self.used();
         *self.cpu += used;
-        let Turns { slots, share, ticket } = self.place.turns;
+        let Turns {
+            slots,
+            share,
+            ticket,
+            guest,
+        } = self.place.turns;
+        guest.pace.polled_for(used);
         if used >= MOST_OF_A_SLICE {
             ticket.computes.store(true, Ordering::Relaxed);
         }

@@ -46,8 +46,18 @@ pub fn confine_files(config: &Config) -> Result<(), ConfineError> {
 /// As for [`confine_files`].
 pub fn confine_system_calls(config: &Config) -> Result<(), ConfineError> {
     apply(config, "system calls", || {
-        system_calls::forbid(config.compiler.is_some())
+        system_calls::forbid(config.compiler.is_some(), uses_unix_sockets(config))
     })
+}
+
+/// True if the database is reached through a socket in a directory.
+fn uses_unix_sockets(config: &Config) -> bool {
+    let is_socket = |url: &String| {
+        ["host=/", "host=%2f", "@%2f", "://%2f"]
+            .iter()
+            .any(|part| url.to_lowercase().contains(part))
+    };
+    config.database.as_ref().is_some_and(is_socket)
 }
 
 fn apply(
@@ -60,7 +70,7 @@ fn apply(
     }
     match confine() {
         Err(error) if config.confinement == Confinement::Auto => {
-            tracing::warn!(error = %alga_errors::chain(&error), what, "this process is not confined");
+            tracing::warn!(error = %alga_errors::chain(&error), what, "this process is confined in part or not at all");
             Ok(())
         }
         confined => confined,

@@ -22,7 +22,8 @@ const QUARANTINES_MS: [i64; 5] = [
 pub struct Crashes {
     /// Content hash of the extension.
     pub content_hash: Digest,
-    /// Number of crashes within an hour of each other.
+    /// Number of crashes within an hour of each other of which it was certainly the cause, or 1 if
+    /// it may have been.
     pub crashes: u32,
     /// Time of the last one, in milliseconds since 1970.
     pub last_at_ms: i64,
@@ -45,20 +46,19 @@ impl Crashes {
         }
     }
 
-    /// Returns the state after another crash.
+    /// Returns the state after another crash. If other extensions were executing, too, it is not
+    /// certain that this one is the cause: it stays a suspect, and is not a step nearer to its
+    /// quarantine. Otherwise an extension could have others quarantined.
     #[must_use]
-    pub fn after_crash(self, now_ms: i64) -> Self {
-        let since = self.last_at_ms.max(self.quarantined_until_ms);
-        let crashes = match self.crashes > 0 && now_ms.saturating_sub(since) <= MEMORY_MS {
-            true => self.crashes.saturating_add(1),
-            false => 1,
-        };
+    pub fn after_crash(self, now_ms: i64, is_certain: bool) -> Self {
+        let before = if self.is_suspect(now_ms) { self.crashes } else { 0 };
+        let crashes = before.saturating_add(u32::from(is_certain)).max(1);
         let next = Self {
             crashes,
             last_at_ms: now_ms,
             ..self
         };
-        if crashes < CRASHES {
+        if crashes < CRASHES || !is_certain {
             return next;
         }
         let place = usize::try_from(self.quarantines).unwrap_or(usize::MAX);
@@ -88,17 +88,6 @@ impl Crashes {
     }
 }
 
-/// Returns which of the extensions that were executing count as the cause of a crash: those that
-/// are suspects already, otherwise all.
-#[must_use]
-pub fn causes(executing: &[Digest], is_suspect: impl Fn(&Digest) -> bool) -> Vec<Digest> {
-    let suspects: Vec<_> = executing.iter().copied().filter(|hash| is_suspect(hash)).collect();
-    if suspects.is_empty() {
-        return executing.to_vec();
-    }
-    suspects
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,12 +101,12 @@ mod tests {
         let mut crashes = Crashes::none(digest(1));
         assert!(!crashes.is_suspect(0));
         for now in [0, MEMORY_MS] {
-            crashes = crashes.after_crash(now);
+            crashes = crashes.after_crash(now, true);
             assert!(crashes.is_suspect(now) && crashes.quarantined_for_ms(now).is_none());
         }
         let mut now = 2 * MEMORY_MS;
         for minutes in [1, 5, 30, 180, 1440, 1440] {
-            crashes = crashes.after_crash(now);
+            crashes = crashes.after_crash(now, true);
             assert_eq!(crashes.quarantined_for_ms(now), Some(minutes * MINUTE_MS));
             assert_eq!(crashes.quarantined_for_ms(i64::MIN), Some(1440 * MINUTE_MS));
             now = crashes.quarantined_until_ms;
@@ -127,13 +116,17 @@ mod tests {
         // An hour without a crash, and it begins again; the next quarantine is as long as before.
         now += 1;
         assert!(!crashes.is_suspect(now));
-        assert_eq!(crashes.after_crash(now).crashes, 1);
+        assert_eq!(crashes.after_crash(now, true).crashes, 1);
     }
 
     #[test]
-    fn an_extension_beside_a_suspect_is_no_cause() {
-        let all = [digest(1), digest(2), digest(3)];
-        assert_eq!(causes(&all, |_| false), all);
-        assert_eq!(causes(&all, |hash| *hash == all[1]), [all[1]]);
+    fn an_extension_that_may_be_the_cause_is_a_suspect_and_never_quarantined_for_it() {
+        let mut crashes = Crashes::none(digest(1));
+        for now in 0..100 {
+            crashes = crashes.after_crash(now, false);
+            assert!(crashes.is_suspect(now) && crashes.crashes == 1);
+        }
+        let crashes = crashes.after_crash(100, true).after_crash(100, true);
+        assert!(crashes.quarantined_for_ms(100).is_some());
     }
 }

@@ -28,7 +28,7 @@ pub use archive::{ArchiveError, pack, unpack, unpack_foreign};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};
-pub use crash::{Crashes, causes};
+pub use crash::Crashes;
 pub use diff::CapabilityDiff;
 pub use digest::{Digest, DigestError};
 pub use execution_minute::{DURATION_BOUNDS_US, DURATION_BUCKETS, ExecutionMinute, ExecutionTotals};

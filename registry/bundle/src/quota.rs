@@ -26,11 +26,21 @@ pub enum Meter {
     MemoryKibMs,
     /// Bytes sent to other hosts.
     EgressBytes,
+    /// Bytes of keys, values and metadata that are stored: not used up, but occupied.
+    StorageBytes,
 }
 
 impl Meter {
     /// All meters, in the order of every list.
-    pub const ALL: [Self; 4] = [Self::Requests, Self::CpuUs, Self::MemoryKibMs, Self::EgressBytes];
+    pub const ALL: [Self; 5] = [
+        Self::Requests,
+        Self::CpuUs,
+        Self::MemoryKibMs,
+        Self::EgressBytes,
+        Self::StorageBytes,
+    ];
+    /// Meters of what executions use up, for which runners lease credit.
+    pub const OF_EXECUTIONS: [Self; 4] = [Self::Requests, Self::CpuUs, Self::MemoryKibMs, Self::EgressBytes];
 
     /// Returns the name in the API and the database.
     #[must_use]
@@ -40,6 +50,7 @@ impl Meter {
             Self::CpuUs => "cpu_us",
             Self::MemoryKibMs => "memory_kib_ms",
             Self::EgressBytes => "egress_bytes",
+            Self::StorageBytes => "storage_bytes",
         }
     }
 }
@@ -54,11 +65,15 @@ pub enum Period {
     Day,
     /// A month of the calendar.
     Month,
+    /// The period of what is occupied and not used up: all time.
+    Always,
 }
 
 impl Period {
     /// All periods, shortest first.
-    pub const ALL: [Self; 3] = [Self::Minute, Self::Day, Self::Month];
+    pub const ALL: [Self; 4] = [Self::Minute, Self::Day, Self::Month, Self::Always];
+    /// Periods after which a quota starts again, shortest first.
+    pub const RECURRING: [Self; 3] = [Self::Minute, Self::Day, Self::Month];
 
     /// Returns the name in the API and the database.
     #[must_use]
@@ -67,6 +82,7 @@ impl Period {
             Self::Minute => "minute",
             Self::Day => "day",
             Self::Month => "month",
+            Self::Always => "always",
         }
     }
 
@@ -74,6 +90,7 @@ impl Period {
     #[must_use]
     pub const fn around(self, now_ms: i64) -> (i64, i64) {
         let (start, next) = match self {
+            Self::Always => (0, i64::MAX),
             Self::Minute => {
                 let start = now_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS);
                 (start, start.saturating_add(MINUTE_MS))
@@ -184,8 +201,8 @@ macro_rules! by_name {
 }
 
 by_name! {
-    Meter: "requests, cpu_us, memory_kib_ms, egress_bytes";
-    Period: "minute, day, month";
+    Meter: "requests, cpu_us, memory_kib_ms, egress_bytes, storage_bytes";
+    Period: "minute, day, month, always";
 }
 
 #[cfg(test)]
@@ -220,14 +237,14 @@ mod tests {
         let error = "cpu\n".parse::<Meter>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "`cpu\\n` is not one of requests, cpu_us, memory_kib_ms, egress_bytes"
+            "`cpu\\n` is not one of requests, cpu_us, memory_kib_ms, egress_bytes, storage_bytes"
         );
     }
 
     proptest! {
         #[test]
         fn periods_follow_each_other_without_gaps(now in 0_i64..4_102_444_800_000) {
-            for period in Period::ALL {
+            for period in Period::RECURRING {
                 let (start, last) = period.around(now);
                 prop_assert!((start..=last).contains(&now));
                 prop_assert_eq!(period.around(last + 1).0, last + 1);

@@ -3,27 +3,26 @@
 use crate::audit::Change;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
-use alga_bundle::{Crashes, Digest, causes};
+use alga_bundle::{Crashes, Digest};
 use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
-use std::collections::HashMap;
 
 /// Time in milliseconds for which a crash is listed.
 const LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 impl Database {
-    /// Counts a crash of a runner that was executing these extensions, and returns the state of
-    /// those that count as its cause.
+    /// Counts a crash of a host's runners, and returns the state of the extensions that were
+    /// executing. One that panicked, or that was executing alone, is certainly the cause.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails, or [`StoreError::Row`] if a stored
     /// row is invalid; then nothing was counted.
-    pub async fn count_crash(&self, executing: &[Digest]) -> Result<Vec<Crashes>, StoreError> {
+    pub async fn count_crash(&self, executing: &[Digest], panicked: &[Digest]) -> Result<Vec<Crashes>, StoreError> {
         let now = now_ms();
         let mut transaction = self.pool.begin().await?;
         // The audit log's head is locked first, so that crashes are counted one after the other.
-        let details = json!({ "executing": executing });
+        let details = json!({ "executing": executing, "panicked": panicked });
         let change = Change {
             action: "runner.crash",
             tenant: "",
@@ -31,17 +30,15 @@ impl Database {
             details,
         };
         self.append_audit(&mut transaction, change).await?;
-        let mut known = HashMap::new();
-        for hash in executing {
-            if let Some(crashes) = crashes_of(&mut transaction, hash).await? {
-                known.insert(*hash, crashes);
-            }
-        }
-        let is_suspect = |hash: &Digest| known.get(hash).is_some_and(|crashes| crashes.is_suspect(now));
+        let is_alone = executing.len() == 1;
+        let executing = executing.iter().map(|hash| (hash, is_alone));
+        let panicked = panicked.iter().map(|hash| (hash, true));
         let mut counted = Vec::new();
-        for hash in causes(executing, is_suspect) {
-            let before = known.get(&hash).copied().unwrap_or_else(|| Crashes::none(hash));
-            let after = before.after_crash(now);
+        for (hash, is_certain) in executing.chain(panicked) {
+            let before = crashes_of(&mut transaction, hash).await?;
+            let after = before
+                .unwrap_or_else(|| Crashes::none(*hash))
+                .after_crash(now, is_certain);
             store(&mut transaction, &after, now).await?;
             counted.push(after);
         }
@@ -154,12 +151,11 @@ mod tests {
             .await
             .unwrap();
         let [cause, other, late] = [b"1", b"2", b"3"].map(|bytes| Digest::of(bytes));
-        assert_eq!(database.count_crash(&[cause, other]).await.unwrap().len(), 2);
+        assert_eq!(database.count_crash(&[cause, other], &[]).await.unwrap().len(), 2);
         // From now on, one of both executes at a time.
         for crashes in 2..=3 {
-            let counted = database.count_crash(&[cause, late]).await.unwrap();
-            let [crash] = &counted[..] else { panic!("{counted:?}") };
-            assert_eq!((crash.content_hash, crash.crashes), (cause, crashes));
+            let counted = database.count_crash(&[cause], &[]).await.unwrap();
+            assert_eq!((counted.len(), counted[0].crashes), (1, crashes));
         }
         let all = database.crashes_changed_since(0).await.unwrap();
         let quarantined: Vec<_> = all

@@ -147,6 +147,8 @@ impl Database {
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
             "PRAGMA busy_timeout = 5000",
+            // A confined process has no directory for temporary files.
+            "PRAGMA temp_store = MEMORY",
         ];
         let migrations: Vec<_> = MIGRATIONS.iter().chain(&SQLITE_MIGRATIONS).copied().collect();
         Self::open(Kind::Sqlite, &url, PRAGMAS, &migrations).await

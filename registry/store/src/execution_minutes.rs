@@ -9,8 +9,9 @@ use sqlx::{Any, Row, Transaction};
 
 /// Time in milliseconds for which rows remain: a month can be compared with the one before.
 const LIFE_MS: i64 = 62 * 24 * 60 * 60 * 1000;
-/// Maximum number of endpoints and outcomes of an install that are returned. A manifest has at most
-/// 100 endpoints, and most of them have few outcomes.
+const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Maximum number of endpoints and outcomes of an install that are returned: more than all
+/// endpoints of a manifest with ten outcomes each.
 const SUMS: i64 = 5_000;
 
 /// Executions of an install in a span of time, at one endpoint with one outcome.
@@ -88,15 +89,29 @@ impl Database {
     /// Deletes minutes after their time and returns their number.
     ///
     /// # Errors
-    /// Returns [`StoreError::Database`] if the statement fails.
+    /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn sweep_minutes(&self) -> Result<u64, StoreError> {
+        let end = now_ms().saturating_sub(LIFE_MS);
+        let mut deleted = 0;
+        // An hour at a time: a statement over many rows would exceed its time.
+        while let Some(first) = self.first_minute().await?.filter(|first| *first < end) {
+            let mut transaction = self.begin_across_tenants().await?;
+            let result = sqlx::query("DELETE FROM extension_execution_minute WHERE minute_ms < $1")
+                .bind(first.saturating_add(HOUR_MS).min(end))
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            deleted += result.rows_affected();
+        }
+        Ok(deleted)
+    }
+
+    async fn first_minute(&self) -> Result<Option<i64>, StoreError> {
         let mut transaction = self.begin_across_tenants().await?;
-        let result = sqlx::query("DELETE FROM extension_execution_minute WHERE minute_ms < $1")
-            .bind(now_ms().saturating_sub(LIFE_MS))
-            .execute(&mut *transaction)
+        let row = sqlx::query("SELECT MIN(minute_ms) AS first FROM extension_execution_minute")
+            .fetch_one(&mut *transaction)
             .await?;
-        transaction.commit().await?;
-        Ok(result.rows_affected())
+        Ok(row.try_get("first")?)
     }
 }
 
@@ -250,6 +265,6 @@ mod tests {
         let other = "other".parse().unwrap();
         let others = database.execution_sums(&other, &install, 0, i64::MAX).await;
         assert_eq!(others.unwrap(), []);
-        assert_eq!(database.sweep_minutes().await.unwrap(), 4);
+        assert_eq!(database.sweep_minutes().await.unwrap(), 5);
     }
 }

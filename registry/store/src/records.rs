@@ -16,6 +16,7 @@ use rows::{NamespaceTransaction, RecordKey};
 use sqlx::Row;
 
 mod rows;
+mod storage_quota;
 mod sweep;
 
 /// Key/value records of all installs in a database.
@@ -189,7 +190,7 @@ impl Records {
         for write in writes {
             revisions.push(writing.put(write).await?);
         }
-        writing.commit(&self.limits).await?;
+        writing.commit(&self.database, &self.limits).await?;
         Ok(revisions)
     }
 
@@ -216,7 +217,7 @@ impl Records {
             };
         };
         let was_there = writing.delete(key, if_revision).await?;
-        writing.commit(&self.limits).await?;
+        writing.commit(&self.database, &self.limits).await?;
         Ok(was_there)
     }
 

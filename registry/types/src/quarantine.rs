@@ -18,7 +18,8 @@ pub struct Quarantined {
 pub struct CrashedExtension {
     /// Content hash of its bundle.
     pub content_hash: Digest,
-    /// Number of crashes within an hour of each other.
+    /// Number of crashes within an hour of each other of which it was certainly the cause, or 1 if
+    /// it may have been.
     pub crashes: u32,
     /// Time of the last one, in milliseconds since 1970.
     pub last_at_ms: i64,

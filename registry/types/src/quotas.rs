@@ -13,7 +13,8 @@ pub struct QuotaRequest {
     pub meter: Meter,
     /// The time after which it starts again.
     pub period: Period,
-    /// Amount that is not exceeded: further requests are refused with 429 until the period ends.
+    /// Amount that is not exceeded: further requests are refused with 429 until the period ends,
+    /// and writes of records beyond `storage_bytes` fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub hard: Option<i64>,
@@ -43,7 +44,8 @@ pub struct QuotaState {
     pub hard: Option<i64>,
     /// Amount above which the operator's log has a warning.
     pub soft: Option<i64>,
-    /// Amount that runners have leased in this period: used, or about to be.
+    /// Amount that runners have leased in this period: used, or about to be. Of `storage_bytes`,
+    /// what is stored.
     pub leased: i64,
     /// End of the period, in milliseconds since 1970.
     pub ends_at_ms: i64,

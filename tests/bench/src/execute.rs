@@ -52,6 +52,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
             figures.append(beside);
         }
     }
+    add_turn(figures);
     rounds.sort_by(|one, other| one.ratio().total_cmp(&other.ratio()));
     let Round { bare, runner } = &rounds[ROUNDS / 2];
     for (name, value, unit) in [
@@ -83,6 +84,23 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
         rounds[ROUNDS / 2].ratio(),
         "ratio",
         Target::AtLeast(0.2),
+    );
+}
+
+/// Measures what sharing the processors costs an execution while no one competes for them. An
+/// execution that does not wait for anything has one turn.
+fn add_turn(figures: &mut Figures) {
+    let rounds = 1_000_000;
+    let turn = on_core(SERVER_CORE, async move || measuring::turn(rounds).await);
+    let turn_us = turn.join().unwrap().as_secs_f64() * 1e6;
+    let execution_us = figures.value("store + instantiate + call, p50");
+    figures.add("a turn without competition", turn_us, "us", Target::AtMost(1.0));
+    let share = turn_us / execution_us;
+    figures.add(
+        "the same / store + instantiate + call",
+        share,
+        "ratio",
+        Target::AtMost(0.03),
     );
 }
 

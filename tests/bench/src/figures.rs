@@ -19,6 +19,12 @@ impl Figures {
         self.0.push((name, value, unit, target));
     }
 
+    /// Returns a figure that was added.
+    pub(crate) fn value(&self, name: &str) -> f64 {
+        let found = self.0.iter().find(|(other, ..)| *other == name);
+        found.expect("it was added").1
+    }
+
     /// Adds all figures of another list.
     pub(crate) fn append(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -300,7 +300,7 @@ impl TestPlatform {
     #[must_use]
     pub fn token_of(&self, caller: &Caller) -> String {
         let issuer = TokenIssuer::new(&self.secrets.callers().unwrap().to_keypair_bytes(), Caller::AUDIENCE).unwrap();
-        issuer.issue(caller, Duration::from_secs(60)).unwrap()
+        issuer.issue(caller, Duration::from_mins(10)).unwrap()
     }
 
     /// Sends `POST /v1/execute`.

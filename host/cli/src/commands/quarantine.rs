@@ -11,10 +11,10 @@ Examples:
   alga quarantine list
   alga quarantine lift sha256:0f3c…
 
-A runner notes what it executes where a crash does not erase it. When it starts again, what was executing counts as a
-possible cause: such extensions execute one at a time, so that the next crash shows which one it is. After three crashes
-within an hour of each other an extension is refused with 503 `quarantined`, first for a minute, then for 5, 30 and 180,
-then for a day. An hour without a crash ends the suspicion.";
+A runner marks the extensions whose code runs where a crash does not erase it. When it starts again, it counts the crash:
+an extension that was marked alone is the cause; of several, each is a suspect, and of all suspects one runs at a time.
+After three crashes within an hour of each other an extension is refused with 503 `quarantined`, first for a minute, then
+for 5, 30 and 180, then for a day. An hour without a crash ends the suspicion.";
 
 #[derive(Args)]
 pub(crate) struct Arguments {

@@ -13,6 +13,7 @@ pub(crate) const EXAMPLE: &str = "\
 Examples:
   alga quotas set --tenant acme --meter requests --period day --hard 100000 --soft 80000
   alga quotas set --tenant acme --install com.example.hello --meter cpu_us --period minute --hard 30000000
+  alga quotas set --tenant acme --meter storage_bytes --period always --hard 1000000000
   alga quotas remove --tenant acme --meter requests --period day
   alga quotas list --tenant acme
   alga quotas usage --tenant acme --period month
@@ -20,7 +21,8 @@ Examples:
 
 Meters: requests, cpu_us (processor time in microseconds), memory_kib_ms (peak memory in KiB times milliseconds),
 egress_bytes (sent to other hosts). Periods: minute, day, month, in UTC. A request beyond a hard quota is refused with
-429 `quota_exceeded` until the period ends; a change is effective within two seconds.";
+429 `quota_exceeded` until the period ends; a change is effective within two seconds. The meter storage_bytes (what is
+stored) has the period always: an extension's write beyond its hard quota fails.";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -88,10 +90,10 @@ struct QuotaArguments {
     /// Install, by extension name, extension id or install id; without it, all installs
     #[arg(long)]
     install: Option<String>,
-    /// Meter that is limited: requests, cpu_us, memory_kib_ms or egress_bytes
+    /// Meter that is limited: requests, cpu_us, memory_kib_ms, egress_bytes or storage_bytes
     #[arg(long)]
     meter: Meter,
-    /// Time after which it starts again: minute, day or month
+    /// Time after which it starts again: minute, day or month; always for storage_bytes
     #[arg(long)]
     period: Period,
 }

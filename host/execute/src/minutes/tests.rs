@@ -88,6 +88,19 @@ fn memory_is_bounded_and_what_is_lost_is_counted() {
 }
 
 #[test]
+fn an_install_with_many_endpoints_loses_their_names_and_no_execution() {
+    let minutes = ExecutionMinutes::default();
+    for number in 0..1_000 {
+        let endpoint = Some(format!("GET /{number}").into());
+        minutes.count_in(0, &identity("i-1"), endpoint, "2xx", &used(1));
+    }
+    let rows = minutes.drain(true);
+    assert_eq!(rows.len(), ROWS_OF_INSTALL + 1);
+    let unnamed = rows.iter().find(|row| row.endpoint.is_none()).unwrap();
+    assert_eq!(unnamed.totals.executions, 1_000 - ROWS_OF_INSTALL as u64);
+}
+
+#[test]
 fn outcomes_are_classes_of_status_or_codes() {
     use alga_errors::Code;
     for (result, expected) in [

@@ -386,7 +386,11 @@ impl State {
     /// Moves what was used to what is written.
     fn write_used(&mut self, (_, install): &Key) {
         let used = std::mem::take(&mut self.used);
-        for (meter, used) in Meter::ALL.into_iter().zip(used).filter(|(_, used)| *used != 0) {
+        for (meter, used) in Meter::OF_EXECUTIONS
+            .into_iter()
+            .zip(used)
+            .filter(|(_, used)| *used != 0)
+        {
             self.owed.extend([QuotaSettlement {
                 window: QuotaWindow {
                     install: install.clone(),

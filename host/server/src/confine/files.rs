@@ -8,13 +8,13 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
     Scope, make_bitflags, path_beneath_rules,
 };
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Version of Landlock whose rights are all handled.
 const ABI_VERSION: ABI = ABI::V6;
 
-/// Files that name resolution and random numbers of the C library need.
-const SYSTEM_FILES: [&str; 8] = [
+/// Files that name resolution and random numbers of the C library need, and the id of the boot.
+const SYSTEM_FILES: [&str; 9] = [
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/host.conf",
@@ -23,6 +23,7 @@ const SYSTEM_FILES: [&str; 8] = [
     "/etc/ld.so.cache",
     "/dev/null",
     "/dev/urandom",
+    "/proc/sys/kernel/random/boot_id",
 ];
 
 /// Libraries that the C library loads to resolve names, and that the compiler needs.
@@ -89,18 +90,40 @@ fn readable(config: &Config) -> Vec<PathBuf> {
     files.extend(config.oidc.iter().flat_map(OidcSettings::files));
     let trust_bundle = config.trust_bundle.as_ref().map(PathBuf::from);
     files.extend(trust_bundle.iter().filter(|path| path.is_file()));
-    let directories = files.into_iter().map(|file| directory_of(file));
-    directories.chain(config.confine_readable.iter().cloned()).collect()
+    let directories = files.into_iter().flat_map(|file| {
+        // What is read in the end may be behind a symbolic link, such as a certificate's.
+        let target = file.canonicalize().ok();
+        [Some(directory_of(file)), target.as_deref().map(directory_of)]
+    });
+    // A name server's address may be replaced, too: by the system, in a directory of its own.
+    let resolver = Path::new("/etc/resolv.conf").canonicalize().ok();
+    let resolver = resolver.as_deref().map(directory_of);
+    let named = config.confine_readable.iter().cloned();
+    directories.flatten().chain(resolver).chain(named).collect()
 }
 
-/// Returns the directory of a file, or the file itself if its directory has more than a program's
-/// own files.
+/// Directories that have more than the files of one program.
+const SHARED_DIRECTORIES: [&str; 13] = [
+    "/etc", "/home", "/root", "/run", "/tmp", "/var", "/usr", "/opt", "/srv", "/mnt", "/dev", "/proc", "/sys",
+];
+
+/// Returns the directory of a file, or the file itself if its directory has more than the files of
+/// one program.
 fn directory_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
-        Some(parent) if parent != Path::new("/") && parent != Path::new("/etc") => parent.to_owned(),
-        _ => file.to_owned(),
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    match path.parent() {
+        Some(parent) if is_of_one_program(parent) => parent.to_owned(),
+        _ => path,
     }
+}
+
+fn is_of_one_program(directory: &Path) -> bool {
+    // The root, `..`, a home directory, and what is directly below the root.
+    let is_shallow = directory.components().count() < 3;
+    let is_home = directory.parent() == Some(Path::new("/home"));
+    let is_shared = SHARED_DIRECTORIES.iter().any(|shared| directory == Path::new(shared));
+    let is_relative = directory.components().any(|part| part == Component::ParentDir);
+    !(is_shallow || is_home || is_shared || is_relative || directory == Path::new("/dev/shm"))
 }
 
 #[cfg(test)]
@@ -108,15 +131,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_with_its_directory_unless_that_is_the_systems() {
+    fn a_file_is_read_with_its_directory_unless_others_have_files_there() {
         for (file, expected) in [
             ("/run/secrets/tls/key.pem", "/run/secrets/tls"),
             ("/etc/alga/key.pem", "/etc/alga"),
             ("/etc/key.pem", "/etc/key.pem"),
             ("/key.pem", "/key.pem"),
-            ("key.pem", "."),
+            ("/home/user/key.pem", "/home/user/key.pem"),
+            ("/home/user/alga/key.pem", "/home/user/alga"),
+            ("/srv/alga/../key.pem", "/srv/alga/../key.pem"),
+            ("/dev/shm/key.pem", "/dev/shm/key.pem"),
+            ("/data/key.pem", "/data/key.pem"),
         ] {
             assert_eq!(directory_of(Path::new(file)), Path::new(expected));
         }
+        // Relative to the working directory, which must not be the root.
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(directory_of(Path::new("key.pem")), here);
     }
 }

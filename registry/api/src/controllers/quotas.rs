@@ -4,7 +4,7 @@ use super::JsonBody;
 use super::install_lookup::{find, tenant_of};
 use crate::authorization::Dependencies;
 use crate::error::ApiError;
-use alga_bundle::{HIGHEST_WEIGHT, InstallId, Period, Quota, TenantId};
+use alga_bundle::{HIGHEST_WEIGHT, InstallId, Meter, Period, Quota, TenantId};
 use alga_errors::{Code, Problem};
 use alga_registry_types::{InstallUsage, QuotaRequest, QuotaState, Quotas, TenantUsage, TenantWeight, UsageQuery};
 use axum::Json;
@@ -30,13 +30,18 @@ pub(crate) async fn list(
     let database = &dependencies.database;
     let now = now_ms();
     let mut leased = HashMap::new();
-    for period in Period::ALL {
+    for period in Period::RECURRING {
         for row in database.quota_usage(&tenant, period, period.around(now).0).await? {
             let window = row.window;
             leased.insert((window.install, window.meter, window.period), row.leased);
         }
     }
-    let quotas = database.quotas(&tenant).await?.into_iter().map(|quota| QuotaState {
+    let quotas = database.quotas(&tenant).await?;
+    for quota in quotas.iter().filter(|quota| quota.meter == Meter::StorageBytes) {
+        let stored = database.stored_bytes(&tenant, quota.install.as_ref()).await?;
+        leased.insert((quota.install.clone(), quota.meter, quota.period), stored);
+    }
+    let quotas = quotas.into_iter().map(|quota| QuotaState {
         leased: leased
             .get(&(quota.install.clone(), quota.meter, quota.period))
             .copied()
@@ -101,6 +106,10 @@ fn check(request: &QuotaRequest) -> Result<(), Problem> {
     if limits.iter().flatten().any(|limit| *limit < 0) {
         return Err(Problem::new(Code::BadRequest, "a quota is not negative"));
     }
+    if (request.meter == Meter::StorageBytes) != (request.period == Period::Always) {
+        let problem = Problem::new(Code::BadRequest, "this meter has no such period");
+        return Err(problem.with_hint("storage_bytes has the period always, and no other meter has it"));
+    }
     match limits {
         [Some(hard), Some(soft)] if soft > hard => Err(Problem::new(
             Code::BadRequest,
@@ -117,7 +126,7 @@ pub(crate) async fn usage(
 ) -> Result<Json<TenantUsage>, ApiError> {
     let Query(query) = query.map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
     let period = query.period.unwrap_or(Period::Day);
-    if period == Period::Minute {
+    if !matches!(period, Period::Day | Period::Month) {
         let problem = Problem::new(Code::BadRequest, "usage is recorded by day");
         return Err(problem.with_hint("pass period=day or period=month").into());
     }

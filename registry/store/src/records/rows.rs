@@ -1,5 +1,6 @@
 //! SQL statements of a write, executed under the lock of its namespace.
 
+use super::storage_quota;
 use super::{RecordError, RecordLimits, RecordWrite, StoredRecord};
 use crate::database::now_ms;
 use crate::{Database, StoreError};
@@ -197,7 +198,7 @@ impl<'a> NamespaceTransaction<'a> {
     }
 
     /// Enforces the limits, stores the changed counters and commits the transaction.
-    pub(super) async fn commit(mut self, limits: &RecordLimits) -> Result<(), RecordError> {
+    pub(super) async fn commit(mut self, database: &Database, limits: &RecordLimits) -> Result<(), RecordError> {
         let (keys, bytes, ..) = self.before;
         let number = |count: i64| u64::try_from(count).unwrap_or_default();
         if number(self.keys) > limits.keys || number(self.bytes) > limits.namespace_bytes {
@@ -213,6 +214,11 @@ impl<'a> NamespaceTransaction<'a> {
             self.purge_namespace().await?;
         } else if self.before != (self.keys, self.bytes, self.revision_floor, self.next_expiry_ms) {
             self.write_usage().await?;
+        }
+        if self.bytes > bytes {
+            let more = self.bytes - bytes;
+            let (tenant, install) = (self.scope.tenant, self.scope.install);
+            storage_quota::check(database, &mut self.transaction, (tenant, install), more).await?;
         }
         Ok(self.transaction.commit().await?)
     }

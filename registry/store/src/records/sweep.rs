@@ -96,7 +96,7 @@ impl Records {
             let transaction = self.database.begin_as(tenant).await?;
             if let Some(mut writing) = NamespaceTransaction::open_existing(transaction, scope).await? {
                 writing.sweep_if_due().await?;
-                writing.commit(&self.limits).await?;
+                writing.commit(&self.database, &self.limits).await?;
                 swept += 1;
             }
         }

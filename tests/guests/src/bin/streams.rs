@@ -24,6 +24,12 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
             event(&stream, 0);
             wait(20_000);
         }
+        "/loop" => {
+            event(&stream, 0);
+            loop {
+                std::hint::black_box(0);
+            }
+        }
         "/timed-events" => (0..20).for_each(|_| timed_event(&stream)),
         "/echo" => echo(&request, &stream),
         "/trap" => {

@@ -107,6 +107,28 @@ fn all(config: &Config, victim: i64) -> Map<String, Value> {
         "packet socket",
         result(call(libc::SYS_socket, [i64::from(libc::AF_PACKET), 3, 0, 0])),
     );
+    let memory = call(libc::SYS_memfd_create, [c"x".as_ptr() as i64, 0, 0, 0]).unwrap_or(-1);
+    let empty = c"".as_ptr() as i64;
+    attempt(
+        "execute memory",
+        result(call(libc::SYS_execveat, [memory, empty, 0, 0])),
+    );
+    let loader = Command::new("/lib64/ld-linux-x86-64.so.2").arg("--version").output();
+    attempt("execute loader", result(loader));
+    attempt(
+        "unix socket",
+        result(call(libc::SYS_socket, [i64::from(libc::AF_UNIX), 1, 0, 0])),
+    );
+    let user = i64::from(libc::CLONE_NEWUSER | libc::SIGCHLD);
+    attempt("clone into namespace", result(cloned(user)));
+    attempt("clone3", result(call(libc::SYS_clone3, [0, 0, 0, 0])));
+    attempt("limits of victim", result(call(libc::SYS_prlimit64, [victim, 0, 0, 0])));
+    attempt(
+        "niceness of victim",
+        result(call(libc::SYS_setpriority, [0, victim, 19, 0])),
+    );
+    attempt("shared memory", result(call(libc::SYS_shmget, [0, 4096, 0o1600, 0])));
+    attempt("x32", result(call(0x4000_0000 + libc::SYS_getpid, [0, 0, 0, 0])));
     for (name, number, first) in [
         ("user namespace", libc::SYS_unshare, i64::from(libc::CLONE_NEWNS)),
         ("root", libc::SYS_chroot, 0),
@@ -123,6 +145,15 @@ fn all(config: &Config, victim: i64) -> Map<String, Value> {
         attempt(name, result(call(number, [first, 0, 0, 0])));
     }
     results
+}
+
+/// Creates a process with these flags, which ends at once.
+fn cloned(flags: i64) -> io::Result<i64> {
+    let child = call(libc::SYS_clone, [flags, 0, 0, 0])?;
+    if child == 0 {
+        call(libc::SYS_exit_group, [0; 4]).ok();
+    }
+    Ok(child)
 }
 
 /// Attempts at what the platform needs.

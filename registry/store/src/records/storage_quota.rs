@@ -1,0 +1,72 @@
+//! Quotas of what tenants and installs store.
+
+use super::RecordError;
+use crate::{Database, StoreError};
+use alga_bundle::{InstallId, Meter, TenantId};
+use sqlx::{Any, Row, Transaction};
+
+/// Prefix of the name of the lock under which a tenant's stored bytes are added up.
+const TURN: &str = "storage of ";
+
+impl Database {
+    /// Returns the bytes that a tenant, or one of its installs, stores in records.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Database`] if the query fails.
+    pub async fn stored_bytes(&self, tenant: &TenantId, install: Option<&InstallId>) -> Result<i64, StoreError> {
+        let mut transaction = self.begin_as(tenant).await?;
+        let install = install.map_or("", InstallId::as_str);
+        Ok(stored(&mut transaction, tenant.as_str(), install).await?)
+    }
+}
+
+/// Checks the quotas of a write that stores more bytes, which the rows of usage have already.
+pub(super) async fn check(
+    database: &Database,
+    transaction: &mut Transaction<'static, Any>,
+    (tenant, install): (&str, &str),
+    more: i64,
+) -> Result<(), RecordError> {
+    let rows = sqlx::query(
+        "SELECT install_id, hard, soft FROM extension_quota WHERE tenant_id = $1 AND meter = $2 \
+         AND (install_id = '' OR install_id = $3) AND (hard IS NOT NULL OR soft IS NOT NULL)",
+    )
+    .bind(tenant)
+    .bind(Meter::StorageBytes.as_str())
+    .bind(install)
+    .fetch_all(&mut **transaction)
+    .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // Writes of the same tenant that are not committed are not in the sums of others.
+    database.wait_for_turn(transaction, &format!("{TURN}{tenant}")).await?;
+    for row in rows {
+        let whose: String = row.try_get("install_id")?;
+        let (hard, soft): (Option<i64>, Option<i64>) = (row.try_get("hard")?, row.try_get("soft")?);
+        let bytes = stored(transaction, tenant, &whose).await?;
+        if hard.is_some_and(|hard| bytes > hard) {
+            return Err(RecordError::Full(match whose.is_empty() {
+                true => "the storage quota of the tenant is used up",
+                false => "the storage quota of this install is used up",
+            }));
+        }
+        if soft.is_some_and(|soft| bytes > soft && bytes - more <= soft) {
+            tracing::warn!(%tenant, install = %whose, bytes, ?soft, "a soft quota of storage is exceeded");
+        }
+    }
+    Ok(())
+}
+
+/// Returns the bytes of one install, or of all installs of a tenant if it is empty.
+async fn stored(transaction: &mut Transaction<'static, Any>, tenant: &str, install: &str) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) AS bytes FROM ext_storage_usage \
+         WHERE tenant_id = $1 AND ($2 = '' OR install_id = $2)",
+    )
+    .bind(tenant)
+    .bind(install)
+    .fetch_one(&mut **transaction)
+    .await?;
+    row.try_get("bytes")
+}
