@@ -179,7 +179,7 @@ fn installing(api: Api) -> Api {
             "get",
             format!("{}/executions", one()),
             Right::ReadInstalls,
-            "List executions that wrote log records or failed, newest first",
+            "List recorded executions, newest first",
         )
         .query::<PageQuery>()
         .responds::<types::Executions>(200)

@@ -20,7 +20,7 @@ const ENTRY_BYTES: i64 = 512;
 /// String that sorts after every id: ids consist of digits, lowercase letters and hyphens.
 const AFTER_EVERY_ID: &str = "~";
 
-/// An execution that wrote log records, failed or was cancelled.
+/// An execution that wrote log records, failed, was cancelled or slow, or is a sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecutionRow {
     /// Id of the execution; ids ascend with time.

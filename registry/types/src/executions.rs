@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A page of executions that wrote log records or failed, newest first.
+/// A page of recorded executions, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Executions {
     /// Executions of the page.
@@ -15,7 +15,7 @@ pub struct Executions {
     pub next: Option<ExecutionId>,
 }
 
-/// An execution that wrote log records, failed or was cancelled.
+/// An execution that wrote log records, failed, was cancelled or slow, or is a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Execution {
     /// Id of the execution; ids ascend with time.
