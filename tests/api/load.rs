@@ -70,6 +70,7 @@ async fn machine_code_of_another_component_in_the_cache_is_not_run() {
         .unwrap()
         .flatten()
         .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "code"))
         .collect();
     assert_eq!(files.len(), 2);
     let (first, second) = (fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
