@@ -97,7 +97,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines
             .find_map(|line| line.ok().filter(|line| line.contains("http://")))
-            .expect("the server started");
+            .unwrap_or_else(|| panic!("{}", fs::read_to_string(directory.join("server.log")).unwrap()));
         let address = line
             .split('"')
             .find(|word| word.starts_with("http://"))

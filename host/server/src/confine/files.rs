@@ -26,6 +26,17 @@ const SYSTEM_FILES: [&str; 9] = [
     "/proc/sys/kernel/random/boot_id",
 ];
 
+/// Certificate authorities of the system, which the client of an object store trusts.
+const AUTHORITIES: [&str; 7] = [
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+];
+
 /// Libraries that the C library loads to resolve names, and that the compiler needs.
 const LIBRARIES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 
@@ -56,6 +67,7 @@ pub(super) fn confine(config: &Config) -> Result<(), ConfineError> {
         .create()?
         .add_rules(path_beneath_rules(readable(config), READ))?
         .add_rules(path_beneath_rules(SYSTEM_FILES, READ))?
+        .add_rules(path_beneath_rules(AUTHORITIES, READ))?
         .add_rules(path_beneath_rules(LIBRARIES, READ))?
         .add_rules(path_beneath_rules(["/dev/null"], AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(writable(config), WRITE))?
