@@ -62,7 +62,7 @@ async fn the_bodies_of_the_registry_have_the_form_of_their_snapshots() {
     snapshot("published", &world.publish(&first).await);
     snapshot("install", &world.install("acme", &first, &[]).await);
     world.get(&format!("{NAME}/")).await;
-    world.platform().executions().unwrap().flush().await;
+    world.platform().settle().await;
     let page = Page::default();
     snapshot("executions", &world.operate(&executions(&tenant, NAME, &page)).await);
     let mut second = manifest("1.1.0");

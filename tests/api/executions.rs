@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Returns a page of an install's records, with those that were still queued.
 async fn page_of_records(world: &TestPlatform, install: &Install, page: &Page<'_>) -> Executions {
-    world.platform().executions().unwrap().flush().await;
+    world.platform().settle().await;
     let list = executions(&install.tenant_id, install.id.as_str(), page);
     let reply = world.operate(&list).await;
     assert_eq!(reply.status, 200, "{}", reply.text());

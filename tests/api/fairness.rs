@@ -85,8 +85,8 @@ async fn the_time_for_which_a_guest_waited_is_in_its_usage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_that_compute_on_threads_of_their_own_end_as_all_others() {
-    let world = TestPlatform::with_settings(&[("guest_niceness", "10"), ("gateway_timeout_ms", "500")]).await;
+async fn guests_that_compute_on_the_threads_of_requests_end_as_all_others() {
+    let world = TestPlatform::with_settings(&[("guest_niceness", "0"), ("gateway_timeout_ms", "500")]).await;
     for guest in ["loops_forever", "recurses_without_end", "answers_many_bytes", "streams"] {
         world.install_guest(guest, &[]).await;
     }

@@ -205,7 +205,7 @@ async fn valid_responses_pass_and_invalid_ones_are_logged_for_the_author() {
 }
 
 async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
-    world.platform().executions().unwrap().flush().await;
+    world.platform().settle().await;
     let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
     world.operate(&list).await.ok().executions
 }

@@ -158,7 +158,7 @@ async fn an_execution_whose_client_disconnects_is_recorded_with_log_and_usage() 
                 .await
                 .is_err()
         );
-        world.platform().executions().unwrap().flush().await;
+        world.platform().settle().await;
         record = world.operate(&list).await.ok().executions.into_iter().next();
         let first = record.as_ref().and_then(|record| record.log.first());
         if first.is_some_and(|line| line.message == "began") {

@@ -42,7 +42,7 @@ async fn world(guest: &str) -> (Arc<TestPlatform>, [(Install, ExecuteRequest); 2
 }
 
 async fn used(world: &TestPlatform, tenant: &str) -> TenantUsage {
-    world.platform().quotas().unwrap().flush().await;
+    world.platform().settle().await;
     let query = UsageQuery {
         period: Some(Period::Month),
         at_ms: None,
@@ -279,6 +279,7 @@ async fn no_more_is_stored_than_the_quotas_of_tenant_and_install_allow() {
     set(&world, None, &storage(1_000_000)).await;
     set(&world, Some(install.id.as_str()), &storage(11_000)).await;
     assert_eq!(store(&world, name, 30, 994).await, "stored");
+    world.platform().database().note_stored_bytes().await.unwrap();
     let refused = store(&world, name, 31, 1).await;
     assert!(
         refused.contains("the storage quota of this install is used up"),
@@ -286,6 +287,19 @@ async fn no_more_is_stored_than_the_quotas_of_tenant_and_install_allow() {
     );
     assert_eq!(store(&world, name, 30, 10).await, "stored");
     assert_eq!(store(&world, name, 31, 1).await, "stored");
+    // The bill has the most of the period.
+    world.platform().database().note_stored_bytes().await.unwrap();
+    let bill = world
+        .operate(&usage(&tenant_id("acme"), &UsageQuery::default()))
+        .await
+        .ok()
+        .usage;
+    let stored: Vec<_> = bill
+        .iter()
+        .filter(|row| row.meter == Meter::StorageBytes)
+        .map(|row| row.used)
+        .collect();
+    assert_eq!(stored, [11_000]);
     for request in [
         limit(Meter::StorageBytes, 1),
         QuotaRequest {

@@ -5,7 +5,7 @@ use alga_registry_types::{ExecutionStatistics, ExecutionSum, Install, Page, Stat
 use serde_json::Value;
 
 async fn sums(world: &TestPlatform, install: &Install) -> ExecutionStatistics {
-    world.platform().minutes().unwrap().flush().await;
+    world.platform().settle().await;
     let query = StatisticsQuery {
         // Minutes that have begun are in it as a whole.
         to_ms: Some(i64::MAX),
@@ -121,7 +121,7 @@ async fn a_sample_of_executions_has_a_record_although_they_logged_nothing() {
     let world = TestPlatform::with_settings(&[("record_one_in", "1")]).await;
     let install = world.install_guest("answers_ok", &[]).await;
     world.get(&format!("{}/", install.name)).await;
-    world.platform().executions().unwrap().flush().await;
+    world.platform().settle().await;
     let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
     let stored = world.operate(&list).await.ok().executions;
     let [record] = &stored[..] else { panic!("{stored:?}") };

@@ -74,7 +74,7 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
 }
 
 async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
-    world.platform().executions().unwrap().flush().await;
+    world.platform().settle().await;
     let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
     world.operate(&list).await.ok().executions
 }

@@ -6,6 +6,7 @@
 //! and repeating the request succeeds.
 
 use crate::crash::{is_whole, prepared, release};
+use crate::faults::Faults;
 use crate::operator::Operator;
 use alga_bundle::InstallStatus;
 use alga_harness::{Release, Reply, Server, rounds, tenant_id};
@@ -14,9 +15,7 @@ use alga_signing::SigningKey;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// System calls by which something becomes durable: files of the object store and of SQLite, and
 /// data sent to Postgres.
@@ -40,42 +39,6 @@ struct Acknowledged {
     /// Id of the acknowledged install.
     install: Option<String>,
     uninstall: bool,
-}
-
-/// An strace attached to a running server; it kills the server at the `count`th call.
-struct Injection {
-    strace: Child,
-    /// Pipe held open: strace reports each new thread and would exit if it were closed.
-    _stderr: BufReader<ChildStderr>,
-}
-
-impl Injection {
-    fn attach(server: &Server, calls: &str, count: u64) -> Self {
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
-        strace.args([
-            "-e",
-            &format!("inject={calls}:signal=SIGKILL:when={count}"),
-            "-p",
-            &server.id().to_string(),
-        ]);
-        let mut child = strace.stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        assert!(line.contains("attached"), "{line}");
-        Self {
-            strace: child,
-            _stderr: stderr,
-        }
-    }
-}
-
-impl Drop for Injection {
-    fn drop(&mut self) {
-        self.strace.kill().ok();
-        self.strace.wait().ok();
-    }
 }
 
 /// Publishes, installs and uninstalls until the server exits; returns true if it was killed.
@@ -117,7 +80,7 @@ fn kill_at(directory: &Path, key: &SigningKey, number: u64, calls: &str, count: 
     let release = release(key, number);
     let server = Server::start(directory);
     let operator = Operator::of(directory, &server);
-    let injection = Injection::attach(&server, calls, count);
+    let injection = Faults::attach(&server, calls, &format!("signal=SIGKILL:when={count}"));
     let (acknowledged, was_killed) = scenario(&operator, &release);
     drop(injection);
     drop(server);

@@ -2,14 +2,15 @@
 //! requests may fail, the process does not, and afterwards everything works.
 
 use crate::crash::prepared;
+use crate::faults::Faults;
 use crate::operator::Operator;
 use alga_harness::{Release, Server, component, rounds};
 use alga_registry_types::verify_audit;
 use alga_signing::SigningKey;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::Command;
 
 /// System calls of files alone, and the error that they return: the runtime's own calls, such as a
 /// `write` that wakes a thread, do not fail on any disk.
@@ -24,40 +25,6 @@ const IN_A_ROW: u64 = 5;
 const LAST: u64 = 80;
 /// Size of the full disk in MiB.
 const DISK_MIB: u64 = 64;
-
-/// An strace attached to a running server, whose calls fail in a window of their numbers.
-struct Faults {
-    strace: Child,
-    /// Pipe held open: strace reports each new thread and would exit if it were closed.
-    _stderr: BufReader<ChildStderr>,
-}
-
-impl Faults {
-    fn attach(server: &Server, (calls, error): (&str, &str), first: u64) -> Self {
-        let last = first + IN_A_ROW;
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
-        strace.arg(format!("inject={calls}:error={error}:when={first}..{last}"));
-        strace.args(["-p", &server.id().to_string()]);
-        let mut child = strace.stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        assert!(line.contains("attached"), "{line}");
-        Self {
-            strace: child,
-            _stderr: stderr,
-        }
-    }
-}
-
-impl Drop for Faults {
-    fn drop(&mut self) {
-        // Detaches.
-        Command::new("kill").arg(self.strace.id().to_string()).status().unwrap();
-        self.strace.wait().unwrap();
-    }
-}
 
 fn release(key: &SigningKey, number: u64) -> Release {
     let capabilities = ["cap:log.emit", "cap:storage.kv"];
@@ -107,10 +74,12 @@ fn a_disk_that_fails_at_any_call_fails_requests_and_not_the_server() {
         while first <= LAST {
             number += 1;
             let release = release(&key, number);
-            let injected = Faults::attach(&server, faults, first);
+            let ((calls, error), last) = (faults, first + IN_A_ROW);
+            let fault = format!("error={error}:when={first}..{last}");
+            let injected = Faults::attach(&server, calls, &fault);
             // Connections that failed are not used again.
             use_everything(&Operator::of(&directory, &server), &release);
-            drop(injected);
+            injected.detach();
             works(
                 &Operator::of(&directory, &server),
                 &release,

@@ -9,6 +9,8 @@ mod crash_postgres;
 mod crash_start;
 mod edge;
 mod exhausted;
+mod faults;
+mod guest_threads;
 mod guides;
 mod keyless;
 mod keys;

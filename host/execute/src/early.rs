@@ -23,6 +23,9 @@ const EARLY_BYTES: usize = BODY_BYTES;
 /// streamed although the guest does not wait: on a busy host, a guest that is about to complete its
 /// response gives way, too.
 const LONGEST_YIELDING: Duration = Duration::from_millis(200);
+/// Time for which a complete response of a guest on another thread waits for the guest to return:
+/// most do so at once, and then their usage and record are there before the response is.
+const LONGEST_RETURN: Duration = Duration::from_millis(10);
 
 /// The part of a response that an execution has written before it first waits.
 #[derive(Default)]
@@ -31,14 +34,17 @@ struct Early {
     chunks: VecDeque<Bytes>,
     bytes: usize,
     is_complete: bool,
+    /// True if the response of a guest on another thread is complete and the guest is about to
+    /// return.
+    is_returning: bool,
     ended: Option<Ended>,
     detector: YieldDetector,
     /// True if the guest waits, or has computed for the longest time.
     is_waiting: bool,
-    /// Time at which the head was received.
-    since: Option<Instant>,
-    /// Ends the longest time for which a guest on another thread computes.
-    yielding: Option<Pin<Box<Sleep>>>,
+    /// Time at which the response is passed on although the guest computes: known with the head.
+    latest: Option<Instant>,
+    /// Ends this time for a guest on another thread.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Polls an execution until its response is complete, or until it waits after it has sent the head.
@@ -130,7 +136,7 @@ impl Early {
         }
         if self.head.is_none() {
             self.head = reader.head.try_recv().ok();
-            self.since = self.head.is_some().then(Instant::now);
+            self.latest = self.head.is_some().then(|| Instant::now() + LONGEST_YIELDING);
         }
         self.is_waiting = !(is_yielding || reader.ticket.is_queued());
         // Each chunk that is removed lets the execution write the next one.
@@ -158,25 +164,36 @@ impl Early {
             && let Poll::Ready(Ok(head)) = Pin::new(&mut reader.head).poll(context)
         {
             self.head = Some(head);
-            self.since = Some(Instant::now());
+            self.latest = Some(Instant::now() + LONGEST_YIELDING);
         }
-        self.is_waiting = self.since.is_some_and(|since| {
-            if reader.ticket.poll_waiting(context) {
-                return true;
-            }
-            let end = since + LONGEST_YIELDING;
-            let sleep = self.yielding.get_or_insert_with(|| Box::pin(sleep_until(end.into())));
-            sleep.as_mut().poll(context).is_ready()
-        });
+        let is_waiting = reader.ticket.poll_waiting(context);
         let mut has_progress = false;
         while let Poll::Ready(Some(chunk)) = reader.chunks.poll_recv(context) {
             has_progress = true;
             self.add(chunk);
         }
+        if self.is_complete && has_progress {
+            let soon = Instant::now() + LONGEST_RETURN;
+            self.latest = self.latest.map(|latest| latest.min(soon));
+        }
+        self.is_waiting = self.latest.is_some() && (is_waiting || self.poll_timer(context));
+        self.is_returning = self.is_complete && !self.is_waiting;
         if self.ended.is_some() {
             self.receive_rest(reader);
         }
         has_progress
+    }
+
+    /// Reports whether the latest time has passed.
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(latest) = self.latest.map(Into::into) else {
+            return false;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(latest)));
+        if timer.deadline() != latest {
+            timer.as_mut().reset(latest);
+        }
+        timer.as_mut().poll(context).is_ready()
     }
 
     /// Receives what is left when an execution has ended, although tokio's budget of this task may
@@ -191,9 +208,10 @@ impl Early {
     }
 
     fn is_enough(&self, has_progress: bool) -> bool {
-        let is_late = self.since.is_some_and(|since| since.elapsed() >= LONGEST_YIELDING);
+        let is_late = self.latest.is_some_and(|latest| Instant::now() >= latest);
         let has_stopped = is_late || (!has_progress && self.is_waiting);
-        self.head.is_some() && (self.is_complete || self.bytes >= EARLY_BYTES || has_stopped)
+        let is_complete = self.is_complete && !self.is_returning;
+        self.head.is_some() && (is_complete || self.bytes >= EARLY_BYTES || has_stopped)
     }
 
     fn add(&mut self, chunk: Chunk) {

@@ -9,6 +9,7 @@ use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
 use alga_errors::{Blame, Code, Problem, chain};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Maximum bytes of a failure's reason: a backtrace of some hundred functions.
 const REASON_BYTES: usize = 8 * 1024;
@@ -104,10 +105,18 @@ pub(crate) struct RunningExecution {
     /// Credit of the execution, returned when it ends.
     pub(crate) held: Option<Held>,
     is_over: bool,
+    /// The field that is dropped last: an execution is in progress until its record is passed on.
+    _in_progress: TaskTrackerToken,
 }
 
 impl RunningExecution {
-    pub(crate) fn new(permit: &Arc<Permit>, content_hash: Digest, sinks: Sinks, started: Instant) -> Self {
+    pub(crate) fn new(
+        permit: &Arc<Permit>,
+        content_hash: Digest,
+        sinks: Sinks,
+        started: Instant,
+        in_progress: TaskTrackerToken,
+    ) -> Self {
         Self {
             permit: Arc::clone(permit),
             content_hash,
@@ -117,6 +126,7 @@ impl RunningExecution {
             account: ExecutionAccounting::default(),
             held: None,
             is_over: false,
+            _in_progress: in_progress,
         }
     }
 

@@ -79,7 +79,13 @@ impl ExecuteService {
             records: Arc::clone(&self.dependencies.records),
             minutes: Arc::clone(&self.dependencies.minutes),
         };
-        let mut execution = RunningExecution::new(&order.permit, content_hash, sinks, order.started);
+        let mut execution = RunningExecution::new(
+            &order.permit,
+            content_hash,
+            sinks,
+            order.started,
+            self.in_progress.token(),
+        );
         let suspects = match self.dependencies.quarantine.check(&content_hash) {
             Ok(suspects) => suspects,
             Err(problem) => return Err(execution.finish(Err(problem)).into()),

@@ -11,13 +11,17 @@ use alga_engine::{JournalEntry, counts_processor_time, start_execution_clock, th
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 /// Time from which on a guest counts as one that computes: half a tick of the engine.
 const MOST_OF_A_SLICE: Duration = Duration::from_micros(500);
+
+/// Processor time from which on a guest counts as one that computes although each of its polls is
+/// short: two ticks of the engine.
+const SHORT_EXECUTION: Duration = Duration::from_millis(2);
 
 /// Polls of one turn: a guest that could continue does so at once, unless it has used up most of a
 /// slice. More would starve tasks of this thread that it waits for.
@@ -67,16 +71,22 @@ fn grant(next: Option<Arc<Ticket>>) {
     }
 }
 
+/// Bit of a ticket whose guest waits for a slot: it could continue, as after giving way.
+const QUEUED: u8 = 1;
+/// Bit of a ticket whose guest is polled.
+const POLLED: u8 = 2;
+/// Bit of a ticket whose guest was woken since its last poll began.
+const WOKEN: u8 = 4;
+
 /// An execution as its runtime and the schedule know it: what it waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
     task: AtomicWaker,
-    /// True while the guest waits for a slot: it could continue, as after giving way.
-    is_queued: AtomicBool,
     is_granted: AtomicBool,
-    is_polled: AtomicBool,
-    is_woken: AtomicBool,
-    /// True if the guest has used up most of a slice at once.
+    /// Of [`QUEUED`], [`POLLED`] and [`WOKEN`]: none of them if the guest waits for something else
+    /// than a slot. One number, so that a reader on another thread sees a state that there was.
+    state: AtomicU8,
+    /// True if the guest has used up most of a slice at once, or is not short altogether.
     computes: AtomicBool,
     /// The task that receives the response, on another thread.
     reader: AtomicWaker,
@@ -85,10 +95,11 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// True while the guest waits for a slot.
     pub(crate) fn is_queued(&self) -> bool {
-        self.is_queued.load(Ordering::Relaxed)
+        self.state.load(Ordering::SeqCst) & QUEUED != 0
     }
 
-    /// True if the guest has used up most of a slice at once: it may do so again.
+    /// True if the guest has used up most of a slice at once, or is not short altogether: it may
+    /// use as much again.
     pub(crate) fn computes(&self) -> bool {
         self.computes.load(Ordering::Relaxed)
     }
@@ -97,20 +108,23 @@ impl Ticket {
     /// it does.
     pub(crate) fn poll_waiting(&self, reader: &Context<'_>) -> bool {
         self.reader.register(reader.waker());
-        let will_continue = [&self.is_queued, &self.is_polled, &self.is_woken];
-        !will_continue.iter().any(|flag| flag.load(Ordering::SeqCst))
+        self.state.load(Ordering::SeqCst) == 0
     }
 
     /// Polls the guest. Also returns whether it could continue at once: it gave way at a tick, or
     /// what it waits for is there already. Then its task is not woken: it has to queue for a slot.
     fn poll<T>(self: &Arc<Self>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> (Poll<T>, bool) {
-        self.is_woken.store(false, Ordering::SeqCst);
-        self.is_polled.store(true, Ordering::SeqCst);
+        // What woke the guest before is there when it is polled.
+        self.state.store(POLLED, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(self));
         let polled = poll(&mut Context::from_waker(&waker));
-        // In this order, and in the opposite one in `wake`: one of both notices the other.
-        self.is_polled.store(false, Ordering::SeqCst);
-        (polled, self.is_woken.load(Ordering::SeqCst))
+        // A wake from now on wakes its task.
+        let state = self.state.fetch_and(!POLLED, Ordering::SeqCst);
+        (polled, state & WOKEN != 0)
+    }
+
+    fn wait_for_slot(&self) {
+        self.state.fetch_or(QUEUED, Ordering::SeqCst);
     }
 }
 
@@ -120,8 +134,8 @@ impl Wake for Ticket {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.is_woken.store(true, Ordering::SeqCst);
-        if !self.is_polled.load(Ordering::SeqCst) {
+        let state = self.state.fetch_or(WOKEN, Ordering::SeqCst);
+        if state & POLLED == 0 {
             self.task.wake();
         }
     }
@@ -239,13 +253,12 @@ impl Place<'_> {
             return Poll::Pending;
         }
         self.since = None;
-        ticket.is_queued.store(false, Ordering::Relaxed);
         Poll::Ready(since.elapsed())
     }
 
     fn wait(&mut self) {
         self.since = Some(Instant::now());
-        self.turns.ticket.is_queued.store(true, Ordering::Relaxed);
+        self.turns.ticket.wait_for_slot();
     }
 }
 
@@ -294,7 +307,7 @@ impl Drop for Running<'_, '_> {
             guest,
         } = self.place.turns;
         guest.pace.polled_for(used);
-        if used >= MOST_OF_A_SLICE {
+        if used >= MOST_OF_A_SLICE || *self.cpu >= SHORT_EXECUTION {
             ticket.computes.store(true, Ordering::Relaxed);
         }
         if self.gives_way {
@@ -346,6 +359,24 @@ mod tests {
         }
         let most = MOST.load(Ordering::SeqCst);
         assert_eq!(most, 2);
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_computes_in_short_bursts_counts_as_one_that_computes() {
+        let slots = Arc::new(RunSlots::new(1, false));
+        let turns = turns(&slots, 1);
+        let (ticket, mut used) = (turns.ticket(), Used::default());
+        let bursts = async {
+            while !ticket.computes() {
+                std::hint::black_box((0..1_000).sum::<u64>());
+                yield_now().await;
+            }
+        };
+        turns.run(bursts, &mut used).await;
+        assert!(
+            used.cpu >= MOST_OF_A_SLICE && used.cpu < 100 * SHORT_EXECUTION,
+            "{used:?}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use alga_engine::Engine;
 use alga_errors::{Code, Problem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_util::task::TaskTracker;
 
 /// Dependencies of an [`ExecuteService`].
 pub struct ExecuteServiceDependencies {
@@ -51,6 +52,7 @@ pub struct ExecuteService {
     pub(crate) admission: Admission,
     pub(crate) slots: Arc<RunSlots>,
     pub(crate) idempotency: Idempotency,
+    pub(crate) in_progress: TaskTracker,
     is_draining: AtomicBool,
     is_poisoned: AtomicBool,
 }
@@ -65,12 +67,16 @@ impl ExecuteService {
             dependencies.guest_threads.are_there(),
         ));
         let idempotency = Idempotency::new(Arc::clone(&dependencies.idempotency));
+        let in_progress = TaskTracker::new();
+        // It still counts; only a closed one can be waited for.
+        in_progress.close();
         Self {
             dependencies,
             verified_tokens: VerifiedTokenCache::new(),
             admission,
             slots,
             idempotency,
+            in_progress,
             is_draining: AtomicBool::new(false),
             is_poisoned: AtomicBool::new(false),
         }
@@ -80,6 +86,11 @@ impl ExecuteService {
     /// stops.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until no execution is in progress, with those that continue after their response.
+    pub async fn ended(&self) {
+        self.in_progress.wait().await;
     }
 
     /// True if requests should be sent here: the service is not draining, the engine's ticks

@@ -17,6 +17,9 @@ pub(crate) async fn maintain(database: &Database, blobs: &BlobStore, staging: St
         Ok(namespaces) => tracing::info!(namespaces, "swept expired records"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep expired records"),
     }
+    if let Err(error) = database.note_stored_bytes().await {
+        tracing::warn!(error = %chain(&error), "could not note what tenants store");
+    }
     match database.sweep_executions().await {
         Ok(executions) => tracing::info!(executions, "swept old records of executions"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),

@@ -45,7 +45,7 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 /// Interval of garbage collection: garbage is at least a day old, so an hour more does not matter.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
-/// Time for connections to the database to close.
+/// Time for executions to end, and for connections to the database to close.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 
 /// The parts of the platform that run in this process.
@@ -193,18 +193,6 @@ impl Platform {
         self.runner.as_ref().map(|part| &part.execute)
     }
 
-    /// Returns the queue of execution records, if this process has a runner.
-    #[must_use]
-    pub fn executions(&self) -> Option<&ExecutionRecordWriter> {
-        self.runner.as_ref().map(|part| &*part.executions)
-    }
-
-    /// Returns the sums of executions of the runner, if this process has one.
-    #[must_use]
-    pub fn minutes(&self) -> Option<&MinuteKeeper> {
-        self.runner.as_ref().map(|part| &*part.minutes)
-    }
-
     /// Returns the quotas of the runner, if this process has one.
     #[must_use]
     pub fn quotas(&self) -> Option<&QuotaKeeper> {
@@ -312,9 +300,24 @@ impl Platform {
         }
     }
 
-    /// Closes the connections to the database, after queued records are written.
+    /// Waits until every execution in progress has ended, and their records, sums and usage are
+    /// written.
+    pub async fn settle(&self) {
+        if let Some(part) = &self.runner {
+            part.execute.ended().await;
+            part.executions.flush().await;
+            part.minutes.flush().await;
+            part.quotas.flush().await;
+        }
+    }
+
+    /// Closes the connections to the database, after executions have ended and what is queued is
+    /// written.
     pub async fn close(&self) {
         if let Some(part) = &self.runner {
+            if timeout(LAST_MOMENT, part.execute.ended()).await.is_err() {
+                tracing::warn!("executions were cancelled: they did not end in time");
+            }
             part.executions.close().await;
             part.minutes.close().await;
             part.quotas.close().await;

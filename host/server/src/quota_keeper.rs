@@ -1,15 +1,17 @@
 //! Connects the runner's quotas, weights and quarantines with those of the database: follows
 //! changes, and writes what executions used.
 
-use alga_bundle::{QuotaWindow, TenantId};
+use alga_bundle::{QuotaSettlement, QuotaWindow, TenantId};
 use alga_errors::chain;
 use alga_execute::{LeaseFuture, Quarantine, QuotaStore, Quotas, Weights};
 use alga_store::{Database, StoreError};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::{interval, timeout};
+use uuid::Uuid;
 
 /// Interval of looking for changed quotas and weights: the time after which a change is effective
 /// everywhere.
@@ -41,7 +43,27 @@ pub struct QuotaKeeper {
     /// Start of the last round of following changes that succeeded, in milliseconds since 1970.
     followed_at_ms: AtomicI64,
     /// Held while something is written.
-    writing: Mutex<()>,
+    writing: Mutex<Writing>,
+}
+
+/// Writes of a process, in rounds.
+struct Writing {
+    /// Name of this process.
+    writer: String,
+    round: i64,
+    /// Rounds that are not known to be written, at most one for each tenant: it is repeated, and
+    /// meanwhile no other one is begun for the tenant.
+    unknown: HashMap<TenantId, (i64, Vec<QuotaSettlement>)>,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self {
+            writer: Uuid::now_v7().to_string(),
+            round: 0,
+            unknown: HashMap::new(),
+        }
+    }
 }
 
 impl QuotaKeeper {
@@ -101,25 +123,45 @@ impl QuotaKeeper {
 
     /// Writes what executions that have ended used. What cannot be written is written later.
     pub async fn flush(&self) {
-        let _writing = self.writing.lock().await;
-        self.write(true).await;
+        let mut writing = self.writing.lock().await;
+        self.write(&mut writing, true).await;
     }
 
     /// Returns credit, and writes what was used if it is asked for, unless that is in progress.
     async fn try_flush(&self, with_usage: bool) {
-        if let Ok(_writing) = self.writing.try_lock() {
-            self.write(with_usage).await;
+        if let Ok(mut writing) = self.writing.try_lock() {
+            self.write(&mut writing, with_usage).await;
         }
     }
 
-    async fn write(&self, with_usage: bool) {
+    async fn write(&self, writing: &mut Writing, with_usage: bool) {
+        for (tenant, (round, settlements)) in std::mem::take(&mut writing.unknown) {
+            self.write_round(writing, tenant, round, settlements).await;
+        }
         for (tenant, mut settlements) in self.quotas.drain(with_usage) {
+            if writing.unknown.contains_key(&tenant) {
+                self.quotas.restore(&tenant, settlements);
+                continue;
+            }
             // All processes lock rows in the same order.
             settlements.sort_by(|one, other| one.window.cmp(&other.window));
-            if let Err(error) = self.database.settle_quotas(&tenant, &settlements).await {
-                tracing::warn!(%tenant, error = %chain(&error), "could not write what was used; trying again");
-                self.quotas.restore(&tenant, settlements);
-            }
+            writing.round += 1;
+            let round = writing.round;
+            self.write_round(writing, tenant, round, settlements).await;
+        }
+    }
+
+    async fn write_round(
+        &self,
+        writing: &mut Writing,
+        tenant: TenantId,
+        round: i64,
+        settlements: Vec<QuotaSettlement>,
+    ) {
+        let name = (writing.writer.as_str(), round);
+        if let Err(error) = self.database.settle_quotas(&tenant, name, &settlements).await {
+            tracing::warn!(%tenant, error = %chain(&error), "could not write what was used; trying again");
+            writing.unknown.insert(tenant, (round, settlements));
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 17] = [
+const MIGRATIONS: [(i64, &str, &str); 18] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -45,11 +45,12 @@ const MIGRATIONS: [(i64, &str, &str); 17] = [
         include_str!("../migrations/0016_execution_minutes.sql"),
     ),
     (17, "crashes", include_str!("../migrations/0017_crashes.sql")),
+    (18, "settlements", include_str!("../migrations/0018_settlements.sql")),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range
 /// lets both lists grow.
-const POSTGRES_MIGRATIONS: [(i64, &str, &str); 9] = [
+const POSTGRES_MIGRATIONS: [(i64, &str, &str); 10] = [
     (
         100_001,
         "row-level security",
@@ -94,6 +95,11 @@ const POSTGRES_MIGRATIONS: [(i64, &str, &str); 9] = [
         100_009,
         "row-level security of execution minutes",
         include_str!("../migrations/postgres/100009_execution_minutes_row_level_security.sql"),
+    ),
+    (
+        100_010,
+        "row-level security of settlements",
+        include_str!("../migrations/postgres/100010_settlements_row_level_security.sql"),
     ),
 ];
 

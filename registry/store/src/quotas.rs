@@ -19,6 +19,8 @@ const DAY_LIFE_MS: i64 = 400 * MINUTE_LIFE_MS;
 /// Time in milliseconds for which the row of a removed quota or weight remains: runners that lost
 /// the database for less learn of the removal.
 const REMOVED_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Time in milliseconds for which the last round of a process remains: longer than it repeats one.
+const ROUND_LIFE_MS: i64 = 30 * REMOVED_LIFE_MS;
 
 /// State of a meter in one period.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,12 +165,33 @@ impl Database {
         Ok(lease)
     }
 
-    /// Adds what executions of one tenant used, and returns credit.
+    /// Adds what executions of one tenant used, and returns credit. Rounds of one writer have
+    /// increasing numbers: one that was added already is not added again.
     ///
     /// # Errors
-    /// Returns [`StoreError::Database`] if a statement fails; then nothing is added.
-    pub async fn settle_quotas(&self, tenant: &TenantId, settlements: &[QuotaSettlement]) -> Result<(), StoreError> {
+    /// Returns [`StoreError::Database`] if a statement fails; then nothing is added, or all of it
+    /// was and only the confirmation is lost: the same round can be repeated.
+    pub async fn settle_quotas(
+        &self,
+        tenant: &TenantId,
+        (writer, round): (&str, i64),
+        settlements: &[QuotaSettlement],
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin_as(tenant).await?;
+        let is_new = sqlx::query(
+            "INSERT INTO extension_quota_settlement (tenant_id, writer, round, settled_at_ms) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (tenant_id, writer) DO UPDATE SET round = excluded.round, settled_at_ms = excluded.settled_at_ms \
+             WHERE extension_quota_settlement.round < excluded.round",
+        )
+        .bind(tenant.as_str())
+        .bind(writer)
+        .bind(round)
+        .bind(now_ms())
+        .execute(&mut *transaction)
+        .await?;
+        if is_new.rows_affected() == 0 {
+            return Ok(());
+        }
         for settlement in settlements {
             settle(&mut transaction, tenant, settlement).await?;
         }
@@ -199,7 +222,7 @@ impl Database {
     }
 
     /// Returns what installs of a tenant used on the days that begin between these times, by
-    /// install and meter.
+    /// install and meter. Of stored bytes it is the most that was noted on any of the days.
     ///
     /// # Errors
     /// As for [`Self::quotas`].
@@ -211,13 +234,15 @@ impl Database {
     ) -> Result<Vec<(InstallId, Meter, i64)>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
         let rows = sqlx::query(
-            "SELECT install_id, meter, CAST(SUM(used) AS BIGINT) AS used FROM extension_quota_usage \
+            "SELECT install_id, meter, CAST(CASE WHEN meter = $4 THEN MAX(used) ELSE SUM(used) END AS BIGINT) AS used \
+             FROM extension_quota_usage \
              WHERE tenant_id = $1 AND period = 'day' AND starts_at_ms BETWEEN $2 AND $3 AND install_id <> '' AND used > 0 \
              GROUP BY install_id, meter ORDER BY install_id, meter",
         )
         .bind(tenant.as_str())
         .bind(first_ms)
         .bind(last_ms)
+        .bind(Meter::StorageBytes.as_str())
         .fetch_all(reader.connection())
         .await?;
         let text = |row: &AnyRow, column: &str| row.try_get::<String, _>(column);
@@ -250,12 +275,22 @@ impl Database {
                 .await?;
             deleted += result.rows_affected();
         }
-        for statement in [
-            "DELETE FROM extension_quota WHERE hard IS NULL AND soft IS NULL AND changed_at_ms < $1",
-            "DELETE FROM extension_tenant_weight WHERE weight IS NULL AND changed_at_ms < $1",
+        for (statement, life_ms) in [
+            (
+                "DELETE FROM extension_quota WHERE hard IS NULL AND soft IS NULL AND changed_at_ms < $1",
+                REMOVED_LIFE_MS,
+            ),
+            (
+                "DELETE FROM extension_tenant_weight WHERE weight IS NULL AND changed_at_ms < $1",
+                REMOVED_LIFE_MS,
+            ),
+            (
+                "DELETE FROM extension_quota_settlement WHERE settled_at_ms < $1",
+                ROUND_LIFE_MS,
+            ),
         ] {
             let result = sqlx::query(statement)
-                .bind(now_ms().saturating_sub(REMOVED_LIFE_MS))
+                .bind(now_ms().saturating_sub(life_ms))
                 .execute(&mut *transaction)
                 .await?;
             deleted += result.rows_affected();
@@ -364,7 +399,7 @@ mod tests {
             used: 0,
             leased: -10,
         };
-        database.settle_quotas(&tenant, &[returned]).await.unwrap();
+        database.settle_quotas(&tenant, ("one", 1), &[returned]).await.unwrap();
         assert_eq!(lease(50, 1).await, 0);
         assert_eq!(lease(100, 20).await, 10);
         assert_eq!(lease(i64::MAX, 5).await, 5);
@@ -396,13 +431,19 @@ mod tests {
             used("i-1", Period::Day, now - DAY_LIFE_MS - 1),
             used("i-1", Period::Minute, now - MINUTE_LIFE_MS - 1),
         ];
-        database.settle_quotas(&tenant, &settlements).await.unwrap();
+        // The second time, its confirmation was lost; the third one is of another process.
+        for (writer, round) in [("one", 7), ("one", 7), ("two", 7)] {
+            database
+                .settle_quotas(&tenant, (writer, round), &settlements)
+                .await
+                .unwrap();
+        }
         let usage = database.quota_usage(&tenant, Period::Day, now).await.unwrap();
         let usage: Vec<_> = usage
             .iter()
             .map(|row| (row.window.install.as_ref().unwrap().as_str(), row.used))
             .collect();
-        assert_eq!(usage, [("i-1", 10), ("i-2", 5)]);
+        assert_eq!(usage, [("i-1", 20), ("i-2", 10)]);
         assert_eq!(database.sweep_quotas().await.unwrap(), 2);
         assert_eq!(database.quota_usage(&tenant, Period::Day, now).await.unwrap().len(), 2);
     }

@@ -90,7 +90,8 @@ pub struct InstallUsage {
     pub install_id: InstallId,
     /// Used meter, with its unit in the name.
     pub meter: Meter,
-    /// Amount that executions used which have ended, up to half a minute ago.
+    /// Amount that executions used which have ended, up to half a minute ago. Of `storage_bytes`,
+    /// the most that was stored in the period, noted once an hour.
     pub used: i64,
 }
 

@@ -50,6 +50,8 @@ impl MockServer {
                 get(|| async { [("set-cookie", "session=1"), ("x-kept", "yes")] }),
             )
             .route("/endless", get(endless))
+            // Never reads the body, and never responds.
+            .route("/unread", post(|_: Request| std::future::pending::<()>()))
             .route("/", any(|| async { "ok" }))
             .merge(product())
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), record))

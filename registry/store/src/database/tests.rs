@@ -84,7 +84,7 @@ fn released_migrations_are_unchanged() {
 }
 
 /// Version and first 16 hex digits of the SHA-256 of each released migration.
-const RELEASED: [(i64, &str); 27] = [
+const RELEASED: [(i64, &str); 29] = [
     (1, "98b1eb4ff331233b"),
     (2, "f225cfff3efd17b1"),
     (3, "a8358399609255d7"),
@@ -102,6 +102,7 @@ const RELEASED: [(i64, &str); 27] = [
     (15, "9533eefdeee205ef"),
     (16, "c8bf7cd1e7812d5e"),
     (17, "8925ce975f9bcefc"),
+    (18, "5cdd1b127a8af570"),
     (100_001, "97b55d94c2082c28"),
     (100_002, "586c4a95acf151cf"),
     (100_003, "9ee82091d26ef4aa"),
@@ -111,5 +112,6 @@ const RELEASED: [(i64, &str); 27] = [
     (100_007, "becd15120361bb5c"),
     (100_008, "dd916f85ceb49dbe"),
     (100_009, "32f3f2a13878ff9c"),
+    (100_010, "b3c84ffa24a6e5b8"),
     (200_001, "5437c01f71efc9ac"),
 ];

@@ -1,8 +1,9 @@
 //! Quotas of what tenants and installs store.
 
 use super::RecordError;
+use crate::database::now_ms;
 use crate::{Database, StoreError};
-use alga_bundle::{InstallId, Meter, TenantId};
+use alga_bundle::{InstallId, Meter, Period, TenantId};
 use sqlx::{Any, Row, Transaction};
 
 /// Prefix of the name of the lock under which a tenant's stored bytes are added up.
@@ -17,6 +18,39 @@ impl Database {
         let mut transaction = self.begin_as(tenant).await?;
         let install = install.map_or("", InstallId::as_str);
         Ok(stored(&mut transaction, tenant.as_str(), install).await?)
+    }
+
+    /// Notes in the usage of this day what each install stores at the moment, if it is the most of
+    /// the day. A failure for one tenant does not affect the other tenants.
+    ///
+    /// # Errors
+    /// Returns the last tenant's [`StoreError`] after all tenants were tried.
+    pub async fn note_stored_bytes(&self) -> Result<(), StoreError> {
+        let mut failure = None;
+        for tenant in self.tenants().await? {
+            if let Err(error) = self.note_stored_bytes_of(&tenant).await {
+                failure = Some(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    pub(super) async fn note_stored_bytes_of(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let mut transaction = self.begin_as(tenant).await?;
+        sqlx::query(
+            "INSERT INTO extension_quota_usage (tenant_id, install_id, meter, period, starts_at_ms, used, leased, last_lease) \
+             SELECT tenant_id, install_id, $2, $3, $4, CAST(SUM(size_bytes) AS BIGINT), 0, 0 FROM ext_storage_usage \
+             WHERE tenant_id = $1 GROUP BY tenant_id, install_id HAVING SUM(size_bytes) > 0 \
+             ON CONFLICT (tenant_id, install_id, meter, period, starts_at_ms) DO UPDATE SET used = \
+             CASE WHEN excluded.used > extension_quota_usage.used THEN excluded.used ELSE extension_quota_usage.used END",
+        )
+        .bind(tenant.as_str())
+        .bind(Meter::StorageBytes.as_str())
+        .bind(Period::Day.as_str())
+        .bind(Period::Day.around(now_ms()).0)
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
     }
 }
 

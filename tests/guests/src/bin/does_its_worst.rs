@@ -32,6 +32,7 @@ fn handle(request: Request) -> Result<Response> {
         "/headers" => headers(),
         "/requests" => return requests(),
         "/endless" => return endless(),
+        "/unread" => return unread(),
         "/spellings" => return spellings(),
         _ => {}
     }
@@ -65,6 +66,15 @@ fn headers() {
     for number in 0..1_000_000 {
         fields.append(&format!("x-{number}"), b"1").unwrap();
     }
+}
+
+/// Sends more than the buffers of a connection hold to a host that never reads it.
+fn unread() -> Result<Response> {
+    let origin = context::config("greeting").unwrap_or_default();
+    let large = http::Client::new()
+        .post(&format!("{origin}/unread"))
+        .body(vec![b'a'; 8 * 1024 * 1024]);
+    Ok(Response::text(error_text(large.send(), "sent")))
 }
 
 /// Sends a request with 101 headers, and one with a body above the limit.
