@@ -138,6 +138,7 @@ async fn the_metrics_have_the_sums_of_all_executions() {
     for _ in 0..3 {
         world.get(&format!("{}/", install.name)).await;
     }
+    world.platform().settle().await;
     let text = world.send_json("GET", "/metrics", &Value::Null).await.text();
     for line in [
         "alga_executions_total{outcome=\"2xx\"} 3\n",

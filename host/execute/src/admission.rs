@@ -2,7 +2,7 @@
 //! beyond the limits wait for a bounded time, in a bounded queue per tenant, and are then refused.
 
 use crate::Weights;
-use crate::schedule::Share;
+use crate::weights::LiveShare;
 use alga_bundle::{InstallId, TenantId};
 use alga_errors::{Code, Problem};
 use gate::{Blocked, Claim, Gate};
@@ -94,10 +94,10 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// Returns the tenant's share of the run slots.
-    pub(crate) fn share(&self) -> Share {
-        Share {
+    pub(crate) fn share(&self) -> LiveShare {
+        LiveShare {
             tenant: self.tenant,
-            weight: self.weight.load(Ordering::Relaxed),
+            weight: Arc::clone(&self.weight),
         }
     }
 }

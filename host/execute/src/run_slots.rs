@@ -7,6 +7,7 @@
 use crate::pace::Pace;
 use crate::quarantine::SuspectTurn;
 use crate::schedule::{Schedule, Share};
+use crate::weights::LiveShare;
 use alga_engine::{JournalEntry, counts_processor_time, start_execution_clock, thread_time};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
@@ -54,9 +55,16 @@ impl RunSlots {
         grant(next);
     }
 
-    fn give_way(&self, tenant: u64, used: Duration, ticket: &Arc<Ticket>) {
-        let next = self.schedule().give_way(tenant, nanoseconds(used), Arc::clone(ticket));
+    fn give_way(&self, share: Share, used: Duration, ticket: &Arc<Ticket>) {
+        let ticket = Arc::clone(ticket);
+        let is_preferred = self.is_preferred();
+        let next = self.schedule().give_way(share, nanoseconds(used), is_preferred, ticket);
         grant(next);
+    }
+
+    /// True if the operating system prefers the calling thread to those of guests.
+    fn is_preferred(&self) -> bool {
+        self.has_guest_threads && !counts_processor_time()
     }
 }
 
@@ -145,7 +153,7 @@ impl Wake for Ticket {
 #[derive(Debug)]
 pub(crate) struct Turns {
     slots: Arc<RunSlots>,
-    share: Share,
+    share: LiveShare,
     ticket: Arc<Ticket>,
     guest: Guest,
 }
@@ -170,15 +178,15 @@ pub(crate) struct Used {
 }
 
 impl Turns {
-    pub(crate) fn new(slots: &Arc<RunSlots>, share: Share) -> Self {
+    pub(crate) fn new(slots: &Arc<RunSlots>, share: impl Into<LiveShare>) -> Self {
         Self::of_guest(slots, share, Guest::default())
     }
 
     /// Returns the turns of an execution of this extension.
-    pub(crate) fn of_guest(slots: &Arc<RunSlots>, share: Share, guest: Guest) -> Self {
+    pub(crate) fn of_guest(slots: &Arc<RunSlots>, share: impl Into<LiveShare>, guest: Guest) -> Self {
         Self {
             slots: Arc::clone(slots),
-            share,
+            share: share.into(),
             ticket: Arc::default(),
             guest,
         }
@@ -239,10 +247,10 @@ impl Place<'_> {
             slots, share, ticket, ..
         } = self.turns;
         let Some(since) = self.since else {
-            let is_preferred = slots.has_guest_threads && !counts_processor_time();
+            let is_preferred = slots.is_preferred();
             let mut schedule = slots.schedule();
             ticket.is_granted.store(false, Ordering::Relaxed);
-            if schedule.request(*share, is_preferred, || Arc::clone(ticket)) {
+            if schedule.request(share.now(), is_preferred, || Arc::clone(ticket)) {
                 return Poll::Ready(Duration::ZERO);
             }
             drop(schedule);
@@ -313,7 +321,7 @@ impl Drop for Running<'_, '_> {
         if self.gives_way {
             ticket.is_granted.store(false, Ordering::Relaxed);
             self.place.wait();
-            slots.give_way(share.tenant, used, ticket);
+            slots.give_way(share.now(), used, ticket);
         } else {
             slots.release(share.tenant, used);
             ticket.reader.wake();

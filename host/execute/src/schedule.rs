@@ -18,6 +18,10 @@ const SCALE: u128 = HIGHEST_WEIGHT as u128;
 /// Slots beside the others, for tasks on threads that the operating system prefers. The process has
 /// two of these threads more than other slots, so that one is always left for clients.
 const PREFERRED_SLOTS: usize = 1;
+/// Processor time by which a tenant may be ahead of those that run and still use such a slot, in
+/// nanoseconds. The virtual time stands still while a guest overstays its slice: with some
+/// milliseconds, short executions of other tenants do not wait for it.
+const AHEAD_NS: u64 = 8 * SLICE_NS;
 
 /// A tenant, as the schedule knows it: an id that is unique in this process, and its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub(crate) struct Schedule<T> {
     tenants: HashMap<u64, Tenant<T>>,
     /// Tenants with waiting tasks, by the virtual times at which they start.
     waiting: BTreeSet<(u128, u64)>,
+    /// Those of them with tasks on preferred threads.
+    preferred: BTreeSet<(u128, u64)>,
     /// Tenants without tasks, by their virtual times: they are deleted when these have passed.
     idle: BTreeSet<(u128, u64)>,
 }
@@ -54,8 +60,55 @@ struct Tenant<T> {
     share: Share,
     /// Virtual time of the tenant: what it has used, and slices in progress.
     used: u128,
+    /// Part of `used` that was charged in advance, for all slices in progress.
+    advance: u128,
     running: usize,
     tasks: VecDeque<T>,
+    /// Tasks on preferred threads.
+    preferred: VecDeque<T>,
+    /// True if the tenant's next slot is for one on another thread: neither kind waits for all of
+    /// the other.
+    alternates: bool,
+}
+
+impl<T> Tenant<T> {
+    fn new(share: Share, used: u128) -> Self {
+        Self {
+            share,
+            used,
+            advance: 0,
+            running: 0,
+            tasks: VecDeque::new(),
+            preferred: VecDeque::new(),
+            alternates: false,
+        }
+    }
+
+    fn has_tasks(&self) -> bool {
+        !(self.tasks.is_empty() && self.preferred.is_empty())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running == 0 && !self.has_tasks()
+    }
+
+    /// Removes the task that is next for any slot.
+    fn next(&mut self) -> Option<T> {
+        self.alternates = !self.alternates;
+        let [first, second] = match self.alternates {
+            true => [&mut self.preferred, &mut self.tasks],
+            false => [&mut self.tasks, &mut self.preferred],
+        };
+        first.pop_front().or_else(|| second.pop_front())
+    }
+
+    /// Removes a task that waits; returns false if it does not.
+    fn remove(&mut self, is_task: impl Fn(&T) -> bool) -> bool {
+        [&mut self.tasks, &mut self.preferred].into_iter().any(|tasks| {
+            let position = tasks.iter().position(&is_task);
+            position.and_then(|position| tasks.remove(position)).is_some()
+        })
+    }
 }
 
 impl<T> Schedule<T> {
@@ -67,31 +120,26 @@ impl<T> Schedule<T> {
             now: 0,
             tenants: HashMap::new(),
             waiting: BTreeSet::new(),
+            preferred: BTreeSet::new(),
             idle: BTreeSet::new(),
         }
     }
 
     /// Gives a slot to a task and returns true, or lets it wait: then `make` creates it. A task
     /// `is_preferred` if the operating system prefers its thread. It may use one of
-    /// [`PREFERRED_SLOTS`] if its tenant would be the next one: it need not wait for a slice of
-    /// another tenant, whose thread has to wait meanwhile.
+    /// [`PREFERRED_SLOTS`] unless its tenant is far ahead of the others: it need not wait for a
+    /// slice of another tenant, whose thread has to wait meanwhile.
     pub(crate) fn request(&mut self, share: Share, is_preferred: bool, make: impl FnOnce() -> T) -> bool {
+        let id = share.tenant;
         self.wake(share);
-        let is_next = self
-            .tenants
-            .get(&share.tenant)
-            .is_some_and(|tenant| tenant.used <= self.now);
-        let preferred = if is_preferred && is_next { PREFERRED_SLOTS } else { 0 };
-        if self.running < self.slots + preferred {
-            self.start(share.tenant);
+        if self.running < self.slots || (is_preferred && self.may_use_preferred(id)) {
+            self.start(id, |_| ());
             return true;
         }
-        if let Some(tenant) = self.tenants.get_mut(&share.tenant) {
-            if tenant.tasks.is_empty() {
-                self.waiting.insert((tenant.used, share.tenant));
-            }
-            tenant.tasks.push_back(make());
-        }
+        self.change(id, |tenant| match is_preferred {
+            true => tenant.preferred.push_back(make()),
+            false => tenant.tasks.push_back(make()),
+        });
         false
     }
 
@@ -99,38 +147,52 @@ impl<T> Schedule<T> {
     pub(crate) fn release(&mut self, tenant: u64, used_ns: u64) -> Option<T> {
         self.running -= 1;
         self.end(tenant, used_ns);
-        if self.running >= self.slots {
-            return None;
-        }
-        let (_, next) = self.waiting.pop_first()?;
-        let task = self.tenants.get_mut(&next)?.tasks.pop_front();
-        self.start(next);
-        task
+        let next = self.next();
+        self.delete_past();
+        next
     }
 
     /// Returns a slot of a task that could continue, and lets it wait for the next one. Returns the
     /// task that gets this one: the same, if no other is ahead of it.
-    pub(crate) fn give_way(&mut self, tenant: u64, used_ns: u64, task: T) -> Option<T> {
-        if let Some(entry) = self.tenants.get_mut(&tenant) {
-            entry.tasks.push_back(task);
-        }
-        self.release(tenant, used_ns)
+    pub(crate) fn give_way(&mut self, share: Share, used_ns: u64, is_preferred: bool, task: T) -> Option<T> {
+        self.change(share.tenant, |tenant| {
+            tenant.share = share;
+            match is_preferred {
+                true => tenant.preferred.push_back(task),
+                false => tenant.tasks.push_back(task),
+            }
+        });
+        self.release(share.tenant, used_ns)
     }
 
     /// Removes a task that waits; returns false if it does not wait any more.
     pub(crate) fn withdraw(&mut self, tenant: u64, is_task: impl Fn(&T) -> bool) -> bool {
-        let Some(entry) = self.tenants.get_mut(&tenant) else {
-            return false;
-        };
-        let Some(position) = entry.tasks.iter().position(is_task) else {
-            return false;
-        };
-        entry.tasks.remove(position);
-        if entry.tasks.is_empty() {
-            self.waiting.remove(&(entry.used, tenant));
-            self.rest(tenant);
+        let removed = self.change(tenant, |entry| entry.remove(is_task));
+        self.rest(tenant);
+        self.delete_past();
+        removed.unwrap_or(false)
+    }
+
+    /// Starts the task that is next, if there is a slot for it.
+    fn next(&mut self) -> Option<T> {
+        if self.running < self.slots {
+            let &(_, id) = self.waiting.first()?;
+            return self.start(id, Tenant::next)?;
         }
-        true
+        let &(_, id) = self.preferred.first()?;
+        if !self.may_use_preferred(id) {
+            return None;
+        }
+        self.start(id, |tenant| tenant.preferred.pop_front())?
+    }
+
+    /// True if a slot for tasks on preferred threads is free, and this tenant may use it.
+    fn may_use_preferred(&self, id: u64) -> bool {
+        self.running < self.slots + PREFERRED_SLOTS
+            && self.tenants.get(&id).is_some_and(|tenant| {
+                let ahead = tenant.share.charge(AHEAD_NS);
+                tenant.used <= self.now.saturating_add(ahead)
+            })
     }
 
     /// Number of tenants that the schedule knows.
@@ -142,62 +204,69 @@ impl<T> Schedule<T> {
     /// Adds a tenant, or sets its weight. One without tasks starts at the time of those that run.
     fn wake(&mut self, share: Share) {
         let now = self.now;
-        let tenant = self.tenants.entry(share.tenant).or_insert_with(|| Tenant {
-            share,
-            used: now,
-            running: 0,
-            tasks: VecDeque::new(),
-        });
+        let tenant = self.tenants.entry(share.tenant);
+        let tenant = tenant.or_insert_with(|| Tenant::new(share, now));
         tenant.share = share;
-        if tenant.running == 0 && tenant.tasks.is_empty() {
+        if tenant.is_idle() {
             self.idle.remove(&(tenant.used, share.tenant));
             tenant.used = tenant.used.max(now);
         }
     }
 
-    /// Starts a slice of a tenant, whose next task, if it has one, waits with a later time.
-    fn start(&mut self, id: u64) {
-        let Some(tenant) = self.tenants.get_mut(&id) else {
-            return;
-        };
+    /// Changes a tenant, and its places among those that wait.
+    fn change<R>(&mut self, id: u64, change: impl FnOnce(&mut Tenant<T>) -> R) -> Option<R> {
+        let tenant = self.tenants.get_mut(&id)?;
         self.waiting.remove(&(tenant.used, id));
-        self.running += 1;
-        self.now = self.now.max(tenant.used);
-        tenant.running += 1;
-        tenant.used += tenant.share.charge(SLICE_NS);
-        if !tenant.tasks.is_empty() {
+        self.preferred.remove(&(tenant.used, id));
+        let changed = change(tenant);
+        if tenant.has_tasks() {
             self.waiting.insert((tenant.used, id));
         }
-        self.delete_past();
+        if !tenant.preferred.is_empty() {
+            self.preferred.insert((tenant.used, id));
+        }
+        Some(changed)
     }
 
-    /// Ends a slice: corrects what was charged in advance.
+    /// Starts a slice of a tenant, whose next task, if it has one, waits with a later time.
+    fn start<R>(&mut self, id: u64, task: impl FnOnce(&mut Tenant<T>) -> R) -> Option<R> {
+        // In a slot beside the others, a tenant may be ahead of those that run.
+        let is_beside = self.running >= self.slots;
+        let mut now = self.now;
+        let task = self.change(id, |tenant| {
+            let task = task(tenant);
+            now = if is_beside { now } else { now.max(tenant.used) };
+            let advance = tenant.share.charge(SLICE_NS);
+            tenant.running += 1;
+            tenant.used += advance;
+            tenant.advance += advance;
+            task
+        });
+        self.running += 1;
+        self.now = now;
+        self.delete_past();
+        task
+    }
+
+    /// Ends a slice: corrects what was charged in advance, at the weight of that moment.
     fn end(&mut self, id: u64, used_ns: u64) {
-        let Some(tenant) = self.tenants.get_mut(&id) else {
-            return;
-        };
-        tenant.running -= 1;
-        self.waiting.remove(&(tenant.used, id));
-        let advance = tenant.share.charge(SLICE_NS);
-        tenant.used = tenant
-            .used
-            .saturating_sub(advance)
-            .saturating_add(tenant.share.charge(used_ns));
-        if !tenant.tasks.is_empty() {
-            self.waiting.insert((tenant.used, id));
-        }
+        self.change(id, |tenant| {
+            let advance = tenant.advance / tenant.running.max(1) as u128;
+            tenant.running -= 1;
+            tenant.advance -= advance;
+            let used = tenant.share.charge(used_ns);
+            tenant.used = tenant.used.saturating_sub(advance).saturating_add(used);
+        });
         self.rest(id);
     }
 
     /// Retains the time of a tenant that has no tasks, until that time has passed.
     fn rest(&mut self, id: u64) {
         if let Some(tenant) = self.tenants.get(&id)
-            && tenant.running == 0
-            && tenant.tasks.is_empty()
+            && tenant.is_idle()
         {
             self.idle.insert((tenant.used, id));
         }
-        self.delete_past();
     }
 
     /// Deletes tenants without tasks whose time has passed: all of them if no guest runs.

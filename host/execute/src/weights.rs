@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::schedule::Share;
+
 /// Maximum number of cached tenants. The weight of one that is evicted changes for its next token.
 const TENANTS: u64 = 100_000;
 
@@ -51,6 +53,30 @@ impl Weights {
         let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(AtomicU32::new(self.configured_or(set.get(tenant), tenant)));
         self.live.get_with_by_ref(tenant, new)
+    }
+}
+
+/// The share of a tenant in the run slots, which changes with its weight.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveShare {
+    pub(crate) tenant: u64,
+    pub(crate) weight: Arc<AtomicU32>,
+}
+
+impl LiveShare {
+    /// Returns the share at this moment.
+    pub(crate) fn now(&self) -> Share {
+        Share {
+            tenant: self.tenant,
+            weight: self.weight.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl From<Share> for LiveShare {
+    fn from(Share { tenant, weight }: Share) -> Self {
+        let weight = Arc::new(AtomicU32::new(weight));
+        Self { tenant, weight }
     }
 }
 
