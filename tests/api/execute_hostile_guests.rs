@@ -1,7 +1,7 @@
 //! Hostile guests. Each gets its error code within its limits, the process survives, and the next
 //! request works.
 
-use alga_harness::{ExecuteRequest, Release, TestPlatform, TestResponse, handler};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, TestResponse, handler, handler_with};
 
 async fn with_guest_and_neighbour(guest: &str, timeout_ms: u64) -> TestResponse {
     let world = TestPlatform::new().await;
@@ -66,7 +66,7 @@ async fn a_trap_is_distinguished_from_a_memory_limit() {
 
 #[tokio::test]
 async fn a_guest_with_infinite_recursion_traps() {
-    expect_error("recurses_without_end", 5_000, 502, "guest_trapped").await;
+    expect_error("recurses_without_end", 5_000, 502, "stack_limit").await;
 }
 
 #[tokio::test]
@@ -94,9 +94,25 @@ async fn limits_of_u64_max_are_clamped() {
 }
 
 #[tokio::test]
-async fn unbounded_host_calls_and_handles_trap_the_guest() {
-    expect_error("calls_the_host_without_end", 20_000, 502, "guest_trapped").await;
-    expect_error("opens_handles_without_end", 20_000, 502, "guest_trapped").await;
+async fn unbounded_host_calls_and_handles_end_the_guest() {
+    expect_error("calls_the_host_without_end", 20_000, 502, "host_call_limit").await;
+    expect_error("opens_handles_without_end", 20_000, 502, "handle_limit").await;
+}
+
+#[tokio::test]
+async fn handles_of_the_guests_own_resources_are_limited_too() {
+    let world = TestPlatform::new().await;
+    // The component defines the resource itself, so that the host has no part in it.
+    let component = handler_with(
+        "(type $own (resource (rep i32))) (core func $new (canon resource.new $own))",
+        r#"(with "own" (instance (export "new" (func $new))))"#,
+        r#"(import "own" "new" (func $new (param i32) (result i32)))
+        (func (export "handle") (param i32 i32) (loop $more (drop (call $new (i32.const 1))) (br $more)))"#,
+    );
+    let request = with_component(&world, "own-handles", &component)
+        .await
+        .within_ms(20_000);
+    assert_error(&world.execute(&request).await, 502, "handle_limit");
 }
 
 #[tokio::test]
@@ -138,7 +154,7 @@ async fn invalid_guest_responses_are_refused() {
     assert_error(
         &world.execute(&request.clone().on("GET", "/headers-large")).await,
         502,
-        "guest_trapped",
+        "field_limit",
     );
     assert_eq!(world.execute(&request).await.status, 200);
 }
@@ -187,8 +203,12 @@ async fn one_install_cannot_use_all_execution_permits() {
 }
 
 async fn with_module(world: &TestPlatform, name: &str, module: &str) -> ExecuteRequest {
+    with_component(world, name, &handler(module)).await
+}
+
+async fn with_component(world: &TestPlatform, name: &str, component: &[u8]) -> ExecuteRequest {
     let manifest = Release::manifest(&format!("com.example.{name}"), "1.0.0", &[]);
-    let release = Release::new(world.key(), &manifest, &handler(module));
+    let release = Release::new(world.key(), &manifest, component);
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await;
     assert!(install.status.is_success(), "{}", install.text());
@@ -204,7 +224,7 @@ async fn growing_a_table_past_its_limit_is_refused() {
     for (name, step) in [("by-one", "1"), ("by-many", "1000"), ("by-all", "-1")] {
         let module = format!("(table 1 funcref) {}", grown.replace("STEP", step));
         let request = with_module(&world, name, &module).await.within_ms(10_000);
-        assert_error(&world.execute(&request).await, 502, "memory_limit");
+        assert_error(&world.execute(&request).await, 502, "table_limit");
     }
     // A table may use all of its limit, and the next execution gets the whole limit again.
     let filled = "(table 1 funcref) (func (export \"handle\") (param i32 i32)

@@ -12,7 +12,7 @@ async fn clocks_are_coarse_and_randomness_is_bounded() {
     );
     assert_eq!(
         world.execute(&request.on("GET", "/too-much")).await.code(),
-        "guest_trapped"
+        "call_bytes_limit"
     );
 }
 

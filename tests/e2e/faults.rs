@@ -15,10 +15,20 @@ impl Faults {
     /// Injects a fault, such as `error=EIO:when=3`, into calls of the server. Their names have
     /// commas between them.
     pub(crate) fn attach(server: &Server, calls: &str, fault: &str) -> Self {
+        Self::attach_to(server.id(), &["-f"], calls, fault)
+    }
+
+    /// Injects a fault into calls of one thread.
+    pub(crate) fn attach_to_thread(thread: u32, calls: &str, fault: &str) -> Self {
+        Self::attach_to(thread, &[], calls, fault)
+    }
+
+    fn attach_to(task: u32, options: &[&str], calls: &str, fault: &str) -> Self {
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
+        strace.args(options);
+        strace.args(["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
         strace.arg(format!("inject={calls}:{fault}"));
-        strace.args(["-p", &server.id().to_string()]);
+        strace.args(["-p", &task.to_string()]);
         let mut child = strace.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();

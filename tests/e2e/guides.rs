@@ -207,6 +207,7 @@ fn an_author_who_follows_the_sdk_guide_gets_its_response() {
     let response = author.follow("guest-sdk/README.md", 0, &[]);
     let text = fs::read_to_string(root().join("guest-sdk/README.md")).unwrap();
     assert_eq!(response.trim(), blocks(&text, "text")[0].trim());
+    assert!(author.server.unwrap().terminate().success());
     let log = fs::read_to_string(author.directory.join("server.log")).unwrap();
     assert!(
         log.contains("sent a greeting"),
@@ -214,7 +215,6 @@ fn an_author_who_follows_the_sdk_guide_gets_its_response() {
     );
     let mut lines = log.lines();
     assert!(lines.all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
-    assert!(author.server.unwrap().terminate().success());
 }
 
 #[test]

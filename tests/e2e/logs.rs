@@ -18,8 +18,8 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
     platform.call(&log, "/");
     platform.call(&output, "/");
     platform.call(&output, "/flood");
-    let file = platform.directory().join("server.log");
-    let text = std::fs::read_to_string(file).unwrap();
+    let directory = platform.stop();
+    let text = std::fs::read_to_string(directory.path().join("server.log")).unwrap();
     assert!(text.len() as u64 <= LOG_BYTES, "{}", text.len());
     let records: Vec<Value> = text
         .lines()

@@ -26,6 +26,7 @@ mod quarantine;
 mod quotas;
 mod roles;
 mod upgrade;
+mod watchdog;
 
 use alga_harness::{Server, hello_project, program, root, target};
 use std::path::{Path, PathBuf};

@@ -83,10 +83,6 @@ impl Platform {
         }
     }
 
-    pub(crate) fn directory(&self) -> &std::path::Path {
-        self.directory.path()
-    }
-
     pub(crate) fn id(&self) -> u32 {
         self.server.id()
     }
@@ -143,6 +139,14 @@ impl Platform {
     /// Resets the peak memory of the process.
     pub(crate) fn reset_peak(&self) {
         fs::write(format!("/proc/{}/clear_refs", self.id()), "5").unwrap();
+    }
+
+    /// Stops the process as an operator does, so that its log is complete, and returns its
+    /// directory.
+    pub(crate) fn stop(self) -> TempDir {
+        let Self { server, directory, .. } = self;
+        assert!(server.terminate().success());
+        directory
     }
 
     /// Kills the process with SIGABRT, as a fault of its own would, and returns its directory.

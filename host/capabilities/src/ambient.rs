@@ -7,11 +7,12 @@
 //! three random generators for every request.
 
 use alga_bundle::Capability;
+use alga_engine::GuestLimit;
 use http::{HeaderName, Request, Response};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
+use wasmtime::Result;
 use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
-use wasmtime::{Result, bail};
 use wasmtime_wasi::p2::bindings::{clocks, io, random};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
@@ -36,6 +37,7 @@ pub(crate) const fn interface(name: &'static str, promise: &'static str) -> Capa
         version: (0, 2, 12),
         granted_by_default: true,
         used_by_pages: false,
+        sends: false,
         promise,
     }
 }
@@ -225,7 +227,7 @@ struct Random;
 
 fn random_bytes(length: u64) -> Result<Vec<u8>> {
     if length > RANDOM_BYTES {
-        bail!("{length} random bytes requested; at most {RANDOM_BYTES} are allowed in one call");
+        return Err(wasmtime::Error::new(GuestLimit::CallBytes));
     }
     let mut bytes = vec![0; usize::try_from(length)?];
     getrandom::fill(&mut bytes)?;

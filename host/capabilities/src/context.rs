@@ -17,6 +17,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: true,
     used_by_pages: false,
+    sends: false,
     promise: "request id, tenant, extension, install, version, trigger, configuration, remaining time",
 };
 

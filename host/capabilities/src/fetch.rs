@@ -24,6 +24,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (0, 2, 12),
     granted_by_default: false,
     used_by_pages: false,
+    sends: true,
     promise: "requests to the hosts that the manifest declares and the install allows",
 };
 

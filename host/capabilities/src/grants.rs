@@ -1,5 +1,6 @@
 use crate::known;
 use alga_bundle::{CapabilityName, CapabilityProof};
+use std::sync::LazyLock;
 
 /// A set of capabilities as a bit set in the order of [`known`], small enough to be part of every
 /// cache key.
@@ -51,6 +52,18 @@ impl GrantSet {
 
     pub(crate) fn holds_name(self, name: &str) -> bool {
         bit(name).is_some_and(|bit| self.0 & bit != 0)
+    }
+
+    /// Reports whether a capability in the set sends bytes to other hosts.
+    #[must_use]
+    pub fn sends(self) -> bool {
+        static SENDERS: LazyLock<u64> = LazyLock::new(|| {
+            let senders = known().iter().filter(|capability| capability.sends);
+            senders
+                .filter_map(|capability| bit(capability.name))
+                .fold(0, |set, bit| set | bit)
+        });
+        self.0 & *SENDERS != 0
     }
 
     /// Returns the capabilities that a component needs, without those unknown to this platform.

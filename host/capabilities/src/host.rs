@@ -10,11 +10,11 @@ use crate::{
     CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, ambient, link_granted, stdio,
 };
 use alga_egress::Traffic;
-use alga_engine::{Engine, Limited, StoreLimiter};
+use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime::{CallHook, Store, bail};
+use wasmtime::{CallHook, Error, Store};
 use wasmtime_wasi_http::WasiHttpCtxView;
 
 /// Maximum number of resource handles that the host holds for a guest; wasmtime's default is a
@@ -48,8 +48,6 @@ pub struct Accounting {
     pub host_calls_by: HostCalls,
     /// Time in which the guest's own code ran.
     pub guest_time: Duration,
-    /// True if the guest requested more memory than its limit.
-    pub refused_memory: bool,
     /// Bytes sent to other hosts.
     pub egress_bytes: u64,
     /// Bytes received from other hosts.
@@ -100,7 +98,7 @@ impl StoreData {
                     host.guest_time.end();
                     host.all_calls += 1;
                     if host.all_calls > HOST_CALLS {
-                        bail!("more than {HOST_CALLS} calls to the host");
+                        return Err(Error::new(GuestLimit::HostCalls));
                     }
                 }
             }
@@ -119,10 +117,10 @@ impl StoreData {
         http_view(&mut self.ambient, &mut self.table)
     }
 
-    /// Reports whether the guest requested more memory than its limit.
+    /// Returns the limit of memory or tables beyond which the guest requested more, if it did.
     #[must_use]
-    pub fn has_refused_memory(&self) -> bool {
-        self.limiter.has_refused()
+    pub fn refused(&self) -> Option<GuestLimit> {
+        self.limiter.refused()
     }
 
     /// Returns the resource usage and moves the log out of the store.
@@ -134,7 +132,6 @@ impl StoreData {
             host_calls: self.all_calls,
             host_calls_by: self.host_calls,
             guest_time: self.guest_time.total(),
-            refused_memory: self.limiter.has_refused(),
             egress_bytes: self.traffic.sent_bytes(),
             ingress_bytes: self.traffic.received_bytes(),
             log,

@@ -18,6 +18,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: true,
     used_by_pages: false,
+    sends: false,
     promise: "level, message and fields into the execution's log; bounded in number, size and rate",
 };
 

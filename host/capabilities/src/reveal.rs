@@ -22,6 +22,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: false,
     used_by_pages: false,
+    sends: false,
     promise: "secrets of the install in plaintext: the extension sees them",
 };
 

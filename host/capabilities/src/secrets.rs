@@ -45,6 +45,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: false,
     used_by_pages: false,
+    sends: false,
     promise: "secrets of the install on requests to the hosts that they are bound to; the extension does not see them",
 };
 

@@ -25,6 +25,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: false,
     used_by_pages: false,
+    sends: true,
     promise: "read access to the services and products that the tenant sells",
 };
 

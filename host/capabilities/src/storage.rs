@@ -26,6 +26,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: false,
     used_by_pages: false,
+    sends: false,
     promise: "key/value records of the install: get, put (if-revision, create-only, time to live), delete, list, batches",
 };
 

@@ -26,6 +26,7 @@ pub const CAPABILITY: Capability = Capability {
     version: (1, 0, 0),
     granted_by_default: false,
     used_by_pages: true,
+    sends: true,
     promise: "routes of the host application that the manifest declares",
 };
 

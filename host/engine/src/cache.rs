@@ -14,11 +14,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"algacod1";
 const MAC_BYTES: usize = 32;
+/// Time in which a record is written: more than any disk needs.
+const UNFINISHED_LIFE: Duration = Duration::from_hours(1);
 /// Maximum number of bytes that are read of a record.
 const RECORD_BYTES: u64 = 300 * 1024 * 1024;
 
@@ -61,6 +63,7 @@ impl MachineCodeCache {
             path: directory.to_path_buf(),
             source,
         })?;
+        remove_unfinished(directory);
         Ok(Self {
             directory: directory.to_path_buf(),
             key: Zeroizing::new(key),
@@ -176,6 +179,19 @@ impl MachineCodeCache {
     }
 }
 
+/// Removes records that a process which was killed has not finished. Other processes of the same
+/// cache finish theirs within [`UNFINISHED_LIFE`].
+fn remove_unfinished(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "new")) {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+        if age.is_some_and(|age| age > UNFINISHED_LIFE) {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
 fn read_without_following(path: &Path) -> io::Result<Vec<u8>> {
     let descriptor = rustix::fs::open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let mut bytes = Vec::new();
@@ -239,12 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn records_that_a_killed_process_did_not_finish_are_removed_at_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let [old, new] = ["old.new", "new.new"].map(|name| directory.path().join(name));
+        for (path, age) in [(&old, UNFINISHED_LIFE * 2), (&new, UNFINISHED_LIFE / 2)] {
+            let file = File::create(path).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        cache(directory.path(), 1);
+        assert!(!old.exists() && new.exists());
+    }
+
+    #[test]
     fn the_oldest_records_are_evicted_when_the_cache_is_full() {
         let directory = tempfile::tempdir().unwrap();
         let cache = MachineCodeCache::open(directory.path(), [1; 32], 200).unwrap();
         for number in 0..4_u8 {
             cache.put(&[number; 32], &code(&[0; 40])).unwrap();
-            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(number));
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(number));
             if let Ok(file) = File::options().write(true).open(cache.path(&[number; 32])) {
                 file.set_modified(time).unwrap();
             }

@@ -1,4 +1,4 @@
-use crate::{Engine, Limited};
+use crate::{Engine, GuestLimit, Limited};
 use std::time::Instant;
 use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
@@ -25,9 +25,8 @@ pub struct ExecutionLimits {
 pub enum TerminationCause {
     /// The deadline has passed.
     Deadline,
-    /// The guest exceeded its memory limit. The text of the resulting trap is for the extension's
-    /// log.
-    MemoryLimit(String),
+    /// The guest exceeded a limit. The text of the resulting trap is for the extension's log.
+    Limit(GuestLimit, String),
     /// The guest has used all of its fuel.
     FuelExhausted,
     /// Every slot of the pool was in use.
@@ -61,11 +60,11 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store
 }
 
-/// Returns the cause of an error of instantiation or of a call. `refused_memory` is the state of
-/// the store's limiter: a guest that cannot get memory usually ends in `unreachable`, which alone
-/// would look like a bug of the guest.
+/// Returns the cause of an error of instantiation or of a call. `refused` is the state of the
+/// store's limiter: a guest that cannot get memory usually ends in `unreachable`, which alone would
+/// look like a bug of the guest.
 #[must_use]
-pub fn termination_cause(error: &Error, refused_memory: bool) -> TerminationCause {
+pub fn termination_cause(error: &Error, refused: Option<GuestLimit>) -> TerminationCause {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return TerminationCause::Deadline;
     }
@@ -75,8 +74,9 @@ pub fn termination_cause(error: &Error, refused_memory: bool) -> TerminationCaus
     if error.is::<PoolConcurrencyLimitError>() {
         return TerminationCause::PoolExhausted;
     }
-    if refused_memory {
-        return TerminationCause::MemoryLimit(format!("{error:#}"));
+    let text = format!("{error:#}");
+    match GuestLimit::of(error).or(refused) {
+        Some(limit) => TerminationCause::Limit(limit, text),
+        None => TerminationCause::Trap(text),
     }
-    TerminationCause::Trap(format!("{error:#}"))
 }

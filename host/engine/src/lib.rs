@@ -6,6 +6,7 @@
 //! | `settings` | settings that determine machine code, shared by compiler and runner |
 //! | `engine` | the single wasmtime engine of a process: pool, ticker, loading |
 //! | `ticker` | one thread that advances the epoch for all guests |
+//! | `guest_limit` | limits that end a guest, and how each is recognized |
 //! | `limiter` | one memory budget for everything in a store |
 //! | `execution_clock` | the time in which an execution ran |
 //! | `execution` | a fresh store with its deadline, and the cause of an early stop |
@@ -22,6 +23,7 @@ mod engine;
 mod execution;
 mod execution_clock;
 mod factory;
+mod guest_limit;
 mod limiter;
 mod machine_code;
 pub mod settings;
@@ -36,6 +38,7 @@ pub use execution_clock::{
     count_processor_time, counts_processor_time, execution_time, start_execution_clock, thread_time,
 };
 pub use factory::ComponentFactory;
+pub use guest_limit::GuestLimit;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;
 pub use settings::PoolSettings;

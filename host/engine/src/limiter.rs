@@ -1,3 +1,4 @@
+use crate::GuestLimit;
 use alga_limits::{CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
 use wasmtime::{Error, ResourceLimiter, Result};
 
@@ -10,7 +11,7 @@ const TABLE_ELEMENT_BYTES: usize = 8;
 pub struct StoreLimiter {
     limit_bytes: usize,
     used_bytes: usize,
-    refused: bool,
+    refused: Option<GuestLimit>,
 }
 
 impl StoreLimiter {
@@ -20,7 +21,7 @@ impl StoreLimiter {
         Self {
             limit_bytes,
             used_bytes: 0,
-            refused: false,
+            refused: None,
         }
     }
 
@@ -30,18 +31,18 @@ impl StoreLimiter {
         self.used_bytes
     }
 
-    /// True if the guest asked for more than its budget. The trap that follows looks like any
-    /// other.
+    /// The limit of memory or tables beyond which the guest asked for more, if it did. The trap
+    /// that follows looks like any other.
     #[must_use]
-    pub fn has_refused(&self) -> bool {
+    pub fn refused(&self) -> Option<GuestLimit> {
         self.refused
     }
 
-    fn grow(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
+    fn grow(&mut self, current_bytes: usize, desired_bytes: usize, limit: GuestLimit) -> bool {
         let more = desired_bytes.saturating_sub(current_bytes);
         let wanted = self.used_bytes.saturating_add(more);
         if wanted > self.limit_bytes {
-            self.refused = true;
+            self.refused = Some(limit);
             return false;
         }
         self.used_bytes = wanted;
@@ -52,30 +53,30 @@ impl StoreLimiter {
 impl ResourceLimiter for StoreLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
-            self.refused = true;
+            self.refused = Some(GuestLimit::Memory);
             return Ok(false);
         }
-        Ok(self.grow(current, desired))
+        Ok(self.grow(current, desired, GuestLimit::Memory))
     }
 
     /// Counts a refusal by the pool or the system, after the budget allowed it, as exhaustion, too.
     fn memory_grow_failed(&mut self, _: Error) -> Result<()> {
-        self.refused = true;
+        self.refused = Some(GuestLimit::Memory);
         Ok(())
     }
 
     fn table_grow_failed(&mut self, _: Error) -> Result<()> {
-        self.refused = true;
+        self.refused = Some(GuestLimit::Tables);
         Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
-            self.refused = true;
+            self.refused = Some(GuestLimit::Tables);
             return Ok(false);
         }
         let bytes = |elements: usize| elements.saturating_mul(TABLE_ELEMENT_BYTES);
-        Ok(self.grow(bytes(current), bytes(desired)))
+        Ok(self.grow(bytes(current), bytes(desired), GuestLimit::Tables))
     }
 
     fn instances(&self) -> usize {
@@ -99,8 +100,7 @@ pub trait Limited: Send {
 
 #[cfg(test)]
 mod tests {
-    use super::StoreLimiter;
-    use wasmtime::ResourceLimiter;
+    use super::*;
 
     #[test]
     fn two_memories_and_a_table_share_one_budget() {
@@ -109,7 +109,7 @@ mod tests {
         assert!(limiter.memory_growing(0, 400, None).unwrap());
         assert!(!limiter.table_growing(0, 26, None).unwrap());
         assert!(limiter.table_growing(0, 25, None).unwrap());
-        assert!(limiter.has_refused());
+        assert_eq!(limiter.refused(), Some(GuestLimit::Tables));
         assert_eq!(limiter.peak_bytes(), 1000);
     }
 }

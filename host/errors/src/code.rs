@@ -111,6 +111,18 @@ codes! {
     FuelExhausted = "fuel_exhausted", 502, Guest;
     /// The guest exceeded its memory limit.
     MemoryLimit = "memory_limit", 502, Guest;
+    /// The guest exceeded the limit of its tables.
+    TableLimit = "table_limit", 502, Guest;
+    /// The guest used up its stack.
+    StackLimit = "stack_limit", 502, Guest;
+    /// The guest called the host too often.
+    HostCallLimit = "host_call_limit", 502, Guest;
+    /// The guest passed too many bytes in one call to the host.
+    CallBytesLimit = "call_bytes_limit", 502, Guest;
+    /// The guest had too many handles open at once.
+    HandleLimit = "handle_limit", 502, Guest;
+    /// The guest created too many header fields, or too long ones.
+    FieldLimit = "field_limit", 502, Guest;
     /// The bundle storage is unavailable, and the bundle is not cached.
     BundleUnavailable = "bundle_unavailable", 503, Operator;
     /// Revocation lists have stopped arriving; existing installs continue to run.

@@ -77,6 +77,8 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct Queue {
     length: AtomicUsize,
+    /// Executions of the tenant whose components are being loaded.
+    loading: AtomicUsize,
     /// Milliseconds that the last of them waited.
     last_wait_ms: AtomicU64,
 }
@@ -121,7 +123,7 @@ pub(crate) struct Admitted {
     entrance: Arc<Entrance>,
     tenant: u64,
     claim: Claim,
-    install: OwnedSemaphorePermit,
+    _install: OwnedSemaphorePermit,
     /// Time for which the execution waited.
     pub(crate) waited: Duration,
 }
@@ -138,11 +140,6 @@ struct Need {
     install: u32,
     claim: Claim,
 }
-
-const ONE: Need = Need {
-    install: 1,
-    claim: Claim::ONE,
-};
 
 impl Admission {
     pub(crate) fn new(limits: AdmissionLimits, weights: Arc<Weights>) -> Self {
@@ -171,42 +168,29 @@ impl Admission {
         }
     }
 
-    /// Acquires a slot for an execution that must have ended by `deadline`; waits for one if it
-    /// has to.
-    pub(crate) async fn admit(&self, counters: &Counters, deadline: Instant) -> Result<Admitted, Problem> {
-        self.enter(counters, ONE, deadline).await
-    }
-
-    /// Acquires more slots. A component with many memories or tables counts as several executions
-    /// at every level, because the pool has no more of them. One with a high memory limit counts as
-    /// several in the process, so that all executions together fit into its slots; the count is
-    /// capped at a lower limit of an install or a tenant, so that they can still run it.
-    pub(crate) async fn grow(
+    /// Acquires the slots of an execution that must have ended by `deadline`; waits for them if it
+    /// has to. A component with many memories or tables counts as several executions at every
+    /// level, because the pool has no more of them. One with a high memory limit counts as several
+    /// in the process, so that all executions together fit into its slots; the count is capped at a
+    /// lower limit of an install or a tenant, so that they can still run it.
+    pub(crate) async fn admit(
         &self,
-        mut admitted: Admitted,
         counters: &Counters,
         slots: (u32, u32),
         deadline: Instant,
     ) -> Result<Admitted, Problem> {
-        let need = self.need(slots);
-        let more = need.install.saturating_sub(1);
-        if more == 0 && need.claim == Claim::ONE {
-            return Ok(admitted);
+        self.enter(counters, self.need(slots), deadline).await
+    }
+
+    /// Counts an execution whose component is being loaded, until the result is dropped. It has no
+    /// slot yet: others of its tenant do not wait for the compiler.
+    pub(crate) fn loading<'a>(&self, counters: &'a Counters) -> Result<Loading<'a>, Problem> {
+        let Counters { queue, .. } = counters;
+        let loading = Loading(&queue.loading);
+        if queue.loading.fetch_add(1, Ordering::Relaxed) >= self.limits.tenant {
+            return Err(Full::Loading.refusal(queue));
         }
-        if let Ok(permit) = Arc::clone(&counters.install).try_acquire_many_owned(more)
-            && self.entrance.gate().try_grow(admitted.tenant, need.claim).is_ok()
-        {
-            admitted.claim = need.claim;
-            admitted.install.merge(permit);
-            return Ok(admitted);
-        }
-        // Without its slot: executions that wait for more while they hold some could wait for each
-        // other.
-        let waited = admitted.waited;
-        drop(admitted);
-        let mut admitted = self.enter(counters, need, deadline).await?;
-        admitted.waited += waited;
-        Ok(admitted)
+        Ok(loading)
     }
 
     /// Returns what an execution needs whose component and whose memory count as so many slots.
@@ -286,7 +270,7 @@ impl Admission {
             entrance: Arc::clone(&self.entrance),
             tenant: counters.tenant,
             claim: need.claim,
-            install,
+            _install: install,
             waited: Duration::ZERO,
         }
     }
@@ -323,6 +307,15 @@ impl Drop for Joined<'_> {
     }
 }
 
+/// An execution that is counted while its component is loaded.
+pub(crate) struct Loading<'a>(&'a AtomicUsize);
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The level that has no capacity left.
 #[derive(Debug, Clone, Copy)]
 enum Full {
@@ -330,6 +323,7 @@ enum Full {
     Tenant,
     Process,
     Queue,
+    Loading,
 }
 
 impl Full {
@@ -341,6 +335,10 @@ impl Full {
             Self::Tenant => (Code::RateLimited, "concurrency limit of this tenant reached"),
             Self::Process => (Code::Overloaded, "the runner is at capacity"),
             Self::Queue => (Code::RateLimited, "too many requests of this tenant wait for capacity"),
+            Self::Loading => (
+                Code::RateLimited,
+                "too many requests of this tenant wait for extensions that are being loaded",
+            ),
         };
         let seconds = queue.last_wait_ms.load(Ordering::Relaxed).div_ceil(1_000);
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);

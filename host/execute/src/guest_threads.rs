@@ -10,6 +10,10 @@ use rustix::process::setpriority_process;
 use std::io;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+/// Threads beside those that guests with a run slot occupy: they end executions whose deadline has
+/// passed while they wait for a slot.
+const SPARE_THREADS: usize = 1;
+
 /// The threads of a process.
 pub struct GuestThreads(Option<Runtime>);
 
@@ -24,7 +28,7 @@ impl GuestThreads {
             return Ok(Self(None));
         }
         let runtime = Builder::new_multi_thread()
-            .worker_threads(threads.max(1))
+            .worker_threads(threads.max(1).saturating_add(SPARE_THREADS))
             .thread_name("guest")
             .on_thread_start(move || {
                 // On Linux, of the calling thread alone. If it fails, guests compete with all else.

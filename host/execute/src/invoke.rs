@@ -6,7 +6,7 @@ use crate::request_body::{BodyProgress, RequestBody};
 use crate::response_body::{Chunk, ResponseHead, ResponseWriter};
 use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData};
-use alga_engine::{Engine, ExecutionLimits, TerminationCause, new_store, termination_cause};
+use alga_engine::{Engine, ExecutionLimits, GuestLimit, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
 use alga_http::policy::{field_bytes, has_content};
 use alga_limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
@@ -23,8 +23,8 @@ use std::task::Poll;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 use wasmtime::Store;
-use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::{FieldMapError, WasiBody};
 
 /// One call of a guest.
 pub(crate) struct Call {
@@ -99,10 +99,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         Err(_) => (Some(stopped(TerminationCause::Deadline)), false),
         Ok(Err(_)) => (Some(Problem::internal("a panic while executing")), true),
         Ok(Ok(Ok(()))) => (None, false),
-        Ok(Ok(Err(failure))) => (
-            Some(failure.into_problem(live.store.data().has_refused_memory())),
-            false,
-        ),
+        Ok(Ok(Err(failure))) => (Some(failure.into_problem(live.store.data().refused())), false),
     };
     drop(live);
     Invocation {
@@ -139,14 +136,26 @@ enum Failure {
 }
 
 impl Failure {
-    fn into_problem(self, has_refused_memory: bool) -> Problem {
+    fn into_problem(self, refused: Option<GuestLimit>) -> Problem {
         match self {
-            Self::Wasm(error) => stopped(termination_cause(&error, has_refused_memory)),
+            Self::Wasm(error) if exceeds_fields(&error) => {
+                stopped(TerminationCause::Limit(GuestLimit::Fields, format!("{error:#}")))
+            }
+            Self::Wasm(error) => stopped(termination_cause(&error, refused)),
             Self::Invalid(reason) => invalid(reason),
             Self::Error(ErrorCode::InternalError(Some(text))) => invalid(ERROR_INSTEAD).caused_by(text),
             Self::Error(code) => invalid(ERROR_INSTEAD).caused_by(format!("{code:?}")),
         }
     }
+}
+
+/// True for an error of header fields that are too many or too long.
+fn exceeds_fields(error: &wasmtime::Error) -> bool {
+    let error = error.downcast_ref::<FieldMapError>();
+    matches!(
+        error,
+        Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig)
+    )
 }
 
 const ERROR_INSTEAD: &str = "it returned an error instead of a response";
@@ -314,14 +323,24 @@ fn invalid(reason: &str) -> Problem {
     )
 }
 
+fn code_of(limit: GuestLimit) -> Code {
+    match limit {
+        GuestLimit::Memory => Code::MemoryLimit,
+        GuestLimit::Tables => Code::TableLimit,
+        GuestLimit::Stack => Code::StackLimit,
+        GuestLimit::HostCalls => Code::HostCallLimit,
+        GuestLimit::CallBytes => Code::CallBytesLimit,
+        GuestLimit::Handles => Code::HandleLimit,
+        GuestLimit::Fields => Code::FieldLimit,
+    }
+}
+
 /// Returns the client's error for a termination cause; the text of a trap is for the extension's
 /// log.
 fn stopped(stop: TerminationCause) -> Problem {
     match stop {
         TerminationCause::Deadline => Problem::new(Code::DeadlineExceeded, "the extension exceeded its deadline"),
-        TerminationCause::MemoryLimit(text) => {
-            Problem::new(Code::MemoryLimit, "the extension exceeded its memory limit").caused_by(text)
-        }
+        TerminationCause::Limit(limit, text) => Problem::new(code_of(limit), limit.to_string()).caused_by(text),
         TerminationCause::FuelExhausted => Problem::new(
             Code::FuelExhausted,
             "the extension executed more instructions than it may",

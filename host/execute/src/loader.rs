@@ -175,13 +175,18 @@ impl Loader {
         grants: GrantSet,
         held: &SessionCache,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
-        let trusted = (self.dependencies.trust.generation(), content_hash);
-        if let Some(ready) = held.get((trusted, grants)) {
+        if let Some(ready) = self.held(content_hash, grants, held) {
             return Ok((ready, false));
         }
+        let trusted = (self.dependencies.trust.generation(), content_hash);
         let (prepared, is_new) = self.get_or_load(trusted, grants).await?;
         held.put((trusted, grants), &prepared);
         Ok((prepared, is_new))
+    }
+
+    /// Returns the component that a session holds, without waiting.
+    pub(crate) fn held(&self, content_hash: Digest, grants: GrantSet, held: &SessionCache) -> Option<Arc<Prepared>> {
+        held.get(((self.dependencies.trust.generation(), content_hash), grants))
     }
 
     async fn get_or_load(
@@ -222,9 +227,9 @@ impl Loader {
     }
 
     async fn link(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
-        let _mark = loaded.journal_entry.mark();
         let component = self.compose_for_grants(loaded, grants).await?;
         let link = || {
+            let _mark = loaded.journal_entry.mark();
             let linker = new_linker(&self.dependencies.engine, grants)?;
             ProxyPre::new(linker.instantiate_pre(&component)?)
         };
@@ -256,7 +261,11 @@ impl Loader {
             Some(optional) => optional.clone(),
         };
         let proof = loaded.proof.clone();
-        let compose = move || compose_for_grants(&bytes, &manifest, &proof, |name| grants.contains(name));
+        let mark = Arc::clone(&loaded.journal_entry);
+        let compose = move || {
+            let _mark = mark.mark();
+            compose_for_grants(&bytes, &manifest, &proof, |name| grants.contains(name))
+        };
         let composed = tokio::task::spawn_blocking(compose)
             .await
             .map_err(|error| LoadFailure::Internal(error.to_string()))?;
@@ -292,12 +301,16 @@ impl Loader {
         let release = fetched
             .map_err(|error| LoadFailure::Unavailable(error.to_string()))?
             .ok_or(LoadFailure::Unknown)?;
-        // What the host does with a hostile bundle may crash it, too.
+        // What the host does with a hostile bundle may crash it, too. It is not marked while the
+        // compiler runs, in a process of its own: a crash at that time has another cause.
         let journal_entry = Arc::new(self.dependencies.journal.entry(content_hash.as_bytes()));
-        let _mark = journal_entry.mark();
         // 4. to 6.
-        let trust = Arc::clone(&self.dependencies.trust);
-        let checked = tokio::task::spawn_blocking(move || check(content_hash, &release, &trust)).await;
+        let (trust, mark) = (Arc::clone(&self.dependencies.trust), Arc::clone(&journal_entry));
+        let checked = tokio::task::spawn_blocking(move || {
+            let _mark = mark.mark();
+            check(content_hash, &release, &trust)
+        });
+        let checked = checked.await;
         let bundle = checked.map_err(|error| LoadFailure::Internal(error.to_string()))??;
         // 7. and 8.
         let code = bundle.component().zip(bundle.proof().component);

@@ -44,7 +44,7 @@ const SUBJECTS: u64 = 100_000;
 /// Tenants and installs with something to write at which it is written at once: some hundred bytes
 /// each.
 const DIRTY: usize = 10_000;
-/// Bytes that an execution can send to other hosts.
+/// Bytes that an execution can send to other hosts, if it is granted a capability for it.
 const EGRESS_BYTES: i64 = 64 * 1024 * 1024;
 
 /// A statement in progress.
@@ -76,7 +76,7 @@ fn most(permit: &Permit) -> Amounts {
         1,
         integer(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).max(1),
         memory_kib.saturating_mul(milliseconds),
-        EGRESS_BYTES,
+        if permit.grants.sends() { EGRESS_BYTES } else { 0 },
     ]
 }
 

@@ -43,9 +43,9 @@ pub(crate) struct Order {
 type Started = (Execution, ResponseReader, Option<QuotaFields>);
 
 impl ExecuteService {
-    /// Executes a request: 1. acquire credit and capacity; 2. prepare the component; 3. call it.
-    /// The response is returned as soon as its head is known and the guest waits; log, usage and
-    /// record are written however the execution ends.
+    /// Executes a request: 1. acquire credit; 2. prepare the component; 3. acquire capacity;
+    /// 4. call it. The response is returned as soon as its head is known and the guest waits; log,
+    /// usage and record are written however the execution ends.
     pub(crate) async fn start(self: &Arc<Self>, order: Order) -> Result<Response<ResponseBody>, Failed> {
         let span = span(&order.permit);
         let started = async {
@@ -97,7 +97,7 @@ impl ExecuteService {
         let (method, path) = (order.request.method(), order.request.uri().path());
         execution.endpoint = prepared.release.endpoint(method, path);
         let quota = execution.held.as_ref().and_then(Held::fields);
-        // 3.
+        // 4.
         let guest = Guest {
             pace: Arc::clone(&order.session.pace),
             journal_entry: Some(Arc::clone(&prepared.journal_entry)),
@@ -125,7 +125,7 @@ impl ExecuteService {
         Ok((execution, reader, quota))
     }
 
-    /// Acquires credit and capacity, and prepares the component.
+    /// Acquires credit, prepares the component, and acquires capacity.
     async fn prepare(
         &self,
         session: &Session,
@@ -134,31 +134,38 @@ impl ExecuteService {
     ) -> Result<(Arc<Prepared>, Admitted), Problem> {
         // 1.
         execution.held = Some(self.dependencies.quotas.hold(&session.subjects, permit).await?);
-        let (admission, counters) = (&self.admission, &session.counters);
-        let admitted = admission.admit(counters, permit.deadline).await?;
         execution.account.is_admitted = true;
         // 2. A cold start counts against the deadline, too; if the deadline passes, loading
         //    continues for other requests.
-        let prepare = self
-            .dependencies
-            .loader
-            .prepare(session.grant.content_hash, permit.grants, &session.held);
+        let (admission, counters) = (&self.admission, &session.counters);
+        let (prepared, cold) = self.component(session, permit).await?;
+        // 3.
+        let memory_slots = u32::try_from(permit.memory_bytes.div_ceil(SLOT_BYTES)).unwrap_or(u32::MAX);
+        let slots = (prepared.slots, memory_slots);
+        let admitted = admission.admit(counters, slots, permit.deadline).await;
+        // Refused for lack of capacity: no record.
+        execution.account.is_admitted = admitted.is_ok();
+        let admitted = admitted?;
+        execution.account.usage.queued_us = microseconds(admitted.waited);
+        execution.account.usage.cold = cold;
+        Ok((prepared, admitted))
+    }
+
+    /// Returns the component, and whether it had to be loaded or linked first.
+    async fn component(&self, session: &Session, permit: &Permit) -> Result<(Arc<Prepared>, bool), Problem> {
+        let (loader, content_hash) = (&self.dependencies.loader, session.grant.content_hash);
+        if let Some(ready) = loader.held(content_hash, permit.grants, &session.held) {
+            return Ok((ready, false));
+        }
+        let _loading = self.admission.loading(&session.counters)?;
+        let prepare = loader.prepare(content_hash, permit.grants, &session.held);
         let too_late = |_| {
             Problem::new(
                 Code::DeadlineExceeded,
                 "the extension was not loaded before its deadline",
             )
         };
-        let (prepared, cold) = timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)??;
-        let memory_slots = u32::try_from(permit.memory_bytes.div_ceil(SLOT_BYTES)).unwrap_or(u32::MAX);
-        let slots = (prepared.slots, memory_slots);
-        let grown = admission.grow(admitted, counters, slots, permit.deadline).await;
-        // Refused for lack of capacity, as in step 1: no record.
-        execution.account.is_admitted = grown.is_ok();
-        let admitted = grown?;
-        execution.account.usage.queued_us = microseconds(admitted.waited);
-        execution.account.usage.cold = cold;
-        Ok((prepared, admitted))
+        timeout_at(permit.deadline.into(), prepare).await.map_err(too_late)?
     }
 
     /// Calls the guest; owns everything that the execution uses until it ends.

@@ -12,8 +12,8 @@ use alga_engine::{JournalEntry, counts_processor_time, start_execution_clock, th
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub(crate) struct RunSlots {
     schedule: Mutex<Schedule<Arc<Ticket>>>,
     /// True if guests that compute are on threads to which all others are preferred.
     has_guest_threads: bool,
+    /// Slices that have ended.
+    ended: AtomicU64,
 }
 
 impl RunSlots {
@@ -42,7 +44,13 @@ impl RunSlots {
         Self {
             schedule: Mutex::new(Schedule::new(slots)),
             has_guest_threads,
+            ended: AtomicU64::new(0),
         }
+    }
+
+    /// Returns whether all slots are in use, and how many slices have ended.
+    pub(crate) fn slices(&self) -> (bool, u64) {
+        (self.schedule().is_full(), self.ended.load(Ordering::Relaxed))
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule<Arc<Ticket>>> {
@@ -51,14 +59,18 @@ impl RunSlots {
     }
 
     fn release(&self, tenant: u64, used: Duration) {
-        let next = self.schedule().release(tenant, nanoseconds(used));
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        let next = self.schedule().release(tenant, nanoseconds(used), clock_ns());
         grant(next);
     }
 
     fn give_way(&self, share: Share, used: Duration, ticket: &Arc<Ticket>) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
         let ticket = Arc::clone(ticket);
         let is_preferred = self.is_preferred();
-        let next = self.schedule().give_way(share, nanoseconds(used), is_preferred, ticket);
+        let next = self
+            .schedule()
+            .give_way(share, nanoseconds(used), is_preferred, clock_ns(), ticket);
         grant(next);
     }
 
@@ -70,6 +82,12 @@ impl RunSlots {
 
 fn nanoseconds(used: Duration) -> u64 {
     u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Returns the time since the first call.
+fn clock_ns() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    nanoseconds(START.elapsed())
 }
 
 fn grant(next: Option<Arc<Ticket>>) {
@@ -250,7 +268,7 @@ impl Place<'_> {
             let is_preferred = slots.is_preferred();
             let mut schedule = slots.schedule();
             ticket.is_granted.store(false, Ordering::Relaxed);
-            if schedule.request(share.now(), is_preferred, || Arc::clone(ticket)) {
+            if schedule.request(share.now(), is_preferred, clock_ns(), || Arc::clone(ticket)) {
                 return Poll::Ready(Duration::ZERO);
             }
             drop(schedule);

@@ -19,8 +19,7 @@ const SCALE: u128 = HIGHEST_WEIGHT as u128;
 /// two of these threads more than other slots, so that one is always left for clients.
 const PREFERRED_SLOTS: usize = 1;
 /// Processor time by which a tenant may be ahead of those that run and still use such a slot, in
-/// nanoseconds. The virtual time stands still while a guest overstays its slice: with some
-/// milliseconds, short executions of other tenants do not wait for it.
+/// nanoseconds; more while guests overstay their slices.
 const AHEAD_NS: u64 = 8 * SLICE_NS;
 
 /// A tenant, as the schedule knows it: an id that is unique in this process, and its weight.
@@ -46,6 +45,11 @@ pub(crate) struct Schedule<T> {
     slots: usize,
     /// Virtual time of the task that was chosen last.
     now: u128,
+    /// Time of the caller's clock at the last call, in nanoseconds.
+    at_ns: u64,
+    /// The same when a task was chosen last. Virtual time stands still since then, although those
+    /// that run use more.
+    chosen_at_ns: u64,
     tenants: HashMap<u64, Tenant<T>>,
     /// Tenants with waiting tasks, by the virtual times at which they start.
     waiting: BTreeSet<(u128, u64)>,
@@ -118,6 +122,8 @@ impl<T> Schedule<T> {
             running: 0,
             slots: slots.max(1),
             now: 0,
+            at_ns: 0,
+            chosen_at_ns: 0,
             tenants: HashMap::new(),
             waiting: BTreeSet::new(),
             preferred: BTreeSet::new(),
@@ -129,8 +135,9 @@ impl<T> Schedule<T> {
     /// `is_preferred` if the operating system prefers its thread. It may use one of
     /// [`PREFERRED_SLOTS`] unless its tenant is far ahead of the others: it need not wait for a
     /// slice of another tenant, whose thread has to wait meanwhile.
-    pub(crate) fn request(&mut self, share: Share, is_preferred: bool, make: impl FnOnce() -> T) -> bool {
+    pub(crate) fn request(&mut self, share: Share, is_preferred: bool, at_ns: u64, make: impl FnOnce() -> T) -> bool {
         let id = share.tenant;
+        self.at_ns = at_ns.max(self.at_ns);
         self.wake(share);
         if self.running < self.slots || (is_preferred && self.may_use_preferred(id)) {
             self.start(id, |_| ());
@@ -144,7 +151,8 @@ impl<T> Schedule<T> {
     }
 
     /// Returns a slot after this much processor time, and returns the task that gets it.
-    pub(crate) fn release(&mut self, tenant: u64, used_ns: u64) -> Option<T> {
+    pub(crate) fn release(&mut self, tenant: u64, used_ns: u64, at_ns: u64) -> Option<T> {
+        self.at_ns = at_ns.max(self.at_ns);
         self.running -= 1;
         self.end(tenant, used_ns);
         let next = self.next();
@@ -154,7 +162,14 @@ impl<T> Schedule<T> {
 
     /// Returns a slot of a task that could continue, and lets it wait for the next one. Returns the
     /// task that gets this one: the same, if no other is ahead of it.
-    pub(crate) fn give_way(&mut self, share: Share, used_ns: u64, is_preferred: bool, task: T) -> Option<T> {
+    pub(crate) fn give_way(
+        &mut self,
+        share: Share,
+        used_ns: u64,
+        is_preferred: bool,
+        at_ns: u64,
+        task: T,
+    ) -> Option<T> {
         self.change(share.tenant, |tenant| {
             tenant.share = share;
             match is_preferred {
@@ -162,7 +177,7 @@ impl<T> Schedule<T> {
                 false => tenant.tasks.push_back(task),
             }
         });
-        self.release(share.tenant, used_ns)
+        self.release(share.tenant, used_ns, at_ns)
     }
 
     /// Removes a task that waits; returns false if it does not wait any more.
@@ -188,11 +203,17 @@ impl<T> Schedule<T> {
 
     /// True if a slot for tasks on preferred threads is free, and this tenant may use it.
     fn may_use_preferred(&self, id: u64) -> bool {
+        let overstayed = self.at_ns.saturating_sub(self.chosen_at_ns);
         self.running < self.slots + PREFERRED_SLOTS
             && self.tenants.get(&id).is_some_and(|tenant| {
-                let ahead = tenant.share.charge(AHEAD_NS);
+                let ahead = tenant.share.charge(AHEAD_NS.saturating_add(overstayed));
                 tenant.used <= self.now.saturating_add(ahead)
             })
+    }
+
+    /// True if all slots are in use.
+    pub(crate) fn is_full(&self) -> bool {
+        self.running >= self.slots
     }
 
     /// Number of tenants that the schedule knows.
@@ -235,7 +256,7 @@ impl<T> Schedule<T> {
         let mut now = self.now;
         let task = self.change(id, |tenant| {
             let task = task(tenant);
-            now = if is_beside { now } else { now.max(tenant.used) };
+            now = now.max(tenant.used);
             let advance = tenant.share.charge(SLICE_NS);
             tenant.running += 1;
             tenant.used += advance;
@@ -243,7 +264,10 @@ impl<T> Schedule<T> {
             task
         });
         self.running += 1;
-        self.now = now;
+        if !is_beside {
+            self.now = now;
+            self.chosen_at_ns = self.at_ns;
+        }
         self.delete_past();
         task
     }

@@ -13,6 +13,7 @@ use alga_engine::Engine;
 use alga_errors::{Code, Problem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Dependencies of an [`ExecuteService`].
@@ -54,7 +55,7 @@ pub struct ExecuteService {
     pub(crate) idempotency: Idempotency,
     pub(crate) in_progress: TaskTracker,
     is_draining: AtomicBool,
-    is_poisoned: AtomicBool,
+    poisoned: CancellationToken,
 }
 
 impl ExecuteService {
@@ -78,7 +79,7 @@ impl ExecuteService {
             idempotency,
             in_progress,
             is_draining: AtomicBool::new(false),
-            is_poisoned: AtomicBool::new(false),
+            poisoned: CancellationToken::new(),
         }
     }
 
@@ -97,9 +98,7 @@ impl ExecuteService {
     /// advance, and no execution has panicked.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.is_draining.load(Ordering::Relaxed)
-            && !self.is_poisoned.load(Ordering::Relaxed)
-            && self.dependencies.engine.is_ticking()
+        !self.is_draining.load(Ordering::Relaxed) && !self.is_poisoned() && self.dependencies.engine.is_ticking()
     }
 
     /// Returns the loader, for statistics.
@@ -137,9 +136,35 @@ impl ExecuteService {
         Ok(())
     }
 
-    /// Reports that an execution panicked, so that no more requests are sent here.
-    pub(crate) fn poison(&self) {
-        self.is_poisoned.store(true, Ordering::Relaxed);
+    /// Reports that an execution panicked: the state of this process may be wrong, so that it
+    /// executes nothing more, and another process has to replace it.
+    pub fn poison(&self) {
+        tracing::error!("an execution made this process panic; it executes nothing more");
+        self.drain();
+        self.poisoned.cancel();
+    }
+
+    /// True if an execution has panicked.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.is_cancelled()
+    }
+
+    /// Waits until an execution has panicked.
+    pub async fn poisoned(&self) {
+        self.poisoned.cancelled().await;
+    }
+
+    /// True while the engine's ticks advance, which enforce deadlines.
+    #[must_use]
+    pub fn is_ticking(&self) -> bool {
+        self.dependencies.engine.is_ticking()
+    }
+
+    /// Returns whether all run slots are in use, and how many slices have ended.
+    #[must_use]
+    pub fn slices(&self) -> (bool, u64) {
+        self.slots.slices()
     }
 
     /// Creates a session for a caller in this process, which has checked the grant itself.

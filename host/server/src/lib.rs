@@ -35,6 +35,7 @@
 //! | `stall` | HTTP/2 clients that do not read |
 //! | `start_error` | errors that prevent the server from starting |
 //! | `telemetry` | logging and the panic hook |
+//! | `watchdog` | ends a process that cannot enforce its limits |
 
 mod adapters;
 mod address_limit;
@@ -68,6 +69,7 @@ mod stored_pages;
 mod stored_replies;
 mod telemetry;
 mod tls;
+mod watchdog;
 
 pub use config::{
     Config, ConfigError, EffectiveSetting, InvalidWeight, KeyFiles, Origin, Role, Setting, TenantWeights,
@@ -82,5 +84,5 @@ pub use quota_keeper::QuotaKeeper;
 pub use serve::{Listener, ServeError, serve};
 pub use serve_limits::ServeLimits;
 pub use start_error::StartError;
-pub use telemetry::{LogFormat, start_log};
+pub use telemetry::{LogFormat, StartedLog, start_log};
 pub use tls::{TlsCertificate, TlsError, TlsFiles};

@@ -14,7 +14,7 @@ use crate::shared::{ReleaseResources, SharedResources};
 use crate::stored_pages::StoredPages;
 use crate::stored_replies::StoredReplies;
 use crate::{Config, Role, StartError};
-use crate::{drain, host_dependencies, login, metrics, sessions};
+use crate::{drain, host_dependencies, login, metrics, sessions, watchdog};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_capabilities::Services;
 use alga_engine::{CompileError, CrashJournal};
@@ -34,6 +34,7 @@ use alga_store::{ChangeListener, Database, Staging, StoreError};
 use alga_ui::{Releases, UiDependencies};
 use axum::Router;
 use std::future::pending;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -203,6 +204,26 @@ impl Platform {
     #[must_use]
     pub fn trust(&self) -> Option<&TrustPolicy> {
         self.releases.as_ref().map(|releases| &*releases.trust)
+    }
+
+    /// Starts a thread that ends this process if it cannot enforce the limits of executions any
+    /// more, if this process has a runner.
+    ///
+    /// # Errors
+    /// Returns the operating system's error if it starts no thread.
+    pub fn watch(&self) -> io::Result<()> {
+        match &self.runner {
+            Some(part) => watchdog::start(Arc::downgrade(&part.execute)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until an execution has made this process panic; never returns if there is no runner.
+    pub async fn poisoned(&self) {
+        match &self.runner {
+            Some(part) => part.execute.poisoned().await,
+            None => pending().await,
+        }
     }
 
     /// Refuses new executions from now on, so that those in progress can finish before the process

@@ -6,7 +6,7 @@ use alga_errors::chain;
 use alga_execute::{LeaseFuture, Quarantine, QuotaStore, Quotas, Weights};
 use alga_store::{Database, StoreError};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -20,9 +20,15 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// killed loses at most these seconds of the bill. Credit was leased before, so no limit is
 /// exceeded by that.
 const WRITE_ROUNDS: u32 = 30;
+/// Maximum number of tenants whose rounds are repeated, some kilobytes each. While the database
+/// fails, what more tenants used is lost.
+const UNKNOWN_TENANTS: usize = 10_000;
 /// Time whose changes are read again in each round, in milliseconds: more than the difference
 /// between two clocks.
 const OVERLAP_MS: i64 = 10 * 60 * 1000;
+/// Rounds after which everything is read again: the clock of the process that changed something may
+/// be further behind than the overlap.
+const WHOLE_ROUNDS: u32 = 60;
 /// Time to write what was used when the process stops.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 
@@ -42,6 +48,8 @@ pub struct QuotaKeeper {
     database: Database,
     /// Start of the last round of following changes that succeeded, in milliseconds since 1970.
     followed_at_ms: AtomicI64,
+    /// Rounds of following changes so far.
+    rounds: AtomicU32,
     /// Held while something is written.
     writing: Mutex<Writing>,
 }
@@ -81,6 +89,7 @@ impl QuotaKeeper {
             quarantine: Arc::default(),
             database,
             followed_at_ms: AtomicI64::new(0),
+            rounds: AtomicU32::new(0),
             writing: Mutex::default(),
         });
         keeper.follow().await?;
@@ -107,7 +116,8 @@ impl QuotaKeeper {
         let followed = self.followed_at_ms.load(Ordering::Relaxed);
         // The clock may have been set back.
         let since = followed.min(now).saturating_sub(OVERLAP_MS);
-        self.apply_since(since).await?;
+        let is_whole = self.rounds.fetch_add(1, Ordering::Relaxed).is_multiple_of(WHOLE_ROUNDS);
+        self.apply_since(if is_whole { 0 } else { since }).await?;
         self.followed_at_ms.store(now, Ordering::Relaxed);
         Ok(())
     }
@@ -161,6 +171,10 @@ impl QuotaKeeper {
         let name = (writing.writer.as_str(), round);
         if let Err(error) = self.database.settle_quotas(&tenant, name, &settlements).await {
             tracing::warn!(%tenant, error = %chain(&error), "could not write what was used; trying again");
+            if writing.unknown.len() >= UNKNOWN_TENANTS {
+                tracing::warn!(%tenant, "what was used is lost: too many tenants wait for the database");
+                return;
+            }
             writing.unknown.insert(tenant, (round, settlements));
         }
     }

@@ -1,7 +1,14 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Maximum number of lines that wait for standard error, some hundred bytes each. Further ones are
+/// lost: no request waits for a reader of the log that has stopped.
+const WAITING_LINES: usize = 4_096;
 
 /// Format of the log records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +34,57 @@ impl LogFormat {
 /// Log lines that could not be written, for example to a full disk.
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 
-/// Returns the number of log lines that could not be written.
+/// Returns the number of log lines that could not be written, or were not accepted.
 pub(crate) fn lost_lines() -> u64 {
-    LOST_LINES.load(Ordering::Relaxed)
+    let refused = LOG.get().map_or(0, |log| log.lines.error_counter().dropped_lines());
+    LOST_LINES.load(Ordering::Relaxed) + refused as u64
+}
+
+/// The log of this process and its thread. It starts with the first line, so that a process that
+/// confines itself first has no thread before.
+static LOG: OnceLock<Log> = OnceLock::new();
+
+struct Log {
+    lines: NonBlocking,
+    thread: Mutex<Option<WorkerGuard>>,
+}
+
+impl Log {
+    fn start() -> Self {
+        let builder = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(WAITING_LINES)
+            .thread_name("log");
+        let (lines, thread) = builder.finish(LogWriter(io::stderr()));
+        Self {
+            lines,
+            thread: Mutex::new(Some(thread)),
+        }
+    }
+}
+
+/// Makes writers that pass lines on to the thread of the log.
+struct LogLines;
+
+impl MakeWriter<'_> for LogLines {
+    type Writer = NonBlocking;
+
+    fn make_writer(&self) -> NonBlocking {
+        LOG.get_or_init(Log::start).lines.clone()
+    }
+}
+
+/// The log of a process that is about to end: when it is dropped, what was logged is written, for a
+/// second at most.
+#[must_use = "what was logged last is written when it is dropped"]
+pub struct StartedLog(());
+
+impl Drop for StartedLog {
+    fn drop(&mut self) {
+        if let Some(log) = LOG.get() {
+            log.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
 }
 
 /// A destination of the log. What cannot be written is counted: no request fails because of it.
@@ -51,13 +106,13 @@ impl<W: Write> Write for LogWriter<W> {
 }
 
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`.
-pub fn start_log(format: LogFormat, filter: &str) {
+pub fn start_log(format: LogFormat, filter: &str) -> StartedLog {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Otherwise a line that cannot be written is reported on standard error, which panics.
         .log_internal_errors(false)
-        .with_writer(|| LogWriter(std::io::stderr()));
+        .with_writer(LogLines);
     // If logging is started twice in one process, as in tests, the first start applies.
     match format {
         LogFormat::Text => builder.with_target(false).try_init().ok(),
@@ -74,6 +129,7 @@ pub fn start_log(format: LogFormat, filter: &str) {
             writeln!(std::io::stderr(), "internal panic at {location}").ok();
         }
     }));
+    StartedLog(())
 }
 
 /// Returns the location of a panic. Its message may contain a request's data or a secret.

@@ -78,6 +78,8 @@ pub struct Capability {
     pub granted_by_default: bool,
     /// True if host applications use it for pages, so that it is not unused without an import.
     pub used_by_pages: bool,
+    /// True if its calls send bytes to other hosts.
+    pub sends: bool,
     /// A one-line description for users.
     pub promise: &'static str,
 }
@@ -146,6 +148,7 @@ mod tests {
             version: (1, 2, 0),
             granted_by_default: false,
             used_by_pages: false,
+            sends: false,
             promise: "",
         };
         let satisfies = |name: &str| known.satisfies(&InterfaceName::parse(name));

@@ -237,7 +237,12 @@ pub(crate) fn guest_abi(bytes: &[u8]) {
     let response = runtime.block_on(world.execute(&request));
     let is_its_own = matches!(
         (response.status.as_u16(), response.code().as_str()),
-        (200, "") | (502, "guest_trapped" | "memory_limit" | "invalid_guest_response") | (504, "deadline_exceeded")
+        (200, "")
+            | (
+                502,
+                "guest_trapped" | "memory_limit" | "call_bytes_limit" | "handle_limit" | "invalid_guest_response"
+            )
+            | (504, "deadline_exceeded")
     );
     assert!(is_its_own, "{number}: {}", response.text());
     assert!(world.platform().execute().unwrap().is_ready(), "{number}");

@@ -102,6 +102,13 @@ pub fn hello_project(directory: &Path) {
 /// the module exports `handle`, which accepts two handles.
 #[must_use]
 pub fn handler(module: &str) -> Vec<u8> {
+    handler_with("", "", module)
+}
+
+/// Builds a component like [`handler`], with definitions before the module and arguments that it is
+/// instantiated with.
+#[must_use]
+pub fn handler_with(definitions: &str, arguments: &str, module: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
             (import "wasi:http/types@0.2.12" (instance $types
@@ -110,7 +117,8 @@ pub fn handler(module: &str) -> Vec<u8> {
             (alias export $types "incoming-request" (type $request))
             (alias export $types "response-outparam" (type $out))
             (core module $module {module})
-            (core instance $instance (instantiate $module))
+            {definitions}
+            (core instance $instance (instantiate $module {arguments}))
             (func $handle (param "request" (own $request)) (param "response-out" (own $out))
                 (canon lift (core func $instance "handle")))
             (instance $handler (export "handle" (func $handle)))

@@ -59,6 +59,20 @@ impl Server {
     /// Starts `alga serve` in this directory with options.
     #[must_use]
     pub fn start_with(directory: &Path, options: &ServerOptions<'_>) -> Self {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(directory.join("server.log"));
+        Self::launch(directory, options, log.unwrap().into())
+    }
+
+    /// Starts `alga serve` in this directory; its log is written here.
+    #[must_use]
+    pub fn start_logging_to(directory: &Path, log: Stdio) -> Self {
+        Self::launch(directory, &ServerOptions::default(), log)
+    }
+
+    fn launch(directory: &Path, options: &ServerOptions<'_>, standard_error: Stdio) -> Self {
         let config = directory.join("alga.toml");
         if !config.exists() {
             let database = fresh_database().map(|url| format!("database = {url:?}\n"));
@@ -85,13 +99,7 @@ impl Server {
             .current_dir(directory)
             .envs(options.variables.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(
-                std::fs::File::options()
-                    .create(true)
-                    .append(true)
-                    .open(directory.join("server.log"))
-                    .unwrap(),
-            )
+            .stderr(standard_error)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -117,6 +125,11 @@ impl Server {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until the server exits by itself.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Returns the process id.

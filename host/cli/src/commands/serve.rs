@@ -7,6 +7,7 @@ use alga_server::{
 };
 use clap::Args;
 use serde_json::json;
+use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads beside those that extensions occupy, so that accepting, health checks, the registry and
@@ -25,7 +26,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     protect_memory().internal_error("could not disable core dumps and debuggers")?;
     let config = arguments.settings.load()?;
-    start_log(LogFormat::for_standard_error(), &arguments.log);
+    // What was logged last is written when this is dropped.
+    let _log = start_log(LogFormat::for_standard_error(), &arguments.log);
     // Before there are other threads: those that are started later inherit it.
     confine_files(&config).user_error("could not confine this process")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -55,12 +57,14 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
     printer.output(&json!({ "listening": format!("{scheme}://{address}") }), || {
         format!("listening on {scheme}://{address}")
     });
+    platform.watch().internal_error("could not start the watchdog")?;
     let mut terminate = signal(SignalKind::terminate()).internal_error("")?;
     let draining = &platform;
     let stop = async {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
+            () = platform.poisoned() => {}
         }
         draining.drain();
     };
@@ -73,5 +77,9 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         () = platform.follow_changes() => Ok(()),
     };
     platform.close().await;
-    served.internal_error("")
+    served.internal_error("")?;
+    if platform.execute().is_some_and(|execute| execute.is_poisoned()) {
+        return Err(io::Error::other("an execution made this process panic")).internal_error("");
+    }
+    Ok(())
 }

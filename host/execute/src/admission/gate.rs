@@ -24,6 +24,7 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    #[cfg(test)]
     pub(super) const ONE: Self = Self { tenant: 1, process: 1 };
 }
 
@@ -85,14 +86,6 @@ impl<T> Gate<T> {
         }
         self.start(id, claim);
         Ok(())
-    }
-
-    /// Adds slots to those of an execution that has started with [`Claim::ONE`].
-    pub(super) fn try_grow(&mut self, id: u64, claim: Claim) -> Result<(), Blocked> {
-        self.stop(id, Claim::ONE);
-        let blocked = self.blocked(self.tenants.get(&id), claim);
-        self.start(id, if blocked.is_none() { claim } else { Claim::ONE });
-        blocked.map_or(Ok(()), Err)
     }
 
     /// Lets an execution wait.

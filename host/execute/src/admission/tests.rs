@@ -16,12 +16,17 @@ fn counters(admission: &Admission, tenant: &str, install: &str) -> Counters {
     admission.counters(&tenant.parse().unwrap(), &install.parse().unwrap())
 }
 
+/// Slots of a small component and of little memory.
+const ONE: (u32, u32) = (1, 1);
+
 fn later() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
 async fn admit(admission: &Admission, tenant: &str, install: &str) -> Result<Admitted, Code> {
-    let admitted = admission.admit(&counters(admission, tenant, install), later()).await;
+    let admitted = admission
+        .admit(&counters(admission, tenant, install), ONE, later())
+        .await;
     admitted.map_err(|problem| problem.code())
 }
 
@@ -51,9 +56,9 @@ async fn an_execution_waits_until_one_of_its_install_ends() {
         ..AT_ONCE
     });
     let counters = counters(&admission, "a", "a1");
-    let first = admission.admit(&counters, later()).await.unwrap();
+    let first = admission.admit(&counters, ONE, later()).await.unwrap();
     assert_eq!(first.waited, Duration::ZERO);
-    let mut second = Box::pin(admission.admit(&counters, later()));
+    let mut second = Box::pin(admission.admit(&counters, ONE, later()));
     assert!(futures_util::poll!(&mut second).is_pending());
     drop(first);
     assert!(second.await.unwrap().waited > Duration::ZERO);
@@ -67,9 +72,9 @@ async fn one_that_leaves_the_queue_occupies_no_slot() {
         ..AT_ONCE
     });
     let [a, b, c] = ["a", "b", "c"].map(|name| counters(&admission, name, name));
-    let first = admission.admit(&a, later()).await.unwrap();
-    let mut leaving = Box::pin(admission.admit(&b, later()));
-    let mut waiting = Box::pin(admission.admit(&c, later()));
+    let first = admission.admit(&a, ONE, later()).await.unwrap();
+    let mut leaving = Box::pin(admission.admit(&b, ONE, later()));
+    let mut waiting = Box::pin(admission.admit(&c, ONE, later()));
     assert!(futures_util::poll!(&mut leaving).is_pending() && futures_util::poll!(&mut waiting).is_pending());
     // The slot is given to the one that leaves before it is polled again.
     drop(first);
@@ -87,10 +92,10 @@ async fn a_full_queue_refuses_at_once_and_only_its_own_tenant() {
         ..AT_ONCE
     });
     let counters = counters(&admission, "a", "a1");
-    let _first = admission.admit(&counters, later()).await.unwrap();
-    let mut second = Box::pin(admission.admit(&counters, later()));
+    let _first = admission.admit(&counters, ONE, later()).await.unwrap();
+    let mut second = Box::pin(admission.admit(&counters, ONE, later()));
     assert!(futures_util::poll!(&mut second).is_pending());
-    let refused = admission.admit(&counters, later()).await.err().unwrap();
+    let refused = admission.admit(&counters, ONE, later()).await.err().unwrap();
     assert_eq!(refused.code(), Code::RateLimited);
     assert!(refused.message().contains("wait for capacity"));
     assert!(admit(&admission, "b", "b1").await.is_ok());
@@ -108,9 +113,9 @@ async fn an_execution_waits_for_half_of_its_time_at_most() {
         assert_eq!(longest, Duration::from_secs(wait));
     }
     let counters = counters(&admission, "a", "a1");
-    let _first = admission.admit(&counters, later()).await.unwrap();
+    let _first = admission.admit(&counters, ONE, later()).await.unwrap();
     let deadline = Instant::now() + Duration::from_millis(10);
-    let refused = admission.admit(&counters, deadline).await.err().unwrap();
+    let refused = admission.admit(&counters, ONE, deadline).await.err().unwrap();
     assert_eq!(refused.code(), Code::RateLimited);
 }
 
@@ -123,25 +128,24 @@ async fn a_heavy_component_acquires_several_slots_and_returns_them_all() {
         ..AT_ONCE
     });
     let counters = counters(&admission, "a", "a1");
-    let grow = async |component, memory| {
-        let admitted = admission.admit(&counters, later()).await.unwrap();
-        let grown = admission.grow(admitted, &counters, (component, memory), later()).await;
-        grown.map_err(|problem| problem.code())
+    let admit_of = async |component, memory| {
+        let admitted = admission.admit(&counters, (component, memory), later()).await;
+        admitted.map_err(|problem| problem.code())
     };
-    let heavy = grow(4, 1).await.unwrap();
+    let heavy = admit_of(4, 1).await.unwrap();
     assert_eq!(admit(&admission, "a", "a1").await.err(), Some(Code::RateLimited));
     drop(heavy);
-    assert_eq!(grow(5, 1).await.err(), Some(Code::RateLimited));
-    assert!(grow(4, 1).await.is_ok());
+    assert_eq!(admit_of(5, 1).await.err(), Some(Code::RateLimited));
+    assert!(admit_of(4, 1).await.is_ok());
     // Memory counts in full in the process, and never prevents an install from running.
-    let large = grow(1, 40).await.unwrap();
+    let large = admit_of(1, 40).await.unwrap();
     assert_eq!(admit(&admission, "b", "b1").await.err(), Some(Code::Overloaded));
     drop(large);
     assert_eq!(admission.entrance.gate().state(), (40, 0));
 }
 
 #[tokio::test]
-async fn a_heavy_component_returns_its_slot_and_waits_for_all_that_it_needs() {
+async fn a_heavy_component_waits_for_all_slots_that_it_needs_and_holds_none_meanwhile() {
     let admission = admission(AdmissionLimits {
         process: 8,
         tenant: 8,
@@ -150,14 +154,13 @@ async fn a_heavy_component_returns_its_slot_and_waits_for_all_that_it_needs() {
         ..AT_ONCE
     });
     let [a, b] = ["a", "b"].map(|name| counters(&admission, name, name));
-    let other = admission.admit(&b, later()).await.unwrap();
-    let small = admission.admit(&a, later()).await.unwrap();
-    let mut growing = Box::pin(admission.grow(small, &a, (8, 1), later()));
-    assert!(futures_util::poll!(&mut growing).is_pending());
+    let other = admission.admit(&b, ONE, later()).await.unwrap();
+    let mut heavy = Box::pin(admission.admit(&a, (8, 1), later()));
+    assert!(futures_util::poll!(&mut heavy).is_pending());
     assert_eq!(admission.entrance.gate().state().0, 7, "it holds none while it waits");
     drop(other);
-    let grown = growing.await.unwrap();
-    assert!(grown.waited > Duration::ZERO);
+    let admitted = heavy.await.unwrap();
+    assert!(admitted.waited > Duration::ZERO);
     assert_eq!(admission.entrance.gate().state().0, 0);
 }
 
@@ -169,17 +172,29 @@ async fn executions_beyond_the_queue_of_the_process_are_refused_at_once() {
         ..AT_ONCE
     });
     let counters = counters(&admission, "a", "a1");
-    let _first = admission.admit(&counters, later()).await.unwrap();
+    let _first = admission.admit(&counters, ONE, later()).await.unwrap();
     let mut waiting = Vec::new();
     for _ in 0..LONGEST_QUEUE {
-        let mut next = Box::pin(admission.admit(&counters, later()));
+        let mut next = Box::pin(admission.admit(&counters, ONE, later()));
         assert!(futures_util::poll!(&mut next).is_pending());
         waiting.push(next);
     }
-    let refused = admission.admit(&counters, later()).await.err().unwrap();
+    let refused = admission.admit(&counters, ONE, later()).await.err().unwrap();
     assert_eq!(refused.code(), Code::Overloaded);
     drop(waiting);
     assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn executions_whose_components_are_loaded_are_counted_and_hold_no_slot() {
+    let admission = admission(AT_ONCE);
+    let counters = counters(&admission, "a", "a1");
+    let [first, _second] = [admission.loading(&counters), admission.loading(&counters)].map(Result::unwrap);
+    let refused = admission.loading(&counters).err().unwrap();
+    assert!(refused.code() == Code::RateLimited && refused.retry_after().is_some());
+    assert!(admit(&admission, "a", "a1").await.is_ok(), "it is loaded");
+    drop(first);
+    assert!(admission.loading(&counters).is_ok());
 }
 
 #[test]

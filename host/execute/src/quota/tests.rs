@@ -8,6 +8,8 @@ use std::future::pending;
 use std::sync::atomic::AtomicUsize;
 use tokio::task::yield_now;
 
+mod sending;
+
 /// Counts credit as the database does.
 #[derive(Default)]
 struct Counter {

@@ -27,7 +27,7 @@ impl Model {
 
     fn add(&mut self, share: Share) {
         let is_preferred = self.random.is_multiple_of(2);
-        if self.schedule.request(share, is_preferred, || share.tenant) {
+        if self.schedule.request(share, is_preferred, self.clock, || share.tenant) {
             self.run(share.tenant);
         }
     }
@@ -50,11 +50,11 @@ impl Model {
         if length.is_multiple_of(2) {
             let share = shares[usize::try_from(tenant).unwrap()];
             let is_preferred = length.is_multiple_of(4);
-            if let Some(next) = self.schedule.give_way(share, length, is_preferred, tenant) {
+            if let Some(next) = self.schedule.give_way(share, length, is_preferred, end, tenant) {
                 self.run(next);
             }
         } else {
-            if let Some(next) = self.schedule.release(tenant, length) {
+            if let Some(next) = self.schedule.release(tenant, length, end) {
                 self.run(next);
             }
             self.add(shares[usize::try_from(tenant).unwrap()]);
@@ -89,8 +89,8 @@ proptest! {
         let (all, total) = (model.used.values().sum::<u64>() as f64, f64::from(weights.iter().sum::<u32>()));
         for share in &shares {
             let wanted = f64::from(share.weight) / total;
-            // A tenant has at most one slot for each task, and more tasks than slots here. A slice is
-            // not divided, and some of them may be ahead.
+            // A tenant has at most one slot for each task, and more tasks than slots here. A slice
+            // is not divided, and some tenants may be ahead.
             let got = *model.used.get(&share.tenant).unwrap_or(&0) as f64 / all;
             let slices = (AHEAD_NS + 2 * MS) as f64 / all;
             prop_assert!((got - wanted).abs() < 0.05 * wanted + slices, "{share:?}: {got} of {wanted}");
@@ -130,17 +130,17 @@ proptest! {
                 0 => {
                     number += 1;
                     let share = Share { tenant, weight: u32::try_from(tenant).unwrap() + 1 };
-                    let is_started = schedule.request(share, number % 3 == 0, || number);
+                    let is_started = schedule.request(share, number % 3 == 0, 0, || number);
                     if is_started { &mut running } else { &mut waiting }.push((tenant, number));
                 }
                 1 | 3 if !running.is_empty() => {
                     let (tenant, task) = running.remove(usize::try_from(used).unwrap() % running.len());
                     let next = if action == 1 {
-                        schedule.release(tenant, used)
+                        schedule.release(tenant, used, 0)
                     } else {
                         waiting.push((tenant, task));
                         let share = Share { tenant, weight: u32::try_from(used % 9).unwrap() };
-                        schedule.give_way(share, used, task % 3 == 0, task)
+                        schedule.give_way(share, used, task % 3 == 0, 0, task)
                     };
                     if let Some(next) = next {
                         let at = waiting.iter().position(|(_, task)| *task == next).unwrap();
@@ -156,7 +156,7 @@ proptest! {
             prop_assert!(running.len() <= 3 + PREFERRED_SLOTS && (waiting.is_empty() || running.len() >= 3));
         }
         while let Some((tenant, _)) = running.pop() {
-            if let Some(next) = schedule.release(tenant, MS) {
+            if let Some(next) = schedule.release(tenant, MS, 0) {
                 let at = waiting.iter().position(|(_, task)| *task == next).unwrap();
                 running.push(waiting.remove(at));
             }
@@ -187,57 +187,61 @@ fn idle_time_is_not_saved_up() {
 fn a_tenant_that_is_next_waits_for_no_slice_on_a_preferred_thread() {
     let [loops, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
     let mut schedule: Schedule<u64> = Schedule::new(1);
-    assert!(schedule.request(loops, false, || 0));
-    assert!(!schedule.request(loops, false, || 1));
-    assert!(schedule.request(other, true, || 2));
+    assert!(schedule.request(loops, false, 0, || 0));
+    assert!(!schedule.request(loops, false, 0, || 1));
+    assert!(schedule.request(other, true, 0, || 2));
     // One that waits for this slot gets it, although the slice beside it does not end.
     for task in 3..10 {
-        assert!(!schedule.request(other, true, || task));
-        assert_eq!(schedule.release(1, MS / 10), Some(task));
+        assert!(!schedule.request(other, true, 0, || task));
+        assert_eq!(schedule.release(1, MS / 10, 0), Some(task));
     }
     // The slot beside the others is no slot of the others.
-    assert_eq!(schedule.release(1, MS), None);
-    assert_eq!(schedule.release(0, MS), Some(1));
+    assert_eq!(schedule.release(1, MS, 0), None);
+    assert_eq!(schedule.release(0, MS, 0), Some(1));
 }
 
 #[test]
 fn a_tenant_that_is_far_ahead_waits_for_its_share_on_a_preferred_thread_too() {
     let [loops, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
     let mut schedule: Schedule<u64> = Schedule::new(1);
-    assert!(schedule.request(loops, false, || 0));
+    assert!(schedule.request(loops, false, 0, || 0));
     let mut used = 0;
-    while schedule.request(other, true, || 1) {
-        assert_eq!(schedule.release(1, MS), None);
+    while schedule.request(other, true, 0, || 1) {
+        assert_eq!(schedule.release(1, MS, 0), None);
         used += MS;
     }
     assert_eq!(used, AHEAD_NS + MS);
-    assert!(!schedule.request(loops, false, || 2));
-    assert_eq!(schedule.release(0, MS), Some(2), "it has used less");
+    // The other slice lasts longer: by as much it may be ahead.
+    assert!(schedule.request(other, true, MS, || 3));
+    assert_eq!(schedule.release(1, MS, MS), None);
+    assert!(!schedule.request(other, true, MS, || 4));
+    assert!(!schedule.request(loops, false, MS, || 2));
+    assert_eq!(schedule.release(0, MS, MS), Some(2), "it has used less");
 }
 
 #[test]
 fn a_weight_that_changes_within_a_slice_is_right_after_it() {
     let [changing, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
     let mut schedule: Schedule<u64> = Schedule::new(1);
-    assert!(schedule.request(changing, false, || 0));
+    assert!(schedule.request(changing, false, 0, || 0));
     let heavy = Share {
         weight: HIGHEST_WEIGHT,
         ..changing
     };
-    assert!(!schedule.request(other, false, || 1));
-    assert_eq!(schedule.give_way(heavy, MS, false, 0), Some(1));
+    assert!(!schedule.request(other, false, 0, || 1));
+    assert_eq!(schedule.give_way(heavy, MS, false, 0, 0), Some(1));
     // What was charged in advance at the old weight is not left: it has used next to nothing.
-    assert_eq!(schedule.give_way(other, MS, false, 1), Some(0));
+    assert_eq!(schedule.give_way(other, MS, false, 0, 1), Some(0));
     for _ in 0..HIGHEST_WEIGHT - 2 {
-        assert_eq!(schedule.give_way(heavy, MS, false, 0), Some(0));
+        assert_eq!(schedule.give_way(heavy, MS, false, 0, 0), Some(0));
     }
     let [mut of_changing, mut of_other] = [0, 0];
     for _ in 0..2 {
-        while schedule.give_way(heavy, MS, false, 0) == Some(0) {
+        while schedule.give_way(heavy, MS, false, 0, 0) == Some(0) {
             of_changing += 1;
         }
         of_other += 1;
-        assert_eq!(schedule.give_way(other, MS, false, 1), Some(0));
+        assert_eq!(schedule.give_way(other, MS, false, 0, 1), Some(0));
     }
     assert!((990..=2_010).contains(&of_changing) && of_other == 2, "{of_changing}");
 }
@@ -247,8 +251,8 @@ fn a_million_tenants_that_were_seen_once_are_deleted() {
     let mut schedule: Schedule<u64> = Schedule::new(2);
     for tenant in 0..1_000_000 {
         let share = Share { tenant, weight: 1 };
-        assert!(schedule.request(share, false, || tenant));
-        assert!(schedule.release(tenant, MS).is_none());
+        assert!(schedule.request(share, false, 0, || tenant));
+        assert!(schedule.release(tenant, MS, 0).is_none());
     }
     assert_eq!(schedule.known(), 0);
 }
@@ -257,15 +261,15 @@ fn a_million_tenants_that_were_seen_once_are_deleted() {
 fn virtual_time_does_not_overflow_on_a_host_that_is_never_idle() {
     let mut schedule: Schedule<u64> = Schedule::new(2);
     let [busy, other] = [0, 1].map(|tenant| Share { tenant, weight: 1 });
-    assert!(schedule.request(other, false, || 1));
+    assert!(schedule.request(other, false, 0, || 1));
     for _ in 0..100 {
-        assert!(schedule.request(busy, false, || 0));
-        assert!(schedule.release(0, u64::MAX).is_none());
+        assert!(schedule.request(busy, false, 0, || 0));
+        assert!(schedule.release(0, u64::MAX, 0).is_none());
     }
     // The other tenant has used less, so it goes first.
-    assert!(schedule.request(busy, false, || 0));
-    assert!(!schedule.request(busy, false, || 10) && !schedule.request(other, false, || 11));
-    assert_eq!(schedule.release(1, MS), Some(11));
+    assert!(schedule.request(busy, false, 0, || 0));
+    assert!(!schedule.request(busy, false, 0, || 10) && !schedule.request(other, false, 0, || 11));
+    assert_eq!(schedule.release(1, MS, 0), Some(11));
 }
 
 #[test]

@@ -10,6 +10,7 @@ const KNOWN: &[Capability] = &[
         version: (1, 0, 0),
         granted_by_default: false,
         used_by_pages: false,
+        sends: false,
         promise: "",
     },
     Capability {
@@ -18,6 +19,7 @@ const KNOWN: &[Capability] = &[
         version: (0, 2, 12),
         granted_by_default: false,
         used_by_pages: false,
+        sends: false,
         promise: "",
     },
     Capability {
@@ -26,6 +28,7 @@ const KNOWN: &[Capability] = &[
         version: (1, 0, 0),
         granted_by_default: true,
         used_by_pages: false,
+        sends: false,
         promise: "",
     },
 ];

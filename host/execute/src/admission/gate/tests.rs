@@ -82,17 +82,6 @@ fn an_execution_of_many_slots_runs_when_it_is_alone_and_delays_no_other_tenant()
     assert_eq!(started, [7]);
 }
 
-#[test]
-fn an_execution_that_turns_out_to_need_more_grows_or_retains_its_slot() {
-    let mut gate: Gate<u64> = Gate::new(40, 4);
-    assert!(gate.try_start(0, Claim::ONE).is_ok());
-    assert_eq!(gate.try_grow(0, claim(5)), Err(Blocked::Tenant));
-    assert!(gate.try_grow(0, claim(4)).is_ok());
-    assert_eq!(gate.try_start(0, Claim::ONE), Err(Blocked::Tenant));
-    gate.release(0, claim(4), |_| {});
-    assert_eq!(gate.state(), (40, 0));
-}
-
 proptest! {
     #[test]
     fn no_order_of_requests_loses_an_execution_or_a_slot(
