@@ -48,6 +48,50 @@ async fn a_guest_that_loops_while_it_is_instantiated_is_stopped_at_its_deadline(
 }
 
 #[tokio::test]
+async fn a_guest_that_loops_in_its_start_function_or_its_allocation_is_stopped_at_its_deadline() {
+    let world = TestPlatform::new().await;
+    let start = "(func $start (loop $more (br $more))) (start $start) (func (export \"handle\") (param i32 i32))";
+    // The host calls `realloc` for the bytes that it returns.
+    let allocation = handler_with(
+        r#"(import "wasi:random/random@0.2.12" (instance $random
+            (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+        (core module $allocator (memory (export "memory") 1)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (loop $more (br $more)) (i32.const 0)))
+        (core instance $allocator (instantiate $allocator))
+        (alias core export $allocator "memory" (core memory $memory))
+        (alias core export $allocator "realloc" (core func $realloc))
+        (core func $bytes (canon lower (func $random "get-random-bytes") (memory $memory) (realloc $realloc)))"#,
+        r#"(with "host" (instance (export "bytes" (func $bytes))))"#,
+        r#"(import "host" "bytes" (func $bytes (param i64 i32)))
+        (func (export "handle") (param i32 i32) (call $bytes (i64.const 8) (i32.const 0)))"#,
+    );
+    for (name, component) in [("start", handler(start)), ("allocation", allocation)] {
+        let request = with_component(&world, name, &component).await.within_ms(300);
+        // Until the component is loaded, which counts against the deadline.
+        while world.execute(&request).await.usage("cpu_us") == 0 {}
+        assert_error(&world.execute(&request).await, 504, "deadline_exceeded");
+    }
+    let good = world.with_guest("answers_ok", &[]).await;
+    assert_eq!(world.execute(&good).await.guest_body(), "ok");
+}
+
+#[tokio::test]
+async fn after_a_panic_the_process_executes_nothing_more() {
+    let world = TestPlatform::new().await;
+    let request = world.with_guest("answers_ok", &[]).await;
+    assert_eq!(world.execute(&request).await.status, 200);
+    let execute = world.platform().execute().unwrap();
+    execute.poison();
+    assert_error(&world.execute(&request).await, 503, "draining");
+    assert_eq!(
+        world.send_json("GET", "/readyz", &serde_json::Value::Null).await.status,
+        503
+    );
+    // The process ends.
+    world.platform().poisoned().await;
+}
+
+#[tokio::test]
 async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
     let response = expect_error("sleeps_for_an_hour", 100, 504, "deadline_exceeded").await;
     assert!(
@@ -187,7 +231,14 @@ async fn one_install_cannot_use_all_execution_permits() {
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let (world, sleeper) = (world.clone(), sleeper.clone());
-            tokio::spawn(async move { world.execute(&sleeper).await.code() })
+            tokio::spawn(async move {
+                let response = world.execute(&sleeper).await;
+                if response.code() == "rate_limited" {
+                    let seconds: u64 = response.headers["retry-after"].to_str().unwrap().parse().unwrap();
+                    assert!((1..=30).contains(&seconds), "{seconds}");
+                }
+                response.code()
+            })
         })
         .collect();
     // While they sleep, the other guest's request is handled.

@@ -3,7 +3,10 @@
 use alga_auth::Access;
 use alga_bundle::{Meter, Period};
 use alga_harness::{ExecuteRequest, Release, TestPlatform, component, request_over_protocol, tenant_id};
-use alga_registry_types::{Install, QuotaRequest, TenantUsage, UsageQuery, quotas, set_quota, usage};
+use alga_registry_types::{
+    Install, Page, QuotaRequest, StatisticsQuery, TenantUsage, UsageQuery, executions, quotas, set_quota, statistics,
+    usage,
+};
 use axum::body::Body;
 use futures_util::{StreamExt, stream};
 use http::Request;
@@ -84,6 +87,72 @@ async fn of_1000_parallel_requests_at_a_quota_of_100_exactly_100_run() {
     assert_eq!((listed.quotas.len(), listed.quotas[0].leased), (1, 100));
     assert_eq!(sum(&used(&world, "acme").await, Meter::Requests), 100);
     assert_eq!(sum(&used(&world, "globex").await, Meter::Requests), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_meter_is_limited_in_every_period() {
+    let world = TestPlatform::new().await;
+    let manifest = Release::manifest("com.example.limited", "1.0.0", &["cap:http.fetch"]);
+    let release = Release::new(world.key(), &manifest, &component("fetch_works"));
+    world.publish(&release).await;
+    world.install("acme", &release, &["cap:http.fetch"]).await.ok();
+    for meter in Meter::OF_EXECUTIONS {
+        for period in Period::RECURRING {
+            let nothing = QuotaRequest {
+                period,
+                ..limit(meter, 0)
+            };
+            set(&world, None, &nothing).await;
+            let refused = world.get("com.example.limited/").await;
+            let text = format!("`{meter}` of this tenant is used up for this {period}");
+            refused.assert_refused(429, "quota_exceeded", &text);
+            let removed = QuotaRequest { hard: None, ..nothing };
+            set(&world, None, &removed).await;
+        }
+    }
+    assert_ne!(world.get("com.example.limited/").await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bill_is_the_sum_of_the_records_and_of_the_statistics() {
+    let world = TestPlatform::with_settings(&[("record_one_in", "1"), ("gateway_timeout_ms", "300")]).await;
+    let mut installs = Vec::new();
+    for guest in ["answers_ok", "traps", "loops_forever"] {
+        installs.push(world.install_guest(guest, &[]).await);
+    }
+    for install in &installs {
+        for _ in 0..3 {
+            world.get(&format!("{}/", install.name)).await;
+        }
+        // One whose client leaves while it computes, or before it has begun.
+        let moment = std::time::Duration::from_millis(50);
+        tokio::time::timeout(moment, world.get(&format!("{}/", install.name)))
+            .await
+            .ok();
+    }
+    let bill = used(&world, "acme").await;
+    let mut recorded = [0_u64; 2];
+    let mut counted = [0_u64; 2];
+    for install in &installs {
+        let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
+        for record in world.operate(&list).await.ok().executions {
+            recorded[0] += 1;
+            recorded[1] += record.usage.unwrap().cpu_us;
+        }
+        let query = StatisticsQuery {
+            to_ms: Some(i64::MAX),
+            ..StatisticsQuery::default()
+        };
+        let list = statistics(&install.tenant_id, install.id.as_str(), &query);
+        for sum in world.operate(&list).await.ok().sums {
+            counted[0] += sum.executions;
+            counted[1] += sum.cpu_us;
+        }
+    }
+    let billed = [Meter::Requests, Meter::CpuUs].map(|meter| u64::try_from(sum(&bill, meter)).unwrap());
+    assert!(billed[0] >= 9, "{billed:?}");
+    assert_eq!(billed, recorded);
+    assert_eq!(billed, counted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

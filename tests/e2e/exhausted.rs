@@ -15,7 +15,10 @@ use std::process::Command;
 /// System calls of files alone, and the error that they return: the runtime's own calls, such as a
 /// `write` that wakes a thread, do not fail on any disk.
 const FAULTS: [(&str, &str); 3] = [
-    ("pwrite64,ftruncate,fallocate,renameat,renameat2,linkat,mkdir", "ENOSPC"),
+    (
+        "pwrite64,ftruncate,fallocate,rename,renameat,renameat2,linkat,mkdir",
+        "ENOSPC",
+    ),
     ("fsync,fdatasync", "EIO"),
     ("pwrite64,pread64", "EIO"),
 ];
@@ -29,7 +32,11 @@ const DISK_MIB: u64 = 64;
 fn release(key: &SigningKey, number: u64) -> Release {
     let capabilities = ["cap:log.emit", "cap:storage.kv"];
     let manifest = Release::manifest("com.example.exhausted", &format!("1.0.{number}"), &capabilities);
-    Release::new(key, &manifest, &component("storage_works"))
+    // Another custom section makes another component, whose machine code is not cached yet.
+    let mut component = component("storage_works");
+    component.extend([0, 10, 1, b'n']);
+    component.extend(number.to_le_bytes());
+    Release::new(key, &manifest, &component)
 }
 
 /// Publishes, installs, executes and reads; each of them may fail.

@@ -52,8 +52,23 @@ async fn a_guest_that_computes_is_moved_to_threads_that_are_nice() {
         guests > 10 * others.max(1),
         "{guests} ticks of guest threads, {others} of others"
     );
+    assert_eq!(platform.operator().get("/healthz").unwrap().status, 200);
     for thread in threads(platform.id()) {
         let nice = if thread.name == "guest" { 10 } else { 0 };
         assert_eq!(thread.niceness, nice, "{thread:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_thread_of_a_server_is_confined() {
+    let outside = MockServer::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let loops = platform.install(&Guest::new("loops_forever"));
+    platform.call(&loops, "/");
+    let tasks = fs::read_dir(format!("/proc/{}/task", platform.id())).unwrap();
+    for task in tasks {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let has = |line: &str| status.lines().any(|other| other == line);
+        assert!(has("Seccomp:\t2") && has("NoNewPrivs:\t1"), "{status}");
     }
 }

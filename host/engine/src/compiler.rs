@@ -58,6 +58,7 @@ impl CompileError {
         match self {
             Self::Refused(_) | Self::TooCostly(_) => CompileFault::Publisher,
             Self::OutOfTime { .. } | Self::Killed(_) => CompileFault::Busy,
+            Self::Absent => CompileFault::Absent,
             _ => CompileFault::Host,
         }
     }
@@ -70,6 +71,8 @@ pub enum CompileFault {
     Publisher,
     /// The host was busy: the same component may compile later.
     Busy,
+    /// There is no compiler: another process has to compile the component.
+    Absent,
     /// The host, or its operator.
     Host,
 }
@@ -102,6 +105,11 @@ pub enum CompileError {
     /// of memory.
     #[error("the compiler was killed from outside ({0}); the component is not to blame")]
     Killed(String),
+    /// The operator's choice: this process has no compiler, and the cache has no machine code.
+    #[error(
+        "this process has no compiler, and its cache has no machine code of the component\nhint: set ALGA_COMPILER, or share the cache of a process that has one"
+    )]
+    Absent,
     /// The operator's fault: the compiler could not be started.
     #[error("the compiler `{}` could not be run: {source}\nhint: it is installed beside `alga`; set ALGA_COMPILER to its path", program.display())]
     Spawn {
@@ -160,6 +168,9 @@ impl Compiler {
     }
 
     fn spawn(&self) -> Result<Child, CompileError> {
+        if self.program.as_os_str().is_empty() {
+            return Err(CompileError::Absent);
+        }
         let mut command = Command::new(&self.program);
         // The child inherits nothing of this process: its environment is empty, its working
         // directory is `/`, and its only open files are pipes. It is killed when its handle is

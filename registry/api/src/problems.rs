@@ -19,6 +19,6 @@ pub(crate) fn not_compiled(error: CompileError, what: &str) -> Problem {
         CompileFault::Busy => Problem::new(Code::CompilerBusy, error.to_string())
             .retry_after_seconds(COMPILER_RETRY_SECONDS)
             .with_hint("retry later with the same bytes"),
-        CompileFault::Host => Problem::internal(error),
+        CompileFault::Host | CompileFault::Absent => Problem::internal(error),
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum LoadFailure {
     Denied(String),
     #[error("{0}")]
     Busy(String),
+    #[error("{0}")]
+    NoCode(String),
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -26,6 +28,7 @@ pub(super) fn not_made(error: &CompileError) -> LoadFailure {
     match error.fault() {
         CompileFault::Publisher => LoadFailure::Rejected(error.to_string()),
         CompileFault::Busy => LoadFailure::Busy(error.to_string()),
+        CompileFault::Absent => LoadFailure::NoCode(error.to_string()),
         CompileFault::Host => LoadFailure::Internal(chain(error).to_string()),
     }
 }
@@ -46,6 +49,10 @@ pub(super) fn problem(failure: &LoadFailure) -> Problem {
         .with_hint("grant it to the install: `alga install … --grant <capability>`"),
         LoadFailure::Busy(_) => {
             Problem::new(Code::CompilerBusy, "this host was too busy to compile the extension").retry_after_seconds(60)
+        }
+        LoadFailure::NoCode(_) => {
+            let message = "this runner has no machine code of the extension, and no compiler";
+            Problem::new(Code::BundleUnavailable, message).retry_after_seconds(60)
         }
         LoadFailure::Internal(_) => return Problem::internal(cause),
     };
