@@ -16,6 +16,16 @@ async fn the_same_request_uses_the_same_fuel_and_a_loop_ends_when_it_has_none() 
     let ended = world.execute(&request).await;
     ended.assert_error(502, "fuel_exhausted");
     assert_eq!(ended.usage("fuel"), 50_000_000);
+    world.platform().settle().await;
+    let metrics = world
+        .send_json("GET", "/metrics", &serde_json::Value::Null)
+        .await
+        .text();
+    let all = 2 * fuel[0] + 50_000_000;
+    assert!(
+        metrics.contains(&format!("alga_execution_fuel_total {all}\n")),
+        "{metrics}"
+    );
     // Machine code that counts is compiled again by a host that does not count.
     let world = world.stop().await.start_with(&[("fuel", "0")]).await.unwrap();
     let executed = world.execute(&world.request_for(&install)).await;

@@ -17,12 +17,15 @@ pub(crate) fn outcome(permit: &Permit, content_hash: Digest, result: &Result<u16
     match result {
         Ok(status) => tracing::debug!(
             target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, status,
-            duration_us = usage.duration_us, cpu_us = usage.cpu_us, guest_cpu_us = usage.guest_cpu_us, queued_us = usage.queued_us, memory_peak_bytes = usage.memory_peak_bytes, cold = usage.cold, "executed"
+            duration_us = usage.duration_us, cpu_us = usage.cpu_us, guest_cpu_us = usage.guest_cpu_us, queued_us = usage.queued_us, memory_peak_bytes = usage.memory_peak_bytes,
+            host_calls = usage.host_calls, request_bytes = usage.request_bytes, response_bytes = usage.response_bytes, egress_bytes = usage.egress_bytes,
+            ingress_bytes = usage.ingress_bytes, fuel = usage.fuel, cold = usage.cold, "executed"
         ),
         Err(problem) => tracing::warn!(
             target: "alga::execution", %request, %tenant, %extension, %install, %content_hash, code = problem.code().as_str(),
             duration_us = usage.duration_us, cpu_us = usage.cpu_us, guest_cpu_us = usage.guest_cpu_us, queued_us = usage.queued_us, memory_peak_bytes = usage.memory_peak_bytes, host_calls = usage.host_calls,
-            cold = usage.cold, cause = ?chain(problem).to_string(), "execution failed"
+            request_bytes = usage.request_bytes, response_bytes = usage.response_bytes, egress_bytes = usage.egress_bytes, ingress_bytes = usage.ingress_bytes,
+            fuel = usage.fuel, cold = usage.cold, cause = ?chain(problem).to_string(), "execution failed"
         ),
     }
 }

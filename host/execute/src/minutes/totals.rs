@@ -14,12 +14,15 @@ pub(super) struct ProcessTotals {
     outcomes: BTreeMap<&'static str, u64>,
     /// Calls to the host by interface.
     host_calls: BTreeMap<&'static str, u64>,
+    /// Fuel, if the runner counts it.
+    fuel: Option<u64>,
 }
 
 impl ProcessTotals {
     pub(super) fn count(&mut self, outcome: &'static str, usage: &Usage, totals: &ExecutionTotals) {
         self.all.add(totals);
         *self.outcomes.entry(outcome).or_default() += 1;
+        self.add_fuel(usage.fuel);
         for (interface, calls) in usage.host_calls_by.called() {
             *self.host_calls.entry(interface).or_default() += u64::from(calls);
         }
@@ -27,6 +30,7 @@ impl ProcessTotals {
 
     pub(super) fn add(&mut self, other: &Self) {
         self.all.add(&other.all);
+        self.add_fuel(other.fuel);
         for (outcome, executions) in &other.outcomes {
             *self.outcomes.entry(outcome).or_default() += executions;
         }
@@ -35,8 +39,17 @@ impl ProcessTotals {
         }
     }
 
+    fn add_fuel(&mut self, fuel: Option<u64>) {
+        if let Some(fuel) = fuel {
+            self.fuel = Some(self.fuel.unwrap_or(0).saturating_add(fuel));
+        }
+    }
+
     pub(super) fn render(&self) -> String {
         let mut text = String::new();
+        if let Some(fuel) = self.fuel {
+            writeln!(text, "alga_execution_fuel_total {fuel}").ok();
+        }
         // Writing to a string cannot fail.
         for (outcome, executions) in &self.outcomes {
             writeln!(text, "alga_executions_total{{outcome=\"{outcome}\"}} {executions}").ok();
