@@ -54,7 +54,7 @@ async fn a_guest_that_computes_is_moved_to_threads_that_are_nice() {
     );
     assert_eq!(platform.operator().get("/healthz").unwrap().status, 200);
     for thread in threads(platform.id()) {
-        let nice = if thread.name == "guest" { 10 } else { 0 };
+        let nice = if thread.name == "guest" { 5 } else { 0 };
         assert_eq!(thread.niceness, nice, "{thread:?}");
     }
 }

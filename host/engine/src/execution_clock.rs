@@ -35,15 +35,18 @@ pub fn thread_time() -> Duration {
     if !counts_processor_time() {
         return START.elapsed();
     }
+    processor_time()
+}
+
+/// Returns the processor time of the calling thread.
+#[must_use]
+pub fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// Starts the clock for an execution that has used this much time so far, and returns
-/// [`thread_time`].
-pub fn start_execution_clock(used: Duration) -> Duration {
-    let now = thread_time();
-    STARTED.set((used, now));
-    now
+/// Starts the clock for an execution that has used this much time so far.
+pub fn start_execution_clock(used: Duration) {
+    STARTED.set((used, thread_time()));
 }
 
 /// Returns the time that the execution which this thread polls has used.

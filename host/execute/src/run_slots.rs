@@ -8,7 +8,7 @@ use crate::pace::Pace;
 use crate::quarantine::SuspectTurn;
 use crate::schedule::{Schedule, Share};
 use crate::weights::LiveShare;
-use alga_engine::{JournalEntry, counts_processor_time, start_execution_clock, thread_time};
+use alga_engine::{JournalEntry, counts_processor_time, processor_time, start_execution_clock};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -225,9 +225,11 @@ impl Turns {
         poll_fn(|context| {
             self.ticket.task.register(context.waker());
             used.queued += ready!(place.poll());
+            start_execution_clock(used.cpu);
             let mut running = Running {
                 place: &mut place,
-                started: start_execution_clock(used.cpu),
+                started: Instant::now(),
+                started_cpu: processor_time(),
                 cpu: &mut used.cpu,
                 gives_way: false,
             };
@@ -241,7 +243,8 @@ impl Turns {
             for _ in 0..POLLS_OF_A_TURN {
                 let (polled, could_continue) = self.ticket.poll(|context| future.as_mut().poll(context));
                 running.gives_way = polled.is_pending() && could_continue;
-                if !running.gives_way || running.used() >= MOST_OF_A_SLICE {
+                // The clock of the processor costs more.
+                if !running.gives_way || running.started.elapsed() >= MOST_OF_A_SLICE {
                     return polled;
                 }
             }
@@ -309,22 +312,18 @@ impl Drop for Place<'_> {
 /// A guest that has a slot, until it is dropped.
 struct Running<'a, 'b> {
     place: &'a mut Place<'b>,
-    /// On the clock of [`thread_time`].
-    started: Duration,
+    started: Instant,
+    /// Processor time of the thread when the turn began: a guest that waits for the processor does
+    /// not compute.
+    started_cpu: Duration,
     cpu: &'a mut Duration,
     /// True if the guest could continue: it queues for its next slot before it returns this one.
     gives_way: bool,
 }
 
-impl Running<'_, '_> {
-    fn used(&self) -> Duration {
-        thread_time().saturating_sub(self.started)
-    }
-}
-
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
-        let used = self.used();
+        let used = processor_time().saturating_sub(self.started_cpu);
         *self.cpu += used;
         let Turns {
             slots,
