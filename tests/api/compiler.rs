@@ -68,6 +68,9 @@ async fn a_component_that_exceeds_compile_time_or_memory_is_too_costly() {
 
 #[tokio::test]
 async fn a_compiler_that_cannot_start_is_the_operators_fault() {
+    let absent = Compiler::new("".as_ref(), CompilerLimits::default());
+    let missing = absent.compile(&component("answers_ok")).await.err().unwrap();
+    assert_eq!(missing.fault(), CompileFault::Absent, "{missing}");
     let nowhere = Compiler::new("/nowhere/alga-compiler".as_ref(), CompilerLimits::default());
     let ended = nowhere.compile(&component("answers_ok")).await;
     assert!(matches!(ended, Err(CompileError::Spawn { .. })));

@@ -110,7 +110,14 @@ async fn a_trap_is_distinguished_from_a_memory_limit() {
 
 #[tokio::test]
 async fn a_guest_with_infinite_recursion_traps() {
-    expect_error("recurses_without_end", 5_000, 502, "stack_limit").await;
+    // Rust's stack is in the guest's memory.
+    expect_error("recurses_without_end", 5_000, 502, "guest_trapped").await;
+    let world = TestPlatform::new().await;
+    let recursion = "(func $again (call $again)) (func (export \"handle\") (param i32 i32) (call $again))";
+    let request = with_module(&world, "recursion", recursion).await.within_ms(10_000);
+    for _ in 0..10 {
+        assert_error(&world.execute(&request).await, 502, "stack_limit");
+    }
 }
 
 #[tokio::test]

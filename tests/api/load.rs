@@ -107,31 +107,3 @@ async fn a_missing_compiler_is_an_internal_error_without_details() {
     response.assert_error(500, "internal");
     assert!(!response.text().contains("nonexistent"));
 }
-
-/// Removes all machine code below a directory, and returns the number of records.
-fn remove_machine_code(directory: &std::path::Path) -> usize {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let removed = entries.map(|path| {
-        if path.is_dir() {
-            return remove_machine_code(&path);
-        }
-        let is_code = path.extension().is_some_and(|extension| extension == "code");
-        usize::from(is_code && fs::remove_file(&path).is_ok())
-    });
-    removed.sum()
-}
-
-#[tokio::test]
-async fn a_runner_without_a_compiler_loads_what_is_cached_and_reports_what_is_not() {
-    let world = TestPlatform::new().await;
-    let request = world.with_guest("answers_ok", &[]).await;
-    let stopped = world.stop().await;
-    let world = stopped.start_with(&[("compiler", "")]).await.unwrap();
-    assert_eq!(world.execute(&request).await.status, 200);
-    let stopped = world.stop().await;
-    assert!(remove_machine_code(stopped.directory()) > 0);
-    let world = stopped.start_with(&[("compiler", "")]).await.unwrap();
-    let refused = world.execute(&request).await;
-    refused.assert_refused(503, "bundle_unavailable", "no machine code of the extension");
-    assert!(refused.headers.contains_key("retry-after"));
-}

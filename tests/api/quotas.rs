@@ -139,11 +139,8 @@ async fn the_bill_is_the_sum_of_the_records_and_of_the_statistics() {
             recorded[0] += 1;
             recorded[1] += record.usage.unwrap().cpu_us;
         }
-        let query = StatisticsQuery {
-            to_ms: Some(i64::MAX),
-            ..StatisticsQuery::default()
-        };
-        let list = statistics(&install.tenant_id, install.id.as_str(), &query);
+        let hour = StatisticsQuery::default();
+        let list = statistics(&install.tenant_id, install.id.as_str(), &hour);
         for sum in world.operate(&list).await.ok().sums {
             counted[0] += sum.executions;
             counted[1] += sum.cpu_us;

@@ -30,7 +30,7 @@ pub fn counts_processor_time() -> bool {
 /// the time that passes, unless the thread counts its processor time: reading that costs ten times
 /// as much, and without interruptions both are the same.
 #[must_use]
-pub fn thread_time() -> Duration {
+fn thread_time() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     if !counts_processor_time() {
         return START.elapsed();

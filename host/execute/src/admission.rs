@@ -187,7 +187,8 @@ impl Admission {
     pub(crate) fn loading<'a>(&self, counters: &'a Counters) -> Result<Loading<'a>, Problem> {
         let Counters { queue, .. } = counters;
         let loading = Loading(&queue.loading);
-        if queue.loading.fetch_add(1, Ordering::Relaxed) >= self.limits.tenant {
+        let most = self.limits.tenant.saturating_add(self.limits.queue);
+        if queue.loading.fetch_add(1, Ordering::Relaxed) >= most {
             return Err(Full::Loading.refusal(queue));
         }
         Ok(loading)

@@ -364,6 +364,8 @@ impl StoppedPlatform {
             ("compiler".to_owned(), program("alga-compiler").display().to_string()),
             ("pool".to_owned(), "32".to_owned()),
             ("record_one_in".to_owned(), "0".to_owned()),
+            // Other tests, which are preferred otherwise, compute at the same time.
+            ("guest_niceness".to_owned(), "1".to_owned()),
             ("dev".to_owned(), "true".to_owned()),
         ]);
         flags.extend(self.settings.iter().cloned());

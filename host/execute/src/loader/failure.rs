@@ -58,3 +58,15 @@ pub(super) fn problem(failure: &LoadFailure) -> Problem {
     };
     problem.caused_by(cause)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_compiler_an_extension_is_unavailable_until_another_process_has_compiled_it() {
+        let problem = problem(&not_made(&CompileError::Absent));
+        assert_eq!(problem.code(), Code::BundleUnavailable);
+        assert!(problem.retry_after().is_some());
+    }
+}
