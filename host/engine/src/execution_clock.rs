@@ -30,7 +30,7 @@ pub fn counts_processor_time() -> bool {
 /// the time that passes, unless the thread counts its processor time: reading that costs ten times
 /// as much, and without interruptions both are the same.
 #[must_use]
-fn thread_time() -> Duration {
+pub fn thread_time() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     if !counts_processor_time() {
         return START.elapsed();
@@ -44,9 +44,12 @@ pub fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// Starts the clock for an execution that has used this much time so far.
-pub fn start_execution_clock(used: Duration) {
-    STARTED.set((used, thread_time()));
+/// Starts the clock for an execution that has used this much time so far, and returns
+/// [`thread_time`].
+pub fn start_execution_clock(used: Duration) -> Duration {
+    let now = thread_time();
+    STARTED.set((used, now));
+    now
 }
 
 /// Returns the time that the execution which this thread polls has used.

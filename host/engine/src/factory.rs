@@ -1,4 +1,4 @@
-use crate::{CacheKey, CompileError, Compiler, Engine, MachineCode, MachineCodeCache};
+use crate::{CacheKey, CompileError, Compiler, Engine, JournalEntry, MachineCode, MachineCodeCache};
 use alga_errors::chain;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,14 +60,26 @@ impl ComponentFactory {
         loaded.map(drop).map_err(|error| broken(chain(&error).to_string()))
     }
 
-    /// Loads the component whose bytes have the SHA-256 digest `key`, compiling it if necessary.
+    /// Loads the component whose bytes have the SHA-256 digest `key`, compiling it if necessary. The
+    /// journal entry, if there is one, is marked while this process loads machine code.
     ///
     /// # Errors
     /// Returns [`CompileError`] if the component cannot be compiled; [`CompileError::Refused`] also
     /// if it compiles, but has more memories, tables or instances than an execution may have.
-    pub async fn make(&self, key: CacheKey, bytes: &[u8]) -> Result<Component, CompileError> {
+    pub async fn make(
+        &self,
+        key: CacheKey,
+        bytes: &[u8],
+        entry: Option<&Arc<JournalEntry>>,
+    ) -> Result<Component, CompileError> {
         let Self { engine, cache, .. } = self.clone();
-        let cached = blocking(move || cache.get(&key).and_then(|code| engine.load(&code).ok())).await?;
+        let (first, second) = (entry.cloned(), entry.cloned());
+        let cached = blocking(move || {
+            let code = cache.get(&key)?;
+            let _mark = first.as_ref().map(|entry| entry.mark());
+            engine.load(&code).ok()
+        });
+        let cached = cached.await?;
         if let Some(component) = cached {
             return Ok(component);
         }
@@ -75,7 +87,9 @@ impl ComponentFactory {
         let code = self.compiler.compile(bytes).await?;
         let Self { engine, cache, .. } = self.clone();
         blocking(move || {
+            let mark = second.as_ref().map(|entry| entry.mark());
             let component = engine.load(&code);
+            drop(mark);
             store(&cache, &key, &code);
             // This host's compiler produced the code just now for this engine, so a mismatch is the
             // component's fault.

@@ -71,6 +71,8 @@ pub(crate) struct Admission {
     counted: AtomicU64,
     /// Executions that wait in this process.
     waiting: AtomicUsize,
+    /// Those whose components are being loaded.
+    loading: AtomicUsize,
 }
 
 /// Executions of one tenant that wait.
@@ -151,6 +153,7 @@ impl Admission {
             weights,
             counted: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
+            loading: AtomicUsize::new(0),
         }
     }
 
@@ -184,12 +187,16 @@ impl Admission {
 
     /// Counts an execution whose component is being loaded, until the result is dropped. It has no
     /// slot yet: others of its tenant do not wait for the compiler.
-    pub(crate) fn loading<'a>(&self, counters: &'a Counters) -> Result<Loading<'a>, Problem> {
+    pub(crate) fn loading<'a>(&'a self, counters: &'a Counters) -> Result<Loading<'a>, Problem> {
         let Counters { queue, .. } = counters;
-        let loading = Loading(&queue.loading);
+        let loading = Loading(&queue.loading, &self.loading);
+        let of_process = self.loading.fetch_add(1, Ordering::Relaxed);
         let most = self.limits.tenant.saturating_add(self.limits.queue);
         if queue.loading.fetch_add(1, Ordering::Relaxed) >= most {
             return Err(Full::Loading.refusal(queue));
+        }
+        if of_process >= LONGEST_QUEUE {
+            return Err(Full::Process.refusal(queue));
         }
         Ok(loading)
     }
@@ -309,11 +316,12 @@ impl Drop for Joined<'_> {
 }
 
 /// An execution that is counted while its component is loaded.
-pub(crate) struct Loading<'a>(&'a AtomicUsize);
+pub(crate) struct Loading<'a>(&'a AtomicUsize, &'a AtomicUsize);
 
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+        self.1.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

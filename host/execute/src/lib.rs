@@ -54,6 +54,7 @@ mod run_slots;
 mod schedule;
 mod service;
 mod session;
+mod slices;
 mod usage;
 mod warm_up;
 mod weights;
@@ -76,6 +77,7 @@ pub use response_body::{Failed, Interrupted, ResponseBody};
 pub use router::{IDEMPOTENCY_REPLAYED, health, router};
 pub use service::{ExecuteService, ExecuteServiceDependencies};
 pub use session::Session;
+pub use slices::slices_older_than;
 pub use usage::Usage;
 pub use weights::Weights;
 pub use wire::{

@@ -30,6 +30,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
@@ -46,6 +47,9 @@ const REVALIDATE_AFTER: Duration = Duration::from_secs(60);
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 /// Maximum number of cached failures.
 const FAILURES: u64 = 10_000;
+/// Extensions that are fetched, verified and compiled at the same moment: each needs memory for its
+/// bundle, of up to 64 MiB. Others wait.
+const LOADS: usize = 64;
 
 /// A release as it is stored, not yet verified.
 #[derive(Debug, Clone)]
@@ -88,6 +92,7 @@ pub struct Loader {
     dependencies: LoaderDependencies,
     components: Cache<ReleaseKey, Arc<Loaded>>,
     prepared: Cache<LinkedKey, Arc<Prepared>>,
+    loads: Semaphore,
     failures: moka::sync::Cache<(ReleaseKey, Option<GrantSet>), LoadFailure>,
 }
 
@@ -154,6 +159,7 @@ impl Loader {
                 code_bytes(&loaded.component) + optional
             }),
             prepared: ready(|prepared: &Arc<Prepared>| code_bytes(prepared.pre.instance_pre().component())),
+            loads: Semaphore::new(LOADS),
             failures: moka::sync::Cache::builder()
                 .max_capacity(FAILURES)
                 .time_to_live(FAILURE_MEMORY)
@@ -175,7 +181,7 @@ impl Loader {
         grants: GrantSet,
         held: &SessionCache,
     ) -> Result<(Arc<Prepared>, bool), Problem> {
-        if let Some(ready) = self.held(content_hash, grants, held) {
+        if let Some(ready) = self.in_memory(content_hash, grants, held).await {
             return Ok((ready, false));
         }
         let trusted = (self.dependencies.trust.generation(), content_hash);
@@ -184,9 +190,22 @@ impl Loader {
         Ok((prepared, is_new))
     }
 
-    /// Returns the component that a session holds, without waiting.
-    pub(crate) fn held(&self, content_hash: Digest, grants: GrantSet, held: &SessionCache) -> Option<Arc<Prepared>> {
-        held.get(((self.dependencies.trust.generation(), content_hash), grants))
+    /// Returns the component if it is loaded and linked: the session holds it, or another one does.
+    pub(crate) async fn in_memory(
+        &self,
+        content_hash: Digest,
+        grants: GrantSet,
+        held: &SessionCache,
+    ) -> Option<Arc<Prepared>> {
+        let trusted = (self.dependencies.trust.generation(), content_hash);
+        if let Some(ready) = held.get((trusted, grants)) {
+            return Some(ready);
+        }
+        let loaded = self.components.get(&trusted).await?;
+        let part = (trusted, grants.intersection(loaded.needs));
+        let ready = self.prepared.get(&part).await?;
+        held.put((trusted, grants), &ready);
+        Some(ready)
     }
 
     async fn get_or_load(
@@ -275,7 +294,11 @@ impl Loader {
             Err(GrantsError::Missing(missing)) => return Err(denied(&missing)),
             Err(error) => return Err(LoadFailure::Rejected(error.to_string())),
         };
-        let made = self.dependencies.factory.make(key, &component).await;
+        let made = self
+            .dependencies
+            .factory
+            .make(key, &component, Some(&loaded.journal_entry))
+            .await;
         made.map_err(|error| not_made(&error))
     }
 
@@ -296,6 +319,8 @@ impl Loader {
     }
 
     async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
+        // Never closed.
+        let _load = self.loads.acquire().await;
         // 3.
         let fetched = self.dependencies.source.fetch(content_hash).await;
         let release = fetched
@@ -315,7 +340,8 @@ impl Loader {
         // 7. and 8.
         let code = bundle.component().zip(bundle.proof().component);
         let (component, digest) = code.ok_or(LoadFailure::Unknown)?;
-        let made = self.dependencies.factory.make(*digest.as_bytes(), component).await;
+        let factory = &self.dependencies.factory;
+        let made = factory.make(*digest.as_bytes(), component, Some(&journal_entry)).await;
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,
             needs: GrantSet::needed_by(bundle.proof()),

@@ -134,30 +134,33 @@ impl ExecuteService {
     ) -> Result<(Arc<Prepared>, Admitted), Problem> {
         // 1.
         execution.held = Some(self.dependencies.quotas.hold(&session.subjects, permit).await?);
-        execution.account.is_admitted = true;
         // 2. A cold start counts against the deadline, too; if the deadline passes, loading
         //    continues for other requests.
         let (admission, counters) = (&self.admission, &session.counters);
-        let (prepared, cold) = self.component(session, permit).await?;
-        // 3.
+        let (loader, content_hash) = (&self.dependencies.loader, session.grant.content_hash);
+        let (prepared, cold) = match loader.in_memory(content_hash, permit.grants, &session.held).await {
+            Some(ready) => (ready, false),
+            None => {
+                let _loading = admission.loading(counters)?;
+                // An extension that cannot be loaded has a record.
+                execution.account.is_admitted = true;
+                self.load_component(session, permit).await?
+            }
+        };
+        // 3. Refused for lack of capacity, or gone before there was any: no record.
+        execution.account.is_admitted = false;
         let memory_slots = u32::try_from(permit.memory_bytes.div_ceil(SLOT_BYTES)).unwrap_or(u32::MAX);
         let slots = (prepared.slots, memory_slots);
-        let admitted = admission.admit(counters, slots, permit.deadline).await;
-        // Refused for lack of capacity: no record.
-        execution.account.is_admitted = admitted.is_ok();
-        let admitted = admitted?;
+        let admitted = admission.admit(counters, slots, permit.deadline).await?;
+        execution.account.is_admitted = true;
         execution.account.usage.queued_us = microseconds(admitted.waited);
         execution.account.usage.cold = cold;
         Ok((prepared, admitted))
     }
 
     /// Returns the component, and whether it had to be loaded or linked first.
-    async fn component(&self, session: &Session, permit: &Permit) -> Result<(Arc<Prepared>, bool), Problem> {
+    async fn load_component(&self, session: &Session, permit: &Permit) -> Result<(Arc<Prepared>, bool), Problem> {
         let (loader, content_hash) = (&self.dependencies.loader, session.grant.content_hash);
-        if let Some(ready) = loader.held(content_hash, permit.grants, &session.held) {
-            return Ok((ready, false));
-        }
-        let _loading = self.admission.loading(&session.counters)?;
         let prepare = loader.prepare(content_hash, permit.grants, &session.held);
         let too_late = |_| {
             Problem::new(

@@ -7,13 +7,14 @@
 use crate::pace::Pace;
 use crate::quarantine::SuspectTurn;
 use crate::schedule::{Schedule, Share};
+use crate::slices::{Slice, clock_ns};
 use crate::weights::LiveShare;
-use alga_engine::{JournalEntry, counts_processor_time, processor_time, start_execution_clock};
+use alga_engine::{JournalEntry, counts_processor_time, processor_time, start_execution_clock, thread_time};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,7 @@ pub(crate) struct RunSlots {
     schedule: Mutex<Schedule<Arc<Ticket>>>,
     /// True if guests that compute are on threads to which all others are preferred.
     has_guest_threads: bool,
-    /// Slices that have ended.
-    ended: AtomicU64,
+    slots: usize,
 }
 
 impl RunSlots {
@@ -44,13 +44,13 @@ impl RunSlots {
         Self {
             schedule: Mutex::new(Schedule::new(slots)),
             has_guest_threads,
-            ended: AtomicU64::new(0),
+            slots: slots.max(1),
         }
     }
 
-    /// Returns whether all slots are in use, and how many slices have ended.
-    pub(crate) fn slices(&self) -> (bool, u64) {
-        (self.schedule().is_full(), self.ended.load(Ordering::Relaxed))
+    /// Returns the number of slots.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule<Arc<Ticket>>> {
@@ -59,19 +59,24 @@ impl RunSlots {
     }
 
     fn release(&self, tenant: u64, used: Duration) {
-        self.ended.fetch_add(1, Ordering::Relaxed);
-        let next = self.schedule().release(tenant, nanoseconds(used), clock_ns());
+        let mut schedule = self.schedule();
+        let next = schedule.release(tenant, nanoseconds(used), clock_ns());
+        let beside = schedule.next();
+        drop(schedule);
         grant(next);
+        grant(beside);
     }
 
     fn give_way(&self, share: Share, used: Duration, ticket: &Arc<Ticket>) {
-        self.ended.fetch_add(1, Ordering::Relaxed);
+        // One that computes is about to be moved.
+        let is_preferred = self.is_preferred() && !ticket.computes();
         let ticket = Arc::clone(ticket);
-        let is_preferred = self.is_preferred();
-        let next = self
-            .schedule()
-            .give_way(share, nanoseconds(used), is_preferred, clock_ns(), ticket);
+        let mut schedule = self.schedule();
+        let next = schedule.give_way(share, nanoseconds(used), is_preferred, clock_ns(), ticket);
+        let beside = schedule.next();
+        drop(schedule);
         grant(next);
+        grant(beside);
     }
 
     /// True if the operating system prefers the calling thread to those of guests.
@@ -82,12 +87,6 @@ impl RunSlots {
 
 fn nanoseconds(used: Duration) -> u64 {
     u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Returns the time since the first call.
-fn clock_ns() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    nanoseconds(START.elapsed())
 }
 
 fn grant(next: Option<Arc<Ticket>>) {
@@ -189,8 +188,11 @@ pub(crate) struct Guest {
 /// Processor time and waiting time of one execution.
 #[derive(Debug, Default)]
 pub(crate) struct Used {
-    /// Time in which the guest was polled.
+    /// Processor time in which the guest was polled.
     pub(crate) cpu: Duration,
+    /// The same on the clock of the execution, on which the guest's own time is measured. It is
+    /// longer if the thread waited for a processor.
+    pub(crate) polled: Duration,
     /// Time for which it waited for slots.
     pub(crate) queued: Duration,
 }
@@ -225,13 +227,13 @@ impl Turns {
         poll_fn(|context| {
             self.ticket.task.register(context.waker());
             used.queued += ready!(place.poll());
-            start_execution_clock(used.cpu);
             let mut running = Running {
                 place: &mut place,
-                started: Instant::now(),
+                started: start_execution_clock(used.polled),
                 started_cpu: processor_time(),
-                cpu: &mut used.cpu,
+                used,
                 gives_way: false,
+                _slice: Slice::begin(),
             };
             let turn = self.guest.suspects.as_ref().map(|suspects| suspects.try_enter());
             if turn.as_ref().is_some_and(Option::is_none) {
@@ -244,7 +246,7 @@ impl Turns {
                 let (polled, could_continue) = self.ticket.poll(|context| future.as_mut().poll(context));
                 running.gives_way = polled.is_pending() && could_continue;
                 // The clock of the processor costs more.
-                if !running.gives_way || running.started.elapsed() >= MOST_OF_A_SLICE {
+                if !running.gives_way || running.polled() >= MOST_OF_A_SLICE {
                     return polled;
                 }
             }
@@ -268,7 +270,7 @@ impl Place<'_> {
             slots, share, ticket, ..
         } = self.turns;
         let Some(since) = self.since else {
-            let is_preferred = slots.is_preferred();
+            let is_preferred = slots.is_preferred() && !ticket.computes();
             let mut schedule = slots.schedule();
             ticket.is_granted.store(false, Ordering::Relaxed);
             if schedule.request(share.now(), is_preferred, clock_ns(), || Arc::clone(ticket)) {
@@ -312,19 +314,28 @@ impl Drop for Place<'_> {
 /// A guest that has a slot, until it is dropped.
 struct Running<'a, 'b> {
     place: &'a mut Place<'b>,
-    started: Instant,
+    /// On the clock of [`thread_time`].
+    started: Duration,
     /// Processor time of the thread when the turn began: a guest that waits for the processor does
     /// not compute.
     started_cpu: Duration,
-    cpu: &'a mut Duration,
+    used: &'a mut Used,
     /// True if the guest could continue: it queues for its next slot before it returns this one.
     gives_way: bool,
+    _slice: Slice,
+}
+
+impl Running<'_, '_> {
+    fn polled(&self) -> Duration {
+        thread_time().saturating_sub(self.started)
+    }
 }
 
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
         let used = processor_time().saturating_sub(self.started_cpu);
-        *self.cpu += used;
+        self.used.cpu += used;
+        self.used.polled += self.polled();
         let Turns {
             slots,
             share,
@@ -332,7 +343,7 @@ impl Drop for Running<'_, '_> {
             guest,
         } = self.place.turns;
         guest.pace.polled_for(used);
-        if used >= MOST_OF_A_SLICE || *self.cpu >= SHORT_EXECUTION {
+        if used >= MOST_OF_A_SLICE || self.used.cpu >= SHORT_EXECUTION {
             ticket.computes.store(true, Ordering::Relaxed);
         }
         if self.gives_way {
@@ -414,6 +425,7 @@ mod tests {
         let mut used = [const {
             Used {
                 cpu: Duration::ZERO,
+                polled: Duration::ZERO,
                 queued: Duration::ZERO,
             }
         }; 3];

@@ -188,8 +188,9 @@ impl<T> Schedule<T> {
         removed.unwrap_or(false)
     }
 
-    /// Starts the task that is next, if there is a slot for it.
-    fn next(&mut self) -> Option<T> {
+    /// Starts the task that is next, if there is a slot for it: after a slot was returned, also one
+    /// beside the others may be free for a task that came before that.
+    pub(crate) fn next(&mut self) -> Option<T> {
         if self.running < self.slots {
             let &(_, id) = self.waiting.first()?;
             return self.start(id, Tenant::next)?;
@@ -209,11 +210,6 @@ impl<T> Schedule<T> {
                 let ahead = tenant.share.charge(AHEAD_NS.saturating_add(overstayed));
                 tenant.used <= self.now.saturating_add(ahead)
             })
-    }
-
-    /// True if all slots are in use.
-    pub(crate) fn is_full(&self) -> bool {
-        self.running >= self.slots
     }
 
     /// Number of tenants that the schedule knows.

@@ -161,10 +161,10 @@ impl ExecuteService {
         self.dependencies.engine.is_ticking()
     }
 
-    /// Returns whether all run slots are in use, and how many slices have ended.
+    /// Returns the number of run slots.
     #[must_use]
-    pub fn slices(&self) -> (bool, u64) {
-        self.slots.slices()
+    pub fn run_slots(&self) -> usize {
+        self.slots.slots()
     }
 
     /// Creates a session for a caller in this process, which has checked the grant itself.

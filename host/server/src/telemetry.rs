@@ -1,7 +1,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tracing::Metadata;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -9,6 +12,13 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Maximum number of lines that wait for standard error, some hundred bytes each. Further ones are
 /// lost: no request waits for a reader of the log that has stopped.
 const WAITING_LINES: usize = 4_096;
+/// The same for lines of extensions, which may have some ten kilobytes each: they do not displace
+/// those of this process.
+const WAITING_EXTENSION_LINES: usize = 1_024;
+/// Target of lines of extensions.
+const EXTENSION_TARGET: &str = "alga::extension";
+/// Time to write what is logged when the process ends.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Format of the log records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +46,15 @@ static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the number of log lines that could not be written, or were not accepted.
 pub(crate) fn lost_lines() -> u64 {
-    let refused = LOG.get().map_or(0, |log| log.lines.error_counter().dropped_lines());
+    let logs = [LOG.get(), EXTENSION_LOG.get()].into_iter().flatten();
+    let refused: usize = logs.map(|log| log.lines.error_counter().dropped_lines()).sum();
     LOST_LINES.load(Ordering::Relaxed) + refused as u64
 }
 
 /// The log of this process and its thread. It starts with the first line, so that a process that
 /// confines itself first has no thread before.
 static LOG: OnceLock<Log> = OnceLock::new();
+static EXTENSION_LOG: OnceLock<Log> = OnceLock::new();
 
 struct Log {
     lines: NonBlocking,
@@ -50,10 +62,10 @@ struct Log {
 }
 
 impl Log {
-    fn start() -> Self {
+    fn start(waiting_lines: usize) -> Self {
         let builder = NonBlockingBuilder::default()
             .lossy(true)
-            .buffered_lines_limit(WAITING_LINES)
+            .buffered_lines_limit(waiting_lines)
             .thread_name("log");
         let (lines, thread) = builder.finish(LogWriter(io::stderr()));
         Self {
@@ -70,7 +82,15 @@ impl MakeWriter<'_> for LogLines {
     type Writer = NonBlocking;
 
     fn make_writer(&self) -> NonBlocking {
-        LOG.get_or_init(Log::start).lines.clone()
+        LOG.get_or_init(|| Log::start(WAITING_LINES)).lines.clone()
+    }
+
+    fn make_writer_for(&self, line: &Metadata<'_>) -> NonBlocking {
+        if line.target() != EXTENSION_TARGET {
+            return self.make_writer();
+        }
+        let log = EXTENSION_LOG.get_or_init(|| Log::start(WAITING_EXTENSION_LINES));
+        log.lines.clone()
     }
 }
 
@@ -81,27 +101,19 @@ pub struct StartedLog(());
 
 impl Drop for StartedLog {
     fn drop(&mut self) {
-        if let Some(log) = LOG.get() {
-            log.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let logs = [EXTENSION_LOG.get(), LOG.get()].into_iter().flatten();
+        let threads: Vec<_> = logs
+            .filter_map(|log| log.thread.lock().unwrap_or_else(PoisonError::into_inner).take())
+            .collect();
+        // In a thread of its own: with a reader that has stopped, it may not end.
+        let (written, is_written) = channel();
+        let write = move || {
+            drop(threads);
+            written.send(()).ok();
+        };
+        if std::thread::Builder::new().spawn(write).is_ok() {
+            is_written.recv_timeout(LAST_MOMENT).ok();
         }
-    }
-}
-
-/// A destination of the log. What cannot be written is counted: no request fails because of it.
-struct LogWriter<W>(W);
-
-impl<W: Write> Write for LogWriter<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // A line is passed on in one call.
-        if self.0.write_all(line).is_err() {
-            LOST_LINES.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().ok();
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Ends a process that cannot end its executions any more, so that a supervisor starts another one.
 
-use alga_execute::ExecuteService;
+use alga_execute::{ExecuteService, slices_older_than};
 use std::io;
 use std::sync::Weak;
 use std::thread;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 /// Interval of looking.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// Rounds in a row in which the engine's clock stands still: more than a process that was stopped
-/// for a while needs to continue.
-const ROUNDS_WITHOUT_TICK: u32 = 4;
-/// Rounds in a row in which all run slots are in use and none is returned: a minute, while a slice
-/// is a millisecond, and a host call that computes a little more.
-const ROUNDS_WITHOUT_SLICE: u32 = 120;
+/// Rounds in a row after which something is a reason: a process that was stopped for a while has
+/// continued by then.
+const ROUNDS: u32 = 4;
+/// Age at which a slice is stuck, while it is a millisecond, and a host call that computes a little
+/// more.
+const STUCK: Duration = Duration::from_mins(1);
 /// Time for the log to be written.
 const LOG_TIME: Duration = Duration::from_millis(200);
 
@@ -21,21 +21,19 @@ const LOG_TIME: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 struct Watched {
     rounds_without_tick: u32,
-    rounds_without_slice: u32,
-    slices: u64,
+    rounds_stuck: u32,
 }
 
 impl Watched {
     /// Returns the reason to end the process, if there is one.
-    fn look(&mut self, is_ticking: bool, (is_full, slices): (bool, u64)) -> Option<&'static str> {
-        self.rounds_without_tick = if is_ticking { 0 } else { self.rounds_without_tick + 1 };
-        let is_stuck = is_full && slices == self.slices;
-        self.rounds_without_slice = if is_stuck { self.rounds_without_slice + 1 } else { 0 };
-        self.slices = slices;
-        if self.rounds_without_tick >= ROUNDS_WITHOUT_TICK {
+    fn look(&mut self, is_ticking: bool, are_all_stuck: bool) -> Option<&'static str> {
+        let count = |rounds: u32, is_wrong: bool| if is_wrong { rounds.saturating_add(1) } else { 0 };
+        self.rounds_without_tick = count(self.rounds_without_tick, !is_ticking);
+        self.rounds_stuck = count(self.rounds_stuck, are_all_stuck);
+        if self.rounds_without_tick >= ROUNDS {
             return Some("the clock that ends executions stands still");
         }
-        (self.rounds_without_slice >= ROUNDS_WITHOUT_SLICE).then_some("no execution returns its run slot")
+        (self.rounds_stuck >= ROUNDS).then_some("no execution returns its run slot")
     }
 }
 
@@ -47,7 +45,8 @@ pub(crate) fn start(execute: Weak<ExecuteService>) -> io::Result<()> {
     let watch = move || {
         let mut watched = Watched::default();
         while let Some(execute) = execute.upgrade() {
-            let reason = watched.look(execute.is_ticking(), execute.slices());
+            let are_all_stuck = slices_older_than(STUCK) >= execute.run_slots();
+            let reason = watched.look(execute.is_ticking(), are_all_stuck);
             drop(execute);
             if let Some(reason) = reason {
                 tracing::error!(reason, "this process ends, because it cannot enforce its limits");
@@ -65,27 +64,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_stands_still_for_some_rounds_in_a_row_is_a_reason() {
+    fn what_is_wrong_for_some_rounds_in_a_row_is_a_reason() {
         let mut watched = Watched::default();
-        let rounds = [false, false, false, true, false, false, false];
-        assert!(
-            rounds
-                .iter()
-                .all(|is_ticking| watched.look(*is_ticking, (false, 0)).is_none())
-        );
-        assert!(watched.look(false, (false, 0)).unwrap().contains("clock"));
-    }
-
-    #[test]
-    fn slots_that_are_all_in_use_for_a_minute_without_a_return_are_a_reason() {
-        let mut watched = Watched::default();
-        for slices in 0..1_000 {
-            assert!(watched.look(true, (true, slices)).is_none(), "each is returned");
+        let rounds = [(false, true), (false, true), (false, true), (true, false)];
+        for (is_ticking, are_all_stuck) in rounds.repeat(3) {
+            assert!(watched.look(is_ticking, are_all_stuck).is_none());
         }
-        for _ in 0..1_000 {
-            assert!(watched.look(true, (false, 999)).is_none(), "not all are in use");
-        }
-        let rounds = (1..).find(|_| watched.look(true, (true, 999)).is_some());
-        assert_eq!(rounds, Some(ROUNDS_WITHOUT_SLICE));
+        let rounds = |mut watched: Watched, is_ticking, are_all_stuck| {
+            (1..).find_map(|round| Some((round, watched.look(is_ticking, are_all_stuck)?)))
+        };
+        let (round, reason) = rounds(Watched::default(), false, false).unwrap();
+        assert!(round == ROUNDS && reason.contains("clock"), "{round}: {reason}");
+        let (round, reason) = rounds(Watched::default(), true, true).unwrap();
+        assert!(round == ROUNDS && reason.contains("run slot"), "{round}: {reason}");
     }
 }

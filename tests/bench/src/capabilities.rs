@@ -172,7 +172,10 @@ async fn ready(directory: &std::path::Path) -> Ready {
     let cache = MachineCodeCache::open(&directory.join("cache"), [7; 32], u64::MAX).unwrap();
     let compiler = Compiler::new(&program("alga-compiler"), CompilerLimits::default());
     let factory = ComponentFactory::new(engine.clone(), compiler, Arc::new(cache));
-    let made = factory.make([1; 32], &component("measures_host_calls")).await.unwrap();
+    let made = factory
+        .make([1; 32], &component("measures_host_calls"), None)
+        .await
+        .unwrap();
     let capabilities = ["cap:storage.kv"];
     let manifest = Release::manifest("com.example.bench", "1.0.0", &capabilities);
     let manifest = Manifest::parse(manifest.to_string().as_bytes(), known()).unwrap();

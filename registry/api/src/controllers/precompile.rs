@@ -60,7 +60,7 @@ async fn compile(
                 return Err(Problem::new(Code::ComponentInvalid, message).into());
             }
         };
-    let made = dependencies.factory.make(key, &component).await;
+    let made = dependencies.factory.make(key, &component, None).await;
     made.map(drop)
         .map_err(|error| not_compiled(error, "without its optional capabilities: ").into())
 }

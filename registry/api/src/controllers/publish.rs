@@ -243,6 +243,6 @@ async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result
     let Some((component, digest)) = bundle.component().zip(bundle.proof().component) else {
         return Ok(());
     };
-    let made = dependencies.factory.make(*digest.as_bytes(), component).await;
+    let made = dependencies.factory.make(*digest.as_bytes(), component, None).await;
     made.map(drop).map_err(|error| not_compiled(error, "").into())
 }
