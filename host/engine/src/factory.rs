@@ -60,8 +60,8 @@ impl ComponentFactory {
         loaded.map(drop).map_err(|error| broken(chain(&error).to_string()))
     }
 
-    /// Loads the component whose bytes have the SHA-256 digest `key`, compiling it if necessary. The
-    /// journal entry, if there is one, is marked while this process loads machine code.
+    /// Loads the component whose bytes have the SHA-256 digest `key`, compiling it if necessary.
+    /// The journal entry, if there is one, is marked while this process loads machine code.
     ///
     /// # Errors
     /// Returns [`CompileError`] if the component cannot be compiled; [`CompileError::Refused`] also

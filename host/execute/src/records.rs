@@ -67,8 +67,8 @@ impl ExecutionAccounting {
     pub(crate) fn adopt(&mut self, accounting: Accounting, used: &Used) {
         let usage = &mut self.usage;
         usage.cpu_us = microseconds(used.cpu);
-        // A guest that was cancelled while it ran is measured a little later than its last poll. Its
-        // part of the processor time is its part of the time in which it was polled.
+        // A guest that was cancelled while it ran is measured a little later than its last poll.
+        // Its part of the processor time is its part of the time in which it was polled.
         let part = accounting
             .guest_time
             .div_duration_f64(used.polled.max(Duration::from_nanos(1)));

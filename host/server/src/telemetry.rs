@@ -117,6 +117,24 @@ impl Drop for StartedLog {
     }
 }
 
+/// A destination of the log. What cannot be written is counted: no request fails because of it.
+struct LogWriter<W>(W);
+
+impl<W: Write> Write for LogWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // A line is passed on in one call.
+        if self.0.write_all(line).is_err() {
+            LOST_LINES.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().ok();
+        Ok(())
+    }
+}
+
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`.
 pub fn start_log(format: LogFormat, filter: &str) -> StartedLog {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
