@@ -1,16 +1,14 @@
 //! The limits that the compiler process sets on itself.
 
-use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use std::collections::BTreeMap;
 use std::error::Error;
 
 /// Maximum number of open files: the three pipes and what the runtime opens at startup.
 const OPEN_FILES: u64 = 16;
-/// Niceness of the compiler: the operating system prefers the threads of requests.
-const NICENESS: i32 = 10;
 
-/// Sets limits for the whole run: memory, time, no core file, no written file; and its niceness.
+/// Sets limits for the whole run: memory, time, no core file, no written file.
 pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) -> Result<(), Box<dyn Error>> {
     for (resource, limit) in [
         (Resource::As, address_space_bytes),
@@ -31,8 +29,6 @@ pub(crate) fn limit_resources(address_space_bytes: u64, processor_seconds: u64) 
             },
         )?;
     }
-    // Without it, compiling works as well; it may not become less nice than its parent.
-    setpriority_process(None, NICENESS).unwrap_or_default();
     Ok(())
 }
 
