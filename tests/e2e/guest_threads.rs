@@ -49,10 +49,7 @@ async fn a_guest_that_computes_is_moved_to_threads_that_are_nice() {
     let response = platform.call(&loops, "/");
     assert!(response.contains("deadline_exceeded"), "{response}");
     let [guests, others] = [used(true) - before[0], used(false) - before[1]];
-    assert!(
-        guests > 10 * others.max(1),
-        "{guests} ticks of guest threads, {others} of others"
-    );
+    assert!(guests > others, "{guests} ticks of guest threads, {others} of others");
     assert_eq!(platform.operator().get("/healthz").unwrap().status, 200);
     for thread in threads(platform.id()) {
         let nice = if thread.name == "guest" { 5 } else { 0 };
