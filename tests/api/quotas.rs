@@ -66,7 +66,13 @@ async fn of_1000_parallel_requests_at_a_quota_of_100_exactly_100_run() {
         .map(|_| {
             let (world, request) = (Arc::clone(&world), acme.clone());
             async move {
-                let response = world.execute(&request).await;
+                let mut response = world.execute(&request).await;
+                // A busy database does not respond in time: the client waits and tries again.
+                while response.code() == "quota_unavailable" {
+                    let seconds = response.headers["retry-after"].to_str().unwrap().parse().unwrap();
+                    tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+                    response = world.execute(&request).await;
+                }
                 let status = response.status.as_u16();
                 (status, (status != 200).then(|| response.code()))
             }
@@ -77,7 +83,8 @@ async fn of_1000_parallel_requests_at_a_quota_of_100_exactly_100_run() {
     let run = statuses.iter().filter(|(status, _)| *status == 200).count();
     assert_eq!(run, 100);
     let refused = statuses.iter().filter_map(|(_, code)| code.as_deref());
-    assert!(refused.into_iter().all(|code| code == "quota_exceeded"));
+    let codes: std::collections::BTreeSet<&str> = refused.collect();
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), ["quota_exceeded"]);
     assert_eq!(
         world.execute(&globex).await.status,
         200,
