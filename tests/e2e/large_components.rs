@@ -17,7 +17,8 @@ impl Busy {
         let count = 3 * std::thread::available_parallelism().unwrap().get();
         let spin = || {
             Command::new("sh")
-                .args(["-c", "while :; do :; done"])
+                // It also ends if the test is killed.
+                .args(["-c", "while kill -0 $PPID; do :; done"])
                 .stdin(Stdio::null())
                 .spawn()
                 .unwrap()
