@@ -85,7 +85,12 @@ async fn create(world: &TestPlatform, number: usize) -> TestResponse {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_thousand_requests_that_write_exactly_those_below_the_limit_are_accepted() {
-    let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "100000")]).await;
+    // The writes wait for each other: on a busy machine, sixty-four of them for long.
+    let settings = [
+        ("gateway_requests_per_second", "100000"),
+        ("gateway_timeout_ms", "30000"),
+    ];
+    let world = TestPlatform::with_settings(&settings).await;
     let manifest = fs::read(root().join("examples/agreements/manifest.json")).unwrap();
     let manifest = serde_json::from_slice(&manifest).unwrap();
     let release = Release::new(world.key(), &manifest, &component("agreements"));
@@ -137,7 +142,8 @@ async fn count_of(world: &TestPlatform, status: u16, target: impl Fn(usize) -> S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_looks_like_many_clients_has_its_burst_and_its_rate_and_no_more() {
-    let world = TestPlatform::with_settings(&[("gateway_requests_per_second", "50")]).await;
+    let world =
+        TestPlatform::with_settings(&[("gateway_requests_per_second", "50"), ("gateway_timeout_ms", "30000")]).await;
     world.install_guest("answers_ok", &[]).await;
     let begun = Instant::now();
     let accepted = count_of(&world, 200, |number| format!("com.example.answers-ok/?{number}")).await;
