@@ -102,6 +102,39 @@ async fn a_guest_that_sleeps_past_its_deadline_is_cancelled() {
 }
 
 #[tokio::test]
+async fn guests_that_wait_beyond_their_deadline_leave_no_task() {
+    let world = TestPlatform::new().await;
+    let mut requests = Vec::new();
+    for (guest, path) in [
+        ("sleeps_for_an_hour", "/"),
+        ("logs_and_waits", "/"),
+        ("streams", "/one-event"),
+    ] {
+        let request = world.with_guest(guest, &[]).await.on("GET", path);
+        requests.push(request.within_ms(50));
+    }
+    let all = || async {
+        for request in &requests {
+            let response = world.execute(request).await;
+            assert_eq!(response.status, 504, "{}", response.text());
+        }
+        world.platform().settle().await;
+    };
+    // Until all are loaded.
+    while world.execute(&requests[2]).await.usage("cpu_us") == 0 {}
+    all().await;
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let before = tasks.num_alive_tasks();
+    for _ in 0..10 {
+        all().await;
+    }
+    // Those of the database's connections come and go.
+    while tasks.num_alive_tasks() > before {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_trap_is_distinguished_from_a_memory_limit() {
     expect_error("traps", 1_000, 502, "guest_trapped").await;
     let bomb = expect_error("allocates_without_end", 5_000, 502, "memory_limit").await;

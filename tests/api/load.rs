@@ -107,3 +107,44 @@ async fn a_missing_compiler_is_an_internal_error_without_details() {
     response.assert_error(500, "internal");
     assert!(!response.text().contains("nonexistent"));
 }
+
+#[tokio::test]
+async fn the_least_recently_used_component_leaves_memory_also_while_it_executes() {
+    let world = TestPlatform::with_settings(&[("cache_memory_mib", "1"), ("pool", "8")]).await;
+    let streams = world.with_guest("streams", &[]).await;
+    let endless = streams.clone().on("GET", "/events-without-end");
+    let executing = async {
+        loop {
+            let ended = world.execute(&endless).await;
+            assert_eq!(ended.code(), "deadline_exceeded");
+        }
+    };
+    let others = async {
+        // Each has some hundred kilobytes of machine code.
+        let mut others = Vec::new();
+        for guest in ["answers_ok", "counts_in_a_global", "echoes_the_request", "traps"] {
+            others.push(world.with_guest(guest, &[]).await);
+        }
+        let is_cold = async |request: &ExecuteRequest| {
+            let response = world.execute(request).await;
+            response.json()["usage"]["cold"] == true
+        };
+        for other in &others {
+            assert!(is_cold(other).await, "its first execution");
+            assert!(!is_cold(other).await, "it was just used");
+        }
+        // In turn, each is the one that was not used for longest.
+        let mut cold = 0;
+        while cold < 3 {
+            for other in &others {
+                cold += usize::from(is_cold(other).await);
+            }
+        }
+    };
+    tokio::select! {
+        () = executing => {}
+        () = others => {}
+    }
+    let events = streams.on("GET", "/events");
+    assert_eq!(world.execute(&events).await.guest_body().matches("data: ").count(), 3);
+}

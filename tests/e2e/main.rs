@@ -25,6 +25,7 @@ mod platform;
 mod quarantine;
 mod quotas;
 mod roles;
+mod stopping;
 mod upgrade;
 mod watchdog;
 

@@ -9,19 +9,19 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-fn install(operator: &Operator, key: &SigningKey, name: &str) -> String {
+pub(crate) fn install(operator: &Operator, key: &SigningKey, name: &str) -> String {
     let release = Release::new(key, &Release::manifest(name, "1.0.0", &[]), &component("streams"));
     operator.publish(&release).unwrap().ok();
     operator.install(&release.install_request(&[])).unwrap().ok();
     release.content_hash().to_string()
 }
 
-/// Begins an execution, and returns when its guest has written the beginning of its response, after
-/// which it computes until it is stopped.
-fn begin(server: &Server, name: &str) -> TcpStream {
+/// Begins an execution of `streams`, and returns when its guest has written the beginning of its
+/// response.
+pub(crate) fn begin(server: &Server, name: &str, path: &str) -> TcpStream {
     let host = server.address().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
-    let request = format!("GET /api/ext/{name}/loop HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let request = format!("GET /api/ext/{name}{path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut received = Vec::new();
     while !received.windows(7).any(|text| text == b"data: 0") {
@@ -62,7 +62,7 @@ fn an_extension_that_crashes_runners_is_quarantined_and_one_beside_it_is_not() {
         crashes += 1;
         assert!(crashes <= 12, "{}", quarantine(&directory, &server, &["list"]));
         let executing = if crashes == 1 { vec![cause, other] } else { vec![cause] };
-        let streams: Vec<_> = executing.iter().map(|name| begin(&server, name)).collect();
+        let streams: Vec<_> = executing.iter().map(|name| begin(&server, name, "/loop")).collect();
         std::thread::sleep(std::time::Duration::from_millis(50));
         server.kill();
         drop(streams);

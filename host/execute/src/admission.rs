@@ -2,6 +2,7 @@
 //! beyond the limits wait for a bounded time, in a bounded queue per tenant, and are then refused.
 
 use crate::Weights;
+use crate::pace::Pace;
 use crate::weights::LiveShare;
 use alga_bundle::{InstallId, TenantId};
 use alga_errors::{Code, Problem};
@@ -65,7 +66,7 @@ pub(crate) struct Admission {
     limits: AdmissionLimits,
     entrance: Arc<Entrance>,
     tenants: Cache<TenantId, (Arc<Queue>, u64)>,
-    installs: Cache<InstallId, Arc<Semaphore>>,
+    installs: Cache<InstallId, (Arc<Semaphore>, Arc<Pace>)>,
     weights: Arc<Weights>,
     /// Number of tenants that have been counted.
     counted: AtomicU64,
@@ -91,6 +92,8 @@ struct Queue {
 pub(crate) struct Counters {
     queue: Arc<Queue>,
     install: Arc<Semaphore>,
+    /// Of the install's guests; it survives the token.
+    pub(crate) pace: Arc<Pace>,
     /// The tenant's number.
     tenant: u64,
     weight: Arc<AtomicU32>,
@@ -162,10 +165,12 @@ impl Admission {
     pub(crate) fn counters(&self, tenant: &TenantId, install: &InstallId) -> Counters {
         let number = || self.counted.fetch_add(1, Ordering::Relaxed);
         let (queue, number) = self.tenants.get_with_by_ref(tenant, || (Arc::default(), number()));
-        let new = || Arc::new(Semaphore::new(self.limits.install));
+        let new = || (Arc::new(Semaphore::new(self.limits.install)), Arc::default());
+        let (install, pace) = self.installs.get_with_by_ref(install, new);
         Counters {
             queue,
-            install: self.installs.get_with_by_ref(install, new),
+            install,
+            pace,
             tenant: number,
             weight: self.weights.of(tenant),
         }

@@ -93,7 +93,7 @@ pub mod measuring {
     use crate::loader::Prepared;
     use crate::measure::call_once;
     use crate::run_slots::{RunSlots, Turns, Used};
-    use crate::schedule::Share;
+    use crate::schedule::{Schedule, Share};
     use crate::service::ExecuteService;
     use crate::session::Session;
     use alga_capabilities::{GrantSet, Permit, Release, Services, new_linker};
@@ -183,6 +183,22 @@ pub mod measuring {
             turns
                 .run(async { std::hint::black_box(()) }, &mut Used::default())
                 .await;
+        }
+        started.elapsed() / rounds.max(1)
+    }
+
+    /// Returns the mean time of a decision of the schedule while this many tenants wait.
+    #[must_use]
+    pub fn decision(tenants: u64, rounds: u32) -> std::time::Duration {
+        let share = |tenant| Share { tenant, weight: 1 };
+        let mut schedule = Schedule::new(1);
+        for tenant in 0..tenants {
+            schedule.request(share(tenant), false, 0, || tenant);
+        }
+        let (started, mut running) = (std::time::Instant::now(), 0);
+        for _ in 0..rounds {
+            let next = schedule.give_way(share(running), 1_000_000, false, 0, running);
+            running = next.unwrap_or(running);
         }
         started.elapsed() / rounds.max(1)
     }

@@ -34,8 +34,6 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-/// Capacity in KiB of each in-memory cache: machine code and the data cached with it.
-const READY_KIB: u64 = 2 * 1024 * 1024;
 /// Fixed cost of a cache entry in KiB, added to its machine code.
 const ENTRY_KIB: usize = 16;
 /// Time after which an unused entry is evicted.
@@ -85,6 +83,8 @@ pub struct LoaderDependencies {
     pub journal: Arc<CrashJournal>,
     /// Policy that decides which releases are trusted.
     pub trust: Arc<TrustPolicy>,
+    /// Memory in MiB for machine code and the data cached with it.
+    pub memory_mib: u32,
 }
 
 /// Loads components and caches them in memory.
@@ -152,13 +152,16 @@ impl Loader {
     /// Creates a loader with empty caches.
     #[must_use]
     pub fn new(dependencies: LoaderDependencies) -> Self {
+        let kib = u64::from(dependencies.memory_mib) * 1024;
         Self {
             dependencies,
-            components: ready(|loaded: &Arc<Loaded>| {
+            components: ready(kib, |loaded: &Arc<Loaded>| {
                 let optional = loaded.optional.as_ref().map_or(0, |(_, bytes)| bytes.len());
                 code_bytes(&loaded.component) + optional
             }),
-            prepared: ready(|prepared: &Arc<Prepared>| code_bytes(prepared.pre.instance_pre().component())),
+            prepared: ready(kib, |prepared: &Arc<Prepared>| {
+                code_bytes(prepared.pre.instance_pre().component())
+            }),
             loads: Semaphore::new(LOADS),
             failures: moka::sync::Cache::builder()
                 .max_capacity(FAILURES)
@@ -365,13 +368,13 @@ async fn task<T: Send + 'static>(
 }
 
 /// Creates a cache that is bounded by the bytes of its values.
-fn ready<K, V>(bytes: impl Fn(&V) -> usize + Send + Sync + 'static) -> Cache<K, V>
+fn ready<K, V>(kib: u64, bytes: impl Fn(&V) -> usize + Send + Sync + 'static) -> Cache<K, V>
 where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     Cache::builder()
-        .max_capacity(READY_KIB)
+        .max_capacity(kib)
         .eviction_policy(EvictionPolicy::lru())
         .weigher(move |_, value| u32::try_from(bytes(value) / 1024 + ENTRY_KIB).unwrap_or(u32::MAX))
         .time_to_idle(IDLE)

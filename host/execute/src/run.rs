@@ -99,7 +99,7 @@ impl ExecuteService {
         let quota = execution.held.as_ref().and_then(Held::fields);
         // 4.
         let guest = Guest {
-            pace: Arc::clone(&order.session.pace),
+            pace: Arc::clone(&order.session.counters.pace),
             journal_entry: Some(Arc::clone(&prepared.journal_entry)),
             suspects,
         };
@@ -119,7 +119,7 @@ impl ExecuteService {
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
         let threads = &self.dependencies.guest_threads;
         let mut execution = Execution::new(execution, threads.handle(), threads.are_there());
-        if order.session.pace.overstays() {
+        if order.session.counters.pace.overstays() {
             execution.move_if_allowed();
         }
         Ok((execution, reader, quota))

@@ -180,7 +180,6 @@ impl ExecuteService {
             egress: Arc::new(grant.egress.clone()),
             config: Arc::new(grant.call.as_ref().map(|call| call.config.clone()).unwrap_or_default()),
             held: SessionCache::default(),
-            pace: Arc::default(),
             grant,
         }))
     }

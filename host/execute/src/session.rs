@@ -1,6 +1,5 @@
 use crate::admission::Counters;
 use crate::loader::SessionCache;
-use crate::pace::Pace;
 use crate::quota::Subjects;
 use alga_auth::ServiceGrant;
 use alga_bundle::EgressPattern;
@@ -17,7 +16,6 @@ pub struct Session {
     /// Configuration of the calls that this session is for, if it is for some.
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) counters: Counters,
-    pub(crate) pace: Arc<Pace>,
     pub(crate) subjects: Subjects,
     pub(crate) held: SessionCache,
 }

@@ -9,6 +9,7 @@ use alga_http::Endpoints;
 use alga_store::{Database, InstallRow};
 use moka::future::Cache;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -18,6 +19,11 @@ use std::time::{Duration, Instant};
 const NOTIFIED_LIFE: Duration = Duration::from_secs(60);
 /// The same without notifications: a change in another process is effective this much later.
 const LIFE: Duration = Duration::from_secs(2);
+/// Part of its life after which a lookup that is used is made again while it is used: requests do
+/// not wait for the database.
+const REFRESHED_AT: u32 = 2;
+/// Groups of tenants whose changes are counted together.
+const TENANT_GROUPS: usize = 1024;
 /// Maximum number of cached lookups, whether there is an install or not.
 const CACHED_LOOKUPS: u64 = 100_000;
 /// Maximum number of cached releases: some kilobytes each.
@@ -36,12 +42,45 @@ pub struct Installs {
 }
 
 /// State of the changes that this process knows.
-#[derive(Default)]
 struct Changes {
-    /// Number of changes; a lookup that began before the last one is not used.
-    generation: AtomicU64,
+    /// Number of changes that concern all tenants.
+    of_all: AtomicU64,
+    /// Numbers of changes of one tenant, by the tenant's group.
+    of_tenants: Vec<AtomicU64>,
+    /// Assigns groups that no tenant can choose.
+    groups: RandomState,
     /// True while changes of other processes are notified.
     is_notified: AtomicBool,
+}
+
+impl Changes {
+    fn new() -> Self {
+        Self {
+            of_all: AtomicU64::new(0),
+            of_tenants: (0..TENANT_GROUPS).map(|_| AtomicU64::new(0)).collect(),
+            groups: RandomState::new(),
+            is_notified: AtomicBool::new(false),
+        }
+    }
+
+    fn of(&self, tenant: &TenantId) -> Option<&AtomicU64> {
+        let group = self.groups.hash_one(tenant) % TENANT_GROUPS as u64;
+        self.of_tenants.get(usize::try_from(group).ok()?)
+    }
+
+    /// Returns the number of changes that may concern a tenant; a lookup that began before the last
+    /// one is not used.
+    fn generation(&self, tenant: &TenantId) -> u64 {
+        let own = self.of(tenant).map_or(0, |own| own.load(Ordering::Acquire));
+        own.wrapping_add(self.of_all.load(Ordering::Acquire))
+    }
+
+    fn life(&self) -> Duration {
+        match self.is_notified.load(Ordering::Acquire) {
+            true => NOTIFIED_LIFE,
+            false => LIFE,
+        }
+    }
 }
 
 /// The result of a lookup, and when it began.
@@ -50,6 +89,8 @@ struct Lookup {
     found: Option<Arc<Resolved>>,
     generation: u64,
     at: Instant,
+    /// True while the same is looked up again.
+    is_refreshed: Arc<AtomicBool>,
 }
 
 /// A manifest with its endpoints, ready to be matched.
@@ -81,32 +122,56 @@ impl Installs {
                 .time_to_live(NOTIFIED_LIFE)
                 .build(),
             releases: moka::sync::Cache::new(CACHED_RELEASES),
-            changes: Arc::default(),
+            changes: Arc::new(Changes::new()),
         }
     }
 
-    /// Evicts all cached lookups; called after a change.
-    pub fn evict_all(&self) {
-        self.changes.generation.fetch_add(1, Ordering::AcqRel);
-        self.lookups.invalidate_all();
+    /// Evicts the cached lookups of a tenant, or all of them; called after a change.
+    pub fn evict(&self, tenant: Option<&TenantId>) {
+        match tenant.and_then(|tenant| self.changes.of(tenant)) {
+            Some(own) => drop(own.fetch_add(1, Ordering::AcqRel)),
+            None => {
+                self.changes.of_all.fetch_add(1, Ordering::AcqRel);
+                self.lookups.invalidate_all();
+            }
+        }
     }
 
-    /// Sets whether changes of other processes are notified, which call [`Self::evict_all`].
+    /// Sets whether changes of other processes are notified, which call [`Self::evict`].
     pub fn set_notified(&self, is_notified: bool) {
         self.changes.is_notified.store(is_notified, Ordering::Release);
-        self.evict_all();
+        self.evict(None);
     }
 
-    fn is_current(&self, lookup: &Lookup) -> bool {
-        let life = match self.changes.is_notified.load(Ordering::Acquire) {
-            true => NOTIFIED_LIFE,
-            false => LIFE,
-        };
-        lookup.generation == self.changes.generation.load(Ordering::Acquire) && lookup.at.elapsed() < life
+    fn is_current(&self, lookup: &Lookup, tenant: &TenantId) -> bool {
+        lookup.generation == self.changes.generation(tenant) && lookup.at.elapsed() < self.changes.life()
+    }
+
+    /// Makes a lookup that is in use again before its life ends. If that fails, it is in use until
+    /// then.
+    fn refresh(&self, lookup: &Lookup, key: &(TenantId, String), rates: &Rates) {
+        let is_fresh = lookup.at.elapsed() < self.changes.life() / REFRESHED_AT;
+        if is_fresh || lookup.is_refreshed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (installs, key, is_refreshed) = (self.clone(), key.clone(), Arc::clone(&lookup.is_refreshed));
+        if rates.check_lookup(&key.0).is_err() {
+            is_refreshed.store(false, Ordering::Relaxed);
+            return;
+        }
+        tokio::spawn(async move {
+            match installs.look_up(&key.0, &key.1).await {
+                Ok(found) => installs.lookups.insert(key, found).await,
+                Err(error) => {
+                    tracing::warn!(error = %alga_errors::chain(&error), "an install could not be looked up again");
+                    is_refreshed.store(false, Ordering::Relaxed);
+                }
+            }
+        });
     }
 
     async fn look_up(&self, tenant: &TenantId, extension: &str) -> Result<Lookup, Problem> {
-        let (generation, at) = (self.changes.generation.load(Ordering::Acquire), Instant::now());
+        let (generation, at) = (self.changes.generation(tenant), Instant::now());
         let install = self.database.find_install(tenant, extension).await;
         let resolve = |mut install: InstallRow| {
             let release = self.release_of(&install)?;
@@ -123,6 +188,7 @@ impl Installs {
             found: install.map_err(Problem::internal)?.map(resolve).transpose()?,
             generation,
             at,
+            is_refreshed: Arc::default(),
         })
     }
 
@@ -151,15 +217,20 @@ impl Installs {
             return Err(not_available());
         }
         let key = (tenant.clone(), extension.to_owned());
-        let mut lookup = self.lookups.get(&key).await;
-        if !lookup.as_ref().is_some_and(|lookup| self.is_current(lookup)) {
-            rates.check_lookup(tenant)?;
-            self.lookups.invalidate(&key).await;
-            let looked_up = self.lookups.try_get_with(key, self.look_up(tenant, extension)).await;
-            lookup = Some(looked_up.map_err(|error: Arc<Problem>| Problem::internal(error))?);
-        }
-        let found = lookup.and_then(|lookup| lookup.found);
-        let resolved = found
+        let lookup = match self.lookups.get(&key).await {
+            Some(lookup) if self.is_current(&lookup, tenant) => {
+                self.refresh(&lookup, &key, rates);
+                lookup
+            }
+            _ => {
+                rates.check_lookup(tenant)?;
+                self.lookups.invalidate(&key).await;
+                let looked_up = self.lookups.try_get_with(key, self.look_up(tenant, extension)).await;
+                looked_up.map_err(|error: Arc<Problem>| Problem::internal(error))?
+            }
+        };
+        let resolved = lookup
+            .found
             .filter(|resolved| resolved.install.status == InstallStatus::Enabled)
             .ok_or_else(not_available)?;
         if resolved.install.version_status == VersionStatus::Revoked {
@@ -177,3 +248,6 @@ impl Installs {
 fn not_available() -> Problem {
     Problem::new(Code::ExtensionNotAvailable, "there is no such extension here")
 }
+
+#[cfg(test)]
+mod tests;

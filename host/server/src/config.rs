@@ -86,6 +86,8 @@ pub struct Config {
     pub cache_root: PathBuf,
     /// Maximum bytes of cached machine code.
     pub cache_max_bytes: u64,
+    /// Memory in MiB for machine code that is loaded.
+    pub cache_memory_mib: u32,
     /// Path of the compiler program; `None` for a runner that only loads what was compiled.
     pub compiler: Option<PathBuf>,
     /// Processor time for compiling one component in seconds.
@@ -230,6 +232,7 @@ impl Config {
             },
             cache_root: path("cache_root").unwrap_or_default(),
             cache_max_bytes: sources.required("cache_max_bytes")?,
+            cache_memory_mib: sources.required("cache_memory_mib")?,
             compiler: path("compiler"),
             compiler_seconds: sources.required("compiler_seconds")?,
             compiler_wall: Duration::from_secs(sources.required("compiler_wall_seconds")?),

@@ -16,6 +16,7 @@ use crate::stored_replies::StoredReplies;
 use crate::{Config, Role, StartError};
 use crate::{drain, host_dependencies, login, metrics, sessions, watchdog};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
+use alga_bundle::TenantId;
 use alga_capabilities::Services;
 use alga_engine::{CompileError, CrashJournal};
 use alga_errors::chain;
@@ -28,7 +29,7 @@ use alga_gateway::{
     Runner, page_redirects, registry_routes,
 };
 use alga_http::edge;
-use alga_registry_api::RegistryDependencies;
+use alga_registry_api::{OnInstall, RegistryDependencies};
 use alga_signing::TrustPolicy;
 use alga_store::{ChangeListener, Database, Staging, StoreError};
 use alga_ui::{Releases, UiDependencies};
@@ -70,8 +71,9 @@ struct Lookups {
 }
 
 impl Lookups {
-    fn evict_all(&self) {
-        self.installs.iter().for_each(Installs::evict_all);
+    /// Evicts those of a tenant, or all of them.
+    fn evict(&self, tenant: Option<&TenantId>) {
+        self.installs.iter().for_each(|installs| installs.evict(tenant));
         self.pages.iter().for_each(Releases::evict_all);
     }
 }
@@ -283,13 +285,13 @@ impl Platform {
     async fn follow(&self, mut listener: ChangeListener) -> Option<StoreError> {
         loop {
             match listener.next().await {
-                Ok(Some(action)) if action.starts_with("key.") => self.authenticator.evict_all(),
-                Ok(Some(action)) if action.starts_with("revocations.") => {
+                Ok(Some(change)) if change.action.starts_with("key.") => self.authenticator.evict_all(),
+                Ok(Some(change)) if change.action.starts_with("revocations.") => {
                     self.activate_revocations().await;
                     // A gateway alone has no list, but responses of code that may be revoked.
-                    self.lookups.evict_all();
+                    self.lookups.evict(None);
                 }
-                Ok(Some(_)) => self.lookups.evict_all(),
+                Ok(Some(change)) => self.lookups.evict(change.tenant.as_ref()),
                 // Changes may have been missed; a new connection is made.
                 Ok(None) => return None,
                 Err(error) => return Some(error),
@@ -302,7 +304,7 @@ impl Platform {
             return;
         };
         match revocations::follow(&releases.trust, &self.database, &releases.revocation_file).await {
-            Ok(true) => self.lookups.evict_all(),
+            Ok(true) => self.lookups.evict(None),
             Ok(false) => {}
             Err(error) => tracing::error!(error = %chain(&error), "could not look for a newer revocation list"),
         }
@@ -367,6 +369,7 @@ fn execute_service(
         source: Arc::new(StoredReleases(releases.blobs.clone())),
         journal,
         trust: Arc::clone(&releases.trust),
+        memory_mib: config.cache_memory_mib,
     });
     let host_dependencies = host_dependencies::build_host_dependencies(
         config,
@@ -491,6 +494,6 @@ fn rates(config: &Config) -> RateLimits {
 }
 
 /// Returns the function that evicts lookups after an install has changed.
-fn evict_on_install(lookups: Lookups) -> Arc<dyn Fn() + Send + Sync> {
-    Arc::new(move || lookups.evict_all())
+fn evict_on_install(lookups: Lookups) -> OnInstall {
+    Arc::new(move |tenant| lookups.evict(tenant))
 }

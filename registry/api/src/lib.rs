@@ -48,6 +48,7 @@ mod routes;
 pub use openapi::ApiOperation;
 
 use alga_auth::Authenticator;
+use alga_bundle::TenantId;
 use alga_engine::ComponentFactory;
 use alga_limits::Ceilings;
 use alga_secrets::Sealer;
@@ -86,9 +87,13 @@ pub struct RegistryDependencies {
     pub ceilings: Ceilings,
     /// Authenticates the principals of requests.
     pub authenticator: Arc<Authenticator>,
-    /// Called after every change that affects installs, to invalidate cached ones.
-    pub on_install: Arc<dyn Fn() + Send + Sync>,
+    /// Called after every change that affects installs, to invalidate cached ones: those of a
+    /// tenant, or of all.
+    pub on_install: OnInstall,
 }
+
+/// Receives the tenant whose installs have changed, or none for those of all tenants.
+pub type OnInstall = Arc<dyn Fn(Option<&TenantId>) + Send + Sync>;
 
 /// Builds the registry's router.
 pub fn router(dependencies: RegistryDependencies) -> Router {

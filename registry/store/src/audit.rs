@@ -116,7 +116,7 @@ impl Database {
             .bind(entry.hash.as_str())
             .execute(&mut **transaction)
             .await?;
-        self.notify(transaction, change.action).await
+        self.notify(transaction, change.action, change.tenant).await
     }
 
     /// Returns the entries after `sequence`, oldest first.

@@ -2,18 +2,39 @@
 //! audit log, which sends one when the transaction is committed.
 
 use crate::{Database, StoreError};
+use alga_bundle::TenantId;
 use sqlx::postgres::PgListener;
 use sqlx::{Any, Transaction};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Channel of the notifications; the payload is the action of the audit log.
+/// Channel of the notifications; the payload is the action of the audit log, and a space and the
+/// tenant if it concerns one.
 const CHANNEL: &str = "alga_changes";
 
 /// Time without a notification after which the connection is checked.
 const QUIET: Duration = Duration::from_secs(10);
 /// Time for that.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A change that a process made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeNotice {
+    /// Action of the audit log.
+    pub action: String,
+    /// Tenant that it concerns; `None` if it may concern all.
+    pub tenant: Option<TenantId>,
+}
+
+impl ChangeNotice {
+    fn parse(payload: &str) -> Self {
+        let (action, tenant) = payload.split_once(' ').unwrap_or((payload, ""));
+        Self {
+            action: action.to_owned(),
+            tenant: tenant.parse().ok(),
+        }
+    }
+}
 
 /// Receives the changes of all processes.
 pub struct ChangeListener(PgListener);
@@ -35,11 +56,16 @@ impl Database {
     }
 
     /// Sends a notification when the transaction is committed.
-    pub(crate) async fn notify(&self, transaction: &mut Transaction<'_, Any>, action: &str) -> Result<(), StoreError> {
+    pub(crate) async fn notify(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        action: &str,
+        tenant: &str,
+    ) -> Result<(), StoreError> {
         if self.postgres_url.is_some() {
             sqlx::query("SELECT CAST(pg_notify($1, $2) AS TEXT)")
                 .bind(CHANNEL)
-                .bind(action)
+                .bind(format!("{action} {tenant}").trim_end())
                 .execute(&mut **transaction)
                 .await?;
         }
@@ -48,15 +74,15 @@ impl Database {
 }
 
 impl ChangeListener {
-    /// Waits for the next change and returns its action, or `None` if the connection was lost or
+    /// Waits for the next change and returns it, or `None` if the connection was lost or
     /// does not respond, so that changes may have been missed.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the connection cannot be used any more.
-    pub async fn next(&mut self) -> Result<Option<String>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<ChangeNotice>, StoreError> {
         loop {
             if let Ok(received) = timeout(QUIET, self.0.try_recv()).await {
-                return Ok(received?.map(|notification| notification.payload().to_owned()));
+                return Ok(received?.map(|notification| ChangeNotice::parse(notification.payload())));
             }
             // A connection that the network has dropped reports nothing by itself.
             let ping = sqlx::query("SELECT 1").execute(&mut self.0);
@@ -64,5 +90,22 @@ impl ChangeListener {
                 return Ok(None);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_names_the_tenant_that_it_concerns() {
+        let of = |payload| {
+            let ChangeNotice { action, tenant } = ChangeNotice::parse(payload);
+            (action, tenant.map(|tenant| tenant.to_string()))
+        };
+        assert_eq!(of("install.terms acme"), ("install.terms".into(), Some("acme".into())));
+        // As older processes write all, and this one those without a tenant.
+        assert_eq!(of("version.revoke"), ("version.revoke".into(), None));
+        assert_eq!(of("version.revoke not a tenant"), ("version.revoke".into(), None));
     }
 }

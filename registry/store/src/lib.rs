@@ -51,7 +51,7 @@ mod weights;
 pub use api_keys::{ApiKeyRow, NewApiKey};
 pub use audit::{AuditChain, AuditRow};
 pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
-pub use changes::ChangeListener;
+pub use changes::{ChangeListener, ChangeNotice};
 pub use database::Database;
 pub use error::StoreError;
 pub use execution_minutes::ExecutionSum;

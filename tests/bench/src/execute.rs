@@ -95,6 +95,13 @@ fn add_turn(figures: &mut Figures) {
     let turn_us = turn.join().unwrap().as_secs_f64() * 1e6;
     let execution_us = figures.value("store + instantiate + call, p50");
     figures.add("a turn without competition", turn_us, "us", Target::AtMost(1.0));
+    let decisions = on_core(SERVER_CORE, async || {
+        [1, 1_000, 100_000].map(|tenants| measuring::decision(tenants, 1_000_000).as_secs_f64() * 1e6)
+    });
+    let [one, thousand, many] = decisions.join().unwrap();
+    figures.add("a decision, one tenant waits", one, "us", Target::AtMost(1.0));
+    figures.add("a decision, 1 000 tenants wait", thousand, "us", Target::AtMost(1.0));
+    figures.add("a decision, 100 000 tenants wait", many, "us", Target::None);
     let share = turn_us / execution_us;
     figures.add(
         "the same / store + instantiate + call",

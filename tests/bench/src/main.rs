@@ -15,6 +15,7 @@ mod neighbours;
 mod own_gateway;
 mod principals;
 mod registry;
+mod tenants;
 mod timing;
 mod ui;
 
@@ -37,6 +38,8 @@ enum Name {
     Connections,
     /// Memory and latency of many installs
     Density,
+    /// Memory of a runner that executes for a million tenants, each once
+    Tenants,
     /// Cost of an authenticated principal, and whether the time of a refusal depends on a secret
     Principals,
     /// Latency of a tenant beside others whose extensions do their worst
@@ -77,6 +80,7 @@ fn main() {
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
         Name::Ui => ui::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
+        Name::Tenants => tenants::run(&mut figures),
         Name::Density => density::run(&mut figures, arguments.seconds),
         Name::Principals => principals::run(&mut figures),
         Name::Registry => registry::run(&mut figures, arguments.seconds),

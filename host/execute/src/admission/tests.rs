@@ -206,3 +206,13 @@ fn a_refused_client_waits_as_long_as_the_last_execution_of_its_tenant_did() {
         assert_eq!(Full::Tenant.refusal(&queue).retry_after(), Some(seconds));
     }
 }
+
+#[test]
+fn an_install_that_overstays_is_known_after_its_token_ends() {
+    let admission = admission(AT_ONCE);
+    let overstays = |install| counters(&admission, "acme", install).pace.overstays();
+    counters(&admission, "acme", "i-1")
+        .pace
+        .polled_for(Duration::from_millis(5));
+    assert!(overstays("i-1") && !overstays("i-2"));
+}

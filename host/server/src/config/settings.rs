@@ -107,6 +107,7 @@ settings! {
     runner_public_base = "RUNNER_PUBLIC_BASE", "", "URL at which browsers reach the runners; a gateway redirects requests for pages of extensions there; without it, a gateway has none";
     cache_root = "EXT_CACHE_ROOT", "", "directory for cached machine code (default: machine-code in the data directory)";
     cache_max_bytes = "EXT_CACHE_MAX_BYTES", "10737418240", "maximum bytes of cached machine code";
+    cache_memory_mib = "ALGA_CACHE_MEMORY_MIB", "2048", "memory in MiB for the machine code of extensions; those that were not used for longest are read from the cache again";
     compiler = "ALGA_COMPILER", "", "path of alga-compiler (default: beside this program)";
     compiler_seconds = "ALGA_COMPILER_SECONDS", "120", "CPU time for compiling one component in seconds; a component that needs more is refused as the publisher's fault";
     compiler_wall_seconds = "ALGA_COMPILER_WALL_SECONDS", "600", "wall-clock time for compiling one component in seconds; exceeding it means that this host is too busy";

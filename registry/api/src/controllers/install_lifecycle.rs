@@ -72,7 +72,7 @@ pub(crate) async fn upgrade(
         dependencies.database.stage_upgrade(&install, &to).await?;
         (UpgradeOutcome::Pending, StatusCode::ACCEPTED)
     };
-    (dependencies.on_install)();
+    (dependencies.on_install)(Some(&install.tenant_id));
     let install = find(&dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
     let install = bodies::install(&dependencies, install);
     Ok((status, Json(Upgrade { outcome, diff, install })))
@@ -185,13 +185,13 @@ pub(crate) async fn uninstall(
 ) -> Result<StatusCode, ApiError> {
     let install = find(&dependencies, &tenant, &install).await?;
     dependencies.database.uninstall(&install).await?;
-    (dependencies.on_install)();
+    (dependencies.on_install)(Some(&install.tenant_id));
     tracing::info!(tenant = %install.tenant_id, install = %install.id, name = %install.name, "uninstalled");
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn reload(dependencies: &RegistryDependencies, install: &InstallRow) -> Result<Json<Install>, ApiError> {
-    (dependencies.on_install)();
+    (dependencies.on_install)(Some(&install.tenant_id));
     let install = find(dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
     tracing::info!(tenant = %install.tenant_id, install = %install.id, version = %install.version_id, status = ?install.status, "install changed");
     Ok(Json(bodies::install(dependencies, install)))

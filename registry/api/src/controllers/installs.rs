@@ -78,7 +78,7 @@ pub(crate) async fn create(
             secrets: &secrets,
         })
         .await?;
-    (dependencies.on_install)();
+    (dependencies.on_install)(Some(&tenant));
     let install = dependencies
         .database
         .find_install(&tenant, version.extension_id.as_str())

@@ -57,7 +57,7 @@ async fn store_and_activate(dependencies: &RegistryDependencies, envelope: &[u8]
     written.map_err(Problem::internal)??;
     tracing::warn!(epoch = list.epoch, bundles = list.bundles.len(), signers = list.signers.len(), expires_at = %list.expires_at, "activated a new revocation list");
     dependencies.trust.activate_revocations(list);
-    (dependencies.on_install)();
+    (dependencies.on_install)(None);
     Ok(())
 }
 

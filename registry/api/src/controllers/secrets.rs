@@ -41,7 +41,7 @@ pub(crate) async fn set(
     };
     let sealed = owner.seal_one(&dependencies, &name, &request.value).await?;
     dependencies.database.set_secret(&install, &name, &sealed).await?;
-    (dependencies.on_install)();
+    (dependencies.on_install)(Some(&install.tenant_id));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn delete(
     if !dependencies.database.delete_secret(&install, &name).await? {
         return Err(not_found("such secret"));
     }
-    (dependencies.on_install)();
+    (dependencies.on_install)(Some(&install.tenant_id));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -74,7 +74,7 @@ async fn set(
         .database
         .set_version_status(&version, status, &reason, principal.kind() == PrincipalKind::Operator)
         .await?;
-    (dependencies.on_install)();
+    (dependencies.on_install)(None);
     tracing::warn!(name = %version.name, version = %version.version, ?status, reason = ?reason, "version status changed");
     Ok(Json(bodies::version(find(&dependencies, &path).await?)))
 }
