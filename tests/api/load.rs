@@ -120,10 +120,16 @@ async fn the_least_recently_used_component_leaves_memory_also_while_it_executes(
         }
     };
     let others = async {
-        // Each has some hundred kilobytes of machine code.
+        // Each has more than a hundred kilobytes of machine code.
         let mut others = Vec::new();
-        for guest in ["answers_ok", "counts_in_a_global", "echoes_the_request", "traps"] {
-            others.push(world.with_guest(guest, &[]).await);
+        for number in 0..24 {
+            let manifest = Release::manifest(&format!("com.example.other-{number}"), "1.0.0", &[]);
+            let mut component = component("answers_ok");
+            component.extend([0, 3, 1, b'n', number]);
+            let release = Release::new(world.key(), &manifest, &component);
+            world.publish(&release).await;
+            let install = world.install("acme", &release, &[]).await.ok();
+            others.push(world.request_for(&install));
         }
         let is_cold = async |request: &ExecuteRequest| {
             let response = world.execute(request).await;
