@@ -170,6 +170,41 @@ async fn compiler_and_bundle_reader_accept_the_same_wasm_proposals() {
     }
 }
 
+/// Returns a component of two components, one of which calls the other with a variant of many
+/// cases: the code between them depends on all of them.
+fn many_cases(cases: usize) -> Vec<u8> {
+    let cases: String = (0..cases)
+        .map(|case| format!("(case \"c{case}\" (tuple string u{})) ", [8, 16, 32, 64][case % 4]))
+        .collect();
+    wat::parse_str(format!(
+        r#"(component
+        (component $callee
+            (type $cases (variant {cases})) (export $v "v" (type $cases))
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+                (func (export "f") (param i32 i32 i32 i64)))
+            (core instance $i (instantiate $m))
+            (func (export "f") (param "x" $v)
+                (canon lift (core func $i "f") (memory (core memory $i "memory"))
+                    (realloc (core func $i "realloc")))))
+        (component $caller
+            (import "callee" (instance $callee
+                (type $cases (variant {cases})) (export "v" (type $v (eq $cases)))
+                (export "f" (func (param "x" $v)))))
+            (core module $memory (memory (export "memory") 1))
+            (core instance $memory (instantiate $memory))
+            (alias core export $memory "memory" (core memory $m))
+            (core func $f (canon lower (func $callee "f") (memory (core memory $m))))
+            (core module $uses (import "" "f" (func (param i32 i32 i32 i64))))
+            (core instance (instantiate $uses (with "" (instance (export "f" (func $f)))))))
+        (instance $callee (instantiate $callee))
+        (instance (instantiate $caller (with "callee" (instance $callee))))
+        {HANDLER})"#
+    ))
+    .unwrap()
+}
+
 /// Each component is refused or compiles within the limits; in any case the registry survives and
 /// accepts the next release.
 #[tokio::test]
@@ -186,6 +221,7 @@ async fn compiler_bombs_are_refused_or_compiled_within_the_limits() {
         component_of(&locals),
         component_of(&functions),
         wat::parse_str(format!("(component {modules} {HANDLER})")).unwrap(),
+        many_cases(10_000),
     ]
     .iter()
     .enumerate()

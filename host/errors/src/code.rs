@@ -103,7 +103,8 @@ codes! {
     Internal = "internal", 500, Host;
     /// The guest's response is not valid HTTP, or exceeds a limit.
     InvalidGuestResponse = "invalid_guest_response", 502, Guest;
-    /// The stored bundle does not match its hash, signature or proof.
+    /// The stored bundle does not match its hash, signature or proof, or an execution of it needs
+    /// more slots than this runner gives to one install.
     BundleRejected = "bundle_rejected", 502, Operator;
     /// The guest trapped during the execution.
     GuestTrapped = "guest_trapped", 502, Guest;

@@ -254,8 +254,9 @@ impl Admission {
             || need.claim.tenant > limits.tenant
             || need.claim.process > limits.process
         {
-            let message = "this extension needs more slots than this runner gives to one install";
-            return Err(Problem::new(Code::RateLimited, message));
+            // Waiting would not help.
+            let message = "this extension has more memories or tables than this runner gives to one install";
+            return Err(Problem::new(Code::BundleRejected, message));
         }
         Ok(())
     }

@@ -135,7 +135,7 @@ async fn a_heavy_component_acquires_several_slots_and_returns_them_all() {
     let heavy = admit_of(4, 1).await.unwrap();
     assert_eq!(admit(&admission, "a", "a1").await.err(), Some(Code::RateLimited));
     drop(heavy);
-    assert_eq!(admit_of(5, 1).await.err(), Some(Code::RateLimited));
+    assert_eq!(admit_of(5, 1).await.err(), Some(Code::BundleRejected));
     assert!(admit_of(4, 1).await.is_ok());
     // Memory counts in full in the process, and never prevents an install from running.
     let large = admit_of(1, 40).await.unwrap();
