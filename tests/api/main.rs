@@ -3,6 +3,7 @@
 mod attacks;
 mod bodies;
 mod capabilities;
+mod changes;
 mod compiler;
 mod cross_origin;
 mod execute_bad_input;

@@ -43,6 +43,15 @@ use tokio::time::{sleep, timeout};
 /// Interval of looking for a newer revocation list of another process: the time for which revoked
 /// code may continue to run here.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(10);
+/// Changes that make no lookup obsolete: publishers and tenants make them as often as they like.
+const UNRELATED: [&str; 6] = [
+    "quarantine.lift",
+    "quota.set",
+    "runner.crash",
+    "session.create",
+    "version.publish",
+    "weight.set",
+];
 /// Pause before connecting to the database's notifications again.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 /// Interval of garbage collection: garbage is at least a day old, so an hour more does not matter.
@@ -259,8 +268,7 @@ impl Platform {
     pub async fn follow_changes(&self) {
         loop {
             match self.database.listen().await {
-                Ok(None) => return pending().await,
-                Ok(Some(listener)) => {
+                Ok(listener) => {
                     self.set_notified(true);
                     let ended = self.follow(listener).await;
                     self.set_notified(false);
@@ -291,6 +299,7 @@ impl Platform {
                     // A gateway alone has no list, but responses of code that may be revoked.
                     self.lookups.evict(None);
                 }
+                Ok(Some(change)) if UNRELATED.contains(&change.action.as_str()) => {}
                 Ok(Some(change)) => self.lookups.evict(change.tenant.as_ref()),
                 // Changes may have been missed; a new connection is made.
                 Ok(None) => return None,

@@ -1,12 +1,14 @@
-//! Notifications of changes that other processes make, on Postgres. Every change appends to the
-//! audit log, which sends one when the transaction is committed.
+//! Notifications of changes that other processes make. Every change appends to the audit log:
+//! Postgres sends a notification when the transaction is committed, and the log of SQLite is read
+//! every second.
 
 use crate::{Database, StoreError};
 use alga_bundle::TenantId;
 use sqlx::postgres::PgListener;
-use sqlx::{Any, Transaction};
+use sqlx::{Any, Row, Transaction};
+use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Channel of the notifications; the payload is the action of the audit log, and a space and the
 /// tenant if it concerns one.
@@ -14,8 +16,12 @@ const CHANNEL: &str = "alga_changes";
 
 /// Time without a notification after which the connection is checked.
 const QUIET: Duration = Duration::from_secs(10);
-/// Time for that.
+/// Time for that, and for reading the log.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Interval of reading the log of SQLite.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
+/// Entries of the log that are read at once.
+const ENTRIES: i64 = 100;
 
 /// A change that a process made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,22 +43,40 @@ impl ChangeNotice {
 }
 
 /// Receives the changes of all processes.
-pub struct ChangeListener(PgListener);
+pub struct ChangeListener(Source);
+
+enum Source {
+    Notifications(PgListener),
+    Log(ReadLog),
+}
+
+/// The audit log, as far as it was read.
+struct ReadLog {
+    database: Database,
+    sequence: i64,
+    unread: VecDeque<ChangeNotice>,
+}
 
 impl Database {
-    /// Begins to listen, or returns `None` for SQLite, which has no notifications.
+    /// Begins to listen.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if there is no connection.
-    pub async fn listen(&self) -> Result<Option<ChangeListener>, StoreError> {
+    pub async fn listen(&self) -> Result<ChangeListener, StoreError> {
         let Some(url) = &self.postgres_url else {
-            return Ok(None);
+            let last = sqlx::query("SELECT COALESCE(MAX(sequence), 0) FROM extension_audit_log");
+            let log = ReadLog {
+                database: self.clone(),
+                sequence: last.fetch_one(&self.pool).await?.try_get(0)?,
+                unread: VecDeque::new(),
+            };
+            return Ok(ChangeListener(Source::Log(log)));
         };
         let mut listener = PgListener::connect(url).await?;
         // A lost connection is reported, and not replaced in silence.
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
-        Ok(Some(ChangeListener(listener)))
+        Ok(ChangeListener(Source::Notifications(listener)))
     }
 
     /// Sends a notification when the transaction is committed.
@@ -74,22 +98,63 @@ impl Database {
 }
 
 impl ChangeListener {
-    /// Waits for the next change and returns it, or `None` if the connection was lost or
-    /// does not respond, so that changes may have been missed.
+    /// Waits for the next change and returns it, or `None` if the database does not respond, so
+    /// that changes may have been missed.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the connection cannot be used any more.
     pub async fn next(&mut self) -> Result<Option<ChangeNotice>, StoreError> {
+        match &mut self.0 {
+            Source::Notifications(listener) => notified(listener).await,
+            Source::Log(log) => log.next().await,
+        }
+    }
+}
+
+async fn notified(listener: &mut PgListener) -> Result<Option<ChangeNotice>, StoreError> {
+    loop {
+        if let Ok(received) = timeout(QUIET, listener.try_recv()).await {
+            return Ok(received?.map(|notification| ChangeNotice::parse(notification.payload())));
+        }
+        // A connection that the network has dropped reports nothing by itself.
+        let ping = sqlx::query("SELECT 1").execute(&mut *listener);
+        if timeout(PING_TIMEOUT, ping).await.map_or(true, |pinged| pinged.is_err()) {
+            return Ok(None);
+        }
+    }
+}
+
+impl ReadLog {
+    async fn next(&mut self) -> Result<Option<ChangeNotice>, StoreError> {
         loop {
-            if let Ok(received) = timeout(QUIET, self.0.try_recv()).await {
-                return Ok(received?.map(|notification| ChangeNotice::parse(notification.payload())));
+            if let Some(notice) = self.unread.pop_front() {
+                return Ok(Some(notice));
             }
-            // A connection that the network has dropped reports nothing by itself.
-            let ping = sqlx::query("SELECT 1").execute(&mut self.0);
-            if timeout(PING_TIMEOUT, ping).await.map_or(true, |pinged| pinged.is_err()) {
-                return Ok(None);
+            sleep(READ_INTERVAL).await;
+            match timeout(PING_TIMEOUT, self.read()).await {
+                Ok(read) => read?,
+                Err(_) => return Ok(None),
             }
         }
+    }
+
+    async fn read(&mut self) -> Result<(), StoreError> {
+        let entries = sqlx::query(
+            "SELECT sequence, action, tenant FROM extension_audit_log WHERE sequence > $1 ORDER BY sequence LIMIT $2",
+        )
+        .bind(self.sequence)
+        .bind(ENTRIES)
+        .fetch_all(&self.database.pool)
+        .await?;
+        for entry in entries {
+            self.sequence = entry.try_get("sequence")?;
+            let tenant: String = entry.try_get("tenant")?;
+            self.unread.push_back(ChangeNotice {
+                action: entry.try_get("action")?,
+                tenant: tenant.parse().ok(),
+            });
+        }
+        Ok(())
     }
 }
 

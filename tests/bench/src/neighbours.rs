@@ -302,6 +302,7 @@ async fn platform(runtime: Handle) -> Served {
         status: 200,
     };
     tokio::spawn(serve(listener, world.router(), limits, pending()));
+    tokio::spawn(world.platform().follow_changes());
     Served {
         world,
         runtime,
