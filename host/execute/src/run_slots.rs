@@ -25,6 +25,10 @@ const MOST_OF_A_SLICE: Duration = Duration::from_micros(500);
 /// short: two ticks of the engine.
 const SHORT_EXECUTION: Duration = Duration::from_millis(2);
 
+/// Time of a turn up to which its processor time is not read again: the time that passed is little
+/// more, and reading it costs as much as the rest of a turn.
+const SHORT_TURN: Duration = Duration::from_micros(100);
+
 /// Polls of one turn: a guest that could continue does so at once, unless it has used up most of a
 /// slice. More would starve tasks of this thread that it waits for.
 const POLLS_OF_A_TURN: usize = 4;
@@ -227,10 +231,15 @@ impl Turns {
         poll_fn(|context| {
             self.ticket.task.register(context.waker());
             used.queued += ready!(place.poll());
+            let started = start_execution_clock(used.polled);
             let mut running = Running {
                 place: &mut place,
-                started: start_execution_clock(used.polled),
-                started_cpu: processor_time(),
+                started,
+                started_cpu: if counts_processor_time() {
+                    started
+                } else {
+                    processor_time()
+                },
                 used,
                 gives_way: false,
                 _slice: Slice::begin(),
@@ -333,9 +342,13 @@ impl Running<'_, '_> {
 
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
-        let used = processor_time().saturating_sub(self.started_cpu);
+        let polled = self.polled();
+        let used = match polled < SHORT_TURN || counts_processor_time() {
+            true => polled,
+            false => processor_time().saturating_sub(self.started_cpu),
+        };
         self.used.cpu += used;
-        self.used.polled += self.polled();
+        self.used.polled += polled;
         let Turns {
             slots,
             share,
