@@ -31,11 +31,17 @@ pub fn counts_processor_time() -> bool {
 /// as much, and without interruptions both are the same.
 #[must_use]
 pub fn thread_time() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     if !counts_processor_time() {
-        return START.elapsed();
+        return monotonic_time();
     }
     processor_time()
+}
+
+/// Returns the time since the first call in this process.
+#[must_use]
+pub fn monotonic_time() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 /// Returns the processor time of the calling thread.
@@ -44,10 +50,14 @@ pub fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// Starts the clock for an execution that has used this much time so far, and returns
-/// [`thread_time`].
-pub fn start_execution_clock(used: Duration) -> Duration {
-    let now = thread_time();
+/// Starts the clock for an execution that has used this much time so far, at this
+/// [`monotonic_time`], and returns [`thread_time`].
+pub fn start_execution_clock(used: Duration, monotonic: Duration) -> Duration {
+    let now = if counts_processor_time() {
+        processor_time()
+    } else {
+        monotonic
+    };
     STARTED.set((used, now));
     now
 }
@@ -65,13 +75,13 @@ mod tests {
 
     #[test]
     fn the_clock_continues_where_the_execution_was_interrupted() {
-        start_execution_clock(Duration::from_secs(5));
+        start_execution_clock(Duration::from_secs(5), monotonic_time());
         let read = execution_time();
         assert!(
             read >= Duration::from_secs(5) && read < Duration::from_secs(6),
             "{read:?}"
         );
-        start_execution_clock(Duration::ZERO);
+        start_execution_clock(Duration::ZERO, monotonic_time());
         assert!(execution_time() < Duration::from_secs(1));
     }
 

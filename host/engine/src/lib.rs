@@ -35,7 +35,8 @@ pub use crash_journal::{CrashJournal, Evidence, JournalEntry, Mark};
 pub use engine::{Allocation, Engine, EngineError, LoadError};
 pub use execution::{ExecutionLimits, TerminationCause, new_store, termination_cause};
 pub use execution_clock::{
-    count_processor_time, counts_processor_time, execution_time, processor_time, start_execution_clock, thread_time,
+    count_processor_time, counts_processor_time, execution_time, monotonic_time, processor_time, start_execution_clock,
+    thread_time,
 };
 pub use factory::ComponentFactory;
 pub use guest_limit::GuestLimit;

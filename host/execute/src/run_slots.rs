@@ -9,7 +9,9 @@ use crate::quarantine::SuspectTurn;
 use crate::schedule::{Schedule, Share};
 use crate::slices::{Slice, clock_ns};
 use crate::weights::LiveShare;
-use alga_engine::{JournalEntry, counts_processor_time, processor_time, start_execution_clock, thread_time};
+use alga_engine::{
+    JournalEntry, counts_processor_time, monotonic_time, processor_time, start_execution_clock, thread_time,
+};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -62,21 +64,21 @@ impl RunSlots {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn release(&self, tenant: u64, used: Duration) {
+    fn release(&self, tenant: u64, used: Duration, at_ns: u64) {
         let mut schedule = self.schedule();
-        let next = schedule.release(tenant, nanoseconds(used), clock_ns());
+        let next = schedule.release(tenant, nanoseconds(used), at_ns);
         let beside = schedule.next();
         drop(schedule);
         grant(next);
         grant(beside);
     }
 
-    fn give_way(&self, share: Share, used: Duration, ticket: &Arc<Ticket>) {
+    fn give_way(&self, share: Share, used: Duration, at_ns: u64, ticket: &Arc<Ticket>) {
         // One that computes is about to be moved.
         let is_preferred = self.is_preferred() && !ticket.computes();
         let ticket = Arc::clone(ticket);
         let mut schedule = self.schedule();
-        let next = schedule.give_way(share, nanoseconds(used), is_preferred, clock_ns(), ticket);
+        let next = schedule.give_way(share, nanoseconds(used), is_preferred, at_ns, ticket);
         let beside = schedule.next();
         drop(schedule);
         grant(next);
@@ -230,8 +232,9 @@ impl Turns {
         };
         poll_fn(|context| {
             self.ticket.task.register(context.waker());
-            used.queued += ready!(place.poll());
-            let started = start_execution_clock(used.polled);
+            let now = monotonic_time();
+            used.queued += ready!(place.poll(clock_ns(now)));
+            let started = start_execution_clock(used.polled, now);
             let mut running = Running {
                 place: &mut place,
                 started,
@@ -242,7 +245,7 @@ impl Turns {
                 },
                 used,
                 gives_way: false,
-                _slice: Slice::begin(),
+                _slice: Slice::begin(clock_ns(now)),
             };
             let turn = self.guest.suspects.as_ref().map(|suspects| suspects.try_enter());
             if turn.as_ref().is_some_and(Option::is_none) {
@@ -274,7 +277,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// Returns the time waited when the guest has a slot.
-    fn poll(&mut self) -> Poll<Duration> {
+    fn poll(&mut self, now_ns: u64) -> Poll<Duration> {
         let Turns {
             slots, share, ticket, ..
         } = self.turns;
@@ -282,7 +285,7 @@ impl Place<'_> {
             let is_preferred = slots.is_preferred() && !ticket.computes();
             let mut schedule = slots.schedule();
             ticket.is_granted.store(false, Ordering::Relaxed);
-            if schedule.request(share.now(), is_preferred, clock_ns(), || Arc::clone(ticket)) {
+            if schedule.request(share.now(), is_preferred, now_ns, || Arc::clone(ticket)) {
                 return Poll::Ready(Duration::ZERO);
             }
             drop(schedule);
@@ -315,7 +318,7 @@ impl Drop for Place<'_> {
             .withdraw(share.tenant, |other| Arc::ptr_eq(other, ticket));
         // Otherwise it was given a slot that it does not use any more.
         if !is_waiting {
-            slots.release(share.tenant, Duration::ZERO);
+            slots.release(share.tenant, Duration::ZERO, clock_ns(monotonic_time()));
         }
     }
 }
@@ -343,10 +346,15 @@ impl Running<'_, '_> {
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
         let polled = self.polled();
-        let used = match polled < SHORT_TURN || counts_processor_time() {
+        let counts_processor_time = counts_processor_time();
+        let used = match polled < SHORT_TURN || counts_processor_time {
             true => polled,
             false => processor_time().saturating_sub(self.started_cpu),
         };
+        let at_ns = clock_ns(match counts_processor_time {
+            true => monotonic_time(),
+            false => self.started + polled,
+        });
         self.used.cpu += used;
         self.used.polled += polled;
         let Turns {
@@ -362,9 +370,9 @@ impl Drop for Running<'_, '_> {
         if self.gives_way {
             ticket.is_granted.store(false, Ordering::Relaxed);
             self.place.wait();
-            slots.give_way(share.now(), used, ticket);
+            slots.give_way(share.now(), used, at_ns, ticket);
         } else {
-            slots.release(share.tenant, used);
+            slots.release(share.tenant, used, at_ns);
             ticket.reader.wake();
         }
     }

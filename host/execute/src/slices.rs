@@ -1,8 +1,9 @@
 //! Slices in progress in this process, for a watchdog: when each thread began to poll a guest.
 
+use alga_engine::monotonic_time;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 /// Start of the slice that a thread polls, in nanoseconds of [`clock_ns`]; 0 if there is none.
 type Start = AtomicU64;
@@ -21,10 +22,9 @@ fn register() -> Arc<Start> {
     start
 }
 
-/// Returns the time since the first call in nanoseconds, plus 1.
-pub(crate) fn clock_ns() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(START.elapsed().as_nanos()).map_or(u64::MAX, |ns| ns.saturating_add(1))
+/// Returns the nanoseconds of a [`monotonic_time`], plus 1.
+pub(crate) fn clock_ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).map_or(u64::MAX, |ns| ns.saturating_add(1))
 }
 
 /// A slice that the calling thread polls, until it is dropped.
@@ -32,8 +32,9 @@ pub(crate) fn clock_ns() -> u64 {
 pub(crate) struct Slice(());
 
 impl Slice {
-    pub(crate) fn begin() -> Self {
-        START.with(|start| start.store(clock_ns(), Ordering::Relaxed));
+    /// Begins it at this time of [`clock_ns`].
+    pub(crate) fn begin(now_ns: u64) -> Self {
+        START.with(|start| start.store(now_ns, Ordering::Relaxed));
         Self(())
     }
 }
@@ -48,7 +49,7 @@ impl Drop for Slice {
 #[must_use]
 pub fn slices_older_than(age: Duration) -> usize {
     let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-    let now = clock_ns();
+    let now = clock_ns(monotonic_time());
     let threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
     let starts = threads.iter().filter_map(Weak::upgrade);
     let is_old = |start: u64| start > 0 && now.saturating_sub(start) >= age;
@@ -66,7 +67,7 @@ mod tests {
         let (begun, is_begun) = channel();
         let (end, ends) = channel::<()>();
         let polls = thread::spawn(move || {
-            let slice = Slice::begin();
+            let slice = Slice::begin(clock_ns(monotonic_time()));
             begun.send(()).unwrap();
             ends.recv().ok();
             drop(slice);
