@@ -24,7 +24,9 @@ pub fn run_handler(
     send(&response, out);
 }
 
-fn send(response: &Response, out: wasi::ResponseOutparam) {
+/// Sends a response.
+#[doc(hidden)]
+pub fn send(response: &Response, out: wasi::ResponseOutparam) {
     let Ok(fields) = wasi::Fields::from_list(&response.headers) else {
         log::error("a response header has an invalid name or value");
         return wasi::ResponseOutparam::set(out, Err(wasi::ErrorCode::InternalError(None)));

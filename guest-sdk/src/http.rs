@@ -381,6 +381,12 @@ impl Response {
             .and_then(|value| String::from_utf8(value).ok())
     }
 
+    /// Returns all headers: lower-case names, and values as bytes.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(String, Vec<u8>)> {
+        self.raw.headers().entries()
+    }
+
     /// Returns the response itself if its status is below 400.
     ///
     /// # Errors

@@ -52,7 +52,8 @@ pub mod __private {
     pub use crate::bindings::__export_http_extension_impl as export;
     pub use crate::bindings::exports::wasi::http::incoming_handler::Guest;
     pub use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-    pub use crate::export::run_handler;
+    pub use crate::export::{run_handler, send};
+    pub use crate::message::read_all;
 
     /// The module in which the export macro looks up its types.
     pub mod bindings {

@@ -116,7 +116,11 @@ impl Request {
 }
 
 /// Reads all bytes of a body. The host limits its size.
-pub(crate) fn read_all(body: &wasi::IncomingBody) -> Result<Vec<u8>, StreamError> {
+///
+/// # Errors
+/// Returns the stream's error if the body ends early.
+#[doc(hidden)]
+pub fn read_all(body: &wasi::IncomingBody) -> Result<Vec<u8>, StreamError> {
     let stream = body.stream().map_err(|()| StreamError::Closed)?;
     let mut bytes = Vec::new();
     loop {
@@ -185,6 +189,13 @@ impl Response {
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self
+    }
+
+    /// Sets the body; its `content-type` is one of the headers, if it has one.
+    #[must_use]
+    pub fn with_bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
         self
     }
 

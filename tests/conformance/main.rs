@@ -11,6 +11,7 @@
 //!
 //! `cargo xtask bless` rewrites the files.
 
+mod old_world;
 mod places;
 
 use alga_bundle::ComponentFacts;

@@ -14,10 +14,14 @@
 //! | `constant` | the bytes of a result, by the canonical ABI's layout |
 //! | `module` | a core module whose functions return constants |
 //! | `adapter` | from interfaces of a guest to a component that exports them |
+//! | `legacy` | adapters for components of AlgaPSA's runner |
 
 mod adapter;
 mod constant;
+mod legacy;
 mod module;
+
+pub use legacy::adapt_legacy;
 
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};

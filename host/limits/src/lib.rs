@@ -73,8 +73,9 @@ limits! {
     ID_CHARACTERS: usize = 128, "characters", "pack";
     /// Size of the component. JavaScript and Python components are 12 to 18 MB.
     COMPONENT_BYTES: usize = 32 * 1024 * 1024, "bytes", "pack";
-    /// Core instances of one component. A Python component has about 40.
-    CORE_INSTANCES_PER_COMPONENT: u32 = 64, "instances", "pack";
+    /// Core instances of one component. A Python component has about 40, and each
+    /// adapter of AlgaPSA's runner adds five.
+    CORE_INSTANCES_PER_COMPONENT: u32 = 128, "instances", "pack";
     /// Linear memories of one component; composed adapters bring their own.
     MEMORIES_PER_COMPONENT: u32 = 16, "memories", "pack";
     /// Tables of one component.

@@ -33,7 +33,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -67,6 +67,11 @@ const BENCHES: [Bench; 9] = [
     Bench {
         name: "neighbours",
         what: "latency of a tenant, alone and beside others whose extensions do their worst",
+        guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "tenants",
+        what: "memory of a runner that executes for a million tenants, each once",
         guests: &["alga-test-guests"],
     },
     Bench {

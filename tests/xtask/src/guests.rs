@@ -16,7 +16,36 @@ pub(crate) fn build_all() -> Outcome {
     let examples = examples()?;
     let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
     build(&examples, Size::Smallest)?;
-    build(&["alga-test-guests"], Size::Quick)
+    build(&["alga-test-guests"], Size::Quick)?;
+    adapters(true)
+}
+
+/// Builds the adapters of the old world, and compares them with the committed ones, or replaces
+/// those: the host composes them with guests.
+pub(crate) fn adapters(is_check: bool) -> Outcome {
+    build(&["alga-legacy-adapters"], Size::Smallest)?;
+    let committed = root().join("adapters/legacy/dist");
+    fs::create_dir_all(&committed)?;
+    for entry in fs::read_dir(directory())?.flatten() {
+        let name = entry.file_name();
+        if !name.to_string_lossy().starts_with("legacy_") {
+            continue;
+        }
+        let (built, path) = (fs::read(entry.path())?, committed.join(&name));
+        let is_same = fs::read(&path).is_ok_and(|bytes| bytes == built);
+        match (is_same, is_check) {
+            (true, _) => {}
+            (false, false) => fs::write(&path, built)?,
+            (false, true) => {
+                let message = format!(
+                    "{} is not what its source builds; run cargo xtask adapters",
+                    path.display()
+                );
+                return Err(message.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Builds these packages into components.

@@ -42,6 +42,8 @@ enum Task {
     Tidy,
     /// Build the example and test extensions into components
     Guests,
+    /// Build the adapters of adapters/legacy and replace the committed ones
+    Adapters,
     /// Run a benchmark; without a name, list the benchmarks
     Bench(bench::Arguments),
     /// Run a campaign for as many rounds as requested; without a name, list the campaigns
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Task::Bless => suite::bless(),
         Task::Tidy => tidy::run(),
         Task::Guests => guests::build_all().and_then(|()| foreign_guests::build_all()),
+        Task::Adapters => guests::adapters(false),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Bindings => shell::execute(&mut shell::cargo(&["run", "--quiet", "--package", "alga-bindings"])),

@@ -5,8 +5,8 @@ use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::page_check;
 use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
-use alga_bundle::{Bundle, EntryPath, Manifest};
-use alga_capabilities::{known, stub_unsupported_imports};
+use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
+use alga_capabilities::{adapt_legacy, known, stub_unsupported_imports};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Some(archive) => files_of(archive)?,
         None => files_in(arguments)?,
     };
-    without_files_and_sockets(&mut files, printer)?;
+    adapt(&mut files, printer)?;
     let directory = &arguments.directory;
     let packed = alga_bundle::pack(&files).user_error("packing")?;
     // Bundles that a registry would refuse are refused here.
@@ -93,9 +93,9 @@ fn warn(bundle: &Bundle, of_page: &[String], printer: &Printer) {
     }
 }
 
-/// Stubs imports of files and sockets, which toolchains add and no extension has; a registry would
-/// refuse a component with them.
-fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome {
+/// Composes adapters in front of a component that this platform would refuse: of AlgaPSA's runner,
+/// or with imports of files and sockets, which toolchains add and no extension has.
+fn adapt(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome {
     let manifest = files
         .get(&entry("manifest.json")?)
         .map(Vec::as_slice)
@@ -107,6 +107,14 @@ fn without_files_and_sockets(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: 
     let Some(component) = files.get_mut(&entry(&manifest.entry)?) else {
         return Ok(());
     };
+    let adapted = match adapt_legacy(component) {
+        Err(error) if ComponentFacts::read(component).is_ok() => return Err(error).user_error("cannot pack"),
+        adapted => adapted.ok().flatten(),
+    };
+    if let Some(composed) = adapted {
+        *component = composed;
+        printer.note("note: the component was built for AlgaPSA's runner (world alga:extension/runner); adapters for its interfaces are composed with it");
+    }
     if let Ok(Some(composed)) = stub_unsupported_imports(component) {
         *component = composed;
         printer.note("note: the component imports files or sockets, which no extension has; they are stubbed inside it: no directories, no sockets");

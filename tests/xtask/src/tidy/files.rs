@@ -92,7 +92,9 @@ fn check_top(problems: &mut Vec<String>) -> Outcome {
 }
 
 fn check_file(path: &str, problems: &mut Vec<String>) -> Outcome {
-    if path.ends_with(".wasm") || path.ends_with(".cwasm") {
+    // The host composes these with guests; the tests compare them with what their source builds.
+    let is_adapter = path.starts_with("adapters/legacy/dist/");
+    if (path.ends_with(".wasm") && !is_adapter) || path.ends_with(".cwasm") {
         problems.push(format!("{path}: components are built, not committed"));
         return Ok(());
     }
