@@ -339,7 +339,7 @@ mod tests {
             (
                 format!(
                     "(component (core module $m) {})",
-                    "(core instance (instantiate $m))".repeat(65)
+                    "(core instance (instantiate $m))".repeat(129)
                 ),
                 "CORE_INSTANCES_PER_COMPONENT",
             ),
