@@ -159,7 +159,7 @@ async fn too_many_memories_tables_elements_or_instances_are_refused_at_publish()
             1,
         ),
         ("(memory 1) (memory 1)", 1),
-        ("", 65),
+        ("", 129),
     ] {
         let instances = "(core instance (instantiate 0))".repeat(instances);
         let text = format!("(component (core module {module}) {instances} {HANDLER})");
