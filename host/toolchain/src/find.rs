@@ -64,6 +64,17 @@ impl GuestToolchain {
 }
 
 impl GuestToolchain {
+    /// Returns the versions of the compiler and of the toolchain that provides its linker:
+    /// others may build other bytes from the same source.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let compiler = self.environment.iter().find(|(name, _)| *name == "RUSTC");
+        let compiler = compiler.map(|(_, path)| output_of(Command::new(path).arg("--version")));
+        let of_linker = output_of(rustc().arg("--version"));
+        let versions = [compiler.flatten(), of_linker].into_iter().flatten();
+        versions.collect::<Vec<_>>().join("\n")
+    }
+
     /// Uses the installed target, with the linker flags for extensions.
     fn plain() -> Self {
         Self {
