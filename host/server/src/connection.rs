@@ -1,6 +1,7 @@
 //! One connection: HTTP/1.1 or HTTP/2, negotiated by TLS (ALPN), or with prior knowledge (RFC 9113,
 //! 3.3).
 
+use crate::linger::{LingeringSocket, Unread};
 use crate::serve_limits::ServeLimits;
 use crate::stall::{GuardedBody, StallGuard};
 use alga_errors::{Code, Problem};
@@ -101,16 +102,21 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     watcher: Watcher,
 ) -> Result<(), ConnectionError> {
     let connection_state = ConnectionState::default();
+    let unread = Unread::default();
     let service = service_fn({
-        let connection_state = connection_state.clone();
-        move |request: Request<Incoming>| respond(router.clone(), request.map(Body::new), connection_state.clone())
+        let (connection_state, unread) = (connection_state.clone(), unread.clone());
+        move |request: Request<Incoming>| {
+            let request = request.map(|content| Body::new(unread.observe(content)));
+            respond(router.clone(), request, connection_state.clone())
+        }
     });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_buf_size(limits.head_bytes);
-    let socket = TokioIo::new(RefusalWriter::new(stream, connection_state));
+    let socket = LingeringSocket::new(stream, unread, limits.linger);
+    let socket = TokioIo::new(RefusalWriter::new(socket, connection_state));
     Ok(watcher.watch(builder.serve_connection(socket, service)).await?)
 }
 

@@ -19,6 +19,7 @@
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
 //! | `serve` | HTTP server with graceful shutdown |
+//! | `linger` | a response that arrives although its request was not read |
 //! | `serve_limits` | limits of connections |
 //! | `connection` | one connection: HTTP/1.1 or HTTP/2 |
 //! | `tls` | the certificate for TLS |
@@ -49,6 +50,7 @@ mod executions;
 mod host_dependencies;
 mod host_keys;
 mod jwks_source;
+mod linger;
 mod login;
 mod maintenance;
 mod memory;

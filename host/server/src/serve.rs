@@ -327,6 +327,38 @@ mod tests {
         while rest(asked(address).await).await.is_empty() {}
     }
 
+    /// Sends a request with this content, all of it before it reads the response.
+    async fn sent_before_reading(address: SocketAddr, bytes: usize) -> io::Result<Vec<u8>> {
+        static PART: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut stream = TcpStream::connect(address).await?;
+        let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {bytes}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
+        for _ in 0..bytes / PART.len() {
+            stream.write_all(&PART).await?;
+        }
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await?;
+        Ok(response)
+    }
+
+    #[tokio::test]
+    async fn a_client_whose_content_is_not_read_receives_the_response() {
+        const LARGE: usize = 64 * 1024 * 1024;
+        let (address, _stop, _server) = serving(Router::new(), ServeLimits::default()).await;
+        let response = sent_before_reading(address, LARGE).await.unwrap();
+        assert!(response.starts_with(b"HTTP/1.1 404"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_on_after_its_response_is_disconnected() {
+        let limits = ServeLimits {
+            linger: SOON,
+            ..ServeLimits::default()
+        };
+        let (address, _stop, _server) = serving(Router::new(), limits).await;
+        assert!(sent_before_reading(address, usize::MAX >> 1).await.is_err());
+    }
+
     #[tokio::test]
     async fn the_server_stops_even_when_all_connection_permits_are_in_use() {
         let limits = ServeLimits {

@@ -15,6 +15,9 @@ pub struct ServeLimits {
     /// The same for one of the responses of an HTTP/2 connection, which is then closed. `None` if
     /// other clients' requests share the connection.
     pub stream_stall: Option<Duration>,
+    /// Time for a client of HTTP/1.1 to receive a response to a request that was not read to its
+    /// end, and to close the connection.
+    pub linger: Duration,
     /// Time for an HTTP/2 connection without a request: longer than that for which a gateway holds
     /// an unused connection.
     pub idle: Duration,
@@ -36,6 +39,7 @@ impl Default for ServeLimits {
             headers: Duration::from_secs(5),
             stall: Duration::from_secs(30),
             stream_stall: Some(Duration::from_secs(30)),
+            linger: Duration::from_secs(2),
             idle: Duration::from_secs(60),
             // Target and fields at their limits, doubled.
             head_bytes: 2 * (TARGET_BYTES + HEADER_BYTES),
