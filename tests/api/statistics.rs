@@ -1,8 +1,10 @@
 //! What executions used: in their reply, their record, the sums of their minutes, and the metrics.
 
+use alga_bundle::{ExecutionMinute, ExecutionTotals};
 use alga_harness::{TestPlatform, tenant_id};
 use alga_registry_types::{ExecutionStatistics, ExecutionSum, Install, Page, StatisticsQuery, executions, statistics};
 use serde_json::Value;
+use std::time::SystemTime;
 
 async fn sums(world: &TestPlatform, install: &Install) -> ExecutionStatistics {
     world.platform().settle().await;
@@ -151,4 +153,33 @@ async fn the_metrics_have_the_sums_of_all_executions() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert!(!text.contains("acme"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_of_the_last_62_days_remain_and_older_ones_are_deleted() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let world = TestPlatform::new().await;
+    let install = world.install_guest("answers_ok", &[]).await;
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let now = i64::try_from(now).unwrap() / 60_000 * 60_000;
+    let rows = [0, 61, 63, 500].map(|days| ExecutionMinute {
+        tenant: install.tenant_id.clone(),
+        install: install.id.clone(),
+        minute_ms: now - days * DAY_MS,
+        endpoint: None,
+        outcome: "2xx",
+        totals: ExecutionTotals {
+            executions: 1,
+            ..ExecutionTotals::default()
+        },
+    });
+    let database = world.platform().database();
+    database.store_minutes(&install.tenant_id, "w-1", &rows).await.unwrap();
+    assert_eq!(database.sweep_minutes().await.unwrap(), 2);
+    let sums = database
+        .execution_sums(&install.tenant_id, &install.id, 0, i64::MAX)
+        .await
+        .unwrap();
+    assert_eq!(sums[0].totals.executions, 2);
+    assert_eq!(database.sweep_minutes().await.unwrap(), 0);
 }

@@ -346,6 +346,17 @@ mod tests {
     }
 
     #[test]
+    fn so_many_processes_share_a_directory_and_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |_| CrashJournal::open(directory.path()).map(|(journal, _)| journal);
+        let mut all = (0..PROCESSES).map(open).collect::<io::Result<Vec<_>>>().unwrap();
+        let refused = CrashJournal::open(directory.path()).err().unwrap();
+        assert!(refused.to_string().contains("64 processes"), "{refused}");
+        all.pop();
+        assert!(CrashJournal::open(directory.path()).is_ok());
+    }
+
+    #[test]
     fn entries_are_used_again_and_more_components_than_there_are_entries_run_without() {
         let journal = CrashJournal::in_memory();
         let all: Vec<_> = (0..=ENTRIES).map(|_| journal.entry(&[7; 32])).collect();

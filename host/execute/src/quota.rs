@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 use subject::{Attempt, Subject};
 use tokio::sync::Notify;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{self, timeout, timeout_at};
 
 mod credit;
 mod subject;
@@ -195,8 +195,8 @@ impl Quotas {
         most: &Amounts,
         deadline: Instant,
     ) -> Result<Vec<Hold>, Problem> {
-        let now = Instant::now();
-        let until = now + LONGEST_WAIT.min(deadline.saturating_duration_since(now) / 2);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let until = time::Instant::now() + LONGEST_WAIT.min(left / 2);
         loop {
             let mut returned = pin!(subject.returned.notified());
             returned.as_mut().enable();
@@ -209,13 +209,13 @@ impl Quotas {
                     return Err(problem);
                 }
                 Attempt::Later(problem) => {
-                    let now = Instant::now();
+                    let now = time::Instant::now();
                     let Some(_place) = subject.queue().filter(|_| now < until) else {
                         return Err(problem);
                     };
                     // Other runners return credit, too, and periods end.
                     let next = until.min(now + ATTEMPT_INTERVAL);
-                    timeout_at(next.into(), returned).await.ok();
+                    timeout_at(next, returned).await.ok();
                 }
             }
         }

@@ -168,4 +168,22 @@ mod tests {
         let all = database.crashes_changed_since(0).await.unwrap();
         assert!(all.contains(&Crashes::none(cause)), "{all:?}");
     }
+
+    #[tokio::test]
+    async fn a_crash_is_listed_for_30_days() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&directory.path().join("test.sqlite"))
+            .await
+            .unwrap();
+        let [old, recent] = [b"1", b"2"].map(|bytes| Digest::of(bytes));
+        let mut transaction = database.pool.begin().await.unwrap();
+        for (hash, age_ms) in [(old, LIFE_MS + 1), (recent, LIFE_MS - 60_000)] {
+            let at_ms = now_ms() - age_ms;
+            store(&mut transaction, &Crashes::none(hash), at_ms).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        assert_eq!(database.sweep_crashes().await.unwrap(), 1);
+        let left = database.crashes_changed_since(0).await.unwrap();
+        assert_eq!((left.len(), left[0].content_hash), (1, recent));
+    }
 }

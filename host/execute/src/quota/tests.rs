@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::task::yield_now;
 
 mod sending;
+mod waiting;
 
 /// Counts credit as the database does.
 #[derive(Default)]
@@ -416,42 +417,6 @@ fn a_clock_that_is_set_back_does_not_prolong_a_pause() {
     credit.add(start, 1, none, hour);
     assert!(!credit.needs_more(1, hour));
     assert!(credit.needs_more(1, hour / 2));
-}
-
-#[tokio::test]
-async fn so_many_executions_wait_for_credit_of_others_and_no_more() {
-    let store = Arc::<Counter>::default();
-    let (quotas, subjects) = quotas(&store, vec![limit(Meter::CpuUs, 1)], false);
-    let permit = permit(MINUTE);
-    let _first = quotas.hold(&subjects, &permit).await.unwrap();
-    let mut waiting = Vec::new();
-    for _ in 0..256 {
-        let mut next = Box::pin(quotas.hold(&subjects, &permit));
-        assert!(futures_util::poll!(&mut next).is_pending());
-        waiting.push(next);
-    }
-    let refused = quotas.hold(&subjects, &permit).await.err().unwrap();
-    assert_eq!((refused.code(), refused.retry_after()), (Code::QuotaExceeded, Some(1)));
-    drop(waiting);
-    let mut next = Box::pin(quotas.hold(&subjects, &permit));
-    assert!(futures_util::poll!(&mut next).is_pending());
-}
-
-#[tokio::test]
-async fn executions_wait_for_each_other_while_the_database_does_not_respond() {
-    let store = Arc::<Counter>::default();
-    let (quotas, subjects) = quotas(&store, vec![limit(Meter::CpuUs, 1_000_000)], false);
-    let short = permit(Duration::from_millis(800));
-    let first = quotas.hold(&subjects, &short).await.unwrap();
-    store.stalls.store(true, Ordering::SeqCst);
-    let long = permit(MINUTE);
-    let ended = async {
-        yield_now().await;
-        first.settle(&used(10));
-    };
-    // The database is asked for a second; then what the first has returned suffices.
-    let (held, ()) = tokio::join!(quotas.hold(&subjects, &long), ended);
-    assert!(held.is_ok());
 }
 
 proptest! {
