@@ -31,7 +31,7 @@ pub use release::Release;
 pub use server::{Server, ServerOptions};
 pub use sign_in::{Script, SignInProvider};
 pub use sigstore::Sigstore;
-pub use transport::request_over_protocol;
+pub use transport::{request_over_protocol, try_request_over_protocol};
 pub use vault::Vault;
 pub use world::{StoppedPlatform, TestPlatform};
 

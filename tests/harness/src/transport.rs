@@ -83,7 +83,7 @@ impl Transport {
             return collected(self.router().oneshot(request).await.unwrap()).await;
         }
         let server = self.server.get_or_init(async || Serving::start(self.router())).await;
-        collected(request_at(server.address, self.protocol, request).await).await
+        collected(request_at(server.address, self.protocol, request).await.unwrap()).await
     }
 
     /// Stops the server, so that nothing uses the platform any more.
@@ -101,19 +101,34 @@ impl Transport {
 /// # Panics
 /// Panics if there is no response.
 pub async fn request_over_protocol(routes: &Router, request: Request<Body>) -> Response<Body> {
+    try_request_over_protocol(routes, request).await.unwrap()
+}
+
+/// Sends a request like [`request_over_protocol`]; its stream may end without a response.
+///
+/// # Errors
+/// Returns the client's error, for example if the server resets the stream.
+pub async fn try_request_over_protocol(
+    routes: &Router,
+    request: Request<Body>,
+) -> Result<Response<Body>, hyper::Error> {
     let protocol = Protocol::configured();
     if protocol == Protocol::InProcess {
-        return routes.clone().oneshot(request).await.unwrap();
+        return Ok(routes.clone().oneshot(request).await.unwrap());
     }
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &ServeLimits::default()).unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, routes.clone(), ServeLimits::default(), pending()));
-    request_at(address, protocol, request).await.map(Body::new)
+    Ok(request_at(address, protocol, request).await?.map(Body::new))
 }
 
-async fn request_at(address: SocketAddr, protocol: Protocol, request: Request<Body>) -> Response<Incoming> {
+async fn request_at(
+    address: SocketAddr,
+    protocol: Protocol,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, hyper::Error> {
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
-    let response = if protocol == Protocol::Http1 {
+    if protocol == Protocol::Http1 {
         let (mut sender, connection) = http1::handshake(stream).await.unwrap();
         tokio::spawn(connection);
         sender.send_request(with_host(request)).await
@@ -121,8 +136,7 @@ async fn request_at(address: SocketAddr, protocol: Protocol, request: Request<Bo
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
         tokio::spawn(connection);
         sender.send_request(with_authority(request)).await
-    };
-    response.unwrap()
+    }
 }
 
 async fn collected<B: http_body::Body<Error: std::fmt::Debug>>(response: Response<B>) -> TestResponse {
