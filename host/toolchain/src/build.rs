@@ -1,6 +1,7 @@
 //! Runs cargo for extensions and finds the modules that it built.
 
-use crate::{GuestToolchain, TARGET, ToolchainError};
+use crate::debian::RUSTFLAGS_VARIABLE;
+use crate::{GuestToolchain, TARGET, ToolchainError, paths};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -163,6 +164,9 @@ impl GuestToolchain {
             cargo.env_remove(name);
         }
         cargo.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        let flags = self.environment.iter().find(|(name, _)| *name == RUSTFLAGS_VARIABLE);
+        let flags = flags.map(|(_, flags)| flags.as_str()).unwrap_or_default();
+        cargo.env(RUSTFLAGS_VARIABLE, format!("{flags}{}", paths::flags(request.manifest)));
         cargo
     }
 }

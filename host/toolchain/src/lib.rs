@@ -17,6 +17,7 @@ mod debian;
 mod encode;
 mod error;
 mod find;
+mod paths;
 mod process;
 mod sysroot;
 

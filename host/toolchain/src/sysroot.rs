@@ -1,8 +1,8 @@
 //! Builds `std` once for compilers that ship its source but not the target.
 
-use crate::debian::DebianCompiler;
+use crate::debian::{DebianCompiler, RUSTFLAGS_VARIABLE};
 use crate::process::{output_of, run_quietly};
-use crate::{Progress, TARGET, ToolchainError};
+use crate::{Progress, TARGET, ToolchainError, paths};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,13 @@ use std::process::Command;
 /// Rustc flags for `std`: guests with link-time optimization need the library's bitcode.
 const STD_RUSTFLAGS: &str = "-Cembed-bitcode=yes";
 
+/// Increases with each change of how `std` is built.
+const REVISION: u32 = 2;
+
 /// Returns the sysroot for this compiler, and builds it if it does not exist.
 ///
-/// Its path contains a hash of the compiler and the flags, because cargo does not notice a sysroot
-/// whose contents changed.
+/// Its path contains a hash of the compiler and of how it is used, because cargo does not notice a
+/// sysroot whose contents changed.
 pub(crate) fn ensure(
     compiler: &DebianCompiler,
     cache: &Path,
@@ -35,7 +38,7 @@ pub(crate) fn ensure(
 fn fingerprint(compiler: &DebianCompiler) -> u64 {
     let mut hasher = DefaultHasher::new();
     output_of(Command::new(&compiler.rustc).arg("-vV")).hash(&mut hasher);
-    STD_RUSTFLAGS.hash(&mut hasher);
+    (STD_RUSTFLAGS, REVISION).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -54,7 +57,8 @@ fn build_std(compiler: &DebianCompiler, work: &Path) -> Result<(), ToolchainErro
         .env("RUSTC", &compiler.rustc)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_DIR", work.join("target"));
-    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", STD_RUSTFLAGS);
+    let paths = paths::flags(&work.join("Cargo.toml"));
+    cargo.env(RUSTFLAGS_VARIABLE, format!("{STD_RUSTFLAGS}{paths}"));
     cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &compiler.linker);
     // The caller may itself run under cargo with wrappers and flags meant for the host.
     for name in [
