@@ -68,6 +68,8 @@ fn snapshot(name: &str, text: &str) {
     settings.add_filter(r"\b[0-9a-f]{16}\b", "[key]");
     settings.add_filter(r"\d+ bytes", "[bytes]");
     settings.add_filter(r#""(bytes|dist/main.wasm|manifest.json)": \d+"#, "\"$1\": \"[bytes]\"");
+    settings.add_filter(r#""producers": \[[^\]]*\]"#, "\"producers\": [producers]");
+    settings.add_filter(r"produced by .*", "produced by [producers]");
     settings.add_filter(r"/tmp/[A-Za-z0-9._]+", "[folder]");
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
@@ -98,6 +100,18 @@ fn inspect_shows_imports_with_the_capabilities_that_grant_them() {
         &author.run(&["inspect", "dist/main.wasm", "--manifest", "manifest.json"]),
     );
     snapshot("inspect_nonsense", &author.run(&["inspect", "manifest.json"]));
+}
+
+#[test]
+fn pack_composes_adapters_and_inspect_shows_the_parts() {
+    let author = Author::with_hello();
+    author.replace_component("works_with_the_standards_interfaces");
+    let manifest = author.path().join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let text = text.replace("\"cap:log.emit\"", "\"cap:log.emit\", \"cap:storage.kv\"");
+    fs::write(&manifest, text).unwrap();
+    snapshot("pack_composes", &author.run(&["pack"]));
+    snapshot("inspect_composed", &author.run(&["inspect", "dist/bundle.tar.zst"]));
 }
 
 #[test]
@@ -205,10 +219,12 @@ fn pack_stubs_files_and_sockets_and_reports_it() {
         "{reported}"
     );
     let inspected = author.run(&["inspect", "dist/bundle.tar.zst"]);
+    let (composed, parts) = inspected.split_once("\nparts\n").unwrap();
     assert!(
-        inspected.starts_with("exit 0") && !inspected.contains("wasi:filesystem"),
+        composed.starts_with("exit 0") && !composed.contains("wasi:filesystem"),
         "{inspected}"
     );
+    assert!(parts.contains("imports wasi:filesystem"), "{inspected}");
 }
 
 #[test]

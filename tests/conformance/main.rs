@@ -11,8 +11,10 @@
 //!
 //! `cargo xtask bless` rewrites the files.
 
+mod machine_paths;
 mod old_world;
 mod places;
+mod standard;
 
 use alga_bundle::ComponentFacts;
 use alga_capabilities::{compose_denied, known, modules};

@@ -6,8 +6,7 @@
 //! it asks for no more capabilities than it uses.
 
 use crate::ComposeError;
-use wac_graph::types::Package;
-use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+use crate::composition::{Composition, Instance};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -20,21 +19,21 @@ const INTERFACES: &str = "alga:extension/";
 /// Interface that contains only types.
 const TYPES: &str = "alga:extension/types";
 /// The old world.
-const WIT: &str = include_str!("../../legacy/wit/extension.wit");
+const WIT: &str = include_str!("../../components/wit/extension.wit");
 /// Types that a handler imports by their names alone.
 const SINGLE_TYPES: [&str; 2] = ["execute-request", "execute-response"];
 /// A module without anything.
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// The adapter of the handler.
-const HANDLER_ADAPTER: &[u8] = include_bytes!("../../legacy/dist/legacy_handler.wasm");
+const HANDLER_ADAPTER: &[u8] = include_bytes!("../../components/dist/legacy_handler.wasm");
 
-/// Lists the interfaces of the old world and their adapters, built from `adapters/legacy`.
+/// Lists the interfaces of the old world and their adapters, built from `adapters/components`.
 macro_rules! adapters {
     ($($interface:literal $file:literal)+) => {
         [$((
             concat!("alga:extension/", $interface),
-            include_bytes!(concat!("../../legacy/dist/legacy_", $file, ".wasm")).as_slice(),
+            include_bytes!(concat!("../../components/dist/legacy_", $file, ".wasm")).as_slice(),
         )),+]
     };
 }
@@ -89,13 +88,18 @@ pub fn adapt_legacy(guest: &[u8]) -> Result<Option<Vec<u8>>, ComposeError> {
         let adapter = ADAPTERS.iter().find(|(interface, _)| interface == name);
         let (_, adapter) = adapter.ok_or_else(|| unknown(name))?;
         let adapter = composition.add(&format!("alga:legacy-{}", name.trim_start_matches(INTERFACES)), adapter)?;
-        composition.provide_types(&types, &adapter)?;
+        provide_types(&mut composition, &types, &adapter)?;
         composition.connect((&adapter, name), (&guest, name))?;
     }
-    composition.provide_types(&types, &guest)?;
-    composition.provide_types(&types, &handler)?;
+    provide_types(&mut composition, &types, &guest)?;
+    provide_types(&mut composition, &types, &handler)?;
     composition.connect((&guest, HANDLER), (&handler, HANDLER))?;
-    composition.export(&handler, INCOMING_HANDLER).map(Some)
+    composition.export(&handler, &[INCOMING_HANDLER.to_owned()]).map(Some)
+}
+
+/// Returns whether these bytes are one of the adapters.
+pub(crate) fn is_adapter(bytes: &[u8]) -> bool {
+    bytes == HANDLER_ADAPTER || ADAPTERS.iter().any(|(_, adapter)| *adapter == bytes)
 }
 
 /// Returns a component that exports the types of the old world: a component that is composed
@@ -120,74 +124,18 @@ fn unknown(name: &str) -> ComposeError {
     ))
 }
 
-/// A component of a composition, with the names of what it imports and exports.
-struct Instance {
-    node: NodeId,
-    imports: Vec<String>,
-    exports: Vec<String>,
-}
-
-/// Components and their connections.
-#[derive(Default)]
-struct Composition(CompositionGraph);
-
-impl Composition {
-    /// Adds an instance of a component.
-    fn add(&mut self, name: &str, component: &[u8]) -> Result<Instance, ComposeError> {
-        let package = Package::from_bytes(name, None, component.to_vec(), self.0.types_mut());
-        let package = package.map_err(ComposeError::of)?;
-        let world = &self.0.types()[package.ty()];
-        let imports = world.imports.keys().cloned().collect();
-        let exports = world.exports.keys().cloned().collect();
-        let id = self.0.register_package(package).map_err(ComposeError::of)?;
-        Ok(Instance {
-            node: self.0.instantiate(id),
-            imports,
-            exports,
-        })
-    }
-
-    /// Satisfies an import with an export.
-    fn connect(&mut self, from: (&Instance, &str), to: (&Instance, &str)) -> Result<(), ComposeError> {
-        let export = self
-            .0
-            .alias_instance_export(from.0.node, from.1)
-            .map_err(ComposeError::of)?;
-        self.give(export, to)
-    }
-
-    fn give(&mut self, item: NodeId, to: (&Instance, &str)) -> Result<(), ComposeError> {
-        self.0
-            .set_instantiation_argument(to.0.node, to.1, item)
-            .map_err(ComposeError::of)
-    }
-
-    /// Satisfies the imports of types: of their interface, and of single ones.
-    fn provide_types(&mut self, types: &Instance, to: &Instance) -> Result<(), ComposeError> {
-        let all = self
-            .0
-            .alias_instance_export(types.node, TYPES)
-            .map_err(ComposeError::of)?;
-        for name in &to.imports {
-            if name == TYPES {
-                self.give(all, (to, name))?;
-            } else if SINGLE_TYPES.contains(&name.as_str()) {
-                let one = self.0.alias_instance_export(all, name).map_err(ComposeError::of)?;
-                self.give(one, (to, name))?;
-            }
+/// Satisfies the imports of types: of their interface, and of single ones.
+fn provide_types(composition: &mut Composition, types: &Instance, to: &Instance) -> Result<(), ComposeError> {
+    let all = composition.alias(types, TYPES)?;
+    for name in &to.imports {
+        if name == TYPES {
+            composition.give(all, (to, name))?;
+        } else if SINGLE_TYPES.contains(&name.as_str()) {
+            let one = composition.alias_of(all, name)?;
+            composition.give(one, (to, name))?;
         }
-        Ok(())
     }
-
-    /// Exports what one of the instances exports, and returns the composed component.
-    fn export(mut self, instance: &Instance, name: &str) -> Result<Vec<u8>, ComposeError> {
-        let export = self
-            .0
-            .alias_instance_export(instance.node, name)
-            .map_err(ComposeError::of)?;
-        self.0.export(export, name).map_err(ComposeError::of)?;
-        self.0.encode(EncodeOptions::default()).map_err(ComposeError::of)
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,14 +14,22 @@
 //! | `constant` | the bytes of a result, by the canonical ABI's layout |
 //! | `module` | a core module whose functions return constants |
 //! | `adapter` | from interfaces of a guest to a component that exports them |
+//! | `composition` | components and the connections between them |
+//! | `parts` | the guest and the adapters of a composed component |
 //! | `legacy` | adapters for components of AlgaPSA's runner |
+//! | `standard` | adapters for proposals of WASI: keys and values, configuration, logs |
 
 mod adapter;
+mod composition;
 mod constant;
 mod legacy;
 mod module;
+mod parts;
+mod standard;
 
 pub use legacy::adapt_legacy;
+pub use parts::{Part, PartKind, parts};
+pub use standard::{Adapted, adapt_standard};
 
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};

@@ -44,7 +44,7 @@ pub enum BundleError {
     Proof(#[from] ProofError),
     /// The component exports no handler that could receive requests.
     #[error(
-        "the component does not export `wasi:http/incoming-handler`, so no request could reach it\nhint: export a handler: `#[alga::handler]` in Rust"
+        "the component does not export `wasi:http/incoming-handler`, so no request could reach it\nhint: export a handler: `#[alga::handler]` in Rust; `alga pack` adapts the handler of AlgaPSA's runner"
     )]
     NoHandler,
 }

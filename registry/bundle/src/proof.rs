@@ -40,7 +40,14 @@ fn lines(undeclared: &[Undeclared]) -> String {
         Some(name) => format!("\n  {} needs \"{name}\" in $.capabilities", item.interface),
         None => format!("\n  {} cannot be granted on this platform", item.interface),
     };
-    undeclared.iter().map(line).collect()
+    let mut lines: String = undeclared.iter().map(line).collect();
+    if undeclared.iter().any(|item| item.capability.is_none()) {
+        lines.push_str(
+            "\nhint: `alga pack` composes adapters for components of AlgaPSA's runner, for wasi:keyvalue, wasi:config and \
+             wasi:logging, and for files and sockets",
+        );
+    }
+    lines
 }
 
 impl CapabilityProof {

@@ -10,6 +10,7 @@ mod execute;
 mod figures;
 mod gateway;
 mod holder;
+mod languages;
 mod load;
 mod neighbours;
 mod own_gateway;
@@ -38,6 +39,8 @@ enum Name {
     Connections,
     /// Memory and latency of many installs
     Density,
+    /// A component of another world behind its adapters
+    Languages,
     /// Memory of a runner that executes for a million tenants, each once
     Tenants,
     /// Cost of an authenticated principal, and whether the time of a refusal depends on a secret
@@ -80,6 +83,7 @@ fn main() {
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
         Name::Ui => ui::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
+        Name::Languages => languages::run(&mut figures),
         Name::Tenants => tenants::run(&mut figures),
         Name::Density => density::run(&mut figures, arguments.seconds),
         Name::Principals => principals::run(&mut figures),

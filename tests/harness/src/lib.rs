@@ -87,6 +87,19 @@ pub fn component(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", path.display()))
 }
 
+/// Lists the names of all built components.
+///
+/// # Panics
+/// Panics if they are not built.
+#[must_use]
+pub fn components() -> Vec<String> {
+    let entries = std::fs::read_dir(target().join("components")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter_map(|name| Some(name.strip_suffix(".wasm")?.to_owned()))
+        .collect()
+}
+
 /// Creates a project in this directory: the manifest and the component of the hello example.
 pub fn hello_project(directory: &Path) {
     std::fs::create_dir(directory.join("dist")).unwrap();

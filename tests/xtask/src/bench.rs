@@ -33,7 +33,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -63,6 +63,11 @@ const BENCHES: [Bench; 10] = [
         name: "ui",
         what: "a file of a page, compared with nginx on the same core; frames, calls and tables in a browser",
         guests: &["alga-test-guests", "example-agreements"],
+    },
+    Bench {
+        name: "languages",
+        what: "a component of another world behind its adapters, compared with one of this platform's world",
+        guests: &["alga-test-guests"],
     },
     Bench {
         name: "neighbours",

@@ -20,11 +20,14 @@ pub(crate) fn build_all() -> Outcome {
     adapters(true)
 }
 
-/// Builds the adapters of the old world, and compares them with the committed ones, or replaces
+/// Prefixes of the names of adapters.
+const ADAPTERS: [&str; 2] = ["legacy_", "standard_"];
+
+/// Builds the adapters of other worlds, and compares them with the committed ones, or replaces
 /// those: the host composes them with guests. Another compiler may build other bytes.
 pub(crate) fn adapters(is_check: bool) -> Outcome {
-    build(&["alga-legacy-adapters"], Size::Smallest)?;
-    let committed = root().join("adapters/legacy/dist");
+    build(&["alga-adapter-components"], Size::Smallest)?;
+    let committed = root().join("adapters/components/dist");
     let (version, built_by) = (
         GuestToolchain::find(&target(), Packages::Install, &step)?.version(),
         committed.join("compiler.txt"),
@@ -37,7 +40,8 @@ pub(crate) fn adapters(is_check: bool) -> Outcome {
     fs::create_dir_all(&committed)?;
     for entry in fs::read_dir(directory())?.flatten() {
         let name = entry.file_name();
-        if !name.to_string_lossy().starts_with("legacy_") {
+        let is_adapter = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
+        if !ADAPTERS.iter().any(is_adapter) {
             continue;
         }
         let (built, path) = (fs::read(entry.path())?, committed.join(&name));

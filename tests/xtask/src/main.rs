@@ -42,7 +42,7 @@ enum Task {
     Tidy,
     /// Build the example and test extensions into components
     Guests,
-    /// Build the adapters of adapters/legacy and replace the committed ones
+    /// Build the adapters of adapters/components and replace the committed ones
     Adapters,
     /// Run a benchmark; without a name, list the benchmarks
     Bench(bench::Arguments),

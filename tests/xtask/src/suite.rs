@@ -24,7 +24,7 @@ const NATIVE: [&str; 9] = [
     "--exclude",
     "alga-test-guests",
     "--exclude",
-    "alga-legacy-adapters",
+    "alga-adapter-components",
 ];
 
 pub(crate) fn run() -> Outcome {

@@ -1,13 +1,14 @@
+use crate::escape::escape_line;
 use crate::files::{COMPONENT, read};
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{Bundle, Capability, ComponentFacts, Digest, InterfaceName, Manifest};
-use alga_capabilities::known;
+use alga_capabilities::{Part, PartKind, known, parts};
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -28,6 +29,8 @@ struct Facts {
     version: Option<String>,
     imports: Vec<Import>,
     exports: Vec<String>,
+    /// The guest, and what `alga pack` has composed with it.
+    parts: Vec<PartFacts>,
     /// Capabilities that are declared and not imported.
     unused: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -45,42 +48,84 @@ struct Import {
     declared: Option<bool>,
 }
 
+#[derive(Serialize)]
+struct PartFacts {
+    /// `guest`, `adapter`, or `component`.
+    kind: &'static str,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    bytes: usize,
+    producers: BTreeSet<String>,
+}
+
+impl From<Part> for PartFacts {
+    fn from(part: Part) -> Self {
+        Self {
+            kind: match part.kind {
+                PartKind::Guest => "guest",
+                PartKind::Adapter => "adapter",
+                PartKind::Component => "component",
+            },
+            imports: part.imports,
+            exports: part.exports,
+            bytes: part.bytes,
+            producers: part.producers,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let bytes = read(&arguments.file, "build it with `alga build`, or name another file")?;
     let context = arguments.file.display().to_string();
-    let is_wasm = bytes.starts_with(b"\0asm");
-    let facts = if is_wasm {
-        let manifest = arguments.manifest.as_ref().map(|path| {
-            let bytes = read(path, "")?;
-            Manifest::parse(&bytes, known()).user_error(&path.display().to_string())
-        });
-        let component = ComponentFacts::read(&bytes).user_error(&context)?;
-        facts(
-            Digest::of(&bytes),
-            &component.imports,
-            component.exports,
-            manifest.transpose()?.as_ref(),
-        )
-    } else {
-        let bundle = Bundle::read(&bytes, known()).user_error(&context);
-        let hint = "inspect a component (.wasm) or a bundle (.tar.zst)";
-        let bundle = bundle.map_err(|failed| failed.with_hint(hint))?;
-        let component = bundle.component().map(ComponentFacts::read).transpose();
-        let exports = component
-            .user_error(&context)?
-            .map(|facts| facts.exports)
-            .unwrap_or_default();
-        let mut facts = facts(
-            bundle.digest(),
-            &bundle.proof().imports,
-            exports,
-            Some(bundle.manifest()),
-        );
-        facts.files = bundle.entries().map(|(path, size)| (path.to_string(), size)).collect();
-        facts
+    let facts = match bytes.starts_with(b"\0asm") {
+        true => of_component(&bytes, &context, arguments.manifest.as_deref())?,
+        false => of_bundle(&bytes, &context)?,
     };
     printer.output(&facts, || text(&facts));
     Ok(())
+}
+
+fn of_component(bytes: &[u8], context: &str, manifest: Option<&Path>) -> Outcome<Facts> {
+    let manifest = manifest.map(|path| {
+        let bytes = read(path, "")?;
+        Manifest::parse(&bytes, known()).user_error(&path.display().to_string())
+    });
+    let component = ComponentFacts::read(bytes).user_error(context)?;
+    let mut facts = facts(
+        Digest::of(bytes),
+        &component.imports,
+        component.exports,
+        manifest.transpose()?.as_ref(),
+    );
+    facts.parts = parts_of(bytes, context)?;
+    Ok(facts)
+}
+
+fn of_bundle(bytes: &[u8], context: &str) -> Outcome<Facts> {
+    let bundle = Bundle::read(bytes, known()).user_error(context);
+    let hint = "inspect a component (.wasm) or a bundle (.tar.zst)";
+    let bundle = bundle.map_err(|failed| failed.with_hint(hint))?;
+    let component = bundle.component().map(ComponentFacts::read).transpose();
+    let exports = component
+        .user_error(context)?
+        .map(|facts| facts.exports)
+        .unwrap_or_default();
+    let mut facts = facts(
+        bundle.digest(),
+        &bundle.proof().imports,
+        exports,
+        Some(bundle.manifest()),
+    );
+    facts.files = bundle.entries().map(|(path, size)| (path.to_string(), size)).collect();
+    if let Some(component) = bundle.component() {
+        facts.parts = parts_of(component, context)?;
+    }
+    Ok(facts)
+}
+
+fn parts_of(component: &[u8], context: &str) -> Outcome<Vec<PartFacts>> {
+    let parts = parts(component).user_error(context)?;
+    Ok(parts.into_iter().map(PartFacts::from).collect())
 }
 
 fn facts(
@@ -125,6 +170,7 @@ fn facts(
         unused: asked.iter().filter(is_unused).map(ToString::to_string).collect(),
         imports,
         exports,
+        parts: Vec::new(),
         files: BTreeMap::new(),
     }
 }
@@ -151,6 +197,21 @@ fn text(facts: &Facts) -> String {
     writeln!(text, "exports").ok();
     for export in &facts.exports {
         writeln!(text, "  {export}").ok();
+    }
+    if facts.parts.len() > 1 {
+        writeln!(text, "parts").ok();
+        for part in &facts.parts {
+            writeln!(text, "  {:<40} {} bytes", part.kind, part.bytes).ok();
+            for (verb, names) in [("imports", &part.imports), ("exports", &part.exports)] {
+                for name in names {
+                    writeln!(text, "    {verb} {}", escape_line(name)).ok();
+                }
+            }
+        }
+    }
+    if let Some(guest) = facts.parts.last().filter(|guest| !guest.producers.is_empty()) {
+        let producers: Vec<_> = guest.producers.iter().map(String::as_str).collect();
+        writeln!(text, "produced by {}", escape_line(&producers.join(", "))).ok();
     }
     if !facts.files.is_empty() {
         writeln!(text, "files").ok();

@@ -6,7 +6,7 @@ use crate::page_check;
 use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
-use alga_capabilities::{adapt_legacy, known, stub_unsupported_imports};
+use alga_capabilities::{adapt_legacy, adapt_standard, known, stub_unsupported_imports};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -94,7 +94,8 @@ fn warn(bundle: &Bundle, of_page: &[String], printer: &Printer) {
 }
 
 /// Composes adapters in front of a component that this platform would refuse: of AlgaPSA's runner,
-/// or with imports of files and sockets, which toolchains add and no extension has.
+/// with proposals of WASI, or with imports of files and sockets, which toolchains add and no
+/// extension has.
 fn adapt(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome {
     let manifest = files
         .get(&entry("manifest.json")?)
@@ -107,13 +108,19 @@ fn adapt(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome
     let Some(component) = files.get_mut(&entry(&manifest.entry)?) else {
         return Ok(());
     };
-    let adapted = match adapt_legacy(component) {
-        Err(error) if ComponentFacts::read(component).is_ok() => return Err(error).user_error("cannot pack"),
-        adapted => adapted.ok().flatten(),
-    };
-    if let Some(composed) = adapted {
+    if ComponentFacts::read(component).is_err() {
+        return Ok(());
+    }
+    if let Some(composed) = adapt_legacy(component).user_error("cannot pack")? {
         *component = composed;
         printer.note("note: the component was built for AlgaPSA's runner (world alga:extension/runner); adapters for its interfaces are composed with it");
+    }
+    if let Some(adapted) = adapt_standard(component).user_error("cannot pack")? {
+        *component = adapted.component;
+        printer.note(&format!(
+            "note: adapters for {} are composed with the component",
+            adapted.satisfied.join(", ")
+        ));
     }
     if let Ok(Some(composed)) = stub_unsupported_imports(component) {
         *component = composed;

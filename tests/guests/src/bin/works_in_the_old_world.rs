@@ -11,7 +11,7 @@ use bindings::alga::extension::{
 };
 
 mod bindings {
-    wit_bindgen::generate!({ path: "../../adapters/legacy/wit", world: "runner" });
+    wit_bindgen::generate!({ path: "../../adapters/components/wit/extension.wit", world: "runner" });
 }
 
 struct Component;

@@ -93,7 +93,7 @@ fn check_top(problems: &mut Vec<String>) -> Outcome {
 
 fn check_file(path: &str, problems: &mut Vec<String>) -> Outcome {
     // The host composes these with guests; the tests compare them with what their source builds.
-    let is_adapter = path.starts_with("adapters/legacy/dist/");
+    let is_adapter = path.starts_with("adapters/components/dist/");
     if (path.ends_with(".wasm") && !is_adapter) || path.ends_with(".cwasm") {
         problems.push(format!("{path}: components are built, not committed"));
         return Ok(());

@@ -36,7 +36,7 @@ const GUEST_SIDE: [&str; 6] = [
     "example-hello",
     "example-agreements",
     "alga-test-guests",
-    "alga-legacy-adapters",
+    "alga-adapter-components",
 ];
 /// Dependencies that only some crates may use.
 const ONLY_IN: [(&str, &[&str]); 5] = [

@@ -4,7 +4,7 @@
 use bindings::exports::alga::extension::logging::Guest;
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "logging-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "logging-adapter" });
 }
 
 struct Adapter;

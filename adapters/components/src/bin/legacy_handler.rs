@@ -11,7 +11,7 @@ use alga::{Method, Response};
 use bindings::alga::extension::types::{ContextData, ExecuteRequest, ExecuteResponse, HttpHeader, HttpRequest};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "handler-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "handler-adapter" });
 }
 
 const CONFIG: &str = "x-alga-config-";

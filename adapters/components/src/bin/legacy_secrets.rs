@@ -6,7 +6,7 @@ use alga::__private::bindings::alga::secrets::reveal::{self, Error};
 use bindings::exports::alga::extension::secrets::{Guest, SecretError};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "secrets-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "secrets-adapter" });
 }
 
 struct Adapter;

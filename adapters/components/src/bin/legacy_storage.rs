@@ -5,7 +5,7 @@ use alga::__private::bindings::alga::storage::kv::{self, Entry, Error, ListOptio
 use bindings::exports::alga::extension::storage::{Guest, StorageEntry, StorageError};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "storage-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "storage-adapter" });
 }
 
 /// Entries of a page, as in the old interface.

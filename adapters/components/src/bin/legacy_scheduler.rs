@@ -9,7 +9,7 @@ use bindings::exports::alga::extension::scheduler::{
 };
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "scheduler-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "scheduler-adapter" });
 }
 
 struct Adapter;

@@ -9,7 +9,7 @@ use bindings::exports::alga::extension::services::{
 };
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "services-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "services-adapter" });
 }
 
 /// Items of a page, as in the old interface.

@@ -5,7 +5,7 @@ use alga::__private::bindings::alga::ui_proxy::routes::{self, Error};
 use bindings::exports::alga::extension::ui_proxy::{Guest, ProxyError};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "ui-proxy-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "ui-proxy-adapter" });
 }
 
 struct Adapter;

@@ -7,7 +7,7 @@ use bindings::alga::extension::types::HttpHeader;
 use bindings::exports::alga::extension::http::{Guest, HttpError, HttpRequest, HttpResponse};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "http-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "http-adapter" });
 }
 
 struct Adapter;

@@ -8,7 +8,7 @@ use bindings::exports::alga::extension::clients::{
 };
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "clients-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "clients-adapter" });
 }
 
 /// Items of a page, as in the old interface.

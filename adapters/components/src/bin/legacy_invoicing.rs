@@ -11,7 +11,7 @@ use bindings::exports::alga::extension::invoicing::{CreateManualInvoiceInput, Cr
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "invoicing-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "invoicing-adapter" });
 }
 
 /// Mark of the host application's field errors in the text of an error.

@@ -4,7 +4,7 @@
 use bindings::exports::alga::extension::context::{ContextData, Guest};
 
 mod bindings {
-    wit_bindgen::generate!({ path: "wit", world: "context-adapter" });
+    wit_bindgen::generate!({ path: "wit/extension.wit", world: "context-adapter" });
 }
 
 struct Adapter;

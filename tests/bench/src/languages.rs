@@ -1,0 +1,76 @@
+//! `bench languages`: a component of another world behind its adapters, compared with one of this
+//! platform's own world that does the same.
+
+use crate::figures::{Figures, Target};
+use alga_capabilities::adapt_legacy;
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
+use std::time::Instant;
+
+/// Three bytes of the request's body in base64, and how often they are repeated: 1 kB.
+const BODY_BASE64: &str = "eHh4";
+const BODY_PARTS: usize = 341;
+/// Executions of each side in a round.
+const EXECUTIONS: usize = 2_000;
+/// Rounds; both sides are measured in each, so that other load on the machine affects both.
+const ROUNDS: usize = 9;
+
+pub(crate) fn run(figures: &mut Figures) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(adapters(figures));
+}
+
+async fn adapters(figures: &mut Figures) {
+    let world = TestPlatform::with_settings(&[("pool", "64")]).await;
+    let old = adapt_legacy(&component("echoes_in_the_old_world")).unwrap().unwrap();
+    let direct = request(&world, "com.example.direct", &component("echoes")).await;
+    let adapted = request(&world, "com.example.adapted", &old).await;
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let of_round = [&direct, &adapted].map(|request| p50_us(&world, request));
+        let [direct, adapted] = of_round;
+        let (direct, adapted) = (direct.await, adapted.await);
+        // The first round loads and warms up.
+        if round > 0 {
+            rounds.push((adapted / direct, direct, adapted));
+        }
+    }
+    rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (ratio, direct, adapted) = rounds[ROUNDS / 2];
+    figures.add("execute with 1 kB, direct, p50", direct, "us", Target::None);
+    figures.add(
+        "execute with 1 kB, old ABI behind adapters, p50",
+        adapted,
+        "us",
+        Target::None,
+    );
+    figures.add(
+        "old ABI / direct, median of 9 rounds",
+        ratio,
+        "ratio",
+        Target::AtMost(1.3),
+    );
+}
+
+async fn request(world: &TestPlatform, name: &str, component: &[u8]) -> ExecuteRequest {
+    let manifest = Release::manifest(name, "1.0.0", &[]);
+    let release = Release::new(world.key(), &manifest, component);
+    world.publish(&release).await;
+    let install = world.install("acme", &release, &[]).await.ok();
+    let request = world.request_for(&install).on("POST", "/").within_ms(5_000);
+    request.with("/http/body_b64", BODY_BASE64.repeat(BODY_PARTS).into())
+}
+
+async fn p50_us(world: &TestPlatform, request: &ExecuteRequest) -> f64 {
+    let mut times = Vec::with_capacity(EXECUTIONS);
+    for _ in 0..EXECUTIONS {
+        let began = Instant::now();
+        let reply = world.execute(request).await;
+        times.push(began.elapsed());
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    times.sort_unstable();
+    times[EXECUTIONS / 2].as_secs_f64() * 1e6
+}
