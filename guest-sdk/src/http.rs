@@ -17,6 +17,17 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Several requests can be on their way at once:
+//!
+//! ```no_run
+//! # fn example() -> alga::Result<()> {
+//! let client = alga::http::Client::new();
+//! let one = client.get("https://api.example.com/one").start()?;
+//! let two = client.get("https://api.example.com/two").start()?;
+//! let (one, two) = (one.response()?, two.response()?);
+//! # Ok(()) }
+//! ```
+//!
 //! A request can carry a secret that the extension never sees:
 //!
 //! ```no_run
@@ -40,6 +51,10 @@ use crate::secrets::Secret;
 use crate::{Error, Method, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+
+mod pending;
+
+pub use pending::{Pending, wait_any};
 
 /// Maximum bytes of one chunk of a body.
 const CHUNK_BYTES: u64 = 64 * 1024;
@@ -206,6 +221,14 @@ impl RequestBuilder {
     /// body exceeds the host's limit, [`Error::Unavailable`] if the request fails for another
     /// reason.
     pub fn send(self) -> Result<Response> {
+        self.start()?.response()
+    }
+
+    /// Sends the request without waiting for its response, so that several can be on their way.
+    ///
+    /// # Errors
+    /// Returns the errors of [`send`](Self::send), as far as they are known already.
+    pub fn start(self) -> Result<Pending> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -239,17 +262,7 @@ impl RequestBuilder {
             drop(stream);
             wasi::OutgoingBody::finish(body, None).ok();
         }
-        response.subscribe().block();
-        match response.get() {
-            Some(Ok(Ok(raw))) => Ok(Response {
-                stream: None,
-                body: None,
-                raw,
-                target,
-            }),
-            Some(Ok(Err(error))) => Err(failed(&error, &target)),
-            _ => Err(Error::Internal("the response was already consumed".into())),
-        }
+        Ok(Pending { response, target })
     }
 }
 

@@ -11,10 +11,12 @@
 //!
 //! `cargo xtask bless` rewrites the files.
 
+mod function;
 mod machine_paths;
 mod old_world;
 mod places;
 mod standard;
+mod wasi_versions;
 
 use alga_bundle::ComponentFacts;
 use alga_capabilities::{compose_denied, known, modules};

@@ -15,6 +15,7 @@
 //! | `module` | a core module whose functions return constants |
 //! | `adapter` | from interfaces of a guest to a component that exports them |
 //! | `composition` | components and the connections between them |
+//! | `function` | adapters for HTTP messages as whole values |
 //! | `parts` | the guest and the adapters of a composed component |
 //! | `legacy` | adapters for components of AlgaPSA's runner |
 //! | `standard` | adapters for proposals of WASI: keys and values, configuration, logs |
@@ -22,11 +23,13 @@
 mod adapter;
 mod composition;
 mod constant;
+mod function;
 mod legacy;
 mod module;
 mod parts;
 mod standard;
 
+pub use function::adapt_function;
 pub use legacy::adapt_legacy;
 pub use parts::{Part, PartKind, parts};
 pub use standard::{Adapted, adapt_standard};

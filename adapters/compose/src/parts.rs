@@ -1,6 +1,6 @@
 //! The parts that a composed component consists of: its guest, and the adapters in front of it.
 
-use crate::{ComposeError, legacy, standard};
+use crate::{ComposeError, function, legacy, standard};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use wasmparser::{Parser, Payload, ProducersSectionReader};
@@ -8,7 +8,7 @@ use wasmparser::{Parser, Payload, ProducersSectionReader};
 /// Compositions within each other: by `alga pack` three at most, and one at install.
 const COMPOSITIONS: usize = 8;
 /// Exports that make a component a guest.
-const HANDLERS: [&str; 2] = ["handler", "wasi:http/incoming-handler@"];
+const HANDLERS: [&str; 3] = ["handler", "alga:http/handler@", "wasi:http/incoming-handler@"];
 
 /// Kind of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn part(bytes: &[u8]) -> Result<Part, ComposeError> {
         producers,
         ..
     } = Outline::read(bytes)?;
-    let is_known = legacy::is_adapter(bytes) || standard::is_adapter(bytes);
+    let is_known = function::is_adapter(bytes) || legacy::is_adapter(bytes) || standard::is_adapter(bytes);
     Ok(Part {
         kind: if is_known {
             PartKind::Adapter

@@ -127,6 +127,28 @@ mod tests {
         assert_eq!(adapt_standard(&importing("wasi:io/error@0.2.0")).unwrap(), None);
     }
 
+    /// A component that imports an interface, and exports it and others again.
+    const REEXPORTS: &str = r#"(component
+        (import "wasi:logging/logging" (instance $in
+            (type $levels (enum "trace" "debug" "info" "warn" "error" "critical"))
+            (export "level" (type $level (eq $levels)))
+            (export "log" (func (param "level" $level) (param "context" string) (param "message" string)))))
+        (alias export $in "log" (func $log))
+        (instance $own (export "log" (func $log)))
+        (export "own:logging/logging" (instance $in))
+        (export "alga:log/logger@1.0.0" (instance $own)))"#;
+
+    #[test]
+    fn exports_of_a_guest_remain_its_own_whatever_their_names() {
+        let adapted = adapt_standard(&wat::parse_str(REEXPORTS).unwrap()).unwrap().unwrap();
+        assert_eq!(adapted.satisfied, ["wasi:logging/logging"]);
+        let composed = Composition::default().add("alga:a", &adapted.component).unwrap();
+        assert_eq!(composed.exports, ["own:logging/logging", "alga:log/logger@1.0.0"]);
+        // The adapter's import is the host's interface, not the guest's export of that name.
+        assert_eq!(composed.imports, ["alga:log/logger@1.0.0"]);
+        assert_eq!(adapt_standard(&adapted.component).unwrap(), None);
+    }
+
     #[test]
     fn a_component_whose_types_are_not_those_of_the_version_is_refused() {
         let text = r#"(component (import "wasi:logging/logging" (instance (export "log" (func (param "a" u8))))))"#;

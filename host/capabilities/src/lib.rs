@@ -50,7 +50,7 @@ mod storage_backend;
 mod ui_proxy;
 mod user;
 
-pub use alga_compose::{Adapted, Part, PartKind, adapt_legacy, adapt_standard, parts};
+pub use alga_compose::{Adapted, Part, PartKind, adapt_function, adapt_legacy, adapt_standard, parts};
 pub use denial::{
     DenyingComponent, GrantsError, compose_denied, compose_for_grants, denied_optional, stub_unsupported_imports,
 };

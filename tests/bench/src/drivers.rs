@@ -48,7 +48,9 @@ impl Driver {
 
     /// Sends requests on this many connections, each after the last response, until it is ended.
     pub(crate) fn without_end(order: &Order, connections: usize) -> Self {
-        let command = Command::new(std::env::current_exe().unwrap());
+        // Clients of a server are on other machines; here, they use its processors after it.
+        let mut command = Command::new("nice");
+        command.args(["-n", "10"]).arg(std::env::current_exe().unwrap());
         Self::start(command, order, &json!({ "connections": connections }))
     }
 
@@ -91,6 +93,7 @@ pub(crate) fn serve_parent() {
         address: order["address"].as_str().unwrap().parse().unwrap(),
         request: order["request"].as_str().unwrap().to_owned(),
         status: format!("HTTP/1.1 {} ", order["status"]),
+        reports: order["how"]["rate"].is_u64(),
     };
     let how = &order["how"];
     let times = match how["rate"].as_u64() {
@@ -118,6 +121,8 @@ struct Client {
     address: SocketAddr,
     request: String,
     status: String,
+    /// True if unexpected responses are printed: those of the client that is measured.
+    reports: bool,
 }
 
 /// The time of each request; none if it failed.
@@ -132,7 +137,14 @@ impl Client {
             let times = due.map(|number| {
                 let due = started + Duration::from_nanos(number * 1_000_000_000 / rate);
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                self.ask(&mut stream).then(|| due.elapsed())
+                let is_expected = self.ask(&mut stream);
+                if !is_expected {
+                    eprintln!(
+                        "request {number}: no response, or an unexpected one, after {:?}",
+                        due.elapsed()
+                    );
+                }
+                is_expected.then(|| due.elapsed())
             });
             times.collect::<Times>()
         };
@@ -197,7 +209,11 @@ impl Client {
             }
             received.extend_from_slice(&part[..length]);
             if is_complete(&received) {
-                return Ok(received.starts_with(self.status.as_bytes()));
+                let is_expected = received.starts_with(self.status.as_bytes());
+                if !is_expected && self.reports {
+                    eprintln!("{}", String::from_utf8_lossy(&received));
+                }
+                return Ok(is_expected);
             }
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn build_all() -> Outcome {
 }
 
 /// Prefixes of the names of adapters.
-const ADAPTERS: [&str; 2] = ["legacy_", "standard_"];
+const ADAPTERS: [&str; 3] = ["function_", "legacy_", "standard_"];
 
 /// Builds the adapters of other worlds, and compares them with the committed ones, or replaces
 /// those: the host composes them with guests. Another compiler may build other bytes.

@@ -7,7 +7,8 @@
 use alga::__private::bindings::alga::context::execution::Trigger;
 use alga::__private::bindings::wasi::http::types::{ErrorCode, IncomingRequest, ResponseOutparam};
 use alga::__private::{Guest, read_all, send};
-use alga::{Method, Response};
+use alga::Response;
+use alga_adapter_components::method;
 use bindings::alga::extension::types::{ContextData, ExecuteRequest, ExecuteResponse, HttpHeader, HttpRequest};
 
 mod bindings {
@@ -46,7 +47,7 @@ fn execute_request(request: &IncomingRequest) -> Option<ExecuteRequest> {
     Some(ExecuteRequest {
         context: context(),
         http: HttpRequest {
-            method: method(&request.method()),
+            method: method::name(&request.method()).to_owned(),
             url: request.path_with_query().unwrap_or_default(),
             headers: headers(request),
             body: has_body.then_some(body),
@@ -91,20 +92,4 @@ fn headers(request: &IncomingRequest) -> Vec<HttpHeader> {
         },
     };
     of_client.chain(config).chain([trigger]).collect()
-}
-
-fn method(method: &Method) -> String {
-    match method {
-        Method::Get => "GET",
-        Method::Head => "HEAD",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Delete => "DELETE",
-        Method::Connect => "CONNECT",
-        Method::Options => "OPTIONS",
-        Method::Trace => "TRACE",
-        Method::Patch => "PATCH",
-        Method::Other(name) => name,
-    }
-    .to_owned()
 }

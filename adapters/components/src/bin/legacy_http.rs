@@ -1,8 +1,9 @@
 //! `http` over `wasi:http/outgoing-handler`: bodies are complete, redirects are not followed.
 #![no_main]
 
+use alga::Error;
 use alga::http::{Client, Response};
-use alga::{Error, Method};
+use alga_adapter_components::method;
 use bindings::alga::extension::types::HttpHeader;
 use bindings::exports::alga::extension::http::{Guest, HttpError, HttpRequest, HttpResponse};
 
@@ -16,7 +17,7 @@ bindings::export!(Adapter with_types_in bindings);
 
 impl Guest for Adapter {
     fn fetch(request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let method = method(&request.method)?;
+        let method = method::parse(&request.method).ok_or(HttpError::InvalidUrl)?;
         let headers = request.headers.iter();
         let sent = headers.fold(Client::new().request(method, &request.url), |sent, header| {
             sent.header(&header.name, &header.value)
@@ -46,24 +47,5 @@ fn complete(response: Response) -> Result<HttpResponse, HttpError> {
             })
             .collect(),
         body: Some(response.bytes().map_err(|_| HttpError::Internal)?),
-    })
-}
-
-fn method(name: &str) -> Result<Method, HttpError> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(HttpError::InvalidUrl);
-    }
-    Ok(match name {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "DELETE" => Method::Delete,
-        "CONNECT" => Method::Connect,
-        "OPTIONS" => Method::Options,
-        "TRACE" => Method::Trace,
-        "PATCH" => Method::Patch,
-        other => Method::Other(other.to_owned()),
     })
 }

@@ -1,7 +1,7 @@
 //! `wasi:keyvalue` 0.2.0-draft2 over `alga:storage/kv`.
 #![no_main]
 
-use alga_adapter_components::{Error, Namespace};
+use alga_adapter_components::keyvalue::{Error, Namespace};
 use atomics::CasError;
 use bindings::exports::wasi::keyvalue::{atomics, batch, store};
 use std::cell::Cell;

@@ -6,7 +6,7 @@ use crate::page_check;
 use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
-use alga_capabilities::{adapt_legacy, adapt_standard, known, stub_unsupported_imports};
+use alga_capabilities::{Adapted, adapt_function, adapt_legacy, adapt_standard, known, stub_unsupported_imports};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -115,11 +115,18 @@ fn adapt(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome
         *component = composed;
         printer.note("note: the component was built for AlgaPSA's runner (world alga:extension/runner); adapters for its interfaces are composed with it");
     }
-    if let Some(adapted) = adapt_standard(component).user_error("cannot pack")? {
-        *component = adapted.component;
+    for adapt in [adapt_function, adapt_standard] {
+        let Some(Adapted {
+            component: composed,
+            satisfied,
+        }) = adapt(component).user_error("cannot pack")?
+        else {
+            continue;
+        };
+        *component = composed;
         printer.note(&format!(
             "note: adapters for {} are composed with the component",
-            adapted.satisfied.join(", ")
+            satisfied.join(", ")
         ));
     }
     if let Ok(Some(composed)) = stub_unsupported_imports(component) {
