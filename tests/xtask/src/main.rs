@@ -9,6 +9,7 @@ mod guests;
 mod host_page;
 mod limits;
 mod postgres;
+mod pressure;
 mod progress;
 mod python;
 mod shell;

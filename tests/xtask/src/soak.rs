@@ -3,6 +3,7 @@
 use crate::debian;
 use crate::guests;
 use crate::postgres::Postgres;
+use crate::pressure::Pressure;
 use crate::python;
 use crate::shell::{Outcome, cargo, execute, report, step};
 
@@ -13,6 +14,9 @@ pub(crate) struct Arguments {
     /// Run on a private Postgres instead of SQLite
     #[arg(long)]
     postgres: bool,
+    /// Limit of the campaign's memory in MiB: what exceeds it goes to a swap file. Needs root
+    #[arg(long)]
+    memory_mib: Option<u64>,
     /// Number of rounds; the list of campaigns describes their rounds
     #[arg(long)]
     rounds: Option<u64>,
@@ -147,6 +151,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Some(postgres) = &postgres {
         test.env("ALGA_TEST_POSTGRES", postgres.url());
         test.envs(victim.iter().flat_map(Postgres::as_victim));
+    }
+    if let Some(mebibytes) = arguments.memory_mib {
+        // Compiled before its memory is limited.
+        let names = ["test", "--no-run", "--package", campaign.package];
+        execute(&mut cargo(&names))?;
+        let _pressure = Pressure::start(mebibytes)?;
+        return execute(&mut test);
     }
     execute(&mut test)
 }
