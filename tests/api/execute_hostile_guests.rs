@@ -1,7 +1,7 @@
 //! Hostile guests. Each gets its error code within its limits, the process survives, and the next
 //! request works.
 
-use alga_harness::{ExecuteRequest, Release, TestPlatform, TestResponse, handler, handler_with};
+use alga_harness::{ExecuteRequest, Release, TestPlatform, TestResponse, handler, handler_lifted, handler_with};
 
 async fn with_guest_and_neighbour(guest: &str, timeout_ms: u64) -> TestResponse {
     let world = TestPlatform::new().await;
@@ -48,7 +48,7 @@ async fn a_guest_that_loops_while_it_is_instantiated_is_stopped_at_its_deadline(
 }
 
 #[tokio::test]
-async fn a_guest_that_loops_in_its_start_function_or_its_allocation_is_stopped_at_its_deadline() {
+async fn a_guest_that_loops_outside_of_its_handler_is_stopped_at_its_deadline() {
     let world = TestPlatform::new().await;
     let start = "(func $start (loop $more (br $more))) (start $start) (func (export \"handle\") (param i32 i32))";
     // The host calls `realloc` for the bytes that it returns.
@@ -65,7 +65,13 @@ async fn a_guest_that_loops_in_its_start_function_or_its_allocation_is_stopped_a
         r#"(import "host" "bytes" (func $bytes (param i64 i32)))
         (func (export "handle") (param i32 i32) (call $bytes (i64.const 8) (i32.const 0)))"#,
     );
-    for (name, component) in [("start", handler(start)), ("allocation", allocation)] {
+    let after = handler_lifted(
+        "",
+        "",
+        r#"(func (export "handle") (param i32 i32)) (func (export "after") (loop $more (br $more)))"#,
+        r#"(post-return (core func $instance "after"))"#,
+    );
+    for (name, component) in [("start", handler(start)), ("allocation", allocation), ("after", after)] {
         let request = with_component(&world, name, &component).await.within_ms(300);
         // Until the component is loaded, which counts against the deadline.
         while world.execute(&request).await.usage("cpu_us") == 0 {}

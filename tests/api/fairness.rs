@@ -2,7 +2,8 @@
 //! times of executions with the same deadline, so that they do not depend on the machine's speed.
 
 use alga_harness::{ExecuteRequest, Release, TestPlatform, component, tenant_id};
-use alga_registry_types::{TenantWeight, set_weight};
+use alga_registry_types::{Page, TenantWeight, executions, set_weight};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// A platform with one run slot, and requests of two tenants for a guest that loops.
@@ -52,6 +53,29 @@ async fn a_tenant_with_one_request_is_not_outnumbered_by_one_with_sixteen() {
     // Shared between requests, it would be a sixteenth. On a busy machine, the one request needs a
     // moment after each slice to wait for the next.
     assert!((0.25..1.6).contains(&(one / many)), "{one} us beside {many} us");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_registry_and_records_respond_while_sixty_four_guests_compute() {
+    let (world, [acme, globex]) = world("").await;
+    let loops = [acme, globex].map(|request| request.within_ms(60_000));
+    let loops = loops.iter().cycle().take(64).map(|request| {
+        let (world, request) = (Arc::clone(&world), request.clone());
+        tokio::spawn(async move { world.execute(&request).await })
+    });
+    let loops: Vec<_> = loops.collect();
+    let other = world.install_guest("answers_ok", &[]).await;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(world.send_json("GET", path, &Value::Null).await.status, 200, "{path}");
+    }
+    assert_eq!(world.execute(&world.request_for(&other)).await.guest_body(), "ok");
+    let records = executions(&other.tenant_id, other.id.as_str(), &Page::default());
+    assert_eq!(world.operate(&records).await.status, 200);
+    // Their clients leave.
+    for task in loops {
+        assert!(!task.is_finished());
+        task.abort();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

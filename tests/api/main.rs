@@ -1,6 +1,7 @@
 //! Tests of the platform's routes, called in process, with real guests.
 
 mod attacks;
+mod bills;
 mod bodies;
 mod capabilities;
 mod changes;
@@ -32,6 +33,7 @@ mod objects;
 mod oidc;
 mod operations;
 mod optional;
+mod overload;
 mod page_bundles;
 mod page_releases;
 mod postgres;

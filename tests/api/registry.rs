@@ -150,6 +150,11 @@ async fn an_invalid_component_is_refused_and_the_registry_stays_available() {
 #[tokio::test]
 async fn too_many_memories_tables_elements_or_instances_are_refused_at_publish() {
     let world = TestPlatform::new().await;
+    // Values that differ, so that the bundle is not refused for how much it expands.
+    let values = (0..560_000_i64).map(|number| number.wrapping_mul(6_364_136_223_846_793_005));
+    let globals: String = values
+        .map(|value| format!("(global i64 (i64.const {value}))"))
+        .collect();
     for (module, instances) in [
         ("(memory 1)", 17),
         ("(table 1 funcref)", 65),
@@ -160,6 +165,8 @@ async fn too_many_memories_tables_elements_or_instances_are_refused_at_publish()
         ),
         ("(memory 1) (memory 1)", 1),
         ("", 129),
+        // Its record would have more than 8 MiB.
+        (&globals, 1),
     ] {
         let instances = "(core instance (instantiate 0))".repeat(instances);
         let text = format!("(component (core module {module}) {instances} {HANDLER})");

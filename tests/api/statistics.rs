@@ -119,10 +119,27 @@ async fn the_reply_has_what_guest_and_host_used_and_the_interfaces_that_were_cal
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_execution_has_a_record_although_it_succeeded_and_logged_nothing() {
+    // The guest sleeps for three milliseconds.
+    let world = TestPlatform::with_settings(&[("record_slow_ms", "2")]).await;
+    let install = world.install_guest("reads_clocks_and_randomness", &[]).await;
+    let response = world.get(&format!("{}/", install.name)).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    world.platform().settle().await;
+    let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
+    let stored = world.operate(&list).await.ok().executions;
+    let [record] = &stored[..] else { panic!("{stored:?}") };
+    assert!(record.log.is_empty() && record.status == Some(200), "{record:?}");
+    assert!(record.duration_us >= 2_000, "{record:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sample_of_executions_has_a_record_although_they_logged_nothing() {
-    let world = TestPlatform::with_settings(&[("record_one_in", "1")]).await;
+    let world = TestPlatform::with_settings(&[("record_one_in", "1"), ("fuel", "1000000000")]).await;
     let install = world.install_guest("answers_ok", &[]).await;
-    world.get(&format!("{}/", install.name)).await;
+    world
+        .call("acme", "POST", &format!("{}/", install.name), "content")
+        .await;
     world.platform().settle().await;
     let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
     let stored = world.operate(&list).await.ok().executions;
@@ -130,6 +147,13 @@ async fn a_sample_of_executions_has_a_record_although_they_logged_nothing() {
     let usage = record.usage.as_ref().unwrap();
     assert!(record.log.is_empty() && record.status == Some(200), "{record:?}");
     assert_eq!(usage.response_bytes, 2);
+    assert!(usage.cold && usage.fuel > Some(0), "{usage:?}");
+    assert!(
+        usage.guest_cpu_us > 0 && usage.guest_cpu_us <= usage.cpu_us,
+        "{usage:?}"
+    );
+    assert!(usage.cpu_us + usage.queued_us <= usage.duration_us, "{usage:?}");
+    assert!(usage.memory_peak_bytes >= 64 * 1024, "{usage:?}");
     assert!(usage.host_calls_by["wasi:http/types"] > 0, "{usage:?}");
 }
 
@@ -148,6 +172,11 @@ async fn the_metrics_have_the_sums_of_all_executions() {
         "alga_execution_cpu_seconds_total{by=\"guest\"} 0.",
         "alga_execution_duration_seconds_count 3\n",
         "alga_execution_response_bytes_total 6\n",
+        "alga_execution_request_bytes_total 0\n",
+        "alga_execution_egress_bytes_total 0\n",
+        "alga_execution_ingress_bytes_total 0\n",
+        "alga_execution_queued_seconds_total ",
+        "alga_execution_memory_peak_bytes_max ",
         "alga_execution_cold_total 1\n",
     ] {
         assert!(text.contains(line), "{line}: {text}");

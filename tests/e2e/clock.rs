@@ -35,6 +35,11 @@ fn clock_steps_in_either_direction_fail_no_request() {
             &["call", "com.example.hello/hello/you", "--server", server.address()],
         )
     };
+    // Its periods begin and end with each step.
+    let quota = [
+        "quotas", "set", "--tenant", "demo", "--meter", "requests", "--period", "minute", "--hard", "100",
+    ];
+    done(&directory, &[&quota[..], &["--server", server.address()]].concat());
     // Forward by two minutes and by a day, then back beyond the start.
     for step in ["+0", "+120", "+86400", "-120", "-86400", "+0"] {
         fs::write(&offset, step).unwrap();

@@ -1,8 +1,36 @@
 //! Quotas as an operator sets them on the command line.
 
-use super::{alga, done, hello_in};
+use super::{alga, done, hello_in, publish_and_install};
 use alga_harness::Server;
+use std::fs;
 use tempfile::TempDir;
+
+#[test]
+fn a_soft_quota_that_is_exceeded_is_in_the_log_and_refuses_nothing() {
+    let home = TempDir::new().unwrap();
+    let directory = hello_in(home.path());
+    let server = Server::start(&directory);
+    publish_and_install(&directory, &server, "demo");
+    let at = ["--server", server.address()];
+    let quota = [
+        "quotas", "set", "--tenant", "demo", "--meter", "requests", "--period", "day", "--soft", "2",
+    ];
+    done(&directory, &[&quota[..], &at].concat());
+    let log = || fs::read_to_string(directory.join("server.log")).unwrap();
+    // The server follows changed quotas each second.
+    let call = || {
+        done(
+            &directory,
+            &[&["call", "com.example.hello/hello/you"][..], &at].concat(),
+        )
+    };
+    let warns = (0..1_000).any(|_| {
+        assert!(call().contains("Hello, you!"));
+        log().contains("a soft quota is exceeded")
+    });
+    assert!(warns, "{}", log());
+    assert_eq!(log().matches("a soft quota is exceeded").count(), 1);
+}
 
 #[test]
 fn an_operator_limits_a_tenant_and_reads_its_bill() {

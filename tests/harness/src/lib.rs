@@ -122,6 +122,13 @@ pub fn handler(module: &str) -> Vec<u8> {
 /// instantiated with.
 #[must_use]
 pub fn handler_with(definitions: &str, arguments: &str, module: &str) -> Vec<u8> {
+    handler_lifted(definitions, arguments, module, "")
+}
+
+/// Builds a component like [`handler_with`], with options for lifting its function, such as
+/// `(post-return …)`. The instance of the module is `$instance`.
+#[must_use]
+pub fn handler_lifted(definitions: &str, arguments: &str, module: &str, options: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
             (import "wasi:http/types@0.2.12" (instance $types
@@ -133,7 +140,7 @@ pub fn handler_with(definitions: &str, arguments: &str, module: &str) -> Vec<u8>
             {definitions}
             (core instance $instance (instantiate $module {arguments}))
             (func $handle (param "request" (own $request)) (param "response-out" (own $out))
-                (canon lift (core func $instance "handle")))
+                (canon lift (core func $instance "handle") {options}))
             (instance $handler (export "handle" (func $handle)))
             (export "wasi:http/incoming-handler@0.2.12" (instance $handler)))"#
     );

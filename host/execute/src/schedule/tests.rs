@@ -12,6 +12,8 @@ struct Model {
     used: BTreeMap<u64, u64>,
     clock: u64,
     random: u64,
+    /// True if half of the slices end because their guests wait for a moment.
+    waits: bool,
 }
 
 impl Model {
@@ -22,6 +24,7 @@ impl Model {
             used: BTreeMap::new(),
             clock: 0,
             random: 1,
+            waits: true,
         }
     }
 
@@ -46,8 +49,7 @@ impl Model {
         let (end, tenant, length) = self.running.pop_first().unwrap();
         self.clock = end;
         *self.used.entry(tenant).or_default() += length;
-        // Half of the slices end because their guests wait for a moment.
-        if length.is_multiple_of(2) {
+        if !self.waits || length.is_multiple_of(2) {
             let share = shares[usize::try_from(tenant).unwrap()];
             let is_preferred = length.is_multiple_of(4);
             if let Some(next) = self.schedule.give_way(share, length, is_preferred, end, tenant) {
@@ -164,6 +166,28 @@ proptest! {
         prop_assert!(waiting.is_empty());
         prop_assert_eq!((schedule.running, schedule.known()), (0, 0));
     }
+}
+
+#[test]
+fn one_task_beside_sixty_four_has_half_of_two_slots_from_its_first_slice_on() {
+    let shares = shares(&[1, 1]);
+    let mut model = Model::new(2);
+    model.waits = false;
+    (0..64).for_each(|_| model.add(shares[1]));
+    (0..500).for_each(|_| model.step(&shares));
+    let asked = model.clock;
+    model.add(shares[0]);
+    while !model.running.iter().any(|(_, tenant, _)| *tenant == 0) {
+        model.step(&shares);
+    }
+    assert!(model.clock - asked < 2 * MS, "it waited for {} ns", model.clock - asked);
+    model.used.clear();
+    let began = model.clock;
+    while model.clock < began + 1_000 * MS {
+        model.step(&shares);
+    }
+    let [one, many] = [0, 1].map(|tenant| model.used[&tenant] as f64);
+    assert!((one / (one + many) - 0.5).abs() < 0.025, "{one} beside {many}");
 }
 
 #[test]

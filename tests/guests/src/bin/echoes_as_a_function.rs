@@ -1,6 +1,8 @@
 //! Responds with the body of the request, as a whole value.
 #![no_main]
 
+// With the SDK's allocator, as in the guest `echoes`, which it is compared with.
+use alga as _;
 use bindings::exports::alga::http::handler::{Guest, Request, Response};
 
 mod bindings {

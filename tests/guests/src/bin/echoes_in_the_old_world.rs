@@ -1,6 +1,8 @@
 //! Responds with the body of the request, in the old world.
 #![no_main]
 
+// With the SDK's allocator, as in the guest `echoes`, which it is compared with.
+use alga as _;
 use bindings::alga::extension::types::{ExecuteRequest, ExecuteResponse};
 
 mod bindings {
