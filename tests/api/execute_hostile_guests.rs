@@ -148,6 +148,40 @@ async fn a_trap_is_distinguished_from_a_memory_limit() {
 }
 
 #[tokio::test]
+async fn the_memories_of_all_instances_of_a_component_share_one_limit() {
+    // Each memory is in a slot of the install's share.
+    let world = TestPlatform::with_settings(&[("pool", "256")]).await;
+    // Sixteen memories of 6 MiB each, of which none exceeds the limit of 64 MiB.
+    let instances = "(core instance (instantiate $grows))".repeat(15);
+    let component = handler_with(
+        &format!(
+            r#"(core module $grows (memory 1)
+                (func $start (loop $more (br_if $more (i32.lt_u (memory.grow (i32.const 1)) (i32.const 96)))))
+                (start $start))
+            {instances}"#
+        ),
+        "",
+        r#"(func (export "handle") (param i32 i32))"#,
+    );
+    let request = with_component(&world, "memories", &component).await.within_ms(20_000);
+    let ended = world.execute(&request).await;
+    assert_error(&ended, 502, "memory_limit");
+    assert!(ended.usage("memory_peak_bytes") <= 64 * 1024 * 1024, "{}", ended.text());
+}
+
+#[tokio::test]
+async fn a_guest_writes_64_kib_at_once_and_traps_with_a_byte_more() {
+    let world = TestPlatform::new().await;
+    let install = world.install_guest("answers_as_the_path_says", &[]).await;
+    let whole = world.get(&format!("{}/one-write", install.name)).await;
+    assert_eq!((whole.status.as_u16(), whole.body.len()), (200, 64 * 1024));
+    let more = world
+        .execute(&world.request_for(&install).on("GET", "/one-write-and-a-byte"))
+        .await;
+    more.assert_error(502, "guest_trapped");
+}
+
+#[tokio::test]
 async fn a_guest_with_infinite_recursion_traps() {
     // Rust's stack is in the guest's memory.
     expect_error("recurses_without_end", 5_000, 502, "guest_trapped").await;

@@ -15,6 +15,7 @@ mod function;
 mod machine_paths;
 mod old_world;
 mod places;
+mod preview1;
 mod standard;
 mod wasi_versions;
 

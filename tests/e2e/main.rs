@@ -22,6 +22,7 @@ mod openapi;
 mod operator;
 mod pages;
 mod platform;
+mod python;
 mod quarantine;
 mod quotas;
 mod roles;

@@ -93,20 +93,20 @@ impl State {
         })?;
         Ok(permitted)
     }
+}
 
-    fn patience(&self, options: Option<RequestOptions>) -> Timeouts {
-        let most = Timeouts::until(self.permit.deadline);
-        let asked = options.unwrap_or_default();
-        // A timeout of 0 would always expire, so the minimum is one millisecond.
-        let at_most = |asked: Option<Duration>, most: Duration| {
-            asked.map_or(most, |asked| asked.max(Duration::from_millis(1)).min(most))
-        };
-        Timeouts {
-            connect: at_most(asked.connect_timeout, most.connect),
-            response: at_most(asked.first_byte_timeout, most.response),
-            between: at_most(asked.between_bytes_timeout, most.between),
-            deadline: most.deadline,
-        }
+/// Returns the timeouts that a guest asks for, as far as they are allowed. A timeout of 0 would
+/// always expire, so the minimum is one millisecond.
+fn patience(most: Timeouts, options: Option<RequestOptions>) -> Timeouts {
+    let asked = options.unwrap_or_default();
+    let at_most = |asked: Option<Duration>, most: Duration| {
+        asked.map_or(most, |asked| asked.max(Duration::from_millis(1)).min(most))
+    };
+    Timeouts {
+        connect: at_most(asked.connect_timeout, most.connect),
+        response: at_most(asked.first_byte_timeout, most.response),
+        between: at_most(asked.between_bytes_timeout, most.between),
+        deadline: most.deadline,
     }
 }
 
@@ -143,7 +143,7 @@ impl WasiHttpHooks for State {
             Ok(permitted) => permitted,
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
-        let patience = self.patience(options);
+        let patience = patience(Timeouts::until(self.permit.deadline), options);
         let egress = Arc::clone(&self.service.egress);
         let (traffic, guest_log, secret_injector) = (
             self.traffic.clone(),
@@ -194,5 +194,30 @@ fn to_guest(refused: &EgressError) -> HttpError {
         EgressError::Protocol => HttpError::HttpProtocolError,
         EgressError::ConnectTimeout => HttpError::ConnectionTimeout,
         EgressError::ResponseTimeout => HttpError::HttpResponseTimeout,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_guests_timeouts_are_at_least_a_millisecond_and_at_most_the_hosts() {
+        let most = Timeouts::until(Instant::now());
+        let of = |asked: Option<Duration>| {
+            let options = RequestOptions {
+                connect_timeout: asked,
+                first_byte_timeout: asked,
+                between_bytes_timeout: asked,
+            };
+            let timeouts = patience(most, Some(options));
+            [timeouts.connect, timeouts.response, timeouts.between]
+        };
+        let all = [most.connect, most.response, most.between];
+        assert_eq!(of(None), all);
+        assert_eq!(of(Some(Duration::from_nanos(u64::MAX))), all);
+        assert_eq!(of(Some(Duration::ZERO)), [Duration::from_millis(1); 3]);
+        assert_eq!(of(Some(Duration::from_millis(7))), [Duration::from_millis(7); 3]);
     }
 }

@@ -11,6 +11,7 @@ mod outcome;
 mod page;
 mod page_check;
 mod printer;
+mod python;
 mod reference;
 mod release_files;
 mod settings;

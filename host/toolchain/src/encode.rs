@@ -1,5 +1,8 @@
 //! Converts a core module to a component.
 
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER as PREVIEW1_ADAPTER,
+};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -22,14 +25,25 @@ pub enum EncodeError {
     },
 }
 
-/// Wraps a core module built with the SDK into a component that imports only what the module
-/// imports.
+/// Returns whether these bytes are a core module, as compilers produce it, and not a component.
+#[must_use]
+pub fn is_module(bytes: &[u8]) -> bool {
+    Parser::is_core_wasm(bytes)
+}
+
+/// Wraps a core module into a component that imports only what the module imports. The module has
+/// component type information, as WIT bindings of any language add it. Imports of WASI preview 1
+/// are satisfied by an adapter inside the component: standard output and error, clocks and
+/// randomness work, there are no files, arguments or sockets.
 ///
 /// # Errors
 /// [`EncodeError::Foreign`] for an import that is not a WIT interface, otherwise
 /// [`EncodeError::NotAnExtension`] if the module was not built with WIT bindings.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, EncodeError> {
-    let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
+    let encode = || {
+        let encoder = ComponentEncoder::default().validate(true).module(module)?;
+        encoder.adapter(PREVIEW1, PREVIEW1_ADAPTER)?.encode()
+    };
     encode()
         .map_err(|error| foreign_import(module).unwrap_or_else(|| EncodeError::NotAnExtension(format!("{error:#}"))))
 }
@@ -42,7 +56,7 @@ fn foreign_import(module: &[u8]) -> Option<EncodeError> {
         _ => None,
     });
     let mut imports = imports.flat_map(wasmparser::SectionLimited::into_imports).flatten();
-    let is_foreign = |name: &str| !name.contains(':') && !name.starts_with(['$', '[']);
+    let is_foreign = |name: &str| !name.contains(':') && !name.starts_with(['$', '[']) && name != PREVIEW1;
     let import = imports.find(|import| is_foreign(import.module))?;
     Some(EncodeError::Foreign {
         module: import.module.to_owned(),
@@ -59,9 +73,6 @@ fn hint(module: &str) -> &'static str {
     match module {
         "env" => {
             "a dependency calls a C library or a function that is not linked; `cargo tree` shows which dependencies have a `-sys` crate"
-        }
-        "wasi_snapshot_preview1" => {
-            "the module was built for wasm32-wasip1; build it with `alga build`, for wasm32-unknown-unknown"
         }
         _ => "a dependency declares it with `#[link(wasm_import_module = …)]` for another host; remove the dependency",
     }

@@ -22,7 +22,7 @@ mod process;
 mod sysroot;
 
 pub use build::{Artifact, BuildRequest, Size};
-pub use encode::{EncodeError, encode_component};
+pub use encode::{EncodeError, encode_component, is_module};
 pub use error::ToolchainError;
 pub use find::{GuestToolchain, Packages};
 

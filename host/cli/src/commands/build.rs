@@ -1,7 +1,9 @@
+use super::new::sdk_of_this_checkout;
 use crate::files::{COMPONENT, read, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::page;
 use crate::printer::Printer;
+use crate::python;
 use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component};
 use clap::Args;
 use serde_json::json;
@@ -22,6 +24,9 @@ pub(crate) struct Arguments {
     /// extensions of this SDK version]
     #[arg(long, env = "CARGO_TARGET_DIR", hide_env_values = true)]
     target_dir: Option<PathBuf>,
+    /// Directory of the guest SDK, for an extension in Python
+    #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
+    sdk: PathBuf,
     /// Install a compiler for WebAssembly with apt-get if none is found (as root)
     #[arg(long)]
     install_toolchain: bool,
@@ -29,12 +34,25 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     page::build(&arguments.directory, printer)?;
+    let cache = arguments.cache.clone().unwrap_or_else(user_cache);
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| arguments.directory.join(COMPONENT));
+    let built = |component: &[u8]| -> Outcome {
+        write(&out, component)?;
+        let facts = json!({ "component": out, "bytes": component.len() });
+        printer.output(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
+        Ok(())
+    };
     let manifest = arguments.directory.join("Cargo.toml");
+    if !manifest.is_file() && arguments.directory.join(python::SOURCE).is_file() {
+        return built(&python::build(&arguments.directory, &arguments.sdk, &cache, printer)?);
+    }
     if !manifest.is_file() {
         let failed = CliError::user(format!("`{}` does not exist", manifest.display()));
         return Err(failed.with_hint("run this in the extension's directory or pass its path; `alga new` creates one"));
     }
-    let cache = arguments.cache.clone().unwrap_or_else(user_cache);
     let packages = if arguments.install_toolchain {
         Packages::Install
     } else {
@@ -49,21 +67,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         size: Size::Smallest,
         quiet: false,
     };
-    let out = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| arguments.directory.join(COMPONENT));
-    let built = toolchain.build_shared(&request, |artifacts| {
+    let compiled = toolchain.build_shared(&request, |artifacts| {
         artifacts.iter().try_for_each(|artifact| {
             let module = read(&artifact.module, "")?;
             let component = encode_component(&module).user_error(&artifact.name)?;
-            write(&out, &component)?;
-            let facts = json!({ "component": out, "bytes": component.len() });
-            printer.output(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
-            Ok(())
+            built(&component)
         })
     });
-    built.user_error("")?
+    compiled.user_error("")?
 }
 
 /// Returns `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).

@@ -2,7 +2,7 @@ use crate::files::write;
 use crate::outcome::{CliError, Outcome};
 use crate::page;
 use crate::printer::Printer;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Publisher name, for which signing keys are trusted
     #[arg(long, default_value = "example")]
     publisher: String,
+    /// Language of the extension
+    #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
+    lang: Language,
     /// Add a page, which host applications show in a frame, from this template
     #[arg(long, value_name = "TEMPLATE")]
     ui: Option<page::Template>,
@@ -25,8 +28,18 @@ pub(crate) struct Arguments {
     sdk: PathBuf,
 }
 
+/// Limits of an extension in Python, whose interpreter has 40 MiB before it does anything.
+const PYTHON_LIMITS: &str = "\n  \"limits\": { \"memoryMb\": 128 },";
+
+/// Language of an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Language {
+    Rust,
+    Python,
+}
+
 /// Returns the directory of the SDK in the checkout that this program was built from.
-fn sdk_of_this_checkout() -> PathBuf {
+pub(super) fn sdk_of_this_checkout() -> PathBuf {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     path.pop();
     path.pop();
@@ -53,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         return Err(failed.with_hint("pass --sdk <checkout>/guest-sdk"));
     }
     let crate_name = crate_name(&word);
-    if crate_name != word {
+    if arguments.lang == Language::Rust && crate_name != word {
         printer.note(&format!(
             "note: the crate is named `{crate_name}`, because cargo does not accept a crate named `{word}`"
         ));
@@ -65,21 +78,34 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
             .replace("{{title}}", &word)
             .replace("{{publisher}}", &arguments.publisher)
             .replace("{{sdk}}", &sdk.display().to_string())
+            .replace(
+                "{{limits}}",
+                if arguments.lang == Language::Python {
+                    PYTHON_LIMITS
+                } else {
+                    ""
+                },
+            )
+    };
+    let sources: &[(&str, &str)] = match arguments.lang {
+        Language::Rust => &[
+            ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
+            ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
+        ],
+        Language::Python => &[("app.py", include_str!("../../templates/app.py.txt"))],
     };
     let files = [
-        ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
         ("manifest.json", include_str!("../../templates/manifest.json.txt")),
         (
             "manifest.schema.json",
             include_str!("../../../../registry/manifest.schema.json"),
         ),
-        ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
         (
             ".gitignore",
             "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n",
         ),
     ];
-    for (path, template) in files {
+    for &(path, template) in sources.iter().chain(&files) {
         let template = match (path, arguments.ui) {
             ("manifest.json", Some(_)) => page::MANIFEST,
             _ => template,

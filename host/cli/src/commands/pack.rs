@@ -7,6 +7,7 @@ use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
 use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
 use alga_capabilities::{Adapted, adapt_function, adapt_legacy, adapt_standard, known, stub_unsupported_imports};
+use alga_toolchain::{encode_component, is_module};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -108,6 +109,10 @@ fn adapt(files: &mut BTreeMap<EntryPath, Vec<u8>>, printer: &Printer) -> Outcome
     let Some(component) = files.get_mut(&entry(&manifest.entry)?) else {
         return Ok(());
     };
+    if is_module(component) {
+        *component = encode_component(component).user_error(&manifest.entry)?;
+        printer.note("note: the file is a core module; the bundle has the component that it was wrapped into");
+    }
     if ComponentFacts::read(component).is_err() {
         return Ok(());
     }

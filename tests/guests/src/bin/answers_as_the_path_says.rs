@@ -57,6 +57,8 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
             body.write().unwrap().blocking_write_and_flush(b"half").unwrap();
             panic!("within its response");
         }
+        "/one-write" => write_at_once(respond(out, 200, &[]), 0),
+        "/one-write-and-a-byte" => write_at_once(respond(out, 200, &[]), 1),
         "/body-without-end" => unbounded(&respond(out, 200, &[])),
         "/body-not-finished" => std::mem::forget(respond(out, 200, &[])),
         "/body-shorter-than-said" => shorter(respond(out, 200, &[("content-length".into(), b"10".to_vec())])),
@@ -122,6 +124,15 @@ fn cached(request: &IncomingRequest, path: &str, out: ResponseOutparam) {
         .unwrap()
         .blocking_write_and_flush(number.as_bytes())
         .unwrap();
+    finish(body);
+}
+
+/// Writes as many bytes as the host accepts at once, and some more.
+fn write_at_once(body: OutgoingBody, more: usize) {
+    let stream = body.write().unwrap();
+    let permitted = usize::try_from(stream.check_write().unwrap()).unwrap();
+    stream.write(&vec![b'x'; permitted + more]).unwrap();
+    drop(stream);
     finish(body);
 }
 

@@ -1,0 +1,118 @@
+//! The build of an extension in Python, which componentize-py makes a component of.
+
+use crate::files::{read, read_manifest, write};
+use crate::outcome::{CliError, ErrorContext, Outcome};
+use crate::printer::Printer;
+use alga_bundle::{InterfaceName, Manifest};
+use alga_capabilities::known;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Source of an extension, with its class `Handler`.
+pub(crate) const SOURCE: &str = "app.py";
+/// The tool, in the version that the SDK is tested with.
+const COMPONENTIZE: &str = "componentize-py==0.25.1";
+/// World of the extension, below its directory: written anew by each build.
+const WORLD: &str = "dist/wit";
+/// The client of HTTP whose messages are whole values.
+const CLIENT: &str = "alga:http/client@1.0.0";
+
+/// Builds `app.py` into a component. `sdk` is the directory of the guest SDK, `cache` the one for
+/// tools.
+pub(crate) fn build(directory: &Path, sdk: &Path, cache: &Path, printer: &Printer) -> Outcome<Vec<u8>> {
+    let (_, manifest) = read_manifest(directory)?;
+    let componentize = ensure_tool(&cache.join("python"), printer)?;
+    let packages = sdk.join("../wit");
+    write_world(&directory.join(WORLD), &packages, &manifest)?;
+    printer.note("building app.py with componentize-py (about half a minute)");
+    let out = directory.join("dist/python.wasm");
+    let mut command = Command::new(componentize);
+    command.current_dir(directory).args(["-d", WORLD, "-w", "extension"]);
+    command
+        .args(["componentize", "app", "-p", ".", "-p"])
+        .arg(sdk.join("python"));
+    run(command.args(["-o", "dist/python.wasm"]), "correct app.py")?;
+    read(&out, "")
+}
+
+/// Returns the path of componentize-py, which is installed in an environment of its own.
+fn ensure_tool(environment: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    let tool = environment.join(COMPONENTIZE).join("bin/componentize-py");
+    if !tool.exists() {
+        let environment = environment.join(COMPONENTIZE);
+        printer.note(&format!(
+            "installing {COMPONENTIZE} with pip in {} (once)",
+            environment.display()
+        ));
+        let hint = "Python 3.10 or newer with the modules venv and pip is needed";
+        run(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&environment),
+            hint,
+        )?;
+        let mut pip = Command::new(environment.join("bin/pip"));
+        run(
+            pip.args(["install", "--quiet", "--disable-pip-version-check", COMPONENTIZE]),
+            hint,
+        )?;
+    }
+    Ok(tool)
+}
+
+/// Writes the world of an extension: it imports what its manifest lists, and nothing else.
+fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
+    let names = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
+    let world = String::from_utf8(read(&packages.join("world.wit"), "pass --sdk <checkout>/guest-sdk")?);
+    let world = world.user_error("world.wit")?;
+    let mut text = String::from("package alga:python;\n\nworld extension {\n");
+    let mut imports: Vec<&str> = names.filter_map(|name| import(&world, name.as_str())).collect();
+    imports.sort_unstable();
+    imports.dedup();
+    for import in imports {
+        // Writing into a string does not fail.
+        writeln!(text, "    import {import};").ok();
+    }
+    text.push_str("    export alga:http/handler@1.0.0;\n}\n");
+    write(&into.join("world.wit"), text.as_bytes())?;
+    copy(&packages.join("deps"), &into.join("deps"))
+}
+
+/// Returns the import of a capability, with its version. Resources of `wasi:http` are replaced by
+/// messages as whole values.
+fn import<'a>(world: &'a str, name: &str) -> Option<&'a str> {
+    let capability = known().iter().find(|capability| capability.name == name)?;
+    let imports = world.lines().filter_map(|line| line.trim().strip_prefix("import "));
+    let mut imports = imports.filter_map(|import| import.strip_suffix(';'));
+    let import = imports.find(|import| capability.satisfies(&InterfaceName::parse(import)))?;
+    Some(if import.starts_with("wasi:http/") {
+        CLIENT
+    } else {
+        import
+    })
+}
+
+fn copy(from: &Path, to: &Path) -> Outcome {
+    let context = format!("could not read `{}`", from.display());
+    for entry in from.read_dir().user_error(&context)? {
+        let entry = entry.user_error(&context)?;
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target)?,
+            false => write(&target, &read(&entry.path(), "")?)?,
+        }
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command, hint: &'static str) -> Outcome {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output();
+    let output = output.map_err(|error| CliError::user(format!("could not run {program}: {error}")).with_hint(hint))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let [out, error] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    Err(CliError::user(format!("{program} failed:\n{out}{error}")).with_hint(hint))
+}
