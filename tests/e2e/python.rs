@@ -107,7 +107,6 @@ fn an_extension_in_python_runs_from_its_template() {
     assert!(conflict.contains(r#""error": "conflict""#), "{conflict}");
     let failed = call("/fails", &[]);
     assert!(failed.contains("internal") && !failed.contains("secret"), "{failed}");
-    assert!(call("/hello/a/b", &[]).contains("not_found"));
     let log = done(
         &project,
         &[&["installs", "log", "com.example.greeter", "--tenant", "demo"][..], &at].concat(),

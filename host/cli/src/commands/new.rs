@@ -87,29 +87,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
                 },
             )
     };
-    let sources: &[(&str, &str)] = match arguments.lang {
-        Language::Rust => &[
-            ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
-            ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
-        ],
-        Language::Python => &[("app.py", include_str!("../../templates/app.py.txt"))],
-    };
-    let files = [
-        ("manifest.json", include_str!("../../templates/manifest.json.txt")),
-        (
-            "manifest.schema.json",
-            include_str!("../../../../registry/manifest.schema.json"),
-        ),
-        (
-            ".gitignore",
-            "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n",
-        ),
-    ];
-    for &(path, template) in sources.iter().chain(&files) {
-        let template = match (path, arguments.ui) {
-            ("manifest.json", Some(_)) => page::MANIFEST,
-            _ => template,
-        };
+    for (path, template) in files(arguments) {
         write(&directory.join(path), fill(template).as_bytes())?;
     }
     if let Some(template) = arguments.ui {
@@ -124,6 +102,33 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         )
     });
     Ok(())
+}
+
+/// Returns the paths and templates of the extension's files, without its page.
+fn files(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
+    let sources: &[(&str, &str)] = match arguments.lang {
+        Language::Rust => &[
+            ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
+            ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
+        ],
+        Language::Python => &[("app.py", include_str!("../../templates/app.py.txt"))],
+    };
+    let manifest = match arguments.ui {
+        Some(_) => page::MANIFEST,
+        None => include_str!("../../templates/manifest.json.txt"),
+    };
+    let others = [
+        ("manifest.json", manifest),
+        (
+            "manifest.schema.json",
+            include_str!("../../../../registry/manifest.schema.json"),
+        ),
+        (
+            ".gitignore",
+            "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n",
+        ),
+    ];
+    [sources, &others].concat()
 }
 
 /// Names reserved by cargo, rustc or the template: a crate with such a name does not build.
