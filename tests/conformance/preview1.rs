@@ -14,11 +14,14 @@ const MODULE: &str = r#"(module
     (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "path_open"
         (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-    (memory (export "memory") 1)
+    (memory (export "memory") 8)
     (global $free (mut i32) (i32.const 4096))
-    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-        (global.get $free)
-        (global.set $free (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const -8))))
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $address i32)
+        (local.set $address (i32.and
+            (i32.add (global.get $free) (i32.sub (local.get 2) (i32.const 1)))
+            (i32.sub (i32.const 0) (local.get 2))))
+        (global.set $free (i32.add (local.get $address) (local.get 3)))
+        (local.get $address))
     (data (i32.const 64) "\00\01\00\00\06\00\00\00")
     (data (i32.const 256) "hello\0a")
     ;; A response with status 200, no fields, and six bytes at 512.

@@ -41,8 +41,12 @@ pub fn is_module(bytes: &[u8]) -> bool {
 /// [`EncodeError::NotAnExtension`] if the module was not built with WIT bindings.
 pub fn encode_component(module: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let encode = || {
-        let encoder = ComponentEncoder::default().validate(true).module(module)?;
-        encoder.adapter(PREVIEW1, PREVIEW1_ADAPTER)?.encode()
+        let mut encoder = ComponentEncoder::default();
+        encoder
+            .validate(true)
+            .module(module)?
+            .adapter(PREVIEW1, PREVIEW1_ADAPTER)?
+            .encode()
     };
     encode()
         .map_err(|error| foreign_import(module).unwrap_or_else(|| EncodeError::NotAnExtension(format!("{error:#}"))))
