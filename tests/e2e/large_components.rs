@@ -6,7 +6,11 @@ use alga_harness::{Server, target};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
+
+/// Held by tests that compile an engine, which needs half a minute of a processor.
+pub(crate) static COMPILING: Mutex<()> = Mutex::new(());
 
 /// Busy loops that use all processors until this value is dropped.
 struct Busy(Vec<Child>);
@@ -59,6 +63,7 @@ fn javascript_and_python_components_compile_and_run_on_a_busy_machine() {
     if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
         return; // Compiling knows no database.
     }
+    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = TempDir::new().unwrap();
     let directory = home.path();
     done(directory, &["keygen", "--publisher", "example"]);

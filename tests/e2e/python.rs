@@ -1,10 +1,12 @@
 //! An extension in Python, from its template to a request.
 
+use crate::large_components::COMPILING;
 use crate::{alga, done};
 use alga_harness::Server;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::PoisonError;
 use tempfile::TempDir;
 
 /// Routes beside that of the template.
@@ -46,6 +48,7 @@ fn an_extension_in_python_runs_from_its_template() {
     if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
         return; // Compiling knows no database.
     }
+    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = TempDir::new().unwrap();
     done(home.path(), &["new", "greeter", "--lang", "python"]);
     let project = home.path().join("greeter");
