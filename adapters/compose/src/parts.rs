@@ -7,8 +7,10 @@ use wasmparser::{Parser, Payload, ProducersSectionReader};
 
 /// Compositions within each other: by `alga pack` three at most, and one at install.
 const COMPOSITIONS: usize = 8;
-/// Exports that make a component a guest.
-const HANDLERS: [&str; 3] = ["handler", "alga:http/handler@", "wasi:http/incoming-handler@"];
+/// Export of a guest of the old world.
+const OLD_HANDLER: &str = "handler";
+/// Exports of other guests, in any version.
+const HANDLERS: [&str; 2] = ["alga:http/handler@", "wasi:http/incoming-handler@"];
 
 /// Kind of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +47,18 @@ pub fn parts(component: &[u8]) -> Result<Vec<Part>, ComposeError> {
     let mut parts = Vec::new();
     let mut guest = component;
     for _ in 0..COMPOSITIONS {
-        let nested = Outline::read(guest)?.nested;
-        let nested = nested.into_iter().filter_map(|range| guest.get(range));
+        let outline = Outline::read(guest)?;
+        if outline.has_code {
+            // A composition has no code of its own: this is the guest, whatever is within it.
+            break;
+        }
+        let nested = outline.nested.into_iter().filter_map(|range| guest.get(range));
         let nested = nested
             .map(|bytes| Ok((bytes, part(bytes)?)))
             .collect::<Result<Vec<_>, ComposeError>>()?;
         let is_guest = |part: &Part| {
-            let is_handler = |name: &String| HANDLERS.iter().any(|handler| name.starts_with(handler));
+            let is_handler =
+                |name: &String| name == OLD_HANDLER || HANDLERS.iter().any(|handler| name.starts_with(handler));
             part.kind == PartKind::Component && part.exports.iter().any(is_handler)
         };
         let Some(inner) = nested.iter().position(|(_, part)| is_guest(part)) else {
@@ -97,6 +104,8 @@ struct Outline {
     imports: Vec<String>,
     exports: Vec<String>,
     nested: Vec<Range<usize>>,
+    /// True if there is a core module beside the nested components.
+    has_code: bool,
     /// Those of all levels: toolchains describe the module within the component.
     producers: BTreeSet<String>,
 }
@@ -129,6 +138,7 @@ impl Outline {
                     self.exports.push(export?.name.name.to_owned());
                 }
             }
+            Payload::ModuleSection { .. } if depth == 1 => self.has_code = true,
             Payload::ComponentSection { unchecked_range, .. } if depth == 1 => {
                 let place = |end: u64| usize::try_from(end).unwrap_or(usize::MAX);
                 self.nested
@@ -178,6 +188,17 @@ mod tests {
         let kinds: Vec<_> = parts.iter().map(|part| part.kind).collect();
         assert_eq!(kinds, [PartKind::Component, PartKind::Guest]);
         assert_eq!(parts[1].imports, ["wasi:logging/logging"]);
+    }
+
+    #[test]
+    fn a_component_with_code_of_its_own_is_the_guest_whatever_it_contains() {
+        let text = r#"(component
+            (core module $real)
+            (component $decoy (instance $own) (export "wasi:http/incoming-handler@0.2.12" (instance $own)))
+            (component $other (instance $own) (export "wasi:logging/logging" (instance $own))))"#;
+        let parts = parts(&wat::parse_str(text).unwrap()).unwrap();
+        assert_eq!((parts.len(), parts[0].kind), (1, PartKind::Guest));
+        assert!(parts[0].exports.is_empty());
     }
 
     #[test]

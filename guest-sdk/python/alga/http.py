@@ -46,11 +46,23 @@ class Pending:
     """A request that was sent, and whose response has yet to arrive."""
 
     def __init__(self, exchange: int) -> None:
-        self._exchange = exchange
+        self._exchange: Optional[int] = exchange
 
     def response(self) -> Response:
-        """Waits for the response."""
-        return _response(_call(lambda: _client.finish(self._exchange)))
+        """Waits for the response, once."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            raise RuntimeError("this request has ended")
+        return _response(_call(lambda: _client.finish(exchange)))
+
+    def abandon(self) -> None:
+        """Ends the request, whose response is not needed any more."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            _client.abandon(exchange)
+
+    def __del__(self) -> None:
+        self.abandon()
 
 
 def request(
@@ -77,6 +89,13 @@ def start(
     """Sends a request without waiting, so that several can be on their way."""
     message = _message(method, url, headers, body, json)
     return Pending(_call(lambda: _client.start(message)))
+
+
+def wait_any(pending: List[Pending], seconds: Optional[float] = None) -> Optional[Pending]:
+    """Waits until one of these has a response or has failed; none if the time is over first."""
+    numbers = {one._exchange: one for one in pending if one._exchange is not None}
+    timeout = None if seconds is None else int(seconds * 1000)
+    return numbers.get(_client.wait(list(numbers), timeout))
 
 
 def get(url: str, **options: Any) -> Response:

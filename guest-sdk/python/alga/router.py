@@ -87,10 +87,9 @@ class Router:
                 headers = [(field.name, field.value) for field in request.fields]
                 try:
                     response = router.handle(Request(request.method, request.url, headers, bytes(request.body)))
+                    return _message(response)
                 except Exception:
                     raise Err(traceback.format_exc())
-                fields = [types.Field(name, value) for name, value in response.headers]
-                return types.Response(response.status, fields, response.body)
 
         return Handler
 
@@ -105,9 +104,16 @@ def _match(pattern: List[str], segments: List[str]) -> Optional[Dict[str, str]]:
                 params[part[1:]] = unquote(segment, errors="strict")
             except UnicodeDecodeError as error:
                 raise BadRequest(f"`{part}` is not UTF-8") from error
-        elif part != segment:
+        elif part != unquote(segment, errors="replace"):
             return None
     return params
+
+
+def _message(response: Response) -> types.Response:
+    """Makes the message of the component of a response; text is sent as UTF-8."""
+    body = response.body.encode() if isinstance(response.body, str) else bytes(response.body)
+    fields = [types.Field(str(name), str(value)) for name, value in response.headers]
+    return types.Response(int(response.status), fields, body)
 
 
 def _fresh_randomness() -> None:

@@ -22,6 +22,9 @@ const CLIENT: &str = "alga:http/client@1.0.0";
 /// tools.
 pub(crate) fn build(directory: &Path, sdk: &Path, cache: &Path, printer: &Printer) -> Outcome<Vec<u8>> {
     let (_, manifest) = read_manifest(directory)?;
+    // The tool runs in the extension's directory.
+    let absolute = |path: &Path| std::path::absolute(path).user_error(&path.display().to_string());
+    let (sdk, cache) = (absolute(sdk)?, absolute(cache)?);
     let componentize = ensure_tool(&cache.join("python"), printer)?;
     let packages = sdk.join("../wit");
     write_world(&directory.join(WORLD), &packages, &manifest)?;
@@ -66,6 +69,8 @@ fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
     let names = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
     let world = String::from_utf8(read(&packages.join("world.wit"), "pass --sdk <checkout>/guest-sdk")?);
     let world = world.user_error("world.wit")?;
+    // Files of another version of the SDK would be part of the world.
+    std::fs::remove_dir_all(into).ok();
     let mut text = String::from("package alga:python;\n\nworld extension {\n");
     let mut imports: Vec<&str> = names.filter_map(|name| import(&world, name.as_str())).collect();
     imports.sort_unstable();
