@@ -47,7 +47,8 @@ pub fn send(response: &Response, out: wasi::ResponseOutparam) {
 }
 
 /// Writes all bytes in chunks of the size that the host permits, without a flush between chunks.
-pub(crate) fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
+#[doc(hidden)]
+pub fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
     while !bytes.is_empty() {
         let capacity = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
         if capacity == 0 {

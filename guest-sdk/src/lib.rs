@@ -23,7 +23,7 @@ mod export;
 pub mod http;
 pub mod kv;
 pub mod log;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "allocator"))]
 mod memory;
 mod message;
 pub mod metrics;
@@ -52,7 +52,7 @@ pub mod __private {
     pub use crate::bindings::__export_http_extension_impl as export;
     pub use crate::bindings::exports::wasi::http::incoming_handler::Guest;
     pub use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-    pub use crate::export::{run_handler, send};
+    pub use crate::export::{run_handler, send, write_all};
     pub use crate::message::read_all;
 
     /// The module in which the export macro looks up its types.

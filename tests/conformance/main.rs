@@ -12,6 +12,7 @@
 //! `cargo xtask bless` rewrites the files.
 
 mod function;
+mod javascript;
 mod machine_paths;
 mod old_world;
 mod places;

@@ -3,6 +3,7 @@
 
 use crate::known;
 use alga_bundle::{CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
+use alga_bundle::limits::Requirements;
 use alga_compose::{ComposeError, Denied, deny};
 use std::collections::BTreeSet;
 
@@ -81,6 +82,8 @@ pub struct DenyingComponent {
     pub component: Vec<u8>,
     /// The key of its machine code: its SHA-256 digest.
     pub key: [u8; 32],
+    /// The engine resources that one instance requires.
+    pub requirements: Requirements,
 }
 
 /// Reason why there is no component for a set of grants.
@@ -126,7 +129,11 @@ pub fn compose_for_grants(
         return Err(GrantsError::StillImported(needed));
     }
     let key = *Digest::of(&component).as_bytes();
-    Ok(Some(DenyingComponent { component, key }))
+    Ok(Some(DenyingComponent {
+        component,
+        key,
+        requirements: facts.requirements,
+    }))
 }
 
 fn reason(name: &str) -> String {

@@ -14,10 +14,10 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some((address_space_bytes, processor_seconds, counts_fuel)) = arguments() else {
+    let Some((address_space_bytes, processor_seconds, counts_fuel, is_component)) = arguments() else {
         return report(
             BROKEN,
-            "usage: alga-compiler <bytes of address space> <seconds of CPU time> <true or false: counts fuel>",
+            "usage: alga-compiler <bytes of address space> <seconds of CPU time> <true or false: counts fuel> <component or module>",
         );
     };
     if let Err(reason) = confine::limit_resources(address_space_bytes, processor_seconds) {
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     if let Err(reason) = confine::forbid_system_calls() {
         return report(BROKEN, &format!("could not confine itself: {reason}"));
     }
+    let compile = if is_component { compile } else { compile_module };
     match compile(&component, counts_fuel) {
         Ok(code) => match io::stdout().write_all(&code) {
             Ok(()) => ExitCode::SUCCESS,
@@ -44,10 +45,17 @@ fn main() -> ExitCode {
 }
 
 /// Reads the arguments that the parent passes (see `alga_engine::CompilerLimits`).
-fn arguments() -> Option<(u64, u64, bool)> {
+fn arguments() -> Option<(u64, u64, bool, bool)> {
     let mut arguments = std::env::args().skip(1);
     let mut limit = || arguments.next()?.parse().ok();
-    Some((limit()?, limit()?, arguments.next()?.parse().ok()?))
+    let limits = (limit()?, limit()?);
+    let counts_fuel = arguments.next()?.parse().ok()?;
+    let is_component = match arguments.next()?.as_str() {
+        "component" => true,
+        "module" => false,
+        _ => return None,
+    };
+    Some((limits.0, limits.1, counts_fuel, is_component))
 }
 
 fn compile(component: &[u8], counts_fuel: bool) -> wasmtime::Result<Vec<u8>> {
@@ -55,6 +63,11 @@ fn compile(component: &[u8], counts_fuel: bool) -> wasmtime::Result<Vec<u8>> {
     // decides.
     alga_bundle::ComponentFacts::read(component)?;
     wasmtime::Engine::new(&shared_config(counts_fuel))?.precompile_component(component)
+}
+
+/// Compiles a core module of the host itself.
+fn compile_module(module: &[u8], counts_fuel: bool) -> wasmtime::Result<Vec<u8>> {
+    wasmtime::Engine::new(&shared_config(counts_fuel))?.precompile_module(module)
 }
 
 fn report(code: u8, reason: &str) -> ExitCode {

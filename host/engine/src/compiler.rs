@@ -38,6 +38,23 @@ pub struct CompilerLimits {
     pub counts_fuel: bool,
 }
 
+/// What the child compiles.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Component,
+    Module,
+}
+
+impl Kind {
+    /// Returns the last argument of the child.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Component => "component",
+            Self::Module => "module",
+        }
+    }
+}
+
 impl Default for CompilerLimits {
     fn default() -> Self {
         Self {
@@ -150,9 +167,21 @@ impl Compiler {
     /// Returns [`CompileError`] if the component is refused, a limit is exceeded, or the child
     /// cannot run; the child is dead in every case.
     pub async fn compile(&self, component: &[u8]) -> Result<MachineCode, CompileError> {
+        self.compile_as(Kind::Component, component).await
+    }
+
+    /// Compiles a core module of this host to machine code: an engine that components share.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Compiler::compile`].
+    pub async fn compile_module(&self, module: &[u8]) -> Result<MachineCode, CompileError> {
+        self.compile_as(Kind::Module, module).await
+    }
+
+    async fn compile_as(&self, kind: Kind, component: &[u8]) -> Result<MachineCode, CompileError> {
         // The semaphore is never closed; if it were, the child's own limits would still hold.
         let _permit = self.permits.acquire().await;
-        let child = self.spawn()?;
+        let child = self.spawn(kind)?;
         let pid = child.id();
         let conversation = converse(child, component, &self.limits);
         let mut conversation = std::pin::pin!(conversation);
@@ -167,7 +196,7 @@ impl Compiler {
         }
     }
 
-    fn spawn(&self) -> Result<Child, CompileError> {
+    fn spawn(&self, kind: Kind) -> Result<Child, CompileError> {
         if self.program.as_os_str().is_empty() {
             return Err(CompileError::Absent);
         }
@@ -179,6 +208,7 @@ impl Compiler {
             command.arg(limit.to_string());
         }
         command.arg(self.limits.counts_fuel.to_string());
+        command.arg(kind.argument());
         command.env_clear().current_dir("/").kill_on_drop(true);
         command
             .stdin(Stdio::piped())

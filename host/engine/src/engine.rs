@@ -1,6 +1,7 @@
 use crate::ticker::Ticker;
 use crate::{MachineCode, PoolSettings, settings};
 use std::sync::Arc;
+use wasmtime::Module;
 use wasmtime::component::Component;
 
 /// Source of the memories and stacks of guests.
@@ -87,6 +88,17 @@ impl Engine {
         // here. Wasmtime checks version, settings and processor features on top.
         let component = unsafe { Component::deserialize(&self.inner, code.as_bytes()) };
         component.map_err(LoadError)
+    }
+
+    /// Makes the machine code of a core module executable.
+    ///
+    /// # Errors
+    /// Returns [`LoadError`] as [`Engine::load`] does.
+    pub fn load_module(&self, code: &MachineCode) -> Result<Module, LoadError> {
+        #[expect(unsafe_code, reason = "loading machine code is running it; see the proof in `load`")]
+        // SAFETY: as in `load`: the bytes are those of this host's compiler.
+        let module = unsafe { Module::deserialize(&self.inner, code.as_bytes()) };
+        module.map_err(LoadError)
     }
 }
 

@@ -1,8 +1,11 @@
 use crate::{CacheKey, CompileError, Compiler, Engine, JournalEntry, MachineCode, MachineCodeCache};
 use alga_errors::chain;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use wasmtime::Module;
 use wasmtime::component::Component;
 
 /// An empty component: only the preamble (component model, `Binary.md`).
@@ -19,6 +22,8 @@ pub struct ComponentFactory {
     compiler: Compiler,
     cache: Arc<MachineCodeCache>,
     compilations: Arc<AtomicU64>,
+    /// Core modules of this host, by the digest of their bytes.
+    modules: Arc<Mutex<BTreeMap<CacheKey, Module>>>,
 }
 
 impl ComponentFactory {
@@ -30,6 +35,7 @@ impl ComponentFactory {
             compiler,
             cache,
             compilations: Arc::default(),
+            modules: Arc::default(),
         }
     }
 
@@ -94,6 +100,39 @@ impl ComponentFactory {
             // This host's compiler produced the code just now for this engine, so a mismatch is the
             // component's fault.
             component.map_err(|error| CompileError::Refused(chain(&error).to_string()))
+        })
+        .await?
+    }
+
+    /// Loads a core module of this host, which components share, whose bytes have the SHA-256 digest
+    /// `key`. It is compiled once for each host, and loaded once for each process.
+    ///
+    /// # Errors
+    /// Returns [`CompileError`] if it cannot be compiled now.
+    pub async fn shared_module(&self, key: CacheKey, bytes: &[u8]) -> Result<Module, CompileError> {
+        // Others wait for the first one: compiling an engine takes seconds.
+        let mut modules = self.modules.lock().await;
+        if let Some(module) = modules.get(&key) {
+            return Ok(module.clone());
+        }
+        let Self { engine, cache, .. } = self.clone();
+        let cached = blocking(move || engine.load_module(&cache.get(&key)?).ok()).await?;
+        let module = match cached {
+            Some(module) => module,
+            None => self.compiled_module(key, bytes).await?,
+        };
+        modules.insert(key, module.clone());
+        Ok(module)
+    }
+
+    async fn compiled_module(&self, key: CacheKey, bytes: &[u8]) -> Result<Module, CompileError> {
+        self.compilations.fetch_add(1, Ordering::Relaxed);
+        let code = self.compiler.compile_module(bytes).await?;
+        let Self { engine, cache, .. } = self.clone();
+        blocking(move || {
+            store(&cache, &key, &code);
+            let loaded = engine.load_module(&code);
+            loaded.map_err(|error| CompileError::Pipe(std::io::Error::other(chain(&error).to_string())))
         })
         .await?
     }

@@ -5,7 +5,7 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use alga_limits::{
-    CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
+    CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE, Requirements,
     TABLES_PER_COMPONENT, TABLES_PER_MODULE,
 };
 use std::num::NonZeroUsize;
@@ -88,13 +88,17 @@ pub fn shared_config(counts_fuel: bool) -> Config {
     config
 }
 
-/// Number of pool slots that one execution of a component occupies. A component without known
-/// requirements occupies as many as any component may.
+/// Number of pool slots that one execution of a component occupies. wasmtime does not know the
+/// memories and tables of a component that imports a core module: then these counts are used.
 #[must_use]
-pub fn slots_used(component: &Component) -> u32 {
+pub fn slots_used(component: &Component, counted: &Requirements) -> u32 {
+    let most = |count: u64, limit: u32| u32::try_from(count).map_or(limit, |count| count.min(limit));
     let (memories, tables) = match component.resources_required() {
         Some(needs) => (needs.num_memories, needs.num_tables),
-        None => (MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT),
+        None => (
+            most(counted.memories, MEMORIES_PER_COMPONENT),
+            most(counted.tables, TABLES_PER_COMPONENT),
+        ),
     };
     memories
         .div_ceil(MEMORIES_PER_SLOT)

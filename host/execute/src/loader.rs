@@ -18,10 +18,11 @@ use failure::{LoadFailure, not_made, problem};
 
 use alga_bundle::{Bundle, CapabilityName, CapabilityProof, Digest, Manifest};
 use alga_capabilities::{
-    DenyingComponent, GrantSet, GrantsError, Release, StoreData, compose_for_grants, known, new_linker,
+    DenyingComponent, GrantSet, GrantsError, Release, SharedEngine, StoreData, compose_for_grants, known, new_linker,
 };
 use alga_engine::{ComponentFactory, CrashJournal, Engine, JournalEntry};
 use alga_errors::{Problem, chain};
+use alga_limits::Requirements;
 use alga_signing::{Rejected, StoredError, TrustPolicy};
 use bytes::Bytes;
 use moka::future::Cache;
@@ -128,6 +129,9 @@ impl SessionCache {
 /// A component that passed every check.
 struct Loaded {
     component: Component,
+    requirements: Requirements,
+    /// The engine that the component shares with others.
+    shared_engine: Option<SharedEngine>,
     proof: CapabilityProof,
     needs: GrantSet,
     release: Arc<Release>,
@@ -249,24 +253,31 @@ impl Loader {
     }
 
     async fn link(&self, loaded: &Loaded, grants: GrantSet) -> Result<Arc<Prepared>, LoadFailure> {
-        let component = self.compose_for_grants(loaded, grants).await?;
+        let (component, requirements) = self.compose_for_grants(loaded, grants).await?;
         let link = || {
             let _mark = loaded.journal_entry.mark();
-            let linker = new_linker(&self.dependencies.engine, grants)?;
+            let mut linker = new_linker(&self.dependencies.engine, grants)?;
+            if let Some(engine) = &loaded.shared_engine {
+                engine.link(&mut linker)?;
+            }
             ProxyPre::new(linker.instantiate_pre(&component)?)
         };
         let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
         Ok(Arc::new(Prepared {
             pre,
             release: Arc::clone(&loaded.release),
-            slots: alga_engine::settings::slots_used(&component),
+            slots: alga_engine::settings::slots_used(&component, &requirements),
             journal_entry: Arc::clone(&loaded.journal_entry),
         }))
     }
 
     /// Returns the component unchanged or, if an optional capability is not granted, a composition
     /// that does not import it.
-    async fn compose_for_grants(&self, loaded: &Loaded, grants: GrantSet) -> Result<Component, LoadFailure> {
+    async fn compose_for_grants(
+        &self,
+        loaded: &Loaded,
+        grants: GrantSet,
+    ) -> Result<(Component, Requirements), LoadFailure> {
         let denied = |missing: &[CapabilityName]| {
             LoadFailure::Denied(
                 missing
@@ -278,7 +289,7 @@ impl Loader {
         };
         let missing: Vec<CapabilityName> = grants.missing(&loaded.proof).cloned().collect();
         let (manifest, bytes) = match &loaded.optional {
-            _ if missing.is_empty() => return Ok(loaded.component.clone()),
+            _ if missing.is_empty() => return Ok((loaded.component.clone(), loaded.requirements)),
             None => return Err(denied(&missing)),
             Some(optional) => optional.clone(),
         };
@@ -291,9 +302,13 @@ impl Loader {
         let composed = tokio::task::spawn_blocking(compose)
             .await
             .map_err(|error| LoadFailure::Internal(error.to_string()))?;
-        let DenyingComponent { component, key } = match composed {
+        let DenyingComponent {
+            component,
+            key,
+            requirements,
+        } = match composed {
             Ok(Some(composed)) => composed,
-            Ok(None) => return Ok(loaded.component.clone()),
+            Ok(None) => return Ok((loaded.component.clone(), loaded.requirements)),
             Err(GrantsError::Missing(missing)) => return Err(denied(&missing)),
             Err(error) => return Err(LoadFailure::Rejected(error.to_string())),
         };
@@ -302,7 +317,8 @@ impl Loader {
             .factory
             .make(key, &component, Some(&loaded.journal_entry))
             .await;
-        made.map_err(|error| not_made(&error))
+        let component = made.map_err(|error| not_made(&error))?;
+        Ok((component, requirements))
     }
 
     async fn loaded(self: &Arc<Self>, trusted: ReleaseKey) -> Result<Arc<Loaded>, LoadFailure> {
@@ -345,8 +361,11 @@ impl Loader {
         let (component, digest) = code.ok_or(LoadFailure::Unknown)?;
         let factory = &self.dependencies.factory;
         let made = factory.make(*digest.as_bytes(), component, Some(&journal_entry)).await;
+        let shared_engine = SharedEngine::of(bundle.proof(), factory).await;
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,
+            requirements: *bundle.requirements(),
+            shared_engine: shared_engine.map_err(|error| not_made(&error))?,
             needs: GrantSet::needed_by(bundle.proof()),
             proof: bundle.proof().clone(),
             journal_entry: Arc::clone(&journal_entry),

@@ -3,7 +3,7 @@
 mod requirements;
 
 use crate::limits::COMPONENT_BYTES;
-use crate::{Capability, CapabilityName, InterfaceName};
+use crate::{Capability, CapabilityName, InterfaceName, shipped_engine};
 use alga_limits::{Ceilings, ExceededLimit, Requirements};
 use requirements::Counter;
 use serde::Serialize;
@@ -20,6 +20,9 @@ pub struct ComponentFacts {
     pub imports: BTreeMap<String, Vec<String>>,
     /// Exported interfaces and functions.
     pub exports: Vec<String>,
+    /// The engine that the component shares with others, by the name of its import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// The engine resources that one instance requires.
     #[serde(skip)]
     pub requirements: Requirements,
@@ -46,6 +49,9 @@ pub enum ComponentError {
     /// [`alga_limits::TABLE`].
     #[error("the component has {0}")]
     Exceeds(ExceededLimit),
+    /// The component imports a core module that is not an engine of this version.
+    #[error("the component imports the core module `{0}`, which is no engine of this host\nhint: build it again, with the `alga` of this host's version")]
+    UnknownEngine(String),
     /// The component has an import that is not an interface.
     #[error("the import `{0}` is not an interface; an extension imports interfaces only")]
     NotAnInterface(String),
@@ -149,8 +155,15 @@ impl Names {
     }
 
     fn facts(&self, types: TypesRef<'_>) -> Result<ComponentFacts, ComponentError> {
-        let mut imports = BTreeMap::new();
+        let (mut imports, mut engine) = (BTreeMap::new(), None);
         for name in &self.imports {
+            if is_module(types, name) {
+                if shipped_engine(name).is_none() || engine.is_some() {
+                    return Err(ComponentError::UnknownEngine(name.escape_default().to_string()));
+                }
+                engine = Some(name.clone());
+                continue;
+            }
             let functions = functions_of(types, name)?;
             if !functions.is_empty() {
                 imports.insert(name.clone(), functions);
@@ -159,9 +172,15 @@ impl Names {
         Ok(ComponentFacts {
             imports,
             exports: self.exports.clone(),
+            engine,
             requirements: Requirements::default(),
         })
     }
+}
+
+fn is_module(types: TypesRef<'_>, import: &str) -> bool {
+    let item = types.component_item_for_import(import);
+    matches!(item.map(|item| item.ty), Some(ComponentEntityType::Module(_)))
 }
 
 fn functions_of(types: TypesRef<'_>, import: &str) -> Result<Vec<String>, ComponentError> {
@@ -219,6 +238,7 @@ mod tests {
             ("(component (core module (tag)))", "valid"),
             ("(component (core module (type (struct))))", "valid"),
             (r#"(component (import "f" (func)))"#, "not an interface"),
+            (r#"(component (import "m" (core module)))"#, "no engine of this host"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");

@@ -12,6 +12,9 @@ pub struct CapabilityProof {
     /// The digest of the component; absent if the extension is a page alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<Digest>,
+    /// The engine that the component shares with others, by the name of its import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// The imported interfaces with their functions.
     pub imports: BTreeMap<String, Vec<String>>,
     /// The capabilities that those interfaces need.
@@ -96,6 +99,7 @@ impl CapabilityProof {
             .collect();
         Ok(Self {
             component: code.map(|(component, _)| Digest::of(component)),
+            engine: code.and_then(|(_, facts)| facts.engine.clone()),
             imports,
             capabilities,
             unused,

@@ -1,4 +1,6 @@
-//! Generates `guest-sdk/src/bindings.rs` from `wit/`.
+//! Generates `guest-sdk/src/bindings.rs`, and the host's modules of the JavaScript engine, from `wit/`.
+
+mod script;
 
 use std::error::Error;
 use std::io::Write;
@@ -6,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_bindgen_rust::Opts;
-use wit_parser::Resolve;
+use wit_parser::{Resolve, WorldId};
 
 /// Columns of a line with a comment, as everywhere in this workspace.
 const COMMENT_COLUMNS: usize = 100;
@@ -20,7 +22,11 @@ const HEADER: &str = concat!(
 const FOOTER: &str = "\npub use __export_http_extension_impl;\n";
 
 fn main() -> ExitCode {
-    let written = generate().and_then(|code| Ok(std::fs::write(target(), code)?));
+    let written = generate().and_then(|files| {
+        files
+            .into_iter()
+            .try_for_each(|(path, text)| Ok(std::fs::write(root().join(path), text)?))
+    });
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,15 +40,21 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn target() -> PathBuf {
-    root().join("guest-sdk/src/bindings.rs")
-}
-
-/// Generates the bindings, formatted as `cargo fmt` formats them.
-fn generate() -> Result<String, Box<dyn Error>> {
+/// Generates all files, formatted as `cargo fmt` formats them; returns each with its path.
+fn generate() -> Result<[(&'static str, String); 3], Box<dyn Error>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(root().join("wit"))?;
     let world = resolve.select_world(&[package], Some(WORLD))?;
+    let script = script::generate(&resolve, world)?;
+    Ok([
+        ("guest-sdk/src/bindings.rs", bindings(resolve, world)?),
+        ("guest-sdk/js/engine/src/host.rs", format(&script.rust)?),
+        ("guest-sdk/js/sdk/types/host.d.ts", script.types),
+    ])
+}
+
+/// Generates the bindings of Rust.
+fn bindings(mut resolve: Resolve, world: WorldId) -> Result<String, Box<dyn Error>> {
     let options = Opts {
         generate_all: true,
         pub_export_macro: true,
@@ -110,11 +122,12 @@ fn wrapped(code: &str) -> String {
 mod tests {
     #[test]
     fn the_committed_bindings_match_the_wit_files() {
-        let committed = std::fs::read_to_string(super::target()).unwrap();
-        let is_current = super::generate().unwrap() == committed;
-        assert!(
-            is_current,
-            "wit/ has changed; run `cargo xtask bindings` and commit the result"
-        );
+        for (path, generated) in super::generate().unwrap() {
+            let committed = std::fs::read_to_string(super::root().join(path)).unwrap();
+            assert!(
+                generated == committed,
+                "wit/ has changed; run `cargo xtask bindings` and commit {path}"
+            );
+        }
     }
 }

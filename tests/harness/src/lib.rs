@@ -153,3 +153,13 @@ pub fn rounds(short: u64) -> u64 {
     let asked = std::env::var("ALGA_SOAK_ROUNDS").ok();
     asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(short)
 }
+
+/// Builds a module in JavaScript into a component, as `alga build` does.
+///
+/// # Errors
+/// Returns the engine's text if the module fails or has no handler.
+pub fn javascript(source: &str) -> Result<Vec<u8>, alga_javascript::BuildError> {
+    let engine = alga_javascript::Engine::current()?;
+    let snapshot = alga_javascript::evaluate(engine, source.as_bytes(), "")?;
+    alga_javascript::component(engine, &snapshot)
+}

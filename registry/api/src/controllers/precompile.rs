@@ -49,7 +49,7 @@ async fn compile(
             granted.contains(name)
         })
     };
-    let DenyingComponent { component, key } =
+    let DenyingComponent { component, key, .. } =
         match tokio::task::spawn_blocking(compose).await.map_err(Problem::internal)? {
             Ok(Some(composed)) => composed,
             // Everything is granted, or a required capability is missing, which the caller has

@@ -17,7 +17,7 @@ use crate::form_body::Form;
 use crate::problems::{not_compiled, rejected};
 use alga_auth::{Object, Principal, Right};
 use alga_bundle::{Bundle, BundleError, Manifest};
-use alga_capabilities::known;
+use alga_capabilities::{SharedEngine, known};
 use alga_errors::{Code, Problem, chain};
 use alga_http::BODY_TIMEOUT;
 use alga_registry_types::Published;
@@ -244,5 +244,8 @@ async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result
         return Ok(());
     };
     let made = dependencies.factory.make(*digest.as_bytes(), component, None).await;
-    made.map(drop).map_err(|error| not_compiled(error, "").into())
+    made.map_err(|error| not_compiled(error, ""))?;
+    // The engine of JavaScript, if it is the first extension that uses it.
+    let engine = SharedEngine::of(bundle.proof(), &dependencies.factory).await;
+    engine.map(drop).map_err(|error| not_compiled(error, "the engine: ").into())
 }

@@ -19,6 +19,19 @@ const ELEMENT_BYTES: u64 = 8;
 /// Bytes in that record of a global or of a data segment.
 const SMALL_ITEM_BYTES: u64 = 16;
 
+/// Requirements of an engine that components share: a test in `adapters/javascript` compares them.
+const SHARED_ENGINE: Requirements = Requirements {
+    core_instances: 1,
+    memories: 0,
+    tables: 0,
+    memories_per_module: 0,
+    tables_per_module: 0,
+    memory_bytes: 0,
+    start_bytes: 0,
+    table_elements: 0,
+    instance_record_bytes: 256 * 1024,
+};
+
 type Result<T> = std::result::Result<T, BinaryReaderError>;
 
 /// Counts requirements while the payloads of a component are parsed.
@@ -107,7 +120,8 @@ impl Counter {
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
                     match import?.ty {
-                        ComponentTypeRef::Module(_) => self.define(Space::Modules, None),
+                        // An engine, which has no memory or table of its own.
+                        ComponentTypeRef::Module(_) => self.define(Space::Modules, Some(SHARED_ENGINE)),
                         ComponentTypeRef::Component(_) => self.define(Space::Components, None),
                         _ => {}
                     }

@@ -1,0 +1,147 @@
+//! Names and sources of modules: the host's interfaces, the engine's own scripts. An extension is
+//! one module, into which its build has bundled all others.
+
+use crate::{engine, host, native};
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::module::WriteOptions;
+use rquickjs::{Context, Ctx, Exception, Module, Result, Runtime};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Name of the extension's module, as stacks show it.
+pub(crate) const EXTENSION: &str = "extension.js";
+/// Module that gives extensions `fetch`, over [`OUTGOING_HANDLER`].
+const CLIENT: &str = "alga:http/client";
+/// Interface behind [`CLIENT`].
+const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler";
+
+thread_local! {
+    /// Interfaces of the host that the extension imports.
+    static IMPORTED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    /// The scripts of the web's interfaces, by name, while an extension is built.
+    static SCRIPTS: RefCell<BTreeMap<String, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Sets the scripts of the web's interfaces: for each, a line with its name and its length in bytes,
+/// and its text.
+pub(crate) fn set_scripts(mut text: &[u8]) {
+    while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+        let (head, rest) = text.split_at(end);
+        let head = String::from_utf8_lossy(head).into_owned();
+        let (name, length) = head.split_once(' ').unwrap_or((&head, ""));
+        let length = length.parse().unwrap_or(0);
+        let Some((script, after)) = rest.get(1..).and_then(|rest| rest.split_at_checked(length)) else {
+            return;
+        };
+        SCRIPTS.with_borrow_mut(|scripts| scripts.insert(name.to_owned(), script.to_vec()));
+        text = after;
+    }
+}
+
+/// Removes the scripts: an execution needs none of their texts.
+pub(crate) fn remove_scripts() {
+    SCRIPTS.take();
+}
+
+/// Declares a module without the texts of its functions, which no execution needs.
+///
+/// # Errors
+/// Throws if the source is not valid.
+pub(crate) fn compiled<'js>(ctx: &Ctx<'js>, name: &str, source: Vec<u8>, positions: Positions) -> Result<Module<'js>> {
+    // Compiled in a runtime of its own: a context keeps every module that it has seen.
+    let runtime = Runtime::new()?;
+    runtime.set_loader(Names, Nothing);
+    runtime.set_max_stack_size(engine::STACK_BYTES);
+    let options = WriteOptions {
+        strip_source: true,
+        strip_debug: matches!(positions, Positions::Removed),
+        ..WriteOptions::default()
+    };
+    let compiled = Context::full(&runtime)?.with(|ctx| {
+        let compiled = Module::declare(ctx.clone(), name, source).and_then(|module| module.write(options));
+        compiled.map_err(|_| crate::failure::describe(&ctx.catch()))
+    });
+    match compiled {
+        // SAFETY: the engine itself has just written these bytes.
+        #[expect(unsafe_code, reason = "the engine trusts compiled modules")]
+        Ok(bytes) => unsafe { Module::load(ctx.clone(), &bytes) },
+        Err(reason) => Err(Exception::throw_syntax(ctx, &reason)),
+    }
+}
+
+/// Whether a module keeps the positions of its instructions, for stacks.
+#[derive(Clone, Copy)]
+pub(crate) enum Positions {
+    Kept,
+    Removed,
+}
+
+/// Loads no modules: compiling one does not load what it imports.
+struct Nothing;
+
+impl Loader for Nothing {
+    fn load<'js>(&mut self, ctx: &Ctx<'js>, name: &str, _: Option<ImportAttributes<'js>>) -> Result<Module<'js>> {
+        Module::declare(ctx.clone(), name, "")
+    }
+}
+
+/// Returns the interfaces that the extension imports, without versions.
+pub(crate) fn imported() -> Vec<String> {
+    IMPORTED.with_borrow(|imported| imported.iter().cloned().collect())
+}
+
+/// Returns whether the extension imports an interface.
+pub(crate) fn is_imported(interface: &str) -> bool {
+    IMPORTED.with_borrow(|imported| imported.contains(interface))
+}
+
+/// Resolves names of modules: all are absolute.
+pub(crate) struct Names;
+
+impl Resolver for Names {
+    fn resolve<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<String> {
+        let is_own = base.starts_with("alga:") || base.is_empty();
+        let is_internal = name.starts_with("alga:web/") || name == native::MODULE;
+        if name.starts_with("alga:") && (is_own || !is_internal) {
+            return Ok(name.to_owned());
+        }
+        let hint = match name.starts_with("node:") || !name.contains(':') {
+            true => "\nhint: `alga build` bundles packages of npm; modules of Node.js do not exist here",
+            false => "",
+        };
+        Err(Exception::throw_reference(ctx, &format!("there is no module `{name}`{hint}")))
+    }
+}
+
+/// Loads modules.
+pub(crate) struct Sources;
+
+impl Loader for Sources {
+    fn load<'js>(&mut self, ctx: &Ctx<'js>, name: &str, _: Option<ImportAttributes<'js>>) -> Result<Module<'js>> {
+        if name == native::MODULE {
+            return Module::declare_def::<native::Native, _>(ctx.clone(), name);
+        }
+        if let Some(source) = SCRIPTS.with_borrow(|scripts| scripts.get(name).cloned()) {
+            if name == CLIENT {
+                note(OUTGOING_HANDLER);
+            }
+            return compiled(ctx, name, source, Positions::Removed);
+        }
+        let Some(module) = host::declare(ctx, name)? else {
+            let message = format!("there is no module `{name}`: the host has no such interface");
+            return Err(Exception::throw_reference(ctx, &message));
+        };
+        note(name);
+        Ok(module)
+    }
+}
+
+fn note(interface: &str) {
+    IMPORTED.with_borrow_mut(|imported| imported.insert(interface.to_owned()));
+}
