@@ -3,9 +3,7 @@
 
 use crate::expect;
 
-
 use alga_harness::{Release, TestPlatform, javascript, root};
-
 
 use serde_json::Value;
 use std::fs;
@@ -22,7 +20,9 @@ async fn the_interfaces_of_the_web_behave_as_their_standards_say() {
     let release = Release::new(world.key(), &manifest, &component);
     world.publish(&release).await;
     let install = world.install("acme", &release, &[]).await.ok();
-    let reply = world.execute(&world.request_for(&install).on("GET", "/all").within_ms(10_000)).await;
+    let reply = world
+        .execute(&world.request_for(&install).on("GET", "/all").within_ms(10_000))
+        .await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let results: Value = serde_json::from_str(&reply.text()).unwrap();
     expect(root().join("tests/conformance/javascript.json"), &results);

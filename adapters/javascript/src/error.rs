@@ -5,7 +5,9 @@ pub enum BuildError {
     #[error("{0}")]
     Module(String),
     /// The module did not end, or needed more memory than an extension may have.
-    #[error("the extension's modules could not be evaluated: {0}\nhint: only the handler may do long work; modules prepare it")]
+    #[error(
+        "the extension's modules could not be evaluated: {0}\nhint: only the handler may do long work; modules prepare it"
+    )]
     Limit(String),
     /// The engine or the component is not as this version expects: a bug of the platform.
     #[error("the component could not be built: {0}")]

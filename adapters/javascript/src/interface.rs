@@ -52,7 +52,9 @@ impl Interface {
                     for export in section {
                         let export = export?;
                         if export.kind == ExternalKind::Func {
-                            let index = functions.get(export.index as usize).context("an export is no function")?;
+                            let index = functions
+                                .get(export.index as usize)
+                                .context("an export is no function")?;
                             interface.exports.push(signature("", export.name, *index, &types)?);
                         }
                     }
@@ -81,7 +83,8 @@ impl Interface {
     /// Returns a module with the same functions, without code, a memory of its own, and without the
     /// imports of these interfaces.
     pub(crate) fn skeleton(&self, left_out: &[String]) -> Vec<u8> {
-        let (mut types, mut imports, mut functions) = (TypeSection::new(), ImportSection::new(), FunctionSection::new());
+        let (mut types, mut imports, mut functions) =
+            (TypeSection::new(), ImportSection::new(), FunctionSection::new());
         let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());
         let mut count = 0_u32;
         for import in self.imports.iter().filter(|import| !left_out.contains(&import.module)) {
@@ -89,7 +92,11 @@ impl Interface {
             imports.import(&import.module, &import.name, EntityType::Function(count));
             count += 1;
         }
-        for export in self.exports.iter().filter(|export| [HANDLE, REALLOC].contains(&export.name.as_str())) {
+        for export in self
+            .exports
+            .iter()
+            .filter(|export| [HANDLE, REALLOC].contains(&export.name.as_str()))
+        {
             add_type(&mut types, &export.of);
             functions.function(count);
             exports.export(&export.name, ExportKind::Func, count);

@@ -3,8 +3,8 @@
 use crate::Snapshot;
 use crate::interface::{Interface, Signature, add_type, memory_of, trap};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, FunctionSection, MemorySection, Module, TableSection,
-    TypeSection,
+    CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, FunctionSection, MemorySection, Module,
+    TableSection, TypeSection,
 };
 
 /// Zero bytes between two pieces of data that are not worth two pieces.

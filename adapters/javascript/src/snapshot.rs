@@ -122,7 +122,11 @@ impl Run {
             .read(&self.store, at, &mut length)
             .map_err(BuildError::internal)?;
         let length = usize::try_from(u32::from_le_bytes(length)).map_err(BuildError::internal)?;
-        let bytes = self.memory.data(&self.store).get(at + 4..).and_then(|rest| rest.get(..length));
+        let bytes = self
+            .memory
+            .data(&self.store)
+            .get(at + 4..)
+            .and_then(|rest| rest.get(..length));
         let bytes = bytes.ok_or_else(|| BuildError::Internal("a result lies outside of the memory".to_owned()))?;
         Ok(String::from_utf8_lossy(bytes).into_owned())
     }
@@ -132,7 +136,10 @@ fn reason(error: &wasmi::Error) -> String {
     match error.as_trap_code() {
         Some(wasmi::TrapCode::OutOfFuel) => "they did not end in time".to_owned(),
         Some(wasmi::TrapCode::UnreachableCodeReached) => {
-            format!("they needed more than {} MiB of memory, or failed in the engine", MEMORY_BYTES / 1024 / 1024)
+            format!(
+                "they needed more than {} MiB of memory, or failed in the engine",
+                MEMORY_BYTES / 1024 / 1024
+            )
         }
         _ => format!("{error}"),
     }

@@ -2,8 +2,8 @@
 //! for interfaces that no extension is ever granted.
 
 use crate::known;
-use alga_bundle::{CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
 use alga_bundle::limits::Requirements;
+use alga_bundle::{CapabilityName, CapabilityProof, ComponentFacts, Digest, Manifest};
 use alga_compose::{ComposeError, Denied, deny};
 use std::collections::BTreeSet;
 

@@ -5,8 +5,8 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use alga_limits::{
-    CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE, Requirements,
-    TABLES_PER_COMPONENT, TABLES_PER_MODULE,
+    CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
+    Requirements, TABLES_PER_COMPONENT, TABLES_PER_MODULE,
 };
 use std::num::NonZeroUsize;
 

@@ -50,7 +50,9 @@ pub enum ComponentError {
     #[error("the component has {0}")]
     Exceeds(ExceededLimit),
     /// The component imports a core module that is not an engine of this version.
-    #[error("the component imports the core module `{0}`, which is no engine of this host\nhint: build it again, with the `alga` of this host's version")]
+    #[error(
+        "the component imports the core module `{0}`, which is no engine of this host\nhint: build it again, with the `alga` of this host's version"
+    )]
     UnknownEngine(String),
     /// The component has an import that is not an interface.
     #[error("the import `{0}` is not an interface; an extension imports interfaces only")]

@@ -2,6 +2,7 @@
 //! platform's own world that does the same.
 
 use crate::figures::{Figures, Target};
+use crate::javascript;
 use alga_capabilities::{adapt_function, adapt_legacy};
 use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
 use std::time::Instant;
@@ -20,6 +21,7 @@ pub(crate) fn run(figures: &mut Figures) {
         .build()
         .unwrap();
     runtime.block_on(adapters(figures));
+    runtime.block_on(javascript::compact(figures));
 }
 
 async fn adapters(figures: &mut Figures) {
@@ -66,7 +68,7 @@ async fn request(world: &TestPlatform, name: &str, component: &[u8]) -> ExecuteR
     request.with("/http/body_b64", BODY_BASE64.repeat(BODY_PARTS).into())
 }
 
-async fn p50_us(world: &TestPlatform, request: &ExecuteRequest) -> f64 {
+pub(crate) async fn p50_us(world: &TestPlatform, request: &ExecuteRequest) -> f64 {
     let mut times = Vec::with_capacity(EXECUTIONS);
     for _ in 0..EXECUTIONS {
         let began = Instant::now();

@@ -10,6 +10,7 @@ mod execute;
 mod figures;
 mod gateway;
 mod holder;
+mod javascript;
 mod languages;
 mod load;
 mod neighbours;

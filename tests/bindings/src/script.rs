@@ -14,7 +14,9 @@ use heck::{ToLowerCamelCase, ToSnakeCase, ToUpperCamelCase};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write;
-use wit_parser::{Docs, Function, FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId, WorldItem};
+use wit_parser::{
+    Docs, Function, FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId, WorldItem,
+};
 
 const HEADER: &str = concat!(
     "//! The modules that call the host's interfaces: `alga:storage/kv` and the others.\n//!\n",
@@ -83,8 +85,16 @@ impl Generator<'_> {
         };
         let package = &self.resolve.packages[package].name;
         let module = format!("alga:{}/{name}", package.name);
-        let path = format!("bindings::alga::{}::{}", package.name.to_snake_case(), name.to_snake_case());
-        writeln!(self.types, "{}declare module \"{module}\" {{", comment(&interface.docs, ""))?;
+        let path = format!(
+            "bindings::alga::{}::{}",
+            package.name.to_snake_case(),
+            name.to_snake_case()
+        );
+        writeln!(
+            self.types,
+            "{}declare module \"{module}\" {{",
+            comment(&interface.docs, "")
+        )?;
         for id in interface.types.values() {
             self.convert(*id)?;
             self.declare(*id, interface)?;
@@ -127,16 +137,35 @@ impl Generator<'_> {
 
     /// Writes the module's definition and its list of functions.
     fn module(&mut self, module: &str, functions: &[&Function]) -> Result<(), Box<dyn Error>> {
-        let name = module.trim_start_matches("alga:").replace(['/', '-'], "_").to_upper_camel_case();
-        writeln!(self.rust, "/// `{module}`\npub(crate) struct {name};\n\nimpl ModuleDef for {name} {{")?;
-        writeln!(self.rust, "fn declare(declarations: &Declarations<'_>) -> Result<()> {{")?;
+        let name = module
+            .trim_start_matches("alga:")
+            .replace(['/', '-'], "_")
+            .to_upper_camel_case();
+        writeln!(
+            self.rust,
+            "/// `{module}`\npub(crate) struct {name};\n\nimpl ModuleDef for {name} {{"
+        )?;
+        writeln!(
+            self.rust,
+            "fn declare(declarations: &Declarations<'_>) -> Result<()> {{"
+        )?;
         for function in functions {
-            writeln!(self.rust, "declarations.declare({:?})?;", function.name.to_lower_camel_case())?;
+            writeln!(
+                self.rust,
+                "declarations.declare({:?})?;",
+                function.name.to_lower_camel_case()
+            )?;
         }
-        writeln!(self.rust, "Ok(())\n}}\n\nfn evaluate<'js>(ctx: &Ctx<'js>, exports: &Exports<'js>) -> Result<()> {{")?;
+        writeln!(
+            self.rust,
+            "Ok(())\n}}\n\nfn evaluate<'js>(ctx: &Ctx<'js>, exports: &Exports<'js>) -> Result<()> {{"
+        )?;
         for function in functions {
             let (export, native) = (function.name.to_lower_camel_case(), native_name(module, &function.name));
-            writeln!(self.rust, "exports.export({export:?}, Function::new(ctx.clone(), {native})?.with_name({export:?})?)?;")?;
+            writeln!(
+                self.rust,
+                "exports.export({export:?}, Function::new(ctx.clone(), {native})?.with_name({export:?})?)?;"
+            )?;
         }
         writeln!(self.rust, "Ok(())\n}}\n}}\n")?;
         self.modules.push((module.to_owned(), name));
@@ -144,10 +173,19 @@ impl Generator<'_> {
     }
 
     fn loader(&mut self) -> Result<(), Box<dyn Error>> {
-        writeln!(self.rust, "/// Returns the module of this name, if there is one.\n///\n/// # Errors\n/// Returns the engine's own errors.")?;
-        writeln!(self.rust, "pub(crate) fn declare<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Option<Module<'js>>> {{\nlet module = match name {{")?;
+        writeln!(
+            self.rust,
+            "/// Returns the module of this name, if there is one.\n///\n/// # Errors\n/// Returns the engine's own errors."
+        )?;
+        writeln!(
+            self.rust,
+            "pub(crate) fn declare<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Option<Module<'js>>> {{\nlet module = match name {{"
+        )?;
         for (module, name) in &self.modules {
-            writeln!(self.rust, "{module:?} => Module::declare_def::<{name}, _>(ctx.clone(), name)?,")?;
+            writeln!(
+                self.rust,
+                "{module:?} => Module::declare_def::<{name}, _>(ctx.clone(), name)?,"
+            )?;
         }
         writeln!(self.rust, "_ => return Ok(None),\n}};\nOk(Some(module))\n}}")?;
         Ok(())
@@ -156,14 +194,24 @@ impl Generator<'_> {
     fn function(&mut self, function: &Function, module: &str, path: &str) -> Result<(), Box<dyn Error>> {
         let native = native_name(module, &function.name);
         let (export, bound) = (function.name.to_lower_camel_case(), function.name.to_snake_case());
-        writeln!(self.rust, "fn {native}<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {{")?;
+        writeln!(
+            self.rust,
+            "fn {native}<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {{"
+        )?;
         let arguments = if function.params.is_empty() { "_" } else { "arguments" };
-        writeln!(self.rust, "let {arguments} = Arguments::new(&ctx, {module:?}, {export:?}, &arguments.0)?;")?;
+        writeln!(
+            self.rust,
+            "let {arguments} = Arguments::new(&ctx, {module:?}, {export:?}, &arguments.0)?;"
+        )?;
         let mut passed = Vec::new();
         for (index, parameter) in function.params.iter().enumerate() {
             let name = parameter.name.to_snake_case();
             let of = self.rust_type(parameter.ty)?;
-            writeln!(self.rust, "let {name}: {of} = arguments.get({index}, {:?})?;", parameter.name.to_lower_camel_case())?;
+            writeln!(
+                self.rust,
+                "let {name}: {of} = arguments.get({index}, {:?})?;",
+                parameter.name.to_lower_camel_case()
+            )?;
             passed.push(self.passed(&name, parameter.ty));
         }
         let call = format!("{path}::{bound}({})", passed.join(", "));
@@ -180,7 +228,11 @@ impl Generator<'_> {
         let last_required = function.params.iter().rposition(|parameter| required(parameter.ty));
         let mut parameters = Vec::new();
         for (index, parameter) in function.params.iter().enumerate() {
-            let mark = if last_required.is_none_or(|last| index > last) { "?" } else { "" };
+            let mark = if last_required.is_none_or(|last| index > last) {
+                "?"
+            } else {
+                ""
+            };
             parameters.push(format!(
                 "{}{mark}: {}",
                 parameter.name.to_lower_camel_case(),
@@ -197,7 +249,11 @@ impl Generator<'_> {
         } else {
             (export, "")
         };
-        let word = if renamed.is_empty() { "export function" } else { "function" };
+        let word = if renamed.is_empty() {
+            "export function"
+        } else {
+            "function"
+        };
         write!(
             self.types,
             "{}  {word} {exported}({parameters}): {result};\n{renamed}",
@@ -233,7 +289,11 @@ impl Generator<'_> {
             TypeDefKind::List(_) => true,
             TypeDefKind::Option(of) | TypeDefKind::Type(of) => self.is_owned(*of),
             TypeDefKind::Record(record) => record.fields.iter().any(|field| self.is_owned(field.ty)),
-            TypeDefKind::Variant(variant) => variant.cases.iter().filter_map(|case| case.ty).any(|of| self.is_owned(of)),
+            TypeDefKind::Variant(variant) => variant
+                .cases
+                .iter()
+                .filter_map(|case| case.ty)
+                .any(|of| self.is_owned(of)),
             _ => false,
         }
     }
@@ -297,13 +357,19 @@ impl Generator<'_> {
 
     fn convert_record(&mut self, id: TypeId, record: &wit_parser::Record) -> Result<(), Box<dyn Error>> {
         let path = self.rust_path(id)?;
-        writeln!(self.rust, "impl IntoScript for {path} {{\nfn into_script<'js>(self, ctx: &Ctx<'js>) -> Result<Value<'js>> {{\nlet object = Object::new(ctx)?;")?;
+        writeln!(
+            self.rust,
+            "impl IntoScript for {path} {{\nfn into_script<'js>(self, ctx: &Ctx<'js>) -> Result<Value<'js>> {{\nlet object = Object::new(ctx)?;"
+        )?;
         for field in &record.fields {
             let (key, name) = (field.name.to_lower_camel_case(), field.name.to_snake_case());
             writeln!(self.rust, "object.set({key:?}, self.{name})?;")?;
         }
         writeln!(self.rust, "Ok(object.into_value())\n}}\n}}\n")?;
-        writeln!(self.rust, "impl FromScript for {path} {{\nfn from_script(value: &Value<'_>, what: &str) -> Result<Self> {{\nlet object = Object::of(value, what)?;\nOk(Self {{")?;
+        writeln!(
+            self.rust,
+            "impl FromScript for {path} {{\nfn from_script(value: &Value<'_>, what: &str) -> Result<Self> {{\nlet object = Object::of(value, what)?;\nOk(Self {{"
+        )?;
         for field in &record.fields {
             let (key, name) = (field.name.to_lower_camel_case(), field.name.to_snake_case());
             writeln!(self.rust, "{name}: object.get({key:?})?,")?;
@@ -314,23 +380,48 @@ impl Generator<'_> {
 
     fn convert_enum(&mut self, id: TypeId, of: &wit_parser::Enum) -> Result<(), Box<dyn Error>> {
         let path = self.rust_path(id)?;
-        writeln!(self.rust, "impl IntoScript for {path} {{\nfn into_script<'js>(self, ctx: &Ctx<'js>) -> Result<Value<'js>> {{\nlet case = match self {{")?;
+        writeln!(
+            self.rust,
+            "impl IntoScript for {path} {{\nfn into_script<'js>(self, ctx: &Ctx<'js>) -> Result<Value<'js>> {{\nlet case = match self {{"
+        )?;
         for case in &of.cases {
-            writeln!(self.rust, "Self::{} => {:?},", case.name.to_upper_camel_case(), case.name)?;
+            writeln!(
+                self.rust,
+                "Self::{} => {:?},",
+                case.name.to_upper_camel_case(),
+                case.name
+            )?;
         }
         writeln!(self.rust, "}};\ncase.to_owned().into_script(ctx)\n}}\n}}\n")?;
-        writeln!(self.rust, "impl FromScript for {path} {{\nfn from_script(value: &Value<'_>, what: &str) -> Result<Self> {{\nlet case = String::from_script(value, what)?;\nmatch case.as_str() {{")?;
+        writeln!(
+            self.rust,
+            "impl FromScript for {path} {{\nfn from_script(value: &Value<'_>, what: &str) -> Result<Self> {{\nlet case = String::from_script(value, what)?;\nmatch case.as_str() {{"
+        )?;
         for case in &of.cases {
-            writeln!(self.rust, "{:?} => Ok(Self::{}),", case.name, case.name.to_upper_camel_case())?;
+            writeln!(
+                self.rust,
+                "{:?} => Ok(Self::{}),",
+                case.name,
+                case.name.to_upper_camel_case()
+            )?;
         }
         let names: Vec<&str> = of.cases.iter().map(|case| case.name.as_str()).collect();
-        writeln!(self.rust, "_ => Err(crate::convert::mismatch(value, what, {:?})),\n}}\n}}\n}}\n", format!("one of {}", names.join(", ")))?;
+        writeln!(
+            self.rust,
+            "_ => Err(crate::convert::mismatch(value, what, {:?})),\n}}\n}}\n}}\n",
+            format!("one of {}", names.join(", "))
+        )?;
         Ok(())
     }
 
     /// Writes the conversion of a variant, which no interface accepts as an argument yet.
     fn convert_variant(&mut self, id: TypeId, of: &wit_parser::Variant) -> Result<(), Box<dyn Error>> {
-        if of.cases.iter().filter_map(|case| case.ty).any(|of| self.has_resource(of)) {
+        if of
+            .cases
+            .iter()
+            .filter_map(|case| case.ty)
+            .any(|of| self.has_resource(of))
+        {
             return Ok(());
         }
         let path = self.rust_path(id)?;
@@ -338,17 +429,31 @@ impl Generator<'_> {
         let (bound, function, result) = if is_error {
             ("Failure", "parts<'js>(self, ctx: &Ctx<'js>)", "Result<Variant<'js>>")
         } else {
-            ("IntoScript", "into_script<'js>(self, ctx: &Ctx<'js>)", "Result<Value<'js>>")
+            (
+                "IntoScript",
+                "into_script<'js>(self, ctx: &Ctx<'js>)",
+                "Result<Value<'js>>",
+            )
         };
-        writeln!(self.rust, "impl {bound} for {path} {{\nfn {function} -> {result} {{\nlet variant = match self {{")?;
+        writeln!(
+            self.rust,
+            "impl {bound} for {path} {{\nfn {function} -> {result} {{\nlet variant = match self {{"
+        )?;
         for case in &of.cases {
             let (name, constructor) = (&case.name, case.name.to_upper_camel_case());
             match case.ty {
-                Some(_) => writeln!(self.rust, "Self::{constructor}(payload) => Variant::with({name:?}, payload, ctx)?,")?,
+                Some(_) => writeln!(
+                    self.rust,
+                    "Self::{constructor}(payload) => Variant::with({name:?}, payload, ctx)?,"
+                )?,
                 None => writeln!(self.rust, "Self::{constructor} => Variant::of({name:?}),")?,
             }
         }
-        let end = if is_error { "Ok(variant)" } else { "variant.into_script(ctx)" };
+        let end = if is_error {
+            "Ok(variant)"
+        } else {
+            "variant.into_script(ctx)"
+        };
         writeln!(self.rust, "}};\n{end}\n}}\n}}\n")?;
         Ok(())
     }
@@ -400,7 +505,10 @@ impl Generator<'_> {
             return Err("a type is in no interface".into());
         };
         let owner = &self.resolve.interfaces[owner];
-        let package = owner.package.or(interface.package).ok_or("an interface is in no package")?;
+        let package = owner
+            .package
+            .or(interface.package)
+            .ok_or("an interface is in no package")?;
         let name = owner.name.as_ref().ok_or("an interface has no name")?;
         Ok(format!("alga:{}/{name}", self.resolve.packages[package].name.name))
     }
@@ -417,14 +525,19 @@ impl Generator<'_> {
                     TypeDefKind::List(Type::U8) => "Uint8Array".to_owned(),
                     TypeDefKind::List(of) => format!("Array<{}>", self.script_type(*of)?),
                     TypeDefKind::Tuple(tuple) => {
-                        let types: Result<Vec<String>, _> = tuple.types.iter().map(|of| self.script_type(*of)).collect();
+                        let types: Result<Vec<String>, _> =
+                            tuple.types.iter().map(|of| self.script_type(*of)).collect();
                         format!("[{}]", types?.join(", "))
                     }
                     TypeDefKind::Result(result) => match result.ok {
                         Some(of) => self.script_type(of)?,
                         None => "void".to_owned(),
                     },
-                    _ => definition.name.as_ref().ok_or("a type has no name")?.to_upper_camel_case(),
+                    _ => definition
+                        .name
+                        .as_ref()
+                        .ok_or("a type has no name")?
+                        .to_upper_camel_case(),
                 }
             }
             _ => return Err(format!("the types for TypeScript have no {of:?} yet").into()),

@@ -247,5 +247,7 @@ async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result
     made.map_err(|error| not_compiled(error, ""))?;
     // The engine of JavaScript, if it is the first extension that uses it.
     let engine = SharedEngine::of(bundle.proof(), &dependencies.factory).await;
-    engine.map(drop).map_err(|error| not_compiled(error, "the engine: ").into())
+    engine
+        .map(drop)
+        .map_err(|error| not_compiled(error, "the engine: ").into())
 }

@@ -1,0 +1,109 @@
+//! Extensions in JavaScript on the shared engine, as a part of `bench languages`.
+
+use crate::connections::resident_kib;
+use crate::figures::{Figures, Target};
+use crate::languages::p50_us;
+use alga_harness::{ExecuteRequest, Release, TestPlatform, javascript};
+use futures_util::future::join_all;
+use std::time::{Duration, Instant};
+
+/// Extensions whose memory is measured together.
+const DISTINCT: usize = 1_000;
+/// Executions that wait at the same time when the memory of one is measured.
+const LIVE: usize = 64;
+
+fn hello(number: usize) -> String {
+    format!(
+        "export default (request) => new Response(`hello {number} from ${{new URL(request.url).pathname}}`, \
+         {{ headers: {{ 'x-ext-a': request.headers.get('accept') ?? 'none' }} }});"
+    )
+}
+
+pub(crate) async fn compact(figures: &mut Figures) {
+    let world = TestPlatform::with_settings(&[("pool", "256"), ("memory_mib", "2048")]).await;
+    let began = Instant::now();
+    javascript(&hello(0)).unwrap();
+    figures.add(
+        "compact JS: snapshot and component",
+        ms(began.elapsed()),
+        "ms",
+        Target::None,
+    );
+    // The first extension compiles the engine.
+    let first = request(&world, 0).await.0;
+    world.execute(&first).await;
+    let (second, publish, bytes) = request(&world, 1).await;
+    figures.add("compact JS: bundle", bytes as f64 / 1000.0, "kB", Target::AtMost(200.0));
+    figures.add("compact JS: publish", ms(publish), "ms", Target::AtMost(2_000.0));
+    let began = Instant::now();
+    assert_eq!(world.execute(&second).await.status, 200);
+    figures.add(
+        "compact JS: first request",
+        ms(began.elapsed()),
+        "ms",
+        Target::AtMost(10.0),
+    );
+    p50_us(&world, &second).await;
+    let p50 = p50_us(&world, &second).await;
+    figures.add("compact JS: execute, p50", p50, "us", Target::AtMost(400.0));
+    live(&world, figures).await;
+    resident(&world, figures).await;
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Publishes and installs an extension that differs from all others.
+async fn request(world: &TestPlatform, number: usize) -> (ExecuteRequest, Duration, usize) {
+    publish(world, &format!("com.example.script-{number}"), &hello(number)).await
+}
+
+async fn publish(world: &TestPlatform, name: &str, source: &str) -> (ExecuteRequest, Duration, usize) {
+    let component = javascript(source).unwrap();
+    let release = Release::new(world.key(), &Release::manifest(name, "1.0.0", &[]), &component);
+    let began = Instant::now();
+    world.publish(&release).await;
+    let publish = began.elapsed();
+    let install = world.install("acme", &release, &[]).await.ok();
+    let request = world.request_for(&install).on("GET", "/a").within_ms(10_000);
+    (request, publish, release.bundle.len())
+}
+
+/// Measures the memory of executions that wait.
+async fn live(world: &TestPlatform, figures: &mut Figures) {
+    let source = "export default async (request) => { new URL(request.url); await new Promise((resolve) => setTimeout(resolve, 3000)); return new Response('late'); }";
+    let (waiting, ..) = publish(world, "com.example.waits", source).await;
+    assert_eq!(world.execute(&waiting).await.status, 200);
+    let before = resident_kib();
+    let all = join_all((0..LIVE).map(|_| world.execute(&waiting)));
+    let measured = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        resident_kib()
+    };
+    let (replies, during) = tokio::join!(all, measured);
+    let accepted = replies.iter().filter(|reply| reply.status == 200).count();
+    let each = (during - before) / accepted.max(1) as f64;
+    figures.add(
+        "compact JS: memory of a live execution",
+        each,
+        "KiB",
+        Target::AtMost(500.0),
+    );
+}
+
+/// Measures the memory of many extensions that are loaded.
+async fn resident(world: &TestPlatform, figures: &mut Figures) {
+    let before = resident_kib();
+    for number in 2..DISTINCT {
+        let (request, ..) = request(world, number).await;
+        assert_eq!(world.execute(&request).await.status, 200);
+    }
+    let mib = (resident_kib() - before) / 1024.0;
+    figures.add(
+        "compact JS: 1 000 extensions resident",
+        mib,
+        "MiB",
+        Target::AtMost(953.0),
+    );
+}
