@@ -23,6 +23,7 @@ mod http_policy;
 mod idempotency;
 mod install_terms;
 mod installs;
+mod javascript;
 mod keyless;
 mod lifecycle;
 mod limits;

@@ -1,6 +1,8 @@
 //! One directory per capability, with the name of its module: `granted.json` and `denied.json`.
 //!
 //! The cases use the guest `<module>_works`, which calls every function of the interface.
+//! `javascript.json` has the same of a guest in JavaScript, `tests/guests/js/<module>.js`.
+//!
 //! `granted.json` is the guest's response if the capability is granted. `denied.json` covers both
 //! kinds of denial: the response to the install if the manifest requires the capability, and the
 //! results of the guest's calls if the manifest declares it as optional. A capability that every
@@ -50,11 +52,13 @@ struct Case {
     outside: MockServer,
     module: &'static str,
     capability: &'static str,
+    /// Component that calls every function of the interface.
+    guest: Vec<u8>,
     setup: Value,
 }
 
 impl Case {
-    async fn of(module: &'static str, capability: &'static str) -> Self {
+    async fn of(module: &'static str, capability: &'static str, guest: Vec<u8>) -> Self {
         let outside = MockServer::start().await;
         let settings = outside.settings();
         let settings: Vec<_> = settings
@@ -68,6 +72,7 @@ impl Case {
             outside,
             module,
             capability,
+            guest,
             setup: serde_json::from_str(&setup).unwrap(),
         }
     }
@@ -88,11 +93,7 @@ impl Case {
         let mut names: Vec<String> = serde_json::from_value(manifest[list].clone()).unwrap_or_default();
         names.push(self.capability.to_owned());
         manifest[list] = json!(names);
-        Release::new(
-            self.world.key(),
-            &manifest,
-            &component(&format!("{}_works", self.module)),
-        )
+        Release::new(self.world.key(), &manifest, &self.guest)
     }
 
     async fn install(&self, tenant: &str, release: &Release, grants: &[String]) -> Reply<Install> {
@@ -137,6 +138,10 @@ impl Case {
         self.call("acme", &release).await
     }
 
+    async fn denied_unless_default(&self, is_default: bool) -> Value {
+        if is_default { Value::Null } else { self.denied().await }
+    }
+
     /// Returns both denials. Required: the install is refused. Optional: it succeeds, and every
     /// call returns an error.
     async fn denied(&self) -> Value {
@@ -158,14 +163,21 @@ impl Case {
 #[tokio::test]
 async fn every_capability_works_when_granted_and_is_denied_by_name_when_not() {
     for (module, capability) in modules() {
-        let case = Case::of(module, capability.name).await;
+        let case = Case::of(module, capability.name, component(&format!("{module}_works"))).await;
         expect(directory(module).join("granted.json"), &case.granted().await);
-        let denied = if capability.granted_by_default {
-            Value::Null
-        } else {
-            case.denied().await
-        };
+        let denied = case.denied_unless_default(capability.granted_by_default).await;
         expect(directory(module).join("denied.json"), &denied);
+    }
+}
+
+#[tokio::test]
+async fn every_capability_works_in_javascript_when_granted_and_is_denied_by_name_when_not() {
+    for (module, capability) in modules() {
+        let case = Case::of(module, capability.name, javascript::of_capability(module)).await;
+        let granted = case.granted().await;
+        let denied = case.denied_unless_default(capability.granted_by_default).await;
+        let both = json!({ "granted": granted, "denied": denied });
+        expect(directory(module).join("javascript.json"), &both);
     }
 }
 
@@ -174,29 +186,31 @@ async fn every_capability_works_when_granted_and_is_denied_by_name_when_not() {
 #[test]
 fn a_component_without_its_optional_capability_does_not_import_it() {
     for (module, capability) in modules() {
-        let guest = component(&format!("{module}_works"));
-        let name = capability.name.parse().unwrap();
-        let before = ComponentFacts::read(&guest).unwrap();
-        assert!(
-            before.needs(known()).any(|needed| needed == name),
-            "{module} does not use what it is for"
-        );
-        let composed = compose_denied(&guest, &[&name].into()).unwrap();
-        let after = ComponentFacts::read(&composed).unwrap();
-        assert!(
-            after.needs(known()).all(|needed| needed != name) && after.exports_handler(),
-            "{module}"
-        );
-        let left: Vec<_> = before
-            .imports
-            .keys()
-            .filter(|import| !import.starts_with(capability.interface))
-            .collect();
-        assert!(
-            after.imports.keys().all(|import| left.contains(&import)),
-            "{module}: {:?}",
-            after.imports.keys()
-        );
+        for guest in [component(&format!("{module}_works")), javascript::of_capability(module)] {
+            let name = capability.name.parse().unwrap();
+            let before = ComponentFacts::read(&guest).unwrap();
+            assert!(
+                before.needs(known()).any(|needed| needed == name),
+                "{module} does not use what it is for"
+            );
+            let composed = compose_denied(&guest, &[&name].into()).unwrap();
+            let after = ComponentFacts::read(&composed).unwrap();
+            assert!(
+                after.needs(known()).all(|needed| needed != name) && after.exports_handler(),
+                "{module}"
+            );
+            let left: Vec<_> = before
+                .imports
+                .keys()
+                .filter(|import| !import.starts_with(capability.interface))
+                .collect();
+            assert!(
+                after.imports.keys().all(|import| left.contains(&import)),
+                "{module}: {:?}",
+                after.imports.keys()
+            );
+            assert_eq!(before.engine, after.engine);
+        }
     }
 }
 

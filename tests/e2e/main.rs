@@ -1,5 +1,6 @@
 //! Journeys over real sockets, with the programs that users run.
 
+mod agreements;
 mod canary;
 mod clock;
 mod confinement;
@@ -12,6 +13,7 @@ mod exhausted;
 mod faults;
 mod guest_threads;
 mod guides;
+mod javascript;
 mod keyless;
 mod keys;
 mod large_components;

@@ -4,7 +4,7 @@ use crate::Snapshot;
 use crate::interface::{Interface, Signature, add_type, memory_of, trap};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, FunctionSection, MemorySection, Module,
-    TableSection, TypeSection,
+    ProducersField, ProducersSection, TableSection, TypeSection,
 };
 
 /// Zero bytes between two pieces of data that are not worth two pieces.
@@ -42,8 +42,19 @@ pub(crate) fn memory_module(interface: &Interface, snapshot: &Snapshot, left_out
         .section(&memories)
         .section(&exports)
         .section(&code)
-        .section(&data);
+        .section(&data)
+        .section(&producers());
     module.finish()
+}
+
+/// Describes what made the component (tool conventions, `ProducersSection`).
+fn producers() -> ProducersSection {
+    let (mut language, mut tool) = (ProducersField::new(), ProducersField::new());
+    language.value("JavaScript", "");
+    tool.value(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let mut producers = ProducersSection::new();
+    producers.field("language", &language).field("processed-by", &tool);
+    producers
 }
 
 /// Returns the pieces of a memory that are not zero.

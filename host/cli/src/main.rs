@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod escape;
 mod files;
+mod javascript;
 mod oci;
 mod outcome;
 mod page;

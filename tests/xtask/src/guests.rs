@@ -17,7 +17,8 @@ pub(crate) fn build_all() -> Outcome {
     let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
     build(&examples, Size::Smallest)?;
     build(&["alga-test-guests"], Size::Quick)?;
-    adapters(true)
+    adapters(true)?;
+    crate::engine::build(true)
 }
 
 /// Prefixes of the names of adapters.
@@ -74,6 +75,7 @@ pub(crate) fn build(packages: &[&str], size: Size) -> Outcome {
         target_directory: &target().join(match size {
             Size::Smallest => "guests",
             Size::Quick => "guests-quick",
+            Size::Fastest => "guests-fast",
         }),
         size,
         quiet: true,

@@ -4,6 +4,7 @@ mod bench;
 mod debian;
 mod demo;
 mod dist;
+mod engine;
 mod foreign_guests;
 mod guests;
 mod host_page;
@@ -43,6 +44,8 @@ enum Task {
     Tidy,
     /// Build the example and test extensions into components
     Guests,
+    /// Build the JavaScript engine and replace the committed one
+    Engine,
     /// Build the adapters of adapters/components and replace the committed ones
     Adapters,
     /// Run a benchmark; without a name, list the benchmarks
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Bless => suite::bless(),
         Task::Tidy => tidy::run(),
         Task::Guests => guests::build_all().and_then(|()| foreign_guests::build_all()),
+        Task::Engine => engine::build(false),
         Task::Adapters => guests::adapters(false),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),

@@ -1,5 +1,6 @@
 use super::new::sdk_of_this_checkout;
 use crate::files::{COMPONENT, read, write};
+use crate::javascript;
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::page;
 use crate::printer::Printer;
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     /// extensions of this SDK version]
     #[arg(long, env = "CARGO_TARGET_DIR", hide_env_values = true)]
     target_dir: Option<PathBuf>,
-    /// Directory of the guest SDK, for an extension in Python
+    /// Directory of the guest SDK, for an extension in Python, TypeScript or JavaScript
     #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
     sdk: PathBuf,
     /// Install a compiler for WebAssembly with apt-get if none is found (as root)
@@ -48,6 +49,10 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let manifest = arguments.directory.join("Cargo.toml");
     if !manifest.is_file() && arguments.directory.join(python::SOURCE).is_file() {
         return built(&python::build(&arguments.directory, &arguments.sdk, &cache, printer)?);
+    }
+    if let Some(source) = javascript::source(&arguments.directory).filter(|_| !manifest.is_file()) {
+        let component = javascript::build(&arguments.directory, source, &arguments.sdk, &cache, printer)?;
+        return built(&component);
     }
     if !manifest.is_file() {
         let failed = CliError::user(format!("`{}` does not exist", manifest.display()));

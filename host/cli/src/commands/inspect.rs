@@ -2,7 +2,7 @@ use crate::escape::escape_line;
 use crate::files::{COMPONENT, read};
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
-use alga_bundle::{Bundle, Capability, ComponentFacts, Digest, InterfaceName, Manifest};
+use alga_bundle::{Bundle, Capability, ComponentFacts, Digest, InterfaceName, Manifest, shipped_engine};
 use alga_capabilities::{Part, PartKind, known, parts};
 use clap::Args;
 use serde::Serialize;
@@ -29,6 +29,9 @@ struct Facts {
     version: Option<String>,
     imports: Vec<Import>,
     exports: Vec<String>,
+    /// Digest of the JavaScript engine, which the host compiles once for all extensions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<Digest>,
     /// The guest, and what `alga pack` has composed with it.
     parts: Vec<PartFacts>,
     /// Capabilities that are declared and not imported.
@@ -97,6 +100,7 @@ fn of_component(bytes: &[u8], context: &str, manifest: Option<&Path>) -> Outcome
         component.exports,
         manifest.transpose()?.as_ref(),
     );
+    facts.engine = component.engine.as_deref().and_then(shipped_engine);
     facts.parts = parts_of(bytes, context)?;
     Ok(facts)
 }
@@ -116,6 +120,7 @@ fn of_bundle(bytes: &[u8], context: &str) -> Outcome<Facts> {
         exports,
         Some(bundle.manifest()),
     );
+    facts.engine = bundle.proof().engine.as_deref().and_then(shipped_engine);
     facts.files = bundle.entries().map(|(path, size)| (path.to_string(), size)).collect();
     if let Some(component) = bundle.component() {
         facts.parts = parts_of(component, context)?;
@@ -170,6 +175,7 @@ fn facts(
         unused: asked.iter().filter(is_unused).map(ToString::to_string).collect(),
         imports,
         exports,
+        engine: None,
         parts: Vec::new(),
         files: BTreeMap::new(),
     }
@@ -197,6 +203,9 @@ fn text(facts: &Facts) -> String {
     writeln!(text, "exports").ok();
     for export in &facts.exports {
         writeln!(text, "  {export}").ok();
+    }
+    if let Some(engine) = &facts.engine {
+        writeln!(text, "engine\n  JavaScript, shared by all extensions: {engine}").ok();
     }
     if facts.parts.len() > 1 {
         writeln!(text, "parts").ok();

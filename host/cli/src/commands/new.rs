@@ -36,6 +36,8 @@ const PYTHON_LIMITS: &str = "\n  \"limits\": { \"memoryMb\": 128 },";
 enum Language {
     Rust,
     Python,
+    /// TypeScript or JavaScript
+    Ts,
 }
 
 /// Returns the directory of the SDK in the checkout that this program was built from.
@@ -112,6 +114,17 @@ fn files(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
             ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
         ],
         Language::Python => &[("app.py", include_str!("../../templates/app.py.txt"))],
+        Language::Ts => &[
+            ("src/index.ts", include_str!("../../templates/javascript/index.ts.txt")),
+            (
+                "package.json",
+                include_str!("../../templates/javascript/package.json.txt"),
+            ),
+            (
+                "tsconfig.json",
+                include_str!("../../templates/javascript/tsconfig.json.txt"),
+            ),
+        ],
     };
     let manifest = match arguments.ui {
         Some(_) => page::MANIFEST,

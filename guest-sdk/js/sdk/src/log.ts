@@ -1,0 +1,33 @@
+import { emit, type Level } from "alga:log/logger";
+
+/** Searchable fields of a record. */
+export type Fields = Record<string, string | number | boolean>;
+
+function write(level: Level, message: string, fields: Fields): void {
+  const list = Object.entries(fields).map(([name, value]) => ({ name, value: String(value) }));
+  try {
+    emit(level, message, list);
+  } catch {
+    // A full log must not fail the work that it describes; the host counts what it drops.
+  }
+}
+
+/** Logs a message for troubleshooting. */
+export function debug(message: string, fields: Fields = {}): void {
+  write("debug", message, fields);
+}
+
+/** Logs a message about normal operation. */
+export function info(message: string, fields: Fields = {}): void {
+  write("info", message, fields);
+}
+
+/** Logs a potential problem that has not caused a failure yet. */
+export function warn(message: string, fields: Fields = {}): void {
+  write("warn", message, fields);
+}
+
+/** Logs a failed request or operation. */
+export function error(message: string, fields: Fields = {}): void {
+  write("error", message, fields);
+}

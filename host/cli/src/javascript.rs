@@ -1,0 +1,220 @@
+//! The build of an extension in TypeScript or JavaScript: esbuild makes one module of it, the shared
+//! engine evaluates that module, and its memory becomes the component.
+
+mod positions;
+
+use crate::files::{read, read_manifest};
+use crate::outcome::{CliError, ErrorContext, Outcome};
+use crate::printer::Printer;
+use alga_bundle::Manifest;
+use alga_javascript::{Engine, component, evaluate};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Sources of an extension, the first that exists.
+const SOURCES: [&str; 4] = ["src/index.ts", "src/index.js", "src/index.tsx", "src/index.mjs"];
+/// The bundler, in the version that the SDK is tested with.
+const ESBUILD: &str = "esbuild@0.28.2";
+/// The bundle, its source map and the list of its exports, below the extension's directory.
+const BUNDLE: &str = "dist/extension.js";
+const MAP: &str = "dist/extension.js.map";
+const META: &str = "dist/extension.json";
+/// Packages of AlgaPSA whose names mean a module of the SDK.
+const RUNTIMES: [&str; 2] = ["@alga-psa/extension-runtime", "@alga/extension-runtime"];
+/// Parts of the host functions of AlgaPSA's handlers, the module of each in the SDK, and the
+/// capability that it needs.
+const PARTS: [(&str, &str, &str); 8] = [
+    ("clients", "clients", "cap:client.read"),
+    ("http", "http", "cap:http.fetch"),
+    ("invoicing", "invoicing", "cap:invoice.manual.create"),
+    ("secrets", "secrets", "cap:secrets.reveal"),
+    ("services", "services", "cap:service.read"),
+    ("storage", "storage", "cap:storage.kv"),
+    ("uiProxy", "ui-proxy", "cap:ui.proxy"),
+    ("user", "user", "cap:user.read"),
+];
+const HINT: &str = "an extension in JavaScript is built with Node 18 or newer, which brings npm";
+
+/// Returns the source of an extension in TypeScript or JavaScript, if the directory has one.
+pub(crate) fn source(directory: &Path) -> Option<&'static str> {
+    SOURCES.into_iter().find(|source| directory.join(source).is_file())
+}
+
+/// Builds a source into a component. `sdk` is the directory of the guest SDK, `cache` the one for
+/// tools.
+pub(crate) fn build(directory: &Path, source: &str, sdk: &Path, cache: &Path, printer: &Printer) -> Outcome<Vec<u8>> {
+    let absolute = |path: &Path| std::path::absolute(path).user_error(&path.display().to_string());
+    let project = Project {
+        directory: absolute(directory)?,
+        sdk: absolute(sdk)?.join("js/sdk"),
+        esbuild: ensure_esbuild(&absolute(cache)?.join("javascript"), printer)?,
+    };
+    project.install(printer)?;
+    project.check_types()?;
+    project.bundle(source)?;
+    let text = read(&project.directory.join(BUNDLE), "")?;
+    let positions = positions::of(&read(&project.directory.join(MAP), "")?).user_error(MAP)?;
+    let engine = Engine::current().user_error("")?;
+    let snapshot = evaluate(engine, &text, &positions).map_err(|error| CliError::user(error.to_string()))?;
+    component(engine, &snapshot).user_error("")
+}
+
+struct Project {
+    directory: PathBuf,
+    /// Directory of the SDK for JavaScript.
+    sdk: PathBuf,
+    esbuild: PathBuf,
+}
+
+/// The part of esbuild's metafile that is read.
+#[derive(Deserialize)]
+struct Metafile {
+    outputs: BTreeMap<String, Output>,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    #[serde(default)]
+    exports: Vec<String>,
+}
+
+impl Project {
+    /// Installs the packages of the extension, if it has some and they were not installed yet.
+    fn install(&self, printer: &Printer) -> Outcome {
+        if !self.directory.join("package.json").is_file() || self.directory.join("node_modules").is_dir() {
+            return Ok(());
+        }
+        printer.note("installing the packages of the extension with npm (once)");
+        let mut npm = Command::new("npm");
+        npm.current_dir(&self.directory)
+            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        run(&mut npm, None)
+    }
+
+    /// Checks the types, if the extension has TypeScript among its packages.
+    fn check_types(&self) -> Outcome {
+        let compiler = self.directory.join("node_modules/.bin/tsc");
+        if !compiler.exists() || !self.directory.join("tsconfig.json").is_file() {
+            return Ok(());
+        }
+        let mut tsc = Command::new(compiler);
+        run(
+            tsc.current_dir(&self.directory).args(["--noEmit", "--pretty", "false"]),
+            None,
+        )
+    }
+
+    /// Makes one module of the sources. A source that exports `handler` and no default is one of
+    /// AlgaPSA's runner.
+    fn bundle(&self, source: &str) -> Outcome {
+        run(self.command().arg(source), None)?;
+        let meta = read(&self.directory.join(META), "")?;
+        let meta: Metafile = serde_json::from_slice(&meta).user_error(META)?;
+        let exports = meta.outputs.values().flat_map(|output| &output.exports);
+        let exports: Vec<&str> = exports.map(String::as_str).collect();
+        if exports.contains(&"default") || !exports.contains(&"handler") {
+            return Ok(());
+        }
+        let (_, manifest) = read_manifest(&self.directory)?;
+        let mut command = self.command();
+        command.args(["--sourcefile=alga-entry.js", "--loader=js"]);
+        run(&mut command, Some(&self.runner_entry(source, &manifest)))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.esbuild);
+        command.current_dir(&self.directory);
+        command.args(["--bundle", "--format=esm", "--platform=neutral", "--target=es2023"]);
+        command.args(["--main-fields=module,main", "--conditions=module", "--external:alga:*"]);
+        command.args(["--sourcemap=external", "--sources-content=false", "--log-level=warning"]);
+        command.args([r#"--define:process.env.NODE_ENV="production""#, "--allow-overwrite"]);
+        command.arg(format!("--inject:{}", self.sdk.join("src/fetch.ts").display()));
+        for name in RUNTIMES {
+            let runner = self.sdk.join("src/runner/index.ts");
+            command.arg(format!("--alias:{name}={}", runner.display()));
+        }
+        command.args([format!("--outfile={BUNDLE}"), format!("--metafile={META}")]);
+        command
+    }
+
+    /// Returns a module that connects a handler of AlgaPSA's runner with the parts of the host that
+    /// its manifest lists.
+    fn runner_entry(&self, source: &str, manifest: &Manifest) -> String {
+        let module = |name: &str| self.sdk.join("src/runner").join(format!("{name}.ts"));
+        let declared: Vec<&str> = manifest
+            .capabilities
+            .iter()
+            .chain(&manifest.optional_capabilities)
+            .map(|name| name.as_str())
+            .collect();
+        let parts = PARTS.iter().filter(|(_, _, capability)| declared.contains(capability));
+        let parts: Vec<_> = [("logging", "logging")]
+            .into_iter()
+            .chain(parts.map(|(part, file, _)| (*part, *file)))
+            .collect();
+        let import = |name: &str, file: &Path| format!("import {{ {name} }} from {:?};\n", file.display().to_string());
+        let mut entry = import("handler", &self.directory.join(source));
+        entry.push_str(&import("connect", &module("connect")));
+        for (part, file) in &parts {
+            entry.push_str(&import(part, &module(file)));
+        }
+        let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
+        entry.push_str(&format!(
+            "export default connect(handler, {{ {} }});\n",
+            names.join(", ")
+        ));
+        entry
+    }
+}
+
+/// Returns the path of esbuild, which is installed in a directory of its own.
+fn ensure_esbuild(tools: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    let directory = tools.join(ESBUILD);
+    let program = directory.join("node_modules/.bin/esbuild");
+    if !program.exists() {
+        printer.note(&format!(
+            "installing {ESBUILD} with npm in {} (once)",
+            directory.display()
+        ));
+        std::fs::create_dir_all(&directory).user_error(&directory.display().to_string())?;
+        let mut npm = Command::new("npm");
+        npm.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--no-save",
+            "--prefix",
+        ])
+        .arg(&directory);
+        run(npm.arg(ESBUILD), None)?;
+    }
+    Ok(program)
+}
+
+/// Runs a program, with a text as its input if there is one.
+fn run(command: &mut Command, input: Option<&str>) -> Outcome {
+    use std::io::Write as _;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let not_run = |error| CliError::user(format!("could not run {program}: {error}")).with_hint(HINT);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.spawn().map_err(not_run)?;
+    if let (Some(text), Some(mut pipe)) = (input, child.stdin.take()) {
+        // A program that ends early has printed the reason.
+        pipe.write_all(text.as_bytes()).ok();
+    }
+    let output = child.wait_with_output().map_err(not_run)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let [out, error] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let program = Path::new(&program)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Err(CliError::user(format!("{program} failed:\n{out}{error}")).with_hint("correct the sources"))
+}
