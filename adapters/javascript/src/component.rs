@@ -42,16 +42,22 @@ fn encode(engine: &Engine, snapshot: &Snapshot) -> Result<Vec<u8>> {
 fn world_of(engine: &Engine, snapshot: &Snapshot) -> Result<(Resolve, WorldId, Vec<String>)> {
     let (_, bindings) = wit_component::metadata::decode(engine.built)?;
     let (mut resolve, world) = (bindings.resolve, bindings.world);
-    let all: Vec<WorldKey> = resolve.worlds[world].imports.keys().cloned().collect();
+    let imports = resolve.worlds.get(world).map(|world| world.imports.keys().cloned());
+    let all: Vec<WorldKey> = imports.context("the engine has no world")?.collect();
     let mut left_out = Vec::new();
     for key in all {
         let name = resolve.name_world_key(&key);
         let has_functions = match &key {
-            WorldKey::Interface(id) => !resolve.interfaces[*id].functions.is_empty(),
+            WorldKey::Interface(id) => resolve
+                .interfaces
+                .get(*id)
+                .is_some_and(|interface| !interface.functions.is_empty()),
             WorldKey::Name(_) => true,
         };
         if has_functions && !is_used(&name, snapshot) {
-            resolve.worlds[world].imports.shift_remove(&key);
+            if let Some(world) = resolve.worlds.get_mut(world) {
+                world.imports.shift_remove(&key);
+            }
             left_out.push(name);
         }
     }

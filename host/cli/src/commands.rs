@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod config;
 mod console;
+mod dev;
 mod inspect;
 mod install;
 mod installs;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     New(new::Arguments),
     /// Build an extension into a component
     Build(build::Arguments),
+    /// Run the platform, and build and install the extension anew after each change
+    Dev(dev::Arguments),
     /// Show the imports of a component or bundle, next to what its manifest declares
     Inspect(inspect::Arguments),
     /// Generate a signing key and a trust bundle that trusts it
@@ -92,6 +95,7 @@ impl Command {
         match self {
             Self::New(arguments) => new::run(&arguments, printer),
             Self::Build(arguments) => build::run(&arguments, printer),
+            Self::Dev(arguments) => dev::run(&arguments, printer),
             Self::Inspect(arguments) => inspect::run(&arguments, printer),
             Self::Keygen(arguments) => keygen::run(&arguments, printer),
             Self::Pack(arguments) => pack::run(&arguments, printer),

@@ -1,6 +1,9 @@
 //! What `alga build` calls: prepare, evaluate. Strings are passed in memory that [`alga_allocate`]
 //! returns; a result is the address of its length and its bytes.
-#![expect(unsafe_code, reason = "the interface of a core module: exported names, addresses and lengths")]
+#![expect(
+    unsafe_code,
+    reason = "the interface of a core module: exported names, addresses and lengths"
+)]
 
 use crate::modules::{EXTENSION, Positions};
 use crate::{engine, events, failure, modules, source_map};
@@ -37,11 +40,17 @@ pub extern "C" fn alga_allocate(bytes: usize) -> *mut u8 {
 /// # Safety
 /// Both pairs are addresses of [`alga_allocate`] with the lengths that were passed to it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn alga_evaluate(source: *mut u8, source_bytes: usize, map: *mut u8, map_bytes: usize) -> *const u8 {
+pub unsafe extern "C" fn alga_evaluate(
+    source: *mut u8,
+    source_bytes: usize,
+    map: *mut u8,
+    map_bytes: usize,
+) -> *const u8 {
     // SAFETY: the caller passes what `alga_allocate` returned, once.
     let (source, map) = unsafe { (argument(source, source_bytes), argument(map, map_bytes)) };
     source_map::set(String::from_utf8_lossy(&map).into_owned());
-    let evaluated = engine::with(|ctx| evaluate(&ctx, source).unwrap_or_else(|_| Some(failure::describe(&ctx.catch()))));
+    let evaluated =
+        engine::with(|ctx| evaluate(&ctx, source).unwrap_or_else(|_| Some(failure::describe(&ctx.catch()))));
     let text = match evaluated {
         Some(None) => format!("ok\n{}", modules::imported().join("\n")),
         Some(Some(failed)) => format!("error\n{failed}"),

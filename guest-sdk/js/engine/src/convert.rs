@@ -29,7 +29,10 @@ pub(crate) trait FromScript: Sized {
     /// Converts a list of such values.
     fn list_from_script(value: &Value<'_>, what: &str) -> Result<Vec<Self>> {
         let array = value.as_array().ok_or_else(|| mismatch(value, what, "an array"))?;
-        array.iter::<Value<'_>>().map(|item| Self::from_script(&item?, what)).collect()
+        array
+            .iter::<Value<'_>>()
+            .map(|item| Self::from_script(&item?, what))
+            .collect()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::fetch::InFlight;
 use crate::{failure, fetch};
-use rquickjs::{Ctx, Exception, Function, Persistent, Promise, Result, Value};
 use rquickjs::promise::PromiseState;
+use rquickjs::{Ctx, Exception, Function, Persistent, Promise, Result, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;

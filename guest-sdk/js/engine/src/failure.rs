@@ -19,16 +19,27 @@ pub(crate) fn describe(error: &Value<'_>) -> String {
     };
     let field = |name: &str| object.get::<_, Option<String>>(name).ok().flatten().unwrap_or_default();
     let (name, message, stack) = (field("name"), field("message"), field("stack"));
-    let headline = if message.is_empty() { name } else { format!("{name}: {message}") };
+    let headline = if message.is_empty() {
+        name
+    } else {
+        format!("{name}: {message}")
+    };
     let mut described = headline;
     for line in source_map::translated(&stack).lines() {
         described.push_str("\n    ");
         described.push_str(line.trim());
     }
-    if let Some(cause) = object.get::<_, Value<'_>>("cause").ok().filter(|cause| cause.is_error()) {
+    if let Some(cause) = object
+        .get::<_, Value<'_>>("cause")
+        .ok()
+        .filter(|cause| cause.is_error())
+    {
         described.push_str("\ncaused by ");
         // Without the causes of the cause: they may be a cycle.
-        let cause_text = cause.as_exception().and_then(rquickjs::Exception::message).unwrap_or_default();
+        let cause_text = cause
+            .as_exception()
+            .and_then(rquickjs::Exception::message)
+            .unwrap_or_default();
         described.push_str(&cause_text);
     }
     described

@@ -81,7 +81,11 @@ fn send(ctx: &Ctx<'_>, request: &Object<'_>) -> Result<Pending> {
     }
     for attachment in request.get::<Vec<Attachment>>("secrets")? {
         if !modules::is_imported("alga:secrets/store") {
-            return Err(host_error(ctx, "denied", "this extension does not import `alga:secrets/store`"));
+            return Err(host_error(
+                ctx,
+                "denied",
+                "this extension does not import `alga:secrets/store`",
+            ));
         }
         let secret = secrets::open(&attachment.secret).map_err(|error| failed(ctx, error))?;
         builder = match attachment.placement.as_str() {

@@ -16,7 +16,9 @@ struct Component;
 impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         stage::begin_execution();
-        std::panic::set_hook(Box::new(|panic| failure::log(&format!("the JavaScript engine panicked: {panic}"))));
+        std::panic::set_hook(Box::new(|panic| {
+            failure::log(&format!("the JavaScript engine panicked: {panic}"))
+        }));
         EXCHANGE.set(Exchange {
             request: Some(request),
             out: Some(out),
@@ -61,7 +63,9 @@ fn run(ctx: &Ctx<'_>) -> Result<Option<String>> {
     Ok(match run_until(ctx, &promise)? {
         Settled::Fulfilled => None,
         Settled::Rejected(error) => Some(failure::describe(&error)),
-        Settled::Never => Some("its promise is never settled: no timer and no request is left that could do it".to_owned()),
+        Settled::Never => {
+            Some("its promise is never settled: no timer and no request is left that could do it".to_owned())
+        }
     })
 }
 
@@ -133,7 +137,10 @@ pub(crate) fn request_body(ctx: Ctx<'_>) -> Result<Value<'_>> {
     });
     match read {
         Some(Ok(bytes)) => bytes.into_script(&ctx),
-        Some(Err(error)) => Err(Exception::throw_message(&ctx, &format!("the request body could not be read: {error}"))),
+        Some(Err(error)) => Err(Exception::throw_message(
+            &ctx,
+            &format!("the request body could not be read: {error}"),
+        )),
         None => Err(Exception::throw_type(&ctx, "the body of the request was already read")),
     }
 }
@@ -154,7 +161,10 @@ pub(crate) fn respond<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result
         .map_err(|()| invalid("the status of the response is not valid"))?;
     let body = response.body().map_err(|()| invalid("the response has no body"))?;
     EXCHANGE.with_borrow_mut(|exchange| {
-        let out = exchange.out.take().ok_or_else(|| invalid("the response was already sent"))?;
+        let out = exchange
+            .out
+            .take()
+            .ok_or_else(|| invalid("the response was already sent"))?;
         ResponseOutparam::set(out, Ok(response));
         exchange.body = body.write().ok().map(|stream| Body { stream, body });
         Ok(())

@@ -115,7 +115,10 @@ impl Resolver for Names {
             true => "\nhint: `alga build` bundles packages of npm; modules of Node.js do not exist here",
             false => "",
         };
-        Err(Exception::throw_reference(ctx, &format!("there is no module `{name}`{hint}")))
+        Err(Exception::throw_reference(
+            ctx,
+            &format!("there is no module `{name}`{hint}"),
+        ))
     }
 }
 

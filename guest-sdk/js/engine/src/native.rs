@@ -56,11 +56,18 @@ exports! {
 }
 
 fn encode_utf8<'js>(ctx: Ctx<'js>, text: Value<'js>) -> Result<Value<'js>> {
-    let text = text.as_string().ok_or_else(|| mismatch(&text, "the text", "a string"))?;
+    let text = text
+        .as_string()
+        .ok_or_else(|| mismatch(&text, "the text", "a string"))?;
     // A lone surrogate is replaced (Encoding Standard, `TextEncoder`).
     let bytes = match text.to_string() {
         Ok(text) => text.into_bytes(),
-        Err(_) => return Err(Exception::throw_type(&ctx, "the text is not well formed; call toWellFormed()")),
+        Err(_) => {
+            return Err(Exception::throw_type(
+                &ctx,
+                "the text is not well formed; call toWellFormed()",
+            ));
+        }
     };
     bytes.into_script(&ctx)
 }

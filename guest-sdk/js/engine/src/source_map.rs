@@ -67,7 +67,10 @@ pub(crate) fn translated(stack: &str) -> String {
         let (before, found) = rest.split_at(start);
         result.push_str(before);
         let position = found.strip_prefix(EXTENSION).unwrap_or_default();
-        let length = position.chars().take_while(|each| each.is_ascii_digit() || *each == ':').count();
+        let length = position
+            .chars()
+            .take_while(|each| each.is_ascii_digit() || *each == ':')
+            .count();
         let (position, after) = position.split_at(length);
         match original(&map, position) {
             Some(original) => result.push_str(&original),

@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Directory of the guest SDK, for an extension in Python, TypeScript or JavaScript
     #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
     sdk: PathBuf,
+    /// Build an extension in Rust in less time, into a larger component
+    #[arg(long)]
+    quick: bool,
     /// Install a compiler for WebAssembly with apt-get if none is found (as root)
     #[arg(long)]
     install_toolchain: bool,
@@ -64,12 +67,16 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Packages::AsInstalled
     };
     let toolchain = GuestToolchain::find(&cache, packages, &|step| printer.note(step)).user_error("")?;
-    let shared = cache.join("targets").join(env!("CARGO_PKG_VERSION"));
+    // Cargo would build everything again if both kinds of builds had one directory.
+    let kind = if arguments.quick { "quick-" } else { "" };
+    let shared = cache
+        .join("targets")
+        .join(format!("{kind}{}", env!("CARGO_PKG_VERSION")));
     let request = BuildRequest {
         manifest: &manifest,
         packages: &[],
         target_directory: arguments.target_dir.as_ref().unwrap_or(&shared),
-        size: Size::Smallest,
+        size: if arguments.quick { Size::Quick } else { Size::Smallest },
         quiet: false,
     };
     let compiled = toolchain.build_shared(&request, |artifacts| {

@@ -5,11 +5,11 @@ use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::page_check;
 use crate::printer::Printer;
 use alga_bundle::limits::Ceilings;
-use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest};
+use alga_bundle::{Bundle, ComponentFacts, EntryPath, Manifest, Version};
 use alga_capabilities::{Adapted, adapt_function, adapt_legacy, adapt_standard, known, stub_unsupported_imports};
 use alga_toolchain::{encode_component, is_module};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// directories and tar extensions
     #[arg(long, conflicts_with_all = ["directory", "component"])]
     from: Option<PathBuf>,
+    /// Version to pack, instead of the manifest's
+    #[arg(long, value_name = "VERSION")]
+    as_version: Option<Version>,
     /// Path of the component, if not the one in the manifest
     #[arg(long)]
     component: Option<PathBuf>,
@@ -42,6 +45,9 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Some(archive) => files_of(archive)?,
         None => files_in(arguments)?,
     };
+    if let Some(version) = &arguments.as_version {
+        set_version(&mut files, version)?;
+    }
     adapt(&mut files, printer)?;
     let directory = &arguments.directory;
     let packed = alga_bundle::pack(&files).user_error("packing")?;
@@ -79,6 +85,18 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         }
         text
     });
+    Ok(())
+}
+
+/// Replaces the version in the manifest.
+fn set_version(files: &mut Files, version: &Version) -> Outcome {
+    if let Some(bytes) = files.get_mut(&entry("manifest.json")?) {
+        let mut manifest: Value = serde_json::from_slice(bytes).user_error("manifest.json")?;
+        if let Some(field) = manifest.get_mut("version") {
+            *field = json!(version.to_string());
+        }
+        *bytes = manifest.to_string().into_bytes();
+    }
     Ok(())
 }
 
