@@ -3,7 +3,7 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "wasm") {
-        for argument in ["--import-memory", "--import-table", "-zstack-size=262144"] {
+        for argument in ["--import-memory", "--import-table", "-zstack-size=131072"] {
             println!("cargo::rustc-link-arg-cdylib={argument}");
         }
     }

@@ -147,7 +147,7 @@ impl Project {
             .capabilities
             .iter()
             .chain(&manifest.optional_capabilities)
-            .map(|name| name.as_str())
+            .map(alga_bundle::CapabilityName::as_str)
             .collect();
         let parts = PARTS.iter().filter(|(_, _, capability)| declared.contains(capability));
         let parts: Vec<_> = [("logging", "logging")]

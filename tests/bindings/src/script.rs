@@ -10,6 +10,11 @@
 //! | `u64` | number; a number that JavaScript cannot represent exactly is an error |
 //! | `result` | the value, or a thrown `HostError` with the case as its `code` |
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the ids of a resolved world are those of its own tables"
+)]
+
 use heck::{ToLowerCamelCase, ToSnakeCase, ToUpperCamelCase};
 use std::collections::BTreeSet;
 use std::error::Error;

@@ -9,9 +9,6 @@ use crate::modules::{EXTENSION, Positions};
 use crate::{engine, events, failure, modules, source_map};
 use rquickjs::{Ctx, Result};
 
-/// Bytes of memory that are free when an execution starts, so that most need not grow it.
-const FREE_BYTES: usize = 192 * 1024;
-
 /// Creates the engine's context and evaluates the scripts of the web's interfaces (see
 /// `modules::set_scripts`). Returns the address of a result: `ok`, or `error` and the text.
 ///
@@ -58,8 +55,10 @@ pub unsafe extern "C" fn alga_evaluate(
     };
     modules::remove_scripts();
     engine::with(|ctx| ctx.run_gc());
-    drop(std::hint::black_box(vec![0_u8; FREE_BYTES]));
-    result(&text)
+    let result = result(&text);
+    #[cfg(target_family = "wasm")]
+    crate::memory::seal();
+    result
 }
 
 /// # Safety

@@ -4,9 +4,9 @@ use crate::modules::{Names, Sources};
 use rquickjs::{Context, Ctx, Function, Persistent, Result, Runtime};
 use std::cell::RefCell;
 
-/// Bytes of stack that scripts may use, of the 256 KiB that the linker reserves: deep recursion is
+/// Bytes of stack that scripts may use, of the 128 KiB that the linker reserves: deep recursion is
 /// a `RangeError` before the host's limit of the native stack ends the execution.
-pub(crate) const STACK_BYTES: usize = 128 * 1024;
+pub(crate) const STACK_BYTES: usize = 96 * 1024;
 /// Bytes of garbage beyond which a collection starts: most executions end before.
 const GARBAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Module that connects an extension with the engine.
