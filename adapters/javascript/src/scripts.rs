@@ -1,7 +1,7 @@
 //! The scripts of the web's interfaces, which are evaluated before an extension's module.
 
 /// Name and text of each script.
-const SCRIPTS: [(&str, &str); 14] = [
+pub(crate) const SCRIPTS: [(&str, &str); 14] = [
     (
         "alga:http/client",
         include_str!("../../../guest-sdk/js/engine/script/client.js"),
@@ -59,9 +59,3 @@ const SCRIPTS: [(&str, &str); 14] = [
         include_str!("../../../guest-sdk/js/engine/script/url.js"),
     ),
 ];
-
-/// Returns all scripts, each after a line with its name and its length in bytes.
-pub(crate) fn scripts() -> String {
-    let script = |(name, text): &(&str, &str)| format!("{name} {}\n{text}", text.len());
-    SCRIPTS.iter().map(script).collect()
-}

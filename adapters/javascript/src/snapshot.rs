@@ -1,7 +1,8 @@
 //! Evaluates an extension's module in the engine, and returns the memory that results.
 
-use crate::scripts::scripts;
+use crate::scripts::SCRIPTS;
 use crate::{BuildError, Engine};
+use std::ops::Range;
 use wasmi::{
     AsContextMut, Caller, Config, Extern, ExternType, Func, Instance, Linker, Memory, MemoryType, Module, Store,
     StoreLimits, StoreLimitsBuilder, Table, Val,
@@ -13,6 +14,12 @@ const MEMORY_BYTES: usize = 64 * 1024 * 1024;
 const FUEL: u64 = 10_000_000_000;
 /// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
 const PAGE_BYTES: usize = 64 * 1024;
+/// Bytes before the end of the reserve in which the allocator's records of it begin.
+const RECORD_BYTES: usize = 64;
+/// Pages in which an execution allocates first (`guest-sdk/js/engine/src/memory.rs`).
+const EXECUTION_PAGES: usize = 2;
+/// Name of the extension's module, as stacks show it.
+const EXTENSION: &str = "extension.js";
 
 /// Memory of the engine after it has evaluated an extension's module.
 #[derive(Debug)]
@@ -38,17 +45,26 @@ impl Snapshot {
 /// Returns [`BuildError::Module`] if the module fails or has no handler, [`BuildError::Limit`] if it
 /// does not end.
 pub fn evaluate(engine: &Engine, source: &[u8], positions: &str) -> Result<Snapshot, BuildError> {
+    let mut compiler = Run::begin(engine)?;
+    let scripts = compiler.compiled_scripts()?;
+    let module = compiler.compile(EXTENSION, source, true)?.map_err(BuildError::Module)?;
+    drop(compiler);
     let mut run = Run::begin(engine)?;
-    let scripts = run.pass(scripts().as_bytes())?;
+    run.reserve()?;
+    let scripts = run.pass(&scripts)?;
     run.step("alga_prepare", &[scripts.0, scripts.1])?
-        .map_err(BuildError::Internal)?;
-    let (source, positions) = (run.pass(source)?, run.pass(positions.as_bytes())?);
+        .map_err(|failed| BuildError::Internal(text(failed)))?;
+    let (module, positions) = (run.pass(&module)?, run.pass(positions.as_bytes())?);
     let imports = run
-        .step("alga_evaluate", &[source.0, source.1, positions.0, positions.1])?
-        .map_err(BuildError::Module)?;
-    let imports = imports.lines().map(ToOwned::to_owned).collect();
-    let memory = run.memory.data(&run.store).to_vec();
+        .step("alga_evaluate", &[module.0, module.1, positions.0, positions.1])?
+        .map_err(|failed| BuildError::Module(text(failed)))?;
+    let imports = text(imports).lines().map(ToOwned::to_owned).collect();
+    let memory = run.sealed()?;
     Ok(Snapshot { memory, imports })
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// An instance of the engine in the interpreter.
@@ -56,6 +72,12 @@ struct Run {
     store: Store<StoreLimits>,
     instance: Instance,
     memory: Memory,
+    /// Addresses and lengths of arguments and results.
+    passed: Vec<(usize, usize)>,
+    /// Where the allocator of the build has records of its reserve, which no execution needs.
+    records: Range<usize>,
+    /// Bytes of memory when nothing but arguments and results was added to the reserve.
+    expected: usize,
 }
 
 impl Run {
@@ -76,59 +98,147 @@ impl Run {
             store,
             instance,
             memory,
+            passed: Vec::new(),
+            records: 0..0,
+            expected: 0,
         })
     }
 
-    fn call(&mut self, name: &str, arguments: &[i32]) -> Result<i32, BuildError> {
+    fn call(&mut self, name: &str, arguments: &[i32], results: &mut [Val]) -> Result<(), BuildError> {
         let function = self.instance.get_func(&self.store, name);
         let function = function.ok_or_else(|| BuildError::Internal(format!("the engine has no function {name}")))?;
         let arguments: Vec<Val> = arguments.iter().map(|argument| Val::I32(*argument)).collect();
-        let mut results = [Val::I32(0)];
-        let called = function.call(&mut self.store, &arguments, &mut results);
-        called.map_err(|error| BuildError::Limit(reason(&error)))?;
-        let [Val::I32(result)] = results else {
-            return Err(BuildError::Internal(format!("{name} has returned no address")));
-        };
-        Ok(result)
+        let called = function.call(&mut self.store, &arguments, results);
+        called.map_err(|error| BuildError::Limit(reason(&error)))
     }
 
-    /// Calls a function whose result is `ok` or `error` in a line, and a text.
-    fn step(&mut self, name: &str, arguments: &[i32]) -> Result<Result<String, String>, BuildError> {
-        let address = self.call(name, arguments)?;
-        let text = self.text(address)?;
-        let (verdict, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        Ok(match verdict {
-            "ok" => Ok(rest.to_owned()),
-            _ => Err(rest.to_owned()),
+    /// Reserves memory for what remains.
+    fn reserve(&mut self) -> Result<(), BuildError> {
+        let end = self.address("alga_begin", &[])?;
+        self.expected = self.memory.data(&self.store).len();
+        self.records = end.saturating_sub(RECORD_BYTES)..self.expected;
+        Ok(())
+    }
+
+    /// Calls a function that returns an address.
+    fn address(&mut self, name: &str, arguments: &[i32]) -> Result<usize, BuildError> {
+        let mut results = [Val::I32(0)];
+        self.call(name, arguments, &mut results)?;
+        match results {
+            [Val::I32(address)] => Ok(address.cast_unsigned() as usize),
+            _ => Err(BuildError::Internal(format!("{name} has returned no address"))),
+        }
+    }
+
+    /// Calls a function whose result is `ok` or `error` in a line, and its content.
+    fn step(&mut self, name: &str, arguments: &[i32]) -> Result<Result<Vec<u8>, Vec<u8>>, BuildError> {
+        let address = self.address(name, arguments)?;
+        let result = self.result(address)?;
+        Ok(match result.strip_prefix(b"ok\n") {
+            Some(content) => Ok(content.to_vec()),
+            None => Err(result.strip_prefix(b"error\n").unwrap_or(&result).to_vec()),
         })
+    }
+
+    fn compile(
+        &mut self,
+        name: &str,
+        source: &[u8],
+        keeps_positions: bool,
+    ) -> Result<Result<Vec<u8>, String>, BuildError> {
+        let (name, source) = (self.pass(name.as_bytes())?, self.pass(source)?);
+        let compiled = self.step(
+            "alga_compile",
+            &[name.0, name.1, source.0, source.1, i32::from(keeps_positions)],
+        )?;
+        Ok(compiled.map_err(text))
+    }
+
+    /// Compiles the scripts of the web's interfaces; returns each after a line with its name and its
+    /// length in bytes.
+    fn compiled_scripts(&mut self) -> Result<Vec<u8>, BuildError> {
+        let mut all = Vec::new();
+        for (name, source) in SCRIPTS {
+            let compiled = self
+                .compile(name, source.as_bytes(), false)?
+                .map_err(BuildError::Internal)?;
+            all.extend(format!("{name} {}\n", compiled.len()).into_bytes());
+            all.extend(compiled);
+        }
+        Ok(all)
     }
 
     /// Copies bytes into the engine's memory; returns their address and length.
     fn pass(&mut self, bytes: &[u8]) -> Result<(i32, i32), BuildError> {
         let length = i32::try_from(bytes.len()).map_err(BuildError::internal)?;
-        let address = self.call("alga_allocate", &[length])?;
-        let at = usize::try_from(address).map_err(BuildError::internal)?;
+        let at = self.address("alga_allocate", &[length])?;
+        self.note(at, bytes.len());
         self.memory
             .write(&mut self.store, at, bytes)
             .map_err(BuildError::internal)?;
-        Ok((address, length))
+        Ok((i32::try_from(at).map_err(BuildError::internal)?, length))
     }
 
-    /// Reads a text with its length before it.
-    fn text(&self, address: i32) -> Result<String, BuildError> {
-        let at = usize::try_from(address).map_err(BuildError::internal)?;
+    /// Notes an argument or a result, which the engine allocates in pages of its own.
+    fn note(&mut self, at: usize, length: usize) {
+        self.passed.push((at, length));
+        self.expected += length.next_multiple_of(PAGE_BYTES);
+    }
+
+    /// Reads bytes with their length before them.
+    fn result(&mut self, at: usize) -> Result<Vec<u8>, BuildError> {
         let mut length = [0; 4];
         self.memory
             .read(&self.store, at, &mut length)
             .map_err(BuildError::internal)?;
-        let length = usize::try_from(u32::from_le_bytes(length)).map_err(BuildError::internal)?;
+        let length = u32::from_le_bytes(length) as usize;
+        self.note(at, length + 4);
         let bytes = self
             .memory
             .data(&self.store)
             .get(at + 4..)
             .and_then(|rest| rest.get(..length));
-        let bytes = bytes.ok_or_else(|| BuildError::Internal("a result lies outside of the memory".to_owned()))?;
-        Ok(String::from_utf8_lossy(bytes).into_owned())
+        let bytes = bytes.map(<[u8]>::to_vec);
+        bytes.ok_or_else(|| BuildError::Internal("a result lies outside of the memory".to_owned()))
+    }
+
+    /// Ends the build, and returns the memory with which executions begin: what is in use, and the
+    /// region in which they allocate.
+    fn sealed(mut self) -> Result<Vec<u8>, BuildError> {
+        let in_use = |memory: &[u8]| memory.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        self.wipe_scratch();
+        self.wipe_records();
+        let end = in_use(self.memory.data(&self.store)).next_multiple_of(PAGE_BYTES);
+        let address = i32::try_from(end).map_err(BuildError::internal)?;
+        self.call("alga_seal", &[address], &mut [])?;
+        let mut memory = self.memory.data(&self.store).to_vec();
+        memory.resize(end + EXECUTION_PAGES * PAGE_BYTES, 0);
+        Ok(memory)
+    }
+
+    /// Removes the allocator's records behind what remains, unless something is there: an extension
+    /// that needs more than the reserve.
+    fn wipe_records(&mut self) {
+        let (records, is_within) = (
+            self.records.clone(),
+            self.memory.data(&self.store).len() == self.expected,
+        );
+        let memory = self.memory.data_mut(&mut self.store);
+        let before = memory.get(records.start.saturating_sub(PAGE_BYTES)..records.start);
+        let is_free = before.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+        if let Some(bytes) = memory.get_mut(records).filter(|_| is_within && is_free) {
+            bytes.fill(0);
+        }
+    }
+
+    /// Removes arguments and results from the memory. Nothing that remains refers to them.
+    fn wipe_scratch(&mut self) {
+        for (start, length) in std::mem::take(&mut self.passed) {
+            let memory = self.memory.data_mut(&mut self.store);
+            if let Some(bytes) = memory.get_mut(start..start + length) {
+                bytes.fill(0);
+            }
+        }
     }
 }
 

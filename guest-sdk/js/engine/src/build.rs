@@ -1,85 +1,138 @@
-//! What `alga build` calls: prepare, evaluate. Strings are passed in memory that [`alga_allocate`]
-//! returns; a result is the address of its length and its bytes.
+//! What `alga build` calls, in two instances. The first one compiles; its memory is garbage
+//! afterwards. The second one has nothing in its memory but what remains: it begins, prepares the
+//! scripts of the web's interfaces, evaluates the extension, and is sealed.
+//!
+//! Bytes are passed in memory that [`alga_allocate`] returns. A result is the address of its length
+//! and its bytes: `ok` or `error` in a line, and a text or the compiled module.
 #![expect(
     unsafe_code,
     reason = "the interface of a core module: exported names, addresses and lengths"
 )]
 
-use crate::modules::{EXTENSION, Positions};
-use crate::{engine, events, failure, modules, source_map};
+use crate::modules::Positions;
+use crate::{compile, engine, events, failure, modules, source_map};
 use rquickjs::{Ctx, Result};
 
-/// Creates the engine's context and evaluates the scripts of the web's interfaces (see
-/// `modules::set_scripts`). Returns the address of a result: `ok`, or `error` and the text.
+/// Allocates memory for an argument, which the caller wipes at the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn alga_allocate(bytes: usize) -> *mut u8 {
+    #[cfg(target_family = "wasm")]
+    return crate::memory::scratch(bytes);
+    #[cfg(not(target_family = "wasm"))]
+    Box::leak(vec![0; bytes].into_boxed_slice()).as_mut_ptr()
+}
+
+/// Compiles a module, without the texts of its functions, and without positions unless they are kept.
+///
+/// # Safety
+/// The pairs are addresses of [`alga_allocate`] with the lengths that were passed to it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn alga_compile(
+    name: *const u8,
+    name_bytes: usize,
+    source: *const u8,
+    source_bytes: usize,
+    keeps_positions: i32,
+) -> *const u8 {
+    // SAFETY: the caller passes what `alga_allocate` returned.
+    let (name, source) = unsafe { (argument(name, name_bytes), argument(source, source_bytes)) };
+    let positions = if keeps_positions == 0 {
+        Positions::Removed
+    } else {
+        Positions::Kept
+    };
+    let name = String::from_utf8_lossy(name).into_owned();
+    match compile::module(&name, source.to_vec(), positions) {
+        Ok(bytes) => result(b"ok\n", &bytes),
+        Err(failed) => result(b"error\n", failed.as_bytes()),
+    }
+}
+
+/// Reserves memory for what remains, so that arguments lie behind it. Returns the end of that memory,
+/// where the allocator has its own records.
+#[unsafe(no_mangle)]
+pub extern "C" fn alga_begin() -> usize {
+    const RESERVED_BYTES: usize = 4 * 1024 * 1024;
+    let reserved = std::hint::black_box(Vec::<u8>::with_capacity(RESERVED_BYTES));
+    reserved.as_ptr().addr() + RESERVED_BYTES
+}
+
+/// Creates the context and evaluates the compiled scripts of the web's interfaces (see
+/// `modules::set_scripts`).
 ///
 /// # Safety
 /// The pair is an address of [`alga_allocate`] with the length that was passed to it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn alga_prepare(scripts: *mut u8, bytes: usize) -> *const u8 {
-    // SAFETY: the caller passes what `alga_allocate` returned, once.
-    modules::set_scripts(&unsafe { argument(scripts, bytes) });
+pub unsafe extern "C" fn alga_prepare(scripts: *const u8, bytes: usize) -> *const u8 {
+    // SAFETY: the caller passes what `alga_allocate` returned; it stays where it is until the end.
+    modules::set_scripts(unsafe { argument(scripts, bytes) });
     match engine::create() {
-        Ok(None) => result("ok\n"),
-        Ok(Some(failed)) => result(&format!("error\n{failed}")),
-        Err(error) => result(&format!("error\n{error}")),
+        Ok(None) => result(b"ok\n", b""),
+        Ok(Some(failed)) => result(b"error\n", failed.as_bytes()),
+        Err(error) => result(b"error\n", error.to_string().as_bytes()),
     }
 }
 
-/// Allocates memory for an argument.
-#[unsafe(no_mangle)]
-pub extern "C" fn alga_allocate(bytes: usize) -> *mut u8 {
-    Box::leak(vec![0; bytes].into_boxed_slice()).as_mut_ptr()
-}
-
-/// Evaluates the extension's module. Returns the address of a result: `ok` and the interfaces that
-/// it imports, or `error` and the text, each in a line.
+/// Evaluates the extension's compiled module. Its result has the interfaces that the extension
+/// imports, each in a line.
 ///
 /// # Safety
 /// Both pairs are addresses of [`alga_allocate`] with the lengths that were passed to it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn alga_evaluate(
-    source: *mut u8,
-    source_bytes: usize,
-    map: *mut u8,
+    module: *const u8,
+    module_bytes: usize,
+    map: *const u8,
     map_bytes: usize,
 ) -> *const u8 {
-    // SAFETY: the caller passes what `alga_allocate` returned, once.
-    let (source, map) = unsafe { (argument(source, source_bytes), argument(map, map_bytes)) };
-    source_map::set(String::from_utf8_lossy(&map).into_owned());
+    // SAFETY: the caller passes what `alga_allocate` returned.
+    let (module, map) = unsafe { (argument(module, module_bytes), argument(map, map_bytes)) };
+    source_map::set(String::from_utf8_lossy(map).into_owned());
     let evaluated =
-        engine::with(|ctx| evaluate(&ctx, source).unwrap_or_else(|_| Some(failure::describe(&ctx.catch()))));
-    let text = match evaluated {
-        Some(None) => format!("ok\n{}", modules::imported().join("\n")),
-        Some(Some(failed)) => format!("error\n{failed}"),
-        None => "error\nthe engine was not prepared".to_owned(),
-    };
+        engine::with(|ctx| evaluate(&ctx, module).unwrap_or_else(|_| Some(failure::describe(&ctx.catch()))));
     modules::remove_scripts();
     engine::with(|ctx| ctx.run_gc());
-    let result = result(&text);
+    match evaluated {
+        Some(None) => result(b"ok\n", modules::imported().join("\n").as_bytes()),
+        Some(Some(failed)) => result(b"error\n", failed.as_bytes()),
+        None => result(b"error\n", b"the engine was not prepared"),
+    }
+}
+
+/// Ends the build: executions allocate from this address on, where the memory of the snapshot ends.
+#[unsafe(no_mangle)]
+pub extern "C" fn alga_seal(address: usize) {
     #[cfg(target_family = "wasm")]
-    crate::memory::seal();
-    result
+    crate::memory::seal(address);
+    #[cfg(not(target_family = "wasm"))]
+    let _ = address;
 }
 
 /// # Safety
-/// The address and length are those of a leaked box of bytes.
-unsafe fn argument(address: *mut u8, bytes: usize) -> Vec<u8> {
+/// The address and length are those of memory that stays as it is.
+unsafe fn argument<'a>(address: *const u8, bytes: usize) -> &'a [u8] {
     // SAFETY: as required of the caller.
-    unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(address, bytes)) }.into_vec()
+    unsafe { std::slice::from_raw_parts(address, bytes) }
 }
 
-/// Leaks a text with its length before it.
-fn result(text: &str) -> *const u8 {
-    let length = u32::try_from(text.len()).unwrap_or_default();
-    let mut bytes = length.to_le_bytes().to_vec();
-    bytes.extend_from_slice(text.as_bytes());
-    Box::leak(bytes.into_boxed_slice()).as_ptr()
+/// Writes a result where arguments are.
+fn result(verdict: &[u8], content: &[u8]) -> *const u8 {
+    let length = verdict.len() + content.len();
+    let bytes = [
+        &u32::try_from(length).unwrap_or_default().to_le_bytes()[..],
+        verdict,
+        content,
+    ]
+    .concat();
+    let address = alga_allocate(bytes.len());
+    // SAFETY: `alga_allocate` has returned memory of this length.
+    unsafe { address.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    address
 }
 
 /// Evaluates the module; returns the text of its failure, if it fails.
-fn evaluate(ctx: &Ctx<'_>, source: Vec<u8>) -> Result<Option<String>> {
-    let module = modules::compiled(ctx, EXTENSION, source, Positions::Kept)?;
-    let (module, promise) = module.eval()?;
+fn evaluate(ctx: &Ctx<'_>, module: &[u8]) -> Result<Option<String>> {
+    let (module, promise) = modules::loaded(ctx, module)?.eval()?;
     let failed = match events::run_until(ctx, &promise)? {
         events::Settled::Fulfilled => None,
         events::Settled::Rejected(error) => Some(failure::describe(&error)),

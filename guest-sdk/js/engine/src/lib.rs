@@ -7,7 +7,8 @@
 //!
 //! | module | its one idea |
 //! |---|---|
-//! | `build` | what `alga build` calls: prepare, evaluate |
+//! | `build` | what `alga build` calls: compile; begin, prepare, evaluate, seal |
+//! | `compile` | modules in compiled form |
 //! | `stage` | whether there is a host |
 //! | `engine` | the one runtime and context |
 //! | `memory` | the allocator, which leaves no garbage in snapshots |
@@ -22,6 +23,7 @@
 //! | `source_map` | positions in the bundle, and in the author's files |
 
 mod build;
+mod compile;
 mod convert;
 mod engine;
 mod events;

@@ -19,7 +19,8 @@ use talc::wasm::{WasmBinning, WasmDynamicTalc, new_wasm_dynamic_allocator};
 
 /// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
 const PAGE_BYTES: usize = 64 * 1024;
-/// Pages of the region with which an execution begins: most need no more.
+/// Pages of the region with which an execution begins, which `adapters/javascript/src/snapshot.rs`
+/// reserves: most executions need no more.
 const EXECUTION_PAGES: usize = 2;
 /// Upper bound of the allocator's own metadata beside an allocation.
 const RECORDS_BYTES: usize = 4 * 1024;
@@ -38,12 +39,18 @@ static ALLOCATOR: Split = Split {
     execution: TalcSyncCell::new_wasm(RegionThenGrow { has_region: true }),
 };
 
-/// Ends the build: reserves the region of an execution.
-pub(crate) fn seal() {
-    let before = wasm32::memory_grow::<0>(EXECUTION_PAGES);
-    if before != usize::MAX {
-        REGION.store(before * PAGE_BYTES, Ordering::Relaxed);
+/// Returns memory behind everything else, for arguments and results of the build.
+pub(crate) fn scratch(bytes: usize) -> *mut u8 {
+    let before = wasm32::memory_grow::<0>(bytes.div_ceil(PAGE_BYTES));
+    match before {
+        usize::MAX => core::ptr::null_mut(),
+        pages => (pages * PAGE_BYTES) as *mut u8,
     }
+}
+
+/// Ends the build: an execution has its region at this address.
+pub(crate) fn seal(address: usize) {
+    REGION.store(address, Ordering::Relaxed);
 }
 
 /// Source of memory for executions: first the region, then pages from the host.
@@ -57,7 +64,7 @@ unsafe impl Source for RegionThenGrow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let region = REGION.load(Ordering::Relaxed);
         if core::mem::take(&mut talc.source.has_region) && region != 0 {
-            // SAFETY: `seal` has created these pages for this purpose; they are claimed once.
+            // SAFETY: the snapshot's memory has these pages for this purpose; they are claimed once.
             return unsafe { talc.claim(region as *mut u8, EXECUTION_PAGES * PAGE_BYTES) }
                 .map(|_| ())
                 .ok_or(());

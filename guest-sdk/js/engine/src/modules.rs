@@ -1,10 +1,9 @@
 //! Names and sources of modules: the host's interfaces, the engine's own scripts. An extension is
 //! one module, into which its build has bundled all others.
 
-use crate::{engine, host, native};
+use crate::{host, native};
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
-use rquickjs::module::WriteOptions;
-use rquickjs::{Context, Ctx, Exception, Module, Result, Runtime};
+use rquickjs::{Ctx, Exception, Module, Result};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +18,12 @@ thread_local! {
     /// Interfaces of the host that the extension imports.
     static IMPORTED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
     /// The scripts of the web's interfaces, by name, while an extension is built.
-    static SCRIPTS: RefCell<BTreeMap<String, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+    static SCRIPTS: RefCell<BTreeMap<String, &'static [u8]>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Sets the scripts of the web's interfaces: for each, a line with its name and its length in bytes,
-/// and its text.
-pub(crate) fn set_scripts(mut text: &[u8]) {
+/// and its compiled form.
+pub(crate) fn set_scripts(mut text: &'static [u8]) {
     while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
         let (head, rest) = text.split_at(end);
         let head = String::from_utf8_lossy(head).into_owned();
@@ -33,39 +32,25 @@ pub(crate) fn set_scripts(mut text: &[u8]) {
         let Some((script, after)) = rest.get(1..).and_then(|rest| rest.split_at_checked(length)) else {
             return;
         };
-        SCRIPTS.with_borrow_mut(|scripts| scripts.insert(name.to_owned(), script.to_vec()));
+        SCRIPTS.with_borrow_mut(|scripts| scripts.insert(name.to_owned(), script));
         text = after;
     }
 }
 
-/// Removes the scripts: an execution needs none of their texts.
+/// Removes the scripts: an execution needs none of them.
 pub(crate) fn remove_scripts() {
     SCRIPTS.take();
 }
 
-/// Declares a module without the texts of its functions, which no execution needs.
+/// Loads a compiled module.
 ///
 /// # Errors
-/// Throws if the source is not valid.
-pub(crate) fn compiled<'js>(ctx: &Ctx<'js>, name: &str, source: Vec<u8>, positions: Positions) -> Result<Module<'js>> {
-    // Compiled in a runtime of its own: a context keeps every module that it has seen.
-    let runtime = Runtime::new()?;
-    runtime.set_loader(Names, Nothing);
-    runtime.set_max_stack_size(engine::STACK_BYTES);
-    let options = WriteOptions {
-        strip_source: true,
-        strip_debug: matches!(positions, Positions::Removed),
-        ..WriteOptions::default()
-    };
-    let compiled = Context::full(&runtime)?.with(|ctx| {
-        let compiled = Module::declare(ctx.clone(), name, source).and_then(|module| module.write(options));
-        compiled.map_err(|_| crate::failure::describe(&ctx.catch()))
-    });
-    match compiled {
-        // SAFETY: the engine itself has just written these bytes.
-        #[expect(unsafe_code, reason = "the engine trusts compiled modules")]
-        Ok(bytes) => unsafe { Module::load(ctx.clone(), &bytes) },
-        Err(reason) => Err(Exception::throw_syntax(ctx, &reason)),
+/// Returns the engine's own errors.
+pub(crate) fn loaded<'js>(ctx: &Ctx<'js>, compiled: &[u8]) -> Result<Module<'js>> {
+    // SAFETY: `alga build` passes what `compile::module` of the same engine has written.
+    #[expect(unsafe_code, reason = "the engine trusts compiled modules")]
+    unsafe {
+        Module::load(ctx.clone(), compiled)
     }
 }
 
@@ -74,15 +59,6 @@ pub(crate) fn compiled<'js>(ctx: &Ctx<'js>, name: &str, source: Vec<u8>, positio
 pub(crate) enum Positions {
     Kept,
     Removed,
-}
-
-/// Loads no modules: compiling one does not load what it imports.
-struct Nothing;
-
-impl Loader for Nothing {
-    fn load<'js>(&mut self, ctx: &Ctx<'js>, name: &str, _: Option<ImportAttributes<'js>>) -> Result<Module<'js>> {
-        Module::declare(ctx.clone(), name, "")
-    }
 }
 
 /// Returns the interfaces that the extension imports, without versions.
@@ -130,11 +106,11 @@ impl Loader for Sources {
         if name == native::MODULE {
             return Module::declare_def::<native::Native, _>(ctx.clone(), name);
         }
-        if let Some(source) = SCRIPTS.with_borrow(|scripts| scripts.get(name).cloned()) {
+        if let Some(source) = SCRIPTS.with_borrow(|scripts| scripts.get(name).copied()) {
             if name == CLIENT {
                 note(OUTGOING_HANDLER);
             }
-            return compiled(ctx, name, source, Positions::Removed);
+            return loaded(ctx, source);
         }
         let Some(module) = host::declare(ctx, name)? else {
             let message = format!("there is no module `{name}`: the host has no such interface");
