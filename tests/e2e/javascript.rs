@@ -204,7 +204,10 @@ fn mistakes_are_reported_by_the_build_with_the_authors_lines() {
             "no such interface",
         ),
         ("\nnull.x;\nexport default () => 1", "src/index.ts:2:"),
-        ("const id = Math.random();\nexport default () => id", "move"),
+        (
+            "const id = Math.random();\nexport default () => id",
+            "call it in the handler",
+        ),
         (
             "const a = await fetch('https://a.example/');\nexport default () => a",
             "while the extension was built",

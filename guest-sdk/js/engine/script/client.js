@@ -29,6 +29,8 @@ export async function fetch(input, init = {}) {
     timeout: init.timeout,
     secrets: (init.secrets ?? []).map(attachment),
   };
+  // The signal may have been aborted while the body was read.
+  signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers();
   const id = startFetch(sent, resolve, reject);
   signal?.addEventListener("abort", () => (closeResponse(id), reject(signal.reason)), { once: true });

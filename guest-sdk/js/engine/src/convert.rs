@@ -86,29 +86,37 @@ pub(crate) fn finish<'js, T: IntoScript, E: Failure>(
     }
 }
 
+/// Throws an error of an interface. Its message is that of the host, if there is one.
 fn failure<'js>(ctx: &Ctx<'js>, module: &str, of: Variant<'js>) -> rquickjs::Error {
-    let detail = of.payload.as_ref().and_then(describe).unwrap_or_default();
-    host_error(ctx, of.case, &format!("{module}: {}{detail}", of.case))
-}
-
-fn describe(payload: &Value<'_>) -> Option<String> {
-    let text = match (payload.as_string(), payload.as_number()) {
-        (Some(text), _) => text.to_string().ok()?,
-        (_, Some(number)) => number.to_string(),
-        _ => return None,
+    let text = of
+        .payload
+        .as_ref()
+        .and_then(|payload| payload.as_string()?.to_string().ok());
+    let message = text.unwrap_or_else(|| format!("{module}: {}", of.case));
+    let thrown = || {
+        let exception = host_exception(ctx, of.case, &message)?;
+        if let Some(payload) = &of.payload {
+            exception.as_object().set("payload", payload.clone())?;
+        }
+        Ok(exception)
     };
-    Some(format!(": {text}"))
+    throw(thrown())
 }
 
 /// Throws an error with a stable code: `{ name: "HostError", code, message }`.
 pub(crate) fn host_error(ctx: &Ctx<'_>, code: &str, message: &str) -> rquickjs::Error {
-    let thrown = || {
-        let exception = Exception::from_message(ctx.clone(), message)?;
-        exception.as_object().set("name", "HostError")?;
-        exception.as_object().set("code", code)?;
-        Ok(exception)
-    };
-    match thrown() {
+    throw(host_exception(ctx, code, message))
+}
+
+fn host_exception<'js>(ctx: &Ctx<'js>, code: &str, message: &str) -> Result<Exception<'js>> {
+    let exception = Exception::from_message(ctx.clone(), message)?;
+    exception.as_object().set("name", "HostError")?;
+    exception.as_object().set("code", code)?;
+    Ok(exception)
+}
+
+fn throw(made: Result<Exception<'_>>) -> rquickjs::Error {
+    match made {
         Ok(exception) => exception.throw(),
         Err(error) => error,
     }

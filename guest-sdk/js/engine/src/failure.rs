@@ -25,7 +25,9 @@ pub(crate) fn describe(error: &Value<'_>) -> String {
         format!("{name}: {message}")
     };
     let mut described = headline;
-    for line in source_map::translated(&stack).lines() {
+    // Functions of the engine's own scripts have no positions.
+    let is_own = |line: &&str| line.contains("(<null>:");
+    for line in source_map::translated(&stack).lines().filter(|line| !is_own(line)) {
         described.push_str("\n    ");
         described.push_str(line.trim());
     }

@@ -94,5 +94,6 @@ export function httpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (!isHostError(error) || !Object.hasOwn(OF_HOST, error.code)) return undefined;
   const constructor = OF_HOST[error.code];
-  return constructor && new constructor(error.message, { cause: error });
+  const text = typeof error.payload === "number" ? `the record is at revision ${error.payload}` : error.message;
+  return constructor && new constructor(text, { cause: error });
 }

@@ -24,6 +24,8 @@ interface AlgaHostError extends Error {
   readonly name: "HostError";
   /** Case of the interface's error: `denied`, `conflict`, `unavailable`, … */
   readonly code: string;
+  /** What the case carries: a text, or the revision of a conflict. */
+  readonly payload?: unknown;
 }
 
 declare module "alga:http/client" {
