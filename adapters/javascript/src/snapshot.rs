@@ -8,10 +8,13 @@ use wasmi::{
     StoreLimits, StoreLimitsBuilder, Table, Val,
 };
 
-/// Memory while modules are evaluated: as much as the default of an execution.
-const MEMORY_BYTES: usize = 64 * 1024 * 1024;
-/// Instructions while modules are evaluated: some ten seconds of the interpreter.
-const FUEL: u64 = 10_000_000_000;
+/// Memory while modules are compiled and evaluated: more than an execution has, because compiling
+/// needs several times the size of the source. What is left must fit into an execution.
+const MEMORY_BYTES: usize = 256 * 1024 * 1024;
+/// Instructions for compiling, which always ends: enough for several megabytes of source.
+const COMPILE_FUEL: u64 = 60_000_000_000;
+/// Instructions for evaluating modules, which may not end: some seconds of the interpreter.
+const EVALUATE_FUEL: u64 = 5_000_000_000;
 /// Bytes of a page of linear memory (WebAssembly core specification, 4.2.8).
 const PAGE_BYTES: usize = 64 * 1024;
 /// Bytes before the end of the reserve in which the allocator's records of it begin.
@@ -45,11 +48,11 @@ impl Snapshot {
 /// Returns [`BuildError::Module`] if the module fails or has no handler, [`BuildError::Limit`] if it
 /// does not end.
 pub fn evaluate(engine: &Engine, source: &[u8], positions: &str) -> Result<Snapshot, BuildError> {
-    let mut compiler = Run::begin(engine)?;
+    let mut compiler = Run::begin(engine, COMPILE_FUEL)?;
     let scripts = compiler.compiled_scripts()?;
     let module = compiler.compile(EXTENSION, source, true)?.map_err(BuildError::Module)?;
     drop(compiler);
-    let mut run = Run::begin(engine)?;
+    let mut run = Run::begin(engine, EVALUATE_FUEL)?;
     run.reserve()?;
     let scripts = run.pass(&scripts)?;
     run.step("alga_prepare", &[scripts.0, scripts.1])?
@@ -81,7 +84,7 @@ struct Run {
 }
 
 impl Run {
-    fn begin(engine: &Engine) -> Result<Self, BuildError> {
+    fn begin(engine: &Engine, fuel: u64) -> Result<Self, BuildError> {
         let mut config = Config::default();
         config.consume_fuel(true);
         let interpreter = wasmi::Engine::new(&config);
@@ -89,7 +92,7 @@ impl Run {
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).build();
         let mut store = Store::new(&interpreter, limits);
         store.limiter(|limits| limits);
-        store.set_fuel(FUEL).map_err(BuildError::internal)?;
+        store.set_fuel(fuel).map_err(BuildError::internal)?;
         let (linker, memory) = linker(&module, &mut store)?;
         let instance = linker
             .instantiate_and_start(&mut store, &module)
@@ -245,7 +248,7 @@ impl Run {
 fn reason(error: &wasmi::Error) -> String {
     match error.as_trap_code() {
         Some(wasmi::TrapCode::OutOfFuel) => "they did not end in time".to_owned(),
-        Some(wasmi::TrapCode::UnreachableCodeReached) => {
+        Some(wasmi::TrapCode::UnreachableCodeReached | wasmi::TrapCode::MemoryOutOfBounds) => {
             format!(
                 "they needed more than {} MiB of memory, or failed in the engine",
                 MEMORY_BYTES / 1024 / 1024

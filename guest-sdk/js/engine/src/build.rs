@@ -125,6 +125,7 @@ fn result(verdict: &[u8], content: &[u8]) -> *const u8 {
     ]
     .concat();
     let address = alga_allocate(bytes.len());
+    assert!(!address.is_null(), "there is not enough memory");
     // SAFETY: `alga_allocate` has returned memory of this length.
     unsafe { address.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     address

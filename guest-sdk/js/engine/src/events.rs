@@ -99,6 +99,9 @@ pub(crate) fn run_until<'js>(ctx: &Ctx<'js>, promise: &Promise<'js>) -> Result<S
 
 /// Waits for the next event and runs its callback. Returns false if there is none to wait for.
 fn wait(ctx: &Ctx<'_>) -> Result<bool> {
+    if !crate::stage::is_executing() {
+        return Ok(false);
+    }
     let now = alga::time::monotonic();
     if let Some(timer) = due(now) {
         call(ctx, timer)?;
