@@ -15,6 +15,7 @@
 
 mod function;
 mod javascript;
+mod languages;
 mod machine_paths;
 mod old_world;
 mod places;

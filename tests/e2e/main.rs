@@ -8,6 +8,7 @@ mod crash;
 mod crash_points;
 mod crash_postgres;
 mod crash_start;
+mod dev;
 mod edge;
 mod exhausted;
 mod faults;

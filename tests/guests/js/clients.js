@@ -6,5 +6,5 @@ export default async () => {
   await check("get", () => getClient("c-1"));
   await check("get nothing", () => getClient("unknown"));
   await check("wrong page", () => listClients({ includeInactive: false }, { number: 0, size: 1 }));
-  return answer();
+  return report();
 };

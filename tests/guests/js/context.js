@@ -10,5 +10,5 @@ export default async () => {
   await check("allConfig", allConfig);
   await check("remainingMs", () => remainingMs() > 0);
   await check("wrong type", () => config(7));
-  return answer();
+  return report();
 };

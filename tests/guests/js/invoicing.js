@@ -16,5 +16,5 @@ export default async () => {
   await check("wrong date", () => createManualInvoice({ ...draft, dueDate: "21.12.2026", idempotencyKey: "key-3" }));
   await check("unknown client", () => createManualInvoice({ ...draft, clientId: "unknown", idempotencyKey: "key-4" }));
   await check("missing field", () => createManualInvoice({ items: [] }));
-  return answer();
+  return report();
 };

@@ -5,5 +5,5 @@ export default async () => {
   await check("wrong level", () => emit("loud", "written", []));
   await check("wrong field", () => emit("info", "written", [{ name: 1 }]));
   await check("console", () => console.log("also written", { a: 1 }));
-  return answer();
+  return report();
 };

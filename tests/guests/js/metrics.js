@@ -8,5 +8,5 @@ export default async () => {
   await check("wrong label", () => add("calls", 1, [{ key: "color", value: "red" }]));
   await check("negative", () => add("calls", -1, [{ key: "kind", value: "a" }]));
   await check("not a number", () => set("depth", NaN, []));
-  return answer();
+  return report();
 };

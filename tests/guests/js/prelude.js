@@ -13,4 +13,4 @@ async function check(name, run) {
 
 const bytes = (text) => new TextEncoder().encode(text);
 const text = (list) => new TextDecoder().decode(list);
-const answer = () => Response.json(results);
+const report = () => Response.json(results);

@@ -13,5 +13,5 @@ export default async () => {
   await check("undeclared", async () => await seen({ secret: "undeclared" }));
   await check("not set", async () => await seen({ secret: "not-set" }));
   await check("not a field", async () => await seen({ secret: "api-key", placement: "header", name: "host" }));
-  return answer();
+  return report();
 };

@@ -6,5 +6,5 @@ export default async () => {
   await check("get", () => getService("s-1"));
   await check("get nothing", () => getService("unknown"));
   await check("wrong kind", () => listServices({ kind: "thing" }, { number: 1, size: 9 }));
-  return answer();
+  return report();
 };

@@ -29,5 +29,5 @@ export default async () => {
   await check("too large", () => put("notes", "k", new Uint8Array(70_000), options));
   await check("not bytes", () => put("notes", "k", "text", options));
   await check("not an integer", () => put("notes", "k", bytes("1"), { ...options, ifRevision: 1.5 }));
-  return answer();
+  return report();
 };

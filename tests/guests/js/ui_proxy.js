@@ -8,5 +8,5 @@ export default async () => {
   await check("path", () => call("ticket", [["id", "../admin"]]));
   for (const route of ["/api/admin", "forbidden", "nothing", "wrong", "broken", "redirect"]) await check(route, () => call(route, []));
   await check("wrong pair", () => call("ticket", [["id"]]));
-  return answer();
+  return report();
 };

@@ -1,4 +1,4 @@
-//! Compiles modules, in a context of its own: one keeps every module that it has seen.
+//! Compiles modules, in a context of its own: one retains every module that it has seen.
 
 use crate::engine;
 use crate::failure;

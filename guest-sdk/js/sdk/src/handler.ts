@@ -1,10 +1,10 @@
 import { BadRequest, Denied, httpError } from "./errors.ts";
 
 /** What a handler may return: a response, a text, a value as JSON, or nothing (204). */
-export type Answer = Response | string | object | null | undefined | void;
+export type Returned = Response | string | object | null | undefined | void;
 
 /** Function that handles a request. */
-export type Handler = (request: Request) => Answer | Promise<Answer>;
+export type Handler = (request: Request) => Returned | Promise<Returned>;
 
 /**
  * Makes the default export of an extension. An `HttpError` that the function throws, or an error of the host,
@@ -32,11 +32,11 @@ export async function json<T = unknown>(request: Request): Promise<T> {
 }
 
 /** Returns what a handler has returned as a response. */
-export function response(answer: Answer): Response {
-  if (answer instanceof Response) return answer;
-  if (answer === undefined || answer === null) return new Response(null, { status: 204 });
-  if (typeof answer === "string") return new Response(answer);
-  return Response.json(answer);
+export function response(returned: Returned): Response {
+  if (returned instanceof Response) return returned;
+  if (returned === undefined || returned === null) return new Response(null, { status: 204 });
+  if (typeof returned === "string") return new Response(returned);
+  return Response.json(returned);
 }
 
 function failure(error: unknown): Response {

@@ -27,5 +27,5 @@ export * as services from "./services.ts";
 export * as uiProxy from "./ui-proxy.ts";
 export * as user from "./user.ts";
 export { BadRequest, Conflict, Denied, HttpError, Invalid, NotFound, StorageFull, TooLarge, Unavailable, isHostError } from "./errors.ts";
-export { handler, json, type Answer, type Handler } from "./handler.ts";
+export { handler, json, type Returned, type Handler } from "./handler.ts";
 export { Router, type RouteContext, type RouteHandler } from "./router.ts";

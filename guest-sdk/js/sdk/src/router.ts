@@ -1,5 +1,5 @@
 import { BadRequest, NotFound } from "./errors.ts";
-import { type Answer, type Handler } from "./handler.ts";
+import { type Returned, type Handler } from "./handler.ts";
 
 /** What a route's function gets beside the request. */
 export interface RouteContext {
@@ -10,7 +10,7 @@ export interface RouteContext {
 }
 
 /** Function of a route. */
-export type RouteHandler = (request: Request, context: RouteContext) => Answer | Promise<Answer>;
+export type RouteHandler = (request: Request, context: RouteContext) => Returned | Promise<Returned>;
 
 interface Route {
   method: string;

@@ -20,7 +20,7 @@ export function header(name: string, field: string): AlgaSecretPlacement {
   return placed(name, { secret: name, placement: "header", name: field });
 }
 
-/** Keeps the import of the interface, without which the host attaches no secret. */
+/** Retains the import of the interface, without which the host attaches no secret. */
 function placed(name: string, placement: AlgaSecretPlacement): AlgaSecretPlacement {
   if (typeof names !== "function") throw new TypeError(`the secret \`${name}\` needs the host`);
   return placement;

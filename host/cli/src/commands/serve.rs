@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// Threads beside those that extensions occupy, so that accepting, health checks, the registry and
 /// logs do not wait for them.
@@ -21,6 +22,9 @@ pub(crate) struct Arguments {
     /// Log filter, in the syntax of RUST_LOG
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info")]
     log: String,
+    /// Stop when standard input ends, as it does when the process that started this one ends
+    #[arg(long, hide = true)]
+    stop_with_input: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
@@ -35,10 +39,11 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         .enable_all()
         .build()
         .internal_error("could not start the async runtime")?;
-    runtime.block_on(run_platform(&config, printer))
+    runtime.block_on(run_platform(&config, arguments.stop_with_input, printer))
 }
 
-async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
+async fn run_platform(config: &Config, stops_with_input: bool, printer: &Printer) -> Outcome {
+    let input = stops_with_input.then(input_end);
     let platform = Platform::start(config).await.user_error("could not start")?;
     platform.check_compiler(config).await.user_error("could not start")?;
     let context = format!("could not listen on {}", config.listen);
@@ -65,6 +70,7 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
             () = platform.poisoned() => {}
+            () = ended(input) => {}
         }
         draining.drain();
     };
@@ -82,4 +88,24 @@ async fn run_platform(config: &Config, printer: &Printer) -> Outcome {
         return Err(io::Error::other("an execution made this process panic")).internal_error("");
     }
     Ok(())
+}
+
+/// Returns what is sent when standard input ends. A thread of its own reads it: tokio's would not end
+/// with the runtime.
+fn input_end() -> oneshot::Receiver<()> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        io::copy(&mut io::stdin().lock(), &mut io::sink()).ok();
+        // The receiver is gone if the platform stops already.
+        sender.send(()).ok();
+    });
+    receiver
+}
+
+/// Waits for the end of standard input; without one, it never returns.
+async fn ended(input: Option<oneshot::Receiver<()>>) {
+    match input {
+        Some(input) => drop(input.await),
+        None => std::future::pending().await,
+    }
 }

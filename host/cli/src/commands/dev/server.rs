@@ -22,7 +22,8 @@ impl DevServer {
         let log = state.join("serve.log");
         let file = File::create(&log).user_error(&log.display().to_string())?;
         let mut command = alga(state)?;
-        command.args(["--json", "serve", "--dev", "--dev-tenant", tenant.as_str()]);
+        command.args(["--json", "serve", "--dev", "--stop-with-input", "--dev-tenant"]);
+        command.arg(tenant.as_str());
         command.args([
             "--trust-bundle",
             "trust.json",
@@ -37,7 +38,8 @@ impl DevServer {
                 .ok_or_else(|| CliError::user(format!("`{setting}` is not NAME=VALUE")))?;
             command.args([format!("--{name}"), value.to_owned()]);
         }
-        command.stdout(Stdio::piped()).stderr(file);
+        // The platform ends with this process, however that ends.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().internal_error("could not start the platform")?;
         let address = child.stdout.take().and_then(listening);
         let mut server = Self {
@@ -82,7 +84,7 @@ impl Drop for DevServer {
     }
 }
 
-/// Reads the line that says where the platform listens, which is an object over several lines.
+/// Reads the line that says where the platform listens, which is an object on several lines.
 fn listening(output: impl std::io::Read) -> Option<String> {
     let mut text = String::new();
     for line in BufReader::new(output).lines() {
