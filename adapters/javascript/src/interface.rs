@@ -1,4 +1,4 @@
-//! What the engine imports and exports.
+//! Imports and exports of the engine.
 
 use crate::engine::{HANDLE, REALLOC};
 use anyhow::{Context, Result};

@@ -77,7 +77,7 @@ struct Run {
     memory: Memory,
     /// Addresses and lengths of arguments and results.
     passed: Vec<(usize, usize)>,
-    /// Where the allocator of the build has records of its reserve, which no execution needs.
+    /// Place of the records that the allocator of the build has of its reserve, which no execution needs.
     records: Range<usize>,
     /// Bytes of memory when nothing but arguments and results was added to the reserve.
     expected: usize,

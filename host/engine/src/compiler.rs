@@ -38,7 +38,7 @@ pub struct CompilerLimits {
     pub counts_fuel: bool,
 }
 
-/// What the child compiles.
+/// The kind of code that the child compiles.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Component,

@@ -1,4 +1,4 @@
-//! What `alga build` calls, in two instances. The first one compiles; its memory is garbage
+//! The functions that `alga build` calls, in two instances. The first one compiles; its memory is garbage
 //! afterwards. The second one has nothing in its memory but what remains: it begins, prepares the
 //! scripts of the web's interfaces, evaluates the extension, and is sealed.
 //!

@@ -12,7 +12,7 @@ const GARBAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Module that connects an extension with the engine.
 const DISPATCH: &str = "alga:web/dispatch";
 
-/// What remains of the build in every execution.
+/// The values that remain of the build in every execution.
 struct Engine {
     context: Context,
     /// Handles a request; the function `dispatch` of [`DISPATCH`].

@@ -36,7 +36,7 @@ pub(crate) enum Settled<'js> {
     Fulfilled,
     /// The promise was rejected with this value.
     Rejected(Value<'js>),
-    /// Nothing is left that could settle the promise.
+    /// No timer and no request is left that could settle the promise.
     Never,
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn loaded<'js>(ctx: &Ctx<'js>, compiled: &[u8]) -> Result<Module<'js>
     }
 }
 
-/// Whether a module retains the positions of its instructions, for stacks.
+/// Choice of a compiled module to have the positions of its instructions, for stacks.
 #[derive(Clone, Copy)]
 pub(crate) enum Positions {
     Kept,

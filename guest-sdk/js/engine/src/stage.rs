@@ -1,5 +1,6 @@
-//! Whether there is a host. While an extension is built, its modules are evaluated without one: what
-//! they would read from it would be in every execution.
+//! The stage of the engine: building, or executing with a host. While an extension is built, its
+//! modules are evaluated without a host: a value that they would read from it would be in every
+//! execution.
 
 use crate::convert::host_error;
 use rquickjs::{Ctx, Result};

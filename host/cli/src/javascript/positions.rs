@@ -12,7 +12,7 @@ struct SourceMap {
     mappings: String,
 }
 
-/// Where a segment of the bundle comes from: source, line, column.
+/// Origin of a segment of the bundle: source, line, column.
 type Original = (i64, i64, i64);
 
 /// Reads a source map.

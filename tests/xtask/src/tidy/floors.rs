@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
-const FLOORS: [(&str, u32); 21] = [
+const FLOORS: [(&str, u32); 22] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
     ("alga-bundle", 1),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u32); 21] = [
     ("alga-auth", 3),
     ("alga-egress", 3),
     ("alga-compose", 3),
+    ("alga-javascript", 3),
     ("alga-secrets", 3),
     ("alga-signing", 3),
     ("alga-compiler", 4),
