@@ -181,7 +181,8 @@ fn an_engine_that_the_host_does_not_ship_is_refused_and_one_inside_a_component_i
         error.contains("no engine of this host") && error.contains("build it again"),
         "{error}"
     );
-    // A component that contains an engine under the name: nothing is imported, so nothing is linked.
+    // A component that contains an engine under the name: nothing is imported, so nothing is
+    // linked.
     let name = engine.import_name();
     let own = format!(
         r#"(component

@@ -8,7 +8,8 @@ use std::fs;
 
 const BEGIN: &str = "<!-- table of languages -->\n";
 const END: &str = "<!-- end of the table -->\n";
-/// Interfaces of AlgaPSA's runner and proposals of WASI, by the module of the capability behind them.
+/// Interfaces of AlgaPSA's runner and proposals of WASI, by the module of the capability behind
+/// them.
 const OTHER_INTERFACES: [(&str, &str, &str); 12] = [
     ("clients", "old_world", "clients"),
     ("context", "standard", "config"),

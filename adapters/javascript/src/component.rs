@@ -1,5 +1,5 @@
-//! Makes a component of a snapshot: types, imports and exports as `wit-component` encodes them for a
-//! module with the engine's interface, and the snapshot and the imported engine in its place.
+//! Makes a component of a snapshot: types, imports and exports as `wit-component` encodes them for
+//! a module with the engine's interface, and the snapshot and the imported engine in its place.
 
 use crate::engine::Engine;
 use crate::interface::Interface;

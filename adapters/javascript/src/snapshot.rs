@@ -39,14 +39,14 @@ impl Snapshot {
     }
 }
 
-/// Evaluates a module. `positions` translates positions in it to those of the author's files, in the
-/// format of `guest-sdk/js/engine/src/source_map.rs`.
+/// Evaluates a module. `positions` translates positions in it to those of the author's files, in
+/// the format of `guest-sdk/js/engine/src/source_map.rs`.
 ///
 /// The same source gives the same snapshot: there is no clock and no randomness.
 ///
 /// # Errors
-/// Returns [`BuildError::Module`] if the module fails or has no handler, [`BuildError::Limit`] if it
-/// does not end.
+/// Returns [`BuildError::Module`] if the module fails or has no handler, [`BuildError::Limit`] if
+/// it does not end.
 pub fn evaluate(engine: &Engine, source: &[u8], positions: &str) -> Result<Snapshot, BuildError> {
     let mut compiler = Run::begin(engine, COMPILE_FUEL)?;
     let scripts = compiler.compiled_scripts()?;
@@ -77,7 +77,8 @@ struct Run {
     memory: Memory,
     /// Addresses and lengths of arguments and results.
     passed: Vec<(usize, usize)>,
-    /// Place of the records that the allocator of the build has of its reserve, which no execution needs.
+    /// Place of the records that the allocator of the build has of its reserve, which no execution
+    /// needs.
     records: Range<usize>,
     /// Bytes of memory when nothing but arguments and results was added to the reserve.
     expected: usize,
@@ -157,8 +158,8 @@ impl Run {
         Ok(compiled.map_err(text))
     }
 
-    /// Compiles the scripts of the web's interfaces; returns each after a line with its name and its
-    /// length in bytes.
+    /// Compiles the scripts of the web's interfaces; returns each after a line with its name and
+    /// its length in bytes.
     fn compiled_scripts(&mut self) -> Result<Vec<u8>, BuildError> {
         let mut all = Vec::new();
         for (name, source) in SCRIPTS {

@@ -16,8 +16,8 @@ pub struct SharedEngine {
 }
 
 impl SharedEngine {
-    /// Returns the engine that a component imports, compiled if it was not yet; none if the component
-    /// imports none. The proof has only engines that this host ships.
+    /// Returns the engine that a component imports, compiled if it was not yet; none if the
+    /// component imports none. The proof has only engines that this host ships.
     ///
     /// # Errors
     /// Returns [`CompileError`] if the engine cannot be compiled now.

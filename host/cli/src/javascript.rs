@@ -1,5 +1,5 @@
-//! The build of an extension in TypeScript or JavaScript: esbuild makes one module of it, the shared
-//! engine evaluates that module, and its memory becomes the component.
+//! The build of an extension in TypeScript or JavaScript: esbuild makes one module of it, the
+//! shared engine evaluates that module, and its memory becomes the component.
 
 mod positions;
 

@@ -104,7 +104,8 @@ impl ComponentFactory {
         .await?
     }
 
-    /// Loads a core module of this host, which components share, whose bytes have the SHA-256 digest
+    /// Loads a core module of this host, which components share, whose bytes have the SHA-256
+    /// digest
     /// `key`. It is compiled once for each host, and loaded once for each process.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Generates `guest-sdk/src/bindings.rs`, and the host's modules of the JavaScript engine, from `wit/`.
+//! Generates `guest-sdk/src/bindings.rs`, and the host's modules of the JavaScript engine, from
+//! `wit/`.
 
 mod script;
 

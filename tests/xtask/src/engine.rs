@@ -1,5 +1,5 @@
-//! Builds the JavaScript engine that extensions share. It is committed, unlike every other guest: it is
-//! a released artifact, which components name by its digest for years.
+//! Builds the JavaScript engine that extensions share. It is committed, unlike every other guest:
+//! it is a released artifact, which components name by its digest for years.
 
 use crate::debian;
 use crate::shell::{Outcome, report, root, step, target};

@@ -1,6 +1,6 @@
-//! The functions that `alga build` calls, in two instances. The first one compiles; its memory is garbage
-//! afterwards. The second one has nothing in its memory but what remains: it begins, prepares the
-//! scripts of the web's interfaces, evaluates the extension, and is sealed.
+//! The functions that `alga build` calls, in two instances. The first one compiles; its memory is
+//! garbage afterwards. The second one has nothing in its memory but what remains: it begins,
+//! prepares the scripts of the web's interfaces, evaluates the extension, and is sealed.
 //!
 //! Bytes are passed in memory that [`alga_allocate`] returns. A result is the address of its length
 //! and its bytes: `ok` or `error` in a line, and a text or the compiled module.
@@ -22,7 +22,8 @@ pub extern "C" fn alga_allocate(bytes: usize) -> *mut u8 {
     Box::leak(vec![0; bytes].into_boxed_slice()).as_mut_ptr()
 }
 
-/// Compiles a module, without the texts of its functions, and without positions unless they are kept.
+/// Compiles a module, without the texts of its functions, and without positions unless they are
+/// kept.
 ///
 /// # Safety
 /// The pairs are addresses of [`alga_allocate`] with the lengths that were passed to it.
@@ -48,8 +49,8 @@ pub unsafe extern "C" fn alga_compile(
     }
 }
 
-/// Reserves memory for what remains, so that arguments lie behind it. Returns the end of that memory,
-/// where the allocator has its own records.
+/// Reserves memory for what remains, so that arguments lie behind it. Returns the end of that
+/// memory, where the allocator has its own records.
 #[unsafe(no_mangle)]
 pub extern "C" fn alga_begin() -> usize {
     const RESERVED_BYTES: usize = 4 * 1024 * 1024;

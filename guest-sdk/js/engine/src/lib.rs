@@ -1,9 +1,9 @@
-//! The JavaScript engine that all extensions in JavaScript share: QuickJS, the web's interfaces over
-//! the host's, and the handler of requests.
+//! The JavaScript engine that all extensions in JavaScript share: QuickJS, the web's interfaces
+//! over the host's, and the handler of requests.
 //!
-//! It is a core module without a memory of its own. `alga build` evaluates an extension's modules in
-//! it and stores the memory that results, the snapshot; a host starts each execution with a fresh
-//! copy of that. The engine's machine code is the same for all extensions.
+//! It is a core module without a memory of its own. `alga build` evaluates an extension's modules
+//! in it and stores the memory that results, the snapshot; a host starts each execution with a
+//! fresh copy of that. The engine's machine code is the same for all extensions.
 //!
 //! | module | its one idea |
 //! |---|---|

@@ -64,7 +64,8 @@ unsafe impl Source for RegionThenGrow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let region = REGION.load(Ordering::Relaxed);
         if core::mem::take(&mut talc.source.has_region) && region != 0 {
-            // SAFETY: the snapshot's memory has these pages for this purpose; they are claimed once.
+            // SAFETY: the snapshot's memory has these pages for this purpose; they are claimed
+            // once.
             return unsafe { talc.claim(region as *mut u8, EXECUTION_PAGES * PAGE_BYTES) }
                 .map(|_| ())
                 .ok_or(());

@@ -21,8 +21,8 @@ thread_local! {
     static SCRIPTS: RefCell<BTreeMap<String, &'static [u8]>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Sets the scripts of the web's interfaces: for each, a line with its name and its length in bytes,
-/// and its compiled form.
+/// Sets the scripts of the web's interfaces: for each, a line with its name and its length in
+/// bytes, and its compiled form.
 pub(crate) fn set_scripts(mut text: &'static [u8]) {
     while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
         let (head, rest) = text.split_at(end);

@@ -174,8 +174,8 @@ fn parts(url: &Url) -> Vec<String> {
     parts.into_iter().map(ToOwned::to_owned).chain([origin]).collect()
 }
 
-/// Clock of `Date` and of the engine, in microseconds since the Unix epoch; 0 while the extension is
-/// built.
+/// Clock of `Date` and of the engine, in microseconds since the Unix epoch; 0 while the extension
+/// is built.
 #[expect(unsafe_code, reason = "the name that rquickjs-sys imports on this target")]
 #[unsafe(no_mangle)]
 pub extern "C" fn __rquickjs_host_now_us() -> f64 {

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! src/index.ts           names of files, one in each line, then an empty line
-//! 0 4 0 12 8             line and column in the bundle; file, line and column of the author; ascending
+//! 0 4 0 12 8             line and column in the bundle; file, line and column of the author;
+//! ascending
 //! ```
 
 use crate::modules::EXTENSION;

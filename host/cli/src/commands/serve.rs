@@ -90,8 +90,8 @@ async fn run_platform(config: &Config, stops_with_input: bool, printer: &Printer
     Ok(())
 }
 
-/// Returns what is sent when standard input ends. A thread of its own reads it: tokio's would not end
-/// with the runtime.
+/// Returns what is sent when standard input ends. A thread of its own reads it: tokio's would not
+/// end with the runtime.
 fn input_end() -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {

@@ -1,6 +1,6 @@
-//! Positions in a bundle and in the author's files, from a source map (ECMA-426), in the format that
-//! the engine reads (`guest-sdk/js/engine/src/source_map.rs`). One position for each line of the
-//! author is enough for a stack.
+//! Positions in a bundle and in the author's files, from a source map (ECMA-426), in the format
+//! that the engine reads (`guest-sdk/js/engine/src/source_map.rs`). One position for each line of
+//! the author is enough for a stack.
 
 use serde::Deserialize;
 use std::fmt::Write;
