@@ -17,7 +17,7 @@ pub(crate) fn of_capability(module: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_interfaces_of_the_web_behave_as_their_standards_say() {
+async fn the_interfaces_of_the_web_behave_as_their_standards_specify() {
     let world = TestPlatform::new().await;
     let manifest = Release::manifest("com.example.web", "1.0.0", &["cap:log.emit"]);
     let release = Release::new(world.key(), &manifest, &javascript(&guest("web.js")).unwrap());

@@ -1,4 +1,4 @@
-//! `alga dev`: a change is built and installed, a mistake is shown with its line, data is kept.
+//! `alga dev`: a change is built and installed, a mistake is shown with its line, data stays.
 
 use crate::done;
 use alga_harness::{program, root, target};
@@ -77,7 +77,7 @@ fn get(url: &str) -> String {
 }
 
 #[test]
-fn changes_are_installed_mistakes_are_shown_and_data_is_kept() {
+fn changes_are_installed_mistakes_are_shown_and_data_stays() {
     let home = TempDir::new().unwrap();
     done(home.path(), &["new", "greeter", "--lang", "ts"]);
     let directory = home.path().join("greeter");

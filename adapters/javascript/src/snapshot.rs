@@ -67,7 +67,7 @@ pub fn evaluate(engine: &Engine, source: &[u8], positions: &str) -> Result<Snaps
 }
 
 fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// An instance of the engine in the interpreter.
@@ -148,12 +148,12 @@ impl Run {
         &mut self,
         name: &str,
         source: &[u8],
-        keeps_positions: bool,
+        has_positions: bool,
     ) -> Result<Result<Vec<u8>, String>, BuildError> {
         let (name, source) = (self.pass(name.as_bytes())?, self.pass(source)?);
         let compiled = self.step(
             "alga_compile",
-            &[name.0, name.1, source.0, source.1, i32::from(keeps_positions)],
+            &[name.0, name.1, source.0, source.1, i32::from(has_positions)],
         )?;
         Ok(compiled.map_err(text))
     }

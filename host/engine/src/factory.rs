@@ -111,7 +111,7 @@ impl ComponentFactory {
     /// # Errors
     /// Returns [`CompileError`] if it cannot be compiled now.
     pub async fn shared_module(&self, key: CacheKey, bytes: &[u8]) -> Result<Module, CompileError> {
-        // Others wait for the first one: compiling an engine takes seconds.
+        // Others wait for the first one: compiling an engine needs seconds.
         let mut modules = self.modules.lock().await;
         if let Some(module) = modules.get(&key) {
             return Ok(module.clone());

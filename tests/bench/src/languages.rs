@@ -2,16 +2,13 @@
 //! platform's own world that does the same.
 
 use crate::figures::{Figures, Target};
-use crate::javascript;
+use crate::javascript::{self, p50_us};
 use alga_capabilities::{adapt_function, adapt_legacy};
 use alga_harness::{ExecuteRequest, Release, TestPlatform, component};
-use std::time::Instant;
 
 /// Three bytes of the request's body in base64, and how often they are repeated: 1 kB.
 const BODY_BASE64: &str = "eHh4";
 const BODY_PARTS: usize = 341;
-/// Executions of each side in a round.
-const EXECUTIONS: usize = 2_000;
 /// Rounds; both sides are measured in each, so that other load on the machine affects both.
 const ROUNDS: usize = 9;
 
@@ -66,16 +63,4 @@ async fn request(world: &TestPlatform, name: &str, component: &[u8]) -> ExecuteR
     let install = world.install("acme", &release, &[]).await.ok();
     let request = world.request_for(&install).on("POST", "/").within_ms(5_000);
     request.with("/http/body_b64", BODY_BASE64.repeat(BODY_PARTS).into())
-}
-
-pub(crate) async fn p50_us(world: &TestPlatform, request: &ExecuteRequest) -> f64 {
-    let mut times = Vec::with_capacity(EXECUTIONS);
-    for _ in 0..EXECUTIONS {
-        let began = Instant::now();
-        let reply = world.execute(request).await;
-        times.push(began.elapsed());
-        assert_eq!(reply.status, 200, "{}", reply.text());
-    }
-    times.sort_unstable();
-    times[EXECUTIONS / 2].as_secs_f64() * 1e6
 }

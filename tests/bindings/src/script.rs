@@ -23,7 +23,7 @@ use std::error::Error;
 use std::fmt::Write;
 use types::comment;
 use wit_parser::{
-    Docs, Function, FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId, WorldItem,
+    Function, FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId, WorldItem,
 };
 
 const HEADER: &str = concat!(

@@ -9,8 +9,8 @@
     reason = "the interface of a core module: exported names, addresses and lengths"
 )]
 
-use crate::modules::Positions;
-use crate::{compile, engine, events, failure, modules, source_map};
+use crate::modules::{Names, Positions, Sources};
+use crate::{compile, engine, events, failure, modules, names, source_map};
 use rquickjs::{Ctx, Result};
 
 /// Allocates memory for an argument, which the caller wipes at the end.
@@ -23,7 +23,7 @@ pub extern "C" fn alga_allocate(bytes: usize) -> *mut u8 {
 }
 
 /// Compiles a module, without the texts of its functions, and without positions unless they are
-/// kept.
+/// requested.
 ///
 /// # Safety
 /// The pairs are addresses of [`alga_allocate`] with the lengths that were passed to it.
@@ -33,14 +33,14 @@ pub unsafe extern "C" fn alga_compile(
     name_bytes: usize,
     source: *const u8,
     source_bytes: usize,
-    keeps_positions: i32,
+    has_positions: i32,
 ) -> *const u8 {
     // SAFETY: the caller passes what `alga_allocate` returned.
     let (name, source) = unsafe { (argument(name, name_bytes), argument(source, source_bytes)) };
-    let positions = if keeps_positions == 0 {
+    let positions = if has_positions == 0 {
         Positions::Removed
     } else {
-        Positions::Kept
+        Positions::Present
     };
     let name = String::from_utf8_lossy(name).into_owned();
     match compile::module(&name, source.to_vec(), positions) {
@@ -67,7 +67,7 @@ pub extern "C" fn alga_begin() -> usize {
 pub unsafe extern "C" fn alga_prepare(scripts: *const u8, bytes: usize) -> *const u8 {
     // SAFETY: the caller passes what `alga_allocate` returned; it stays where it is until the end.
     modules::set_scripts(unsafe { argument(scripts, bytes) });
-    match engine::create() {
+    match engine::create(Names, Sources) {
         Ok(None) => result(b"ok\n", b""),
         Ok(Some(failed)) => result(b"error\n", failed.as_bytes()),
         Err(error) => result(b"error\n", error.to_string().as_bytes()),
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn alga_evaluate(
     modules::remove_scripts();
     engine::with(|ctx| ctx.run_gc());
     match evaluated {
-        Some(None) => result(b"ok\n", modules::imported().join("\n").as_bytes()),
+        Some(None) => result(b"ok\n", names::imported().join("\n").as_bytes()),
         Some(Some(failed)) => result(b"error\n", failed.as_bytes()),
         None => result(b"error\n", b"the engine was not prepared"),
     }

@@ -1,6 +1,7 @@
 //! Conversions between values of JavaScript and types of the host's interfaces; see
 //! `tests/bindings/src/script.rs` for the mapping.
 
+use crate::stage;
 use rquickjs::{Array, ArrayBuffer, Ctx, Exception, Result, String as Text, TypedArray, Value};
 
 /// Largest integer that a number of JavaScript has exactly (ECMA-262, `Number.MAX_SAFE_INTEGER`).
@@ -128,6 +129,18 @@ pub(crate) fn mismatch(value: &Value<'_>, what: &str, expected: &str) -> rquickj
     Exception::throw_type(value.ctx(), &message)
 }
 
+/// Throws if there is no host.
+pub(crate) fn require_execution(ctx: &Ctx<'_>, what: &str) -> Result<()> {
+    if stage::is_executing() {
+        return Ok(());
+    }
+    let message = format!(
+        "{what} was called while the extension was built\nhint: modules are evaluated once, by `alga build`; move the call into \
+         the handler"
+    );
+    Err(host_error(ctx, "no-host", &message))
+}
+
 /// Arguments of a call.
 pub(crate) struct Arguments<'a, 'js> {
     ctx: Ctx<'js>,
@@ -145,7 +158,7 @@ impl<'a, 'js> Arguments<'a, 'js> {
         function: &'static str,
         values: &'a [Value<'js>],
     ) -> Result<Self> {
-        crate::stage::require_execution(ctx, &format!("{function} of {module}"))?;
+        require_execution(ctx, &format!("{function} of {module}"))?;
         Ok(Self {
             ctx: ctx.clone(),
             module,

@@ -1,6 +1,6 @@
 //! The one runtime and context.
 
-use crate::modules::{Names, Sources};
+use rquickjs::loader::{Loader, Resolver};
 use rquickjs::{Context, Ctx, Function, Persistent, Result, Runtime};
 use std::cell::RefCell;
 
@@ -28,9 +28,9 @@ thread_local! {
 ///
 /// # Errors
 /// Returns the engine's own errors.
-pub(crate) fn create() -> Result<Option<String>> {
+pub(crate) fn create(names: impl Resolver + 'static, sources: impl Loader + 'static) -> Result<Option<String>> {
     let runtime = Runtime::new()?;
-    runtime.set_loader(Names, Sources);
+    runtime.set_loader(names, sources);
     runtime.set_max_stack_size(STACK_BYTES);
     runtime.set_gc_threshold(GARBAGE_BYTES);
     runtime.set_host_promise_rejection_tracker(Some(Box::new(crate::failure::track_rejection)));

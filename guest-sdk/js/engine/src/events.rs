@@ -1,7 +1,7 @@
 //! Timers, requests on their way, and the loop that waits for them.
 
-use crate::fetch::InFlight;
-use crate::{failure, fetch};
+use crate::failure;
+use alga::http::Pending;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Exception, Function, Persistent, Promise, Result, Value};
 use std::cell::RefCell;
@@ -16,6 +16,16 @@ struct Timer {
     callback: Persistent<Function<'static>>,
     /// Period of an interval.
     period: Option<Duration>,
+}
+
+/// Request whose response is awaited.
+pub(crate) struct InFlight {
+    pub(crate) id: u32,
+    pub(crate) pending: Pending,
+    pub(crate) resolve: Persistent<Function<'static>>,
+    pub(crate) reject: Persistent<Function<'static>>,
+    /// Settles its promise, when it has a response or has failed.
+    pub(crate) arrive: fn(&Ctx<'_>, InFlight) -> Result<()>,
 }
 
 #[derive(Default)]
@@ -118,7 +128,7 @@ fn wait(ctx: &Ctx<'_>) -> Result<bool> {
     });
     match arrived {
         None => return Ok(false),
-        Some(Some(request)) => fetch::arrive(ctx, request)?,
+        Some(Some(request)) => (request.arrive)(ctx, request)?,
         Some(None) => {}
     }
     Ok(true)

@@ -4,7 +4,7 @@ use crate::source_map;
 use rquickjs::{Ctx, Persistent, Value};
 use std::cell::RefCell;
 
-/// Rejections that are kept for the end of an execution.
+/// Rejections that are stored for the end of an execution.
 const REJECTIONS: usize = 16;
 
 thread_local! {
@@ -65,7 +65,7 @@ pub(crate) fn log(text: &str) {
     }
 }
 
-/// Remembers a rejection until something handles it.
+/// Stores a rejection until something handles it.
 pub(crate) fn track_rejection<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, is_handled: bool) {
     let text = if is_handled { String::new() } else { describe(&reason) };
     REJECTED.with_borrow_mut(|rejected| {

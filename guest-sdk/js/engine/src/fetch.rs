@@ -1,7 +1,8 @@
 //! Requests to other services.
 
 use crate::convert::{Arguments, FromScript, IntoScript, Object, host_error};
-use crate::{events, modules};
+use crate::events::{self, InFlight};
+use crate::names::{self, NATIVE};
 use alga::http::{Client, Pending, Response};
 use alga::{Error, Method, secrets};
 use rquickjs::function::Rest;
@@ -9,14 +10,6 @@ use rquickjs::{Ctx, Function, Persistent, Result, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Request whose response is awaited.
-pub(crate) struct InFlight {
-    pub(crate) id: u32,
-    pub(crate) pending: Pending,
-    resolve: Persistent<Function<'static>>,
-    reject: Persistent<Function<'static>>,
-}
 
 #[derive(Default)]
 struct Responses {
@@ -47,15 +40,15 @@ impl FromScript for Attachment {
     }
 }
 
-/// `startFetch(request, resolve, reject)`: sends a request and returns its id. One of the functions
-/// is called when its response has arrived or when it has failed.
+/// Sends a request and returns its id, for `startFetch(request, resolve, reject)`. One of the
+/// functions is called when its response has arrived or when it has failed.
 pub(crate) fn start<'js>(
     ctx: Ctx<'js>,
     request: Value<'js>,
     resolve: Function<'js>,
     reject: Function<'js>,
 ) -> Result<u32> {
-    crate::stage::require_execution(&ctx, "fetch")?;
+    crate::convert::require_execution(&ctx, "fetch")?;
     let pending = send(&ctx, &Object::of(&request, "the request")?)?;
     let id = RESPONSES.with_borrow_mut(|responses| {
         responses.last_id += 1;
@@ -66,6 +59,7 @@ pub(crate) fn start<'js>(
         pending,
         resolve: Persistent::save(&ctx, resolve),
         reject: Persistent::save(&ctx, reject),
+        arrive,
     });
     Ok(id)
 }
@@ -80,7 +74,7 @@ fn send(ctx: &Ctx<'_>, request: &Object<'_>) -> Result<Pending> {
         builder = builder.timeout(Duration::from_millis(milliseconds.into()));
     }
     for attachment in request.get::<Vec<Attachment>>("secrets")? {
-        if !modules::is_imported("alga:secrets/store") {
+        if !names::is_imported("alga:secrets/store") {
             return Err(host_error(
                 ctx,
                 "denied",
@@ -128,7 +122,7 @@ fn failed(ctx: &Ctx<'_>, error: Error) -> rquickjs::Error {
 ///
 /// # Errors
 /// Returns errors of the engine itself.
-pub(crate) fn arrive(ctx: &Ctx<'_>, request: InFlight) -> Result<()> {
+fn arrive(ctx: &Ctx<'_>, request: InFlight) -> Result<()> {
     let (resolve, reject) = (request.resolve.restore(ctx)?, request.reject.restore(ctx)?);
     match request.pending.response() {
         Ok(response) => {
@@ -149,9 +143,9 @@ pub(crate) fn arrive(ctx: &Ctx<'_>, request: InFlight) -> Result<()> {
     }
 }
 
-/// `readResponse(id)`: the next bytes of a response; `undefined` at its end.
+/// Returns the next bytes of a response, for `readResponse(id)`; `undefined` at its end.
 pub(crate) fn read<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {
-    let id: u32 = Arguments::new(&ctx, crate::native::MODULE, "readResponse", &arguments.0)?.get(0, "id")?;
+    let id: u32 = Arguments::new(&ctx, NATIVE, "readResponse", &arguments.0)?.get(0, "id")?;
     let chunk = RESPONSES.with_borrow_mut(|responses| match responses.open.get_mut(&id) {
         Some(response) => response.chunk(),
         None => Ok(None),
@@ -159,7 +153,7 @@ pub(crate) fn read<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Va
     chunk.map_err(|error| failed(&ctx, error))?.into_script(&ctx)
 }
 
-/// `closeResponse(id)`: gives up a response, or the wait for it.
+/// Gives up a response, or the wait for it, for `closeResponse(id)`.
 pub(crate) fn close(id: u32) {
     events::cancel(id);
     RESPONSES.with_borrow_mut(|responses| responses.open.remove(&id));

@@ -2,7 +2,7 @@
 
 use crate::convert::{Arguments, IntoScript};
 use crate::events::{Settled, run_until};
-use crate::native::MODULE;
+use crate::names::NATIVE;
 use crate::{engine, failure, stage};
 use alga::__private::bindings::wasi::http::types as wasi;
 use alga::__private::bindings::wasi::io::streams::OutputStream;
@@ -97,7 +97,7 @@ fn internal_error() -> alga::Response {
     alga::Error::Internal(String::new()).into_response()
 }
 
-/// `requestHead()`: method, path with query, and header fields.
+/// Returns method, path with query, and header fields, for `requestHead()`.
 pub(crate) fn request_head(ctx: Ctx<'_>) -> Result<Value<'_>> {
     let head = Array::new(ctx.clone())?;
     EXCHANGE.with_borrow(|exchange| {
@@ -128,7 +128,7 @@ fn method(method: wasi::Method) -> String {
     }
 }
 
-/// `requestBody()`: the whole body of the request; once.
+/// Returns the whole body of the request once, for `requestBody()`.
 pub(crate) fn request_body(ctx: Ctx<'_>) -> Result<Value<'_>> {
     let read = EXCHANGE.with_borrow(|exchange| {
         let request = exchange.request.as_ref()?;
@@ -145,9 +145,9 @@ pub(crate) fn request_body(ctx: Ctx<'_>) -> Result<Value<'_>> {
     }
 }
 
-/// `respond(status, headers)`: sends the head of the response.
+/// Sends the head of the response, for `respond(status, headers)`.
 pub(crate) fn respond<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<()> {
-    let arguments = Arguments::new(&ctx, MODULE, "respond", &arguments.0)?;
+    let arguments = Arguments::new(&ctx, NATIVE, "respond", &arguments.0)?;
     let status: u16 = arguments.get(0, "status")?;
     let headers: Vec<(String, String)> = arguments.get(1, "headers")?;
     let bytes = |(name, value): (String, String)| (name, value.chars().map(|each| each as u8).collect());
@@ -171,9 +171,9 @@ pub(crate) fn respond<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result
     })
 }
 
-/// `write(bytes)`: sends bytes of the body; false if the client has disconnected.
+/// Sends bytes of the body, for `write(bytes)`; false if the client has disconnected.
 pub(crate) fn write<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<bool> {
-    let bytes: Vec<u8> = Arguments::new(&ctx, MODULE, "write", &arguments.0)?.get(0, "bytes")?;
+    let bytes: Vec<u8> = Arguments::new(&ctx, NATIVE, "write", &arguments.0)?.get(0, "bytes")?;
     Ok(EXCHANGE.with_borrow(|exchange| match &exchange.body {
         Some(body) => alga::__private::write_all(&body.stream, &bytes).is_ok(),
         None => false,

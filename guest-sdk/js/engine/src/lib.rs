@@ -12,7 +12,8 @@
 //! | `stage` | whether there is a host |
 //! | `engine` | the one runtime and context |
 //! | `memory` | the allocator, which leaves no garbage in snapshots |
-//! | `modules` | names and sources of modules |
+//! | `modules` | resolution and sources of modules |
+//! | `names` | names of modules, and what an extension imports |
 //! | `host` | the host's interfaces as modules, generated from WIT |
 //! | `convert` | values of JavaScript and types of WIT |
 //! | `native` | functions for the scripts in `script/` |
@@ -34,6 +35,7 @@ mod host;
 #[cfg(target_family = "wasm")]
 mod memory;
 mod modules;
+mod names;
 mod native;
 mod source_map;
 mod stage;

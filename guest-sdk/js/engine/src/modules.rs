@@ -1,22 +1,19 @@
 //! Names and sources of modules: the host's interfaces, the engine's own scripts. An extension is
 //! one module, into which its build has bundled all others.
 
+use crate::names::{NATIVE, note_import};
 use crate::{host, native};
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::{Ctx, Exception, Module, Result};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// Name of the extension's module, as stacks show it.
-pub(crate) const EXTENSION: &str = "extension.js";
 /// Module that gives extensions `fetch`, over [`OUTGOING_HANDLER`].
 const CLIENT: &str = "alga:http/client";
 /// Interface behind [`CLIENT`].
 const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler";
 
 thread_local! {
-    /// Interfaces of the host that the extension imports.
-    static IMPORTED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
     /// The scripts of the web's interfaces, by name, while an extension is built.
     static SCRIPTS: RefCell<BTreeMap<String, &'static [u8]>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -57,18 +54,8 @@ pub(crate) fn loaded<'js>(ctx: &Ctx<'js>, compiled: &[u8]) -> Result<Module<'js>
 /// Choice of a compiled module to have the positions of its instructions, for stacks.
 #[derive(Clone, Copy)]
 pub(crate) enum Positions {
-    Kept,
+    Present,
     Removed,
-}
-
-/// Returns the interfaces that the extension imports, without versions.
-pub(crate) fn imported() -> Vec<String> {
-    IMPORTED.with_borrow(|imported| imported.iter().cloned().collect())
-}
-
-/// Returns whether the extension imports an interface.
-pub(crate) fn is_imported(interface: &str) -> bool {
-    IMPORTED.with_borrow(|imported| imported.contains(interface))
 }
 
 /// Resolves names of modules: all are absolute.
@@ -83,7 +70,7 @@ impl Resolver for Names {
         _: Option<ImportAttributes<'js>>,
     ) -> Result<String> {
         let is_own = base.starts_with("alga:") || base.is_empty();
-        let is_internal = name.starts_with("alga:web/") || name == native::MODULE;
+        let is_internal = name.starts_with("alga:web/") || name == NATIVE;
         if name.starts_with("alga:") && (is_own || !is_internal) {
             return Ok(name.to_owned());
         }
@@ -98,17 +85,17 @@ impl Resolver for Names {
     }
 }
 
-/// Loads modules.
+/// Loads modules of the host and of the engine.
 pub(crate) struct Sources;
 
 impl Loader for Sources {
     fn load<'js>(&mut self, ctx: &Ctx<'js>, name: &str, _: Option<ImportAttributes<'js>>) -> Result<Module<'js>> {
-        if name == native::MODULE {
+        if name == NATIVE {
             return Module::declare_def::<native::Native, _>(ctx.clone(), name);
         }
         if let Some(source) = SCRIPTS.with_borrow(|scripts| scripts.get(name).copied()) {
             if name == CLIENT {
-                note(OUTGOING_HANDLER);
+                note_import(OUTGOING_HANDLER);
             }
             return loaded(ctx, source);
         }
@@ -116,11 +103,7 @@ impl Loader for Sources {
             let message = format!("there is no module `{name}`: the host has no such interface");
             return Err(Exception::throw_reference(ctx, &message));
         };
-        note(name);
+        note_import(name);
         Ok(module)
     }
-}
-
-fn note(interface: &str) {
-    IMPORTED.with_borrow_mut(|imported| imported.insert(interface.to_owned()));
 }

@@ -9,12 +9,10 @@ use rquickjs::module::{Declarations, Exports, ModuleDef};
 use rquickjs::{Ctx, Exception, Function, Result, Value};
 use url::Url;
 
-/// Name of the module.
-pub(crate) const MODULE: &str = "alga:native";
 /// Bytes of randomness that one call returns (Web Cryptography, 10.1.1).
 const RANDOM_BYTES: u32 = 65_536;
 
-/// The module.
+/// Module with the functions for the scripts.
 pub(crate) struct Native;
 
 macro_rules! exports {
@@ -114,7 +112,7 @@ fn monotonic() -> f64 {
 }
 
 fn random_bytes(ctx: Ctx<'_>, count: u32) -> Result<Value<'_>> {
-    stage::require_execution(&ctx, "randomness")?;
+    crate::convert::require_execution(&ctx, "randomness")?;
     random::get_random_bytes(count.min(RANDOM_BYTES).into()).into_script(&ctx)
 }
 

@@ -7,7 +7,7 @@
 //! ascending
 //! ```
 
-use crate::modules::EXTENSION;
+use crate::names::EXTENSION;
 use std::cell::RefCell;
 
 /// Position in the bundle, and what is there.

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         let publisher = manifest.publisher.to_string();
         succeeded(alga(&state)?.args(["keygen", "--publisher", &publisher]))?;
     }
-    printer.note("starting the platform; its log is .alga/serve.log, its data is kept in .alga/data");
+    printer.note("starting the platform; its log is .alga/serve.log, its data stays in .alga/data");
     let server = DevServer::start(&state, arguments.port, &arguments.tenant, &arguments.settings)?;
     let mut session = Session {
         arguments,

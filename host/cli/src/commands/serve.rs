@@ -96,7 +96,7 @@ fn input_end() -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         io::copy(&mut io::stdin().lock(), &mut io::sink()).ok();
-        // The receiver is gone if the platform stops already.
+        // Nothing receives it if the platform stops already.
         sender.send(()).ok();
     });
     receiver

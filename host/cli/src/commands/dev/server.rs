@@ -84,7 +84,7 @@ impl Drop for DevServer {
     }
 }
 
-/// Reads the line that says where the platform listens, which is an object on several lines.
+/// Reads the object that reports where the platform listens.
 fn listening(output: impl std::io::Read) -> Option<String> {
     let mut text = String::new();
     for line in BufReader::new(output).lines() {
