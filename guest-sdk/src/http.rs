@@ -145,6 +145,12 @@ impl RequestBuilder {
         self
     }
 
+    /// Adds a header whose value is bytes, for values that are not UTF-8.
+    pub fn header_bytes(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Adds a percent-encoded key and value to the query.
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let separator = if self.query.is_empty() { "" } else { "&" };

@@ -10,9 +10,6 @@ use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, WorldId, WorldKey};
 
-/// Interfaces that every extension has: errors are logged.
-const ALWAYS: [&str; 1] = ["alga:log/logger"];
-
 /// Makes a component that imports the engine and the interfaces of the snapshot.
 ///
 /// The same snapshot gives the same bytes.
@@ -54,7 +51,8 @@ fn world_of(engine: &Engine, snapshot: &Snapshot) -> Result<(Resolve, WorldId, V
                 .is_some_and(|interface| !interface.functions.is_empty()),
             WorldKey::Name(_) => true,
         };
-        if has_functions && !is_used(&name, snapshot) {
+        let interface = name.split('@').next().unwrap_or(&name);
+        if has_functions && !snapshot.imports.iter().any(|import| import == interface) {
             if let Some(world) = resolve.worlds.get_mut(world) {
                 world.imports.shift_remove(&key);
             }
@@ -62,12 +60,4 @@ fn world_of(engine: &Engine, snapshot: &Snapshot) -> Result<(Resolve, WorldId, V
         }
     }
     Ok((resolve, world, left_out))
-}
-
-/// Returns whether an extension imports an interface: all ambient ones, and those that its module
-/// imports.
-fn is_used(name: &str, snapshot: &Snapshot) -> bool {
-    let name = name.split('@').next().unwrap_or(name);
-    let is_capability = name.starts_with("alga:") || name == "wasi:http/outgoing-handler";
-    !is_capability || ALWAYS.contains(&name) || snapshot.imports.iter().any(|import| import == name)
 }

@@ -8,8 +8,9 @@ use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
 
-/// The engine as `cargo xtask engine` builds it.
-const BUILT: &[u8] = include_bytes!("../dist/engine.wasm");
+/// All engines of this version, the newest last. `cargo xtask engine` builds the newest one; an engine
+/// that was released stays beside it, because bundles name it by its digest.
+const BUILT: [&[u8]; 1] = [include_bytes!("../dist/engine.wasm")];
 /// Exports that an execution needs.
 const EXPORTS: [&str; 2] = [REALLOC, HANDLE];
 pub(crate) const REALLOC: &str = "cabi_realloc";
@@ -27,14 +28,30 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Returns the engine of this version.
+    /// Returns the newest engine, for which extensions are built.
     ///
     /// # Errors
     /// Returns [`BuildError::Internal`] if the engine that is part of this program is damaged.
     pub fn current() -> Result<&'static Self, BuildError> {
-        static CURRENT: LazyLock<Result<Engine, String>> =
-            LazyLock::new(|| Engine::new(BUILT).map_err(|error| format!("{error:#}")));
-        CURRENT.as_ref().map_err(|error| BuildError::Internal(error.clone()))
+        let newest = Self::all()?.last();
+        newest.ok_or_else(|| BuildError::Internal("this program has no engine".to_owned()))
+    }
+
+    /// Returns the engine with this import name, if it is part of this version.
+    ///
+    /// # Errors
+    /// Returns [`BuildError::Internal`] if an engine that is part of this program is damaged.
+    pub fn with_import_name(name: &str) -> Result<Option<&'static Self>, BuildError> {
+        Ok(Self::all()?.iter().find(|engine| engine.name == name))
+    }
+
+    fn all() -> Result<&'static [Self], BuildError> {
+        static ALL: LazyLock<Result<Vec<Engine>, String>> = LazyLock::new(|| {
+            let all: anyhow::Result<Vec<Engine>> = BUILT.into_iter().map(Engine::new).collect();
+            all.map_err(|error| format!("{error:#}"))
+        });
+        let all = ALL.as_ref().map(Vec::as_slice);
+        all.map_err(|error| BuildError::Internal(error.clone()))
     }
 
     fn new(built: &'static [u8]) -> anyhow::Result<Self> {

@@ -28,7 +28,7 @@ const EXTENSION: &str = "extension.js";
 #[derive(Debug)]
 pub struct Snapshot {
     pub(crate) memory: Vec<u8>,
-    /// Interfaces of the host that the module imports, without versions.
+    /// Interfaces that the component imports, without versions.
     pub imports: Vec<String>,
 }
 

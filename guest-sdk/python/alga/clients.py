@@ -4,7 +4,7 @@ from typing import Any, Optional
 
 try:
     from wit_world.imports import clients as _clients
-    from wit_world.imports import types as _types
+    from alga._types import psa as _types
 except ImportError as error:
     raise ImportError('alga.clients needs "cap:client.read" in the capabilities of manifest.json') from error
 

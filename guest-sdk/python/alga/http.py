@@ -11,7 +11,7 @@ from typing import Any, Callable, List, Mapping, Optional, Tuple, TypeVar, Union
 from componentize_py_types import Err
 try:
     from wit_world.imports import client as _client
-    from wit_world.imports import types as _types
+    from alga._types import http as _types
 except ImportError as error:
     raise ImportError('alga.http needs "cap:http.fetch" in the capabilities of manifest.json') from error
 

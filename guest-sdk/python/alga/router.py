@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 from urllib.parse import unquote
 
 from componentize_py_types import Err
-from wit_world.imports import types
+from alga._types import http as types
 
 from alga.errors import BadRequest, HttpError, NotFound
 from alga.messages import Request, Response, Returned, response_of

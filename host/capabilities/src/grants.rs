@@ -38,6 +38,12 @@ impl GrantSet {
         )
     }
 
+    /// Returns the set of all capabilities.
+    pub(crate) fn all() -> Self {
+        let all = known().iter().filter_map(|capability| bit(capability.name));
+        Self(all.fold(0, |set, bit| set | bit))
+    }
+
     /// Returns the union of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {

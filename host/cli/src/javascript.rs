@@ -23,18 +23,8 @@ const MAP: &str = "dist/extension.js.map";
 const META: &str = "dist/extension.json";
 /// Packages of AlgaPSA whose names mean a module of the SDK.
 const RUNTIMES: [&str; 2] = ["@alga-psa/extension-runtime", "@alga/extension-runtime"];
-/// Parts of the host functions of AlgaPSA's handlers, the module of each in the SDK, and the
-/// capability that it needs.
-const PARTS: [(&str, &str, &str); 8] = [
-    ("clients", "clients", "cap:client.read"),
-    ("http", "http", "cap:http.fetch"),
-    ("invoicing", "invoicing", "cap:invoice.manual.create"),
-    ("secrets", "secrets", "cap:secrets.reveal"),
-    ("services", "services", "cap:service.read"),
-    ("storage", "storage", "cap:storage.kv"),
-    ("uiProxy", "ui-proxy", "cap:ui.proxy"),
-    ("user", "user", "cap:user.read"),
-];
+/// Parts of the host functions of AlgaPSA's handlers.
+const PARTS: &str = include_str!("../../../guest-sdk/js/sdk/src/runner/parts.json");
 const HINT: &str = "an extension in JavaScript is built with Node 18 or newer, which brings npm";
 
 /// Returns the source of an extension in TypeScript or JavaScript, if the directory has one.
@@ -53,7 +43,7 @@ pub(crate) fn build(directory: &Path, source: &str, sdk: &Path, cache: &Path, pr
     };
     project.install(printer)?;
     project.check_types()?;
-    project.bundle(source)?;
+    project.bundle(source, printer)?;
     let text = read(&project.directory.join(BUNDLE), "")?;
     let positions = positions::of(&read(&project.directory.join(MAP), "")?).user_error(MAP)?;
     let engine = Engine::current().user_error("")?;
@@ -66,6 +56,14 @@ struct Project {
     /// Directory of the SDK for JavaScript.
     sdk: PathBuf,
     esbuild: PathBuf,
+}
+
+/// Part of the host functions: its module in the SDK, and the capability that it needs.
+#[derive(Deserialize)]
+struct Part {
+    part: String,
+    module: String,
+    capability: String,
 }
 
 /// The part of esbuild's metafile that is read.
@@ -81,16 +79,27 @@ struct Output {
 }
 
 impl Project {
-    /// Installs the packages of the extension, if it has some and they were not installed yet.
+    /// Installs the packages of the extension, if they have changed since they were installed.
     fn install(&self, printer: &Printer) -> Outcome {
-        if !self.directory.join("package.json").is_file() || self.directory.join("node_modules").is_dir() {
+        let changed = |path: &str| {
+            self.directory
+                .join(path)
+                .metadata()
+                .and_then(|file| file.modified())
+                .ok()
+        };
+        let Some(wanted) = changed("package.json") else {
+            return Ok(());
+        };
+        // npm writes this file at the end.
+        if changed("node_modules/.package-lock.json").is_some_and(|installed| installed >= wanted) {
             return Ok(());
         }
-        printer.note("installing the packages of the extension with npm (once)");
+        printer.note("installing the packages of the extension with npm");
         let mut npm = Command::new("npm");
         npm.current_dir(&self.directory)
             .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
-        run(&mut npm, None)
+        run(&mut npm, None).map(drop)
     }
 
     /// Checks the types, if the extension has TypeScript among its packages.
@@ -104,12 +113,16 @@ impl Project {
             tsc.current_dir(&self.directory).args(["--noEmit", "--pretty", "false"]),
             None,
         )
+        .map(drop)
     }
 
     /// Makes one module of the sources. A source that exports `handler` and no default is one of
     /// AlgaPSA's runner.
-    fn bundle(&self, source: &str) -> Outcome {
-        run(self.command().arg(source), None)?;
+    fn bundle(&self, source: &str, printer: &Printer) -> Outcome {
+        let warnings = run(self.command().arg(source), None)?;
+        if !warnings.is_empty() {
+            printer.note(&warnings);
+        }
         let meta = read(&self.directory.join(META), "")?;
         let meta: Metafile = serde_json::from_slice(&meta).user_error(META)?;
         let exports = meta.outputs.values().flat_map(|output| &output.exports);
@@ -120,7 +133,7 @@ impl Project {
         let (_, manifest) = read_manifest(&self.directory)?;
         let mut command = self.command();
         command.args(["--sourcefile=alga-entry.js", "--loader=js"]);
-        run(&mut command, Some(&self.runner_entry(source, &manifest)))
+        run(&mut command, Some(&self.runner_entry(source, &manifest))).map(drop)
     }
 
     fn command(&self) -> Command {
@@ -130,6 +143,7 @@ impl Project {
         command.args(["--main-fields=module,main", "--conditions=module", "--external:alga:*"]);
         command.args(["--sourcemap=external", "--sources-content=false", "--log-level=warning"]);
         command.args([r#"--define:process.env.NODE_ENV="production""#, "--allow-overwrite"]);
+        command.arg("--define:globalThis.fetch=fetch");
         command.arg(format!("--inject:{}", self.sdk.join("src/fetch.ts").display()));
         for name in RUNTIMES {
             let runner = self.sdk.join("src/runner/index.ts");
@@ -149,10 +163,11 @@ impl Project {
             .chain(&manifest.optional_capabilities)
             .map(alga_bundle::CapabilityName::as_str)
             .collect();
-        let parts = PARTS.iter().filter(|(_, _, capability)| declared.contains(capability));
+        let mut parts: Vec<Part> = serde_json::from_str(PARTS).unwrap_or_default();
+        parts.retain(|part| declared.contains(&part.capability.as_str()));
         let parts: Vec<_> = [("logging", "logging")]
             .into_iter()
-            .chain(parts.map(|(part, file, _)| (*part, *file)))
+            .chain(parts.iter().map(|part| (part.part.as_str(), part.module.as_str())))
             .collect();
         let import = |name: &str, file: &Path| format!("import {{ {name} }} from {:?};\n", file.display().to_string());
         let mut entry = import("handler", &self.directory.join(source));
@@ -194,8 +209,8 @@ fn ensure_esbuild(tools: &Path, printer: &Printer) -> Outcome<PathBuf> {
     Ok(program)
 }
 
-/// Runs a program, with a text as its input if there is one.
-fn run(command: &mut Command, input: Option<&str>) -> Outcome {
+/// Runs a program, with a text as its input if there is one; returns the warnings that it printed.
+fn run(command: &mut Command, input: Option<&str>) -> Outcome<String> {
     use std::io::Write as _;
     let program = command.get_program().to_string_lossy().into_owned();
     let not_run = |error| CliError::user(format!("could not run {program}: {error}")).with_hint(HINT);
@@ -208,7 +223,7 @@ fn run(command: &mut Command, input: Option<&str>) -> Outcome {
     }
     let output = child.wait_with_output().map_err(not_run)?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned());
     }
     let [out, error] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let program = Path::new(&program)
@@ -216,5 +231,9 @@ fn run(command: &mut Command, input: Option<&str>) -> Outcome {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Err(CliError::user(format!("{program} failed:\n{out}{error}")).with_hint("correct the sources"))
+    let hint = match program.as_str() {
+        "npm" => "correct package.json, or check the connection to npm's registry",
+        _ => "correct the sources",
+    };
+    Err(CliError::user(format!("{program} failed:\n{out}{error}")).with_hint(hint))
 }

@@ -3,6 +3,7 @@ use alga_errors::chain;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use wasmtime::Module;
@@ -10,6 +11,15 @@ use wasmtime::component::Component;
 
 /// An empty component: only the preamble (component model, `Binary.md`).
 const SMALLEST_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// Time for which a module of the host that did not compile is not compiled again.
+const FAILURE_MEMORY: Duration = Duration::from_secs(5);
+
+/// Core module of this host, which components share.
+enum Shared {
+    Loaded(Module),
+    Failed(Instant, String),
+}
 
 /// Turns a component's bytes into a loaded component, with machine code from this host's cache, or
 /// else compiled in a child process and then cached.
@@ -23,7 +33,7 @@ pub struct ComponentFactory {
     cache: Arc<MachineCodeCache>,
     compilations: Arc<AtomicU64>,
     /// Core modules of this host, by the digest of their bytes.
-    modules: Arc<Mutex<BTreeMap<CacheKey, Module>>>,
+    modules: Arc<Mutex<BTreeMap<CacheKey, Shared>>>,
 }
 
 impl ComponentFactory {
@@ -39,6 +49,12 @@ impl ComponentFactory {
         }
     }
 
+    /// Returns the engine that runs what this factory makes.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Number of compilations since startup.
     #[must_use]
     pub fn compilations(&self) -> u64 {
@@ -52,7 +68,6 @@ impl ComponentFactory {
     /// # Errors
     /// Returns [`CompileError`] if the compiler cannot run, or its code cannot be loaded.
     pub async fn probe(&self) -> Result<(), CompileError> {
-        let broken = |reason: String| CompileError::Pipe(std::io::Error::other(reason));
         let code = self
             .compiler
             .compile(SMALLEST_COMPONENT)
@@ -113,29 +128,51 @@ impl ComponentFactory {
     pub async fn shared_module(&self, key: CacheKey, bytes: &[u8]) -> Result<Module, CompileError> {
         // Others wait for the first one: compiling an engine needs seconds.
         let mut modules = self.modules.lock().await;
-        if let Some(module) = modules.get(&key) {
-            return Ok(module.clone());
+        match modules.get(&key) {
+            Some(Shared::Loaded(module)) => return Ok(module.clone()),
+            Some(Shared::Failed(since, reason)) if since.elapsed() < FAILURE_MEMORY => {
+                return Err(broken(reason.clone()));
+            }
+            _ => {}
         }
         let Self { engine, cache, .. } = self.clone();
         let cached = blocking(move || engine.load_module(&cache.get(&key)?).ok()).await?;
         let module = match cached {
             Some(module) => module,
-            None => self.compiled_module(key, bytes).await?,
+            None => {
+                let compiled = self.compiled_module(key, bytes).await;
+                compiled.inspect_err(|error| {
+                    modules.insert(key, Shared::Failed(Instant::now(), error.to_string()));
+                })?
+            }
         };
-        modules.insert(key, module.clone());
+        modules.insert(key, Shared::Loaded(module.clone()));
         Ok(module)
     }
 
     async fn compiled_module(&self, key: CacheKey, bytes: &[u8]) -> Result<Module, CompileError> {
         self.compilations.fetch_add(1, Ordering::Relaxed);
-        let code = self.compiler.compile_module(bytes).await?;
+        let code = self.compiler.compile_module(bytes).await.map_err(of_host)?;
         let Self { engine, cache, .. } = self.clone();
         blocking(move || {
             store(&cache, &key, &code);
             let loaded = engine.load_module(&code);
-            loaded.map_err(|error| CompileError::Pipe(std::io::Error::other(chain(&error).to_string())))
+            loaded.map_err(|error| broken(chain(&error).to_string()))
         })
         .await?
+    }
+}
+
+/// Returns the host's own failure: nothing that a publisher can change.
+fn broken(reason: String) -> CompileError {
+    CompileError::Pipe(std::io::Error::other(reason))
+}
+
+/// Blames the host for a module of its own that does not compile within the limits.
+fn of_host(error: CompileError) -> CompileError {
+    match error {
+        CompileError::Refused(_) | CompileError::TooCostly(_) => broken(error.to_string()),
+        other => other,
     }
 }
 

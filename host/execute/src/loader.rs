@@ -339,7 +339,7 @@ impl Loader {
 
     async fn load(&self, content_hash: Digest) -> Result<Arc<Loaded>, LoadFailure> {
         // Never closed.
-        let _load = self.loads.acquire().await;
+        let load = self.loads.acquire().await;
         // 3.
         let fetched = self.dependencies.source.fetch(content_hash).await;
         let release = fetched
@@ -361,6 +361,8 @@ impl Loader {
         let (component, digest) = code.ok_or(LoadFailure::Unknown)?;
         let factory = &self.dependencies.factory;
         let made = factory.make(*digest.as_bytes(), component, Some(&journal_entry)).await;
+        // Compiling the engine the first time needs seconds, which delay no other extension.
+        drop(load);
         let shared_engine = SharedEngine::of(bundle.proof(), factory).await;
         Ok(Arc::new(Loaded {
             component: made.map_err(|error| not_made(&error))?,

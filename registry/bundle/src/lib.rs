@@ -43,7 +43,7 @@ pub use object::{StrictObject, object, objects, optional_object};
 pub use path::{EntryPath, PathError};
 pub use proof::{CapabilityProof, ProofError, Undeclared};
 pub use quota::{HIGHEST_WEIGHT, Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow, UnknownName};
-pub use shared_engine::{engine_import_name, shipped_engine};
+pub use shared_engine::{engine_import_name, shipped_engine, shipped_engines};
 pub use status::{InstallStatus, StatusError, VersionStatus};
 pub use strict_json::{JsonError, check as check_json, read as read_json};
 pub use value_schema::ValueSchema;

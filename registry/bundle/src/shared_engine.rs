@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// Digests of the JavaScript engines that this version ships (`adapters/javascript/dist`). Only
 /// these are linked. An engine stays as long as there are extensions that were built for it.
-const SHIPPED: [&str; 1] = ["fd302d1468c7b6fa90bdcb77259e6c0bd35da2dd389a132b8f4a3a2bc3fee130"];
+const SHIPPED: [&str; 1] = ["19547ef30d39cdf264f4ea0b51a99271be0ccbc7dd2260bec34796b434ba7da4"];
 /// First and last part of the name of an import: a package, and the digest of its bytes in Base64
 /// (component model, `integrity`).
 const NAME: (&str, &str) = ("locked-dep=<alga:javascript@1.0.0>,integrity=<sha256-", ">");
@@ -15,6 +15,17 @@ const NAME: (&str, &str) = ("locked-dep=<alga:javascript@1.0.0>,integrity=<sha25
 #[must_use]
 pub fn engine_import_name(digest: &Digest) -> String {
     format!("{}{}{}", NAME.0, BASE64.encode(digest.as_bytes()), NAME.1)
+}
+
+/// Returns the import names of all engines that this version ships.
+#[must_use]
+pub fn shipped_engines() -> Vec<String> {
+    let digest = |hex: &&str| Some(Digest::from_hash(hex::decode(hex).ok()?.try_into().ok()?));
+    SHIPPED
+        .iter()
+        .filter_map(digest)
+        .map(|digest| engine_import_name(&digest))
+        .collect()
 }
 
 /// Returns the digest of the engine with this import name, if this version ships it.

@@ -87,6 +87,41 @@ export default async function handle(request) {
     for await (const chunk of stream) chunks.push(chunk);
     return chunks;
   });
+  await check("ReadableStream that waits", async () => {
+    const order = [];
+    const stream = new ReadableStream({
+      async start(controller) {
+        controller.enqueue("early");
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        order.push("started");
+        controller.enqueue("late");
+        controller.close();
+      },
+      cancel: () => order.push("cancelled"),
+    });
+    for await (const chunk of stream) order.push(chunk);
+    return order;
+  });
+  await check("ReadableStream desiredSize", async () => {
+    const chunks = [];
+    const stream = new ReadableStream({
+      pull(controller) {
+        while (controller.desiredSize > 0) controller.enqueue(chunks.length);
+        if (chunks.length > 2) controller.close();
+      },
+    });
+    for await (const chunk of stream) chunks.push(chunk);
+    return chunks;
+  });
+  await check("Request as init", async () => {
+    const first = new Request("https://example.com/a", { method: "POST", body: "content", headers: { "x-a": "1" } });
+    const second = new Request("https://example.com/b", first);
+    return [second.method, second.url, second.headers.get("x-a"), new Request("https://example.com/c", new Request("https://example.com/")).signal.aborted];
+  });
+  await check("lone surrogates", () => {
+    console.log("\ud83d");
+    return new URL(`https://example.com/?${"\ud83d"}`).search;
+  });
   await check("crypto", () => {
     const uuid = crypto.randomUUID();
     return [/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(uuid), crypto.getRandomValues(new Uint32Array(4)).length];

@@ -1,7 +1,7 @@
 // Bodies of requests and responses (Fetch Standard, 5.2).
 
 import { bytesOf, encode, joined, TextDecoder } from "alga:web/encoding";
-import { ReadableStream } from "alga:web/streams";
+import { DISTURBED, ReadableStream } from "alga:web/streams";
 import { URLSearchParams } from "alga:web/url";
 
 /** Gives the dispatcher a body as it is sent. */
@@ -27,7 +27,7 @@ export class Body {
     this.#source = source;
   }
   get bodyUsed() {
-    return this.#isUsed || Boolean(this.#stream?.locked);
+    return this.#isUsed || Boolean(this.#stream?.locked || this.#stream?.[DISTURBED]);
   }
   get body() {
     if (this.#source === null) return null;

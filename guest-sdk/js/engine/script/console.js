@@ -12,7 +12,7 @@ const timers = new Map();
 let indent = "";
 
 function write(level, values) {
-  log(level, indent + formatted(values));
+  log(level, (indent + formatted(values)).toWellFormed());
 }
 
 /** Returns values as text, with the format specifiers of the first one. */
@@ -48,7 +48,7 @@ function nested(value, show) {
   if (value instanceof RegExp) return String(value);
   if (value instanceof Promise) return "Promise";
   if (Array.isArray(value)) return `[${list(value, show)}]`;
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength}) [${list([...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)], show)}]`;
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength}) [${list(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), show)}]`;
   if (value instanceof Map) return `Map(${value.size}) {${list([...value], ([key, item]) => `${show(key)} => ${show(item)}`)}}`;
   if (value instanceof Set) return `Set(${value.size}) {${list([...value], show)}}`;
   const name = Object.getPrototypeOf(value)?.constructor?.name;
@@ -57,7 +57,7 @@ function nested(value, show) {
 }
 
 function list(items, show) {
-  const shownItems = items.slice(0, ITEMS).map((item) => show(item));
+  const shownItems = Array.from(items.slice(0, ITEMS), (item) => show(item));
   if (items.length > ITEMS) shownItems.push(`… ${items.length - ITEMS} more`);
   return shownItems.join(", ");
 }
@@ -83,6 +83,7 @@ export const console = {
     if (values.length > 0) write("info", values);
     indent += "  ";
   },
+  groupCollapsed: (...values) => console.group(...values),
   groupEnd: () => {
     indent = indent.slice(2);
   },

@@ -1,6 +1,6 @@
 // Requests and responses (Fetch Standard, 5.3 and 5.5).
 
-import { AbortSignal } from "alga:web/abort";
+import { AbortController, AbortSignal } from "alga:web/abort";
 import { Body, extracted, SOURCE } from "alga:web/body";
 import { encode } from "alga:web/encoding";
 import { Headers } from "alga:web/headers";
@@ -19,7 +19,7 @@ function methodOf(name) {
 }
 
 function sourceOf(init, from) {
-  if (init[SOURCE] !== undefined) return [init[SOURCE], null];
+  if (Object.hasOwn(init, SOURCE)) return [init[SOURCE], null];
   if (init.body !== undefined) return extracted(init.body);
   return [from === null ? null : from.copied(), null];
 }
@@ -54,6 +54,7 @@ export class Request extends Body {
     return this.#headers;
   }
   get signal() {
+    this.#signal ??= new AbortController().signal;
     return this.#signal;
   }
   get redirect() {

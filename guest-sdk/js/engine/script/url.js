@@ -8,28 +8,32 @@ const [HREF, PROTOCOL, USERNAME, PASSWORD, HOST, HOSTNAME, PORT, PATHNAME, SEARC
 /** Connects a list of parameters with its URL. */
 const BIND = Symbol("bind");
 
+function parsed(url, base) {
+  return parseUrl(String(url).toWellFormed(), base === undefined ? undefined : String(base).toWellFormed());
+}
+
 export class URL {
   #parts;
   #params;
   constructor(url, base) {
-    this.#parts = parseUrl(String(url), base === undefined ? undefined : String(base));
+    this.#parts = parsed(url, base);
     if (this.#parts === undefined) throw new TypeError(`\`${url}\` is not a valid URL`);
   }
   static canParse(url, base) {
-    return parseUrl(String(url), base === undefined ? undefined : String(base)) !== undefined;
+    return parsed(url, base) !== undefined;
   }
   static parse(url, base) {
     return URL.canParse(url, base) ? new URL(url, base) : null;
   }
   #set(part, value) {
-    this.#parts = setUrl(this.#parts[HREF], part, String(value)) ?? this.#parts;
+    this.#parts = setUrl(this.#parts[HREF], part, String(value).toWellFormed()) ?? this.#parts;
     if (part === "search") this.#params?.[BIND](this.#parts[SEARCH]);
   }
   get href() {
     return this.#parts[HREF];
   }
   set href(value) {
-    const parts = parseUrl(String(value));
+    const parts = parsed(value);
     if (parts === undefined) throw new TypeError(`\`${value}\` is not a valid URL`);
     this.#parts = parts;
     this.#params?.[BIND](this.#parts[SEARCH]);

@@ -115,11 +115,19 @@ fn wait(ctx: &Ctx<'_>) -> Result<bool> {
     let now = alga::time::monotonic();
     if let Some(timer) = due(now) {
         call(ctx, timer)?;
+        // Responses arrive also while a timer is always due.
+        arrive(ctx, Some(Duration::ZERO))?;
         return Ok(true);
     }
+    let timeout = EVENTS.with_borrow(|events| events.timers.keys().next().map(|(due, _)| due.saturating_sub(now)));
+    arrive(ctx, timeout)
+}
+
+/// Waits for a response until the time is over, and settles its promise. Returns false if there is
+/// nothing to wait for.
+fn arrive(ctx: &Ctx<'_>, timeout: Option<Duration>) -> Result<bool> {
     let arrived = EVENTS.with_borrow_mut(|events| {
         let pending: Vec<_> = events.in_flight.iter().map(|request| &request.pending).collect();
-        let timeout = events.timers.keys().next().map(|(due, _)| due.saturating_sub(now));
         if pending.is_empty() && timeout.is_none() {
             return None;
         }

@@ -9,8 +9,11 @@ const REJECTIONS: usize = 16;
 
 thread_local! {
     /// Rejected promises that nothing has handled, with their reasons.
-    static REJECTED: RefCell<Vec<(Persistent<Value<'static>>, String)>> = const { RefCell::new(Vec::new()) };
+    static REJECTED: RefCell<Vec<Rejection>> = const { RefCell::new(Vec::new()) };
 }
+
+/// A promise and the reason of its rejection.
+type Rejection = (Persistent<Value<'static>>, Persistent<Value<'static>>);
 
 /// Returns an error as text: name, message, and the stack.
 pub(crate) fn describe(error: &Value<'_>) -> String {
@@ -67,17 +70,20 @@ pub(crate) fn log(text: &str) {
 
 /// Stores a rejection until something handles it.
 pub(crate) fn track_rejection<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, is_handled: bool) {
-    let text = if is_handled { String::new() } else { describe(&reason) };
     REJECTED.with_borrow_mut(|rejected| {
         if is_handled {
             rejected.retain(|(other, _)| other.clone().restore(&ctx).is_ok_and(|other| other != promise));
         } else if rejected.len() < REJECTIONS {
-            rejected.push((Persistent::save(&ctx, promise), text));
+            rejected.push((Persistent::save(&ctx, promise), Persistent::save(&ctx, reason)));
         }
     });
 }
 
-/// Returns the rejections that nothing has handled.
-pub(crate) fn unhandled() -> Vec<String> {
-    REJECTED.take().into_iter().map(|(_, text)| text).collect()
+/// Describes the rejections that nothing has handled.
+pub(crate) fn unhandled(ctx: &Ctx<'_>) -> Vec<String> {
+    let reasons = REJECTED
+        .take()
+        .into_iter()
+        .filter_map(|(_, reason)| reason.restore(ctx).ok());
+    reasons.map(|reason| describe(&reason)).collect()
 }

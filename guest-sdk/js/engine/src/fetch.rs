@@ -6,7 +6,7 @@ use crate::names::{self, NATIVE};
 use alga::http::{Client, Pending, Response};
 use alga::{Error, Method, secrets};
 use rquickjs::function::Rest;
-use rquickjs::{Ctx, Function, Persistent, Result, Value};
+use rquickjs::{Ctx, Exception, Function, Persistent, Result, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -68,7 +68,7 @@ fn send(ctx: &Ctx<'_>, request: &Object<'_>) -> Result<Pending> {
     let (method, url): (String, String) = (request.get("method")?, request.get("url")?);
     let mut builder = Client::new().request(self::method(&method), &url);
     for (name, value) in request.get::<Vec<(String, String)>>("headers")? {
-        builder = builder.header(&name, &value);
+        builder = builder.header_bytes(&name, bytes_of(&value));
     }
     if let Some(milliseconds) = request.get::<Option<u32>>("timeout")? {
         builder = builder.timeout(Duration::from_millis(milliseconds.into()));
@@ -85,11 +85,20 @@ fn send(ctx: &Ctx<'_>, request: &Object<'_>) -> Result<Pending> {
         builder = match attachment.placement.as_str() {
             "basic" => builder.basic_secret(&attachment.name, secret),
             "header" => builder.header_secret(&attachment.name, secret),
-            _ => builder.bearer_secret(secret),
+            "bearer" => builder.bearer_secret(secret),
+            other => {
+                let message = format!("the placement of a secret is bearer, basic or header, not `{other}`");
+                return Err(Exception::throw_type(ctx, &message));
+            }
         };
     }
     let body: Vec<u8> = request.get("body")?;
     builder.body(body).start().map_err(|error| failed(ctx, error))
+}
+
+/// Returns the bytes of a value of a header field, which has one in each character.
+fn bytes_of(value: &str) -> Vec<u8> {
+    value.chars().map(|each| each as u8).collect()
 }
 
 fn method(name: &str) -> Method {

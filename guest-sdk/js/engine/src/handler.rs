@@ -25,7 +25,7 @@ impl Guest for Component {
             body: None,
         });
         let handled = engine::with(|ctx| run(&ctx).unwrap_or_else(|_| Some(failure::describe(&ctx.catch()))));
-        for rejection in failure::unhandled() {
+        for rejection in engine::with(|ctx| failure::unhandled(&ctx)).unwrap_or_default() {
             alga::log::warn(&format!("a rejected promise was not handled: {rejection}"));
         }
         match handled {

@@ -8,6 +8,20 @@ pub(crate) const EXTENSION: &str = "extension.js";
 /// Name of the module with the functions for the scripts, which extensions cannot import.
 pub(crate) const NATIVE: &str = "alga:native";
 
+/// Interfaces that every extension imports: messages, the event loop, clocks and randomness, and the
+/// log, into which failures are written.
+const ALWAYS: [&str; 9] = [
+    "alga:log/logger",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+];
+
 thread_local! {
     static IMPORTED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
 }
@@ -17,9 +31,10 @@ pub(crate) fn note_import(interface: &str) {
     IMPORTED.with_borrow_mut(|imported| imported.insert(interface.to_owned()));
 }
 
-/// Returns the interfaces that the extension imports, without versions.
+/// Returns the interfaces that the component of the extension imports, without versions.
 pub(crate) fn imported() -> Vec<String> {
-    IMPORTED.with_borrow(|imported| imported.iter().cloned().collect())
+    let always = ALWAYS.iter().map(|name| (*name).to_owned());
+    IMPORTED.with_borrow(|imported| imported.iter().cloned().chain(always).collect())
 }
 
 /// Returns whether the extension imports an interface.

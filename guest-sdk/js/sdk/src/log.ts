@@ -1,14 +1,16 @@
 import { emit, type Level } from "alga:log/logger";
+import { isHostError } from "./errors.ts";
 
 /** Searchable fields of a record. */
 export type Fields = Record<string, string | number | boolean>;
 
 function write(level: Level, message: string, fields: Fields): void {
-  const list = Object.entries(fields).map(([name, value]) => ({ name, value: String(value) }));
+  const list = Object.entries(fields).map(([name, value]) => ({ name, value: String(value).toWellFormed() }));
   try {
-    emit(level, message, list);
-  } catch {
+    emit(level, String(message).toWellFormed(), list);
+  } catch (error) {
     // A full log must not fail the work that it describes; the host counts what it drops.
+    if (!isHostError(error)) throw error;
   }
 }
 

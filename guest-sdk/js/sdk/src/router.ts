@@ -56,7 +56,8 @@ export class Router {
   readonly handle: Handler = (request) => {
     const url = new URL(request.url);
     const segments = url.pathname.split("/").slice(1);
-    const matching = this.#routes.filter((route) => matches(route, segments));
+    const decoded = segments.map(literal);
+    const matching = this.#routes.filter((route) => matches(route, decoded));
     const ofMethod = matching.filter(({ method }) => method === request.method || (method === "GET" && request.method === "HEAD"));
     const [route] = ofMethod.sort((one, other) => compare(one, other));
     if (route !== undefined) return route.handle(request, { params: params(route, segments), url });
@@ -69,6 +70,15 @@ export class Router {
 
 function isParameter(segment: string): boolean {
   return segment.startsWith(":");
+}
+
+/** Returns a segment as literal ones are written; one that is not UTF-8 equals none. */
+function literal(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 function matches(route: Route, segments: string[]): boolean {

@@ -3,7 +3,7 @@
 mod server;
 mod sources;
 
-use crate::files::read_manifest;
+use crate::files::{read_manifest, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::TenantId;
@@ -53,6 +53,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let (_, manifest) = read_manifest(&directory)?;
     let state = directory.join(STATE);
     std::fs::create_dir_all(&state).user_error(&state.display().to_string())?;
+    // Keys must not be committed.
+    write(&state.join(".gitignore"), b"*\n")?;
     if !state.join("signing.key").is_file() {
         let publisher = manifest.publisher.to_string();
         succeeded(alga(&state)?.args(["keygen", "--publisher", &publisher]))?;
@@ -146,10 +148,8 @@ impl Session<'_> {
         let extension = format!("{}@{version}", manifest.name);
         let mut install = alga(directory)?;
         install.args(["install", &extension, "--tenant", self.arguments.tenant.as_str()]);
-        for (option, values) in [
-            ("--config", &self.arguments.config),
-            ("--secret", &self.arguments.secrets),
-        ] {
+        let secrets: Vec<String> = self.arguments.secrets.iter().map(|secret| from_here(secret)).collect();
+        for (option, values) in [("--config", &self.arguments.config), ("--secret", &secrets)] {
             install.args(values.iter().flat_map(|value| [option, value]));
         }
         let optional = manifest.capabilities.iter().chain(&manifest.optional_capabilities);
@@ -182,8 +182,13 @@ impl Session<'_> {
         let read = || -> Option<Vec<Execution>> {
             let (_, manifest) = read_manifest(&self.directory).ok()?;
             let mut command = alga(&self.state).ok()?;
-            command.args(["--json", "installs", "log", manifest.name.as_str(), "--tenant"]);
-            command.args([self.arguments.tenant.as_str(), "--server", self.server.address()]);
+            command.args(["--json", "installs", "log", manifest.name.as_str(), "--limit", "100"]);
+            command.args([
+                "--tenant",
+                self.arguments.tenant.as_str(),
+                "--server",
+                self.server.address(),
+            ]);
             let output = command.output().ok()?;
             let json: Value = serde_json::from_slice(&output.stdout).ok()?;
             let list = json.get("executions").unwrap_or(&json).clone();
@@ -193,6 +198,13 @@ impl Session<'_> {
         executions.reverse();
         executions
     }
+}
+
+/// Returns a secret's option whose file is found from any directory.
+fn from_here(secret: &str) -> String {
+    let absolute = |(name, file): (&str, &str)| Some(format!("{name}=@{}", std::path::absolute(file).ok()?.display()));
+    let absolute = secret.split_once("=@").and_then(absolute);
+    absolute.unwrap_or_else(|| secret.to_owned())
 }
 
 /// Returns this program as a command that runs in a directory.

@@ -138,7 +138,7 @@ fn files(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
         ),
         (
             ".gitignore",
-            "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n",
+            "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n/.alga\n",
         ),
     ];
     [sources, &others].concat()

@@ -244,10 +244,15 @@ async fn compile(dependencies: &RegistryDependencies, bundle: &Bundle) -> Result
         return Ok(());
     };
     let made = dependencies.factory.make(*digest.as_bytes(), component, None).await;
-    made.map_err(|error| not_compiled(error, ""))?;
-    // The engine of JavaScript, if it is the first extension that uses it.
+    let component = made.map_err(|error| not_compiled(error, ""))?;
+    // The engine of JavaScript is compiled if this is the first extension that uses it.
     let engine = SharedEngine::of(bundle.proof(), &dependencies.factory).await;
-    engine
-        .map(drop)
-        .map_err(|error| not_compiled(error, "the engine: ").into())
+    let Some(engine) = engine.map_err(|error| not_compiled(error, "the engine: "))? else {
+        return Ok(());
+    };
+    let linked = engine.check(&dependencies.factory, &component);
+    linked.map_err(|error| {
+        let message = format!("the component does not link with its engine: {error:#}");
+        Problem::new(Code::ComponentInvalid, message).into()
+    })
 }

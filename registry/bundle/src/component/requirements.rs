@@ -2,7 +2,8 @@
 //! engine counts them: once per instantiation of a core module, including those in nested
 //! components.
 
-use alga_limits::Requirements;
+use crate::shipped_engine;
+use alga_limits::{MEMORIES_PER_MODULE, Requirements, TABLES_PER_MODULE};
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
     ComponentTypeRef, Encoding, Instance, Payload, TypeRef,
@@ -19,6 +20,19 @@ const ELEMENT_BYTES: u64 = 8;
 /// Bytes in that record of a global or of a data segment.
 const SMALL_ITEM_BYTES: u64 = 16;
 
+/// Least requirements of a module or component that is not known where it is instantiated: as many
+/// memories and tables as a module may have.
+const UNKNOWN: Requirements = Requirements {
+    core_instances: 1,
+    memories: MEMORIES_PER_MODULE as u64,
+    tables: TABLES_PER_MODULE as u64,
+    memories_per_module: 0,
+    tables_per_module: 0,
+    memory_bytes: 0,
+    start_bytes: 0,
+    table_elements: 0,
+    instance_record_bytes: RECORD_BYTES,
+};
 /// Requirements of an engine that components share: a test in `adapters/javascript` compares them.
 const SHARED_ENGINE: Requirements = Requirements {
     core_instances: 1,
@@ -119,9 +133,9 @@ impl Counter {
             }
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
-                    match import?.ty {
-                        // An engine, which has no memory or table of its own.
-                        ComponentTypeRef::Module(_) => self.define(Space::Modules, Some(SHARED_ENGINE)),
+                    let import = import?;
+                    match import.ty {
+                        ComponentTypeRef::Module(_) => self.import_module(import.name.name),
                         ComponentTypeRef::Component(_) => self.define(Space::Components, None),
                         _ => {}
                     }
@@ -141,6 +155,13 @@ impl Counter {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Defines an imported module. Of the outermost component it can only be an engine; a nested one
+    /// gets it from a component around it.
+    fn import_module(&mut self, name: &str) {
+        let is_engine = self.open.len() == 1 && shipped_engine(name).is_some();
+        self.define(Space::Modules, is_engine.then_some(SHARED_ENGINE));
     }
 
     fn alias(&mut self, alias: &ComponentAlias<'_>) {
@@ -206,7 +227,7 @@ impl Counter {
 
     fn instantiate(&mut self, find: impl Fn(&Scope) -> Option<Requirements>) {
         if let Some(Frame::Component(scope)) = self.open.last_mut() {
-            let instance = find(scope).unwrap_or(self.largest);
+            let instance = find(scope).unwrap_or_else(|| largest_of(self.largest, UNKNOWN));
             scope.total = sum_of(scope.total, instance);
         }
     }
@@ -331,6 +352,18 @@ mod tests {
             (needs.memory_bytes, needs.table_elements, needs.memories_per_module),
             (131_072, 10, 1)
         );
+    }
+
+    #[test]
+    fn a_module_that_a_nested_component_imports_counts_as_one_with_memories_and_tables() {
+        let instances = "(core instance (instantiate $m))".repeat(5);
+        let needs = requirements(&format!(
+            r#"(component
+                (component $c (import "m" (core module $m)) {instances})
+                (core module $own (memory 1) (table 1 funcref) (table 1 funcref))
+                (instance (instantiate $c (with "m" (core module $own)))))"#
+        ));
+        assert!(needs.memories >= 5 && needs.tables >= 10, "{needs:?}");
     }
 
     #[test]

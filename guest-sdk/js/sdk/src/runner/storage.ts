@@ -13,7 +13,13 @@ export const storage: StorageHost = {
     if (!kv.delete(namespace, key)) throw new Error(`the record \`${key}\` does not exist`);
   },
   async list(namespace) {
-    const { entries } = kv.listEntries(namespace, { prefix: "" });
-    return entries.map(({ key, value, revision }) => ({ key, value, revision }));
+    const all: kv.Entry[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = kv.listEntries(namespace, { prefix: "", limit: 100, cursor });
+      all.push(...page.entries);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return all.map(({ key, value, revision }) => ({ key, value, revision }));
   },
 };

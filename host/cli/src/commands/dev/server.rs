@@ -9,6 +9,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+/// First parts of the names of variables that configure where a platform stores and what it trusts.
+const SETTINGS: [&str; 4] = ["ALGA_DATA", "ALGA_S3", "SIGNING_", "STORAGE_"];
+
 /// A running platform.
 pub(super) struct DevServer {
     child: Child,
@@ -37,6 +40,13 @@ impl DevServer {
                 .split_once('=')
                 .ok_or_else(|| CliError::user(format!("`{setting}` is not NAME=VALUE")))?;
             command.args([format!("--{name}"), value.to_owned()]);
+        }
+        // The platform of a session has its own data, whatever this shell is configured for.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy().into_owned();
+            if SETTINGS.iter().any(|prefix| text.starts_with(prefix)) {
+                command.env_remove(name);
+            }
         }
         // The platform ends with this process, however that ends.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
