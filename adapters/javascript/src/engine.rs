@@ -8,8 +8,8 @@ use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
 
-/// All engines of this version, the newest last. `cargo xtask engine` builds the newest one; an engine
-/// that was released stays beside it, because bundles name it by its digest.
+/// All engines of this version, the newest last. `cargo xtask engine` builds the newest one; an
+/// engine that was released stays beside it, because bundles name it by its digest.
 const BUILT: [&[u8]; 1] = [include_bytes!("../dist/engine.wasm")];
 /// Exports that an execution needs.
 const EXPORTS: [&str; 2] = [REALLOC, HANDLE];

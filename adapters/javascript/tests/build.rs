@@ -7,7 +7,8 @@ fn built(source: &str) -> Result<(Vec<u8>, Vec<String>), BuildError> {
     let engine = Engine::current()?;
     let snapshot = evaluate(engine, source.as_bytes(), "")?;
     let bytes = component(engine, &snapshot)?;
-    let imports = ComponentFacts::read(&bytes).unwrap().imports;
+    let facts = ComponentFacts::read(&bytes).map_err(|error| BuildError::Internal(error.to_string()))?;
+    let imports = facts.imports;
     let own = imports.into_keys().filter(|name| name.starts_with("alga:"));
     Ok((bytes, own.collect()))
 }

@@ -20,14 +20,14 @@ fn the_registry_knows_the_engine_that_is_committed_and_this_program_has_all_that
 /// `registry/bundle/src/component/requirements.rs` counts an engine without having it.
 #[test]
 fn an_engine_has_no_memory_and_no_table_and_a_small_record() {
-    let mut record = 4_096_u32;
+    let mut record = 4_096_usize;
     for payload in Parser::new(0).parse_all(Engine::current().unwrap().module()) {
         match payload.unwrap() {
             Payload::MemorySection(_) | Payload::TableSection(_) | Payload::DataSection(_) => panic!("of its own"),
             Payload::StartSection { .. } => panic!("a start function"),
-            Payload::ImportSection(section) => record += section.into_imports().count() as u32 * 64,
-            Payload::FunctionSection(section) => record += section.count() * 32,
-            Payload::GlobalSection(section) => record += section.count() * 16,
+            Payload::ImportSection(section) => record += section.into_imports().count() * 64,
+            Payload::FunctionSection(section) => record += section.count() as usize * 32,
+            Payload::GlobalSection(section) => record += section.count() as usize * 16,
             _ => {}
         }
     }

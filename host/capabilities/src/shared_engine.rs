@@ -33,7 +33,8 @@ impl SharedEngine {
         }))
     }
 
-    /// Links a component with the engine and with every capability, to find imports whose types differ.
+    /// Links a component with the engine and with every capability, to find imports whose types
+    /// differ.
     ///
     /// # Errors
     /// Returns wasmtime's error for the first import that does not link.

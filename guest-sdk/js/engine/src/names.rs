@@ -8,8 +8,8 @@ pub(crate) const EXTENSION: &str = "extension.js";
 /// Name of the module with the functions for the scripts, which extensions cannot import.
 pub(crate) const NATIVE: &str = "alga:native";
 
-/// Interfaces that every extension imports: messages, the event loop, clocks and randomness, and the
-/// log, into which failures are written.
+/// Interfaces that every extension imports: messages, the event loop, clocks and randomness, and
+/// the log, into which failures are written.
 const ALWAYS: [&str; 9] = [
     "alga:log/logger",
     "wasi:clocks/monotonic-clock",

@@ -157,8 +157,8 @@ impl Counter {
         Ok(())
     }
 
-    /// Defines an imported module. Of the outermost component it can only be an engine; a nested one
-    /// gets it from a component around it.
+    /// Defines an imported module. Of the outermost component it can only be an engine; a nested
+    /// one gets it from a component around it.
     fn import_module(&mut self, name: &str) {
         let is_engine = self.open.len() == 1 && shipped_engine(name).is_some();
         self.define(Space::Modules, is_engine.then_some(SHARED_ENGINE));
