@@ -14,7 +14,7 @@ const ROUTES: &str = r#"
 import random
 import uuid
 
-from alga import Conflict, kv
+from alga import Conflict, HttpError, clients, http, invoicing, kv, metrics, reveal, services, ui_proxy, user
 
 NUMBERS = kv.Namespace("numbers")
 
@@ -38,6 +38,26 @@ def conflict(request):
     NUMBERS.put("conflict", 2, if_revision=0)
 
 
+@app.get("/host")
+def host(request):
+    def attempt(function):
+        try:
+            return str(function())
+        except HttpError as error:
+            return f"{error.status}: {error}"
+
+    return {
+        "user": attempt(user.current),
+        "metrics": attempt(lambda: metrics.add("calls")),
+        "reveal": attempt(lambda: reveal.text("key")),
+        "ui_proxy": attempt(lambda: ui_proxy.call("ticket", id="1")),
+        "http": attempt(lambda: http.get("https://a.example/")),
+        "clients": attempt(clients.list),
+        "services": attempt(services.list),
+        "invoicing": attempt(lambda: invoicing.create("c", [], idempotency_key="k")),
+    }
+
+
 @app.get("/fails")
 def fails(request):
     raise ValueError("a secret reason")
@@ -58,14 +78,26 @@ fn an_extension_in_python_runs_from_its_template() {
     fs::write(&app, text).unwrap();
     let text = fs::read_to_string(&manifest).unwrap();
     let mut json: Value = serde_json::from_str(&text).unwrap();
+    let capabilities = [
+        "cap:storage.kv",
+        "cap:http.fetch",
+        "cap:metrics.emit",
+        "cap:user.read",
+        "cap:secrets.reveal",
+        "cap:ui.proxy",
+        "cap:client.read",
+        "cap:service.read",
+        "cap:invoice.manual.create",
+    ];
     json["capabilities"]
         .as_array_mut()
         .unwrap()
-        .push("cap:storage.kv".into());
+        .extend(capabilities.map(Value::from));
     for (method, path) in [
         ("GET", "/random"),
         ("POST", "/count/:key"),
         ("GET", "/conflict"),
+        ("GET", "/host"),
         ("GET", "/fails"),
     ] {
         let endpoint = serde_json::json!({ "method": method, "path": path });
@@ -108,6 +140,18 @@ fn an_extension_in_python_runs_from_its_template() {
     }
     let conflict = call("/conflict", &[]);
     assert!(conflict.contains(r#""error": "conflict""#), "{conflict}");
+    let host: Value = serde_json::from_str(&call("/host", &[])).unwrap();
+    for (module, part) in [
+        ("user", "None"),
+        ("metrics", "403: "),
+        ("reveal", "403: "),
+        ("ui_proxy", "403: "),
+        ("http", "403: "),
+        ("invoicing", "422: an invoice has 1 to 200 lines"),
+    ] {
+        let text = host[module].as_str().unwrap_or_default();
+        assert!(text.starts_with(part), "{module}: {host}");
+    }
     let failed = call("/fails", &[]);
     assert!(failed.contains("internal") && !failed.contains("secret"), "{failed}");
     let log = done(

@@ -38,6 +38,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     fs::write(path, bytes).user_error(&format!("could not write `{}`", path.display()))
 }
 
+/// Locks a directory of tools until the file is dropped, so that two builds do not install the same
+/// tool at once.
+pub(crate) fn lock(directory: &Path) -> Outcome<fs::File> {
+    fs::create_dir_all(directory).user_error(&format!("could not create `{}`", directory.display()))?;
+    let path = directory.join(".lock");
+    let context = format!("could not lock `{}`", path.display());
+    let file = fs::File::create(&path).user_error(&context)?;
+    file.lock().user_error(&context)?;
+    Ok(file)
+}
+
 /// Creates a file that only this user can access; fails if it already exists.
 pub(crate) fn write_secret(path: &Path, text: &str) -> Outcome {
     let mut options = fs::OpenOptions::new();

@@ -3,7 +3,7 @@
 
 mod positions;
 
-use crate::files::{read, read_manifest};
+use crate::files::{lock, read, read_manifest};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::Manifest;
@@ -186,6 +186,7 @@ impl Project {
 
 /// Returns the path of esbuild, which is installed in a directory of its own.
 fn ensure_esbuild(tools: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    let _lock = lock(tools)?;
     let directory = tools.join(ESBUILD);
     let program = directory.join("node_modules/.bin/esbuild");
     if !program.exists() {

@@ -1,6 +1,6 @@
 //! The build of an extension in Python, which componentize-py makes a component of.
 
-use crate::files::{read, read_manifest, write};
+use crate::files::{lock, read, read_manifest, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{InterfaceName, Manifest};
@@ -41,6 +41,7 @@ pub(crate) fn build(directory: &Path, sdk: &Path, cache: &Path, printer: &Printe
 
 /// Returns the path of componentize-py, which is installed in an environment of its own.
 fn ensure_tool(environment: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    let _lock = lock(environment)?;
     let tool = environment.join(COMPONENTIZE).join("bin/componentize-py");
     if !tool.exists() {
         let environment = environment.join(COMPONENTIZE);
