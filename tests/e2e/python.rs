@@ -142,7 +142,7 @@ fn an_extension_in_python_runs_from_its_template() {
     assert!(conflict.contains(r#""error": "conflict""#), "{conflict}");
     let host: Value = serde_json::from_str(&call("/host", &[])).unwrap();
     for (module, part) in [
-        ("user", "None"),
+        ("user", "User("),
         ("metrics", "403: "),
         ("reveal", "403: "),
         ("ui_proxy", "403: "),

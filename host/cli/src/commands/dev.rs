@@ -120,6 +120,11 @@ impl Session<'_> {
         }
     }
 
+    /// Returns the file with the token of the platform's administrator.
+    fn token_file(&self) -> String {
+        self.state.join("data/admin.token").display().to_string()
+    }
+
     fn install(&self) -> Outcome<String> {
         let (_, manifest) = read_manifest(&self.directory)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -143,7 +148,8 @@ impl Session<'_> {
                 .arg(&bundle),
         )?;
         succeeded(alga(directory)?.arg("sign").arg(&bundle).arg("--key").arg(key))?;
-        let at = ["--server", self.server.address()];
+        let token = self.token_file();
+        let at = ["--server", self.server.address(), "--token-file", &token];
         succeeded(alga(&self.state)?.arg("publish").arg(&bundle).args(at))?;
         let extension = format!("{}@{version}", manifest.name);
         let mut install = alga(directory)?;
@@ -181,6 +187,7 @@ impl Session<'_> {
     fn executions(&self) -> Vec<Execution> {
         let read = || -> Option<Vec<Execution>> {
             let (_, manifest) = read_manifest(&self.directory).ok()?;
+            let token = self.token_file();
             let mut command = alga(&self.state).ok()?;
             command.args(["--json", "installs", "log", manifest.name.as_str(), "--limit", "100"]);
             command.args([
@@ -188,6 +195,8 @@ impl Session<'_> {
                 self.arguments.tenant.as_str(),
                 "--server",
                 self.server.address(),
+                "--token-file",
+                &token,
             ]);
             let output = command.output().ok()?;
             let json: Value = serde_json::from_slice(&output.stdout).ok()?;
