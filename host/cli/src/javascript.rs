@@ -133,7 +133,7 @@ impl Project {
         let (_, manifest) = read_manifest(&self.directory)?;
         let mut command = self.command();
         command.args(["--sourcefile=alga-entry.js", "--loader=js"]);
-        run(&mut command, Some(&self.runner_entry(source, &manifest))).map(drop)
+        run(&mut command, Some(&self.runner_entry(source, &manifest)?)).map(drop)
     }
 
     fn command(&self) -> Command {
@@ -155,7 +155,7 @@ impl Project {
 
     /// Returns a module that connects a handler of AlgaPSA's runner with the parts of the host that
     /// its manifest lists.
-    fn runner_entry(&self, source: &str, manifest: &Manifest) -> String {
+    fn runner_entry(&self, source: &str, manifest: &Manifest) -> Outcome<String> {
         let module = |name: &str| self.sdk.join("src/runner").join(format!("{name}.ts"));
         let declared: Vec<&str> = manifest
             .capabilities
@@ -163,7 +163,7 @@ impl Project {
             .chain(&manifest.optional_capabilities)
             .map(alga_bundle::CapabilityName::as_str)
             .collect();
-        let mut parts: Vec<Part> = serde_json::from_str(PARTS).unwrap_or_default();
+        let mut parts: Vec<Part> = serde_json::from_str(PARTS).internal_error("parts.json")?;
         parts.retain(|part| declared.contains(&part.capability.as_str()));
         let parts: Vec<_> = [("logging", "logging")]
             .into_iter()
@@ -180,7 +180,7 @@ impl Project {
             "export default connect(handler, {{ {} }});\n",
             names.join(", ")
         ));
-        entry
+        Ok(entry)
     }
 }
 
