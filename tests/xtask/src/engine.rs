@@ -2,6 +2,7 @@
 //! it is a released artifact, which components name by its digest for years.
 
 use crate::debian;
+use crate::engine_source;
 use crate::shell::{Outcome, report, root, step, target};
 use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size};
 use std::fs;
@@ -30,8 +31,8 @@ pub(crate) fn build(is_check: bool) -> Outcome {
     }
     step("building the JavaScript engine (half a minute)");
     let artifacts = toolchain.build(&BuildRequest {
-        manifest: &root().join("guest-sdk/js/engine/Cargo.toml"),
-        packages: &[],
+        manifest: &engine_source::arrange()?,
+        packages: &["alga-js-engine"],
         target_directory: &target().join("engine"),
         size: Size::Fastest,
         quiet: true,

@@ -5,6 +5,7 @@ mod debian;
 mod demo;
 mod dist;
 mod engine;
+mod engine_source;
 mod foreign_guests;
 mod guests;
 mod host_page;
