@@ -57,7 +57,9 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
         .output()
         .map_err(|error| format!("could not run `{shown}`: {error}"))?;
     if !output.status.success() {
-        return Err(format!("`{shown}` failed:\n{}", String::from_utf8_lossy(&output.stderr)).into());
+        // Some programs report errors on their standard output.
+        let [out, error] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        return Err(format!("`{shown}` failed:\n{out}{error}").into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -12,6 +12,8 @@ use std::process::Command;
 
 /// Packages of the workspace.
 const PACKAGES: [&str; 3] = ["iframe", "host", "ui-kit"];
+/// Sources that are only checked.
+const CHECKED: [&str; 1] = ["js/sdk"];
 /// Directories of a package that are built and committed.
 const BUILT: [&str; 2] = ["dist", "types"];
 /// Node for machines whose own is missing or too old for Vite.
@@ -50,7 +52,7 @@ impl Web {
             fs::create_dir_all(&directory)?;
             fs::copy(source().join(entry), directory.join(entry))?;
         }
-        for package in PACKAGES {
+        for package in PACKAGES.into_iter().chain(CHECKED) {
             let to = directory.join(package);
             if to.exists() {
                 fs::remove_dir_all(&to)?;
