@@ -40,11 +40,11 @@ fn tested(granted: &Value, denied: &Value) -> &'static str {
 }
 
 fn table() -> String {
-    let mut table = "| capability | Rust | JavaScript | AlgaPSA's runner | `wasi:keyvalue`, `wasi:config`, `wasi:logging` | whole values |\n|---|---|---|---|---|---|\n".to_owned();
+    let mut table = "| capability | Rust | JavaScript | Python | AlgaPSA's runner | `wasi:keyvalue`, `wasi:config`, `wasi:logging` | whole values |\n|---|---|---|---|---|---|---|\n".to_owned();
     for (module, capability) in modules() {
         let file = |name: &str| json(&format!("{module}/{name}.json"));
         assert!(directory(module).join("javascript.json").exists(), "{module}");
-        let script = file("javascript");
+        let (script, python) = (file("javascript"), file("python"));
         let other = |file: &str| {
             let found = OTHER_INTERFACES
                 .iter()
@@ -57,6 +57,7 @@ fn table() -> String {
         let cells = [
             tested(&file("granted"), &file("denied")),
             tested(&script["granted"], &script["denied"]),
+            tested(&python["granted"], &python["denied"]),
             other("old_world"),
             other("standard"),
             other("function"),

@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// Components of toolchains with a prebuilt engine, which has paths of another machine.
-const PREBUILT: [&str; 2] = ["javascript", "python"];
+const PREBUILT: [&str; 3] = ["javascript", "python", "python_sdk"];
 
 #[test]
 fn no_component_contains_the_path_of_cargos_crates() {

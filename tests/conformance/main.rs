@@ -1,7 +1,8 @@
 //! One directory per capability, with the name of its module: `granted.json` and `denied.json`.
 //!
 //! The cases use the guest `<module>_works`, which calls every function of the interface.
-//! `javascript.json` has the same of a guest in JavaScript, `tests/guests/js/<module>.js`.
+//! `javascript.json` has the same of a guest in JavaScript, `tests/guests/js/<module>.js`, and
+//! `python.json` of one in Python, `tests/guests/python-sdk/app.py`.
 //!
 //! `granted.json` is the guest's response if the capability is granted. `denied.json` covers both
 //! kinds of denial: the response to the install if the manifest requires the capability, and the
@@ -20,6 +21,7 @@ mod machine_paths;
 mod old_world;
 mod places;
 mod preview1;
+mod python;
 mod standard;
 mod wasi_versions;
 

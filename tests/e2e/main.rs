@@ -30,6 +30,7 @@ mod quarantine;
 mod quotas;
 mod roles;
 mod stopping;
+mod testing;
 mod upgrade;
 mod watchdog;
 

@@ -214,6 +214,7 @@ async fn a_tenant_has_8_concurrent_lookups_and_another_tenant_has_its_own() {
         operator: OperatorPolicy::parse("*", "", "").unwrap(),
         resolver: std::sync::Arc::clone(&silent) as _,
         authorities: Vec::new(),
+        upstream: None,
     })
     .unwrap();
     let ask = async |tenant: &str, number: usize| {

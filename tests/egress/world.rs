@@ -51,6 +51,7 @@ pub(crate) fn egress(resolver: Arc<Script>, allowlist: &str, exceptions: &str, a
         operator: OperatorPolicy::parse(allowlist, exceptions, "").unwrap(),
         resolver,
         authorities,
+        upstream: None,
     })
     .unwrap()
 }

@@ -5,8 +5,9 @@
 """
 
 import json as _json
+import sys
 from dataclasses import dataclass
-from typing import Any, Callable, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from componentize_py_types import Err
 try:
@@ -72,9 +73,14 @@ def request(
     headers: Optional[Mapping[str, str]] = None,
     body: Union[bytes, str] = b"",
     json: Any = None,
+    secrets: Sequence[Any] = (),
 ) -> Response:
-    """Sends a request and waits for its response. Redirects are not followed."""
+    """Sends a request and waits for its response. Redirects are not followed. The host writes
+    `secrets` into it: see `alga.secrets`."""
     message = _message(method, url, headers, body, json)
+    if secrets:
+        # Only an extension that has imported `alga.secrets` has some.
+        return Response(*sys.modules["alga.secrets"].send(message, list(secrets)))
     return _response(_call(lambda: _client.send(message)))
 
 

@@ -6,6 +6,7 @@
 //! implementations in `wasmtime-wasi` have the full resolution of the machine's clocks and set up
 //! three random generators for every request.
 
+use crate::{BoxFuture, TimeSource};
 use alga_bundle::Capability;
 use alga_engine::GuestLimit;
 use http::{HeaderName, Request, Response};
@@ -81,13 +82,16 @@ pub(crate) struct Ambient {
 }
 
 impl Ambient {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(time: Option<Arc<dyn TimeSource>>) -> Self {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES);
         Self {
             http,
             hooks: Hooks,
-            clock: Clock { start: Instant::now() },
+            clock: match time {
+                None => Clock::Machine(Instant::now()),
+                Some(source) => Clock::Source(source.elapsed(), source),
+            },
             random: Random,
         }
     }
@@ -134,14 +138,31 @@ impl HasData for HasTable {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// The monotonic clock of one execution, which counts from `start`.
-#[derive(Clone, Copy)]
-struct Clock {
-    start: Instant,
+/// The clocks of one execution, with its start.
+enum Clock {
+    Machine(Instant),
+    Source(Duration, Arc<dyn TimeSource>),
+}
+
+impl Clock {
+    /// Returns the time since the start.
+    fn elapsed(&self) -> Duration {
+        match self {
+            Self::Machine(start) => start.elapsed(),
+            Self::Source(start, source) => source.elapsed().saturating_sub(*start),
+        }
+    }
+
+    fn date(&self) -> SystemTime {
+        match self {
+            Self::Machine(_) => SystemTime::now(),
+            Self::Source(_, source) => source.now(),
+        }
+    }
 }
 
 struct ClockView<'a> {
-    clock: Clock,
+    clock: &'a Clock,
     table: &'a mut ResourceTable,
 }
 
@@ -151,9 +172,9 @@ impl HasData for HasClock {
     type Data<'a> = ClockView<'a>;
 }
 
-fn clock_view<'a>((ambient, table): (&mut Ambient, &'a mut ResourceTable)) -> ClockView<'a> {
+fn clock_view<'a>((ambient, table): (&'a mut Ambient, &'a mut ResourceTable)) -> ClockView<'a> {
     ClockView {
-        clock: ambient.clock,
+        clock: &ambient.clock,
         table,
     }
 }
@@ -168,7 +189,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 impl clocks::wall_clock::Host for ClockView<'_> {
     fn now(&mut self) -> Result<clocks::wall_clock::Datetime> {
-        let now = coarse(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
+        let now = coarse(self.clock.date().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         Ok(clocks::wall_clock::Datetime {
             seconds: now.as_secs(),
             nanoseconds: now.subsec_nanos(),
@@ -185,7 +206,7 @@ impl clocks::wall_clock::Host for ClockView<'_> {
 
 impl clocks::monotonic_clock::Host for ClockView<'_> {
     fn now(&mut self) -> Result<u64> {
-        Ok(nanoseconds(coarse(self.clock.start.elapsed())))
+        Ok(nanoseconds(coarse(self.clock.elapsed())))
     }
 
     fn resolution(&mut self) -> Result<u64> {
@@ -193,31 +214,43 @@ impl clocks::monotonic_clock::Host for ClockView<'_> {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> Result<Resource<DynPollable>> {
-        let now = nanoseconds(self.clock.start.elapsed());
+        let now = nanoseconds(self.clock.elapsed());
         self.subscribe_duration(when.saturating_sub(now))
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> Result<Resource<DynPollable>> {
         // Rounded up: a sleep never ends early, and its end reveals no finer time than the clock.
         let ticks = duration.div_ceil(nanoseconds(CLOCK_RESOLUTION));
-        let until = tokio::time::Instant::now().checked_add(Duration::from_millis(ticks));
-        let sleep = self.table.push(Sleep { until })?;
+        let duration = Duration::from_millis(ticks);
+        let sleep = self.table.push(match self.clock {
+            Clock::Machine(_) => Sleep::Until(tokio::time::Instant::now().checked_add(duration)),
+            Clock::Source(_, source) => Sleep::Source(Some(source.sleep(duration))),
+        })?;
         subscribe(self.table, sleep)
     }
 }
 
-/// A timer for one sleep. If `until` is `None`, because the instant cannot be represented, it never
-/// fires, and the execution's deadline ends the wait.
-struct Sleep {
-    until: Option<tokio::time::Instant>,
+/// A timer for one sleep.
+enum Sleep {
+    /// Until an instant. `None`, because the instant cannot be represented, never fires, and the
+    /// execution's deadline ends the wait.
+    Until(Option<tokio::time::Instant>),
+    /// Of another source of time; `None` after it has ended.
+    Source(Option<BoxFuture<'static, ()>>),
 }
 
 #[wasmtime_wasi::async_trait]
 impl Pollable for Sleep {
     async fn ready(&mut self) {
-        match self.until {
-            Some(until) => tokio::time::sleep_until(until).await,
-            None => std::future::pending().await,
+        match self {
+            Self::Until(Some(until)) => tokio::time::sleep_until(*until).await,
+            Self::Until(None) => std::future::pending().await,
+            Self::Source(sleep) => {
+                if let Some(waiting) = sleep {
+                    waiting.await;
+                }
+                *sleep = None;
+            }
         }
     }
 }
@@ -312,9 +345,7 @@ mod tests {
     fn clocks_return_whole_milliseconds() {
         let mut table = ResourceTable::new();
         let mut view = ClockView {
-            clock: Clock {
-                start: Instant::now() - Duration::from_micros(1_234_567),
-            },
+            clock: &Clock::Machine(Instant::now() - Duration::from_micros(1_234_567)),
             table: &mut table,
         };
         assert_eq!(clocks::monotonic_clock::Host::now(&mut view).unwrap() % 1_000_000, 0);

@@ -77,7 +77,7 @@ impl StoreData {
         Self {
             limiter: StoreLimiter::new(permit.memory_bytes),
             table,
-            ambient: Ambient::new(),
+            ambient: Ambient::new(services.time.clone()),
             states,
             guest_log,
             traffic,

@@ -5,7 +5,7 @@ use crate::guest_log::GuestLog;
 use crate::metric_registry::MetricRegistry;
 use crate::secret_injector::SecretInjector;
 use crate::storage_backend::Backend;
-use crate::{Permit, ProductClient, Release, SecretSource};
+use crate::{Permit, ProductClient, Release, SecretSource, TimeSource};
 use alga_egress::{Egress, Traffic};
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub struct HostDependencies {
     pub ui_proxy: Option<ProductClient>,
     /// Registry of the extensions' metrics.
     pub metrics: Arc<MetricRegistry>,
+    /// Time of guests, if it is not that of the machine: in tests of extensions.
+    pub time: Option<Arc<dyn TimeSource>>,
 }
 
 /// The context that the capability states of one execution are created from.

@@ -48,6 +48,7 @@ mod shared_engine;
 mod stdio;
 mod storage;
 mod storage_backend;
+mod time_source;
 mod ui_proxy;
 mod user;
 
@@ -69,12 +70,13 @@ pub use secret_source::{SecretFuture, SecretSource, SecretUnavailable};
 pub use shared_engine::SharedEngine;
 pub use storage::limits as storage_limits;
 pub use storage_backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
+pub use time_source::TimeSource;
 pub use ui_proxy::CAPABILITY as PAGE_CALLS;
 
 pub(crate) use host_dependencies::ExecutionContext;
 
 use alga_bundle::Capability;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use wasmtime::component::Linker;
 
 /// Generates everything that depends on the list of capabilities.
@@ -109,13 +111,19 @@ macro_rules! capabilities {
 
         /// The services of all capabilities, created once per process.
         #[derive(Clone)]
-        pub struct Services { $($module: $module::Service,)+ }
+        pub struct Services {
+            pub(crate) time: Option<Arc<dyn TimeSource>>,
+            $($module: $module::Service,)+
+        }
 
         impl Services {
             /// Creates the service of every capability from the host dependencies.
             #[must_use]
             pub fn new(host_dependencies: &HostDependencies) -> Self {
-                Self { $($module: $module::Service::new(host_dependencies),)+ }
+                Self {
+                    time: host_dependencies.time.clone(),
+                    $($module: $module::Service::new(host_dependencies),)+
+                }
             }
         }
 

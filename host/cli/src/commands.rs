@@ -22,6 +22,8 @@ mod quotas;
 mod serve;
 mod sign;
 mod statistics;
+mod steps;
+mod test;
 mod token;
 mod trust;
 mod verify;
@@ -40,6 +42,9 @@ pub(crate) enum Command {
     Build(build::Arguments),
     /// Run the platform, and build and install the extension anew after each change
     Dev(dev::Arguments),
+    /// Run the tests of an extension against a host with scripted storage, HTTP and time
+    #[command(after_help = test::EXAMPLE)]
+    Test(test::Arguments),
     /// Show the imports of a component or bundle, next to what its manifest declares
     Inspect(inspect::Arguments),
     /// Generate a signing key and a trust bundle that trusts it
@@ -96,6 +101,7 @@ impl Command {
             Self::New(arguments) => new::run(&arguments, printer),
             Self::Build(arguments) => build::run(&arguments, printer),
             Self::Dev(arguments) => dev::run(&arguments, printer),
+            Self::Test(arguments) => test::run(&arguments, printer),
             Self::Inspect(arguments) => inspect::run(&arguments, printer),
             Self::Keygen(arguments) => keygen::run(&arguments, printer),
             Self::Pack(arguments) => pack::run(&arguments, printer),

@@ -13,8 +13,12 @@ use std::process::Command;
 pub(crate) const SOURCE: &str = "app.py";
 /// The tool, in the version that the SDK is tested with.
 const COMPONENTIZE: &str = "componentize-py==0.25.1";
+/// The test runner, in the version that the SDK is tested with.
+const PYTEST: &str = "pytest==9.2.0";
 /// World of the extension, below its directory: written anew by each build.
 const WORLD: &str = "dist/wit";
+/// The interface that a request with secrets is sent through, whose capability is the client's.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// The client of HTTP whose messages are whole values.
 const CLIENT: &str = "alga:http/client@1.0.0";
 
@@ -39,14 +43,25 @@ pub(crate) fn build(directory: &Path, sdk: &Path, cache: &Path, printer: &Printe
     read(&out, "")
 }
 
-/// Returns the path of componentize-py, which is installed in an environment of its own.
-fn ensure_tool(environment: &Path, printer: &Printer) -> Outcome<PathBuf> {
-    let _lock = lock(environment)?;
-    let tool = environment.join(COMPONENTIZE).join("bin/componentize-py");
+/// Returns the path of componentize-py.
+fn ensure_tool(environments: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    ensure(environments, COMPONENTIZE, "componentize-py", printer)
+}
+
+/// Returns the path of pytest. `cache` is the directory for tools.
+pub(crate) fn ensure_pytest(cache: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    let cache = std::path::absolute(cache).user_error(&cache.display().to_string())?;
+    ensure(&cache.join("python"), PYTEST, "pytest", printer)
+}
+
+/// Returns the path of a program of a package, which is installed in an environment of its own.
+fn ensure(environments: &Path, package: &str, program: &str, printer: &Printer) -> Outcome<PathBuf> {
+    let _lock = lock(environments)?;
+    let environment = environments.join(package);
+    let tool = environment.join("bin").join(program);
     if !tool.exists() {
-        let environment = environment.join(COMPONENTIZE);
         printer.note(&format!(
-            "installing {COMPONENTIZE} with pip in {} (once)",
+            "installing {package} with pip in {} (once)",
             environment.display()
         ));
         let hint = "Python 3.10 or newer with the modules venv and pip is needed";
@@ -58,7 +73,7 @@ fn ensure_tool(environment: &Path, printer: &Printer) -> Outcome<PathBuf> {
         )?;
         let mut pip = Command::new(environment.join("bin/pip"));
         run(
-            pip.args(["install", "--quiet", "--disable-pip-version-check", COMPONENTIZE]),
+            pip.args(["install", "--quiet", "--disable-pip-version-check", package]),
             hint,
         )?;
     }
@@ -74,6 +89,10 @@ fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
     std::fs::remove_dir_all(into).ok();
     let mut text = String::from("package alga:python;\n\nworld extension {\n");
     let mut imports: Vec<&str> = names.filter_map(|name| import(&world, name.as_str())).collect();
+    let has = |part: &str| imports.iter().any(|import| import.contains(part));
+    if has(CLIENT) && has("alga:secrets/store@") {
+        imports.push(HANDLER);
+    }
     imports.sort_unstable();
     imports.dedup();
     for import in imports {

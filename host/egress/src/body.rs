@@ -3,11 +3,11 @@
 
 use crate::metered::{BodyProgress, ConnectionActivity};
 use crate::traffic::{REQUEST_BYTES, RESPONSE_BYTES};
+use crate::upstream::Received;
 use crate::{EgressError, Traffic};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -135,7 +135,7 @@ impl Body for RequestBody {
 
 /// The body of a response.
 pub struct ResponseBody {
-    inner: Incoming,
+    inner: Received,
     traffic: Traffic,
     idle: Option<ConnectionActivity>,
     left_bytes: u64,
@@ -161,7 +161,7 @@ pub(crate) struct BodyTerms {
 }
 
 impl ResponseBody {
-    pub(crate) fn new(inner: Incoming, terms: BodyTerms) -> Self {
+    pub(crate) fn new(inner: Received, terms: BodyTerms) -> Self {
         let first = terms.deadline.min(Instant::now() + terms.between);
         Self {
             inner,

@@ -11,6 +11,7 @@
 //! | `metered` | connections that end when they stall or carry too much non-response data |
 //! | `body` | bodies with a size limit, a deadline and traffic accounting |
 //! | `traffic` | per-execution traffic counters and their limits |
+//! | `upstream` | responses in place of the network, for tests of extensions |
 //! | `sender` | the order of the steps of a request |
 //! | `refused` | errors of a request, with the setting to change |
 //!
@@ -29,6 +30,7 @@ mod refused;
 mod resolve;
 mod sender;
 mod traffic;
+mod upstream;
 
 pub use address::{Special, vet};
 pub use body::{BodyError, RequestBody, ResponseBody};
@@ -38,3 +40,4 @@ pub use refused::EgressError;
 pub use resolve::{Resolve, ResolveFuture, SystemResolver};
 pub use sender::{AuthorizedDestination, Caller, Egress, EgressDependencies, Timeouts};
 pub use traffic::Traffic;
+pub use upstream::{Upstream, UpstreamFuture};

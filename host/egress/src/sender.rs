@@ -4,12 +4,14 @@ use crate::body::{BodyTerms, InFlightRequest, RequestBody, ResponseBody};
 use crate::dial::{CONCURRENT_LOOKUPS, CONNECT_TIMEOUT, GuardedConnector, TimeoutConnector};
 use crate::metered::ConnectionActivity;
 use crate::traffic::REQUEST_BYTES;
-use crate::{BodyError, Destination, EgressError, OperatorPolicy, Resolve, Traffic};
+use crate::upstream::Received;
+use crate::{BodyError, Destination, EgressError, OperatorPolicy, Resolve, Traffic, Upstream};
 use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_http::policy::{field_bytes, inbound_response, outbound_request};
 use alga_limits::{HEADER_BYTES, HEADERS};
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri};
+use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -90,6 +92,8 @@ pub struct EgressDependencies {
     pub resolver: Arc<dyn Resolve>,
     /// Additional trusted CA certificates in DER, beside the public ones (Mozilla's root program).
     pub authorities: Vec<Vec<u8>>,
+    /// Responds in place of the network, in tests of extensions.
+    pub upstream: Option<Arc<dyn Upstream>>,
 }
 
 /// The egress client, one per process.
@@ -100,6 +104,7 @@ pub struct Egress {
     callers: Cache<Caller, Arc<Connections>>,
     /// Permits for concurrent DNS lookups, per tenant.
     lookups: Cache<TenantId, Arc<Semaphore>>,
+    upstream: Option<Arc<dyn Upstream>>,
 }
 
 struct Connections {
@@ -150,6 +155,7 @@ impl Egress {
         Ok(Self {
             operator: Arc::new(dependencies.operator),
             resolver: dependencies.resolver,
+            upstream: dependencies.upstream,
             tls,
             callers,
             lookups: Cache::builder()
@@ -247,12 +253,11 @@ impl Egress {
         let until = patience.deadline.min(Instant::now() + patient);
         let response = timeout(
             until.saturating_duration_since(Instant::now()),
-            connections.client.request(request),
+            self.exchange(&connections, request),
         )
         .await;
         let response = response
-            .map_err(|_| EgressError::ResponseTimeout)?
-            .map_err(|error| failed(&error))?;
+            .map_err(|_| EgressError::ResponseTimeout)??;
         // 4.
         let (mut head, body) = response.into_parts();
         let idle = head.extensions.remove::<ConnectionActivity>();
@@ -274,6 +279,21 @@ impl Egress {
             .map_err(EgressError::TooMany)?;
         inbound_response(&mut head.headers).map_err(EgressError::ResponseHeader)?;
         Ok(Response::from_parts(head, body))
+    }
+
+    async fn exchange(
+        &self,
+        connections: &Connections,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Received>, EgressError> {
+        if let Some(upstream) = &self.upstream {
+            let response = upstream.respond(request).await?;
+            return Ok(response.map(|body| Received::Upstream(Full::new(body))));
+        }
+        let response = connections.client.request(request).await;
+        response
+            .map(|response| response.map(Received::Network))
+            .map_err(|error| failed(&error))
     }
 
     fn questions_of(&self, tenant: &TenantId) -> Arc<Semaphore> {

@@ -60,7 +60,10 @@ pub(crate) async fn warm_up(
 
 impl ExecuteService {
     /// Loads the component of a session; returns whether that was new.
-    async fn load(self: &Arc<Self>, session: &Session) -> Result<bool, Problem> {
+    ///
+    /// # Errors
+    /// Returns the [`Problem`] if it cannot be loaded.
+    pub async fn load(self: &Arc<Self>, session: &Session) -> Result<bool, Problem> {
         let loader = &self.dependencies.loader;
         let loading = loader.prepare(session.grant.content_hash, session.grants, &session.held);
         let too_late = |_| Problem::new(Code::DeadlineExceeded, "the component was not loaded in time");

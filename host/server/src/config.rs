@@ -14,7 +14,7 @@ pub(crate) use parts::{
     VaultSettings,
 };
 pub use role::{KeyFiles, Role};
-pub use settings::{EffectiveSetting, Origin, Setting};
+pub use settings::{EffectiveSetting, Origin, Setting, compiler_path};
 pub use weights::{InvalidWeight, TenantWeights};
 
 use crate::tls::TlsFiles;

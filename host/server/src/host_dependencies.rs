@@ -55,6 +55,7 @@ pub(crate) fn build_host_dependencies(
         platform: internal.map(|api| product(&api, &authorities)).transpose()?,
         ui_proxy: routes.map(|api| product(&api, &authorities)).transpose()?,
         metrics: Arc::clone(metrics),
+        time: None,
     })
 }
 
@@ -65,6 +66,7 @@ fn egress_client(settings: &EgressSettings, authorities: Vec<Vec<u8>>) -> Result
         operator,
         resolver: Arc::new(SystemResolver::default()),
         authorities,
+        upstream: None,
     };
     Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))
 }
@@ -97,6 +99,7 @@ fn product(api: &Product<'_>, authorities: &[Vec<u8>]) -> Result<ProductClient, 
         operator: OperatorPolicy::only(&destination),
         resolver: Arc::new(SystemResolver::default()),
         authorities: authorities.to_vec(),
+        upstream: None,
     };
     let egress = Egress::new(parts).map_err(|error| StartError::Tls(error.to_string()))?;
     let credential = api.token_file.map(credential).transpose()?;

@@ -74,7 +74,7 @@ mod tls;
 mod watchdog;
 
 pub use config::{
-    Config, ConfigError, EffectiveSetting, InvalidWeight, KeyFiles, Origin, Role, Setting, TenantWeights,
+    Config, ConfigError, EffectiveSetting, InvalidWeight, KeyFiles, Origin, Role, Setting, TenantWeights, compiler_path,
 };
 pub use confine::{ConfineError, confine_files, confine_system_calls};
 pub use executions::ExecutionRecordWriter;

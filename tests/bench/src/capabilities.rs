@@ -159,6 +159,7 @@ fn egress_with(exceptions: &str) -> Egress {
         operator: OperatorPolicy::parse("*", exceptions, "").unwrap(),
         resolver: Arc::new(SystemResolver::default()),
         authorities: Vec::new(),
+        upstream: None,
     })
     .unwrap()
 }
@@ -187,6 +188,7 @@ async fn ready(directory: &std::path::Path) -> Ready {
         platform: None,
         ui_proxy: None,
         metrics: Arc::new(MetricRegistry::default()),
+        time: None,
     });
     let names = capabilities.map(|name| name.parse().unwrap());
     let grants = GrantSet::defaults().union(GrantSet::from_names(&names).unwrap());

@@ -4,6 +4,7 @@
 use crate::debian;
 use crate::guests::directory;
 use crate::python;
+use crate::web::copy;
 use crate::shell::{Outcome, execute, report, root, step, target};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,24 +19,27 @@ const OUR_WASI: &str = "0.2.12";
 
 /// Builds components that are missing or older than their source.
 pub(crate) fn build_all() -> Outcome {
-    once("javascript", &["handler.js", "world.wit", "build.mjs"], javascript)?;
-    once("python", &["app.py", "world.wit"], python_component)
+    let of = |language: &str, files: &[&str]| files.iter().map(|file| sources(language).join(file)).collect();
+    once("javascript", of("javascript", &["handler.js", "world.wit", "build.mjs"]), javascript)?;
+    once("python", of("python", &["app.py", "world.wit"]), python_component)?;
+    let mut of_sdk: Vec<PathBuf> = of("python-sdk", &["app.py", "world.wit"]);
+    let modules = fs::read_dir(root().join("guest-sdk/python/alga"))?.flatten();
+    of_sdk.extend(modules.map(|module| module.path()).filter(|path| path.is_file()));
+    once("python_sdk", of_sdk, python_sdk)
 }
 
 fn sources(language: &str) -> PathBuf {
     root().join("tests/guests").join(language)
 }
 
-fn once(language: &str, files: &[&str], build: fn(&Path) -> Outcome) -> Outcome {
-    let component = directory().join(format!("{language}.wasm"));
+fn once(name: &str, sources: Vec<PathBuf>, build: fn(&Path) -> Outcome) -> Outcome {
+    let component = directory().join(format!("{name}.wasm"));
     let built = fs::metadata(&component).and_then(|found| found.modified()).ok();
-    let mut changed = files
-        .iter()
-        .filter_map(|file| fs::metadata(sources(language).join(file)).ok()?.modified().ok());
+    let mut changed = sources.iter().filter_map(|file| fs::metadata(file).ok()?.modified().ok());
     if built.is_some_and(|built| changed.all(|changed| changed <= built)) {
         return Ok(());
     }
-    step(&format!("building a {language} component (once, about a minute)"));
+    step(&format!("building the component {name} (once, about a minute)"));
     fs::create_dir_all(directory())?;
     // Written to another file and renamed: an interrupted build leaves no partial component.
     let unfinished = component.with_extension("wasm.new");
@@ -110,4 +114,18 @@ fn python_component(out: &Path) -> Outcome {
         .arg("-o")
         .arg(out);
     execute(&mut componentize)
+}
+
+/// Builds the guest that calls every module of the SDK for Python.
+fn python_sdk(out: &Path) -> Outcome {
+    let tool = python::ensure("componentize-py", COMPONENTIZE_PY)?;
+    let world = target().join("guest-wit/python-sdk");
+    fs::create_dir_all(&world)?;
+    fs::copy(sources("python-sdk").join("world.wit"), world.join("world.wit"))?;
+    copy(&root().join("wit/deps"), &world.join("deps"))?;
+    let mut componentize = Command::new(tool);
+    componentize.arg("-d").arg(world);
+    componentize.args(["-w", "extension", "componentize", "app", "-p"]);
+    componentize.arg(sources("python-sdk")).arg("-p").arg(root().join("guest-sdk/python"));
+    execute(componentize.arg("-o").arg(out))
 }

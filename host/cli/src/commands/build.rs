@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 }
 
 /// Returns `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).
-fn user_cache() -> PathBuf {
+pub(super) fn user_cache() -> PathBuf {
     let xdg = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     xdg.or_else(home).unwrap_or_else(std::env::temp_dir).join("alga")

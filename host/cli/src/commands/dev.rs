@@ -3,8 +3,9 @@
 mod server;
 mod sources;
 
-use crate::files::{read_manifest, write};
-use crate::outcome::{CliError, ErrorContext, Outcome};
+use super::steps::{STATE, alga, ensure_state, succeeded};
+use crate::files::read_manifest;
+use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::TenantId;
 use alga_registry_types::Execution;
@@ -13,13 +14,10 @@ use serde_json::Value;
 use server::DevServer;
 use sources::Sources;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Directory of keys, data and built files, which is neither packed nor committed.
-const STATE: &str = ".alga";
 /// Time between two looks at the sources.
 const WATCH: Duration = Duration::from_millis(200);
 /// Looks at the sources between two looks at the log.
@@ -52,9 +50,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let directory = arguments.directory.canonicalize().user_error(&context)?;
     let (_, manifest) = read_manifest(&directory)?;
     let state = directory.join(STATE);
-    std::fs::create_dir_all(&state).user_error(&state.display().to_string())?;
-    // Keys must not be committed.
-    write(&state.join(".gitignore"), b"*\n")?;
+    ensure_state(&state)?;
     if !state.join("signing.key").is_file() {
         let publisher = manifest.publisher.to_string();
         succeeded(alga(&state)?.args(["keygen", "--publisher", &publisher]))?;
@@ -214,28 +210,4 @@ fn from_here(secret: &str) -> String {
     let absolute = |(name, file): (&str, &str)| Some(format!("{name}=@{}", std::path::absolute(file).ok()?.display()));
     let absolute = secret.split_once("=@").and_then(absolute);
     absolute.unwrap_or_else(|| secret.to_owned())
-}
-
-/// Returns this program as a command that runs in a directory.
-fn alga(directory: &Path) -> Outcome<Command> {
-    let mut command = Command::new(std::env::current_exe().internal_error("")?);
-    command.current_dir(directory).stdin(Stdio::null());
-    Ok(command)
-}
-
-/// Runs a step; what it prints is shown only if it fails.
-fn succeeded(command: &mut Command) -> Outcome {
-    let Output { status, stderr, .. } = command.output().internal_error("could not run this program again")?;
-    if status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&stderr).into_owned();
-    let text = text.trim_end().trim_start_matches("error: ");
-    let (text, hint) = text.split_once("\nhint: ").unwrap_or((text, ""));
-    let failed = CliError::user(text.to_owned());
-    Err(if hint.is_empty() {
-        failed
-    } else {
-        failed.with_hint(hint.to_owned())
-    })
 }

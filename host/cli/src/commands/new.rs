@@ -112,8 +112,13 @@ fn files(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
         Language::Rust => &[
             ("Cargo.toml", include_str!("../../templates/Cargo.toml.txt")),
             ("src/lib.rs", include_str!("../../templates/lib.rs.txt")),
+            ("tests/hello.rs", include_str!("../../templates/test.rs.txt")),
         ],
-        Language::Python => &[("app.py", include_str!("../../templates/app.py.txt"))],
+        Language::Python => &[
+            ("app.py", include_str!("../../templates/app.py.txt")),
+            ("conftest.py", include_str!("../../templates/conftest.py.txt")),
+            ("test_app.py", include_str!("../../templates/test_app.py.txt")),
+        ],
         Language::Ts => &[
             ("src/index.ts", include_str!("../../templates/javascript/index.ts.txt")),
             (
@@ -123,6 +128,14 @@ fn files(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
             (
                 "tsconfig.json",
                 include_str!("../../templates/javascript/tsconfig.json.txt"),
+            ),
+            (
+                "tests/hello.test.ts",
+                include_str!("../../templates/javascript/hello.test.ts.txt"),
+            ),
+            (
+                "vitest.config.ts",
+                include_str!("../../templates/javascript/vitest.config.ts.txt"),
             ),
         ],
     };
@@ -138,7 +151,7 @@ fn files(arguments: &Arguments) -> Vec<(&'static str, &'static str)> {
         ),
         (
             ".gitignore",
-            "/target\n/dist\n/ui\nnode_modules\n/signing.key\n/alga-data\n/.alga\n",
+            "/target\n/dist\n/ui\nnode_modules\n__pycache__\n/signing.key\n/alga-data\n/.alga\n",
         ),
     ];
     [sources, &others].concat()

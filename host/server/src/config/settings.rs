@@ -235,7 +235,7 @@ impl Sources<'_> {
             "cache_root" => Some(self.data().join("machine-code").display().to_string()),
             // A runner loads what the registry compiled.
             "compiler" if self.text("role").as_deref() == Some("runner") => None,
-            "compiler" => Some(compiler_beside_this_program().display().to_string()),
+            "compiler" => Some(compiler_path().display().to_string()),
             "ui_proxy_base" => self.text("platform_base"),
             _ => (!setting.default.is_empty()).then(|| setting.default.to_owned()),
         }
@@ -259,7 +259,12 @@ fn shown(setting: &Setting, value: String) -> String {
     password.unwrap_or(value)
 }
 
-fn compiler_beside_this_program() -> PathBuf {
+/// Returns the path of the compiler program: `ALGA_COMPILER`, or beside this program.
+#[must_use]
+pub fn compiler_path() -> PathBuf {
+    if let Some(path) = std::env::var_os("ALGA_COMPILER") {
+        return path.into();
+    }
     let program = std::env::current_exe().unwrap_or_default();
     program.with_file_name("alga-compiler")
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
-const FLOORS: [(&str, u32); 22] = [
+const FLOORS: [(&str, u32); 23] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
     ("alga-bundle", 1),
@@ -26,14 +26,16 @@ const FLOORS: [(&str, u32); 22] = [
     ("alga-ui", 5),
     ("alga-registry-api", 5),
     ("alga-gateway", 6),
+    ("alga-test-host", 6),
     ("alga-server", 7),
     ("alga-toolchain", 0),
     ("alga", 8),
 ];
 /// Crates of the guest side, which share only `wit/` with the host.
-const GUEST_SIDE: [&str; 6] = [
+const GUEST_SIDE: [&str; 7] = [
     "alga-sdk",
     "alga-sdk-macros",
+    "alga-testing",
     "example-hello",
     "example-agreements",
     "alga-test-guests",
@@ -57,6 +59,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
             "alga-registry-api",
             "alga-gateway",
             "alga-server",
+            "alga-test-host",
             "alga-harness",
         ],
     ),

@@ -1,6 +1,6 @@
 //! The platform of a session, as a process of its own, which ends with it.
 
-use super::alga;
+use crate::commands::steps::alga;
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use alga_bundle::TenantId;
 use serde_json::Value;

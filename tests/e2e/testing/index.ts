@@ -1,0 +1,48 @@
+import { NotFound, Router, Unavailable, handler, kv, json, log, metrics, secrets, uiProxy, user } from "@alga/sdk";
+
+const app = new Router();
+const notes = new kv.Namespace<{ text: string }>("notes");
+
+app.put("/notes/:key", async (request, { params }) => {
+  const note = await json<{ text: string }>(request);
+  const revision = await notes.put(params["key"] ?? "", note, { ttlSeconds: 3600 });
+  const body = JSON.stringify(note);
+  const sent = await fetch("https://hooks.example.com/notes", { method: "POST", body, secrets: [secrets.bearer("token")] });
+  metrics.add("notes", 1);
+  log.info("stored a note", { status: sent.status });
+  return { revision };
+});
+
+app.get("/notes/:key", async (_request, { params }) => {
+  const note = await notes.get(params["key"] ?? "");
+  if (note === undefined) throw new NotFound("there is no such note");
+  return note.value;
+});
+
+app.get("/rate", async () => {
+  const response = await fetch("https://rates.example.com/v1?currency=EUR").catch((error: Error) => {
+    throw new Unavailable(error.message);
+  });
+  return new Response(response.body, { status: response.status, headers: response.headers });
+});
+
+app.get("/nap", async () => {
+  const before = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 60 * 60 * 1000));
+  return { before: new Date(before).toISOString(), slept: Date.now() - before };
+});
+
+app.get("/race", async () => {
+  const slow = new Promise((resolve) => setTimeout(() => resolve("timer"), 50));
+  return { first: await Promise.race([slow, notes.get("a").then(() => "storage")]) };
+});
+
+app.get("/ticket", async () => (await uiProxy.call("ticket", { parameters: { id: "7" } })).json());
+
+app.get("/who", () => user.current() ?? { name: "nobody" });
+
+app.get("/loop", () => {
+  for (;;);
+});
+
+export default handler(app);

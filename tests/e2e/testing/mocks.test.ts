@@ -1,0 +1,35 @@
+import { mocks } from "@alga/sdk/mocks";
+import { beforeEach, expect, test } from "vitest";
+import handler from "../src/index.ts";
+
+beforeEach(() => mocks.reset());
+
+test("a handler runs in Node on mocks", async () => {
+  const sent: string[] = [];
+  mocks.secrets = { token: "t" };
+  mocks.fetch = async (request) => {
+    sent.push(await request.text());
+    return new Response(null, { status: 204 });
+  };
+  const put = new Request("http://extension/notes/a", { method: "PUT", body: '{"text":"hello"}' });
+  expect(await (await handler(put)).json()).toEqual({ revision: 1 });
+  expect(sent).toEqual(['{"text":"hello"}']);
+  expect(mocks.log).toMatchObject([{ level: "info", message: "stored a note" }]);
+  expect(mocks.metrics).toMatchObject([{ kind: "add", name: "notes", value: 1 }]);
+  const found = await handler(new Request("http://extension/notes/a"));
+  expect(await found.json()).toEqual({ text: "hello" });
+});
+
+test("mocks are empty after a reset", async () => {
+  expect((await handler(new Request("http://extension/notes/a"))).status).toBe(404);
+  expect((await handler(new Request("http://extension/rate"))).status).toBe(503);
+});
+
+test("the host application is a function", async () => {
+  const body = new TextEncoder().encode('{"id":7}');
+  mocks.uiProxy = (route, parameters) => {
+    expect([route, parameters]).toEqual(["ticket", [["id", "7"]]]);
+    return { status: 200, contentType: "application/json", body };
+  };
+  expect(await (await handler(new Request("http://extension/ticket"))).json()).toEqual({ id: 7 });
+});
