@@ -77,8 +77,10 @@ def send(message: Any, placements: List[Placement]) -> Any:
         pending = _handler.handle(request, None)
         _write(body, message.body)
         pending.subscribe().block()
-        response = pending.get().value.value
-        return _read(response)
+        received = pending.get().value
+        if isinstance(received, Err):
+            raise received
+        return _read(received.value)
     except Err as raised:
         raise _error(raised.value, message.url) from raised
 

@@ -134,7 +134,7 @@ def _secrets(_: Request) -> Response:
 def _services(_: Request) -> Response:
     hourly = dict(kind=services.ItemKind.SERVICE, is_active=True, billing_method=services.BillingMethod.HOURLY)
     return check(
-        list=lambda: [item.name for item in services.list(size=2).items],
+        list=lambda: [item.name for item in services.list(page=1, size=2).items],
         filter=lambda: len(services.list(**hourly).items),
         get=lambda: services.get("s-1").name,
         get_nothing=lambda: services.get("unknown"),
