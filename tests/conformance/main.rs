@@ -14,6 +14,7 @@
 //!
 //! `cargo xtask bless` rewrites the files.
 
+mod c;
 mod function;
 mod javascript;
 mod languages;

@@ -44,9 +44,16 @@ async fn every_capability_works_in_python_when_granted_and_is_denied_by_name_whe
     }
     let outside = MockServer::start().await;
     let settings = outside.settings();
-    let settings: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
     let world = TestPlatform::with_settings(&settings).await;
-    let optional = || modules().iter().filter(|(_, capability)| !capability.granted_by_default);
+    let optional = || {
+        modules()
+            .iter()
+            .filter(|(_, capability)| !capability.granted_by_default)
+    };
     let names: Vec<&str> = optional().map(|(_, capability)| capability.name).collect();
     let defaults = ["cap:context.read", "cap:log.emit", "cap:metrics.emit", "cap:user.read"];
     let mut manifest = Release::manifest("com.example.python", "1.0.0", &defaults);
@@ -70,11 +77,15 @@ async fn every_capability_works_in_python_when_granted_and_is_denied_by_name_whe
             if state == "denied" && capability.granted_by_default {
                 continue;
             }
-            let response = world.call(tenant, "GET", &format!("com.example.python/{module}"), "").await;
+            let response = world
+                .call(tenant, "GET", &format!("com.example.python/{module}"), "")
+                .await;
             let text = response.text().replace(&outside.port().to_string(), "{port}");
             let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
             let case = json!({ "status": response.status.as_u16(), "body": body });
-            results.entry(module).or_insert_with(|| json!({ "granted": null, "denied": null }))[state] = case;
+            results
+                .entry(module)
+                .or_insert_with(|| json!({ "granted": null, "denied": null }))[state] = case;
         }
     }
     for (module, both) in results {

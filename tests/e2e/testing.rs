@@ -109,8 +109,16 @@ fn storage_http_time_and_the_user_are_scripted() {
     assert!(tested.status.success(), "{}", printed(&tested));
     // The types of the libraries for tests, too.
     let config = fs::read_to_string(directory.join("tsconfig.json")).unwrap();
-    fs::write(directory.join("tsconfig.json"), config.replace(r#"["src"]"#, r#"["src", "tests"]"#)).unwrap();
+    fs::write(
+        directory.join("tsconfig.json"),
+        config.replace(r#"["src"]"#, r#"["src", "tests"]"#),
+    )
+    .unwrap();
     let mut types = Command::new(directory.join("node_modules/.bin/tsc"));
-    let types = types.current_dir(&directory).args(["--noEmit", "--types", "@alga/sdk/types"]).output().unwrap();
+    let types = types
+        .current_dir(&directory)
+        .args(["--noEmit", "--types", "@alga/sdk/types"])
+        .output()
+        .unwrap();
     assert!(types.status.success(), "{}", printed(&types));
 }

@@ -32,10 +32,16 @@ fn start() -> Started {
     let program = env::var_os(PROGRAM).unwrap_or_else(|| "alga".into());
     // Cargo runs tests in the directory of their package.
     let mut command = Command::new(&program);
-    command.args(["test", "--serve"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+        .args(["test", "--serve"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     let child = command.spawn();
     let mut child = child.unwrap_or_else(|error| {
-        panic!("could not start {}: {error}\nput `alga` into PATH, or run the tests with `alga test`", program.display())
+        panic!(
+            "could not start {}: {error}\nput `alga` into PATH, or run the tests with `alga test`",
+            program.display()
+        )
     });
     let mut url = String::new();
     if let Some(output) = child.stdout.take() {
@@ -63,7 +69,11 @@ pub(crate) fn end(url: &str) {
 }
 
 fn request(method: &str, url: &str, body: Option<&Value>) -> Result<Response<Body>, ureq::Error> {
-    let agent: Agent = Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into();
     let text = body.map(Value::to_string).unwrap_or_default();
     agent.run(Request::builder().method(method).uri(url).body(text)?)
 }

@@ -189,7 +189,12 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 impl clocks::wall_clock::Host for ClockView<'_> {
     fn now(&mut self) -> Result<clocks::wall_clock::Datetime> {
-        let now = coarse(self.clock.date().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+        let now = coarse(
+            self.clock
+                .date()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        );
         Ok(clocks::wall_clock::Datetime {
             seconds: now.as_secs(),
             nanoseconds: now.subsec_nanos(),

@@ -256,8 +256,7 @@ impl Egress {
             self.exchange(&connections, request),
         )
         .await;
-        let response = response
-            .map_err(|_| EgressError::ResponseTimeout)??;
+        let response = response.map_err(|_| EgressError::ResponseTimeout)??;
         // 4.
         let (mut head, body) = response.into_parts();
         let idle = head.extensions.remove::<ConnectionActivity>();

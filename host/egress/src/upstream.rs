@@ -29,10 +29,7 @@ impl Body for Received {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Network(body) => Pin::new(body).poll_frame(context),
             Self::Upstream(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),

@@ -140,14 +140,18 @@ impl TestHost {
         body: Bytes,
     ) -> Result<ExecutionRequest, Problem> {
         let invalid = |error: String| Problem::new(Code::BadRequest, error);
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
         let path = canonical_path(path).map_err(|error| invalid(error.to_string()))?;
         let manifest = &self.release.manifest;
         let endpoint = self.release.endpoints.find(manifest, &method, &path)?;
         let target = query.map_or_else(|| path.to_string(), |query| format!("{path}?{query}"));
         let mut http = Request::new(RequestBody::from(body));
         *http.method_mut() = if method == Method::HEAD { Method::GET } else { method };
-        *http.uri_mut() = target.parse().map_err(|_| invalid("the path or the query is not valid".to_owned()))?;
+        *http.uri_mut() = target
+            .parse()
+            .map_err(|_| invalid("the path or the query is not valid".to_owned()))?;
         for (name, value) in request_to_guest(client) {
             http.headers_mut().append(name.clone(), value.into_owned());
         }
@@ -178,9 +182,8 @@ impl TestHost {
             let execution = async {
                 let response = host.service.execute(&host.session, request).await;
                 let (head, body) = response.map_err(|failed| failed.problem)?.into_parts();
-                let interrupted = |error| {
-                    Problem::new(Code::InvalidGuestResponse, "the response was interrupted").caused_by(error)
-                };
+                let interrupted =
+                    |error| Problem::new(Code::InvalidGuestResponse, "the response was interrupted").caused_by(error);
                 let body = body.collect().await.map_err(interrupted)?.to_bytes();
                 host.service.ended().await;
                 Ok((Response::from_parts(head, ()), body))
@@ -207,7 +210,11 @@ impl TestHost {
                     code: problem.code().as_str().to_owned(),
                     message: problem.message().to_owned(),
                 };
-                (problem.code().status(), Shown::of(&HeaderMap::new(), b""), Some(failure))
+                (
+                    problem.code().status(),
+                    Shown::of(&HeaderMap::new(), b""),
+                    Some(failure),
+                )
             }
         };
         TestResponse {

@@ -85,7 +85,10 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_makes_progress_is_not_overtaken_by_time() {
         let time = ScriptedTime::new(SystemTime::UNIX_EPOCH);
-        let (sleep, work) = (time.sleep(Duration::from_secs(1)), tokio::spawn(tokio::task::yield_now()));
+        let (sleep, work) = (
+            time.sleep(Duration::from_secs(1)),
+            tokio::spawn(tokio::task::yield_now()),
+        );
         let first = run(
             async {
                 tokio::select! { biased; () = sleep => "sleep", done = work => { done.unwrap(); "work" } }

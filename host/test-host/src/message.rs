@@ -32,7 +32,8 @@ impl Content {
     pub(crate) fn parts(&self) -> Result<(HeaderMap, Bytes), String> {
         let mut headers = HeaderMap::new();
         for (name, values) in &self.headers {
-            let field = HeaderName::try_from(name).map_err(|_| format!("`{name}` is not the name of a header field"))?;
+            let field =
+                HeaderName::try_from(name).map_err(|_| format!("`{name}` is not the name of a header field"))?;
             let values = match values {
                 OneOrMany::One(value) => std::slice::from_ref(value),
                 OneOrMany::Many(values) => values,
@@ -98,8 +99,13 @@ mod tests {
     fn a_body_has_one_form_and_json_has_a_content_type() {
         let content = |json: Value| serde_json::from_value::<Content>(json).unwrap();
         let (headers, body) = content(serde_json::json!({ "json": { "a": 1 } })).parts().unwrap();
-        assert_eq!((headers["content-type"].as_bytes(), &*body), (&b"application/json"[..], &br#"{"a":1}"#[..]));
-        let (headers, body) = content(serde_json::json!({ "base64": "AP8=", "headers": { "a": ["1", "2"] } })).parts().unwrap();
+        assert_eq!(
+            (headers["content-type"].as_bytes(), &*body),
+            (&b"application/json"[..], &br#"{"a":1}"#[..])
+        );
+        let (headers, body) = content(serde_json::json!({ "base64": "AP8=", "headers": { "a": ["1", "2"] } }))
+            .parts()
+            .unwrap();
         assert_eq!((headers.get_all("a").iter().count(), &*body), (2, &[0, 255][..]));
         for wrong in [
             serde_json::json!({ "json": 1, "text": "" }),

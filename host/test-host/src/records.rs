@@ -40,7 +40,9 @@ struct Stored {
 impl Slot {
     fn record(&self, key: &str, now: Duration) -> Option<Record> {
         let stored = self.stored.as_ref().filter(|stored| stored.is_alive(now))?;
-        let left = stored.expires.map(|expires| expires.saturating_sub(now).as_millis().div_ceil(1000));
+        let left = stored
+            .expires
+            .map(|expires| expires.saturating_sub(now).as_millis().div_ceil(1000));
         Some(Record {
             key: key.to_owned(),
             value: stored.value.clone(),
@@ -74,7 +76,8 @@ impl MemoryRecords {
                 expires: None,
             }),
         };
-        let slots = |values: BTreeMap<String, Value>| values.into_iter().map(|(key, value)| (key, slot(value))).collect();
+        let slots =
+            |values: BTreeMap<String, Value>| values.into_iter().map(|(key, value)| (key, slot(value))).collect();
         let namespaces = values.into_iter().map(|(name, values)| (name, slots(values)));
         Self {
             namespaces: Arc::new(Mutex::new(namespaces.collect())),
@@ -110,7 +113,10 @@ impl MemoryRecords {
         self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn available<T>(&self, operation: impl FnOnce(&mut Namespaces, Duration) -> Result<T, BackendError>) -> Result<T, BackendError> {
+    fn available<T>(
+        &self,
+        operation: impl FnOnce(&mut Namespaces, Duration) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
         if self.fails.load(Ordering::Relaxed) {
             return Err(BackendError::Unavailable("the test makes storage fail".into()));
         }
@@ -163,12 +169,22 @@ fn check(namespaces: &Namespaces, name: &str, now: Duration) -> Result<(), Backe
 }
 
 impl Backend for MemoryRecords {
-    fn get<'a>(&'a self, _: &'a Scope, name: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, BackendError>> {
+    fn get<'a>(
+        &'a self,
+        _: &'a Scope,
+        name: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Record>, BackendError>> {
         let found = self.available(|all, now| Ok(all.get(name).and_then(|slots| slots.get(key)?.record(key, now))));
         Box::pin(std::future::ready(found))
     }
 
-    fn put<'a>(&'a self, scope: &'a Scope, name: &'a str, request: PutRequest) -> BoxFuture<'a, Result<u64, BackendError>> {
+    fn put<'a>(
+        &'a self,
+        scope: &'a Scope,
+        name: &'a str,
+        request: PutRequest,
+    ) -> BoxFuture<'a, Result<u64, BackendError>> {
         Box::pin(async move {
             let revisions = self.put_many(scope, name, vec![request]).await?;
             Ok(revisions.first().copied().unwrap_or_default())
@@ -206,7 +222,8 @@ impl Backend for MemoryRecords {
     ) -> BoxFuture<'a, Result<Page, BackendError>> {
         let page = self.available(|all, now| {
             let slots = all.get(name).into_iter().flatten();
-            let matching = slots.filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+            let matching =
+                slots.filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
             let mut records: Vec<Record> = matching.filter_map(|(key, slot)| slot.record(key, now)).collect();
             let has_more = records.len() > limit as usize;
             records.truncate(limit as usize);
@@ -237,7 +254,9 @@ impl Backend for MemoryRecords {
         let written = self.available(|all, now| {
             // All of them or none: a test's records are few.
             let mut changed = all.clone();
-            let writes = requests.into_iter().map(|request| write(&mut changed, name, request, now));
+            let writes = requests
+                .into_iter()
+                .map(|request| write(&mut changed, name, request, now));
             let revisions: Vec<u64> = writes.collect::<Result<_, _>>()?;
             check(&changed, name, now)?;
             *all = changed;

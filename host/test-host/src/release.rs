@@ -126,7 +126,11 @@ impl TestRelease {
     /// Returns the capabilities that an install has: these, and those that every install has;
     /// without a list, all that the manifest declares.
     pub(crate) fn granted(&self, names: Option<&Vec<CapabilityName>>) -> Vec<CapabilityName> {
-        let declared = self.manifest.capabilities.iter().chain(&self.manifest.optional_capabilities);
+        let declared = self
+            .manifest
+            .capabilities
+            .iter()
+            .chain(&self.manifest.optional_capabilities);
         let Some(names) = names else {
             return declared.cloned().collect();
         };

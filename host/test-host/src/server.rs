@@ -64,7 +64,9 @@ async fn create(Shared(server): Shared<Arc<Server>>, body: Bytes) -> Result<(Sta
         return Err(Problem::new(Code::BadRequest, message).into());
     }
     let script: Script = read(&body)?;
-    let host = TestHost::new(Arc::clone(&server.release), script).await.map_err(refusal)?;
+    let host = TestHost::new(Arc::clone(&server.release), script)
+        .await
+        .map_err(refusal)?;
     let mut hosts = server.hosts();
     hosts.number += 1;
     let id = hosts.number;

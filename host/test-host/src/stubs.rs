@@ -1,11 +1,11 @@
 //! The parts of a platform that a host of tests does without: quotas, idempotency keys.
 
 use crate::script::Script;
+use alga_bundle::{QuotaWindow, RequestId, TenantId};
 use alga_capabilities::{Identity, SecretFuture, SecretSource};
 use alga_execute::{
     Attempt, Claim, ExecutionRecord, ExecutionRecords, IdempotencyStore, LeaseFuture, QuotaStore, StoreFuture, Usage,
 };
-use alga_bundle::{QuotaWindow, RequestId, TenantId};
 use bytes::Bytes;
 use http::Response;
 use std::collections::BTreeMap;
@@ -50,7 +50,10 @@ impl ScriptedSecrets {
 
 impl SecretSource for ScriptedSecrets {
     fn open<'a>(&'a self, _: &'a Identity, name: &'a str) -> SecretFuture<'a> {
-        let secret = self.0.get(name).map(|secret| Zeroizing::new(secret.clone().into_bytes()));
+        let secret = self
+            .0
+            .get(name)
+            .map(|secret| Zeroizing::new(secret.clone().into_bytes()));
         Box::pin(std::future::ready(Ok(secret)))
     }
 }

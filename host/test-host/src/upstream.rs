@@ -170,7 +170,9 @@ impl ScriptedUpstream {
             content: Shown::of(&head.headers, &body),
         });
         let Some(exchange) = exchange else {
-            return Err(EgressError::Connection(format!("the test scripts no response to {method} {url}")));
+            return Err(EgressError::Connection(format!(
+                "the test scripts no response to {method} {url}"
+            )));
         };
         if exchange.delay_ms > 0 {
             self.time.sleep(Duration::from_millis(exchange.delay_ms)).await;

@@ -5,7 +5,7 @@ mod script;
 
 use std::error::Error;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_bindgen_rust::Opts;
@@ -23,11 +23,16 @@ const HEADER: &str = concat!(
 const FOOTER: &str = "\npub use __export_http_extension_impl;\n";
 
 fn main() -> ExitCode {
-    let written = generate().and_then(|files| {
-        files
-            .into_iter()
-            .try_for_each(|(path, text)| Ok(std::fs::write(root().join(path), text)?))
-    });
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let written = match arguments.as_slice() {
+        [] => generate().and_then(|files| {
+            files
+                .into_iter()
+                .try_for_each(|(path, text)| Ok(std::fs::write(root().join(path), text)?))
+        }),
+        [wit, out] => c(wit, out),
+        _ => Err("pass nothing, or the WIT directory of a guest in C and a directory for its bindings".into()),
+    };
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -52,6 +57,21 @@ fn generate() -> Result<[(&'static str, String); 3], Box<dyn Error>> {
         ("guest-sdk/js/engine/src/host.rs", format(&script.rust)?),
         ("guest-sdk/js/sdk/types/host.d.ts", script.types),
     ])
+}
+
+/// Generates the bindings of a guest in C, as `wit-bindgen c` does.
+fn c(wit: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(wit)?;
+    let world = resolve.select_world(&[package], None)?;
+    let mut files = Files::default();
+    wit_bindgen_c::Opts::default()
+        .build()
+        .generate(&mut resolve, world, &mut files)?;
+    std::fs::create_dir_all(out)?;
+    files
+        .iter()
+        .try_for_each(|(name, contents)| Ok(std::fs::write(out.join(name), contents)?))
 }
 
 /// Generates the bindings of Rust.

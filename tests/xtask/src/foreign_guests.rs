@@ -1,11 +1,11 @@
-//! Components of other languages, built once: a JavaScript engine of 13 MB and a Python interpreter
-//! of 18 MB. The server must accept the components that authors of these languages build.
+//! Components of other languages, built once: a JavaScript engine of 13 MB, a Python interpreter of
+//! 18 MB, and a module in C. The server must accept the components that authors of these languages build.
 
 use crate::debian;
 use crate::guests::directory;
 use crate::python;
+use crate::shell::{Outcome, cargo, execute, report, root, step, target};
 use crate::web::copy;
-use crate::shell::{Outcome, execute, report, root, step, target};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,8 @@ use std::process::Command;
 /// The versions are fixed: the components depend on them.
 const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
 const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
+/// Debian's compiler of C for WASI.
+const C_PACKAGES: [&str; 4] = ["clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32"];
 /// WASI version that the JavaScript engine was built with; it replaces the version of `wit/`.
 const ENGINE_WASI: &str = "0.2.10";
 const OUR_WASI: &str = "0.2.12";
@@ -20,8 +22,13 @@ const OUR_WASI: &str = "0.2.12";
 /// Builds components that are missing or older than their source.
 pub(crate) fn build_all() -> Outcome {
     let of = |language: &str, files: &[&str]| files.iter().map(|file| sources(language).join(file)).collect();
-    once("javascript", of("javascript", &["handler.js", "world.wit", "build.mjs"]), javascript)?;
+    once(
+        "javascript",
+        of("javascript", &["handler.js", "world.wit", "build.mjs"]),
+        javascript,
+    )?;
     once("python", of("python", &["app.py", "world.wit"]), python_component)?;
+    once("c", of("c", &["handler.c", "world.wit"]), c_module)?;
     let mut of_sdk: Vec<PathBuf> = of("python-sdk", &["app.py", "world.wit"]);
     let modules = fs::read_dir(root().join("guest-sdk/python/alga"))?.flatten();
     of_sdk.extend(modules.map(|module| module.path()).filter(|path| path.is_file()));
@@ -35,7 +42,9 @@ fn sources(language: &str) -> PathBuf {
 fn once(name: &str, sources: Vec<PathBuf>, build: fn(&Path) -> Outcome) -> Outcome {
     let component = directory().join(format!("{name}.wasm"));
     let built = fs::metadata(&component).and_then(|found| found.modified()).ok();
-    let mut changed = sources.iter().filter_map(|file| fs::metadata(file).ok()?.modified().ok());
+    let mut changed = sources
+        .iter()
+        .filter_map(|file| fs::metadata(file).ok()?.modified().ok());
     if built.is_some_and(|built| changed.all(|changed| changed <= built)) {
         return Ok(());
     }
@@ -119,13 +128,50 @@ fn python_component(out: &Path) -> Outcome {
 /// Builds the guest that calls every module of the SDK for Python.
 fn python_sdk(out: &Path) -> Outcome {
     let tool = python::ensure("componentize-py", COMPONENTIZE_PY)?;
-    let world = target().join("guest-wit/python-sdk");
-    fs::create_dir_all(&world)?;
-    fs::copy(sources("python-sdk").join("world.wit"), world.join("world.wit"))?;
-    copy(&root().join("wit/deps"), &world.join("deps"))?;
+    let world = world("python-sdk")?;
     let mut componentize = Command::new(tool);
     componentize.arg("-d").arg(world);
     componentize.args(["-w", "extension", "componentize", "app", "-p"]);
-    componentize.arg(sources("python-sdk")).arg("-p").arg(root().join("guest-sdk/python"));
+    componentize
+        .arg(sources("python-sdk"))
+        .arg("-p")
+        .arg(root().join("guest-sdk/python"));
     execute(componentize.arg("-o").arg(out))
+}
+
+/// Creates a directory with all packages of `wit/` and the guest's world.
+fn world(guest: &str) -> Outcome<PathBuf> {
+    let world = target().join("guest-wit").join(guest);
+    fs::create_dir_all(&world)?;
+    fs::copy(sources(guest).join("world.wit"), world.join("world.wit"))?;
+    copy(&root().join("wit/deps"), &world.join("deps"))?;
+    Ok(world)
+}
+
+/// Builds the guest in C into a core module for WASI preview 1, as `guest-sdk/README.md` describes.
+fn c_module(out: &Path) -> Outcome {
+    if !Path::new("/usr/include/wasm32-wasi").is_dir() {
+        debian::install(&C_PACKAGES)?;
+    }
+    let bindings = target().join("guest-wit/c-bindings");
+    let mut generate = cargo(&["run", "--quiet", "--package", "alga-bindings", "--"]);
+    execute(generate.arg(world("c")?).arg(&bindings))?;
+    let mut clang = Command::new("clang");
+    clang.args([
+        "--target=wasm32-wasi",
+        "-mexec-model=reactor",
+        "-Os",
+        "-Wall",
+        "-Werror",
+        "-I",
+    ]);
+    clang
+        .arg(&bindings)
+        .arg("-o")
+        .arg(out)
+        .arg(sources("c").join("handler.c"));
+    execute(clang.args([
+        bindings.join("extension.c"),
+        bindings.join("extension_component_type.o"),
+    ]))
 }
