@@ -122,3 +122,58 @@ fn storage_http_time_and_the_user_are_scripted() {
         .unwrap();
     assert!(types.status.success(), "{}", printed(&types));
 }
+
+#[test]
+fn an_extension_with_the_full_javascript_engine_behaves_as_with_the_compact_one() {
+    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
+        return; // A test host has no database.
+    }
+    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+    let home = TempDir::new().unwrap();
+    let directory = project(&home, "ts");
+    let change = |file: &str, change: fn(&mut Value)| {
+        let path = directory.join(file);
+        let mut json: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut json);
+        fs::write(path, json.to_string()).unwrap();
+    };
+    change("package.json", |package| package["alga"] = json!({ "engine": "full" }));
+    change("manifest.json", |manifest| {
+        manifest["capabilities"] = json!(["cap:log.emit", "cap:user.read", "cap:http.fetch"]);
+        manifest["optionalCapabilities"] = json!(["cap:storage.kv"]);
+        manifest["egress"] = json!(["rates.example.com"]);
+        let paths = ["/random", "/conflict", "/rate", "/nap", "/digest", "/who", "/fails"];
+        let mut endpoints: Vec<Value> = paths
+            .iter()
+            .map(|path| json!({ "method": "GET", "path": path }))
+            .collect();
+        endpoints.push(json!({ "method": "POST", "path": "/count/:key" }));
+        manifest["api"]["endpoints"] = endpoints.into();
+    });
+    fs::write(directory.join("src/index.ts"), include_str!("testing/full.ts")).unwrap();
+    fs::remove_file(directory.join("tests/hello.test.ts")).unwrap();
+    fs::write(
+        directory.join("tests/full.test.ts"),
+        include_str!("testing/full.test.ts"),
+    )
+    .unwrap();
+    let tested = alga(&directory, &["test"]);
+    assert!(tested.status.success(), "{}", printed(&tested));
+    // No value of the build's randomness or clock can be in a component.
+    fs::write(
+        directory.join("src/index.ts"),
+        "const early = Math.random();\nexport default () => new Response(String(early));\n",
+    )
+    .unwrap();
+    let refused = printed(&alga(&directory, &["build"]));
+    assert!(
+        refused.contains("a module calls the host while the extension is built"),
+        "{refused}"
+    );
+    change("package.json", |package| package["alga"] = json!({ "engine": "huge" }));
+    let refused = printed(&alga(&directory, &["build"]));
+    assert!(
+        refused.contains("unknown variant `huge`, expected `compact` or `full`"),
+        "{refused}"
+    );
+}

@@ -38,6 +38,22 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     fs::write(path, bytes).user_error(&format!("could not write `{}`", path.display()))
 }
 
+/// Copies a directory of text files, each changed by a function.
+pub(crate) fn copy(from: &Path, to: &Path, change: &impl Fn(String) -> String) -> Outcome {
+    let context = format!("could not read `{}`", from.display());
+    for entry in from.read_dir().user_error(&context)? {
+        let entry = entry.user_error(&context)?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target, change)?;
+        } else {
+            let text = String::from_utf8(read(&path, "")?).user_error(&path.display().to_string())?;
+            write(&target, change(text).as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
 /// Locks a directory of tools until the file is dropped, so that two builds do not install the same
 /// tool at once.
 pub(crate) fn lock(directory: &Path) -> Outcome<fs::File> {

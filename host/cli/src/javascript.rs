@@ -1,6 +1,8 @@
 //! The build of an extension in TypeScript or JavaScript: esbuild makes one module of it, the
-//! shared engine evaluates that module, and its memory becomes the component.
+//! shared engine evaluates that module, and its memory becomes the component. With the full engine,
+//! componentize-js makes a component of it that contains the engine.
 
+mod full;
 mod positions;
 
 use crate::files::{lock, read, read_manifest};
@@ -9,6 +11,7 @@ use crate::printer::Printer;
 use alga_bundle::Manifest;
 use alga_javascript::{Engine, component, evaluate};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,18 +35,48 @@ pub(crate) fn source(directory: &Path) -> Option<&'static str> {
     SOURCES.into_iter().find(|source| directory.join(source).is_file())
 }
 
+/// The engine of an extension, which its `package.json` chooses: `"alga": { "engine": "full" }`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EngineKind {
+    /// QuickJS, which all extensions share.
+    #[default]
+    Compact,
+    /// SpiderMonkey, as a part of the component.
+    Full,
+}
+
+/// The part of `package.json` that is read.
+#[derive(Default, Deserialize)]
+struct Package {
+    #[serde(default)]
+    alga: PackageOptions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackageOptions {
+    #[serde(default)]
+    engine: EngineKind,
+}
+
 /// Builds a source into a component. `sdk` is the directory of the guest SDK, `cache` the one for
 /// tools.
 pub(crate) fn build(directory: &Path, source: &str, sdk: &Path, cache: &Path, printer: &Printer) -> Outcome<Vec<u8>> {
     let absolute = |path: &Path| std::path::absolute(path).user_error(&path.display().to_string());
+    let (directory, tools) = (absolute(directory)?, absolute(cache)?.join("javascript"));
     let project = Project {
-        directory: absolute(directory)?,
+        engine: engine_of(&directory)?,
+        directory,
         sdk: absolute(sdk)?.join("js/sdk"),
-        esbuild: ensure_esbuild(&absolute(cache)?.join("javascript"), printer)?,
+        esbuild: ensure_esbuild(&tools, printer)?,
     };
     project.install(printer)?;
     project.check_types()?;
     project.bundle(source, printer)?;
+    if project.engine == EngineKind::Full {
+        return project.componentize(&tools, printer);
+    }
     let text = read(&project.directory.join(BUNDLE), "")?;
     let positions = positions::of(&read(&project.directory.join(MAP), "")?).user_error(MAP)?;
     let engine = Engine::current().user_error("")?;
@@ -51,7 +84,17 @@ pub(crate) fn build(directory: &Path, source: &str, sdk: &Path, cache: &Path, pr
     component(engine, &snapshot).user_error("")
 }
 
+fn engine_of(directory: &Path) -> Outcome<EngineKind> {
+    let path = directory.join("package.json");
+    if !path.is_file() {
+        return Ok(EngineKind::Compact);
+    }
+    let package: Package = serde_json::from_slice(&read(&path, "")?).user_error("package.json")?;
+    Ok(package.alga.engine)
+}
+
 struct Project {
+    engine: EngineKind,
     directory: PathBuf,
     /// Directory of the SDK for JavaScript.
     sdk: PathBuf,
@@ -76,6 +119,15 @@ struct Metafile {
 struct Output {
     #[serde(default)]
     exports: Vec<String>,
+    #[serde(default)]
+    imports: Vec<Import>,
+    #[serde(default)]
+    inputs: BTreeMap<String, IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Import {
+    path: String,
 }
 
 impl Project {
@@ -123,17 +175,30 @@ impl Project {
         if !warnings.is_empty() {
             printer.note(&warnings);
         }
-        let meta = read(&self.directory.join(META), "")?;
-        let meta: Metafile = serde_json::from_slice(&meta).user_error(META)?;
-        let exports = meta.outputs.values().flat_map(|output| &output.exports);
-        let exports: Vec<&str> = exports.map(String::as_str).collect();
-        if exports.contains(&"default") || !exports.contains(&"handler") {
-            return Ok(());
-        }
-        let (_, manifest) = read_manifest(&self.directory)?;
+        let exports: Vec<String> = self.outputs()?.into_iter().flat_map(|output| output.exports).collect();
+        let exports = |name: &str| exports.iter().any(|export| export == name);
+        let entry = match (exports("default") || !exports("handler"), self.engine) {
+            (true, EngineKind::Compact) => return Ok(()),
+            (true, EngineKind::Full) => self.import("handler", &self.directory.join(source)),
+            (false, _) => {
+                let (_, manifest) = read_manifest(&self.directory)?;
+                self.runner_entry(source, &manifest)?
+            }
+        };
+        let end = match self.engine {
+            EngineKind::Compact => "export default handler;\n".to_owned(),
+            EngineKind::Full => self.listener(),
+        };
         let mut command = self.command();
         command.args(["--sourcefile=alga-entry.js", "--loader=js"]);
-        run(&mut command, Some(&self.runner_entry(source, &manifest)?)).map(drop)
+        run(&mut command, Some(&format!("{entry}{end}"))).map(drop)
+    }
+
+    /// Returns what esbuild says of its result.
+    fn outputs(&self) -> Outcome<Vec<Output>> {
+        let meta = read(&self.directory.join(META), "")?;
+        let meta: Metafile = serde_json::from_slice(&meta).user_error(META)?;
+        Ok(meta.outputs.into_values().collect())
     }
 
     fn command(&self) -> Command {
@@ -148,6 +213,9 @@ impl Project {
         for name in RUNTIMES {
             let runner = self.sdk.join("src/runner/index.ts");
             command.arg(format!("--alias:{name}={}", runner.display()));
+        }
+        if self.engine == EngineKind::Full {
+            command.args(full::aliases(&self.sdk));
         }
         command.args([format!("--outfile={BUNDLE}"), format!("--metafile={META}")]);
         command
@@ -169,29 +237,37 @@ impl Project {
             .into_iter()
             .chain(parts.iter().map(|part| (part.part.as_str(), part.module.as_str())))
             .collect();
-        let import = |name: &str, file: &Path| format!("import {{ {name} }} from {:?};\n", file.display().to_string());
-        let mut entry = import("handler", &self.directory.join(source));
-        entry.push_str(&import("connect", &module("connect")));
+        let mut entry = self.import("{ handler as handle }", &self.directory.join(source));
+        entry.push_str(&self.import("{ connect }", &module("connect")));
         for (part, file) in &parts {
-            entry.push_str(&import(part, &module(file)));
+            entry.push_str(&self.import(&format!("{{ {part} }}"), &module(file)));
         }
         let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
         entry.push_str(&format!(
-            "export default connect(handler, {{ {} }});\n",
+            "const handler = connect(handle, {{ {} }});\n",
             names.join(", ")
         ));
         Ok(entry)
     }
+
+    fn import(&self, what: &str, file: &Path) -> String {
+        format!("import {what} from {:?};\n", file.display().to_string())
+    }
 }
 
-/// Returns the path of esbuild, which is installed in a directory of its own.
+/// Returns the path of esbuild.
 fn ensure_esbuild(tools: &Path, printer: &Printer) -> Outcome<PathBuf> {
+    ensure(tools, ESBUILD, "node_modules/.bin/esbuild", printer)
+}
+
+/// Returns the path of a file of a package, which is installed in a directory of its own.
+fn ensure(tools: &Path, package: &str, file: &str, printer: &Printer) -> Outcome<PathBuf> {
     let _lock = lock(tools)?;
-    let directory = tools.join(ESBUILD);
-    let program = directory.join("node_modules/.bin/esbuild");
+    let directory = tools.join(package.replace('/', "-"));
+    let program = directory.join(file);
     if !program.exists() {
         printer.note(&format!(
-            "installing {ESBUILD} with npm in {} (once)",
+            "installing {package} with npm in {} (once)",
             directory.display()
         ));
         std::fs::create_dir_all(&directory).user_error(&directory.display().to_string())?;
@@ -205,7 +281,7 @@ fn ensure_esbuild(tools: &Path, printer: &Printer) -> Outcome<PathBuf> {
             "--prefix",
         ])
         .arg(&directory);
-        run(npm.arg(ESBUILD), None)?;
+        run(npm.arg(package), None)?;
     }
     Ok(program)
 }

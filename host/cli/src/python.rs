@@ -1,6 +1,6 @@
 //! The build of an extension in Python, which componentize-py makes a component of.
 
-use crate::files::{lock, read, read_manifest, write};
+use crate::files::{copy, lock, read, read_manifest, write};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_bundle::{InterfaceName, Manifest};
@@ -101,7 +101,7 @@ fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
     }
     text.push_str("    export alga:http/handler@1.0.0;\n}\n");
     write(&into.join("world.wit"), text.as_bytes())?;
-    copy(&packages.join("deps"), &into.join("deps"))
+    copy(&packages.join("deps"), &into.join("deps"), &|text| text)
 }
 
 /// Returns the import of a capability, with its version. Resources of `wasi:http` are replaced by
@@ -116,19 +116,6 @@ fn import<'a>(world: &'a str, name: &str) -> Option<&'a str> {
     } else {
         import
     })
-}
-
-fn copy(from: &Path, to: &Path) -> Outcome {
-    let context = format!("could not read `{}`", from.display());
-    for entry in from.read_dir().user_error(&context)? {
-        let entry = entry.user_error(&context)?;
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target)?,
-            false => write(&target, &read(&entry.path(), "")?)?,
-        }
-    }
-    Ok(())
 }
 
 fn run(command: &mut Command, hint: &'static str) -> Outcome {

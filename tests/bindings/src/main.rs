@@ -1,6 +1,7 @@
 //! Generates `guest-sdk/src/bindings.rs`, and the host's modules of the JavaScript engine, from
 //! `wit/`.
 
+mod full;
 mod script;
 
 use std::error::Error;
@@ -47,16 +48,22 @@ fn root() -> PathBuf {
 }
 
 /// Generates all files, formatted as `cargo fmt` formats them; returns each with its path.
-fn generate() -> Result<[(&'static str, String); 3], Box<dyn Error>> {
+fn generate() -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(root().join("wit"))?;
     let world = resolve.select_world(&[package], Some(WORLD))?;
     let script = script::generate(&resolve, world)?;
-    Ok([
-        ("guest-sdk/src/bindings.rs", bindings(resolve, world)?),
-        ("guest-sdk/js/engine/src/host.rs", format(&script.rust)?),
-        ("guest-sdk/js/sdk/types/host.d.ts", script.types),
-    ])
+    let full = full::generate(&resolve, world)?;
+    let mut files = vec![
+        ("guest-sdk/src/bindings.rs".to_owned(), bindings(resolve, world)?),
+        ("guest-sdk/js/engine/src/host.rs".to_owned(), format(&script.rust)?),
+        ("guest-sdk/js/sdk/types/host.d.ts".to_owned(), script.types),
+    ];
+    files.extend(
+        full.into_iter()
+            .map(|(name, text)| (format!("guest-sdk/js/sdk/full/{name}"), text)),
+    );
+    Ok(files)
 }
 
 /// Generates the bindings of a guest in C, as `wit-bindgen c` does.

@@ -1,0 +1,46 @@
+import { Router, handler, json, kv, log, user } from "@alga/sdk";
+
+const app = new Router();
+const numbers = new kv.Namespace<number>("numbers");
+
+app.get("/random", () => ({ random: Math.random(), uuid: crypto.randomUUID() }));
+
+app.post("/count/:key", async (request, { params }) => {
+  const key = params["key"] ?? "";
+  const [entry, added] = [await numbers.get(key), await json<number>(request)];
+  const number = (entry?.value ?? 0) + added;
+  const revision = await numbers.put(key, number, { ifRevision: entry?.revision ?? 0 });
+  return { number, revision, usage: (await numbers.usage()).keys };
+});
+
+app.get("/conflict", async () => {
+  await numbers.put("conflict", 1);
+  await numbers.create("conflict", 2);
+});
+
+app.get("/rate", async () => (await fetch("https://rates.example.com/v1")).json());
+
+app.get("/nap", async () => {
+  const before = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 60 * 60 * 1000));
+  return { slept: Date.now() - before };
+});
+
+app.get("/digest", async () => {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode("abc"));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+});
+
+app.get("/who", () => {
+  console.log("asked for the user");
+  log.info("asked", { by: user.current()?.name ?? "" });
+  return user.current() ?? {};
+});
+
+function failing(): never {
+  throw new Error("the reason");
+}
+
+app.get("/fails", () => failing());
+
+export default handler(app);
