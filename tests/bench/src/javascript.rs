@@ -2,7 +2,8 @@
 
 use crate::connections::resident_kib;
 use crate::figures::{Figures, Target};
-use alga_harness::{ExecuteRequest, Release, TestPlatform, javascript};
+use alga_capabilities::stub_unsupported_imports;
+use alga_harness::{ExecuteRequest, Release, TestPlatform, component, javascript};
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,29 @@ pub(crate) async fn compact(figures: &mut Figures) {
     figures.add("compact JS: execute, p50", p50, "us", Target::AtMost(400.0));
     live(&world, figures).await;
     resident(&world, &hello, figures).await;
+}
+
+/// Measures components that contain their engine: StarlingMonkey, and the interpreter of Python.
+pub(crate) async fn whole_engines(figures: &mut Figures) {
+    let world = TestPlatform::with_settings(&[("pool", "32"), ("memory_mib", "1024")]).await;
+    for (guest, [publish, execute], limit_us) in [
+        ("javascript", ["full JS: publish", "full JS: execute, p50"], 1_500.0),
+        ("python", ["Python: publish", "Python: execute, p50"], 5_000.0),
+    ] {
+        let bytes = component(guest);
+        let packed = stub_unsupported_imports(&bytes).unwrap().unwrap_or(bytes);
+        let manifest = Release::manifest(&format!("com.example.{guest}"), "1.0.0", &["cap:http.fetch"]);
+        let release = Release::new(world.key(), &manifest, &packed);
+        let began = Instant::now();
+        world.publish(&release).await;
+        figures.add(publish, ms(began.elapsed()), "ms", Target::None);
+        let install = world.install("acme", &release, &["cap:http.fetch"]).await.ok();
+        let request = world.request_for(&install).on("GET", "/a").within_ms(10_000);
+        let request = request.with("/limits/memory_mb", 128.into());
+        p50_us(&world, &request).await;
+        let p50 = p50_us(&world, &request).await;
+        figures.add(execute, p50, "us", Target::AtMost(limit_us));
+    }
 }
 
 fn ms(time: Duration) -> f64 {

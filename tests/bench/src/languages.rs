@@ -19,6 +19,7 @@ pub(crate) fn run(figures: &mut Figures) {
         .unwrap();
     runtime.block_on(adapters(figures));
     runtime.block_on(javascript::compact(figures));
+    runtime.block_on(javascript::whole_engines(figures));
 }
 
 async fn adapters(figures: &mut Figures) {
