@@ -11,13 +11,14 @@
 //! ```
 //!
 //! `alga test` runs the tests; `cargo test` does, too, if `alga` is in `PATH`: the first test
-//! builds the extension. [`Host::new`] takes a script, whose keys are described in
+//! builds the extension. The keys of a script for [`Host::new`] are described in
 //! `guest-sdk/TESTING.md`. Every host has storage, responses and time of its own, so that tests run
 //! in parallel.
 //!
 //! Everything here panics if it fails, as a test does.
 
 #![expect(clippy::panic, reason = "a test fails by a panic")]
+#![expect(clippy::indexing_slicing, reason = "a key that a JSON value does not have is null")]
 
 mod service;
 
@@ -104,7 +105,7 @@ impl Drop for Host {
     }
 }
 
-/// What came of a request.
+/// Outcome of a request, with its log.
 #[derive(Debug, Clone)]
 pub struct Response(Value);
 

@@ -194,7 +194,7 @@ impl Project {
         run(&mut command, Some(&format!("{entry}{end}"))).map(drop)
     }
 
-    /// Returns what esbuild says of its result.
+    /// Returns esbuild's description of its result.
     fn outputs(&self) -> Outcome<Vec<Output>> {
         let meta = read(&self.directory.join(META), "")?;
         let meta: Metafile = serde_json::from_slice(&meta).user_error(META)?;

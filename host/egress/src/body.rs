@@ -2,8 +2,8 @@
 //! never collected.
 
 use crate::metered::{BodyProgress, ConnectionActivity};
+use crate::received::Received;
 use crate::traffic::{REQUEST_BYTES, RESPONSE_BYTES};
-use crate::upstream::Received;
 use crate::{EgressError, Traffic};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

@@ -11,6 +11,7 @@
 //! | `metered` | connections that end when they stall or carry too much non-response data |
 //! | `body` | bodies with a size limit, a deadline and traffic accounting |
 //! | `traffic` | per-execution traffic counters and their limits |
+//! | `received` | the body of a response, before its limits |
 //! | `upstream` | responses in place of the network, for tests of extensions |
 //! | `sender` | the order of the steps of a request |
 //! | `refused` | errors of a request, with the setting to change |
@@ -26,6 +27,7 @@ mod destination;
 mod dial;
 mod metered;
 mod operator;
+mod received;
 mod refused;
 mod resolve;
 mod sender;

@@ -3,8 +3,8 @@
 use crate::body::{BodyTerms, InFlightRequest, RequestBody, ResponseBody};
 use crate::dial::{CONCURRENT_LOOKUPS, CONNECT_TIMEOUT, GuardedConnector, TimeoutConnector};
 use crate::metered::ConnectionActivity;
+use crate::received::Received;
 use crate::traffic::REQUEST_BYTES;
-use crate::upstream::Received;
 use crate::{BodyError, Destination, EgressError, OperatorPolicy, Resolve, Traffic, Upstream};
 use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_http::policy::{field_bytes, inbound_response, outbound_request};

@@ -23,7 +23,7 @@ pub(crate) struct MemoryRecords {
 
 type Namespaces = BTreeMap<String, BTreeMap<String, Slot>>;
 
-/// A key: its last revision, and its record if there is one.
+/// Contents of a key: its last revision, and its record if there is one.
 #[derive(Clone, Default)]
 struct Slot {
     revision: u64,

@@ -23,7 +23,7 @@ const MEMORY_MIB: u32 = 512;
 /// Bytes of machine code in the cache's directory.
 const CACHE_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// Where the compiler is, and where its results are cached.
+/// Paths of the compiler and of its cached results.
 #[derive(Debug, Clone)]
 pub struct TestReleaseSettings {
     /// The program `alga-compiler`.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Date of a host whose script has none: a Monday.
 const DATE: &str = "2026-01-05T09:00:00Z";
 
-/// What surrounds an extension in a test.
+/// Surroundings of an extension in a test.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Script {
@@ -63,7 +63,7 @@ pub(crate) struct Change {
     pub(crate) http: Vec<Exchange>,
     /// Further responses of the host application.
     pub(crate) host_application: Vec<Exchange>,
-    /// Whether record storage fails from now on.
+    /// True if record storage fails from now on.
     pub(crate) kv_fails: Option<bool>,
 }
 
@@ -123,7 +123,7 @@ impl From<TestUser> for User {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TestRequest {
-    /// Method; absent: GET, or POST if there is a body.
+    /// Method of the request; absent: GET, or POST if there is a body.
     pub(crate) method: Option<String>,
     /// Path and query, as in a request to `/api/ext/{extension}`.
     pub(crate) path: String,
@@ -131,7 +131,7 @@ pub struct TestRequest {
     pub(crate) content: Content,
 }
 
-/// What came of a request.
+/// Outcome of a request, with its log.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TestResponse {
@@ -161,7 +161,7 @@ pub(crate) struct Failure {
 /// State of a host.
 #[derive(Debug, Clone, Serialize)]
 pub struct State {
-    /// The date.
+    /// Date that the extension observes.
     pub(crate) now: Timestamp,
     /// Values of records, by namespace and key. One that is not JSON is `{"base64": …}`.
     pub(crate) kv: BTreeMap<String, BTreeMap<String, Value>>,

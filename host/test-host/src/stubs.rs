@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Leases nothing: no quota is set, so nothing asks.
+/// A store without quotas: none is set, so nothing asks.
 pub(crate) struct NoQuotas;
 
 impl QuotaStore for NoQuotas {

@@ -18,7 +18,7 @@ const SENT: usize = 10_000;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Exchange {
-    /// Method; absent: any.
+    /// Method of the requests; absent: any.
     method: Option<String>,
     /// Whole URL with its query; a `*` at the end matches any rest.
     url: String,

@@ -1,5 +1,6 @@
 //! Generates the host's modules for the full JavaScript engine, whose own bindings have `u64` as
-//! `BigInt` and errors as the interface's values: the modules behave as those of the compact engine.
+//! `BigInt` and errors as the interface's values: the modules behave as those of the compact
+//! engine.
 
 #![expect(
     clippy::indexing_slicing,

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_committed_bindings_match_the_wit_files() {
         for (path, generated) in super::generate().unwrap() {
-            let committed = std::fs::read_to_string(super::root().join(path)).unwrap();
+            let committed = std::fs::read_to_string(super::root().join(&path)).unwrap();
             assert!(
                 generated == committed,
                 "wit/ has changed; run `cargo xtask bindings` and commit {path}"

@@ -1,5 +1,6 @@
 //! Components of other languages, built once: a JavaScript engine of 13 MB, a Python interpreter of
-//! 18 MB, and a module in C. The server must accept the components that authors of these languages build.
+//! 18 MB, and a module in C. The server must accept the components that authors of these languages
+//! build.
 
 use crate::debian;
 use crate::guests::directory;
@@ -21,25 +22,27 @@ const OUR_WASI: &str = "0.2.12";
 
 /// Builds components that are missing or older than their source.
 pub(crate) fn build_all() -> Outcome {
-    let of = |language: &str, files: &[&str]| files.iter().map(|file| sources(language).join(file)).collect();
+    let of = |language: &str, files: &[&str]| -> Vec<PathBuf> {
+        files.iter().map(|file| sources(language).join(file)).collect()
+    };
     once(
         "javascript",
-        of("javascript", &["handler.js", "world.wit", "build.mjs"]),
+        &of("javascript", &["handler.js", "world.wit", "build.mjs"]),
         javascript,
     )?;
-    once("python", of("python", &["app.py", "world.wit"]), python_component)?;
-    once("c", of("c", &["handler.c", "world.wit"]), c_module)?;
-    let mut of_sdk: Vec<PathBuf> = of("python-sdk", &["app.py", "world.wit"]);
+    once("python", &of("python", &["app.py", "world.wit"]), python_component)?;
+    once("c", &of("c", &["handler.c", "world.wit"]), c_module)?;
+    let mut of_sdk = of("python-sdk", &["app.py", "world.wit"]);
     let modules = fs::read_dir(root().join("guest-sdk/python/alga"))?.flatten();
     of_sdk.extend(modules.map(|module| module.path()).filter(|path| path.is_file()));
-    once("python_sdk", of_sdk, python_sdk)
+    once("python_sdk", &of_sdk, python_sdk)
 }
 
 fn sources(language: &str) -> PathBuf {
     root().join("tests/guests").join(language)
 }
 
-fn once(name: &str, sources: Vec<PathBuf>, build: fn(&Path) -> Outcome) -> Outcome {
+fn once(name: &str, sources: &[PathBuf], build: fn(&Path) -> Outcome) -> Outcome {
     let component = directory().join(format!("{name}.wasm"));
     let built = fs::metadata(&component).and_then(|found| found.modified()).ok();
     let mut changed = sources

@@ -19,7 +19,7 @@ const WORLD: &str = "dist/wit";
 const FETCH: &str = "full/http-client.js";
 /// Module that describes errors with the author's positions.
 const STACKS: &str = "full/stacks.js";
-/// Where that module finds the positions.
+/// Property in which that module finds the positions.
 const POSITIONS: &str = "globalThis[Symbol.for(\"alga.positions\")]";
 /// Calls the tool: the paths of the tool, of the module, of the world and of the component, and
 /// features to leave out.
