@@ -16,14 +16,14 @@ import subprocess
 import urllib.error
 import urllib.request
 from base64 import b64decode
-from functools import lru_cache
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
 # Requests to this machine use no proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_STARTED: List["subprocess.Popen[str]"] = []
+_STARTED: List["Tuple[subprocess.Popen[str], str]"] = []
+_FAILED: List[Exception] = []
 
 
 class TestHostError(Exception):
@@ -32,25 +32,48 @@ class TestHostError(Exception):
     __test__ = False
 
 
-@lru_cache(maxsize=None)
 def _service() -> str:
     """The URL below which hosts are created: that of `alga test`, or of a process that this one starts."""
     url = os.environ.get("ALGA_TEST_HOST")
     if url:
         return url
+    if not _FAILED and not _STARTED:
+        try:
+            _STARTED.append(_start())
+        except TestHostError as error:
+            # Building again for each test would fail again.
+            _FAILED.append(error)
+    if _FAILED:
+        raise _FAILED[0]
+    return _STARTED[0][1]
+
+
+def _start() -> "Tuple[subprocess.Popen[str], str]":
     program = os.environ.get("ALGA", "alga")
     try:
         # It ends with its standard input, that is with this process.
-        process = subprocess.Popen([program, "test", "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [program, "test", "--serve", _directory()]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     except OSError as error:
         hint = "put `alga` into PATH, or run the tests with `alga test`"
         raise TestHostError(f"could not start {program}: {error}\n{hint}") from error
     assert process.stdout is not None
     url = process.stdout.readline().strip()
     if not url:
-        raise TestHostError("the extension could not be built; see the error above")
-    _STARTED.append(process)
-    return url
+        raise TestHostError("the extension could not be built; see its output (pytest: captured stderr)")
+    return process, url
+
+
+def _directory() -> str:
+    """The directory of the extension: that of the test, or one above it, with a manifest."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
+    directory = os.path.dirname(os.path.abspath(test)) if test else os.getcwd()
+    while not os.path.exists(os.path.join(directory, "manifest.json")):
+        above = os.path.dirname(directory)
+        if above == directory:
+            return os.getcwd()
+        directory = above
+    return directory
 
 
 def _call(method: str, url: str, body: Optional[Dict[str, Any]] = None) -> Any:
@@ -60,7 +83,9 @@ def _call(method: str, url: str, body: Optional[Dict[str, Any]] = None) -> Any:
             text = response.read()
     except urllib.error.HTTPError as error:
         text = error.read()
-        raise TestHostError(_json.loads(text).get("message", text)) from None
+        refusal = _json.loads(text)
+        hint = f"\nhint: {refusal['hint']}" if "hint" in refusal else ""
+        raise TestHostError(refusal.get("message", text) + hint) from None
     return _json.loads(text) if text else None
 
 

@@ -91,9 +91,19 @@ fn storage_http_time_and_the_user_are_scripted() {
     json["metrics"] = json!([{ "name": "notes", "type": "counter" }]);
     json["uiProxy"] = json!([{ "name": "ticket", "method": "GET", "path": "/api/tickets/:id" }]);
     let endpoint = |method: &str, path: &str| json!({ "method": method, "path": path });
-    let paths = ["/notes/:key", "/rate", "/nap", "/race", "/ticket", "/who"];
+    let paths = [
+        "/notes/:key",
+        "/rate",
+        "/in-time",
+        "/ttl",
+        "/nap",
+        "/race",
+        "/ticket",
+        "/who",
+    ];
     let mut endpoints: Vec<Value> = paths.iter().map(|path| endpoint("GET", path)).collect();
     endpoints.push(endpoint("PUT", "/notes/:key"));
+    endpoints.push(endpoint("POST", "/echo"));
     endpoints.push(json!({ "method": "GET", "path": "/loop", "timeoutMs": 300 }));
     json["api"]["endpoints"] = endpoints.into();
     fs::write(&manifest, json.to_string()).unwrap();
@@ -142,7 +152,19 @@ fn an_extension_with_the_full_javascript_engine_behaves_as_with_the_compact_one(
         manifest["capabilities"] = json!(["cap:log.emit", "cap:user.read", "cap:http.fetch"]);
         manifest["optionalCapabilities"] = json!(["cap:storage.kv"]);
         manifest["egress"] = json!(["rates.example.com"]);
-        let paths = ["/random", "/conflict", "/rate", "/nap", "/digest", "/who", "/fails"];
+        let paths = [
+            "/random",
+            "/conflict",
+            "/rate",
+            "/timeout",
+            "/nap",
+            "/digest",
+            "/who",
+            "/half",
+            "/stream",
+            "/direct",
+            "/fails",
+        ];
         let mut endpoints: Vec<Value> = paths
             .iter()
             .map(|path| json!({ "method": "GET", "path": path }))

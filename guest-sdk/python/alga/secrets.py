@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 from typing import Any, List
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from componentize_py_types import Err
 
@@ -60,8 +60,8 @@ def declared() -> List[Any]:
 
 def send(message: Any, placements: List[Placement]) -> Any:
     """Sends a message with secrets, and returns `(status, fields, body)`; `alga.http` calls it."""
-    url = urlsplit(message.url)
-    fields = [(field.name, field.value.encode("latin-1")) for field in message.fields]
+    url = _target(message.url)
+    fields = [(field.name, field.value.encode()) for field in message.fields]
     try:
         request = _types.OutgoingRequest(_types.Fields.from_list(fields))
         request.set_method(_method(message.method))
@@ -85,20 +85,34 @@ def send(message: Any, placements: List[Placement]) -> Any:
         raise _error(raised.value, message.url) from raised
 
 
+def _target(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+    except ValueError as error:
+        raise Invalid(f"`{text}` is not an http or https URL") from error
+    if url.scheme not in ("http", "https") or not url.netloc:
+        raise Invalid(f"`{text}` is not an http or https URL")
+    return url
+
+
 def _method(name: str) -> Any:
     case = getattr(_types, f"Method_{name.capitalize()}", None)
     return case() if case else _types.Method_Other(name)
 
 
 def _write(body: Any, content: bytes) -> None:
-    with body.write() as stream:
-        for start in range(0, len(content), _CHUNK):
-            stream.blocking_write_and_flush(content[start : start + _CHUNK])
-    _types.OutgoingBody.finish(body, None)
+    try:
+        with body.write() as stream:
+            for start in range(0, len(content), _CHUNK):
+                stream.blocking_write_and_flush(content[start : start + _CHUNK])
+        _types.OutgoingBody.finish(body, None)
+    except Err:
+        # The request has failed; the response says why.
+        pass
 
 
 def _read(response: Any) -> Any:
-    fields = [(name, value.decode("latin-1")) for name, value in response.headers().entries()]
+    fields = [(name, value.decode(errors="replace")) for name, value in response.headers().entries()]
     content = bytearray()
     with response.consume() as body, body.stream() as stream:
         while True:
@@ -118,4 +132,6 @@ def _error(error: Any, url: str) -> Exception:
         return Denied(f"{url} has an address that is not in the public internet")
     if case == "HttpRequestUriInvalid":
         return Invalid(f"{url} is not a valid target")
+    if case == "HttpRequestBodySize":
+        return Invalid("the request body exceeds the host's limit")
     return Unavailable(f"{url} did not respond: {case}")

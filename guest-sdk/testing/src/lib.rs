@@ -169,3 +169,8 @@ impl Response {
         &self.0
     }
 }
+
+/// The guide, whose examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../TESTING.md")]
+struct Guide;

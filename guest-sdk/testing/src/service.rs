@@ -21,14 +21,18 @@ struct Started {
 
 /// Returns the URL below which hosts are created.
 pub(crate) fn url() -> String {
-    static STARTED: OnceLock<Started> = OnceLock::new();
-    match env::var(TEST_HOST) {
-        Ok(url) => url,
-        Err(_) => STARTED.get_or_init(start).url.clone(),
+    // A failure, too: building again for each test would fail again.
+    static STARTED: OnceLock<Result<Started, String>> = OnceLock::new();
+    if let Ok(url) = env::var(TEST_HOST) {
+        return url;
+    }
+    match STARTED.get_or_init(start) {
+        Ok(started) => started.url.clone(),
+        Err(failed) => panic!("{failed}"),
     }
 }
 
-fn start() -> Started {
+fn start() -> Result<Started, String> {
     let program = env::var_os(PROGRAM).unwrap_or_else(|| "alga".into());
     // Cargo runs tests in the directory of their package.
     let mut command = Command::new(&program);
@@ -36,20 +40,19 @@ fn start() -> Started {
         .args(["test", "--serve"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    let child = command.spawn();
-    let mut child = child.unwrap_or_else(|error| {
-        panic!(
-            "could not start {}: {error}\nput `alga` into PATH, or run the tests with `alga test`",
-            program.display()
-        )
-    });
+    let mut child = command.spawn().map_err(|error| {
+        let program = program.display();
+        format!("could not start {program}: {error}\nput `alga` into PATH, or run the tests with `alga test`")
+    })?;
     let mut url = String::new();
     if let Some(output) = child.stdout.take() {
         BufReader::new(output).read_line(&mut url).ok();
     }
     let url = url.trim().to_owned();
-    assert!(!url.is_empty(), "the extension could not be built; see the error above");
-    Started { url, _child: child }
+    if url.is_empty() {
+        return Err("the extension could not be built; see its output".to_owned());
+    }
+    Ok(Started { url, _child: child })
 }
 
 /// Calls the process, and returns the JSON of its response.
@@ -59,7 +62,15 @@ pub(crate) fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
     let text = response.body_mut().with_config().limit(u64::MAX).read_to_string();
     let text = text.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
     let json: Value = serde_json::from_str(&text).unwrap_or_default();
-    assert!(status.is_success(), "{}", json["message"].as_str().unwrap_or(&text));
+    let hint = json["hint"]
+        .as_str()
+        .map(|hint| format!("\nhint: {hint}"))
+        .unwrap_or_default();
+    assert!(
+        status.is_success(),
+        "{}{hint}",
+        json["message"].as_str().unwrap_or(&text)
+    );
     json
 }
 

@@ -187,7 +187,7 @@ impl Project {
         };
         let end = match self.engine {
             EngineKind::Compact => "export default handler;\n".to_owned(),
-            EngineKind::Full => self.listener(),
+            EngineKind::Full => self.serve(),
         };
         let mut command = self.command();
         command.args(["--sourcefile=alga-entry.js", "--loader=js"]);

@@ -19,6 +19,7 @@ use alga_execute::{
 };
 use alga_http::canonical_path;
 use alga_http::policy::{ClientContext, request_to_guest, response_to_client};
+use alga_limits::BODY_BYTES;
 use alga_signing::Ed25519Key;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Builder;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 /// Origin of the host application, which no name server knows (RFC 6761).
@@ -42,6 +44,8 @@ const CONTEXT_FIELDS: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("x-alga-tenant"), TENANT),
     (HeaderName::from_static("x-alga-extension"), EXTENSION),
 ];
+/// Longest time that a test lets pass at once: dates stay in the range of their format.
+const LONGEST_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 /// Time for a call of the host application.
 const HOST_APPLICATION_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -59,6 +63,9 @@ pub struct TestHost {
     host_application: ScriptedUpstream,
     metrics: Arc<MetricRegistry>,
     collected: Arc<CollectedRecords>,
+    /// Requests of one host run one after another: time passes only while an execution waits, and
+    /// each response lists what its own execution has sent.
+    turn: Mutex<()>,
 }
 
 /// An execution's response, complete.
@@ -72,6 +79,10 @@ impl TestHost {
     /// its grants.
     pub async fn new(release: Arc<TestRelease>, script: Script) -> Result<Self, TestHostError> {
         check_exchanges(&[&script.http, &script.host_application])?;
+        MemoryRecords::check(&script.kv).map_err(TestHostError::Script)?;
+        if script.now < Timestamp::UNIX_EPOCH {
+            return Err(TestHostError::Script("now: a date is not before 1970".to_owned()));
+        }
         let start = SystemTime::from(script.now);
         let time = ScriptedTime::new(start);
         let records = MemoryRecords::new(script.kv.clone(), time.clone());
@@ -106,6 +117,7 @@ impl TestHost {
             host_application,
             metrics,
             collected,
+            turn: Mutex::new(()),
         })
     }
 
@@ -121,11 +133,18 @@ impl TestHost {
             None => Ok(Method::POST),
         };
         let method = method.map_err(|_| TestHostError::Script("the method is not valid".to_owned()))?;
+        let _turn = self.turn.lock().await;
         let (id, first) = (RequestId::unique(), self.upstream.sent());
-        let executed = match self.execution(&id, method, &request.path, &headers, body) {
+        let is_head = method == Method::HEAD;
+        let mut executed = match self.execution(&id, method, &request.path, &headers, body) {
             Ok(execution) => self.run(execution).await?,
             Err(problem) => Err(problem),
         };
+        if let Ok((_, body)) = &mut executed
+            && is_head
+        {
+            body.clear();
+        }
         Ok(self.response(&id, executed, first))
     }
 
@@ -140,6 +159,9 @@ impl TestHost {
         body: Bytes,
     ) -> Result<ExecutionRequest, Problem> {
         let invalid = |error: String| Problem::new(Code::BadRequest, error);
+        if body.len() > BODY_BYTES {
+            return Err(Problem::new(Code::PayloadTooLarge, "the body is larger than 10 MiB"));
+        }
         let (path, query) = target
             .split_once('?')
             .map_or((target, None), |(path, query)| (path, Some(query)));
@@ -230,6 +252,11 @@ impl TestHost {
     /// Changes what surrounds the extension.
     pub(crate) fn change(&self, change: Change) -> Result<(), TestHostError> {
         check_exchanges(&[&change.http, &change.host_application])?;
+        if change.advance_ms > LONGEST_MS {
+            return Err(TestHostError::Script(format!(
+                "advanceMs is at most {LONGEST_MS}, a hundred years"
+            )));
+        }
         self.time.advance(Duration::from_millis(change.advance_ms));
         self.upstream.add(change.http);
         self.host_application.add(change.host_application);

@@ -38,6 +38,7 @@ pub(crate) async fn run<F: Future>(future: F, time: &ScriptedTime) -> F::Output 
     let waker = Waker::from(Arc::clone(&woken));
     let mut quiet = 0;
     poll_fn(|context| {
+        time.wake_on_sleep(context.waker());
         *woken.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
         if woken.is_woken.swap(false, Ordering::AcqRel) {
             quiet = 0;
@@ -80,6 +81,22 @@ mod tests {
             &time,
         );
         assert_eq!(elapsed.await, (Duration::from_secs(1), Duration::from_hours(1)));
+    }
+
+    #[tokio::test]
+    async fn a_sleep_of_another_task_ends_although_the_future_waits_for_something_else() {
+        let time = ScriptedTime::new(SystemTime::UNIX_EPOCH);
+        let of_task = time.clone();
+        let task = async move {
+            // Longer than the turns after which the future counts as idle.
+            for _ in 0..10 * QUIET_TURNS {
+                tokio::task::yield_now().await;
+            }
+            of_task.sleep(Duration::from_secs(1)).await;
+        };
+        let task = tokio::spawn(task);
+        run(async { task.await.unwrap() }, &time).await;
+        assert_eq!(time.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test]

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -12,10 +13,19 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Content {
+    /// Fields that are not known: mistakes in a test.
+    #[serde(flatten)]
+    unknown: BTreeMap<String, IgnoredAny>,
     pub(crate) headers: BTreeMap<String, OneOrMany>,
+    #[serde(deserialize_with = "present")]
     pub(crate) json: Option<Value>,
     pub(crate) text: Option<String>,
     pub(crate) base64: Option<String>,
+}
+
+/// Reads a value that is present: null is one.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// One value of a header field, or several.
@@ -30,6 +40,9 @@ impl Content {
     /// Returns the header fields and the bytes of the body. JSON and text have a `content-type`
     /// unless there is one.
     pub(crate) fn parts(&self) -> Result<(HeaderMap, Bytes), String> {
+        if let Some(name) = self.unknown.keys().next() {
+            return Err(format!("unknown field `{name}`"));
+        }
         let mut headers = HeaderMap::new();
         for (name, values) in &self.headers {
             let field =
@@ -103,12 +116,17 @@ mod tests {
             (headers["content-type"].as_bytes(), &*body),
             (&b"application/json"[..], &br#"{"a":1}"#[..])
         );
+        assert_eq!(
+            &*content(serde_json::json!({ "json": null })).parts().unwrap().1,
+            b"null"
+        );
         let (headers, body) = content(serde_json::json!({ "base64": "AP8=", "headers": { "a": ["1", "2"] } }))
             .parts()
             .unwrap();
         assert_eq!((headers.get_all("a").iter().count(), &*body), (2, &[0, 255][..]));
         for wrong in [
             serde_json::json!({ "json": 1, "text": "" }),
+            serde_json::json!({ "jsn": 1 }),
             serde_json::json!({ "base64": "!" }),
             serde_json::json!({ "headers": { "a b": "" } }),
             serde_json::json!({ "headers": { "a": "\n" } }),

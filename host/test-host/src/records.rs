@@ -21,7 +21,8 @@ pub(crate) struct MemoryRecords {
     fails: Arc<AtomicBool>,
 }
 
-type Namespaces = BTreeMap<String, BTreeMap<String, Slot>>;
+type Namespaces = BTreeMap<String, Slots>;
+type Slots = BTreeMap<String, Slot>;
 
 /// Contents of a key: its last revision, and its record if there is one.
 #[derive(Clone, Default)]
@@ -40,9 +41,7 @@ struct Stored {
 impl Slot {
     fn record(&self, key: &str, now: Duration) -> Option<Record> {
         let stored = self.stored.as_ref().filter(|stored| stored.is_alive(now))?;
-        let left = stored
-            .expires
-            .map(|expires| expires.saturating_sub(now).as_millis().div_ceil(1000));
+        let left = stored.expires.map(|expires| expires.saturating_sub(now).as_secs());
         Some(Record {
             key: key.to_owned(),
             value: stored.value.clone(),
@@ -66,6 +65,30 @@ impl Stored {
 }
 
 impl MemoryRecords {
+    /// Checks the names and values of a script, which the platform would not have stored.
+    pub(crate) fn check(values: &BTreeMap<String, BTreeMap<String, Value>>) -> Result<(), String> {
+        if values.len() as u64 > storage_limits::NAMESPACES {
+            return Err("kv: an install has at most 32 namespaces".to_owned());
+        }
+        for (name, records) in values {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+            if !(1..=storage_limits::NAMESPACE_CHARACTERS).contains(&name.len()) || !name.bytes().all(allowed) {
+                return Err(format!(
+                    "kv: `{name}` is not a namespace: 1 to 128 characters of A-Z a-z 0-9 . _ -"
+                ));
+            }
+            for (key, value) in records {
+                let is_key = (1..=storage_limits::KEY_BYTES).contains(&key.len());
+                if !is_key || value.to_string().len() > storage_limits::VALUE_BYTES {
+                    return Err(format!(
+                        "kv: `{name}`, `{key}`: a key has 1 to 256 bytes, a value at most 64 KiB"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Creates records with these values, at revision 1.
     pub(crate) fn new(values: BTreeMap<String, BTreeMap<String, Value>>, time: ScriptedTime) -> Self {
         let slot = |value: Value| Slot {
@@ -124,9 +147,8 @@ impl MemoryRecords {
     }
 }
 
-/// Writes one record; the caller discards the namespaces if it fails.
-fn write(namespaces: &mut Namespaces, name: &str, request: PutRequest, now: Duration) -> Result<u64, BackendError> {
-    let slots = namespaces.entry(name.to_owned()).or_default();
+/// Writes one record; the caller discards the namespace if it fails.
+fn write(slots: &mut Slots, request: PutRequest, now: Duration) -> Result<u64, BackendError> {
     let slot = slots.entry(request.key).or_default();
     let current = slot.current(now);
     if request.if_revision.is_some_and(|expected| expected != current) {
@@ -141,7 +163,7 @@ fn write(namespaces: &mut Namespaces, name: &str, request: PutRequest, now: Dura
     Ok(slot.revision)
 }
 
-fn usage(slots: &BTreeMap<String, Slot>, now: Duration) -> NamespaceUsage {
+fn usage(slots: &Slots, now: Duration) -> NamespaceUsage {
     let mut usage = NamespaceUsage::default();
     for (key, slot) in slots {
         if let Some(record) = slot.record(key, now) {
@@ -152,17 +174,18 @@ fn usage(slots: &BTreeMap<String, Slot>, now: Duration) -> NamespaceUsage {
     usage
 }
 
-/// Checks the limits of an install after a write to a namespace.
-fn check(namespaces: &Namespaces, name: &str, now: Duration) -> Result<(), BackendError> {
-    let used = namespaces.values().filter(|slots| usage(slots, now).keys > 0).count();
-    let own = namespaces.get(name).map(|slots| usage(slots, now)).unwrap_or_default();
-    if used as u64 > storage_limits::NAMESPACES {
+/// Checks the limits of an install for a namespace that a write has changed: growth is refused, and
+/// what there was remains.
+fn check(all: &Namespaces, before: &Slots, changed: &Slots, now: Duration) -> Result<(), BackendError> {
+    let (had, has) = (usage(before, now), usage(changed, now));
+    let used = all.values().filter(|slots| usage(slots, now).keys > 0).count() as u64;
+    if had.keys == 0 && used >= storage_limits::NAMESPACES {
         return Err(BackendError::QuotaExceeded("an install has at most 32 namespaces"));
     }
-    if own.keys > storage_limits::KEYS {
+    if has.keys > had.keys && has.keys > storage_limits::KEYS {
         return Err(BackendError::QuotaExceeded("a namespace has at most 5120 keys"));
     }
-    if own.bytes > storage_limits::NAMESPACE_BYTES {
+    if has.bytes > had.bytes && has.bytes > storage_limits::NAMESPACE_BYTES {
         return Err(BackendError::QuotaExceeded("a namespace has at most 256 MiB"));
     }
     Ok(())
@@ -252,14 +275,13 @@ impl Backend for MemoryRecords {
         requests: Vec<PutRequest>,
     ) -> BoxFuture<'a, Result<Vec<u64>, BackendError>> {
         let written = self.available(|all, now| {
-            // All of them or none: a test's records are few.
-            let mut changed = all.clone();
-            let writes = requests
-                .into_iter()
-                .map(|request| write(&mut changed, name, request, now));
+            // All of them or none.
+            let before = all.get(name).cloned().unwrap_or_default();
+            let mut changed = before.clone();
+            let writes = requests.into_iter().map(|request| write(&mut changed, request, now));
             let revisions: Vec<u64> = writes.collect::<Result<_, _>>()?;
-            check(&changed, name, now)?;
-            *all = changed;
+            check(all, &before, &changed, now)?;
+            all.insert(name.to_owned(), changed);
             Ok(revisions)
         });
         Box::pin(std::future::ready(written))

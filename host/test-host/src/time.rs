@@ -4,6 +4,7 @@
 use alga_capabilities::{BoxFuture, TimeSource};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
@@ -23,6 +24,8 @@ struct Inner {
     /// Sleeps by their end, in the order of their beginning.
     sleeps: BTreeMap<(Duration, u64), oneshot::Sender<()>>,
     number: u64,
+    /// The task that lets time pass, which a new sleep wakes.
+    idle: Option<Waker>,
 }
 
 impl ScriptedTime {
@@ -36,6 +39,14 @@ impl ScriptedTime {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing that holds the lock panics.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes this task when something begins to sleep.
+    pub(crate) fn wake_on_sleep(&self, task: &Waker) {
+        let mut inner = self.inner();
+        if inner.idle.as_ref().is_none_or(|idle| !idle.will_wake(task)) {
+            inner.idle = Some(task.clone());
+        }
     }
 
     /// Lets time pass, and ends the sleeps that are over.
@@ -87,6 +98,9 @@ impl TimeSource for ScriptedTime {
             inner.number += 1;
             let key = (inner.elapsed.saturating_add(duration), inner.number);
             inner.sleeps.insert(key, end);
+            if let Some(idle) = &inner.idle {
+                idle.wake_by_ref();
+            }
         }
         Box::pin(async move {
             ended.await.ok();

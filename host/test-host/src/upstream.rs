@@ -3,7 +3,7 @@
 use crate::message::{Content, Shown};
 use crate::time::ScriptedTime;
 use alga_capabilities::TimeSource;
-use alga_egress::{EgressError, RequestBody, Upstream, UpstreamFuture};
+use alga_egress::{BodyError, EgressError, RequestBody, Upstream, UpstreamFuture};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -65,7 +65,9 @@ impl From<Fault> for EgressError {
 impl Exchange {
     /// Checks what a request would otherwise find.
     pub(crate) fn check(&self) -> Result<(), String> {
-        StatusCode::from_u16(self.status).map_err(|_| format!("{}: {} is not a status", self.url, self.status))?;
+        if !(200..=599).contains(&self.status) {
+            return Err(format!("{}: {} is not a status from 200 to 599", self.url, self.status));
+        }
         self.content.parts().map_err(|error| format!("{}: {error}", self.url))?;
         Ok(())
     }
@@ -100,6 +102,14 @@ pub(crate) struct ScriptedUpstream {
     /// Origin that scripts leave out, for the host application.
     origin: &'static str,
     time: ScriptedTime,
+}
+
+/// Returns the error that ended a request's body, as the network does.
+fn cause(error: BodyError) -> EgressError {
+    match error.downcast::<EgressError>() {
+        Ok(refused) => *refused,
+        Err(_) => EgressError::Protocol,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -159,7 +169,7 @@ impl ScriptedUpstream {
 
     async fn exchange(&self, request: Request<RequestBody>) -> Result<Response<Bytes>, EgressError> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(|_| EgressError::Protocol)?.to_bytes();
+        let body = body.collect().await.map_err(cause)?.to_bytes();
         let (method, url) = (head.method.as_str(), head.uri.to_string());
         let url = url.strip_prefix(self.origin).unwrap_or(&url);
         let exchange = self.find(method, url);

@@ -37,7 +37,7 @@ pub(crate) fn generate(resolve: &Resolve, world: WorldId) -> Result<Vec<(String,
         let module = format!("alga:{}/{name}", package.name);
         let version = package.version.as_ref().ok_or("a package has no version")?;
         let mut text = format!("{HEADER}import * as host from \"{module}@{version}\";\n");
-        text.push_str("import { hosted, wide } from \"./values.js\";\n\n");
+        text.push_str("import { bytes, hosted, whole, wide } from \"./values.js\";\n\n");
         for function in functions {
             export(resolve, &module, function, &mut text)?;
         }
@@ -94,17 +94,23 @@ fn export(resolve: &Resolve, module: &str, function: &Function, text: &mut Strin
     Ok(())
 }
 
-/// Returns the expression that makes a value's integers of 64 bits wide, if it has some.
+/// Returns the expression that makes a value one of the engine's bindings, if it differs.
 fn widened(resolve: &Resolve, of: Type, value: &str) -> Option<String> {
     let Type::Id(id) = of else {
-        return matches!(of, Type::U64 | Type::S64).then(|| format!("wide({value})"));
+        return match of {
+            Type::U64 => Some(format!("wide({value})")),
+            Type::U32 => Some(format!("whole({value}, {})", u32::MAX)),
+            Type::U16 => Some(format!("whole({value}, {})", u16::MAX)),
+            _ => None,
+        };
     };
     match &resolve.types[id].kind {
         TypeDefKind::Type(of) => widened(resolve, *of, value),
         TypeDefKind::Option(of) => {
-            let inner = widened(resolve, *of, value)?;
-            Some(format!("{value} === undefined ? undefined : {inner}"))
+            let inner = widened(resolve, *of, value).unwrap_or_else(|| value.to_owned());
+            Some(format!("{value} == null ? undefined : {inner}"))
         }
+        TypeDefKind::List(Type::U8) => Some(format!("bytes({value})")),
         TypeDefKind::List(of) => Some(format!("{value}.map((item) => ({}))", widened(resolve, *of, "item")?)),
         TypeDefKind::Record(record) => {
             let fields: Vec<String> = record

@@ -25,13 +25,25 @@ test("requests, timers, the console and what the compact engine does not have", 
   expect(await (await host.fetch("/nap")).json()).toEqual({ slept: 3600_000 });
   expect(await (await host.fetch("/digest")).text()).toMatch(/^ba7816bf8f01cfea414140de5dae2223/);
   const who = await host.fetch("/who");
-  expect(who.log.map((record) => [record.source, record.message.trim()])).toEqual([
-    ["stdout", "asked for the user"],
-    ["log", "asked"],
+  expect(who.log.map((record) => [record.source, record.level, record.message])).toEqual([
+    ["log", "warn", 'asked for the user {a: 1}'],
+    ["log", "info", "asked"],
   ]);
   const failed = await host.fetch("/fails");
   expect(failed.status).toBe(500);
   const text = failed.log.map((record) => record.message).join("\n");
   expect(text).toContain("Error: the reason");
-  expect(text).toMatch(/failing@src\/index\.ts:41:/);
+  expect(failed.log[0]?.level).toBe("error");
+  expect(await (await host.fetch("/timeout")).text()).toContain("`timeout` of fetch needs the compact engine");
+  expect(text).toMatch(/failing@src\/index\.ts:85:/);
+});
+
+test("a stream that fails is logged, and arguments are checked", async () => {
+  const host = await TestHost.start();
+  expect(await (await host.fetch("/stream")).text()).toBe("part 1\npart 2\npart 3\n");
+  const half = await host.fetch("/half");
+  // The engine does not tell the host; the compact one does.
+  expect([half.status, await half.text()]).toEqual([200, "partpartpart"]);
+  expect(half.log.map((record) => record.message).join()).toContain("the stream failed");
+  expect(await (await host.fetch("/direct")).json()).toEqual([1, "RangeError", "TypeError", ["key", "value", "metadata", "revision"]]);
 });

@@ -1,3 +1,4 @@
+import { get, put } from "alga:storage/kv";
 import { Router, handler, json, kv, log, user } from "@alga/sdk";
 
 const app = new Router();
@@ -20,6 +21,11 @@ app.get("/conflict", async () => {
 
 app.get("/rate", async () => (await fetch("https://rates.example.com/v1")).json());
 
+app.get("/timeout", async () => {
+  const failed = await fetch("https://rates.example.com/v1", { timeout: 5 }).catch((error: Error) => error.message);
+  return String(failed);
+});
+
 app.get("/nap", async () => {
   const before = Date.now();
   await new Promise((resolve) => setTimeout(resolve, 60 * 60 * 1000));
@@ -32,9 +38,47 @@ app.get("/digest", async () => {
 });
 
 app.get("/who", () => {
-  console.log("asked for the user");
+  console.warn("asked for %s", "the user", { a: 1 });
   log.info("asked", { by: user.current()?.name ?? "" });
   return user.current() ?? {};
+});
+
+app.get("/half", () => {
+  let parts = 0;
+  const body = new ReadableStream({
+    pull(controller) {
+      parts += 1;
+      if (parts > 3) throw new Error("the stream failed");
+      controller.enqueue(new TextEncoder().encode("part"));
+    },
+  });
+  return new Response(body);
+});
+
+app.get("/stream", () => {
+  let parts = 0;
+  const pull = (controller: ReadableStreamDefaultController) => {
+    parts += 1;
+    controller.enqueue(new TextEncoder().encode(`part ${parts}\n`));
+    if (parts === 3) controller.close();
+  };
+  return new Response(new ReadableStream({ pull }));
+});
+
+app.get("/direct", () => {
+  const attempts: Array<() => unknown> = [
+    () => put("numbers", "d", new TextEncoder().encode("1"), {} as never),
+    () => put("numbers", "d", new TextEncoder().encode("1"), { ifRevision: 1.5 } as never),
+    () => put("numbers", "d", "text" as never, {} as never),
+    () => Object.keys(get("numbers", "d") ?? {}),
+  ];
+  return attempts.map((attempt) => {
+    try {
+      return attempt();
+    } catch (error) {
+      return (error as Error).name;
+    }
+  });
 });
 
 function failing(): never {

@@ -32,6 +32,24 @@ app.get("/nap", async () => {
   return { before: new Date(before).toISOString(), slept: Date.now() - before };
 });
 
+// A request that is in time, whatever other requests wait for.
+app.get("/in-time", async () => {
+  const late = new Promise((resolve) => setTimeout(() => resolve("late"), 500));
+  return { first: await Promise.race([late, fetch("https://rates.example.com/v1?currency=EUR").then(() => "in time")]) };
+});
+
+app.post("/echo", async (request) => ({
+  type: request.headers.get("content-type"),
+  text: await request.text(),
+  length: request.headers.get("content-length"),
+}));
+
+app.get("/ttl", async () => {
+  await notes.put("ttl", { text: "" }, { ttlSeconds: 60 });
+  await new Promise((resolve) => setTimeout(resolve, 59_500));
+  return { left: (await notes.get("ttl"))?.expiresInSeconds };
+});
+
 app.get("/race", async () => {
   const slow = new Promise((resolve) => setTimeout(() => resolve("timer"), 50));
   return { first: await Promise.race([slow, notes.get("a").then(() => "storage")]) };

@@ -1,4 +1,5 @@
 import { mocks } from "@alga/sdk/mocks";
+import { TestHost } from "@alga/sdk/testing";
 import { beforeEach, expect, test } from "vitest";
 import handler from "../src/index.ts";
 
@@ -20,7 +21,15 @@ test("a handler runs in Node on mocks", async () => {
   expect(await found.json()).toEqual({ text: "hello" });
 });
 
+test("a test host works beside mocks, which replace fetch", async () => {
+  const host = await TestHost.start();
+  expect((await host.fetch("/who")).status).toBe(200);
+  await host.end();
+});
+
 test("mocks are empty after a reset", async () => {
+  await handler(new Request("http://extension/notes/a"));
+  expect(mocks.kv.size).toBe(0);
   expect((await handler(new Request("http://extension/notes/a"))).status).toBe(404);
   expect((await handler(new Request("http://extension/rate"))).status).toBe(503);
 });

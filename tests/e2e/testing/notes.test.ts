@@ -59,6 +59,11 @@ describe("other hosts", () => {
     expect((await host.fetch("/rate")).status).toBe(503);
   });
 
+  test("null is a body", async () => {
+    const host = await TestHost.start({ http: [{ url, json: null }] });
+    expect(await (await host.fetch("/rate")).text()).toBe("null");
+  });
+
   test("what is not scripted is a failure and is listed", async () => {
     const host = await TestHost.start();
     const response = await host.fetch("/rate");
@@ -92,6 +97,42 @@ describe("what surrounds the extension", () => {
     expect(await (await host.fetch("/race")).json()).toEqual({ first: "storage" });
   });
 
+  test("requests to one host do not let time pass for each other", async () => {
+    const host = await TestHost.start({ http: [{ url }] });
+    const all = await Promise.all(Array.from({ length: 40 }, () => host.fetch("/in-time")));
+    for (const response of all) {
+      expect(await response.json()).toEqual({ first: "in time" });
+      expect(response.sent).toHaveLength(1);
+    }
+    expect((await host.state()).now).toBe("2026-01-05T09:00:00Z");
+  });
+
+  test("a time to live is rounded down, as by the platform", async () => {
+    const host = await TestHost.start();
+    expect(await (await host.fetch("/ttl")).json()).toEqual({ left: 0 });
+  });
+
+  test("bodies arrive as fetch sends them, within the platform's limit", async () => {
+    const host = await TestHost.start();
+    const send = async (body: BodyInit) => (await host.fetch("/echo", { method: "POST", body })).json();
+    expect(await send("text")).toMatchObject({ type: "text/plain;charset=UTF-8", text: "text" });
+    expect(await send(new URLSearchParams({ a: "1 2" }))).toMatchObject({
+      type: "application/x-www-form-urlencoded;charset=UTF-8",
+      text: "a=1+2",
+    });
+    const form = new FormData();
+    form.set("a", "1");
+    expect((await send(form)).type).toMatch(/^multipart\/form-data; ?boundary=/);
+    const large = await host.fetch("/echo", { method: "POST", body: "a".repeat(10 * 1024 * 1024 + 1) });
+    expect([large.status, large.error?.code]).toEqual([413, "payload_too_large"]);
+  });
+
+  test("the response to HEAD has no body", async () => {
+    const host = await TestHost.start();
+    const response = await host.fetch("/who", { method: "HEAD" });
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+  });
+
   test("the user is scripted", async () => {
     const host = await TestHost.start({ user: { name: "Ada", kind: "client", clientId: "c-1" } });
     expect(await (await host.fetch("/who")).json()).toMatchObject({ name: "Ada", kind: "client", clientId: "c-1" });
@@ -121,7 +162,12 @@ describe("what surrounds the extension", () => {
     await expect(TestHost.start({ htp: [] } as object)).rejects.toThrow("unknown field `htp`");
     await expect(TestHost.start({ http: [{ url, status: 42 }] })).rejects.toThrow("42 is not a status");
     await expect(TestHost.start({ grants: ["cap:magic"] })).rejects.toThrow("cap:magic");
+    await expect(TestHost.start({ http: [{ url, delayms: 3 } as object as { url: string }] })).rejects.toThrow("delayms");
+    await expect(TestHost.start({ kv: { "a b": {} } })).rejects.toThrow("not a namespace");
+    await expect(TestHost.start({ kv: { a: { b: "c".repeat(70_000) } } })).rejects.toThrow("at most 64 KiB");
+    await expect(TestHost.start({ now: "1969-12-31T00:00:00Z" })).rejects.toThrow("not before 1970");
     const host = await TestHost.start();
+    await expect(host.advance(1e15)).rejects.toThrow("a hundred years");
     await host.end();
     await expect(host.fetch("/who")).rejects.toThrow("there is no test host");
   });

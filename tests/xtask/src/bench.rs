@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the only entry point to every benchmark.
 
 use crate::debian;
+use crate::foreign_guests;
 use crate::guests;
 use crate::postgres::Postgres;
 use crate::progress::execute_build;
@@ -115,6 +116,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     ]))?;
     for guests in bench.guests {
         guests::build(&[guests], Size::Smallest)?;
+    }
+    if bench.name == "languages" {
+        foreign_guests::build_all()?;
     }
     step("measuring");
     let mut command = Command::new(target().join(profile).join("alga-bench"));

@@ -9,12 +9,24 @@ export function hosted(module, call) {
   }
 }
 
-/** Returns an integer for the host; one that a number cannot represent is an error. */
+/** Returns an integer of 64 bits for the host. */
 export function wide(value) {
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new RangeError(`an integer is from 0 to ${Number.MAX_SAFE_INTEGER}, not ${value}`);
+  return BigInt(whole(value, Number.MAX_SAFE_INTEGER));
+}
+
+/** Returns an integer for the host; one that is too large, or no integer, is an error. */
+export function whole(value, largest) {
+  if (!Number.isInteger(value) || value < 0 || value > largest) {
+    throw new RangeError(`an integer is from 0 to ${largest}, not ${value}`);
   }
-  return BigInt(value);
+  return value;
+}
+
+/** Returns bytes for the host; absent ones are none. */
+export function bytes(value) {
+  if (value === undefined || value === null) return new Uint8Array();
+  if (!(value instanceof Uint8Array)) throw new TypeError(`bytes are a Uint8Array, not ${typeof value}`);
+  return value;
 }
 
 function narrow(value) {
@@ -24,7 +36,9 @@ function narrow(value) {
   }
   if (Array.isArray(value)) return value.map(narrow);
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, narrow(field)]));
+  // An absent option is an absent field.
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(fields.map(([key, field]) => [key, narrow(field)]));
 }
 
 class HostError extends Error {

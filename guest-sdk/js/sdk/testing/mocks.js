@@ -9,7 +9,7 @@ const encoder = new TextEncoder();
 /** Error of the host, as the engine throws it. */
 class HostError extends Error {
   constructor(code, payload) {
-    super(typeof payload === "string" ? payload : code);
+    super(typeof payload === "string" ? payload : `alga:storage/kv: ${code}`);
     this.name = "HostError";
     Object.assign(this, { code, payload });
   }
@@ -50,7 +50,14 @@ function entry(key, { value, metadata, revision, ttl }) {
   return { key, value, metadata, revision, ...(ttl === undefined ? {} : { expiresInSeconds: ttl }) };
 }
 
+const NOTHING = new Map();
+
 function namespace(name) {
+  return mocks.kv.get(name) ?? NOTHING;
+}
+
+/** Returns a namespace to write into; it exists with its first record. */
+function writable(name) {
   if (!mocks.kv.has(name)) mocks.kv.set(name, new Map());
   return mocks.kv.get(name);
 }
@@ -69,14 +76,14 @@ const storage = {
     const found = namespace(name).get(key);
     checkRevision(found, ifRevision);
     const revision = (found?.revision ?? 0) + 1;
-    namespace(name).set(key, { value, metadata, revision, ttl });
+    writable(name).set(key, { value, metadata, revision, ttl });
     return revision;
   },
   delete(name, key, ifRevision) {
     const found = namespace(name).get(key);
     checkRevision(found, ifRevision);
     if (found?.value === undefined) return false;
-    namespace(name).set(key, { revision: found.revision });
+    writable(name).set(key, { revision: found.revision });
     return true;
   },
   getMany: (name, keys) => keys.map((key) => storage.get(name, key)),

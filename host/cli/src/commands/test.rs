@@ -6,7 +6,7 @@ mod runner;
 use super::build::user_cache;
 use super::new::sdk_of_this_checkout;
 use super::steps::{STATE, alga, ensure_state, succeeded};
-use crate::files::{read, read_manifest};
+use crate::files::{lock, read, read_manifest};
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use alga_server::{Listener, ServeLimits, compiler_path, serve};
@@ -32,7 +32,7 @@ The tests run as they do without this command: `cargo test`, `npm test` (vitest)
 
 Examples:
   alga test                        build, and run all tests
-  alga test -- hello               pass arguments to the test runner
+  alga test -- hello               pass arguments to the test runner; with pytest, -- -k hello
   cargo test                       the tests start `alga test --serve` by themselves";
 
 #[derive(Args)]
@@ -59,12 +59,14 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let directory = arguments.directory.canonicalize().user_error(&context)?;
     read_manifest(&directory)?;
     let cache = arguments.cache.clone().unwrap_or_else(user_cache);
+    // The build runs in the extension's directory.
+    let cache = std::path::absolute(&cache).user_error(&cache.display().to_string())?;
     let runner = match arguments.serve {
         true => None,
         false => Some(Runner::of(&directory)?),
     };
     printer.note("building the extension");
-    let release = Arc::new(release(&directory, &cache)?);
+    let release = Arc::new(release(&directory, &cache, &arguments.sdk)?);
     let runtime = Runtime::new().internal_error("could not start the async runtime")?;
     let url = start(&runtime, release)?;
     match runner {
@@ -83,13 +85,20 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
 }
 
 /// Builds the extension and reads its bundle.
-fn release(directory: &Path, cache: &Path) -> Outcome<TestRelease> {
+fn release(directory: &Path, cache: &Path, sdk: &Path) -> Outcome<TestRelease> {
     let state = directory.join(STATE);
     ensure_state(&state)?;
-    // Tests of one extension may start several of these at once.
+    // Workers of a test runner may start several of these at once, and a build is of one at a time.
+    let _lock = lock(&state)?;
     let bundle = state.join(format!("test-{}.tar.zst", std::process::id()));
     let packed = || -> Outcome<Vec<u8>> {
-        succeeded(alga(directory)?.args(["build", "--quick"]))?;
+        let mut build = alga(directory)?;
+        build
+            .args(["build", "--quick", "--cache"])
+            .arg(cache)
+            .arg("--sdk")
+            .arg(sdk);
+        succeeded(&mut build)?;
         succeeded(alga(directory)?.args(["pack", "--out"]).arg(&bundle))?;
         read(&bundle, "")
     };

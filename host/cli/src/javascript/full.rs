@@ -17,9 +17,11 @@ const WASI: (&str, &str) = ("0.2.12", "0.2.10");
 const WORLD: &str = "dist/wit";
 /// Module of `fetch`.
 const FETCH: &str = "full/http-client.js";
-/// Module that describes errors with the author's positions.
-const STACKS: &str = "full/stacks.js";
-/// Property in which that module finds the positions.
+/// Module that connects a handler with the engine.
+const SERVE: &str = "full/serve.js";
+/// Module in the place of the compact engine's own functions.
+const NATIVE: &str = "full/native.js";
+/// Property in which that module finds the author's positions.
 const POSITIONS: &str = "globalThis[Symbol.for(\"alga.positions\")]";
 /// Calls the tool: the paths of the tool, of the module, of the world and of the component, and
 /// features to leave out.
@@ -38,13 +40,13 @@ pub(super) fn aliases(sdk: &Path) -> Vec<String> {
     let files = sdk.join("full").read_dir().into_iter().flatten().flatten();
     let names = files.filter_map(|file| file.file_name().into_string().ok());
     let mut options: Vec<String> = names.filter_map(|name| alias(sdk, &name)).collect();
+    options.push(format!("--alias:alga:native={}", sdk.join(NATIVE).display()));
     options.sort_unstable();
     options
 }
 
-/// Returns the option for a file, whose name is that of the package and of the interface. Packages
-/// with a hyphen are listed.
-/// Other modules of the directory have none.
+/// Returns the option for a file, whose name is that of the package and of the interface; packages
+/// with a hyphen are listed. Other modules of the directory have none.
 fn alias(sdk: &Path, file: &str) -> Option<String> {
     let name = file.strip_suffix(".js")?;
     let (package, interface) = match name.strip_prefix("ui-proxy-") {
@@ -56,12 +58,9 @@ fn alias(sdk: &Path, file: &str) -> Option<String> {
 }
 
 impl Project {
-    /// Returns the end of the entry: the engine has the event of service workers.
-    pub(super) fn listener(&self) -> String {
-        let mut text = self.import("{ describeErrors }", &self.sdk.join(STACKS));
-        text.push_str("describeErrors();\n");
-        text.push_str("addEventListener(\"fetch\", (event) => event.respondWith(handler(event.request)));\n");
-        text
+    /// Returns the end of the entry, which connects the handler with the engine.
+    pub(super) fn serve(&self) -> String {
+        format!("{}serve(handler);\n", self.import("{ serve }", &self.sdk.join(SERVE)))
     }
 
     /// Makes a component of the module: it imports the interfaces that the module imports.

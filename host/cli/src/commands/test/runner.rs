@@ -3,6 +3,7 @@
 use crate::outcome::{CliError, Outcome};
 use crate::printer::Printer;
 use crate::{javascript, python};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -40,8 +41,18 @@ impl Runner {
         match self {
             Self::Cargo => command.arg("test"),
             Self::Npm => command.args(["test", "--"]),
-            Self::Pytest => command.env("PYTHONPATH", sdk.join("python-testing")),
+            Self::Pytest => command.env("PYTHONPATH", python_path(&sdk.join("python-testing"))),
         };
         Ok(command)
     }
+}
+
+/// Returns a directory of modules before those of this shell.
+fn python_path(modules: &Path) -> OsString {
+    let mut path = modules.as_os_str().to_owned();
+    if let Some(others) = std::env::var_os("PYTHONPATH") {
+        path.push(":");
+        path.push(others);
+    }
+    path
 }

@@ -1,4 +1,6 @@
-/** Errors on the console with the author's positions: the engine's own text has neither stack nor file. */
+/** What the scripts of the compact engine need of their engine, for the full one. */
+
+import { emit } from "alga:log/logger";
 
 /** Where `alga build` leaves the positions, in the format of `guest-sdk/js/engine/src/source_map.rs`. */
 const POSITIONS = Symbol.for("alga.positions");
@@ -23,19 +25,25 @@ function original(line, column) {
   return found && `${files[found[2]]}:${found[3] + 1}:${found[4] + 1}`;
 }
 
-function described(error, causes = 0) {
+/** Describes an error with its stack, which has the author's positions, and with its causes. */
+export function describeError(error, causes = 0) {
   const stack = String(error.stack ?? "").trim();
   const lines = stack === "" ? [] : stack.replace(AT, (whole, line, column) => original(+line, +column) ?? whole).split("\n");
   const text = [`${error.name}: ${error.message}`, ...lines.map((line) => `    at ${line}`)].join("\n");
   const { cause } = error;
-  return cause instanceof Error && causes < CAUSES ? `${text}\ncaused by ${described(cause, causes + 1)}` : text;
+  return cause instanceof Error && causes < CAUSES ? `${text}\ncaused by ${describeError(cause, causes + 1)}` : text;
 }
 
-/** Lets `console` describe errors. */
-export function describeErrors() {
-  for (const level of ["debug", "log", "info", "warn", "error"]) {
-    const own = console[level];
-    const shown = (value) => (value instanceof Error ? described(value) : value);
-    console[level] = (...values) => own.apply(console, values.map(shown));
+/** Writes into the log of the execution; a full log must not fail the work that it describes. */
+export function log(level, text) {
+  try {
+    emit(level, text, []);
+  } catch (error) {
+    if (error?.name !== "HostError") throw error;
   }
+}
+
+/** Returns milliseconds since the start. */
+export function monotonic() {
+  return performance.now();
 }
