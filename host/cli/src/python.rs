@@ -17,10 +17,12 @@ const COMPONENTIZE: &str = "componentize-py==0.25.1";
 const PYTEST: &str = "pytest==9.2.0";
 /// World of the extension, below its directory: written anew by each build.
 const WORLD: &str = "dist/wit";
-/// The interface that a request with secrets is sent through, whose capability is the client's.
-const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// The client of HTTP whose messages are whole values.
 const CLIENT: &str = "alga:http/client@1.0.0";
+/// Begins the names of the interfaces that it replaces.
+const HTTP: &str = "wasi:http/";
+/// Use of HTTP's messages as resources.
+const RESOURCES: &str = "use wasi:http/types@";
 
 /// Builds `app.py` into a component. `sdk` is the directory of the guest SDK, `cache` the one for
 /// tools.
@@ -89,10 +91,15 @@ fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
     std::fs::remove_dir_all(into).ok();
     let mut text = String::from("package alga:python;\n\nworld extension {\n");
     let mut imports: Vec<&str> = names.filter_map(|name| import(&world, name.as_str())).collect();
-    let has = |part: &str| imports.iter().any(|import| import.contains(part));
-    if has(CLIENT) && has("alga:secrets/store@") {
-        imports.push(HANDLER);
+    // An interface with HTTP's resources, such as that of secrets in requests, needs the one that
+    // sends them.
+    let has_resources = imports.iter().any(|import| uses_resources(packages, import));
+    let is_replaced = |import: &&str| import.starts_with(HTTP);
+    let replaced = imports.iter().any(|import| is_replaced(&import));
+    if !has_resources {
+        imports.retain(|import| !is_replaced(&import));
     }
+    imports.extend(replaced.then_some(CLIENT));
     imports.sort_unstable();
     imports.dedup();
     for import in imports {
@@ -104,18 +111,31 @@ fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
     copy(&packages.join("deps"), &into.join("deps"), &|text| text)
 }
 
-/// Returns the import of a capability, with its version. Resources of `wasi:http` are replaced by
-/// messages as whole values.
+/// Returns the import of a capability, with its version.
 fn import<'a>(world: &'a str, name: &str) -> Option<&'a str> {
     let capability = known().iter().find(|capability| capability.name == name)?;
     let imports = world.lines().filter_map(|line| line.trim().strip_prefix("import "));
     let mut imports = imports.filter_map(|import| import.strip_suffix(';'));
-    let import = imports.find(|import| capability.satisfies(&InterfaceName::parse(import)))?;
-    Some(if import.starts_with("wasi:http/") {
-        CLIENT
-    } else {
-        import
-    })
+    imports.find(|import| capability.satisfies(&InterfaceName::parse(import)))
+}
+
+/// Returns whether an interface of this product has the resources of HTTP's messages.
+fn uses_resources(packages: &Path, import: &str) -> bool {
+    let Some((package, interface)) = InterfaceName::parse(import).interface.split_once('/') else {
+        return false;
+    };
+    let files = packages.join("deps").join(package.replace(':', "-")).read_dir();
+    let mut texts = files
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|file| std::fs::read_to_string(file.path()).ok());
+    package.starts_with("alga:")
+        && texts.any(|text| {
+            let block = text.split_once(&format!("\ninterface {interface} {{"));
+            let block = block.and_then(|(_, rest)| rest.split_once("\n}"));
+            block.is_some_and(|(block, _)| block.contains(RESOURCES))
+        })
 }
 
 fn run(command: &mut Command, hint: &'static str) -> Outcome {
