@@ -94,10 +94,10 @@ fn write_world(into: &Path, packages: &Path, manifest: &Manifest) -> Outcome {
     // An interface with HTTP's resources, such as that of secrets in requests, needs the one that
     // sends them.
     let has_resources = imports.iter().any(|import| uses_resources(packages, import));
-    let is_replaced = |import: &&str| import.starts_with(HTTP);
-    let replaced = imports.iter().any(|import| is_replaced(&import));
+    let is_replaced = |import: &str| import.starts_with(HTTP);
+    let replaced = imports.iter().any(|import| is_replaced(import));
     if !has_resources {
-        imports.retain(|import| !is_replaced(&import));
+        imports.retain(|import| !is_replaced(import));
     }
     imports.extend(replaced.then_some(CLIENT));
     imports.sort_unstable();
