@@ -26,7 +26,7 @@ const TEST_HOST: &str = "ALGA_TEST_HOST";
 
 pub(crate) const EXAMPLE: &str = "\
 The tests run as they do without this command: `cargo test`, `npm test` (vitest) or `pytest`. Each creates a test host:
-  Rust        let host = alga_testing::Host::new(json!({ \"config\": { \"greeting\": \"Moin\" } }));
+  Rust        let host = alga_testing::Host::new(&json!({ \"config\": { \"greeting\": \"Moin\" } }));
   TypeScript  const host = await TestHost.start({ config: { greeting: \"Moin\" } });
   Python      host = alga_host(config={\"greeting\": \"Moin\"})
 
