@@ -23,7 +23,7 @@ use wasmtime_wasi_http::{
 };
 
 /// The resolution of both clocks: too coarse for a cache-timing attack on another tenant.
-const CLOCK_RESOLUTION: Duration = Duration::from_millis(1);
+pub(crate) const CLOCK_RESOLUTION: Duration = Duration::from_millis(1);
 /// Maximum bytes of randomness per call.
 const RANDOM_BYTES: u64 = 64 * 1024;
 /// Maximum bytes of one set of headers in the host's memory.
@@ -97,6 +97,16 @@ impl Ambient {
     }
 }
 
+impl Ambient {
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+}
+
 /// Data of a store with the state of the ambient interfaces.
 pub(crate) trait HasAmbient: Send + 'static {
     /// Counts a call of an interface, and returns the state and the table of resource handles.
@@ -132,28 +142,28 @@ pub(crate) fn link<T: HasAmbient>(linker: &mut Linker<T>) -> Result<()> {
     })
 }
 
-struct HasTable;
+pub(crate) struct HasTable;
 
 impl HasData for HasTable {
     type Data<'a> = &'a mut ResourceTable;
 }
 
 /// The clocks of one execution, with its start.
-enum Clock {
+pub(crate) enum Clock {
     Machine(Instant),
     Source(Duration, Arc<dyn TimeSource>),
 }
 
 impl Clock {
     /// Returns the time since the start.
-    fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         match self {
             Self::Machine(start) => start.elapsed(),
             Self::Source(start, source) => source.elapsed().saturating_sub(*start),
         }
     }
 
-    fn date(&self) -> SystemTime {
+    pub(crate) fn date(&self) -> SystemTime {
         match self {
             Self::Machine(_) => SystemTime::now(),
             Self::Source(_, source) => source.now(),
@@ -179,11 +189,11 @@ fn clock_view<'a>((ambient, table): (&'a mut Ambient, &'a mut ResourceTable)) ->
     }
 }
 
-fn coarse(duration: Duration) -> Duration {
+pub(crate) fn coarse(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -224,13 +234,9 @@ impl clocks::monotonic_clock::Host for ClockView<'_> {
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> Result<Resource<DynPollable>> {
-        // Rounded up: a sleep never ends early, and its end reveals no finer time than the clock.
-        let ticks = duration.div_ceil(nanoseconds(CLOCK_RESOLUTION));
-        let duration = Duration::from_millis(ticks);
-        let sleep = self.table.push(match self.clock {
-            Clock::Machine(_) => Sleep::Until(tokio::time::Instant::now().checked_add(duration)),
-            Clock::Source(_, source) => Sleep::Source(Some(source.sleep(duration))),
-        })?;
+        let sleep = self
+            .table
+            .push(Sleep::new(self.clock, Duration::from_nanos(duration)))?;
         subscribe(self.table, sleep)
     }
 }
@@ -242,6 +248,23 @@ enum Sleep {
     Until(Option<tokio::time::Instant>),
     /// Of another source of time; `None` after it has ended.
     Source(Option<BoxFuture<'static, ()>>),
+}
+
+impl Sleep {
+    /// Rounds up: a sleep never ends early, and its end reveals no finer time than the clock.
+    fn new(clock: &Clock, duration: Duration) -> Self {
+        let duration = Duration::from_millis(nanoseconds(duration).div_ceil(nanoseconds(CLOCK_RESOLUTION)));
+        match clock {
+            Clock::Machine(_) => Self::Until(tokio::time::Instant::now().checked_add(duration)),
+            Clock::Source(_, source) => Self::Source(Some(source.sleep(duration))),
+        }
+    }
+}
+
+/// Waits until this time has passed.
+pub(crate) fn wait(clock: &Clock, duration: Duration) -> impl Future<Output = ()> + use<> {
+    let mut sleep = Sleep::new(clock, duration);
+    async move { sleep.ready().await }
 }
 
 #[wasmtime_wasi::async_trait]
@@ -261,9 +284,9 @@ impl Pollable for Sleep {
 }
 
 /// Randomness that is read from the operating system on each call.
-struct Random;
+pub(crate) struct Random;
 
-fn random_bytes(length: u64) -> Result<Vec<u8>> {
+pub(crate) fn random_bytes(length: u64) -> Result<Vec<u8>> {
     if length > RANDOM_BYTES {
         return Err(wasmtime::Error::new(GuestLimit::CallBytes));
     }
@@ -337,6 +360,10 @@ impl WasiHttpHooks for Hooks {
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
         BODY_CHUNK_BYTES
     }
 }

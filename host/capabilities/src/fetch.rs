@@ -111,14 +111,16 @@ fn patience(most: Timeouts, options: Option<RequestOptions>) -> Timeouts {
 }
 
 pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut State) -> wasmtime::Result<()> {
-    outgoing_handler::add_to_linker::<StoreData, WasiHttp>(linker, |host| {
-        let host = host.called(Place::fetch);
-        WasiHttpCtxView {
-            hooks: &mut host.states.fetch,
-            table: &mut host.table,
-            ctx: &mut host.ambient.http,
-        }
-    })
+    outgoing_handler::add_to_linker::<StoreData, WasiHttp>(linker, |host| http_view(host.called(Place::fetch)))
+}
+
+/// Returns the view whose hooks send requests.
+pub(crate) fn http_view(host: &mut StoreData) -> WasiHttpCtxView<'_> {
+    WasiHttpCtxView {
+        hooks: &mut host.states.fetch,
+        table: &mut host.table,
+        ctx: &mut host.ambient.http,
+    }
 }
 
 type Sent = wasmtime_wasi_http::Result<(Response<WasiBody>, Box<Transmission>)>;
@@ -167,6 +169,10 @@ impl WasiHttpHooks for State {
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
         BODY_CHUNK_BYTES
     }
 }

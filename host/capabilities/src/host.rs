@@ -7,7 +7,8 @@ use crate::host_dependencies::ExecutionContext;
 use crate::secret_injector::SecretInjector;
 use crate::stdio::{HasStdio, View};
 use crate::{
-    CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, ambient, link_granted, stdio,
+    CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, ambient, ambient_async, link_granted,
+    stdio,
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
@@ -117,6 +118,14 @@ impl StoreData {
         http_view(&mut self.ambient, &mut self.table)
     }
 
+    /// Counts a call of an interface of WASI 0.3, and returns the state and the table of resource
+    /// handles.
+    pub(crate) fn asynchronous(&mut self, called: ambient_async::Place) -> (&mut Ambient, &mut ResourceTable) {
+        let before = CAPABILITIES + ambient::INTERFACES.len() + stdio::INTERFACES.len();
+        self.host_calls.count(before + called as usize);
+        (&mut self.ambient, &mut self.table)
+    }
+
     /// Returns the limit of memory or tables beyond which the guest requested more, if it did.
     #[must_use]
     pub fn refused(&self) -> Option<GuestLimit> {
@@ -172,6 +181,9 @@ pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<
     let mut linker = Linker::new(engine.wasmtime());
     ambient::link(&mut linker)?;
     stdio::link(&mut linker)?;
+    if engine.runs_wasi_0_3() {
+        ambient_async::link(&mut linker, grants)?;
+    }
     link_granted(&mut linker, grants)?;
     Ok(linker)
 }

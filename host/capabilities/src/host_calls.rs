@@ -1,6 +1,7 @@
 //! Numbers of calls from a guest to the host, by interface, and the guest's own time between them.
 
-use crate::known;
+use crate::{ambient_async, known};
+use alga_bundle::Capability;
 use alga_engine::execution_time;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Maximum number of interfaces: those of [`known`], which a test compares.
-const INTERFACES: usize = 40;
+const INTERFACES: usize = 48;
 
 /// Numbers of calls by interface, in the order of [`known`]. As JSON an object with a member for
 /// each interface that was called, such as `{"wasi:http/types": 9}`. An interface's number includes
@@ -32,9 +33,14 @@ impl HostCalls {
     /// Returns the interfaces that were called, with their numbers of calls.
     pub fn called(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let all = known().iter().zip(&self.0);
-        all.map(|(capability, calls)| (capability.interface, *calls))
+        all.map(|(capability, calls)| (key(capability), *calls))
             .filter(|(_, calls)| *calls > 0)
     }
+}
+
+/// Returns the name of an interface among the numbers. Those of WASI 0.3 have the names of 0.2.
+fn key(capability: &Capability) -> &'static str {
+    ambient_async::key(capability).unwrap_or(capability.interface)
 }
 
 impl Serialize for HostCalls {
@@ -59,7 +65,7 @@ impl<'de> Deserialize<'de> for HostCalls {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HostCalls, A::Error> {
                 let mut calls = HostCalls::default();
                 while let Some((name, number)) = map.next_entry::<String, u32>()? {
-                    let place = known().iter().position(|capability| capability.interface == name);
+                    let place = known().iter().position(|capability| key(capability) == name);
                     if let Some(place) = place.and_then(|place| calls.0.get_mut(place)) {
                         *place = number;
                     }

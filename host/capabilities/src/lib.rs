@@ -19,6 +19,7 @@
 //! that is not linked, because no import of its component leads to it.
 
 mod ambient;
+mod ambient_async;
 mod clients;
 mod context;
 mod denial;
@@ -88,7 +89,12 @@ macro_rules! capabilities {
         pub fn known() -> &'static [Capability] {
             static KNOWN: LazyLock<Vec<Capability>> = LazyLock::new(|| {
                 let granted = [$($module::CAPABILITY),+];
-                granted.into_iter().chain(ambient::INTERFACES).chain(stdio::INTERFACES).collect()
+                granted
+                    .into_iter()
+                    .chain(ambient::INTERFACES)
+                    .chain(stdio::INTERFACES)
+                    .chain(ambient_async::INTERFACES)
+                    .collect()
             });
             &KNOWN
         }

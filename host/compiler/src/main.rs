@@ -8,16 +8,16 @@
 mod confine;
 
 use alga_bundle::limits::COMPONENT_BYTES;
-use alga_engine::settings::shared_config;
+use alga_engine::settings::{CodeOptions, shared_config};
 use alga_engine::{EXIT_BROKEN as BROKEN, EXIT_REFUSED as REFUSED};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some((address_space_bytes, processor_seconds, counts_fuel, is_component)) = arguments() else {
+    let Some((address_space_bytes, processor_seconds, code, is_component)) = arguments() else {
         return report(
             BROKEN,
-            "usage: alga-compiler <bytes of address space> <seconds of CPU time> <true or false: counts fuel> <component or module>",
+            "usage: alga-compiler <bytes of address space> <seconds of CPU time> <true or false: counts fuel> <true or false: WASI 0.3> <component or module>",
         );
     };
     if let Err(reason) = confine::limit_resources(address_space_bytes, processor_seconds) {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         return report(BROKEN, &format!("could not confine itself: {reason}"));
     }
     let compile = if is_component { compile } else { compile_module };
-    match compile(&component, counts_fuel) {
+    match compile(&component, code) {
         Ok(code) => match io::stdout().write_all(&code) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(BROKEN),
@@ -45,29 +45,37 @@ fn main() -> ExitCode {
 }
 
 /// Reads the arguments that the parent passes (see `alga_engine::CompilerLimits`).
-fn arguments() -> Option<(u64, u64, bool, bool)> {
+fn arguments() -> Option<(u64, u64, CodeOptions, bool)> {
     let mut arguments = std::env::args().skip(1);
     let mut limit = || arguments.next()?.parse().ok();
     let limits = (limit()?, limit()?);
-    let counts_fuel = arguments.next()?.parse().ok()?;
+    let code = CodeOptions {
+        counts_fuel: arguments.next()?.parse().ok()?,
+        runs_wasi_0_3: arguments.next()?.parse().ok()?,
+    };
     let is_component = match arguments.next()?.as_str() {
         "component" => true,
         "module" => false,
         _ => return None,
     };
-    Some((limits.0, limits.1, counts_fuel, is_component))
+    Some((limits.0, limits.1, code, is_component))
 }
 
-fn compile(component: &[u8], counts_fuel: bool) -> wasmtime::Result<Vec<u8>> {
+fn compile(component: &[u8], code: CodeOptions) -> wasmtime::Result<Vec<u8>> {
     // wasmtime enables more proposals by default than extensions may use, so the bundle reader
     // decides.
-    alga_bundle::ComponentFacts::read(component)?;
-    wasmtime::Engine::new(&shared_config(counts_fuel))?.precompile_component(component)
+    let facts = alga_bundle::ComponentFacts::read(component)?;
+    if facts.is_async() && !code.runs_wasi_0_3 {
+        wasmtime::bail!(
+            "the component is one of WASI 0.3, which runs where the operator has enabled it (ALGA_WASI_0_3)\nhint: build it for WASI 0.2, whose handler is `wasi:http/incoming-handler`"
+        );
+    }
+    wasmtime::Engine::new(&shared_config(code))?.precompile_component(component)
 }
 
 /// Compiles a core module of the host itself.
-fn compile_module(module: &[u8], counts_fuel: bool) -> wasmtime::Result<Vec<u8>> {
-    wasmtime::Engine::new(&shared_config(counts_fuel))?.precompile_module(module)
+fn compile_module(module: &[u8], code: CodeOptions) -> wasmtime::Result<Vec<u8>> {
+    wasmtime::Engine::new(&shared_config(code))?.precompile_module(module)
 }
 
 fn report(code: u8, reason: &str) -> ExitCode {

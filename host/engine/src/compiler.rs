@@ -1,7 +1,7 @@
 //! The parent's side of the compiler child process. An exploit of the compiler through its input
 //! stays in that process.
 
-use crate::MachineCode;
+use crate::{CodeOptions, MachineCode};
 use alga_limits::{COMPILER_ADDRESS_SPACE_BYTES, COMPILER_SECONDS, COMPILER_WALL_SECONDS, MACHINE_CODE_BYTES};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -34,8 +34,8 @@ pub struct CompilerLimits {
     pub concurrent: usize,
     /// Maximum number of bytes of machine code.
     pub code_bytes: u64,
-    /// True if the machine code counts fuel, as that of [`crate::PoolSettings::counts_fuel`].
-    pub counts_fuel: bool,
+    /// Options of the machine code, as those of [`crate::PoolSettings::code`].
+    pub code: CodeOptions,
 }
 
 /// The kind of code that the child compiles.
@@ -63,7 +63,7 @@ impl Default for CompilerLimits {
             address_space_bytes: COMPILER_ADDRESS_SPACE_BYTES,
             concurrent: 2,
             code_bytes: MACHINE_CODE_BYTES,
-            counts_fuel: false,
+            code: CodeOptions::default(),
         }
     }
 }
@@ -207,7 +207,11 @@ impl Compiler {
         for limit in [self.limits.address_space_bytes, self.limits.processor_seconds] {
             command.arg(limit.to_string());
         }
-        command.arg(self.limits.counts_fuel.to_string());
+        let CodeOptions {
+            counts_fuel,
+            runs_wasi_0_3,
+        } = self.limits.code;
+        command.args([counts_fuel.to_string(), runs_wasi_0_3.to_string()]);
         command.arg(kind.argument());
         command.env_clear().current_dir("/").kill_on_drop(true);
         command

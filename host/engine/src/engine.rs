@@ -1,5 +1,5 @@
 use crate::ticker::Ticker;
-use crate::{MachineCode, PoolSettings, settings};
+use crate::{CodeOptions, MachineCode, PoolSettings, settings};
 use std::sync::Arc;
 use wasmtime::Module;
 use wasmtime::component::Component;
@@ -29,6 +29,7 @@ pub struct LoadError(#[source] wasmtime::Error);
 pub struct Engine {
     inner: wasmtime::Engine,
     allocation: Allocation,
+    code: CodeOptions,
     ticker: Arc<Ticker>,
 }
 
@@ -39,12 +40,11 @@ impl Engine {
     /// Returns [`EngineError`] if this machine cannot run guests at all.
     pub fn new(pool: &PoolSettings) -> Result<Self, EngineError> {
         let engine_error = |error| EngineError(Arc::new(error));
-        let (inner, allocation) = match wasmtime::Engine::new(&settings::runner_config(Some(pool), pool.counts_fuel)) {
+        let (inner, allocation) = match wasmtime::Engine::new(&settings::runner_config(Some(pool), pool.code)) {
             Ok(engine) => (engine, Allocation::Pooling),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), components = pool.components, "no pool could be reserved; guests get memory on demand");
-                let engine =
-                    wasmtime::Engine::new(&settings::runner_config(None, pool.counts_fuel)).map_err(engine_error)?;
+                let engine = wasmtime::Engine::new(&settings::runner_config(None, pool.code)).map_err(engine_error)?;
                 (engine, Allocation::OnDemand)
             }
         };
@@ -52,6 +52,7 @@ impl Engine {
         Ok(Self {
             inner,
             allocation,
+            code: pool.code,
             ticker: Arc::new(ticker),
         })
     }
@@ -60,6 +61,12 @@ impl Engine {
     #[must_use]
     pub fn wasmtime(&self) -> &wasmtime::Engine {
         &self.inner
+    }
+
+    /// True if components of WASI 0.3 run.
+    #[must_use]
+    pub fn runs_wasi_0_3(&self) -> bool {
+        self.code.runs_wasi_0_3
     }
 
     /// Source of memories and stacks.

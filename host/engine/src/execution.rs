@@ -10,6 +10,10 @@ const HOST_CALL_BYTES: usize = 8 * 1024 * 1024;
 /// Resource handles that a guest may have open; wasmtime has no limit.
 const GUEST_HANDLES: usize = 10_000;
 
+/// Tasks, streams and futures of WASI 0.3 that exist at the same moment; wasmtime's default is a
+/// million. A request to another host has about six. Each task may have a stack.
+pub(crate) const ASYNC_HANDLES: usize = 64;
+
 /// Limits of time and fuel of an execution. Memory is limited by the [`crate::StoreLimiter`] in the
 /// store's data.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +48,9 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store.limiter(|data| data.limiter());
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_max_component_handles(GUEST_HANDLES);
+    if let Some(table) = store.concurrent_resource_table() {
+        table.set_max_capacity(ASYNC_HANDLES);
+    }
     store.set_epoch_deadline(FIRST_TICK);
     if let Some(fuel) = limits.fuel {
         // Fails only if the engine does not count fuel; then there is nothing to limit.

@@ -42,4 +42,4 @@ pub use factory::ComponentFactory;
 pub use guest_limit::GuestLimit;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;
-pub use settings::PoolSettings;
+pub use settings::{CodeOptions, PoolSettings};

@@ -4,6 +4,7 @@
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::execution::ASYNC_HANDLES;
 use alga_limits::{
     CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
     Requirements, TABLES_PER_COMPONENT, TABLES_PER_MODULE,
@@ -26,8 +27,17 @@ pub struct PoolSettings {
     pub resident_bytes: usize,
     /// Limits on the largest memory and the largest table of a guest.
     pub ceilings: Ceilings,
+    /// Options of the machine code that runs.
+    pub code: CodeOptions,
+}
+
+/// Options that change machine code; compiler and runner have the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CodeOptions {
     /// True if machine code counts fuel: the instructions that a guest executes.
     pub counts_fuel: bool,
+    /// True if components of WASI 0.3 run. Their tasks and streams cost all components some state.
+    pub runs_wasi_0_3: bool,
 }
 
 impl Default for PoolSettings {
@@ -36,14 +46,14 @@ impl Default for PoolSettings {
             components: 256,
             resident_bytes: 512 * 1024,
             ceilings: Ceilings::default(),
-            counts_fuel: false,
+            code: CodeOptions::default(),
         }
     }
 }
 
 /// Version of the cache format. Increment it when [`shared_config`] changes, so that earlier cache
 /// records are rejected.
-pub const CACHE_FORMAT_VERSION: u32 = 1;
+pub const CACHE_FORMAT_VERSION: u32 = 2;
 
 /// Name and version of the engine that produces machine code, part of every cache record's MAC.
 pub const ENGINE_VERSION: &str = "wasmtime 48.0.8";
@@ -61,12 +71,14 @@ const BACKTRACE_FRAMES: usize = 16;
 
 /// Memories reserved for each slot of the pool.
 const MEMORIES_PER_SLOT: u32 = 2;
+/// Stacks reserved for each slot of the pool, if guests have several: as many as tasks.
+const STACKS_PER_COMPONENT: u32 = ASYNC_HANDLES as u32;
 /// Tables reserved for each slot of the pool.
 const TABLES_PER_SLOT: u32 = 4;
 /// Configuration that compiler and runner share. Threads, garbage collection and exceptions are not
 /// even compiled in.
 #[must_use]
-pub fn shared_config(counts_fuel: bool) -> Config {
+pub fn shared_config(code: CodeOptions) -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
     // Off: each of these widens the attack surface of the host, and no supported toolchain needs
@@ -77,11 +89,14 @@ pub fn shared_config(counts_fuel: bool) -> Config {
     config.wasm_custom_page_sizes(false);
     config.wasm_wide_arithmetic(false);
     config.shared_memory(false);
-    config.concurrency_support(false);
+    // Only the part of the proposal that WASI 0.3 needs: functions with callbacks, streams and
+    // futures.
+    config.concurrency_support(code.runs_wasi_0_3);
+    config.wasm_component_model_async(code.runs_wasi_0_3);
     // Interruption: every loop and function checks the epoch that the ticker advances.
     config.epoch_interruption(true);
     // A limit that does not depend on the machine, for operators who prefer it to speed.
-    config.consume_fuel(counts_fuel);
+    config.consume_fuel(code.counts_fuel);
     config.max_wasm_stack(GUEST_STACK_BYTES);
     config.memory_may_move(false);
     config.wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES));
@@ -108,8 +123,8 @@ pub fn slots_used(component: &Component, counted: &Requirements) -> u32 {
 
 /// The shared configuration with the settings of the process that runs guests.
 #[must_use]
-pub(crate) fn runner_config(pool: Option<&PoolSettings>, counts_fuel: bool) -> Config {
-    let mut config = shared_config(counts_fuel);
+pub(crate) fn runner_config(pool: Option<&PoolSettings>, code: CodeOptions) -> Config {
+    let mut config = shared_config(code);
     config.async_stack_size(FIBER_STACK_BYTES);
     // A fiber's stack is reused by the next guest: no data of the previous guest may be on it.
     config.async_stack_zeroing(true);
@@ -131,7 +146,13 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     pooling.total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT));
     pooling.total_memories(components.saturating_mul(MEMORIES_PER_SLOT));
     pooling.total_tables(components.saturating_mul(TABLES_PER_SLOT));
-    pooling.total_stacks(components);
+    // A guest of WASI 0.3 may have a stack for each task. Stacks that it does not use are addresses.
+    let stacks = if pool.code.runs_wasi_0_3 {
+        STACKS_PER_COMPONENT
+    } else {
+        1
+    };
+    pooling.total_stacks(components.saturating_mul(stacks));
     pooling.max_memory_size(pool.ceilings.memory_bytes());
     pooling.table_elements(pool.ceilings.table_elements);
     pooling.max_memories_per_module(MEMORIES_PER_MODULE);

@@ -1,5 +1,7 @@
 //! Calls a guest once, in a fresh store, and passes its bounded response on while it is written.
 
+use crate::handler::Handler;
+use crate::invoke_async;
 use crate::loader::Prepared;
 use crate::records::ExecutionAccounting;
 use crate::request_body::{BodyProgress, RequestBody};
@@ -20,9 +22,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 use wasmtime::Store;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::{FieldMapError, WasiBody};
 
@@ -92,7 +96,13 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         account,
     };
     StoreData::measure(&mut live.store);
-    let call = run(&mut live.store, &prepared, request, writer, &sent, &mut complete);
+    let call = async {
+        let (store, complete) = (&mut live.store, &mut complete);
+        match &prepared.handler {
+            Handler::Proxy(pre) => run(store, pre, request, writer, &sent, complete).await,
+            Handler::Service(pre) => invoke_async::run(store, pre, request, writer, &sent, complete).await,
+        }
+    };
     let call = AssertUnwindSafe(call).catch_unwind();
     let ended = timeout_at(permit.deadline.into(), turns.run(call, &mut live.used)).await;
     let (failure, panicked) = match ended {
@@ -128,11 +138,11 @@ fn result(
     Ok(status)
 }
 
-enum Failure {
+pub(crate) enum Failure {
     Wasm(wasmtime::Error),
     Invalid(&'static str),
     /// The guest returned an error instead of a response.
-    Error(ErrorCode),
+    Error(String),
 }
 
 impl Failure {
@@ -143,8 +153,7 @@ impl Failure {
             }
             Self::Wasm(error) => stopped(termination_cause(&error, refused)),
             Self::Invalid(reason) => invalid(reason),
-            Self::Error(ErrorCode::InternalError(Some(text))) => invalid(ERROR_INSTEAD).caused_by(text),
-            Self::Error(code) => invalid(ERROR_INSTEAD).caused_by(format!("{code:?}")),
+            Self::Error(text) => invalid(ERROR_INSTEAD).caused_by(text),
         }
     }
 }
@@ -168,7 +177,7 @@ impl From<wasmtime::Error> for Failure {
 
 /// Progress of a response.
 #[derive(Debug, Default)]
-struct ResponseProgress {
+pub(crate) struct ResponseProgress {
     /// True while its next part waits for the client; otherwise the guest has to write it.
     waits_for_client: AtomicBool,
     /// Bytes of its body that the client has been given.
@@ -176,7 +185,7 @@ struct ResponseProgress {
 }
 
 /// A response whose last byte has been passed on, with a note about a part that was left out.
-struct Complete {
+pub(crate) struct Complete {
     status: u16,
     left_out: Option<&'static str>,
 }
@@ -185,7 +194,7 @@ struct Complete {
 /// `complete` when its last byte has been passed on; the guest may continue until it returns.
 async fn run(
     store: &mut Store<StoreData>,
-    prepared: &Prepared,
+    pre: &ProxyPre<StoreData>,
     request: Request<RequestBody>,
     writer: ResponseWriter,
     sent: &ResponseProgress,
@@ -196,13 +205,14 @@ async fn run(
     let request = request.map(RequestBody::into_wasi);
     let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
     let out = store.data_mut().http().new_response_outparam(sender)?;
-    let proxy = prepared.pre.instantiate_async(&mut *store).await?;
+    let proxy = pre.instantiate_async(&mut *store).await?;
     let guest = pin!(
         proxy
             .wasi_http_incoming_handler()
             .call_handle(&mut *store, request, out)
     );
-    let forwarding = pin!(forward(receiver, &method, writer, sent));
+    let received = async { receiver.await.map(|response| response.map_err(described)) };
+    let forwarding = pin!(forward(received, &method, writer, sent));
     match select(guest, forwarding).await {
         Either::Left((returned, forwarding)) => {
             // The guest has returned, so all that it sent is in the channels: what is still
@@ -237,12 +247,20 @@ async fn rest(
     .await
 }
 
-type GuestResponse = Result<Response<WasiBody>, ErrorCode>;
+/// A guest's response, or the text of the error that it returned.
+type GuestResponse = Result<Response<WasiBody>, String>;
+
+fn described(code: ErrorCode) -> String {
+    match code {
+        ErrorCode::InternalError(Some(text)) => text,
+        code => format!("{code:?}"),
+    }
+}
 
 /// Passes a guest's response on, within the limits. Shows in `sent` whether it waits for
 /// the guest or for the client.
-async fn forward(
-    receiver: oneshot::Receiver<GuestResponse>,
+pub(crate) async fn forward(
+    receiver: impl Future<Output = Result<GuestResponse, RecvError>>,
     method: &Method,
     writer: ResponseWriter,
     sent: &ResponseProgress,

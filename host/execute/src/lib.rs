@@ -14,7 +14,9 @@
 //! | `schedule` | whose guest runs next |
 //! | `weights` | shares of tenants in the run slots |
 //! | `run` | the one execution function: acquire capacity, prepare, call |
+//! | `handler` | the handler of a component, by the version of WASI |
 //! | `invoke` | one call in a fresh store, with a bounded response |
+//! | `invoke_async` | the same for WASI 0.3 |
 //! | `early` | the beginning of a response, received by the request's task |
 //! | `execution` | an execution in progress, in its request's task or on the guest threads |
 //! | `guest_threads` | threads of guests that compute for longer than a slice |
@@ -33,9 +35,11 @@ mod execution;
 mod execution_request;
 mod guest_request;
 mod guest_threads;
+mod handler;
 mod http_route;
 mod idempotency;
 mod invoke;
+mod invoke_async;
 pub mod limits;
 mod loader;
 mod measure;
@@ -89,6 +93,7 @@ pub use wire::{
 #[doc(hidden)]
 pub mod measuring {
     use crate::RequestBody;
+    use crate::handler::Handler;
     use crate::invoke::Call;
     use crate::loader::Prepared;
     use crate::measure::call_once;
@@ -102,7 +107,6 @@ pub mod measuring {
     use http::Request;
     use std::sync::Arc;
     use wasmtime::component::Component;
-    use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
     /// Session of a verified token.
     pub struct Decision(Arc<Session>);
@@ -140,7 +144,7 @@ pub mod measuring {
         ) -> Option<Self> {
             let linker = new_linker(engine, grants).ok()?;
             let prepared = Prepared {
-                pre: ProxyPre::new(linker.instantiate_pre(component).ok()?).ok()?,
+                handler: Handler::new(linker.instantiate_pre(component).ok()?).ok()?,
                 release: Arc::new(release),
                 slots: 1,
                 journal_entry: Arc::new(CrashJournal::in_memory().entry(&[0; 32])),

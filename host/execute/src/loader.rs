@@ -16,6 +16,8 @@ mod failure;
 
 use failure::{LoadFailure, not_made, problem};
 
+use crate::handler::Handler;
+
 use alga_bundle::{Bundle, CapabilityName, CapabilityProof, Digest, Manifest};
 use alga_capabilities::{
     DenyingComponent, GrantSet, GrantsError, Release, SharedEngine, StoreData, compose_for_grants, known, new_linker,
@@ -33,7 +35,6 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wasmtime::component::Component;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 /// Fixed cost of a cache entry in KiB, added to its machine code.
 const ENTRY_KIB: usize = 16;
@@ -143,7 +144,7 @@ struct Loaded {
 
 /// A component linked with its granted capabilities, ready to be instantiated.
 pub(crate) struct Prepared {
-    pub(crate) pre: ProxyPre<StoreData>,
+    pub(crate) handler: Handler,
     /// The release data that executions need.
     pub(crate) release: Arc<Release>,
     /// Pool slots that one execution uses.
@@ -164,7 +165,7 @@ impl Loader {
                 code_bytes(&loaded.component) + optional
             }),
             prepared: ready(kib, |prepared: &Arc<Prepared>| {
-                code_bytes(prepared.pre.instance_pre().component())
+                code_bytes(prepared.handler.instance_pre().component())
             }),
             loads: Semaphore::new(LOADS),
             failures: moka::sync::Cache::builder()
@@ -260,11 +261,11 @@ impl Loader {
             if let Some(engine) = &loaded.shared_engine {
                 engine.link(&mut linker)?;
             }
-            ProxyPre::new(linker.instantiate_pre(&component)?)
+            Handler::new(linker.instantiate_pre(&component)?)
         };
-        let pre = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
+        let handler = link().map_err(|error| LoadFailure::Rejected(format!("{error:#}")))?;
         Ok(Arc::new(Prepared {
-            pre,
+            handler,
             release: Arc::clone(&loaded.release),
             slots: alga_engine::settings::slots_used(&component, &requirements),
             journal_entry: Arc::clone(&loaded.journal_entry),

@@ -110,6 +110,8 @@ pub struct Config {
     pub records: RecordSettings,
     /// Fuel of an execution; `None` does not count it.
     pub fuel: Option<NonZeroU64>,
+    /// True if components of WASI 0.3 run.
+    pub wasi_0_3: bool,
     /// Number of extensions that compute at the same moment.
     pub run_slots: usize,
     /// Niceness of the threads of extensions that compute; 0: they have none.
@@ -250,6 +252,7 @@ impl Config {
             queue: queue(&sources)?,
             records: records(&sources)?,
             fuel: NonZeroU64::new(sources.required("fuel")?),
+            wasi_0_3: sources.required("wasi_0_3")?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
             guest_niceness: sources.required("guest_niceness")?,
             tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),

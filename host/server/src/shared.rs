@@ -4,7 +4,7 @@
 use crate::revocations::RevocationStartup;
 use crate::{Config, HostKeys, StartError};
 use alga_capabilities::MetricRegistry;
-use alga_engine::{Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
+use alga_engine::{CodeOptions, Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
 use alga_secrets::{LocalKeys, Sealer, VaultTransit};
 use alga_signing::{TrustBundle, TrustPolicy};
 use alga_store::{BlobStore, Database, RevocationFile};
@@ -43,10 +43,14 @@ impl SharedResources {
 
     pub(crate) async fn releases(&self, config: &Config) -> Result<ReleaseResources, StartError> {
         let trust = trust(config)?;
+        let code = CodeOptions {
+            counts_fuel: config.fuel.is_some(),
+            runs_wasi_0_3: config.wasi_0_3,
+        };
         let engine = Engine::new(&PoolSettings {
             components: config.pool,
             ceilings: config.ceilings,
-            counts_fuel: config.fuel.is_some(),
+            code,
             ..PoolSettings::default()
         })?;
         tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");
@@ -57,7 +61,7 @@ impl SharedResources {
             CompilerLimits {
                 processor_seconds: config.compiler_seconds,
                 wall: config.compiler_wall,
-                counts_fuel: config.fuel.is_some(),
+                code,
                 ..CompilerLimits::default()
             },
         );

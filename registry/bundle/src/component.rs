@@ -28,9 +28,9 @@ pub struct ComponentFacts {
     pub requirements: Requirements,
 }
 
-/// The interface that receives requests (WASI 0.2, `wasi:http/incoming-handler`); any patch
-/// version.
-const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
+/// The interfaces that receive requests, in WASI 0.2 and 0.3; any patch version.
+const HANDLERS: [&str; 2] = ["wasi:http/incoming-handler@0.2.", ASYNC_HANDLER];
+const ASYNC_HANDLER: &str = "wasi:http/handler@0.3.";
 
 /// An error of reading a component.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,14 @@ impl ComponentFacts {
     /// Returns whether the component can receive requests.
     #[must_use]
     pub fn exports_handler(&self) -> bool {
-        self.exports.iter().any(|export| export.starts_with(HANDLER))
+        let is_handler = |export: &String| HANDLERS.iter().any(|handler| export.starts_with(handler));
+        self.exports.iter().any(is_handler)
+    }
+
+    /// Returns whether the component is one of WASI 0.3, whose functions are asynchronous.
+    #[must_use]
+    pub fn is_async(&self) -> bool {
+        self.exports.iter().any(|export| export.starts_with(ASYNC_HANDLER))
     }
 
     /// The capabilities that its imports need. Imports that no capability grants are omitted: they
@@ -124,6 +131,8 @@ impl ComponentFacts {
 fn features() -> WasmFeatures {
     WasmFeatures::WASM2
         .union(WasmFeatures::COMPONENT_MODEL)
+        // Of WASI 0.3, which not every host runs.
+        .union(WasmFeatures::CM_ASYNC)
         .union(WasmFeatures::MULTI_MEMORY)
         .union(WasmFeatures::TAIL_CALL)
         .union(WasmFeatures::EXTENDED_CONST)

@@ -129,6 +129,7 @@ settings! {
     record_slow_ms = "ALGA_RECORD_SLOW_MS", "1000", "time in milliseconds after which an execution is slow and has a record, as have failed ones and those that log; 0: none has for this reason";
     record_one_in = "ALGA_RECORD_ONE_IN", "1000", "one of so many other executions has a record, as a sample; 0: none has";
     fuel = "ALGA_FUEL", "0", "instructions that one execution may execute: a limit that does not depend on the machine, beside that of time; counting costs speed, and all runners that share cache_root count or do not; 0: they are not counted";
+    wasi_0_3 = "ALGA_WASI_0_3", "false", "runs components of WASI 0.3, whose implementation in the engine is experimental and gets no security releases of its own; all runners that share cache_root run them or do not";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
     guest_niceness = "ALGA_GUEST_NICENESS", "5", "niceness of own threads for extensions that compute for longer than a millisecond, 1 to 19: the operating system prefers all others, and requests wait for them less; 0: they compute on the threads of their requests";
     tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";

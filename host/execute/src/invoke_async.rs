@@ -1,0 +1,59 @@
+//! Calls a guest of WASI 0.3: its handler returns the head of a response and writes the body later.
+
+use crate::invoke::{Complete, Failure, ResponseProgress, forward};
+use crate::request_body::RequestBody;
+use crate::response_body::ResponseWriter;
+use alga_capabilities::StoreData;
+use futures_util::future::join;
+use http::header::HOST;
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, Request};
+use tokio::sync::oneshot;
+use wasmtime::Store;
+use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+/// Polls the guest and the forwarding of its response in one task. Tasks of the guest that are left
+/// when its response is complete end with the store.
+pub(crate) async fn run(
+    store: &mut Store<StoreData>,
+    pre: &ServicePre<StoreData>,
+    request: Request<RequestBody>,
+    writer: ResponseWriter,
+    sent: &ResponseProgress,
+    complete: &mut Option<Complete>,
+) -> Result<(), Failure> {
+    let method = request.method().clone();
+    let authority = authority(request.headers());
+    let request = request.map(RequestBody::into_wasi);
+    let service = pre.instantiate_async(&mut *store).await?;
+    let (sender, receiver) = oneshot::channel();
+    let (responded, forwarded) = store
+        .run_concurrent(async |accessor| {
+            let responding = async {
+                let mut request = accessor.with(|mut access| {
+                    // The second value would report errors of the request's body.
+                    let (request, _) = p3::Request::from_http(access.data_mut().http().hooks, request);
+                    request
+                });
+                (request.scheme, request.authority) = (Some(Scheme::HTTP), authority);
+                let response = match service.handle(accessor, request).await? {
+                    Ok(response) => Ok(accessor.with(|access| response.into_http(access, async { Ok(()) }))?),
+                    Err(code) => Err(format!("{code:?}")),
+                };
+                // The client has disconnected if nothing receives it.
+                sender.send(response).ok();
+                Ok::<_, wasmtime::Error>(())
+            };
+            join(responding, forward(receiver, &method, writer, sent)).await
+        })
+        .await?;
+    responded?;
+    *complete = Some(forwarded?);
+    Ok(())
+}
+
+/// Returns the host that the request names.
+fn authority(headers: &HeaderMap) -> Option<Authority> {
+    headers.get(HOST)?.to_str().ok()?.parse().ok()
+}
