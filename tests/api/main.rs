@@ -53,4 +53,5 @@ mod signers;
 mod statistics;
 mod stopping_clients;
 mod streams;
+mod wasi_0_3;
 mod wasi_ambient;

@@ -17,6 +17,7 @@ pub(crate) fn build_all() -> Outcome {
     let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
     build(&examples, Size::Smallest)?;
     build(&["alga-test-guests"], Size::Quick)?;
+    build(&["alga-async-guests"], Size::Quick)?;
     adapters(true)?;
     crate::engine::build(true)
 }

@@ -32,13 +32,14 @@ const FLOORS: [(&str, u32); 23] = [
     ("alga", 8),
 ];
 /// Crates of the guest side, which share only `wit/` with the host.
-const GUEST_SIDE: [&str; 7] = [
+const GUEST_SIDE: [&str; 8] = [
     "alga-sdk",
     "alga-sdk-macros",
     "alga-testing",
     "example-hello",
     "example-agreements",
     "alga-test-guests",
+    "alga-async-guests",
     "alga-adapter-components",
 ];
 /// Dependencies that only some crates may use.

@@ -1,0 +1,35 @@
+//! Bindings and helpers of guests of WASI 0.3.
+
+wit_bindgen::generate!({
+    path: "wit",
+    world: "service",
+    generate_all,
+    pub_export_macro: true,
+    default_bindings_module: "alga_async_guests",
+});
+
+use wasi::http::types::{ErrorCode, Fields, Request, Response};
+
+/// Responds with a body that `write` writes after the head.
+pub fn respond<F: Future<Output = ()> + 'static>(
+    status: u16,
+    write: impl FnOnce(wit_bindgen::StreamWriter<u8>) -> F + 'static,
+) -> Result<Response, ErrorCode> {
+    let (body, contents) = wit_stream::new();
+    let (trailers, no_trailers) = wit_future::new(|| Ok(None));
+    let (response, _) = Response::new(Fields::new(), Some(contents), no_trailers);
+    response
+        .set_status_code(status)
+        .map_err(|()| ErrorCode::InternalError(None))?;
+    wit_bindgen::spawn_local(async move {
+        write(body).await;
+        trailers.write(Ok(None)).await.ok();
+    });
+    Ok(response)
+}
+
+/// Returns the path of a request, without its query.
+pub fn path(request: &Request) -> String {
+    let target = request.get_path_with_query().unwrap_or_default();
+    target.split('?').next().unwrap_or_default().to_owned()
+}
