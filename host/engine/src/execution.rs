@@ -12,7 +12,7 @@ const GUEST_HANDLES: usize = 10_000;
 
 /// Tasks, streams and futures of WASI 0.3 that exist at the same moment; wasmtime's default is a
 /// million. A request to another host has about six. Each task may have a stack.
-pub(crate) const ASYNC_HANDLES: usize = 64;
+pub(crate) const ASYNC_HANDLES: u32 = 64;
 
 /// Limits of time and fuel of an execution. Memory is limited by the [`crate::StoreLimiter`] in the
 /// store's data.
@@ -49,7 +49,7 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_max_component_handles(GUEST_HANDLES);
     if let Some(table) = store.concurrent_resource_table() {
-        table.set_max_capacity(ASYNC_HANDLES);
+        table.set_max_capacity(ASYNC_HANDLES as usize);
     }
     store.set_epoch_deadline(FIRST_TICK);
     if let Some(fuel) = limits.fuel {

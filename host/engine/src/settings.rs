@@ -72,7 +72,7 @@ const BACKTRACE_FRAMES: usize = 16;
 /// Memories reserved for each slot of the pool.
 const MEMORIES_PER_SLOT: u32 = 2;
 /// Stacks reserved for each slot of the pool, if guests have several: as many as tasks.
-const STACKS_PER_COMPONENT: u32 = ASYNC_HANDLES as u32;
+const STACKS_PER_COMPONENT: u32 = ASYNC_HANDLES;
 /// Tables reserved for each slot of the pool.
 const TABLES_PER_SLOT: u32 = 4;
 /// Configuration that compiler and runner share. Threads, garbage collection and exceptions are not

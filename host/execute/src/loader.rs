@@ -20,7 +20,7 @@ use crate::handler::Handler;
 
 use alga_bundle::{Bundle, CapabilityName, CapabilityProof, Digest, Manifest};
 use alga_capabilities::{
-    DenyingComponent, GrantSet, GrantsError, Release, SharedEngine, StoreData, compose_for_grants, known, new_linker,
+    DenyingComponent, GrantSet, GrantsError, Release, SharedEngine, compose_for_grants, known, new_linker,
 };
 use alga_engine::{ComponentFactory, CrashJournal, Engine, JournalEntry};
 use alga_errors::{Problem, chain};

@@ -203,15 +203,7 @@ impl Config {
             registry_base_url: text("registry_base_url"),
             runner_authorities: path("runner_authorities"),
             data: sources.data(),
-            key_files: KeyFiles {
-                service: path("service_key_file"),
-                service_public: path("service_public_keys_file"),
-                caller_public: path("caller_public_keys_file"),
-                registry_public: path("registry_public_key_file"),
-                secrets: path("secrets_key_file"),
-                cursors: path("cursors_key_file"),
-                machine_code: path("machine_code_key_file"),
-            },
+            key_files: key_files(&sources),
             database: text("database"),
             s3: s3(&sources)?,
             vault: vault(&sources)?,
@@ -325,6 +317,19 @@ fn processors() -> usize {
 }
 
 /// Reads the files of the certificate, both of which are set or none.
+fn key_files(sources: &Sources<'_>) -> KeyFiles {
+    let path = |key| sources.text(key).map(PathBuf::from);
+    KeyFiles {
+        service: path("service_key_file"),
+        service_public: path("service_public_keys_file"),
+        caller_public: path("caller_public_keys_file"),
+        registry_public: path("registry_public_key_file"),
+        secrets: path("secrets_key_file"),
+        cursors: path("cursors_key_file"),
+        machine_code: path("machine_code_key_file"),
+    }
+}
+
 fn tls(sources: &Sources<'_>) -> Result<Option<TlsFiles>, ConfigError> {
     match (sources.text("tls_certificates_file"), sources.text("tls_key_file")) {
         (None, None) => Ok(None),
