@@ -15,9 +15,18 @@ pub fn respond<F: Future<Output = ()> + 'static>(
     status: u16,
     write: impl FnOnce(wit_bindgen::StreamWriter<u8>) -> F + 'static,
 ) -> Result<Response, ErrorCode> {
+    respond_with(status, Fields::new(), write)
+}
+
+/// The same with header fields.
+pub fn respond_with<F: Future<Output = ()> + 'static>(
+    status: u16,
+    fields: Fields,
+    write: impl FnOnce(wit_bindgen::StreamWriter<u8>) -> F + 'static,
+) -> Result<Response, ErrorCode> {
     let (body, contents) = wit_stream::new();
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
-    let (response, _) = Response::new(Fields::new(), Some(contents), no_trailers);
+    let (response, _) = Response::new(fields, Some(contents), no_trailers);
     response
         .set_status_code(status)
         .map_err(|()| ErrorCode::InternalError(None))?;

@@ -3,9 +3,12 @@
 use alga_async_guests::exports::wasi::http::handler::Guest;
 use alga_async_guests::wasi::clocks::monotonic_clock;
 use alga_async_guests::wasi::http::client;
-use alga_async_guests::wasi::http::types::{ErrorCode, Fields, Request, Response, Scheme};
+use alga_async_guests::wasi::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use alga_async_guests::wasi::random::random;
-use alga_async_guests::{path, respond, wit_future, wit_stream};
+use alga_async_guests::{path, respond, respond_with, wit_future, wit_stream};
+
+/// An hour in nanoseconds: longer than any execution.
+const HOUR: u64 = 3_600_000_000_000;
 
 struct Service;
 
@@ -40,10 +43,18 @@ impl Guest for Service {
                 body.write_all(format!("{:x}", random::get_random_u64()).into_bytes())
                     .await;
             }),
-            "/fetch" => fetch(request.get_headers()).await,
+            "/fetch" => fetch(request).await,
             "/error" => Err(ErrorCode::InternalError(Some("the guest's reason".to_owned()))),
             "/never" => {
                 std::future::pending::<()>().await;
+                unreachable!()
+            }
+            "/sleep" => {
+                monotonic_clock::wait_for(HOUR).await;
+                unreachable!()
+            }
+            "/until" => {
+                monotonic_clock::wait_until(u64::MAX).await;
                 unreachable!()
             }
             "/loop" => loop {
@@ -55,18 +66,41 @@ impl Guest for Service {
                     all.push(wit_stream::new::<u8>());
                 }
             }
-            "/tasks" => {
+            "/calls" => {
                 for _ in 0..100_000 {
-                    wit_bindgen::spawn_local(async { monotonic_clock::wait_for(1_000_000_000).await });
+                    wit_bindgen::spawn_local(async { monotonic_clock::wait_for(HOUR).await });
                 }
                 respond(200, |_| async {})
             }
+            "/requests" => {
+                let all: Vec<_> = std::iter::repeat_with(Fields::new).take(1_000_000).collect();
+                respond(200, |_| async move { drop(all) })
+            }
+            "/endless" => respond(200, |mut body| async move {
+                while body.write_all(vec![0; 65_536]).await.is_empty() {}
+            }),
+            "/allocate" => respond(200, |mut body| async move {
+                let mut all = Vec::new();
+                loop {
+                    all.push(vec![1_u8; 1 << 20]);
+                    body.write_all(b"more".to_vec()).await;
+                }
+            }),
+            "/short" => {
+                let fields = Fields::from_list(&[("content-length".to_owned(), b"10".to_vec())]);
+                respond_with(200, fields.unwrap_or_else(|_| Fields::new()), |mut body| async move {
+                    body.write_all(b"short".to_vec()).await;
+                })
+            }
+            "/many-bytes" => respond(200, |_| async {
+                random::get_random_bytes(1 << 30);
+            }),
             "/half" => respond(200, |mut body| async move {
                 body.write_all(b"half".to_vec()).await;
                 panic!("after half of the response");
             }),
             "/background" => {
-                wit_bindgen::spawn_local(async { monotonic_clock::wait_for(3_600_000_000_000).await });
+                wit_bindgen::spawn_local(async { monotonic_clock::wait_for(HOUR).await });
                 respond(200, |mut body| async move {
                     body.write_all(b"done".to_vec()).await;
                 })
@@ -76,24 +110,26 @@ impl Guest for Service {
     }
 }
 
-/// Sends a request to the origin in `x-ext-origin`, and passes its response on.
-async fn fetch(headers: Fields) -> Result<Response, ErrorCode> {
-    let origin = headers.get("x-ext-origin").into_iter().next().unwrap_or_default();
-    let origin = String::from_utf8_lossy(&origin).into_owned();
-    let authority = origin.trim_start_matches("http://").to_owned();
-    let (_, no_trailers) = wit_future::new(|| Ok(None));
-    let (sent, _) = Request::new(Fields::new(), None, no_trailers, None);
-    sent.set_scheme(Some(&Scheme::Http)).ok();
-    sent.set_authority(Some(&authority)).ok();
-    sent.set_path_with_query(Some("/echo")).ok();
+/// Sends the request's body to `/echo` of the origin in its query, and passes the response on, both
+/// while they are received.
+async fn fetch(request: Request) -> Result<Response, ErrorCode> {
+    let target = request.get_path_with_query().unwrap_or_default();
+    let authority = target.split("origin=").nth(1).unwrap_or_default().to_owned();
+    let (_, received) = wit_future::new(|| Ok(()));
+    let (contents, trailers) = Request::consume_body(request, received);
+    let (sent, _) = Request::new(Fields::new(), Some(contents), trailers, None);
+    let is_valid = sent.set_method(&Method::Post).is_ok()
+        && sent.set_scheme(Some(&Scheme::Http)).is_ok()
+        && sent.set_authority(Some(&authority)).is_ok()
+        && sent.set_path_with_query(Some("/echo")).is_ok();
+    assert!(is_valid, "{authority}");
     match client::send(sent).await {
         Ok(response) => {
-            let status = response.get_status_code();
-            respond(200, move |mut body| async move {
-                body.write_all(format!("{status}").into_bytes()).await;
-            })
+            let (_, received) = wit_future::new(|| Ok(()));
+            let (contents, trailers) = Response::consume_body(response, received);
+            Ok(Response::new(Fields::new(), Some(contents), trailers).0)
         }
-        Err(error) => respond(200, move |mut body| async move {
+        Err(error) => respond(403, move |mut body| async move {
             body.write_all(format!("{error:?}").into_bytes()).await;
         }),
     }
