@@ -95,9 +95,7 @@ impl Ambient {
             random: Random,
         }
     }
-}
 
-impl Ambient {
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -251,7 +249,8 @@ enum Sleep {
 }
 
 impl Sleep {
-    /// Rounds up: a sleep never ends early, and its end reveals no finer time than the clock.
+    /// Creates a sleep of this duration, rounded up: it never ends early, and its end reveals no
+    /// finer time than the clock.
     fn new(clock: &Clock, duration: Duration) -> Self {
         let duration = Duration::from_millis(nanoseconds(duration).div_ceil(nanoseconds(CLOCK_RESOLUTION)));
         match clock {

@@ -1,16 +1,15 @@
-//! The interfaces of WASI 0.3: clocks, randomness, HTTP and requests to other hosts, under the same
-//! grants and limits as those of WASI 0.2. Linked only where the operator has enabled them.
+//! The interfaces of WASI 0.3 that need no grant: clocks, randomness and HTTP messages, with the
+//! same limits as those of WASI 0.2. Linked only where the operator has enabled them.
 
-use crate::ambient::{Clock, Random, coarse, http_view, nanoseconds, random_bytes, wait};
-use crate::fetch;
-use crate::{GrantSet, StoreData, ambient};
+use crate::ambient;
+use crate::ambient::{Ambient, Clock, Random, coarse, http_view, nanoseconds, random_bytes, wait};
 use alga_bundle::Capability;
 use std::time::{Duration, SystemTime};
 use wasmtime::Result;
-use wasmtime::component::{Accessor, HasData, HasSelf, Linker};
+use wasmtime::component::{Accessor, HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::p3::bindings::{clocks, random};
-use wasmtime_wasi_http::p3::bindings::http::{client, types};
-use wasmtime_wasi_http::{WasiHttp, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::WasiHttp;
+use wasmtime_wasi_http::p3::bindings::http::types;
 
 const fn interface(name: &'static str, promise: &'static str) -> Capability {
     Capability {
@@ -19,9 +18,8 @@ const fn interface(name: &'static str, promise: &'static str) -> Capability {
     }
 }
 
-/// The interfaces, and the one that [`fetch`] grants. Their names among the numbers of calls follow
-/// in the same order.
-pub(crate) const INTERFACES: [Capability; 8] = [
+/// The interfaces that need no grant.
+pub(crate) const INTERFACES: [Capability; 7] = [
     interface("wasi:clocks/types", "units of time"),
     interface("wasi:clocks/monotonic-clock", "monotonic time, in steps of 1 ms"),
     interface("wasi:clocks/system-clock", "the date, in steps of 1 ms"),
@@ -32,30 +30,7 @@ pub(crate) const INTERFACES: [Capability; 8] = [
         "wasi:http/types",
         "requests and responses as values; sending one needs a capability",
     ),
-    Capability {
-        name: fetch::CAPABILITY.name,
-        interface: "wasi:http/client",
-        version: (0, 3, 0),
-        ..fetch::CAPABILITY
-    },
 ];
-const KEYS: [&str; 8] = [
-    "wasi:clocks/types@0.3",
-    "wasi:clocks/monotonic-clock@0.3",
-    "wasi:clocks/system-clock@0.3",
-    "wasi:random/random@0.3",
-    "wasi:random/insecure@0.3",
-    "wasi:random/insecure-seed@0.3",
-    "wasi:http/types@0.3",
-    "wasi:http/client@0.3",
-];
-
-/// Returns the name of an interface of WASI 0.3 among the numbers of calls.
-pub(crate) fn key(capability: &Capability) -> Option<&'static str> {
-    let is_it = |other: &Capability| other.interface == capability.interface && other.version == capability.version;
-    let place = INTERFACES.iter().position(is_it)?;
-    KEYS.get(place).copied()
-}
 
 /// Places in [`INTERFACES`].
 #[derive(Clone, Copy)]
@@ -67,38 +42,26 @@ pub(crate) enum Place {
     Insecure,
     InsecureSeed,
     Http,
-    Client,
 }
 
-impl WasiHttpView for StoreData {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let (ambient, table) = self.asynchronous(Place::Http);
+/// Data of a store with the state of the interfaces of WASI 0.3.
+pub(crate) trait HasAmbientAsync: Send + 'static {
+    /// Counts a call of an interface, and returns the state and the table of resource handles.
+    fn ambient_async(&mut self, called: Place) -> (&mut Ambient, &mut ResourceTable);
+}
+
+/// Links the interfaces.
+pub(crate) fn link<T: HasAmbientAsync>(linker: &mut Linker<T>) -> Result<()> {
+    clocks::types::add_to_linker::<T, HasClocks>(linker, |data| clock(data, Place::ClockTypes))?;
+    clocks::monotonic_clock::add_to_linker::<T, HasClocks>(linker, |data| clock(data, Place::MonotonicClock))?;
+    clocks::system_clock::add_to_linker::<T, HasClocks>(linker, |data| clock(data, Place::SystemClock))?;
+    random::random::add_to_linker::<T, HasSelf<Random>>(linker, |data| randomness(data, Place::Random))?;
+    random::insecure::add_to_linker::<T, HasSelf<Random>>(linker, |data| randomness(data, Place::Insecure))?;
+    random::insecure_seed::add_to_linker::<T, HasSelf<Random>>(linker, |data| randomness(data, Place::InsecureSeed))?;
+    types::add_to_linker::<T, WasiHttp>(linker, |data| {
+        let (ambient, table) = data.ambient_async(Place::Http);
         http_view(ambient, table)
-    }
-}
-
-/// Links the interfaces, and requests to other hosts if they are granted.
-pub(crate) fn link(linker: &mut Linker<StoreData>, grants: GrantSet) -> Result<()> {
-    clocks::types::add_to_linker::<StoreData, HasClocks>(linker, |data| clock(data, Place::ClockTypes))?;
-    clocks::monotonic_clock::add_to_linker::<StoreData, HasClocks>(linker, |data| clock(data, Place::MonotonicClock))?;
-    clocks::system_clock::add_to_linker::<StoreData, HasClocks>(linker, |data| clock(data, Place::SystemClock))?;
-    random::random::add_to_linker::<StoreData, HasSelf<Random>>(linker, |data| {
-        data.asynchronous(Place::Random).0.random()
-    })?;
-    random::insecure::add_to_linker::<StoreData, HasSelf<Random>>(linker, |data| {
-        data.asynchronous(Place::Insecure).0.random()
-    })?;
-    random::insecure_seed::add_to_linker::<StoreData, HasSelf<Random>>(linker, |data| {
-        data.asynchronous(Place::InsecureSeed).0.random()
-    })?;
-    types::add_to_linker::<StoreData, WasiHttp>(linker, WasiHttpView::http)?;
-    if grants.holds_name(fetch::CAPABILITY.name) {
-        client::add_to_linker::<StoreData, WasiHttp>(linker, |data| {
-            data.asynchronous(Place::Client);
-            fetch::http_view(data)
-        })?;
-    }
-    Ok(())
+    })
 }
 
 struct HasClocks;
@@ -110,8 +73,12 @@ impl HasData for HasClocks {
 /// The clocks of one execution.
 struct ClocksView<'a>(&'a Clock);
 
-fn clock(data: &mut StoreData, place: Place) -> ClocksView<'_> {
-    ClocksView(data.asynchronous(place).0.clock())
+fn clock<T: HasAmbientAsync>(data: &mut T, place: Place) -> ClocksView<'_> {
+    ClocksView(data.ambient_async(place).0.clock())
+}
+
+fn randomness<T: HasAmbientAsync>(data: &mut T, place: Place) -> &mut Random {
+    data.ambient_async(place).0.random()
 }
 
 impl clocks::types::Host for ClocksView<'_> {}

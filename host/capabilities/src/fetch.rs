@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
+use wasmtime_wasi_http::p3::bindings::http::client;
 use wasmtime_wasi_http::{
     Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks,
 };
@@ -26,6 +27,13 @@ pub(crate) const CAPABILITY: Capability = Capability {
     used_by_pages: false,
     sends: true,
     promise: "requests to the hosts that the manifest declares and the install allows",
+};
+
+/// The same for components of WASI 0.3.
+pub(crate) const ASYNC_CAPABILITY: Capability = Capability {
+    interface: "wasi:http/client",
+    version: (0, 3, 0),
+    ..CAPABILITY
 };
 
 #[derive(Clone)]
@@ -114,8 +122,13 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut
     outgoing_handler::add_to_linker::<StoreData, WasiHttp>(linker, |host| http_view(host.called(Place::fetch)))
 }
 
+/// Links the client of WASI 0.3.
+pub(crate) fn link_async(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
+    client::add_to_linker::<StoreData, WasiHttp>(linker, |host| http_view(host.called_async_client()))
+}
+
 /// Returns the view whose hooks send requests.
-pub(crate) fn http_view(host: &mut StoreData) -> WasiHttpCtxView<'_> {
+fn http_view(host: &mut StoreData) -> WasiHttpCtxView<'_> {
     WasiHttpCtxView {
         hooks: &mut host.states.fetch,
         table: &mut host.table,

@@ -1,6 +1,7 @@
 //! The data in the wasmtime store of an execution.
 
 use crate::ambient::{Ambient, HasAmbient, http_view};
+use crate::ambient_async::HasAmbientAsync;
 use crate::guest_log::GuestLog;
 use crate::host_calls::{GuestTime, HostCalls};
 use crate::host_dependencies::ExecutionContext;
@@ -8,7 +9,7 @@ use crate::secret_injector::SecretInjector;
 use crate::stdio::{HasStdio, View};
 use crate::{
     CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, ambient, ambient_async, link_granted,
-    stdio,
+    link_granted_async, stdio,
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{CallHook, Error, Store};
-use wasmtime_wasi_http::WasiHttpCtxView;
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 /// Maximum number of resource handles that the host holds for a guest; wasmtime's default is a
 /// million.
@@ -24,6 +25,10 @@ const HOST_HANDLES: usize = 1_000;
 /// Maximum calls to the host per execution. A call costs the host about a microsecond, so all of
 /// them cost about a tenth of a second.
 const HOST_CALLS: u64 = 100_000;
+
+/// Places of the interfaces for standard streams, and of those of WASI 0.3, in [`crate::known`].
+const STDIO: usize = CAPABILITIES + ambient::INTERFACES.len();
+const ASYNC: usize = STDIO + stdio::INTERFACES.len();
 
 /// The data of a store: limits, the ambient interfaces, and the state of each capability.
 pub struct StoreData {
@@ -113,17 +118,10 @@ impl StoreData {
         self
     }
 
-    /// Returns the view that the bindings of `wasi:http` require.
-    pub fn http(&mut self) -> WasiHttpCtxView<'_> {
-        http_view(&mut self.ambient, &mut self.table)
-    }
-
-    /// Counts a call of an interface of WASI 0.3, and returns the state and the table of resource
-    /// handles.
-    pub(crate) fn asynchronous(&mut self, called: ambient_async::Place) -> (&mut Ambient, &mut ResourceTable) {
-        let before = CAPABILITIES + ambient::INTERFACES.len() + stdio::INTERFACES.len();
-        self.host_calls.count(before + called as usize);
-        (&mut self.ambient, &mut self.table)
+    /// Counts a call of the client of WASI 0.3, the last one of [`crate::known`].
+    pub(crate) fn called_async_client(&mut self) -> &mut Self {
+        self.host_calls.count(ASYNC + ambient_async::INTERFACES.len());
+        self
     }
 
     /// Returns the limit of memory or tables beyond which the guest requested more, if it did.
@@ -149,6 +147,12 @@ impl StoreData {
     }
 }
 
+impl WasiHttpView for StoreData {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        http_view(&mut self.ambient, &mut self.table)
+    }
+}
+
 impl HasAmbient for StoreData {
     fn ambient(&mut self, called: ambient::Place) -> (&mut Ambient, &mut ResourceTable) {
         self.host_calls.count(CAPABILITIES + called as usize);
@@ -156,10 +160,16 @@ impl HasAmbient for StoreData {
     }
 }
 
+impl HasAmbientAsync for StoreData {
+    fn ambient_async(&mut self, called: ambient_async::Place) -> (&mut Ambient, &mut ResourceTable) {
+        self.host_calls.count(ASYNC + called as usize);
+        (&mut self.ambient, &mut self.table)
+    }
+}
+
 impl HasStdio for StoreData {
     fn stdio(&mut self, called: stdio::Place) -> View<'_> {
-        let before = CAPABILITIES + ambient::INTERFACES.len();
-        self.host_calls.count(before + called as usize);
+        self.host_calls.count(STDIO + called as usize);
         View {
             guest_log: &self.guest_log,
             table: &mut self.table,
@@ -182,7 +192,8 @@ pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<
     ambient::link(&mut linker)?;
     stdio::link(&mut linker)?;
     if engine.runs_wasi_0_3() {
-        ambient_async::link(&mut linker, grants)?;
+        ambient_async::link(&mut linker)?;
+        link_granted_async(&mut linker, grants)?;
     }
     link_granted(&mut linker, grants)?;
     Ok(linker)

@@ -1,11 +1,12 @@
 //! Numbers of calls from a guest to the host, by interface, and the guest's own time between them.
 
-use crate::{ambient_async, known};
+use crate::known;
 use alga_bundle::Capability;
 use alga_engine::execution_time;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Maximum number of interfaces: those of [`known`], which a test compares.
@@ -32,15 +33,23 @@ impl HostCalls {
 
     /// Returns the interfaces that were called, with their numbers of calls.
     pub fn called(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        let all = known().iter().zip(&self.0);
-        all.map(|(capability, calls)| (key(capability), *calls))
+        let all = names().iter().zip(&self.0);
+        all.map(|(name, calls)| (name.as_str(), *calls))
             .filter(|(_, calls)| *calls > 0)
     }
 }
 
-/// Returns the name of an interface among the numbers. Those of WASI 0.3 have the names of 0.2.
-fn key(capability: &Capability) -> &'static str {
-    ambient_async::key(capability).unwrap_or(capability.interface)
+/// Returns the names of [`known`] interfaces among the numbers; those of WASI 0.3 end with `@0.3`.
+fn names() -> &'static [String] {
+    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| known().iter().map(name).collect());
+    &NAMES
+}
+
+fn name(capability: &Capability) -> String {
+    match capability.version {
+        (0, 3, _) => format!("{}@0.3", capability.interface),
+        _ => capability.interface.to_owned(),
+    }
 }
 
 impl Serialize for HostCalls {
@@ -65,7 +74,7 @@ impl<'de> Deserialize<'de> for HostCalls {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HostCalls, A::Error> {
                 let mut calls = HostCalls::default();
                 while let Some((name, number)) = map.next_entry::<String, u32>()? {
-                    let place = known().iter().position(|capability| key(capability) == name);
+                    let place = names().iter().position(|known| *known == name);
                     if let Some(place) = place.and_then(|place| calls.0.get_mut(place)) {
                         *place = number;
                     }

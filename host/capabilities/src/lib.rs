@@ -94,6 +94,7 @@ macro_rules! capabilities {
                     .chain(ambient::INTERFACES)
                     .chain(stdio::INTERFACES)
                     .chain(ambient_async::INTERFACES)
+                    .chain([fetch::ASYNC_CAPABILITY])
                     .collect()
             });
             &KNOWN
@@ -165,4 +166,13 @@ capabilities! {
     clients,
     services,
     invoicing,
+}
+
+/// Links the granted capabilities for components of WASI 0.3. Interfaces of `alga:` have one
+/// version for both.
+fn link_granted_async(linker: &mut Linker<StoreData>, grants: GrantSet) -> wasmtime::Result<()> {
+    if grants.holds_name(fetch::ASYNC_CAPABILITY.name) {
+        fetch::link_async(linker)?;
+    }
+    Ok(())
 }

@@ -65,9 +65,9 @@ fn compile(component: &[u8], code: CodeOptions) -> wasmtime::Result<Vec<u8>> {
     // wasmtime enables more proposals by default than extensions may use, so the bundle reader
     // decides.
     let facts = alga_bundle::ComponentFacts::read(component)?;
-    if facts.is_async() && !code.runs_wasi_0_3 {
+    if facts.uses_wasi_0_3() && !code.runs_wasi_0_3 {
         wasmtime::bail!(
-            "the component is one of WASI 0.3, which runs where the operator has enabled it (ALGA_WASI_0_3)\nhint: build it for WASI 0.2, whose handler is `wasi:http/incoming-handler`"
+            "the component is one for WASI 0.3, which runs where the operator has enabled it (ALGA_WASI_0_3)\nhint: build it for WASI 0.2, whose handler is `wasi:http/incoming-handler`"
         );
     }
     wasmtime::Engine::new(&shared_config(code))?.precompile_component(component)

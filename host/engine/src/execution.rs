@@ -1,4 +1,5 @@
 use crate::{Engine, GuestLimit, Limited};
+use alga_limits::ASYNC_HANDLES;
 use std::time::Instant;
 use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
@@ -9,10 +10,6 @@ const FIRST_TICK: u64 = 1;
 const HOST_CALL_BYTES: usize = 8 * 1024 * 1024;
 /// Resource handles that a guest may have open; wasmtime has no limit.
 const GUEST_HANDLES: usize = 10_000;
-
-/// Tasks, streams and futures of WASI 0.3 that exist at the same moment; wasmtime's default is a
-/// million. A request to another host has about six. Each task may have a stack.
-pub(crate) const ASYNC_HANDLES: u32 = 64;
 
 /// Limits of time and fuel of an execution. Memory is limited by the [`crate::StoreLimiter`] in the
 /// store's data.
@@ -48,6 +45,7 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
     store.limiter(|data| data.limiter());
     store.set_hostcall_fuel(HOST_CALL_BYTES);
     store.set_max_component_handles(GUEST_HANDLES);
+    // Without this limit, a million.
     if let Some(table) = store.concurrent_resource_table() {
         table.set_max_capacity(ASYNC_HANDLES as usize);
     }

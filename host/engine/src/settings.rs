@@ -4,10 +4,9 @@
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::execution::ASYNC_HANDLES;
 use alga_limits::{
-    CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT, MEMORIES_PER_MODULE,
-    Requirements, TABLES_PER_COMPONENT, TABLES_PER_MODULE,
+    ASYNC_HANDLES, CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT,
+    MEMORIES_PER_MODULE, Requirements, TABLES_PER_COMPONENT, TABLES_PER_MODULE,
 };
 use std::num::NonZeroUsize;
 
@@ -71,8 +70,6 @@ const BACKTRACE_FRAMES: usize = 16;
 
 /// Memories reserved for each slot of the pool.
 const MEMORIES_PER_SLOT: u32 = 2;
-/// Stacks reserved for each slot of the pool, if guests have several: as many as tasks.
-const STACKS_PER_COMPONENT: u32 = ASYNC_HANDLES;
 /// Tables reserved for each slot of the pool.
 const TABLES_PER_SLOT: u32 = 4;
 /// Configuration that compiler and runner share. Threads, garbage collection and exceptions are not
@@ -146,12 +143,8 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     pooling.total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT));
     pooling.total_memories(components.saturating_mul(MEMORIES_PER_SLOT));
     pooling.total_tables(components.saturating_mul(TABLES_PER_SLOT));
-    // A guest of WASI 0.3 may have a stack for each task. Stacks that it does not use are addresses.
-    let stacks = if pool.code.runs_wasi_0_3 {
-        STACKS_PER_COMPONENT
-    } else {
-        1
-    };
+    // A guest of WASI 0.3 may have a stack for each task. Unused stacks are only addresses.
+    let stacks = if pool.code.runs_wasi_0_3 { ASYNC_HANDLES } else { 1 };
     pooling.total_stacks(components.saturating_mul(stacks));
     pooling.max_memory_size(pool.ceilings.memory_bytes());
     pooling.table_elements(pool.ceilings.table_elements);

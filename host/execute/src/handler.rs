@@ -11,9 +11,9 @@ const ASYNC_HANDLER: &str = "wasi:http/handler@0.3.";
 
 /// A linked component with its handler.
 pub(crate) enum Handler {
-    /// `wasi:http/incoming-handler@0.2`
+    /// The handler `wasi:http/incoming-handler@0.2`.
     Proxy(ProxyPre<StoreData>),
-    /// `wasi:http/handler@0.3`
+    /// The asynchronous handler `wasi:http/handler@0.3`.
     Service(ServicePre<StoreData>),
 }
 

@@ -1,34 +1,31 @@
-//! Calls a guest once, in a fresh store, and passes its bounded response on while it is written.
+//! Calls a guest once, in a fresh store.
 
+use crate::forward::{Complete, Failure, ResponseProgress, forward};
 use crate::handler::Handler;
 use crate::invoke_async;
 use crate::loader::Prepared;
 use crate::records::ExecutionAccounting;
 use crate::request_body::{BodyProgress, RequestBody};
-use crate::response_body::{Chunk, ResponseHead, ResponseWriter};
+use crate::response_body::ResponseWriter;
 use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData};
 use alga_engine::{Engine, ExecutionLimits, GuestLimit, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
-use alga_http::policy::{field_bytes, has_content};
-use alga_limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::BodyExt;
+use http::Request;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
-use tokio::sync::oneshot::error::RecvError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::{FieldMapError, WasiBody};
+use wasmtime_wasi_http::{FieldMapError, WasiHttpView};
 
 /// One call of a guest.
 pub(crate) struct Call {
@@ -138,13 +135,6 @@ fn result(
     Ok(status)
 }
 
-pub(crate) enum Failure {
-    Wasm(wasmtime::Error),
-    Invalid(&'static str),
-    /// The guest returned an error instead of a response.
-    Error(String),
-}
-
 impl Failure {
     fn into_problem(self, refused: Option<GuestLimit>) -> Problem {
         match self {
@@ -168,27 +158,6 @@ fn exceeds_fields(error: &wasmtime::Error) -> bool {
 }
 
 const ERROR_INSTEAD: &str = "it returned an error instead of a response";
-
-impl From<wasmtime::Error> for Failure {
-    fn from(error: wasmtime::Error) -> Self {
-        Self::Wasm(error)
-    }
-}
-
-/// Progress of a response.
-#[derive(Debug, Default)]
-pub(crate) struct ResponseProgress {
-    /// True while its next part waits for the client; otherwise the guest has to write it.
-    waits_for_client: AtomicBool,
-    /// Bytes of its body that the client has been given.
-    bytes: AtomicU64,
-}
-
-/// A response whose last byte has been passed on, with a note about a part that was left out.
-pub(crate) struct Complete {
-    status: u16,
-    left_out: Option<&'static str>,
-}
 
 /// Polls the guest and the forwarding of its response in one task. A response is put into
 /// `complete` when its last byte has been passed on; the guest may continue until it returns.
@@ -247,91 +216,11 @@ async fn rest(
     .await
 }
 
-/// A guest's response, or the text of the error that it returned.
-type GuestResponse = Result<Response<WasiBody>, String>;
-
 fn described(code: ErrorCode) -> String {
     match code {
         ErrorCode::InternalError(Some(text)) => text,
         code => format!("{code:?}"),
     }
-}
-
-/// Passes a guest's response on, within the limits. Shows in `sent` whether it waits for
-/// the guest or for the client.
-pub(crate) async fn forward(
-    receiver: impl Future<Output = Result<GuestResponse, RecvError>>,
-    method: &Method,
-    writer: ResponseWriter,
-    sent: &ResponseProgress,
-) -> Result<Complete, Failure> {
-    let response = receiver
-        .await
-        .map_err(|_| Failure::Invalid("it returned without a response"))?;
-    let (head, body) = response.map_err(Failure::Error)?.into_parts();
-    let status = head.status.as_u16();
-    if !(200..=599).contains(&status) {
-        return Err(Failure::Invalid("its status is not between 200 and 599"));
-    }
-    check_headers(&head.headers)?;
-    let ResponseWriter { head: sender, chunks } = writer;
-    let head = ResponseHead {
-        status: head.status,
-        headers: head.headers,
-    };
-    let has_content = has_content(method, head.status);
-    // If the client has disconnected, this execution is about to be cancelled.
-    sender.send(head).ok();
-    // A response without content has no body to read, whatever length it declares (RFC 9110, 8.6).
-    let left_out = if has_content {
-        forward_body(body, &chunks, sent).await?
-    } else {
-        None
-    };
-    sent.waits_for_client.store(true, Ordering::Relaxed);
-    chunks.send(Chunk::End).await.ok();
-    Ok(Complete { status, left_out })
-}
-
-async fn forward_body(
-    mut body: WasiBody,
-    chunks: &mpsc::Sender<Chunk>,
-    sent: &ResponseProgress,
-) -> Result<Option<&'static str>, Failure> {
-    let (mut bytes, mut left_out) = (0, None);
-    while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|_| Failure::Invalid("its body was interrupted, or is not as long as its content-length"))?;
-        // Trailers may be dropped (RFC 9110, 6.5.1), and must be: they have not been filtered.
-        let data = match frame.into_data() {
-            Ok(data) => data,
-            Err(other) => {
-                let is_empty = other.trailers_ref().is_none_or(HeaderMap::is_empty);
-                left_out = (!is_empty).then_some("the trailers of its response were left out: they are not passed on");
-                continue;
-            }
-        };
-        let length = data.len();
-        bytes += length;
-        if bytes > BODY_BYTES {
-            return Err(Failure::Invalid("its body is larger than 10 MiB"));
-        }
-        sent.waits_for_client.store(true, Ordering::Relaxed);
-        if chunks.send(Chunk::Data(data)).await.is_ok() {
-            sent.bytes.fetch_add(length as u64, Ordering::Relaxed);
-        }
-        sent.waits_for_client.store(false, Ordering::Relaxed);
-    }
-    Ok(left_out)
-}
-
-fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
-    if headers.len() > HEADERS || field_bytes(headers) > HEADER_BYTES as u64 {
-        return Err(Failure::Invalid(
-            "it has more than 100 headers, or more than 32 KiB of them",
-        ));
-    }
-    Ok(())
 }
 
 fn invalid(reason: &str) -> Problem {

@@ -1,6 +1,6 @@
 //! Calls a guest of WASI 0.3: its handler returns the head of a response and writes the body later.
 
-use crate::invoke::{Complete, Failure, ResponseProgress, forward};
+use crate::forward::{Complete, Failure, ResponseProgress, forward};
 use crate::request_body::RequestBody;
 use crate::response_body::ResponseWriter;
 use alga_capabilities::StoreData;
@@ -10,8 +10,8 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Request};
 use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime_wasi_http::p3;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::{WasiHttpView, p3};
 
 /// Polls the guest and the forwarding of its response in one task. Tasks of the guest that are left
 /// when its response is complete end with the store.

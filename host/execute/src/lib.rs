@@ -17,6 +17,7 @@
 //! | `handler` | the handler of a component, by the version of WASI |
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `invoke_async` | the same for WASI 0.3 |
+//! | `forward` | a guest's response on its way to the client |
 //! | `early` | the beginning of a response, received by the request's task |
 //! | `execution` | an execution in progress, in its request's task or on the guest threads |
 //! | `guest_threads` | threads of guests that compute for longer than a slice |
@@ -33,6 +34,7 @@ mod admit;
 mod early;
 mod execution;
 mod execution_request;
+mod forward;
 mod guest_request;
 mod guest_threads;
 mod handler;

@@ -130,6 +130,9 @@ limits! {
     TARGET_BYTES: usize = 8 * 1024, "bytes", "execute";
     /// User data in a caller's token.
     USER_BYTES: usize = 16 * 1024, "bytes", "execute";
+    /// Calls, streams and futures of a component of WASI 0.3 that exist at the same moment; a
+    /// request to another host has about six.
+    ASYNC_HANDLES: u32 = 64, "handles", "execute";
     /// An idempotency key: printable ASCII.
     IDEMPOTENCY_KEY_CHARACTERS: usize = 128, "characters", "execute";
 }

@@ -29,8 +29,7 @@ pub struct ComponentFacts {
 }
 
 /// The interfaces that receive requests, in WASI 0.2 and 0.3; any patch version.
-const HANDLERS: [&str; 2] = ["wasi:http/incoming-handler@0.2.", ASYNC_HANDLER];
-const ASYNC_HANDLER: &str = "wasi:http/handler@0.3.";
+const HANDLERS: [&str; 2] = ["wasi:http/incoming-handler@0.2.", "wasi:http/handler@0.3."];
 
 /// An error of reading a component.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +66,12 @@ impl ComponentFacts {
         self.exports.iter().any(is_handler)
     }
 
-    /// Returns whether the component is one of WASI 0.3, whose functions are asynchronous.
+    /// Returns whether the component exports or imports an interface of WASI 0.3, whose functions
+    /// are asynchronous.
     #[must_use]
-    pub fn is_async(&self) -> bool {
-        self.exports.iter().any(|export| export.starts_with(ASYNC_HANDLER))
+    pub fn uses_wasi_0_3(&self) -> bool {
+        let is_of_0_3 = |name: &String| name.starts_with("wasi:") && name.contains("@0.3.");
+        self.exports.iter().chain(self.imports.keys()).any(is_of_0_3)
     }
 
     /// The capabilities that its imports need. Imports that no capability grants are omitted: they

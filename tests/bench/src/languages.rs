@@ -18,6 +18,7 @@ pub(crate) fn run(figures: &mut Figures) {
         .build()
         .unwrap();
     runtime.block_on(adapters(figures));
+    runtime.block_on(wasi_0_3(figures));
     runtime.block_on(javascript::compact(figures));
     runtime.block_on(javascript::whole_engines(figures));
 }
@@ -29,22 +30,8 @@ async fn adapters(figures: &mut Figures) {
     let direct = request(&world, "com.example.direct", &component("echoes")).await;
     let old = request(&world, "com.example.old", &old).await;
     let whole = request(&world, "com.example.whole", &whole.component).await;
-    let mut rounds = Vec::new();
-    for round in 0..=ROUNDS {
-        let mut times = [0.0; 3];
-        for (time, request) in times.iter_mut().zip([&direct, &old, &whole]) {
-            *time = p50_us(&world, request).await;
-        }
-        // The first round loads and warms up.
-        if round > 0 {
-            rounds.push(times);
-        }
-    }
-    let median = |of: &dyn Fn(&[f64; 3]) -> f64| {
-        let mut all: Vec<_> = rounds.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all[ROUNDS / 2]
-    };
+    let rounds = rounds([(&world, &direct), (&world, &old), (&world, &whole)]).await;
+    let median = |of: &dyn Fn(&[f64; 3]) -> f64| median(&rounds, of);
     for (name, place) in [
         ("execute with 1 kB, direct, p50", 0),
         ("the same, old ABI behind adapters", 1),
@@ -55,6 +42,55 @@ async fn adapters(figures: &mut Figures) {
     let of_direct = |place: usize| median(&|times| times[place] / times[0]);
     figures.add("old ABI / direct", of_direct(1), "ratio", Target::AtMost(1.3));
     figures.add("whole values / direct", of_direct(2), "ratio", Target::AtMost(1.3));
+}
+
+/// Measures the call of a component of WASI 0.3, and what the operator's switch costs others. No
+/// instance is used again, as with WASI 0.2.
+async fn wasi_0_3(figures: &mut Figures) {
+    let off = TestPlatform::with_settings(&[("pool", "64")]).await;
+    let on = TestPlatform::with_settings(&[("pool", "64"), ("wasi_0_3", "true")]).await;
+    let name = "com.example.hello";
+    let without = request(&off, name, &component("answers_ok")).await;
+    let beside = request(&on, name, &component("answers_ok")).await;
+    let manifest = Release::manifest("com.example.async", "1.0.0", &["cap:http.fetch"]);
+    let release = Release::new(on.key(), &manifest, &component("works_in_wasi_0_3"));
+    on.publish(&release).await;
+    let install = on.install("acme", &release, &["cap:http.fetch"]).await.ok();
+    let hello = on.request_for(&install).on("GET", "/hello");
+    let rounds = rounds([(&off, &without), (&on, &beside), (&on, &hello)]).await;
+    let median = |of: &dyn Fn(&[f64; 3]) -> f64| median(&rounds, of);
+    figures.add("WASI 0.3: execute, p50", median(&|times| times[2]), "us", Target::None);
+    for (name, ratio) in [
+        ("WASI 0.3 / 0.2", median(&|times| times[2] / times[1])),
+        (
+            "WASI 0.2, with 0.3 enabled / disabled",
+            median(&|times| times[1] / times[0]),
+        ),
+    ] {
+        figures.add(name, ratio, "ratio", Target::None);
+    }
+}
+
+/// Measures the median times of three requests in each round.
+async fn rounds(all: [(&TestPlatform, &ExecuteRequest); 3]) -> Vec<[f64; 3]> {
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let mut times = [0.0; 3];
+        for (time, (world, request)) in times.iter_mut().zip(all) {
+            *time = p50_us(world, request).await;
+        }
+        // The first round loads and warms up.
+        if round > 0 {
+            rounds.push(times);
+        }
+    }
+    rounds
+}
+
+fn median(rounds: &[[f64; 3]], of: &dyn Fn(&[f64; 3]) -> f64) -> f64 {
+    let mut all: Vec<_> = rounds.iter().map(of).collect();
+    all.sort_by(f64::total_cmp);
+    all[ROUNDS / 2]
 }
 
 async fn request(world: &TestPlatform, name: &str, component: &[u8]) -> ExecuteRequest {
