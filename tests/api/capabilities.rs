@@ -208,10 +208,10 @@ async fn metrics_need_the_operators_token_and_name_the_tenant() {
     let text = world.send_json("GET", "/metrics", &Value::Null).await.text();
     for tenant in ["acme", "other"] {
         let line = text.lines().find(|line| {
-            line.starts_with("alga_extension_calls{") && line.contains(&format!("alga_tenant=\"{tenant}\""))
+            line.starts_with("alga_extension_calls_total{") && line.contains(&format!("alga_tenant=\"{tenant}\""))
         });
         assert!(
-            line.is_some_and(|line| line.contains("kind=\"a\"") && line.ends_with("} 3")),
+            line.is_some_and(|line| line.contains("kind=\"a\"") && line.ends_with("} 3.0")),
             "{text}"
         );
     }

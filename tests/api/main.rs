@@ -30,6 +30,7 @@ mod limits;
 mod linearizable;
 mod load;
 mod login;
+mod metrics;
 mod objects;
 mod oidc;
 mod operations;

@@ -26,6 +26,14 @@ impl Operator {
         }
     }
 
+    /// Returns a client of another process, with this API key.
+    pub(crate) fn with_key(server: &Server, key: &str) -> Self {
+        Self {
+            token: key.to_owned(),
+            ..Self::anonymous(server)
+        }
+    }
+
     /// Creates a client without a token, for a server with a development tenant.
     pub(crate) fn anonymous(server: &Server) -> Self {
         Self {

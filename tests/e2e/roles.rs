@@ -1,9 +1,10 @@
 //! Gateway, registry and two runners as four processes on one Postgres database and one S3 store.
 
 use crate::operator::Operator;
+use alga_auth::PrincipalKind;
 use alga_bundle::{Meter, Period};
 use alga_harness::{Release, S3, Server, component, fresh_database, tenant_id};
-use alga_registry_types::{QuotaRequest, set_quota};
+use alga_registry_types::{KeyRequest, QuotaRequest, create_key, set_quota};
 use alga_server::HostKeys;
 use alga_signing::{SigningKey, TrustFile};
 use std::collections::BTreeMap;
@@ -121,6 +122,30 @@ fn quotas_hold_in_both_runners(operator: &Operator, caller: &Operator) {
     assert_eq!(run, 100);
 }
 
+/// Scrapes a process of each role with an operator's API key.
+fn every_process_has_metrics(operator: &Operator, processes: [&Server; 3]) {
+    let key = KeyRequest {
+        kind: PrincipalKind::Operator,
+        label: "prometheus".to_owned(),
+        names: [].into(),
+        access: None,
+        lifetime_seconds: None,
+    };
+    let key = operator.operate(&create_key(None, &key)).unwrap().ok();
+    for process in processes {
+        let scraper = Operator::with_key(process, &key.secret);
+        let text = scraper.get("/metrics").unwrap().text();
+        for series in [
+            "process_resident_memory_bytes ",
+            "process_open_fds ",
+            "alga_dependency_duration_seconds_count{dependency=\"database\",outcome=\"ok\"} ",
+            "alga_http_request_duration_seconds_count{route=",
+        ] {
+            assert!(text.contains(series), "{series}: {text}");
+        }
+    }
+}
+
 fn path(path: &Path) -> String {
     path.display().to_string()
 }
@@ -194,6 +219,7 @@ async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner
         runner.visit("/v1/http/").unwrap().assert_error(401, "");
     }
     quotas_hold_in_both_runners(&operator, &caller);
+    every_process_has_metrics(&operator, [&registry, &second, &gateway]);
     // The loss of a runner.
     first.kill();
     for _ in 0..4 {

@@ -1,11 +1,12 @@
-//! The series of all installs, and their text for a scraper (Prometheus text format 0.0.4).
+//! The series of all installs, for a scraper.
 
 use crate::Identity;
 use alga_bundle::{InstallId, Metric, MetricType};
+use alga_metrics::{Buckets, Families, Observed, Source};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Maximum series of one install. Documented in `wit/deps/alga-metrics`.
@@ -17,14 +18,18 @@ const OTHER: &str = "_other_";
 const INSTALLS: u64 = 2_000;
 /// Upper bounds of a histogram's buckets: the default of Prometheus client libraries.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Maximum bytes of a scrape. Further series are omitted, and `alga_metrics_are_cut` is then 1.
-const SCRAPE_BYTES: usize = 8 * 1024 * 1024;
+/// Maximum bytes of all series in a scrape, unless the operator sets another one: with the metrics
+/// of the host, a scrape is below a megabyte.
+const SCRAPE_BYTES: usize = 768 * 1024;
 /// Maximum bytes of one install in a scrape, so that no install crowds out others.
 const INSTALL_BYTES: usize = 256 * 1024;
+/// Bytes of a line beside the name and the labels: a number, and the bound of a bucket.
+const LINE_BYTES: usize = 40;
 
 /// Aggregates the metrics of extensions.
 pub struct MetricRegistry {
     installs: Cache<InstallId, Arc<Mutex<Series>>>,
+    scrape_bytes: usize,
 }
 
 /// The series of one install.
@@ -39,22 +44,31 @@ struct Key {
     labels: Vec<(String, String)>,
 }
 
+#[derive(Clone)]
 enum Value {
     Counter(f64),
     Gauge(f64),
-    Histogram(Box<Histogram>),
+    Histogram(Box<Buckets<{ BUCKETS.len() }>>),
 }
 
-#[derive(Default)]
-struct Histogram {
-    buckets: [u64; BUCKETS.len()],
-    count: u64,
-    sum: f64,
-}
+/// Series by name and type of their metric.
+type ByMetric = BTreeMap<(String, MetricType), Vec<(Labels, Value)>>;
+/// Labels of a series, with those of the host.
+type Labels = Vec<(String, String)>;
 
 impl Default for MetricRegistry {
     fn default() -> Self {
+        Self::new(SCRAPE_BYTES)
+    }
+}
+
+impl MetricRegistry {
+    /// Creates a registry whose series have at most about this many bytes in a scrape. Further ones
+    /// are left out, and `alga_metrics_are_cut` is then 1.
+    #[must_use]
+    pub fn new(scrape_bytes: usize) -> Self {
         Self {
+            scrape_bytes,
             installs: Cache::builder()
                 .max_capacity(INSTALLS)
                 .eviction_policy(EvictionPolicy::lru())
@@ -92,30 +106,72 @@ impl MetricRegistry {
         series.count(key, metric, value);
     }
 
-    /// Renders all series as text. The metric names begin with `alga_extension_`.
-    #[must_use]
-    pub fn render(&self) -> String {
-        let mut by_metric: BTreeMap<String, String> = BTreeMap::new();
-        let mut bytes = 0;
-        let mut is_truncated = false;
-        for (_, series) in &self.installs {
+    /// Returns copies of the series within the limits of a scrape, by metric, and whether they are
+    /// all.
+    fn within_limits(&self) -> (ByMetric, bool) {
+        let mut installs: Vec<_> = self.installs.iter().collect();
+        // The same ones at each scrape.
+        installs.sort_by(|(install, _), (other, _)| install.cmp(other));
+        let mut by_metric = ByMetric::new();
+        let (mut bytes, mut are_all) = (0, true);
+        for (_, series) in installs {
             let series = series.lock().unwrap_or_else(PoisonError::into_inner);
             let mut own_bytes = 0;
             for (key, value) in &series.values {
-                if bytes + own_bytes > SCRAPE_BYTES || own_bytes > INSTALL_BYTES {
-                    is_truncated = true;
+                let labels = labels_of(&series.owner, key);
+                let cost = value.bytes(&key.metric, &labels);
+                if bytes + own_bytes + cost > self.scrape_bytes || own_bytes + cost > INSTALL_BYTES {
+                    are_all = false;
                     break;
                 }
-                let lines = by_metric.entry(key.metric.clone()).or_default();
-                let before = lines.len();
-                value.write(lines, &key.metric, &labels_of(&series.owner, key));
-                own_bytes += lines.len() - before;
+                own_bytes += cost;
+                let metric = (key.metric.clone(), value.kind());
+                by_metric.entry(metric).or_default().push((labels, value.clone()));
             }
             bytes += own_bytes;
         }
-        let mut text: String = by_metric.into_values().collect();
-        writeln!(text, "alga_metrics_are_cut {}", u8::from(is_truncated)).ok();
-        text
+        (by_metric, are_all)
+    }
+}
+
+impl Source for MetricRegistry {
+    fn write(&self, families: &mut Families<'_>) -> fmt::Result {
+        let (by_metric, are_all) = self.within_limits();
+        let mut names = Names::default();
+        for ((metric, kind), series) in by_metric {
+            let name = names.of(&metric, kind);
+            let help = "A metric that extensions declare";
+            match kind {
+                MetricType::Counter => families.counters(&name, help, series.iter().map(Value::single))?,
+                MetricType::Gauge => families.gauges(&name, help, series.iter().map(Value::single))?,
+                MetricType::Histogram => families.histograms(&name, help, series.iter().filter_map(Value::observed))?,
+            }
+        }
+        let help = "1 if series of extensions are missing because the scrape would be too large";
+        families.gauge("alga_metrics_are_cut", help, u32::from(!are_all))
+    }
+}
+
+/// Names of families in a scrape: two extensions may declare metrics whose names collide.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// Returns a name that no other family has, with none of the names of its lines.
+    fn of(&mut self, metric: &str, kind: MetricType) -> String {
+        let metric = match kind {
+            MetricType::Counter => metric.strip_suffix("_total").unwrap_or(metric),
+            _ => metric,
+        };
+        let mut name = format!("alga_extension_{metric}");
+        loop {
+            let lines = ["", "_total", "_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}"));
+            if lines.iter().all(|line| !self.0.contains(line)) {
+                self.0.extend(lines);
+                return name;
+            }
+            name.push_str("_value");
+        }
     }
 }
 
@@ -148,80 +204,72 @@ impl Value {
             (Self::Counter(sum), MetricType::Counter) => *sum += value,
             (_, MetricType::Counter) => *self = Self::Counter(value),
             (_, MetricType::Gauge) => *self = Self::Gauge(value),
-            (Self::Histogram(histogram), MetricType::Histogram) => histogram.record(value),
+            (Self::Histogram(histogram), MetricType::Histogram) => histogram.observe(&BUCKETS, value),
             (_, MetricType::Histogram) => {
-                let mut histogram = Box::<Histogram>::default();
-                histogram.record(value);
+                let mut histogram = Box::<Buckets<_>>::default();
+                histogram.observe(&BUCKETS, value);
                 *self = Self::Histogram(histogram);
             }
         }
     }
 
-    fn write(&self, into: &mut String, metric: &str, labels: &str) {
-        // Writing to a string cannot fail.
+    fn kind(&self) -> MetricType {
         match self {
-            Self::Counter(value) | Self::Gauge(value) => {
-                writeln!(into, "alga_extension_{metric}{{{labels}}} {value}").ok()
-            }
-            Self::Histogram(histogram) => {
-                for (bound, count) in BUCKETS.iter().zip(histogram.buckets) {
-                    writeln!(
-                        into,
-                        "alga_extension_{metric}_bucket{{{labels},le=\"{bound}\"}} {count}"
-                    )
-                    .ok();
-                }
-                let Histogram { count, sum, .. } = **histogram;
-                writeln!(into, "alga_extension_{metric}_bucket{{{labels},le=\"+Inf\"}} {count}").ok();
-                writeln!(into, "alga_extension_{metric}_sum{{{labels}}} {sum}").ok();
-                writeln!(into, "alga_extension_{metric}_count{{{labels}}} {count}").ok()
-            }
+            Self::Counter(_) => MetricType::Counter,
+            Self::Gauge(_) => MetricType::Gauge,
+            Self::Histogram(_) => MetricType::Histogram,
+        }
+    }
+
+    /// Returns about the bytes of its lines in a scrape.
+    fn bytes(&self, metric: &str, labels: &Labels) -> usize {
+        let labels: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let lines = match self {
+            Self::Counter(_) | Self::Gauge(_) => 1,
+            Self::Histogram(_) => BUCKETS.len() + 3,
         };
+        lines * (metric.len() + labels + LINE_BYTES)
     }
-}
 
-impl Histogram {
-    fn record(&mut self, value: f64) {
-        for (bound, count) in BUCKETS.iter().zip(&mut self.buckets) {
-            *count += u64::from(value <= *bound);
+    /// Returns labels and number of a series, as a family writes them.
+    fn single((labels, value): &(Labels, Self)) -> (&[(String, String)], f64) {
+        match value {
+            Self::Counter(value) | Self::Gauge(value) => (labels, *value),
+            Self::Histogram(_) => (labels, 0.0),
         }
-        self.count += 1;
-        self.sum += value;
+    }
+
+    fn observed((labels, value): &(Labels, Self)) -> Option<(&[(String, String)], Observed)> {
+        match value {
+            Self::Histogram(histogram) => Some((labels, histogram.observed(&BUCKETS))),
+            Self::Counter(_) | Self::Gauge(_) => None,
+        }
     }
 }
 
-/// Formats the labels of a series. Those of the host come first; their names begin with `alga_`,
+/// Returns the labels of a series. Those of the host come first; their names begin with `alga_`,
 /// which no declared key does.
-fn labels_of(owner: &Identity, key: &Key) -> String {
-    let mut text = format!(
-        "alga_tenant=\"{}\",alga_extension=\"{}\",alga_install=\"{}\"",
-        owner.tenant, owner.extension, owner.install
-    );
-    for (name, value) in &key.labels {
-        write!(text, ",{name}=\"{}\"", escaped(value)).ok();
-    }
-    text
+fn labels_of(owner: &Identity, key: &Key) -> Labels {
+    let own = [
+        ("alga_tenant", owner.tenant.as_str()),
+        ("alga_extension", owner.extension.as_str()),
+        ("alga_install", owner.install.as_str()),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let declared = key.labels.iter().map(|(name, value)| (name.clone(), printable(value)));
+    own.into_iter().chain(declared).collect()
 }
 
-/// Escapes a label's value (Prometheus text format 0.0.4). Replaces control characters, which some
-/// parsers treat as the end of a line.
-fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for character in value.chars() {
-        match character {
-            '\\' => text.push_str("\\\\"),
-            '"' => text.push_str("\\\""),
-            '\n' => text.push_str("\\n"),
-            other if other.is_control() => text.push('?'),
-            other => text.push(other),
-        }
-    }
-    text
+/// Replaces control characters, which some parsers treat as the end of a line.
+fn printable(value: &str) -> String {
+    let character = |character: char| if character.is_control() { '?' } else { character };
+    value.chars().map(character).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alga_metrics::text_of;
 
     fn owner(install: &str) -> Identity {
         Identity {
@@ -239,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_million_labels_make_a_hundred_series_and_a_scrape_below_a_mebibyte() {
-        let registry = MetricRegistry::default();
+        let registry = Arc::new(MetricRegistry::default());
         for number in 0..1_000_000_u32 {
             registry.count(
                 &owner("i-1"),
@@ -248,7 +296,7 @@ mod tests {
                 1.0,
             );
         }
-        let text = registry.render();
+        let text = text_of(Arc::clone(&registry));
         assert_eq!(text.matches("_count{").count(), SERIES + 1);
         assert!(
             text.contains("k=\"_other_\"} 999900"),
@@ -260,29 +308,30 @@ mod tests {
 
     #[test]
     fn a_metric_label_cannot_inject_a_line_into_the_scrape() {
-        let registry = MetricRegistry::default();
+        let registry = Arc::new(MetricRegistry::default());
         registry.count(
             &owner("i-1"),
             &metric("calls", "counter"),
             std::iter::once("a\"} 1\nforged{x=\"\\\r\u{85}"),
             2.0,
         );
-        let text = registry.render();
-        assert_eq!(text.lines().count(), 2, "{text}");
-        assert!(text.contains(r#"k="a\"} 1\nforged{x=\"\\"#), "{text}");
+        let text = text_of(Arc::clone(&registry));
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        assert_eq!(lines.count(), 2, "{text}");
+        assert!(text.contains(r#"k="a\"} 1?forged{x=\"\\?"} 2"#), "{text}");
     }
 
     #[test]
     fn values_are_aggregated_by_their_type() {
-        let registry = MetricRegistry::default();
+        let registry = Arc::new(MetricRegistry::default());
         for (name, kind) in [("c", "counter"), ("g", "gauge"), ("h", "histogram")] {
             for value in [0.02, 3.0] {
                 registry.count(&owner("i-1"), &metric(name, kind), std::iter::once("x"), value);
             }
         }
-        let text = registry.render();
+        let text = text_of(Arc::clone(&registry));
         for line in [
-            "_c{",
+            "_c_total{",
             "} 3.02",
             "_g{",
             "} 3\n",
@@ -292,5 +341,47 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn a_million_labels_of_many_installs_are_a_scrape_below_a_megabyte() {
+        let registry = Arc::new(MetricRegistry::default());
+        for number in 0..1_000_000_u32 {
+            let install = format!("i-{}", number % 2_000);
+            let label = number.to_string();
+            registry.count(
+                &owner(&install),
+                &metric("calls", "counter"),
+                std::iter::once(label.as_str()),
+                1.0,
+            );
+        }
+        let text = text_of(Arc::clone(&registry));
+        assert!(text.len() <= 1_000_000, "{}", text.len());
+        assert!(text.contains("alga_metrics_are_cut 1\n"));
+    }
+
+    #[test]
+    fn metrics_of_the_same_name_and_another_type_have_other_names() {
+        let registry = Arc::new(MetricRegistry::default());
+        let all = [
+            ("calls", "counter"),
+            ("calls", "gauge"),
+            ("calls_total", "counter"),
+            ("calls_sum", "gauge"),
+        ];
+        for (number, (name, kind)) in all.into_iter().enumerate() {
+            let owner = owner(&format!("i-{number}"));
+            registry.count(&owner, &metric(name, kind), std::iter::once("x"), 1.0);
+        }
+        let text = text_of(Arc::clone(&registry));
+        let types: BTreeSet<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        assert_eq!(types.len(), all.len() + 1, "{text}");
+        let samples = text.lines().filter(|line| line.starts_with("alga_extension_"));
+        let names: BTreeSet<_> = samples
+            .filter_map(|line| line.split_once('{'))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names.len(), all.len(), "{text}");
     }
 }

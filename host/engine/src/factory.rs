@@ -1,5 +1,6 @@
 use crate::{CacheKey, CompileError, Compiler, Engine, JournalEntry, MachineCode, MachineCodeCache};
 use alga_errors::chain;
+use alga_metrics::Latency;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,8 @@ pub struct ComponentFactory {
     compiler: Compiler,
     cache: Arc<MachineCodeCache>,
     compilations: Arc<AtomicU64>,
+    cached_loads: Arc<AtomicU64>,
+    compiling: Latency,
     /// Core modules of this host, by the digest of their bytes.
     modules: Arc<Mutex<BTreeMap<CacheKey, Shared>>>,
 }
@@ -45,6 +48,8 @@ impl ComponentFactory {
             compiler,
             cache,
             compilations: Arc::default(),
+            cached_loads: Arc::default(),
+            compiling: Latency::default(),
             modules: Arc::default(),
         }
     }
@@ -59,6 +64,18 @@ impl ComponentFactory {
     #[must_use]
     pub fn compilations(&self) -> u64 {
         self.compilations.load(Ordering::Relaxed)
+    }
+
+    /// Number of components that were loaded from the cache of machine code.
+    #[must_use]
+    pub fn cached_loads(&self) -> u64 {
+        self.cached_loads.load(Ordering::Relaxed)
+    }
+
+    /// Returns the durations of compilations.
+    #[must_use]
+    pub fn compiling(&self) -> &Latency {
+        &self.compiling
     }
 
     /// Compiles and loads the smallest component, to check that the compiler runs here and was
@@ -102,10 +119,11 @@ impl ComponentFactory {
         });
         let cached = cached.await?;
         if let Some(component) = cached {
+            self.cached_loads.fetch_add(1, Ordering::Relaxed);
             return Ok(component);
         }
         self.compilations.fetch_add(1, Ordering::Relaxed);
-        let code = self.compiler.compile(bytes).await?;
+        let code = self.compiling.time(self.compiler.compile(bytes)).await?;
         let Self { engine, cache, .. } = self.clone();
         blocking(move || {
             let mark = second.as_ref().map(|entry| entry.mark());
@@ -152,7 +170,8 @@ impl ComponentFactory {
 
     async fn compiled_module(&self, key: CacheKey, bytes: &[u8]) -> Result<Module, CompileError> {
         self.compilations.fetch_add(1, Ordering::Relaxed);
-        let code = self.compiler.compile_module(bytes).await.map_err(of_host)?;
+        let compile = self.compiler.compile_module(bytes);
+        let code = self.compiling.time(compile).await.map_err(of_host)?;
         let Self { engine, cache, .. } = self.clone();
         blocking(move || {
             store(&cache, &key, &code);

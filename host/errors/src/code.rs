@@ -18,6 +18,21 @@ pub enum Blame {
     Host,
 }
 
+impl Blame {
+    /// Returns the party as written in responses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Guest => "guest",
+            Self::Publisher => "publisher",
+            Self::Tenant => "tenant",
+            Self::Operator => "operator",
+            Self::Host => "host",
+        }
+    }
+}
+
 /// Defines the codes once; names, statuses and blame are derived from this table.
 macro_rules! codes {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, $status:literal, $blame:ident; )+) => {

@@ -190,6 +190,16 @@ impl Admission {
         self.enter(counters, self.need(slots), deadline).await
     }
 
+    /// Returns the numbers of executions that wait to start, and whose component is being loaded.
+    pub(crate) fn waiting(&self) -> [usize; 2] {
+        [&self.waiting, &self.loading].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Returns the number of slots of the process, and of those that are free.
+    pub(crate) fn places(&self) -> [usize; 2] {
+        self.entrance.gate().slots()
+    }
+
     /// Counts an execution whose component is being loaded, until the result is dropped. It has no
     /// slot yet: others of its tenant do not wait for the compiler.
     pub(crate) fn loading<'a>(&'a self, counters: &'a Counters) -> Result<Loading<'a>, Problem> {

@@ -17,6 +17,7 @@
 //! | `handler` | the handler of a component, by the version of WASI |
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `invoke_async` | the same for WASI 0.3 |
+//! | `runner_metrics` | the state of a runner at a scrape |
 //! | `forward` | a guest's response on its way to the client |
 //! | `early` | the beginning of a response, received by the request's task |
 //! | `execution` | an execution in progress, in its request's task or on the guest threads |
@@ -57,6 +58,7 @@ mod response_body;
 mod router;
 mod run;
 mod run_slots;
+mod runner_metrics;
 mod schedule;
 mod service;
 mod session;

@@ -181,6 +181,21 @@ impl Loader {
         self.dependencies.factory.compilations()
     }
 
+    /// Returns the number of components that were loaded, by where their machine code came from.
+    pub(crate) fn loads(&self) -> [(&'static str, u64); 2] {
+        let factory = &self.dependencies.factory;
+        [
+            ("machine_code_cache", factory.cached_loads()),
+            ("compiler", factory.compilations()),
+        ]
+    }
+
+    /// Returns the number of components in memory.
+    pub(crate) fn components(&self) -> usize {
+        // The cache's own count lags behind.
+        self.components.iter().count()
+    }
+
     /// Returns the component for this content hash and these grants, and whether it had to be
     /// loaded or linked first.
     pub(crate) async fn prepare(

@@ -4,14 +4,17 @@
 mod totals;
 
 use crate::Usage;
+use crate::usage::outcome;
 use alga_bundle::{ExecutionMinute, ExecutionTotals, InstallId, TenantId};
 use alga_capabilities::Identity;
 use alga_errors::Problem;
+use alga_metrics::{Families, Source};
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use totals::ProcessTotals;
 
 /// Number of parts, each with a lock of its own, so that executions of different installs do not
@@ -26,12 +29,16 @@ const ROWS: usize = 4_000;
 /// Maximum number of rows of past minutes that wait for the database.
 const WAITING: usize = 64_000;
 const MINUTE_MS: i64 = 60_000;
+/// Tenants with a metric of their own.
+const TOP_TENANTS: usize = 10;
 
 /// The executions that were counted and not yet passed on.
 pub struct ExecutionMinutes {
     parts: [Mutex<Part>; PARTS],
     hasher: RandomState,
     past: Mutex<Vec<ExecutionMinute>>,
+    /// The tenants that used most processor time in the last complete minute, in microseconds.
+    top: Mutex<Vec<(TenantId, u64)>>,
     lost: AtomicU64,
 }
 
@@ -55,6 +62,7 @@ impl Default for ExecutionMinutes {
             parts: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             past: Mutex::default(),
+            top: Mutex::default(),
             lost: AtomicU64::new(0),
         }
     }
@@ -72,17 +80,6 @@ fn this_minute_ms() -> i64 {
     now - now.rem_euclid(MINUTE_MS)
 }
 
-/// Returns `2xx` to `5xx` for a status, or the code of the error.
-fn outcome(result: &Result<u16, Problem>) -> &'static str {
-    match result {
-        Ok(..300) => "2xx",
-        Ok(300..400) => "3xx",
-        Ok(400..500) => "4xx",
-        Ok(_) => "5xx",
-        Err(problem) => problem.code().as_str(),
-    }
-}
-
 impl ExecutionMinutes {
     /// Counts an execution that has ended.
     pub(crate) fn count(
@@ -92,7 +89,8 @@ impl ExecutionMinutes {
         result: &Result<u16, Problem>,
         usage: &Usage,
     ) {
-        self.count_in(this_minute_ms(), identity, endpoint, outcome(result), usage);
+        let outcome = outcome(result.as_ref().copied().map_err(Problem::code));
+        self.count_in(this_minute_ms(), identity, endpoint, outcome, usage);
     }
 
     fn count_in(
@@ -127,7 +125,24 @@ impl ExecutionMinutes {
                 self.keep(part.begin(now));
             }
         }
-        std::mem::take(&mut lock(&self.past))
+        let past = std::mem::take(&mut *lock(&self.past));
+        self.rank(&past);
+        past
+    }
+
+    /// Finds the tenants that used most processor time in the last minute of these.
+    fn rank(&self, past: &[ExecutionMinute]) {
+        let Some(last_ms) = past.iter().map(|minute| minute.minute_ms).max() else {
+            return;
+        };
+        let mut used: HashMap<&TenantId, u64> = HashMap::new();
+        for minute in past.iter().filter(|minute| minute.minute_ms == last_ms) {
+            *used.entry(&minute.tenant).or_default() += minute.totals.cpu_us;
+        }
+        let mut used: Vec<_> = used.into_iter().map(|(tenant, us)| (tenant.clone(), us)).collect();
+        used.sort_by(|(tenant, us), (other, more)| more.cmp(us).then_with(|| tenant.cmp(other)));
+        used.truncate(TOP_TENANTS);
+        *lock(&self.top) = used;
     }
 
     /// Counts executions that could not be passed on.
@@ -145,19 +160,25 @@ impl ExecutionMinutes {
             }
         }
     }
+}
 
-    /// Returns metrics of all executions since the process began (Prometheus text format 0.0.4).
-    #[must_use]
-    pub fn render(&self) -> String {
+impl Source for ExecutionMinutes {
+    fn write(&self, families: &mut Families<'_>) -> fmt::Result {
         let mut all = ProcessTotals::default();
         for part in &self.parts {
             all.add(&lock(part).process);
         }
-        format!(
-            "{}alga_execution_minutes_lost_total {}\n",
-            all.render(),
-            self.lost.load(Ordering::Relaxed)
-        )
+        all.write(families)?;
+        let lost = self.lost.load(Ordering::Relaxed);
+        let help = "Executions that are missing in the sums by minute";
+        families.counter("alga_execution_sums_lost", help, lost)?;
+        let top = lock(&self.top).clone();
+        let labelled = top.iter().map(|(tenant, cpu_us)| {
+            let seconds = Duration::from_micros(*cpu_us).as_secs_f64();
+            ([("tenant", tenant.as_str())], seconds)
+        });
+        let help = "Processor time in the last complete minute, of the tenants that used most of it";
+        families.gauges("alga_top_tenant_cpu_seconds", help, labelled)
     }
 }
 

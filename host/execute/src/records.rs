@@ -3,6 +3,7 @@
 use crate::execution::Ended;
 use crate::quota::Held;
 use crate::run_slots::Used;
+use crate::usage::outcome;
 use crate::{ExecutionMinutes, Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
@@ -30,6 +31,14 @@ pub struct ExecutionRecord {
     pub log: Vec<LogRecord>,
     /// Number of log records that were dropped.
     pub log_dropped: u64,
+}
+
+impl ExecutionRecord {
+    /// Returns `2xx` to `5xx` for a status, or the code of the error.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        outcome(self.result)
+    }
 }
 
 /// Sink for execution records.

@@ -59,6 +59,11 @@ impl RunSlots {
         self.slots
     }
 
+    /// Returns the number of slots, and of those in use.
+    pub(crate) fn used(&self) -> [usize; 2] {
+        [self.slots, self.schedule().running()]
+    }
+
     fn schedule(&self) -> MutexGuard<'_, Schedule<Arc<Ticket>>> {
         // The schedule changes by single calls, none of which panics.
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)

@@ -131,6 +131,11 @@ impl<T> Schedule<T> {
         }
     }
 
+    /// Returns the number of slots in use.
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
     /// Gives a slot to a task and returns true, or lets it wait: then `make` creates it. A task
     /// `is_preferred` if the operating system prefers its thread. It may use one of
     /// [`PREFERRED_SLOTS`] unless its tenant is far ahead of the others: it need not wait for a

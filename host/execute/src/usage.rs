@@ -2,6 +2,7 @@
 
 use alga_bundle::ExecutionTotals;
 use alga_capabilities::HostCalls;
+use alga_errors::Code;
 use serde::{Deserialize, Serialize};
 
 /// Resources that an execution used: the `usage` object. The processor time that the host spent on
@@ -73,5 +74,17 @@ impl Usage {
         };
         totals.count_duration(self.duration_us);
         totals
+    }
+}
+
+/// Returns the name of an execution's outcome: `2xx` to `5xx` for a status, or the code of the
+/// error.
+pub(crate) fn outcome(result: Result<u16, Code>) -> &'static str {
+    match result {
+        Ok(..300) => "2xx",
+        Ok(300..400) => "3xx",
+        Ok(400..500) => "4xx",
+        Ok(_) => "5xx",
+        Err(code) => code.as_str(),
     }
 }

@@ -1,19 +1,22 @@
 //! Middleware that every request and every response of every router passes through.
 
 use crate::refusal::{Refused, plain_refusal, write};
+use crate::request_totals::{RequestTotals, place_of};
 use crate::span::{of_request, over_body};
 use alga_bundle::RequestId;
-use alga_errors::Problem;
+use alga_errors::{Code, Problem};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 use tower::{Layer, Service};
 use tracing::Span;
 
@@ -27,7 +30,12 @@ const EXPLANATION_BYTES: usize = 4 * 1024;
 /// `{error, message, requestId, hint?}` with `no-store`. Wrapping a router twice has no further
 /// effect.
 pub fn edge<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(Edge)
+    router.layer(Edge { totals: None })
+}
+
+/// Wraps a router as [`edge`] does, and counts its requests and refusals.
+pub fn counted_edge<S: Clone + Send + Sync + 'static>(router: Router<S>, totals: Arc<RequestTotals>) -> Router<S> {
+    router.layer(Edge { totals: Some(totals) })
 }
 
 /// Returns the id of a request that has passed through [`edge`], or a new one.
@@ -60,20 +68,26 @@ fn as_value(id: &RequestId) -> HeaderValue {
 
 /// The layer that [`edge`] adds. It is a hand-written service, because a function as a layer costs
 /// each request a copy of the router and two allocations.
-#[derive(Clone, Copy)]
-struct Edge;
+#[derive(Clone)]
+struct Edge {
+    totals: Option<Arc<RequestTotals>>,
+}
 
 impl<S> Layer<S> for Edge {
     type Service = EdgeService<S>;
 
     fn layer(&self, inner: S) -> EdgeService<S> {
-        EdgeService { inner }
+        EdgeService {
+            inner,
+            totals: self.totals.clone(),
+        }
     }
 }
 
 #[derive(Clone)]
 struct EdgeService<S> {
     inner: S,
+    totals: Option<Arc<RequestTotals>>,
 }
 
 impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for EdgeService<S> {
@@ -93,9 +107,38 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
             id
         });
         let span = of_request(&request, &id);
+        let counted = self.totals.clone().map(|totals| Counted {
+            totals,
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            method: place_of(request.method()),
+            started: Instant::now(),
+        });
         let response = span.in_scope(|| self.inner.call(request));
         let step = Step::Routed { response };
-        Passing { step, id, span }
+        Passing {
+            step,
+            id,
+            span,
+            counted,
+        }
+    }
+}
+
+/// A request that is counted when its response begins.
+struct Counted {
+    totals: Arc<RequestTotals>,
+    route: Option<MatchedPath>,
+    method: usize,
+    started: Instant,
+}
+
+impl Counted {
+    fn count(&self, response: &Response, refused: Option<Code>) {
+        let Self { totals, route, .. } = self;
+        totals.count(route.as_ref(), self.method, response.status(), self.started.elapsed());
+        if let Some(code) = refused {
+            totals.refused(code);
+        }
     }
 }
 
@@ -108,6 +151,7 @@ pin_project! {
         step: Step<F>,
         id: HeaderValue,
         span: Span,
+        counted: Option<Counted>,
     }
 }
 
@@ -133,14 +177,18 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
                     if !is_plain_refusal(&response) {
                         break response;
                     }
-                    let response: Rewriting = Box::pin(rewritten(response, id.to_owned()));
+                    let response: Rewriting = Box::pin(rewritten(response));
                     this.step.set(Step::Rewritten { response });
                 }
                 StepNow::Rewritten { response } => break ready!(response.as_mut().poll(context)),
             }
         };
-        if let Some(Refused(problem)) = response.extensions_mut().remove::<Refused>() {
+        let refused = response.extensions_mut().remove::<Refused>().map(|Refused(problem)| {
             write(&mut response, &problem, id);
+            problem.code()
+        });
+        if let Some(counted) = this.counted.take() {
+            counted.count(&response, refused);
         }
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
@@ -167,15 +215,13 @@ fn is_plain_refusal(response: &Response) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub struct PassedOn;
 
-async fn rewritten(response: Response, id: String) -> Response {
+/// Returns the framework's error as a refusal.
+async fn rewritten(response: Response) -> Response {
     let (head, body) = response.into_parts();
     let text = to_bytes(body, EXPLANATION_BYTES).await.unwrap_or_default();
     let problem = plain_refusal(head.status, String::from_utf8_lossy(&text).trim());
     let mut response = Response::from_parts(head, Body::empty());
-    if problem.code().status() >= 500 {
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    }
-    write(&mut response, &problem, &id);
+    response.extensions_mut().insert(Refused(problem.into()));
     response
 }
 
@@ -185,6 +231,7 @@ mod tests {
     use crate::Refusal;
     use alga_errors::Code;
     use axum::routing::{get, post};
+    use http::StatusCode;
     use tower::ServiceExt;
 
     async fn ask(method: &str, path: &str, id: &[&str]) -> (StatusCode, HeaderMap, String) {

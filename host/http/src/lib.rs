@@ -10,6 +10,7 @@
 //! | `page` | pages of lists, and entity tags of their responses |
 //! | `endpoints` | matches requests to the endpoints of a manifest |
 //! | `edge` | request ids, and the common form of error responses |
+//! | `request_totals` | requests by route and status, and refusals by code |
 //! | `span` | the span of a request, in which all its lines are logged |
 //! | `refusal` | a [`Problem`](alga_errors::Problem) as a response |
 //! | `unparsed` | errors of the HTTP library itself, in the common form |
@@ -28,16 +29,18 @@ mod page;
 mod path;
 pub mod policy;
 mod refusal;
+mod request_totals;
 mod span;
 mod unparsed;
 
 pub use body::{BODY_TIMEOUT, declared_length, read_body, read_failed};
 pub use cookie::{CSRF_HEADER, LOGIN_COOKIE, SESSION_COOKIE, check_same_origin, cookie_of, session_cookie};
-pub use edge::{PassedOn, edge, refuse, request_id};
+pub use edge::{PassedOn, counted_edge, edge, refuse, request_id};
 pub use endpoints::Endpoints;
 pub use field::{bearer, one_field};
 pub use host::check_host;
 pub use page::{PageQuery, etag};
 pub use path::{PathError, canonical_path};
 pub use refusal::Refusal;
+pub use request_totals::RequestTotals;
 pub use unparsed::{ConnectionState, InFlightResponse, RefusalWriter, TrackedBody};

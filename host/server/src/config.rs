@@ -108,6 +108,8 @@ pub struct Config {
     pub queue: QueueSettings,
     /// Executions that have a record although they succeeded and logged nothing.
     pub records: RecordSettings,
+    /// Maximum bytes of the metrics of extensions in a scrape.
+    pub metrics_extension_bytes: usize,
     /// Fuel of an execution; `None` does not count it.
     pub fuel: Option<NonZeroU64>,
     /// True if components of WASI 0.3 run.
@@ -243,6 +245,7 @@ impl Config {
             pool: sources.required("pool")?,
             queue: queue(&sources)?,
             records: records(&sources)?,
+            metrics_extension_bytes: sources.required("metrics_extension_bytes")?,
             fuel: NonZeroU64::new(sources.required("fuel")?),
             wasi_0_3: sources.required("wasi_0_3")?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),

@@ -9,6 +9,7 @@ use alga_auth::{
     PrincipalKind, TenantRole, TokenVerifier,
 };
 use alga_errors::chain;
+use alga_metrics::Latency;
 use alga_store::{ApiKeyRow, Database};
 use jiff::Timestamp;
 use std::error::Error;
@@ -35,7 +36,9 @@ pub(crate) fn credentials(config: &Config, shared: &SharedResources) -> Result<C
         credentials.sessions = Some(Arc::new(StoredSessions(shared.database.clone())));
     }
     if let Some(oidc) = config.oidc.as_ref().filter(|_| role != Role::Runner) {
-        let source = jwks_source(&oidc.jwks)?;
+        let latency = Latency::default();
+        shared.metrics.add_dependency("jwks", &latency);
+        let source = jwks_source(&oidc.jwks, &latency)?;
         credentials.jwt = Some(JwtVerifier::new(oidc.tokens.clone(), source, JwksTiming::default()));
     }
     Ok(credentials)

@@ -6,6 +6,7 @@ use alga_bundle::{ExecutionId, InstallId, TenantId};
 use alga_capabilities::Source;
 use alga_errors::chain;
 use alga_execute::{ExecutionRecord, ExecutionRecords, Usage};
+use alga_metrics::RecordedDurations;
 use alga_store::{Database, ExecutionRow};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub struct ExecutionRecordWriter {
     rates: DefaultKeyedRateLimiter<InstallId>,
     dropped: AtomicU64,
     settings: RecordSettings,
+    durations: RecordedDurations,
 }
 
 enum Message {
@@ -57,7 +59,7 @@ struct QueuedRecord {
 
 impl ExecutionRecordWriter {
     /// Starts a queue that writes into this database until it is dropped.
-    pub(crate) fn start(database: Database, settings: RecordSettings) -> Arc<Self> {
+    pub(crate) fn start(database: Database, settings: RecordSettings, durations: RecordedDurations) -> Arc<Self> {
         let (queue, waiting) = mpsc::unbounded_channel();
         let log = Arc::new(Self {
             queue,
@@ -65,6 +67,7 @@ impl ExecutionRecordWriter {
             rates: DefaultKeyedRateLimiter::keyed(Quota::per_second(KIB_PER_SECOND).allow_burst(KIB_AT_ONCE)),
             dropped: AtomicU64::new(0),
             settings,
+            durations,
         });
         tokio::spawn(write(waiting, database, Arc::downgrade(&log)));
         log
@@ -101,6 +104,9 @@ impl ExecutionRecordWriter {
         self.rates.check_key_n(&record.identity.install, many).ok()?.ok()?;
         let permit = Arc::clone(&self.capacity).try_acquire_many_owned(kib).ok()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let duration = Duration::from_micros(record.usage.duration_us);
+        let request = record.identity.request.as_str();
+        self.durations.observe(record.outcome(), duration, request);
         let queued = QueuedRecord {
             record,
             id: uuid::Uuid::now_v7().to_string().parse().ok()?,

@@ -3,6 +3,7 @@
 use crate::StartError;
 use crate::config::JwksPlace;
 use alga_auth::{JwksFuture, JwksSource};
+use alga_metrics::Latency;
 use reqwest::{Client, Response, redirect};
 use std::error::Error;
 use std::sync::Arc;
@@ -12,14 +13,15 @@ const JWKS_BYTES: usize = 1024 * 1024;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// Returns the source of the keys at this place.
-pub(crate) fn jwks_source(place: &JwksPlace) -> Result<Arc<dyn JwksSource>, StartError> {
+/// Returns the source of the keys at this place, with the durations of its requests.
+pub(crate) fn jwks_source(place: &JwksPlace, latency: &Latency) -> Result<Arc<dyn JwksSource>, StartError> {
     let url = match place {
         JwksPlace::File(path) => return Ok(Arc::new(KeyFile(path.clone()))),
         JwksPlace::Url(url) => url.clone(),
     };
     let client = provider_client()?;
-    Ok(Arc::new(KeyUrl { client, url }))
+    let latency = latency.clone();
+    Ok(Arc::new(KeyUrl { client, url, latency }))
 }
 
 /// Creates a client for an OpenID provider.
@@ -52,16 +54,21 @@ impl JwksSource for KeyFile {
 struct KeyUrl {
     client: Client,
     url: String,
+    latency: Latency,
+}
+
+impl KeyUrl {
+    async fn fetch_untimed(&self) -> Result<Vec<u8>, AnyError> {
+        let response = self.client.get(&self.url).send().await?.error_for_status()?;
+        if !response.status().is_success() {
+            return Err(format!("status {}", response.status()).into());
+        }
+        bounded_body(response, JWKS_BYTES).await
+    }
 }
 
 impl JwksSource for KeyUrl {
     fn fetch(&self) -> JwksFuture<'_> {
-        Box::pin(async move {
-            let response = self.client.get(&self.url).send().await?.error_for_status()?;
-            if !response.status().is_success() {
-                return Err(format!("status {}", response.status()).into());
-            }
-            bounded_body(response, JWKS_BYTES).await
-        })
+        Box::pin(self.latency.time(self.fetch_untimed()))
     }
 }

@@ -137,6 +137,7 @@ async fn keep(keeper: Weak<MinuteKeeper>) {
 mod tests {
     use super::*;
     use alga_bundle::ExecutionTotals;
+    use alga_metrics::text_of;
 
     fn minute(tenant: &str, minute_ms: i64) -> ExecutionMinute {
         ExecutionMinute {
@@ -178,7 +179,7 @@ mod tests {
         keeper.flush().await;
         let waiting = keeper.waiting.lock().await;
         assert_eq!(waiting.len(), 2);
-        let lost = format!("alga_execution_minutes_lost_total {}\n", ROWS / 2);
-        assert!(keeper.minutes.render().contains(&lost));
+        let lost = format!("alga_execution_sums_lost_total {}\n", ROWS / 2);
+        assert!(text_of(Arc::clone(&keeper.minutes)).contains(&lost));
     }
 }

@@ -5,7 +5,6 @@ use crate::drain::Draining;
 use crate::executions::ExecutionRecordWriter;
 use crate::host_dependencies::certificate_authorities;
 use crate::maintenance::maintain;
-use crate::metrics::Scraped;
 use crate::minute_keeper::MinuteKeeper;
 use crate::provider::Provider;
 use crate::quota_keeper::QuotaKeeper;
@@ -26,7 +25,8 @@ use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
     Runner, page_redirects, registry_routes,
 };
-use alga_http::edge;
+use alga_http::{RequestTotals, counted_edge};
+use alga_metrics::RecordedDurations;
 use alga_registry_api::{OnInstall, RegistryDependencies};
 use alga_signing::TrustPolicy;
 use alga_store::{Database, Staging};
@@ -83,7 +83,8 @@ struct RunnerPart {
 
 impl RunnerPart {
     async fn start(config: &Config, shared: &SharedResources, releases: &ReleaseResources) -> Result<Self, StartError> {
-        let executions = ExecutionRecordWriter::start(shared.database.clone(), config.records);
+        let durations = RecordedDurations::register(&shared.metrics);
+        let executions = ExecutionRecordWriter::start(shared.database.clone(), config.records, durations);
         let minutes = MinuteKeeper::start(shared.database.clone());
         let journal = crash_journal(config, &shared.database).await?;
         let weights = Weights::new(config.tenant_weights.0.clone());
@@ -95,6 +96,10 @@ impl RunnerPart {
         };
         let sinks = (&executions, &*minutes);
         let execute = execute_service(config, shared, releases, sinks, &quotas, shares, journal)?;
+        shared.metrics.add(Arc::clone(&execute));
+        shared.metrics.add(Arc::clone(minutes.minutes()));
+        shared.metrics.add(Arc::clone(&executions));
+        shared.metrics.add(Arc::clone(&shared.extension_metrics));
         Ok(Self {
             execute,
             executions,
@@ -159,16 +164,11 @@ impl Platform {
             staging = Some(uploads);
         }
         router = router.merge(drain::router(draining.clone(), Arc::clone(&authenticator)));
-        if let Some(part) = &runner {
-            router = router.merge(metrics::router(Scraped {
-                metrics: Arc::clone(&shared.metrics),
-                executions: Arc::clone(&part.executions),
-                minutes: Arc::clone(part.minutes.minutes()),
-                authenticator: Arc::clone(&authenticator),
-            }));
-        }
+        router = router.merge(metrics::router(shared.metrics.clone(), Arc::clone(&authenticator)));
+        let requests = Arc::<RequestTotals>::default();
+        shared.metrics.add(Arc::clone(&requests));
         Ok(Self {
-            router: edge(router),
+            router: counted_edge(router, requests),
             database: shared.database,
             lookups,
             releases,
@@ -307,7 +307,7 @@ fn execute_service(
         &shared.database,
         &releases.sealer,
         shared.keys.cursors()?,
-        &shared.metrics,
+        &shared.extension_metrics,
     )?;
     let keys = shared.keys.service_public()?;
     let tokens = TokenVerifier::new(

@@ -1,10 +1,12 @@
 //! Resources shared by several components, built from the configuration: keys, database, bundles,
 //! engine, trust.
 
+use crate::metrics::Connections;
 use crate::revocations::RevocationStartup;
 use crate::{Config, HostKeys, StartError};
 use alga_capabilities::MetricRegistry;
 use alga_engine::{CodeOptions, Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
+use alga_metrics::Metrics;
 use alga_secrets::{LocalKeys, Sealer, VaultTransit};
 use alga_signing::{TrustBundle, TrustPolicy};
 use alga_store::{BlobStore, Database, RevocationFile};
@@ -16,7 +18,8 @@ use zeroize::Zeroizing;
 pub(crate) struct SharedResources {
     pub(crate) keys: HostKeys,
     pub(crate) database: Database,
-    pub(crate) metrics: Arc<MetricRegistry>,
+    pub(crate) extension_metrics: Arc<MetricRegistry>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Resources of a process that verifies releases: a runner or the registry.
@@ -31,13 +34,18 @@ pub(crate) struct ReleaseResources {
 
 impl SharedResources {
     pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
+        let database = match &config.database {
+            Some(url) => Database::open_postgres(url).await?,
+            None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
+        };
+        let metrics = Metrics::default();
+        metrics.add_dependency("database", database.latency());
+        metrics.add(Connections(database.clone()));
         Ok(Self {
             keys: HostKeys::with_files(&config.data, config.key_files.clone())?,
-            database: match &config.database {
-                Some(url) => Database::open_postgres(url).await?,
-                None => Database::open_sqlite(&config.data.join("alga.sqlite")).await?,
-            },
-            metrics: Arc::default(),
+            database,
+            extension_metrics: Arc::new(MetricRegistry::new(config.metrics_extension_bytes)),
+            metrics,
         })
     }
 
@@ -69,15 +77,19 @@ impl SharedResources {
         let trust = Arc::new(TrustPolicy::new(trust, registry));
         let revocation_file = RevocationFile::in_directory(&config.data);
         self.restore_revocations(config, &trust, &revocation_file).await?;
+        let blobs = match &config.s3 {
+            Some(settings) => BlobStore::s3(settings)?,
+            None => BlobStore::local(&config.data.join("bundles"))?,
+        };
+        let factory = ComponentFactory::new(engine.clone(), compiler, Arc::new(cache));
+        self.metrics.add_dependency("objects", blobs.latency());
+        self.metrics.add_dependency("compiler", factory.compiling());
         Ok(ReleaseResources {
             trust,
             revocation_file,
-            blobs: match &config.s3 {
-                Some(settings) => BlobStore::s3(settings)?,
-                None => BlobStore::local(&config.data.join("bundles"))?,
-            },
+            blobs,
             sealer: Arc::new(sealer(config, &self.keys)?),
-            factory: ComponentFactory::new(engine.clone(), compiler, Arc::new(cache)),
+            factory,
             engine,
         })
     }

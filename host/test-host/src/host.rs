@@ -273,9 +273,15 @@ impl TestHost {
             now: Timestamp::try_from(self.time.now()).unwrap_or(Timestamp::UNIX_EPOCH),
             kv: self.records.values(),
             sent: self.upstream.sent_after(0),
-            metrics: self.metrics.render(),
+            metrics: series(&alga_metrics::text_of(Arc::clone(&self.metrics))),
         }
     }
+}
+
+/// Returns the series of the extension.
+fn series(text: &str) -> String {
+    let series = text.lines().filter(|line| line.starts_with("alga_extension_"));
+    series.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn check_exchanges(exchanges: &[&Vec<Exchange>]) -> Result<(), TestHostError> {

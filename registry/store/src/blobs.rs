@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use alga_bundle::Digest;
+use alga_metrics::Latency;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
@@ -37,6 +38,7 @@ pub struct BlobStore {
     objects: Arc<dyn ObjectStore>,
     /// Directory of the store, if it is a local one.
     directory: Option<Arc<Path>>,
+    latency: Latency,
 }
 
 /// Location and credentials of an S3-compatible store. Objects are created with
@@ -94,6 +96,7 @@ impl BlobStore {
         Ok(Self {
             objects: Arc::new(objects),
             directory: Some(directory.into()),
+            latency: Latency::default(),
         })
     }
 
@@ -133,7 +136,14 @@ impl BlobStore {
                 None => Arc::new(bucket),
             },
             directory: None,
+            latency: Latency::default(),
         })
+    }
+
+    /// Returns the durations of storing, fetching and removing bundles.
+    #[must_use]
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// Stores a bundle with its signatures and receipt. An existing bundle is retained unless its
@@ -143,6 +153,10 @@ impl BlobStore {
     /// Returns [`StoreError::Objects`] if the object store fails, or [`StoreError::Row`] if the
     /// file cannot be read or no longer has the content hash.
     pub async fn put(&self, new: NewBundle<'_>) -> Result<(), StoreError> {
+        self.latency.time(self.put_untimed(new)).await
+    }
+
+    async fn put_untimed(&self, new: NewBundle<'_>) -> Result<(), StoreError> {
         let path = bundle_path(new.content_hash);
         if self.digest_of(&path).await? != Some(new.content_hash) {
             self.upload(&path, new).await?;
@@ -177,6 +191,10 @@ impl BlobStore {
     /// Returns [`StoreError::Objects`] if the object store fails, or [`StoreError::TooLarge`] if an
     /// object exceeds its size limit.
     pub async fn get(&self, content_hash: Digest) -> Result<Option<StoredBundle>, StoreError> {
+        self.latency.time(self.get_untimed(content_hash)).await
+    }
+
+    async fn get_untimed(&self, content_hash: Digest) -> Result<Option<StoredBundle>, StoreError> {
         let most = alga_bundle::limits::BUNDLE_BYTES as u64;
         let Some(bundle) = self.read(&bundle_path(content_hash), most).await? else {
             return Ok(None);
@@ -196,6 +214,10 @@ impl BlobStore {
     /// Returns [`StoreError::Objects`] or [`StoreError::File`] if an object or the directory cannot
     /// be deleted; the call can be repeated.
     pub(crate) async fn remove(&self, content_hash: Digest) -> Result<(), StoreError> {
+        self.latency.time(self.remove_untimed(content_hash)).await
+    }
+
+    async fn remove_untimed(&self, content_hash: Digest) -> Result<(), StoreError> {
         for path in [receipt_path, signatures_path, bundle_path].map(|path| path(content_hash)) {
             match self.objects.delete(&path).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}

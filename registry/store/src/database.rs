@@ -1,5 +1,6 @@
 use crate::StoreError;
 use alga_bundle::{InstallId, TenantId};
+use alga_metrics::Latency;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
@@ -137,6 +138,7 @@ pub struct Database {
     pub(crate) actor: Arc<str>,
     /// URL of a Postgres database, for a connection of its own.
     pub(crate) postgres_url: Option<Arc<str>>,
+    latency: Latency,
 }
 
 impl Database {
@@ -207,7 +209,21 @@ impl Database {
             kind,
             actor,
             postgres_url,
+            latency: Latency::default(),
         })
+    }
+
+    /// Returns the durations of beginning a transaction or a read: of the wait for a connection,
+    /// and of the first statement on Postgres.
+    #[must_use]
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// Returns the numbers of connections: of all, and of idle ones.
+    #[must_use]
+    pub fn connections(&self) -> [usize; 2] {
+        [self.pool.size() as usize, self.pool.num_idle()]
     }
 
     /// Returns a handle of the same pool whose changes are recorded in the audit log as made by
@@ -242,6 +258,10 @@ impl Database {
     }
 
     async fn begin_with(&self, setting: &str) -> Result<Transaction<'static, Any>, StoreError> {
+        self.latency.time(self.begin_untimed(setting)).await
+    }
+
+    async fn begin_untimed(&self, setting: &str) -> Result<Transaction<'static, Any>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         if self.kind == Kind::Postgres {
             sqlx::query("SELECT set_config('alga.tenant', $1, true)")
@@ -255,7 +275,7 @@ impl Database {
     /// Acquires a connection for reading this tenant's rows. SQLite needs no transaction for it.
     pub(crate) async fn read_as(&self, tenant: &TenantId) -> Result<Reader, StoreError> {
         match self.kind {
-            Kind::Sqlite => Ok(Reader::Connection(self.pool.acquire().await?)),
+            Kind::Sqlite => Ok(Reader::Connection(self.latency.time(self.pool.acquire()).await?)),
             Kind::Postgres => Ok(Reader::Transaction(self.begin_as(tenant).await?)),
         }
     }

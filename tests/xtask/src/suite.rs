@@ -52,6 +52,7 @@ pub(crate) fn run() -> Outcome {
     debian::ensure("docker-registry", "docker-registry")?;
     debian::ensure("openssl", "openssl")?;
     debian::ensure_file(CLOCK, "libfaketime")?;
+    debian::unpacked("promtool", "prometheus")?;
     python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
     debian::ensure("chromium", "chromium")?;
     web::run(&web::Arguments { check: true })?;

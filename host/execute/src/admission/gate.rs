@@ -62,6 +62,11 @@ struct Tenant<T> {
 }
 
 impl<T> Gate<T> {
+    /// Returns the number of slots, and of those that are free.
+    pub(super) fn slots(&self) -> [usize; 2] {
+        [self.slots, self.free]
+    }
+
     /// Creates a gate with this many slots, of which a tenant has at most `tenant_slots`.
     pub(super) fn new(slots: usize, tenant_slots: usize) -> Self {
         Self {

@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
-const FLOORS: [(&str, u32); 23] = [
+const FLOORS: [(&str, u32); 24] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
+    ("alga-metrics", 0),
     ("alga-bundle", 1),
     ("alga-http", 2),
     ("alga-engine", 3),
