@@ -28,6 +28,7 @@ mod keyless;
 mod lifecycle;
 mod limits;
 mod linearizable;
+mod live;
 mod load;
 mod login;
 mod metrics;

@@ -4,6 +4,7 @@
 //! as little as one that writes a few records.
 
 use crate::rate_limit::InstallRateLimiter;
+use crate::watcher::Watching;
 use alga_bundle::InstallId;
 use governor::Quota;
 use serde::Serialize;
@@ -89,6 +90,7 @@ pub(crate) struct GuestLog {
     buffer: Arc<Mutex<LogBuffer>>,
     install: InstallId,
     pace: InstallRateLimiter,
+    watching: Watching,
 }
 
 #[derive(Debug, Default)]
@@ -100,12 +102,20 @@ struct LogBuffer {
 }
 
 impl GuestLog {
-    pub(crate) fn new(install: InstallId, pace: InstallRateLimiter) -> Self {
+    pub(crate) fn new(install: InstallId, pace: InstallRateLimiter, watching: Watching) -> Self {
         Self {
             buffer: Arc::default(),
             install,
             pace,
+            watching,
         }
+    }
+
+    fn push(&self, buffer: &mut LogBuffer, record: LogRecord) {
+        if let Some(watcher) = &self.watching {
+            watcher.wrote(&record);
+        }
+        buffer.records.push(record);
     }
 
     /// Writes a record of the guest and truncates it to the limits. `fields` has a known length, so
@@ -149,13 +159,14 @@ impl GuestLog {
                 .map(|(name, value)| (budget.fit(name), budget.fit(value))),
         );
         buffer.bytes += RECORD_BYTES.min(left).saturating_sub(budget.bytes);
-        buffer.records.push(LogRecord {
+        let record = LogRecord {
             source,
             level,
             message,
             fields: stored_fields,
             is_truncated: budget.was_short,
-        });
+        };
+        self.push(&mut buffer, record);
         Ok(())
     }
 
@@ -172,13 +183,14 @@ impl GuestLog {
             bytes: HOST_BYTES,
             was_short: false,
         };
-        buffer.records.push(LogRecord {
+        let record = LogRecord {
             source: Source::Host,
             level,
             message: budget.fit(message),
             fields: Vec::new(),
             is_truncated: budget.was_short,
-        });
+        };
+        self.push(&mut buffer, record);
     }
 
     /// Moves the records out of the log and returns them with the number of dropped records.
@@ -218,7 +230,7 @@ mod tests {
     use super::*;
 
     fn guest_log(install: &str, pace: &InstallRateLimiter) -> GuestLog {
-        GuestLog::new(install.parse().unwrap(), pace.clone())
+        GuestLog::new(install.parse().unwrap(), pace.clone(), None)
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::host_dependencies::ExecutionContext;
 use crate::secret_injector::SecretInjector;
 use crate::stdio::{HasStdio, View};
 use crate::{
-    CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, ambient, ambient_async, link_granted,
-    link_granted_async, stdio,
+    CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, Watching, ambient, ambient_async,
+    known, link_granted, link_granted_async, stdio,
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
@@ -41,6 +41,7 @@ pub struct StoreData {
     all_calls: u64,
     pub(crate) host_calls: HostCalls,
     guest_time: GuestTime,
+    watching: Watching,
 }
 
 /// Resource usage of an execution, as far as its store measures it.
@@ -67,8 +68,8 @@ pub struct Accounting {
 impl StoreData {
     /// Creates the data for one execution.
     #[must_use]
-    pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services) -> Self {
-        let guest_log = services.log.guest_log(&permit.identity.install);
+    pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services, watching: Watching) -> Self {
+        let guest_log = services.log.guest_log(&permit.identity.install, watching.clone());
         let traffic = Traffic::default();
         let execution_context = ExecutionContext {
             permit,
@@ -90,6 +91,7 @@ impl StoreData {
             all_calls: 0,
             host_calls: HostCalls::default(),
             guest_time: GuestTime::default(),
+            watching,
         }
     }
 
@@ -115,6 +117,11 @@ impl StoreData {
     /// Counts a call of a capability.
     pub(crate) fn called(&mut self, place: Place) -> &mut Self {
         self.host_calls.count(place as usize);
+        if let Some(watcher) = &self.watching
+            && let Some(capability) = known().get(place as usize)
+        {
+            watcher.called(capability.interface);
+        }
         self
     }
 

@@ -52,6 +52,7 @@ mod storage_backend;
 mod time_source;
 mod ui_proxy;
 mod user;
+mod watcher;
 
 pub use alga_compose::{Adapted, Part, PartKind, adapt_function, adapt_legacy, adapt_standard, parts};
 pub use denial::{
@@ -73,6 +74,7 @@ pub use storage::limits as storage_limits;
 pub use storage_backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
 pub use time_source::TimeSource;
 pub use ui_proxy::CAPABILITY as PAGE_CALLS;
+pub use watcher::{Watcher, Watching};
 
 pub(crate) use host_dependencies::ExecutionContext;
 

@@ -4,7 +4,7 @@
 
 use crate::guest_log::{self, Dropped, GuestLog, Level, Source};
 use crate::rate_limit::InstallRateLimiter;
-use crate::{ExecutionContext, HostDependencies, StoreData};
+use crate::{ExecutionContext, HostDependencies, StoreData, Watching};
 use alga_bundle::{Capability, InstallId};
 use wasmtime::component::{HasSelf, Linker};
 
@@ -31,8 +31,8 @@ impl Service {
         Self(guest_log::pace())
     }
 
-    pub(crate) fn guest_log(&self, install: &InstallId) -> GuestLog {
-        GuestLog::new(install.clone(), self.0.clone())
+    pub(crate) fn guest_log(&self, install: &InstallId, watching: Watching) -> GuestLog {
+        GuestLog::new(install.clone(), self.0.clone(), watching)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::records::ExecutionAccounting;
 use crate::request_body::{BodyProgress, RequestBody};
 use crate::response_body::ResponseWriter;
 use crate::run_slots::{Turns, Used};
-use alga_capabilities::{Permit, Services, StoreData};
+use alga_capabilities::{Permit, Services, StoreData, Watching};
 use alga_engine::{Engine, ExecutionLimits, GuestLimit, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
 use futures_util::FutureExt;
@@ -37,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) turns: Turns,
     /// Fuel that the guest may use, if the engine counts it.
     pub(crate) fuel: Option<u64>,
+    /// The watcher of the execution, if there is one.
+    pub(crate) watching: Watching,
 }
 
 /// Result of one call: the status of a complete response, or the reason why there is none.
@@ -77,6 +79,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         request,
         turns,
         fuel,
+        watching,
     } = call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
@@ -85,7 +88,11 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
     let received = request.body().progress();
     let (sent, mut complete) = (ResponseProgress::default(), None);
     let mut live = LiveStore {
-        store: new_store(&engine, StoreData::new(&permit, &prepared.release, &services), limits),
+        store: new_store(
+            &engine,
+            StoreData::new(&permit, &prepared.release, &services, watching),
+            limits,
+        ),
         used: Used::default(),
         received: received.clone(),
         sent: &sent,

@@ -17,6 +17,7 @@
 //! | `handler` | the handler of a component, by the version of WASI |
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `invoke_async` | the same for WASI 0.3 |
+//! | `live` | what executions do while they run, for readers that follow a tenant |
 //! | `runner_metrics` | the state of a runner at a scrape |
 //! | `forward` | a guest's response on its way to the client |
 //! | `early` | the beginning of a response, received by the request's task |
@@ -44,6 +45,7 @@ mod idempotency;
 mod invoke;
 mod invoke_async;
 pub mod limits;
+mod live;
 mod loader;
 mod measure;
 mod minutes;
@@ -75,6 +77,7 @@ pub use guest_threads::GuestThreads;
 pub use http_route::{ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, REPLAYED, USAGE};
 pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
 pub use limits::ExecutionDefaults;
+pub use live::{Batch, LiveEvent, LiveEvents, LiveFilter, Place, Reader};
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
 pub use minutes::ExecutionMinutes;
 pub use quarantine::Quarantine;
@@ -175,6 +178,7 @@ pub mod measuring {
                 permit: Arc::clone(permit),
                 request,
                 fuel: None,
+                watching: None,
                 turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
             })
             .await

@@ -64,6 +64,7 @@ impl ExecuteService {
             permit: Arc::clone(permit),
             request,
             fuel: None,
+            watching: None,
             turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
         })
         .await

@@ -1,6 +1,7 @@
 //! Execution records for the extension's author: identity, result, usage and log.
 
 use crate::execution::Ended;
+use crate::live::Watched;
 use crate::quota::Held;
 use crate::run_slots::Used;
 use crate::usage::outcome;
@@ -115,6 +116,8 @@ pub(crate) struct RunningExecution {
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) started: Instant,
     pub(crate) account: ExecutionAccounting,
+    /// The readers that follow the execution, if there are some.
+    pub(crate) watched: Option<Arc<Watched>>,
     /// Credit of the execution, returned when it ends.
     pub(crate) held: Option<Held>,
     is_over: bool,
@@ -137,6 +140,7 @@ impl RunningExecution {
             endpoint: None,
             started,
             account: ExecutionAccounting::default(),
+            watched: None,
             held: None,
             is_over: false,
             _in_progress: in_progress,
@@ -165,6 +169,9 @@ impl RunningExecution {
         }
         operator_log::guest_records(&self.permit, &self.account.log, self.account.log_dropped);
         operator_log::outcome(&self.permit, self.content_hash, result, usage);
+        if let Some(watched) = &self.watched {
+            watched.ended(result, usage);
+        }
         self.submit_record(result);
     }
 

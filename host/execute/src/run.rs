@@ -5,6 +5,7 @@ use crate::early::{collect, start};
 use crate::execution::{Ended, Execution};
 use crate::idempotency::{IdempotencyKey, Once, body_digest};
 use crate::invoke::{Call, invoke};
+use crate::live::Watched;
 use crate::loader::Prepared;
 use crate::outcome::Outcome;
 use crate::quota::{Held, QuotaFields};
@@ -86,6 +87,7 @@ impl ExecuteService {
             order.started,
             self.in_progress.token(),
         );
+        execution.watched = self.live.watch(&order.permit);
         let suspects = match self.dependencies.quarantine.check(&content_hash) {
             Ok(suspects) => suspects,
             Err(problem) => return Err(execution.finish(Err(problem)).into()),
@@ -111,6 +113,7 @@ impl ExecuteService {
             request: order.request,
             fuel: self.dependencies.defaults.fuel.map(NonZeroU64::get),
             turns: Turns::of_guest(&self.slots, order.session.counters.share(), guest),
+            watching: Watched::watching(execution.watched.as_ref()),
         };
         let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);

@@ -5,7 +5,8 @@ use crate::records::ExecutionRecords;
 use crate::run_slots::RunSlots;
 use crate::session::Session;
 use crate::{
-    AdmissionLimits, ExecutionDefaults, ExecutionMinutes, GuestThreads, Loader, Quarantine, Quotas, RunShares,
+    AdmissionLimits, ExecutionDefaults, ExecutionMinutes, GuestThreads, LiveEvents, Loader, Quarantine, Quotas,
+    RunShares,
 };
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_capabilities::{GrantSet, Services, UnknownCapability};
@@ -54,6 +55,7 @@ pub struct ExecuteService {
     pub(crate) slots: Arc<RunSlots>,
     pub(crate) idempotency: Idempotency,
     pub(crate) in_progress: TaskTracker,
+    pub(crate) live: Arc<LiveEvents>,
     is_draining: AtomicBool,
     poisoned: CancellationToken,
 }
@@ -78,6 +80,7 @@ impl ExecuteService {
             slots,
             idempotency,
             in_progress,
+            live: Arc::default(),
             is_draining: AtomicBool::new(false),
             poisoned: CancellationToken::new(),
         }
@@ -87,6 +90,13 @@ impl ExecuteService {
     /// stops.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+        self.live.close();
+    }
+
+    /// Returns what executions do while they run, for readers.
+    #[must_use]
+    pub fn live(&self) -> &Arc<LiveEvents> {
+        &self.live
     }
 
     /// Waits until no execution is in progress, with those that continue after their response.

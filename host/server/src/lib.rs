@@ -19,6 +19,7 @@
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
 //! | `serve` | HTTP server with graceful shutdown |
+//! | `live` | what executions do while they run, as server-sent events |
 //! | `linger` | a response that arrives although its request was not read |
 //! | `serve_limits` | limits of connections |
 //! | `connection` | one connection: HTTP/1.1 or HTTP/2 |
@@ -51,6 +52,7 @@ mod host_dependencies;
 mod host_keys;
 mod jwks_source;
 mod linger;
+mod live;
 mod login;
 mod maintenance;
 mod memory;

@@ -4,6 +4,7 @@ use crate::credentials::credentials;
 use crate::drain::Draining;
 use crate::executions::ExecutionRecordWriter;
 use crate::host_dependencies::certificate_authorities;
+use crate::live::Live;
 use crate::maintenance::maintain;
 use crate::minute_keeper::MinuteKeeper;
 use crate::provider::Provider;
@@ -12,7 +13,7 @@ use crate::shared::{ReleaseResources, SharedResources};
 use crate::stored_pages::StoredPages;
 use crate::stored_replies::StoredReplies;
 use crate::{Config, Role, StartError};
-use crate::{drain, host_dependencies, login, metrics, sessions, watchdog};
+use crate::{drain, host_dependencies, live, login, metrics, sessions, watchdog};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
 use alga_capabilities::Services;
@@ -128,6 +129,11 @@ impl Platform {
             let part = runner.insert(RunnerPart::start(config, &shared, releases).await?);
             router = router.merge(alga_execute::router(Arc::clone(&part.execute)));
             draining.runner = Some(Arc::clone(&part.execute));
+            router = router.merge(live::router(Live {
+                runner: Arc::clone(&part.execute),
+                database: shared.database.clone(),
+                authenticator: Arc::clone(&authenticator),
+            }));
             let pages = lookups.pages.insert(pages(&shared.database, releases));
             router = router.merge(page_routes(config, pages.clone()));
         } else {

@@ -1,0 +1,154 @@
+//! `GET /v1/live/{tenant}`: what the executions of a tenant do while they run, as server-sent events
+//! (HTML, "Server-sent events"), for principals that may read the tenant's installs.
+
+use alga_auth::{Authenticator, Object, Right};
+use alga_bundle::TenantId;
+use alga_errors::{Code, Problem};
+use alga_execute::{Batch, ExecuteService, LiveFilter, Place, Reader};
+use alga_http::{Refusal, bearer, one_field};
+use alga_store::Database;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Time without events after which a comment is sent, so that proxies and readers see that the
+/// stream is alive, and after which the reader's credential is checked again.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What the route needs.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) runner: Arc<ExecuteService>,
+    pub(crate) database: Database,
+    pub(crate) authenticator: Arc<Authenticator>,
+}
+
+/// Builds the route.
+pub(crate) fn router(live: Live) -> Router {
+    Router::new().route("/v1/live/{tenant}", get(follow)).with_state(live)
+}
+
+#[derive(Deserialize)]
+struct Followed {
+    install: Option<String>,
+    request: Option<String>,
+}
+
+async fn follow(
+    State(live): State<Live>,
+    Path(tenant): Path<String>,
+    Query(followed): Query<Followed>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    live.check(&headers, &tenant).await?;
+    let absent = |_| Problem::new(Code::NotFound, "there is no such tenant");
+    let tenant: TenantId = tenant.parse().map_err(absent)?;
+    let filter = LiveFilter {
+        install: live.install(&tenant, followed.install).await?,
+        request: followed.request,
+    };
+    let reader = live.runner.live().read(&tenant, last_seen(&headers)?)?;
+    let following = Following {
+        live,
+        headers,
+        tenant,
+        filter,
+        reader,
+        is_checked: Instant::now(),
+    };
+    // The first part shows the reader at once that it follows.
+    let begin = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"retry: 1000\n\n")) });
+    let parts = begin.chain(stream::unfold(following, Following::next));
+    let fields = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((fields, Body::from_stream(parts)).into_response())
+}
+
+/// Returns the place after which a reader that comes back continues.
+fn last_seen(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
+    let Some(id) = one_field(headers, &LAST_EVENT_ID)? else {
+        return Ok(None);
+    };
+    let invalid = |_| Problem::new(Code::BadRequest, "`last-event-id` is no id of an event of this stream");
+    id.parse().map(Some).map_err(invalid)
+}
+
+impl Live {
+    async fn check(&self, headers: &HeaderMap, tenant: &str) -> Result<(), Problem> {
+        let principal = self.authenticator.authenticate(bearer(headers)).await?;
+        Ok(principal.check(Right::ReadInstalls, Object::Tenant(tenant))?)
+    }
+
+    /// Returns the id of an install that is named by its id, or by the id or name of its extension.
+    async fn install(&self, tenant: &TenantId, named: Option<String>) -> Result<Option<String>, Problem> {
+        let Some(named) = named else { return Ok(None) };
+        let found = self.database.find_install(tenant, &named).await;
+        let install = found.map_err(Problem::internal)?;
+        let absent = || Problem::new(Code::NotFound, "the tenant has no such install");
+        install.map(|install| Some(install.id.to_string())).ok_or_else(absent)
+    }
+}
+
+/// A stream in progress.
+struct Following {
+    live: Live,
+    headers: HeaderMap,
+    tenant: TenantId,
+    filter: LiveFilter,
+    reader: Reader,
+    is_checked: Instant,
+}
+
+impl Following {
+    /// Returns the next part of the stream: events, or a comment if there are none for a while. The
+    /// stream ends when the process stops, or when the credential is not valid any more.
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        loop {
+            if self.is_checked.elapsed() >= HEARTBEAT {
+                self.live.check(&self.headers, self.tenant.as_str()).await.ok()?;
+                self.is_checked = Instant::now();
+            }
+            let part = match timeout(HEARTBEAT, self.reader.next()).await {
+                Ok(Some(batch)) => self.text(&batch),
+                Ok(None) => return None,
+                Err(_) => ":\n\n".to_owned(),
+            };
+            // Events of executions that this reader does not follow make no part.
+            if !part.is_empty() {
+                return Some((Ok(part.into()), self));
+            }
+        }
+    }
+
+    fn text(&self, batch: &Batch) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        if batch.is_restarted {
+            text.push_str("event: restart\ndata: {}\n\n");
+        }
+        if batch.missed > 0 {
+            write!(text, "event: missed\ndata: {{\"events\":{}}}\n\n", batch.missed).ok();
+        }
+        let followed = batch.events.iter().filter(|(_, event)| self.filter.admits(event));
+        for (place, event) in followed {
+            // JSON has no line breaks of its own, so that no text of a guest ends an event.
+            let data = serde_json::to_string(&**event).unwrap_or_default();
+            write!(text, "id: {place}\nevent: {}\ndata: {data}\n\n", event.name()).ok();
+        }
+        text
+    }
+}
