@@ -2,8 +2,10 @@
 //! in the environment have no effect.
 
 use crate::platform::{Guest, Platform};
-use alga_harness::{MockServer, ServerOptions};
+use alga_harness::{MockServer, ServerOptions, program, root};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 /// Limit for the bytes in the operator's log from one execution, as JSON: escaping makes text up to
 /// six times as long.
@@ -25,6 +27,13 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.200}")))
         .collect();
+    let schema = std::fs::read_to_string(root().join("host/docs/log.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    for record in &records {
+        let problems: Vec<_> = schema.iter_errors(record).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:?}: {record}");
+    }
+    assert!(records.iter().any(|record| record["log_schema"] == 1));
     let mut written = Vec::new();
     for record in &records {
         assert!(
@@ -48,6 +57,42 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
             "{reported}: {written:.500?}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_follows_executions_of_a_tenant() {
+    let outside = MockServer::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let name = platform.install(&Guest::new("log_works").grants(&["cap:log.emit"]));
+    let arguments = [
+        "logs",
+        &name,
+        "--tenant",
+        "demo",
+        "--follow",
+        "--executions",
+        "2",
+        "--server",
+        platform.address(),
+    ];
+    let mut follower = Command::new(program("alga"))
+        .args(arguments)
+        .current_dir(platform.directory())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Events from now on.
+    let mut notes = BufReader::new(follower.stderr.take().unwrap()).lines();
+    assert_eq!(notes.next().unwrap().unwrap(), "following demo");
+    platform.call(&name, "/");
+    platform.call(&name, "/");
+    let output = follower.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches(" outcome 2xx in ").count(), 2, "{text}");
+    assert_eq!(text.matches(" log     info  info name=value\n").count(), 2, "{text}");
+    assert_eq!(text.matches(" call    alga:log/logger\n").count(), 8, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

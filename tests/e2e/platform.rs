@@ -117,6 +117,16 @@ impl Platform {
         self.operator().install(request).unwrap().ok().name.to_string()
     }
 
+    /// Returns the address of the server.
+    pub(crate) fn address(&self) -> &str {
+        self.server.address()
+    }
+
+    /// Returns the directory with `alga-data`.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     /// Returns a client of the operator.
     pub(crate) fn operator(&self) -> &Operator {
         &self.operator

@@ -4,7 +4,6 @@
 //! as little as one that writes a few records.
 
 use crate::rate_limit::InstallRateLimiter;
-use crate::watcher::Watching;
 use alga_bundle::InstallId;
 use governor::Quota;
 use serde::Serialize;
@@ -68,6 +67,19 @@ pub struct LogRecord {
     #[serde(rename = "is_cut")]
     pub is_truncated: bool,
 }
+
+/// Receives what an execution does while it runs. It is called on the execution's thread, so it
+/// does not wait.
+pub trait Watcher: Send + Sync {
+    /// The guest or the host has written a record.
+    fn wrote(&self, record: &LogRecord);
+
+    /// The guest calls a granted capability, by the name of its interface.
+    fn called(&self, interface: &'static str);
+}
+
+/// The watcher of an execution, if there is one.
+pub type Watching = Option<Arc<dyn Watcher>>;
 
 /// Reason why a record was counted but not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,14 +52,13 @@ mod storage_backend;
 mod time_source;
 mod ui_proxy;
 mod user;
-mod watcher;
 
 pub use alga_compose::{Adapted, Part, PartKind, adapt_function, adapt_legacy, adapt_standard, parts};
 pub use denial::{
     DenyingComponent, GrantsError, compose_denied, compose_for_grants, denied_optional, stub_unsupported_imports,
 };
 pub use grants::{GrantSet, UnknownCapability};
-pub use guest_log::{Level, LogRecord, Source};
+pub use guest_log::{Level, LogRecord, Source, Watcher, Watching};
 pub use host::{Accounting, StoreData, new_linker};
 pub use host_calls::HostCalls;
 pub use host_dependencies::HostDependencies;
@@ -74,7 +73,6 @@ pub use storage::limits as storage_limits;
 pub use storage_backend::{Backend, BackendError, BoxFuture, NamespaceUsage, Page, PutRequest, Record, Scope};
 pub use time_source::TimeSource;
 pub use ui_proxy::CAPABILITY as PAGE_CALLS;
-pub use watcher::{Watcher, Watching};
 
 pub(crate) use host_dependencies::ExecutionContext;
 

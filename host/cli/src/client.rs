@@ -7,6 +7,8 @@ use alga_errors::ClientBody;
 use alga_registry_types::Operation;
 use clap::Args;
 use serde::de::DeserializeOwned;
+use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -21,6 +23,11 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const COMPILING_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Interval between progress messages of a long request.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// Time without a line after which a stream is considered dead: three times the server's interval
+/// of comments.
+const SILENCE: Duration = Duration::from_secs(45);
+/// Maximum number of lines of a stream that wait to be printed.
+const LINES: usize = 1024;
 /// Maximum bytes of a response.
 const RESPONSE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -93,15 +100,7 @@ impl ServerArguments {
             request = request.header(*name, *value);
         }
         let request = request.body(body).user_error("the request")?;
-        let agent: Agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(timeout))
-            .allow_non_standard_methods(true)
-            .max_redirects(0)
-            .proxy(None)
-            .build()
-            .into();
-        let response = agent
+        let response = agent(Some(timeout))
             .run(request)
             .user_error(&format!("could not reach {}", self.server));
         let response = response.map_err(|failed| {
@@ -109,6 +108,17 @@ impl ServerArguments {
         })?;
         read(response)
     }
+}
+
+fn agent(timeout: Option<Duration>) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(timeout)
+        .allow_non_standard_methods(true)
+        .max_redirects(0)
+        .proxy(None)
+        .build()
+        .into()
 }
 
 fn read(mut response: Response<ureq::Body>) -> Outcome<ServerResponse> {
@@ -139,6 +149,49 @@ impl OperatorArguments {
         let hint = "pass --token-file with an API key, or <data directory>/admin.token";
         let bytes = files::read(&self.token_file, hint)?;
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    /// Follows a stream of server-sent events after the event with this id, if it is not empty, and
+    /// passes each line on. Returns when the stream ends, when nothing arrives for a while, or when
+    /// `receive` breaks it off.
+    pub(crate) fn follow(
+        &self,
+        path: &str,
+        last_id: &str,
+        mut receive: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Outcome {
+        let mut request =
+            Request::get(self.server.url(path)).header("authorization", format!("Bearer {}", self.token()?));
+        if !last_id.is_empty() {
+            request = request.header("last-event-id", last_id);
+        }
+        let request = request.body(()).user_error("the request")?;
+        let mut response = agent(None)
+            .run(request)
+            .user_error(&format!("could not reach {}", self.server.server))?;
+        if response.status() != 200 {
+            let status = response.status().as_u16();
+            let body = response.body_mut().with_config().limit(RESPONSE_BYTES).read_to_vec();
+            let body = body.unwrap_or_default();
+            return Err(api_error(status, serde_json::from_slice(&body).ok().as_ref()));
+        }
+        // Reads have no timeout of their own, so another thread reads.
+        let (sender, lines) = mpsc::sync_channel(LINES);
+        thread::spawn(move || {
+            let reader = BufReader::new(response.into_body().into_reader());
+            for line in reader.lines() {
+                let Ok(line) = line else { return };
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        while let Ok(line) = lines.recv_timeout(SILENCE) {
+            if receive(&line).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Sends a request with the credential; a response with an error status becomes an error.

@@ -12,6 +12,7 @@ mod installs;
 mod keygen;
 mod keys;
 mod log;
+mod logs;
 mod new;
 mod pack;
 mod publish;
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     Install(install::Arguments),
     /// Manage the installs of a tenant: upgrade, consent, roll back, enable, disable, uninstall
     Installs(installs::Arguments),
+    /// Show what executions logged and how they ended, or follow them while they run
+    #[command(after_help = logs::EXAMPLE)]
+    Logs(logs::Arguments),
     /// List and withdraw published versions
     Versions(versions::Arguments),
     /// Create, list and revoke API keys of operators, publishers and tenants
@@ -114,6 +118,7 @@ impl Command {
             Self::Pull(arguments) => pull::run(&arguments, printer),
             Self::Install(arguments) => install::run(&arguments, printer),
             Self::Installs(arguments) => installs::run(&arguments, printer),
+            Self::Logs(arguments) => logs::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
             Self::Quotas(arguments) => quotas::run(&arguments, printer),

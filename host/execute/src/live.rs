@@ -66,7 +66,7 @@ impl LiveEvents {
         let (hub, of) = (Arc::downgrade(self), tenant.clone());
         let left = move || {
             if let Some(hub) = hub.upgrade() {
-                hub.forget_later(of.clone());
+                hub.end_later(of.clone());
             }
         };
         Ok(Reader::new(channel, from, self.closed.clone(), Box::new(left)))
@@ -98,7 +98,7 @@ impl LiveEvents {
         }))
     }
 
-    fn forget_later(self: Arc<Self>, tenant: TenantId) {
+    fn end_later(self: Arc<Self>, tenant: TenantId) {
         // Without a runtime, the process ends.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
@@ -127,7 +127,7 @@ impl Watched {
         watched.map(|watched| Arc::clone(watched) as Arc<dyn Watcher>)
     }
 
-    /// Tells the readers how the execution ended.
+    /// Reports to the readers how the execution ended.
     pub(crate) fn ended(&self, result: &Result<u16, Problem>, usage: &Usage) {
         let result = result.as_ref().copied().map_err(Problem::code);
         self.push(Kind::Outcome {

@@ -1,5 +1,5 @@
-//! `GET /v1/live/{tenant}`: what the executions of a tenant do while they run, as server-sent events
-//! (HTML, "Server-sent events"), for principals that may read the tenant's installs.
+//! `GET /v1/live/{tenant}`: what the executions of a tenant do while they run, as server-sent
+//! events (HTML, "Server-sent events"), for principals that may read the tenant's installs.
 
 use alga_auth::{Authenticator, Object, Right};
 use alga_bundle::TenantId;
@@ -27,7 +27,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// stream is alive, and after which the reader's credential is checked again.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// What the route needs.
+/// Dependencies of the route.
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) runner: Arc<ExecuteService>,

@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 /// Pause after a failed accept, for example if the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Version of the log's lines: `host/docs/log.schema.json`.
+const LOG_SCHEMA: u32 = 1;
+
 /// Error of the server's socket.
 #[derive(Debug, thiserror::Error)]
 #[error("the socket")]
@@ -83,6 +86,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let Listener { tcp, tls } = listener.into();
+    tracing::info!(log_schema = LOG_SCHEMA, "listening");
     let acceptor = tls.as_ref().map(TlsCertificate::acceptor);
     let mut tasks = JoinSet::new();
     if let Some(certificate) = tls {
