@@ -14,7 +14,7 @@ describe("records", () => {
     expect(stored.usage?.["host_calls"]).toBeGreaterThan(3);
     const state = await host.state();
     expect(state.kv).toEqual({ notes: { a: { text: "hello" } } });
-    expect(state.metrics).toMatch(/^alga_extension_notes(_total)?\{.*\} 1$/m);
+    expect(state.metrics).toMatch(/^alga_extension_notes_total\{.*\} 1\.0$/m);
     await host.end();
   });
 
