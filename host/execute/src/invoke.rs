@@ -104,7 +104,8 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         let (store, complete) = (&mut live.store, &mut complete);
         match &prepared.handler {
             Handler::Proxy(pre) => run(store, pre, request, writer, &sent, complete).await,
-            Handler::Service(pre) => invoke_async::run(store, pre, request, writer, &sent, complete).await,
+            // Boxed: its state is large, and rarely used.
+            Handler::Service(pre) => Box::pin(invoke_async::run(store, pre, request, writer, &sent, complete)).await,
         }
     };
     let call = AssertUnwindSafe(call).catch_unwind();
