@@ -318,7 +318,7 @@ mod tests {
         let text = text_of(Arc::clone(&registry));
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         assert_eq!(lines.count(), 2, "{text}");
-        assert!(text.contains(r#"k="a\"} 1?forged{x=\"\\?"} 2"#), "{text}");
+        assert!(text.contains(r#"k="a\"} 1?forged{x=\"\\??"} 2"#), "{text}");
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
             "_c_total{",
             "} 3.02",
             "_g{",
-            "} 3\n",
+            "} 3.0\n",
             "le=\"0.025\"} 1",
             "le=\"5\"} 2",
             "h_sum{",

@@ -98,18 +98,27 @@ impl LiveEvents {
         }))
     }
 
+    /// Removes the channel of a tenant if it has had no reader for a while. Returns whether it has
+    /// no reader, and is retained.
+    fn is_ending(&self, tenant: &TenantId) -> bool {
+        let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
+        let may_end = channels.get(tenant).and_then(|channel| channel.may_end(LINGER));
+        if may_end == Some(true) {
+            channels.remove(tenant);
+            self.watched.store(channels.len(), Ordering::Relaxed);
+        }
+        may_end == Some(false)
+    }
+
     fn end_later(self: Arc<Self>, tenant: TenantId) {
         // Without a runtime, the process ends.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         runtime.spawn(async move {
-            tokio::time::sleep(LINGER).await;
-            let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-            if channels.get(&tenant).is_some_and(|channel| channel.is_idle(LINGER)) {
-                channels.remove(&tenant);
+            while self.is_ending(&tenant) {
+                tokio::time::sleep(LINGER).await;
             }
-            self.watched.store(channels.len(), Ordering::Relaxed);
         });
     }
 }

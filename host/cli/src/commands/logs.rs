@@ -77,7 +77,8 @@ struct Received {
 
 fn follow(arguments: &Arguments, printer: &Printer) -> Outcome {
     let path = path(arguments);
-    let (mut last, mut event, mut ended, mut is_over) = (String::new(), Received::default(), 0, false);
+    let (mut last, mut event, mut ended) = (String::new(), Received::default(), 0);
+    let (mut is_connected, mut is_over) = (false, false);
     while !is_over {
         let after = last.clone();
         let receive = |line: &str| {
@@ -104,7 +105,13 @@ fn follow(arguments: &Arguments, printer: &Printer) -> Outcome {
                 ControlFlow::Continue(())
             }
         };
-        arguments.operator.follow(&path, &after, receive)?;
+        let followed = arguments.operator.follow(&path, &after, receive);
+        match followed {
+            Ok(()) => is_connected = true,
+            // The server may be about to start again. Its refusals have a code.
+            Err(error) if is_connected && error.code.is_none() => {}
+            Err(error) => return Err(error),
+        }
         if !is_over {
             printer.note("the connection ended; opening it again");
             sleep(PAUSE);

@@ -57,6 +57,8 @@ struct Ring {
     readers: usize,
     /// The time at which the last reader left.
     left: Option<Instant>,
+    /// True while a task waits for the channel to be idle: one is enough.
+    is_ending: bool,
 }
 
 impl Default for Channel {
@@ -88,10 +90,15 @@ impl Channel {
         self.ring().readers
     }
 
-    /// True if there has been no reader for so long.
-    pub(super) fn is_idle(&self, time: Duration) -> bool {
-        let ring = self.ring();
-        ring.readers == 0 && ring.left.is_none_or(|left| left.elapsed() >= time)
+    /// Returns whether the channel may end: there has been no reader for so long. `None` if readers
+    /// are there; then no task waits for its end any more.
+    pub(super) fn may_end(&self, time: Duration) -> Option<bool> {
+        let mut ring = self.ring();
+        if ring.readers > 0 {
+            ring.is_ending = false;
+            return None;
+        }
+        Some(ring.left.is_none_or(|left| left.elapsed() >= time))
     }
 
     pub(super) fn push(&self, event: LiveEvent) {
@@ -207,8 +214,12 @@ impl Drop for Reader {
         let mut ring = self.channel.ring();
         ring.readers = ring.readers.saturating_sub(1);
         ring.left = Some(Instant::now());
+        let is_last = ring.readers == 0 && !ring.is_ending;
+        ring.is_ending |= is_last;
         drop(ring);
-        (self.left)();
+        if is_last {
+            (self.left)();
+        }
     }
 }
 
