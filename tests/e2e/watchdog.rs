@@ -47,6 +47,8 @@ fn a_log_that_is_not_read_delays_no_request() {
     }
     assert_eq!(operator.get("/healthz").unwrap().status, 200);
     let metrics = operator.get("/metrics").unwrap().text();
+    // The process is confined, and reads what it opened before.
+    assert!(metrics.contains("\nprocess_resident_memory_bytes "), "{metrics}");
     let lost = metrics
         .lines()
         .find_map(|line| line.strip_prefix("alga_log_lines_lost_total "));

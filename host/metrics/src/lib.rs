@@ -19,6 +19,7 @@ mod runtime;
 
 pub use families::{Buckets, Families, Observed};
 pub use latency::Latency;
+pub use process::open_process_files;
 pub use recorded::RecordedDurations;
 
 use latency::Dependencies;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 /// Maximum bytes of `/proc/self/stat`.
@@ -20,13 +21,21 @@ pub(crate) struct Process {
     started: SystemTime,
 }
 
+static PROCESS: LazyLock<Process> = LazyLock::new(|| Process {
+    stat: File::open("/proc/self/stat").ok(),
+    files: File::open("/proc/self/fd").ok(),
+    started: SystemTime::now(),
+});
+
+/// Opens the files that the metrics of the process are read from. A process that gives up the right
+/// to open files calls it before.
+pub fn open_process_files() {
+    LazyLock::force(&PROCESS);
+}
+
 impl Process {
-    pub(crate) fn open() -> Self {
-        Self {
-            stat: File::open("/proc/self/stat").ok(),
-            files: File::open("/proc/self/fd").ok(),
-            started: SystemTime::now(),
-        }
+    pub(crate) fn open() -> &'static Self {
+        &PROCESS
     }
 
     fn stat(&self) -> io::Result<Stat> {
@@ -38,7 +47,7 @@ impl Process {
     }
 }
 
-impl Source for Process {
+impl Source for &'static Process {
     fn write(&self, families: &mut Families<'_>) -> fmt::Result {
         if let Ok(stat) = self.stat() {
             let ticks = (stat.utime + stat.stime) as f64 / rustix::param::clock_ticks_per_second() as f64;

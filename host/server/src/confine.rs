@@ -37,6 +37,7 @@ pub enum ConfineError {
 /// # Errors
 /// Returns [`ConfineError`] if it is required and cannot be done.
 pub fn confine_files(config: &Config) -> Result<(), ConfineError> {
+    alga_metrics::open_process_files();
     apply(config, "files and ports", || files::confine(config))
 }
 
