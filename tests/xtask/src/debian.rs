@@ -49,6 +49,9 @@ pub(crate) fn unpacked(program: &str, package: &str) -> Outcome<PathBuf> {
         execute(Command::new("dpkg").arg("-x").arg(&file).arg(&directory))?;
         fs::remove_file(file)?;
     }
+    if !path.exists() {
+        return Err(format!("Debian's {package} has no {}", path.display()).into());
+    }
     Ok(path)
 }
 

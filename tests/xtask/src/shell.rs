@@ -32,11 +32,11 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Runs a program in the repository and shows its output.
+/// Runs a program, in the repository unless it has another working directory, and shows its
+/// output.
 pub(crate) fn execute(command: &mut Command) -> Outcome {
     let shown = describe(command);
-    let status = command
-        .current_dir(root())
+    let status = in_repository(command)
         .status()
         .map_err(|error| format!("could not run `{shown}`: {error}"))?;
     if status.success() {
@@ -50,10 +50,7 @@ pub(crate) fn execute(command: &mut Command) -> Outcome {
 /// output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let shown = describe(command);
-    if command.get_current_dir().is_none() {
-        command.current_dir(root());
-    }
-    let output = command
+    let output = in_repository(command)
         .output()
         .map_err(|error| format!("could not run `{shown}`: {error}"))?;
     if !output.status.success() {
@@ -62,6 +59,13 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
         return Err(format!("`{shown}` failed:\n{out}{error}").into());
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+fn in_repository(command: &mut Command) -> &mut Command {
+    if command.get_current_dir().is_none() {
+        command.current_dir(root());
+    }
+    command
 }
 
 /// Creates a cargo command.
