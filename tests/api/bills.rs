@@ -2,7 +2,7 @@
 
 use crate::quotas::{sum, used};
 use alga_bundle::Meter;
-use alga_harness::{MockServer, Release, TestPlatform, component, tenant_id};
+use alga_harness::{MockServer, Release, TestPlatform, borrowed, component, tenant_id};
 use alga_registry_types::{InstallRequest, Page, StatisticsQuery, executions, install, statistics};
 use std::sync::Arc;
 
@@ -103,10 +103,7 @@ async fn a_tenant_that_leaves_all_its_requests_costs_others_nothing_and_pays_for
 async fn bytes_sent_to_other_hosts_are_on_the_bill_as_in_the_record() {
     let outside = MockServer::start().await;
     let settings = outside.settings();
-    let mut settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let mut settings = borrowed(&settings);
     settings.push(("record_one_in", "1"));
     let world = TestPlatform::with_settings(&settings).await;
     let mut manifest = Release::manifest("com.example.limited", "1.0.0", &["cap:http.fetch"]);

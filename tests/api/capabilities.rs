@@ -1,7 +1,7 @@
 //! Capabilities in a platform: behavior that conformance cases cannot show, because it needs two
 //! tenants, a moment in time, or access to the store.
 
-use alga_harness::{ExecuteRequest, MockServer, Release, TestPlatform, TestResponse, component, tenant_id};
+use alga_harness::{ExecuteRequest, MockServer, Release, TestPlatform, TestResponse, borrowed, component, tenant_id};
 use alga_registry_types::{Install, InstallRequest, TermsRequest, install, set_terms};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +16,7 @@ impl Reaching {
     async fn new(more: &[(&str, &str)]) -> Self {
         let outside = MockServer::start().await;
         let settings = outside.settings();
-        let mut settings: Vec<_> = settings
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let mut settings = borrowed(&settings);
         settings.retain(|(key, _)| !more.iter().any(|(other, _)| other == key));
         settings.extend(more);
         Self {

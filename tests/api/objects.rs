@@ -2,7 +2,7 @@
 
 use alga_bundle::{Bundle, Digest};
 use alga_capabilities::known;
-use alga_harness::{Release, Reply, S3, TestPlatform, component, fresh_database};
+use alga_harness::{Release, Reply, S3, TestPlatform, borrowed, component, fresh_database};
 use alga_registry_types::{
     Part, Published, Removed, append_upload, begin_upload, delete_upload, form, publish, show_upload,
 };
@@ -15,10 +15,7 @@ use std::time::Duration;
 
 async fn world_on(s3: &S3) -> TestPlatform {
     let settings = s3.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let settings = borrowed(&settings);
     TestPlatform::with_settings(&settings).await
 }
 

@@ -1,5 +1,6 @@
 //! Bodies are streamed in both directions while the guest runs; limits, usage and records hold
-//! until the end. Each test runs with a runner in this process and with one over the network.
+//! until the end. Each test runs with guests of WASI 0.2 and 0.3, with a runner in this process and
+//! with one over the network.
 
 use alga_auth::Access;
 use alga_harness::{TestPlatform, TestResponse, request_over_protocol};
@@ -7,15 +8,14 @@ use alga_registry_types::{Execution, Install, Page, executions};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response, Version};
+use http::request::Builder;
+use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
-
-const NAME: &str = "com.example.streams";
 
 /// The runner of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,25 +24,88 @@ enum Runner {
     OverTheNetwork,
 }
 
-const RUNNERS: [Runner; 2] = [Runner::InThisProcess, Runner::OverTheNetwork];
+/// A guest and the runner that executes it.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    guest: &'static str,
+    runner: Runner,
+}
 
-/// Returns the routes of a gateway with this runner.
-async fn gateway(world: &TestPlatform, runner: Runner) -> Router {
-    match runner {
-        Runner::InThisProcess => world.router(),
-        Runner::OverTheNetwork => world.remote_gateway().await,
+const CASES: [Case; 4] = [
+    case("streams", Runner::InThisProcess),
+    case("streams", Runner::OverTheNetwork),
+    case("streams_in_wasi_0_3", Runner::InThisProcess),
+    case("streams_in_wasi_0_3", Runner::OverTheNetwork),
+];
+
+const fn case(guest: &'static str, runner: Runner) -> Case {
+    Case { guest, runner }
+}
+
+/// The installed guest of a case.
+struct Streams {
+    world: TestPlatform,
+    install: Install,
+    gateway: Router,
+    name: String,
+}
+
+impl Streams {
+    async fn start(case: Case, settings: &[(&str, &str)]) -> Self {
+        let is_async = case.guest.ends_with("wasi_0_3").to_string();
+        let settings = [settings, &[("wasi_0_3", &is_async)]].concat();
+        let world = TestPlatform::with_settings(&settings).await;
+        let install = world.install_guest(case.guest, &[]).await;
+        let gateway = match case.runner {
+            Runner::InThisProcess => world.router(),
+            Runner::OverTheNetwork => world.remote_gateway().await,
+        };
+        Self {
+            world,
+            install,
+            gateway,
+            name: format!("com.example.{}", case.guest.replace('_', "-")),
+        }
     }
-}
 
-fn request(world: &TestPlatform, path: &str, body: Body) -> Request<Body> {
-    let token = world.caller_token("acme", Access::Write);
-    let request = Request::post(format!("/api/ext/{NAME}{path}")).header("authorization", format!("Bearer {token}"));
-    request.body(body).unwrap()
-}
+    fn request(&self, method: Method, path: &str) -> Builder {
+        let token = self.world.caller_token("acme", Access::Write);
+        let request = Request::builder().method(method);
+        let request = request.uri(format!("/api/ext/{}{path}", self.name));
+        request.header("authorization", format!("Bearer {token}"))
+    }
 
-/// Sends a request to the guest and returns the response as soon as its head is there.
-async fn open(world: &TestPlatform, gateway: &Router, path: &str, body: Body) -> Response<Body> {
-    request_over_protocol(gateway, request(world, path, body)).await
+    /// Sends a request to the guest and returns the response as soon as its head is there.
+    async fn open(&self, path: &str, body: Body) -> Response<Body> {
+        let request = self.request(Method::POST, path).body(body).unwrap();
+        request_over_protocol(&self.gateway, request).await
+    }
+
+    async fn get(&self, path: &str) -> TestResponse {
+        self.world.get(&format!("{}{path}", self.name)).await
+    }
+
+    /// Sends a request without a connection.
+    async fn send_in_process(&self, request: Request<Body>) -> Response<Body> {
+        self.gateway.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn records(&self) -> Vec<Execution> {
+        self.world.platform().settle().await;
+        let list = executions(&self.install.tenant_id, self.install.id.as_str(), &Page::default());
+        self.world.operate(&list).await.ok().executions
+    }
+
+    /// Returns the newest of this many records; waits for an execution that is being cancelled.
+    async fn record(&self, count: usize) -> Execution {
+        loop {
+            let records = self.records().await;
+            if records.len() == count {
+                return records.into_iter().next().unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Bytes of a body that has begun: more than what is received before an execution starts.
@@ -73,30 +136,11 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     }
 }
 
-async fn records(world: &TestPlatform, install: &Install) -> Vec<Execution> {
-    world.platform().settle().await;
-    let list = executions(&install.tenant_id, install.id.as_str(), &Page::default());
-    world.operate(&list).await.ok().executions
-}
-
-/// Returns the newest of this many records; waits for an execution that is being cancelled.
-async fn record(world: &TestPlatform, install: &Install, count: usize) -> Execution {
-    loop {
-        let records = records(world, install).await;
-        if records.len() == count {
-            return records.into_iter().next().unwrap();
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_arrives_while_the_guest_is_still_running() {
-    for runner in RUNNERS {
-        let world = TestPlatform::new().await;
-        world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
-        let response = open(&world, &gateway, "/events", Body::empty()).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
+        let response = streams.open("/events", Body::empty()).await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert!(!response.headers().contains_key("content-length"));
         assert!(
@@ -114,12 +158,10 @@ async fn each_event_arrives_while_the_guest_is_still_running() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_body_is_read_by_the_guest_while_the_client_sends_it() {
-    for runner in RUNNERS {
-        let world = TestPlatform::new().await;
-        world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
         let (sender, sent) = endless_body().await;
-        let mut body = open(&world, &gateway, "/echo", sent).await.into_body();
+        let mut body = streams.open("/echo", sent).await.into_body();
         let mut received = 0;
         while received < FIRST_BYTES {
             received += next(&mut body).await.unwrap().unwrap().len();
@@ -134,34 +176,28 @@ async fn a_request_body_is_read_by_the_guest_while_the_client_sends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_cancels_the_guest_and_releases_its_permit() {
-    for runner in RUNNERS {
-        let world = TestPlatform::with_settings(&[("pool", "1")]).await;
-        let install = world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
-        let mut body = open(&world, &gateway, "/events-without-end", Body::empty())
-            .await
-            .into_body();
+    for case in CASES {
+        let streams = Streams::start(case, &[("pool", "1")]).await;
+        let mut body = streams.open("/events-without-end", Body::empty()).await.into_body();
         assert_eq!(next(&mut body).await.unwrap().unwrap(), "data: 0\n\n");
-        assert_eq!(world.get(&format!("{NAME}/events")).await.code(), "rate_limited");
+        assert_eq!(streams.get("/events").await.code(), "rate_limited");
         drop(body);
-        let record = record(&world, &install, 1).await;
+        let record = streams.record(1).await;
         assert_eq!(record.code.as_deref(), Some("client_closed"));
         assert!(record.usage.unwrap().host_calls > 0);
-        assert_eq!(world.get(&format!("{NAME}/")).await.status, 200);
+        assert_eq!(streams.get("/").await.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_reaches_its_deadline_or_traps_is_interrupted_and_recorded() {
-    for runner in RUNNERS {
-        let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "1000")]).await;
-        let install = world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[("gateway_timeout_ms", "1000")]).await;
         // Loads the component, which counts against the deadline.
-        while world.get(&format!("{NAME}/")).await.status != 200 {}
+        while streams.get("/").await.status != 200 {}
         let cases = [("/events-without-end", "deadline_exceeded"), ("/trap", "guest_trapped")];
         for (number, (path, code)) in (1..).zip(cases) {
-            let response = open(&world, &gateway, path, Body::empty()).await;
+            let response = streams.open(path, Body::empty()).await;
             // On a busy host, the guest may fail before its head is sent.
             let is_refused = response.status() != 200;
             let mut body = response.into_body();
@@ -176,7 +212,7 @@ async fn a_stream_that_reaches_its_deadline_or_traps_is_interrupted_and_recorded
                 is_refused || is_interrupted,
                 "{path}: the end of the body is not reported"
             );
-            let record = record(&world, &install, number).await;
+            let record = streams.record(number).await;
             assert_eq!(record.code.as_deref(), Some(code), "{path}");
         }
     }
@@ -184,16 +220,14 @@ async fn a_stream_that_reaches_its_deadline_or_traps_is_interrupted_and_recorded
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_whose_client_does_not_read_waits_and_buffers_a_bounded_amount() {
-    for runner in RUNNERS {
-        let world = TestPlatform::with_settings(&[("gateway_timeout_ms", "500")]).await;
-        let install = world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[("gateway_timeout_ms", "500")]).await;
         // The guest waits for its request, so that the response is streamed when it writes.
         let (sender, sent) = endless_body().await;
-        let response = open(&world, &gateway, "/flood", sent).await;
+        let response = streams.open("/flood", sent).await;
         drop(sender);
         // Nothing is read until the deadline has passed.
-        let record = record(&world, &install, 1).await;
+        let record = streams.record(1).await;
         assert_eq!(record.code.as_deref(), Some("deadline_exceeded"));
         let usage = record.usage.unwrap();
         // One that does not wait makes as many calls as it may: 100 000.
@@ -206,21 +240,19 @@ async fn a_guest_whose_client_does_not_read_waits_and_buffers_a_bounded_amount()
         let most = if std::env::var_os("ALGA_TEST_PROTOCOL").is_some() {
             // The kernel's buffers of a connection on loopback: 4 MiB to send and 6 MiB to receive.
             11 * 1024 * 1024
-        } else if runner == Runner::InThisProcess {
+        } else if case.runner == Runner::InThisProcess {
             256 * 1024
         } else {
             1024 * 1024
         };
-        assert!(received <= most, "{runner:?}: {received}");
+        assert!(received <= most, "{case:?}: {received}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_or_too_large_request_body_is_the_clients_fault() {
-    for runner in RUNNERS {
-        let world = TestPlatform::new().await;
-        let install = world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
         let chunk = || Ok(Bytes::from(vec![b'a'; 64 * 1024]));
         let broken = [chunk(), chunk(), Err(std::io::Error::other("connection reset"))];
         let mut too_large: Vec<Result<Bytes, std::io::Error>> = (0..161).map(|_| chunk()).collect();
@@ -232,14 +264,16 @@ async fn an_interrupted_or_too_large_request_body_is_the_clients_fault() {
         let cases = [(broken, "bad_request", 400), (too_large, "payload_too_large", 413)];
         for (number, (body, code, status)) in (1..).zip(cases) {
             // In process: a client on a socket may fail before it reads a response.
-            let response = gateway.clone().oneshot(request(&world, "/echo", body)).await.unwrap();
+            let response = streams
+                .send_in_process(streams.request(Method::POST, "/echo").body(body).unwrap())
+                .await;
             let is_refused = response.status() == status;
             // The guest may already have begun its response, which is then interrupted.
             let is_interrupted = response.into_body().collect().await.is_err();
-            assert!(is_refused || is_interrupted, "{runner:?}: {code}");
+            assert!(is_refused || is_interrupted, "{case:?}: {code}");
             // A runner over the network may not have seen the request at all.
-            if runner == Runner::InThisProcess {
-                let record = record(&world, &install, number).await;
+            if case.runner == Runner::InThisProcess {
+                let record = streams.record(number).await;
                 assert_eq!(record.code.as_deref(), Some(code));
             }
         }
@@ -248,14 +282,12 @@ async fn an_interrupted_or_too_large_request_body_is_the_clients_fault() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_after_a_complete_response_continues_and_is_logged() {
-    for runner in RUNNERS {
-        let world = TestPlatform::new().await;
-        let install = world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
-        let response = open(&world, &gateway, "/log-after", Body::empty()).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
+        let response = streams.open("/log-after", Body::empty()).await;
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
-        let record = record(&world, &install, 1).await;
+        let record = streams.record(1).await;
         assert_eq!(
             (record.status, record.log[0].message.as_str()),
             (Some(200), "after its response")
@@ -265,50 +297,45 @@ async fn work_after_a_complete_response_continues_and_is_logged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_byte_of_a_declared_length_completes_a_response() {
-    for runner in RUNNERS {
-        let world = TestPlatform::new().await;
-        let install = world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
-        let mut body = open(&world, &gateway, "/declared", Body::empty()).await.into_body();
-        assert_eq!(body.size_hint().exact(), Some(4), "{runner:?}");
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
+        let mut body = streams.open("/declared", Body::empty()).await.into_body();
+        assert_eq!(body.size_hint().exact(), Some(4), "{case:?}");
         assert_eq!(next(&mut body).await.unwrap().unwrap(), "four");
         // As a server for HTTP/1.1 does, which reads no further.
         drop(body);
-        let record = record(&world, &install, 1).await;
+        let record = streams.record(1).await;
         assert_eq!(
             (record.status, record.log[0].message.as_str()),
             (Some(200), "after its response"),
-            "{runner:?}"
+            "{case:?}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_of_http_1_0_never_receives_an_interrupted_response_as_a_complete_one() {
-    for runner in RUNNERS {
-        let world = TestPlatform::new().await;
-        world.install_guest("streams", &[]).await;
-        let gateway = gateway(&world, runner).await;
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
         for (path, status) in [("/events", 200), ("/trap", 502)] {
-            let token = world.caller_token("acme", Access::Write);
-            let request = Request::get(format!("/api/ext/{NAME}{path}"))
-                .version(Version::HTTP_10)
-                .header("authorization", format!("Bearer {token}"));
-            let response = gateway.clone().oneshot(request.body(Body::empty()).unwrap()).await;
-            let response = response.unwrap();
-            assert_eq!(response.status(), status, "{runner:?} {path}");
-            assert!(response.into_body().size_hint().exact().is_some(), "{runner:?} {path}");
+            let request = streams.request(Method::GET, path).version(Version::HTTP_10);
+            let response = streams.send_in_process(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(response.status(), status, "{case:?} {path}");
+            assert!(response.into_body().size_hint().exact().is_some(), "{case:?} {path}");
         }
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_streamed_response_is_collected_for_v1_execute_and_for_head() {
-    let world = TestPlatform::new().await;
-    let install = world.install_guest("streams", &[]).await;
-    let request = world.request_for(&install).on("GET", "/events");
-    let events = "data: 0\n\ndata: 1\n\ndata: 2\n\n";
-    assert_eq!(world.execute(&request).await.guest_body(), events);
-    let head: TestResponse = world.call("acme", "HEAD", &format!("{NAME}/events"), "").await;
-    assert_eq!(head.status, 200);
+    for case in CASES {
+        let Streams {
+            world, install, name, ..
+        } = Streams::start(case, &[]).await;
+        let request = world.request_for(&install).on("GET", "/events");
+        let events = "data: 0\n\ndata: 1\n\ndata: 2\n\n";
+        assert_eq!(world.execute(&request).await.guest_body(), events);
+        let head = world.call("acme", "HEAD", &format!("{name}/events"), "").await;
+        assert_eq!(head.status, 200);
+    }
 }

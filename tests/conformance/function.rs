@@ -5,7 +5,7 @@
 use crate::expect;
 use alga_bundle::ComponentFacts;
 use alga_capabilities::{Adapted, adapt_function, known};
-use alga_harness::{MockServer, Release, TestPlatform, component, root};
+use alga_harness::{MockServer, Release, TestPlatform, borrowed, component, root};
 use axum::body::Body;
 use http::Request;
 use serde_json::json;
@@ -18,10 +18,7 @@ fn adapted() -> Adapted {
 async fn messages_as_whole_values_are_handled_and_sent() {
     let outside = MockServer::start().await;
     let settings = outside.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let settings = borrowed(&settings);
     let world = TestPlatform::with_settings(&settings).await;
     let mut manifest = Release::manifest("com.example.function", "1.0.0", &["cap:log.emit"]);
     manifest["optionalCapabilities"] = json!(["cap:http.fetch"]);

@@ -28,7 +28,7 @@ mod wasi_versions;
 
 use alga_bundle::ComponentFacts;
 use alga_capabilities::{compose_denied, known, modules};
-use alga_harness::{MockServer, Release, Reply, TestPlatform, component, root, tenant_id};
+use alga_harness::{MockServer, Release, Reply, TestPlatform, borrowed, component, root, tenant_id};
 use alga_registry_types::{Install, InstallRequest, install};
 use serde_json::{Value, json};
 use std::fs;
@@ -65,10 +65,7 @@ impl Case {
     async fn of(module: &'static str, capability: &'static str, guest: Vec<u8>) -> Self {
         let outside = MockServer::start().await;
         let settings = outside.settings();
-        let settings: Vec<_> = settings
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let settings = borrowed(&settings);
         let setup = fs::read_to_string(directory(module).join("setup.json")).unwrap_or_else(|_| "{}".to_owned());
         let setup = setup.replace("{port}", &outside.port().to_string());
         Self {

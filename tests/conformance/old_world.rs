@@ -5,7 +5,7 @@
 use crate::expect;
 use alga_bundle::ComponentFacts;
 use alga_capabilities::{adapt_legacy, known};
-use alga_harness::{MockServer, Release, TestPlatform, component, root, tenant_id};
+use alga_harness::{MockServer, Release, TestPlatform, borrowed, component, root, tenant_id};
 use alga_registry_types::{InstallRequest, install};
 use serde_json::{Value, json};
 
@@ -51,10 +51,7 @@ fn manifest(origin: &str) -> Value {
 async fn every_interface_of_the_old_world_works_when_granted_and_is_denied_with_its_own_value() {
     let outside = MockServer::start().await;
     let settings = outside.settings();
-    let mut settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let mut settings = borrowed(&settings);
     // Each adapter has a memory and tables of its own: an execution of this guest uses several
     // slots.
     settings.push(("pool", "64"));

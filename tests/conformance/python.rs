@@ -4,7 +4,7 @@
 
 use crate::{directory, expect};
 use alga_capabilities::{adapt_function, modules, stub_unsupported_imports};
-use alga_harness::{MockServer, Release, TestPlatform, component, tenant_id};
+use alga_harness::{MockServer, Release, TestPlatform, borrowed, component, tenant_id};
 use alga_registry_types::{InstallRequest, install};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -44,10 +44,7 @@ async fn every_capability_works_in_python_when_granted_and_is_denied_by_name_whe
     }
     let outside = MockServer::start().await;
     let settings = outside.settings();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let settings = borrowed(&settings);
     let world = TestPlatform::with_settings(&settings).await;
     let optional = || {
         modules()

@@ -11,7 +11,8 @@ use wasmtime_wasi::p3::bindings::{clocks, random};
 use wasmtime_wasi_http::WasiHttp;
 use wasmtime_wasi_http::p3::bindings::http::types;
 
-const fn interface(name: &'static str, promise: &'static str) -> Capability {
+/// Describes an interface of WASI 0.3 that needs no grant.
+pub(crate) const fn interface(name: &'static str, promise: &'static str) -> Capability {
     Capability {
         version: (0, 3, 0),
         ..ambient::interface(name, promise)

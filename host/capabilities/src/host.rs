@@ -7,9 +7,10 @@ use crate::host_calls::{GuestTime, HostCalls};
 use crate::host_dependencies::ExecutionContext;
 use crate::secret_injector::SecretInjector;
 use crate::stdio::{HasStdio, View};
+use crate::stdio_async::HasStdioAsync;
 use crate::{
     CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, Watching, ambient, ambient_async,
-    known, link_granted, link_granted_async, stdio,
+    known, link_granted, link_granted_async, stdio, stdio_async,
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
@@ -29,6 +30,8 @@ const HOST_CALLS: u64 = 100_000;
 /// Places of the interfaces for standard streams, and of those of WASI 0.3, in [`crate::known`].
 const STDIO: usize = CAPABILITIES + ambient::INTERFACES.len();
 const ASYNC: usize = STDIO + stdio::INTERFACES.len();
+const ASYNC_STDIO: usize = ASYNC + ambient_async::INTERFACES.len();
+const ASYNC_CLIENT: usize = ASYNC_STDIO + stdio_async::INTERFACES.len();
 
 /// The data of a store: limits, the ambient interfaces, and the state of each capability.
 pub struct StoreData {
@@ -127,8 +130,17 @@ impl StoreData {
 
     /// Counts a call of the client of WASI 0.3, the last one of [`crate::known`].
     pub(crate) fn called_async_client(&mut self) -> &mut Self {
-        self.host_calls.count(ASYNC + ambient_async::INTERFACES.len());
+        self.host_calls.count(ASYNC_CLIENT);
         self
+    }
+
+    /// Counts a call of an interface for standard streams.
+    fn called_stdio(&mut self, interface: usize) -> View<'_> {
+        self.host_calls.count(interface);
+        View {
+            guest_log: &self.guest_log,
+            table: &mut self.table,
+        }
     }
 
     /// Returns the limit of memory or tables beyond which the guest requested more, if it did.
@@ -176,11 +188,13 @@ impl HasAmbientAsync for StoreData {
 
 impl HasStdio for StoreData {
     fn stdio(&mut self, called: stdio::Place) -> View<'_> {
-        self.host_calls.count(STDIO + called as usize);
-        View {
-            guest_log: &self.guest_log,
-            table: &mut self.table,
-        }
+        self.called_stdio(STDIO + called as usize)
+    }
+}
+
+impl HasStdioAsync for StoreData {
+    fn stdio_async(&mut self, called: stdio_async::Place) -> View<'_> {
+        self.called_stdio(ASYNC_STDIO + called as usize)
     }
 }
 
@@ -200,6 +214,7 @@ pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<
     stdio::link(&mut linker)?;
     if engine.runs_wasi_0_3() {
         ambient_async::link(&mut linker)?;
+        stdio_async::link(&mut linker)?;
         link_granted_async(&mut linker, grants)?;
     }
     link_granted(&mut linker, grants)?;

@@ -47,6 +47,7 @@ mod secrets;
 mod services;
 mod shared_engine;
 mod stdio;
+mod stdio_async;
 mod storage;
 mod storage_backend;
 mod time_source;
@@ -94,6 +95,7 @@ macro_rules! capabilities {
                     .chain(ambient::INTERFACES)
                     .chain(stdio::INTERFACES)
                     .chain(ambient_async::INTERFACES)
+                    .chain(stdio_async::INTERFACES)
                     .chain([fetch::ASYNC_CAPABILITY])
                     .collect()
             });

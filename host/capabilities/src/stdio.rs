@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, OutputStream, Pollable,
 /// Maximum bytes of a line; a longer line is split.
 const LINE_BYTES: usize = 4 * 1024;
 /// Maximum bytes that may be written per call.
-const WRITE_BYTES: usize = 64 * 1024;
+pub(crate) const WRITE_BYTES: usize = 64 * 1024;
 
 /// The interfaces that this module implements.
 pub(crate) const INTERFACES: [Capability; 10] = [
@@ -58,7 +58,8 @@ pub(crate) trait HasStdio: Send + 'static {
     fn stdio(&mut self, called: Place) -> View<'_>;
 }
 
-struct HasView;
+/// The view that the bindings of both versions of `wasi:cli` use.
+pub(crate) struct HasView;
 
 impl HasData for HasView {
     type Data<'a> = View<'a>;
@@ -94,19 +95,29 @@ impl cli::environment::Host for View<'_> {
 
 impl cli::exit::Host for View<'_> {
     fn exit(&mut self, status: Result<(), ()>) -> Result<()> {
-        bail!(
-            "the extension exited {}",
-            if status.is_ok() {
-                "without a response"
-            } else {
-                "with an error"
-            }
-        )
+        exited(status)
     }
 
     fn exit_with_code(&mut self, status_code: u8) -> Result<()> {
-        bail!("the extension exited with code {status_code}")
+        exited_with(status_code)
     }
+}
+
+/// Ends the execution of a guest that exits.
+pub(crate) fn exited(status: Result<(), ()>) -> Result<()> {
+    bail!(
+        "the extension exited {}",
+        if status.is_ok() {
+            "without a response"
+        } else {
+            "with an error"
+        }
+    )
+}
+
+/// Ends the execution of a guest that exits with a code.
+pub(crate) fn exited_with(status_code: u8) -> Result<()> {
+    bail!("the extension exited with code {status_code}")
 }
 
 impl cli::stdin::Host for View<'_> {
@@ -129,12 +140,17 @@ impl cli::stderr::Host for View<'_> {
 }
 
 impl View<'_> {
-    fn lines(&mut self, source: Source) -> Result<Resource<DynOutputStream>> {
-        let stream: DynOutputStream = Box::new(Lines {
+    /// Returns a stream whose lines become log records.
+    pub(crate) fn new_lines(&self, source: Source) -> Lines {
+        Lines {
             source,
             guest_log: self.guest_log.clone(),
             begun: Vec::new(),
-        });
+        }
+    }
+
+    fn lines(&mut self, source: Source) -> Result<Resource<DynOutputStream>> {
+        let stream: DynOutputStream = Box::new(self.new_lines(source));
         Ok(self.table.push(stream)?)
     }
 }
@@ -177,7 +193,7 @@ impl cli::terminal_stderr::Host for View<'_> {
 
 /// An output stream whose lines become log records. Invalid UTF-8 is replaced; control characters
 /// are escaped where records are displayed.
-struct Lines {
+pub(crate) struct Lines {
     source: Source,
     guest_log: GuestLog,
     begun: Vec<u8>,
@@ -192,12 +208,9 @@ impl Lines {
             .ok();
         self.begun.clear();
     }
-}
 
-#[wasmtime_wasi::async_trait]
-impl OutputStream for Lines {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        for byte in bytes {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
             if byte == b'\n' {
                 self.end_line();
                 continue;
@@ -207,6 +220,13 @@ impl OutputStream for Lines {
                 self.end_line();
             }
         }
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
         Ok(())
     }
 

@@ -8,13 +8,15 @@ use futures_util::future::join;
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Request};
+use std::future::poll_fn;
 use tokio::sync::oneshot;
 use wasmtime::Store;
+use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttpView, p3};
 
-/// Polls the guest and the forwarding of its response in one task. Tasks of the guest that are left
-/// when its response is complete end with the store.
+/// Polls the guest and the forwarding of its response in one task. A response is put into
+/// `complete` when its last byte has been passed on; the guest may continue until its tasks end.
 pub(crate) async fn run(
     store: &mut Store<StoreData>,
     pre: &ServicePre<StoreData>,
@@ -28,29 +30,31 @@ pub(crate) async fn run(
     let request = request.map(RequestBody::into_wasi);
     let service = pre.instantiate_async(&mut *store).await?;
     let (sender, receiver) = oneshot::channel();
-    let (responded, forwarded) = store
+    let sending = async |accessor: &Accessor<StoreData>| {
+        let mut request = accessor.with(|mut access| {
+            // The second value would report errors of the request's body.
+            let (request, _) = p3::Request::from_http(access.data_mut().http().hooks, request);
+            request
+        });
+        (request.scheme, request.authority) = (Some(Scheme::HTTP), authority);
+        let response = match service.handle(accessor, request).await? {
+            Ok(response) => Ok(accessor.with(|access| response.into_http(access, async { Ok(()) }))?),
+            Err(code) => Err(format!("{code:?}")),
+        };
+        // The client has disconnected if nothing receives it.
+        sender.send(response).ok();
+        Ok::<_, wasmtime::Error>(())
+    };
+    store
         .run_concurrent(async |accessor| {
-            let responding = async {
-                let mut request = accessor.with(|mut access| {
-                    // The second value would report errors of the request's body.
-                    let (request, _) = p3::Request::from_http(access.data_mut().http().hooks, request);
-                    request
-                });
-                (request.scheme, request.authority) = (Some(Scheme::HTTP), authority);
-                let response = match service.handle(accessor, request).await? {
-                    Ok(response) => Ok(accessor.with(|access| response.into_http(access, async { Ok(()) }))?),
-                    Err(code) => Err(format!("{code:?}")),
-                };
-                // The client has disconnected if nothing receives it.
-                sender.send(response).ok();
-                Ok::<_, wasmtime::Error>(())
-            };
-            join(responding, forward(receiver, &method, writer, sent)).await
+            let forwarding = forward(receiver, &method, writer, sent);
+            let (responded, forwarded) = join(sending(accessor), forwarding).await;
+            responded?;
+            *complete = Some(forwarded?);
+            poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+            Ok(())
         })
-        .await?;
-    responded?;
-    *complete = Some(forwarded?);
-    Ok(())
+        .await?
 }
 
 /// Returns the host that the request names.

@@ -8,7 +8,7 @@ use crate::drivers::{Driver, Latencies, Order};
 use crate::figures::{Figures, Target};
 use crate::gateway::get;
 use alga_auth::Access;
-use alga_harness::{MockServer, Release, TestPlatform, component, tenant_id};
+use alga_harness::{MockServer, Release, TestPlatform, borrowed, component, tenant_id};
 use alga_registry_types::{Execution, InstallRequest, Page, executions, install};
 use alga_server::{Listener, ServeLimits, serve};
 use churn::Churn;
@@ -267,10 +267,7 @@ async fn platform(runtime: Handle) -> Served {
     let outside = MockServer::start().await;
     let deadline = DEADLINE_MS.to_string();
     let settings = outside.settings();
-    let mut settings: Vec<_> = settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let mut settings = borrowed(&settings);
     settings.extend([
         ("pool", "256"),
         ("gateway_requests_per_second", "1000000"),

@@ -147,6 +147,13 @@ pub fn handler_lifted(definitions: &str, arguments: &str, module: &str, options:
     wat::parse_str(text).unwrap()
 }
 
+/// Borrows names and values of settings.
+#[must_use]
+pub fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {
+    let pairs = settings.iter();
+    pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
 /// Returns the number of rounds of a campaign: the one set by `cargo xtask soak`, or else this one.
 #[must_use]
 pub fn rounds(short: u64) -> u64 {

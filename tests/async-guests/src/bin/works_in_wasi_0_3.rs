@@ -1,14 +1,22 @@
 //! Streams, sleeps, sends requests, and misbehaves, by the path.
 
 use alga_async_guests::exports::wasi::http::handler::Guest;
+use alga_async_guests::wasi::cli::{environment, exit, stderr, stdin, stdout, terminal_stdout};
 use alga_async_guests::wasi::clocks::monotonic_clock;
 use alga_async_guests::wasi::http::client;
 use alga_async_guests::wasi::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use alga_async_guests::wasi::random::random;
-use alga_async_guests::{path, respond, respond_with, wit_future, wit_stream};
+use alga_async_guests::{echo, path, respond, respond_with, wit_future, wit_stream};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+use wit_bindgen::StreamWriter;
 
 /// An hour in nanoseconds: longer than any execution.
 const HOUR: u64 = 3_600_000_000_000;
+const CANARY: &[u8; 32] = b"CANARY-0123456789-CANARY-9876543";
+
+/// Calls that this instance has handled.
+static CALLS: AtomicU32 = AtomicU32::new(0);
 
 struct Service;
 
@@ -26,19 +34,21 @@ impl Guest for Service {
             }),
             "/echo" => {
                 let (_, result) = wit_future::new(|| Ok(()));
-                let (mut contents, _) = Request::consume_body(request, result);
-                respond(201, |mut body| async move {
-                    let mut part = Vec::with_capacity(4096);
-                    loop {
-                        let (status, read) = contents.read(part).await;
-                        let left = body.write_all(read).await;
-                        if !left.is_empty() || !matches!(status, wit_bindgen::StreamResult::Complete(_)) {
-                            return;
-                        }
-                        part = Vec::with_capacity(4096);
-                    }
+                let contents = Request::consume_body(request, result);
+                respond(201, |body| echo(contents, body))
+            }
+            "/output" => respond(200, |body| async move { output(body).await }),
+            "/exit" => {
+                exit::exit_with_code(3);
+                unreachable!()
+            }
+            "/count" => {
+                let count = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+                respond(200, move |mut body| async move {
+                    body.write_all(count.to_string().into_bytes()).await;
                 })
             }
+            path if path.starts_with("/canary") => canary(path).await,
             "/random" => respond(200, |mut body| async move {
                 body.write_all(format!("{:x}", random::get_random_u64()).into_bytes())
                     .await;
@@ -58,7 +68,7 @@ impl Guest for Service {
                 unreachable!()
             }
             "/loop" => loop {
-                std::hint::black_box(());
+                black_box(());
             },
             "/streams" => {
                 let mut all = Vec::new();
@@ -133,6 +143,56 @@ async fn fetch(request: Request) -> Result<Response, ErrorCode> {
             body.write_all(format!("{error:?}").into_bytes()).await;
         }),
     }
+}
+
+/// Writes to both standard streams, reads the input, and responds with what it found there.
+async fn output(mut body: StreamWriter<u8>) {
+    for (stream, text) in [
+        (false, "first line\nsecond "),
+        (true, "an error\n"),
+        (false, "\u{1b}[31mline"),
+    ] {
+        let (mut writer, reader) = wit_stream::new();
+        let end = if stream {
+            stderr::write_via_stream(reader)
+        } else {
+            stdout::write_via_stream(reader)
+        };
+        writer.write_all(text.as_bytes().to_vec()).await;
+        drop(writer);
+        end.await.unwrap();
+    }
+    let (input, end) = stdin::read_via_stream();
+    let input = input.collect().await;
+    end.await.unwrap();
+    let environment = environment::get_environment();
+    let (arguments, directory) = (environment::get_arguments(), environment::get_initial_cwd());
+    let terminal = terminal_stdout::get_terminal_stdout().is_some();
+    let found = format!("{input:?} {environment:?} {arguments:?} {directory:?} {terminal}");
+    body.write_all(found.into_bytes()).await;
+}
+
+/// Writes a secret all over its memory and stack, then ends in the way that the path selects.
+async fn canary(path: &str) -> Result<Response, ErrorCode> {
+    let heap = black_box(CANARY.repeat(64 * 1024));
+    let stack = black_box([*CANARY; 1_000]);
+    match path {
+        "/canary/traps" => panic!("with {} bytes of canary", heap.len() + stack.len() * 32),
+        "/canary/loops" => loop {
+            black_box(&heap);
+        },
+        "/canary/exhausts" => {
+            let mut blocks = Vec::new();
+            loop {
+                blocks.push(black_box(CANARY.repeat(8 * 1024)));
+            }
+        }
+        "/canary/sleeps" => monotonic_clock::wait_for(HOUR).await,
+        _ => {}
+    }
+    respond(200, move |mut body| async move {
+        body.write_all(black_box(heap)).await;
+    })
 }
 
 alga_async_guests::export!(Service with_types_in alga_async_guests);
