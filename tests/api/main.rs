@@ -55,5 +55,6 @@ mod signers;
 mod statistics;
 mod stopping_clients;
 mod streams;
+mod traces;
 mod wasi_0_3;
 mod wasi_ambient;

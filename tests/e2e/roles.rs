@@ -3,7 +3,7 @@
 use crate::operator::Operator;
 use alga_auth::PrincipalKind;
 use alga_bundle::{Meter, Period};
-use alga_harness::{Release, S3, Server, component, fresh_database, tenant_id};
+use alga_harness::{Collector, ReceivedSpan, Release, S3, Server, component, fresh_database, tenant_id};
 use alga_registry_types::{KeyRequest, QuotaRequest, create_key, set_quota};
 use alga_server::HostKeys;
 use alga_signing::{SigningKey, TrustFile};
@@ -146,6 +146,21 @@ fn every_process_has_metrics(operator: &Operator, processes: [&Server; 3]) {
     }
 }
 
+/// Finds a trace with spans of the gateway and of a runner.
+fn a_trace_leads_through_gateway_and_runner(collector: &Collector) {
+    let is_below = |spans: &[ReceivedSpan], child: &str, parent: &str| {
+        let parents = spans.iter().filter(|span| span.name == parent);
+        let mut children = parents.flat_map(|parent| spans.iter().filter(|span| span.parent == parent.id));
+        children.any(|span| span.name == child)
+    };
+    let [gateway, runner] = ["GET /api/ext/{extension}/{*path}", "GET /v1/http/{*path}"];
+    let _ = collector.spans_when(|spans| {
+        is_below(spans, "alga.runner", gateway)
+            && is_below(spans, runner, "alga.runner")
+            && is_below(spans, "alga.execute", runner)
+    });
+}
+
 fn path(path: &Path) -> String {
     path.display().to_string()
 }
@@ -155,7 +170,12 @@ async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner
     // Several processes need a database that they can share.
     let Some(database) = fresh_database() else { return };
     let s3 = S3::start().await;
-    let fleet = Fleet::new(database, &s3);
+    let collector = Collector::start();
+    let mut fleet = Fleet::new(database, &s3);
+    let traces = [("traces_endpoint", collector.http()), ("traces_one_in", "1")];
+    let traces = traces.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    fleet.shared.extend(traces);
+    let fleet = fleet;
     let registry = fleet.start("registry", "registry", &[]);
     let mut first = fleet.runner("runner-1");
     let second = fleet.runner("runner-2");
@@ -220,6 +240,7 @@ async fn four_processes_publish_install_execute_and_survive_the_loss_of_a_runner
     }
     quotas_hold_in_both_runners(&operator, &caller);
     every_process_has_metrics(&operator, [&registry, &second, &gateway]);
+    a_trace_leads_through_gateway_and_runner(&collector);
     // The loss of a runner.
     first.kill();
     for _ in 0..4 {

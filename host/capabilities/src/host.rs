@@ -8,12 +8,14 @@ use crate::host_dependencies::ExecutionContext;
 use crate::secret_injector::SecretInjector;
 use crate::stdio::{HasStdio, View};
 use crate::stdio_async::HasStdioAsync;
+use crate::traced_calls::TracedCalls;
 use crate::{
     CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, Watching, ambient, ambient_async,
     known, link_granted, link_granted_async, stdio, stdio_async,
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
+use alga_traces::ParentSpan;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
@@ -45,6 +47,7 @@ pub struct StoreData {
     pub(crate) host_calls: HostCalls,
     guest_time: GuestTime,
     watching: Watching,
+    trace: TracedCalls,
 }
 
 /// Resource usage of an execution, as far as its store measures it.
@@ -71,9 +74,15 @@ pub struct Accounting {
 impl StoreData {
     /// Creates the data for one execution.
     #[must_use]
-    pub fn new(permit: &Arc<Permit>, release: &Arc<Release>, services: &Services, watching: Watching) -> Self {
+    pub fn new(
+        permit: &Arc<Permit>,
+        release: &Arc<Release>,
+        services: &Services,
+        watching: Watching,
+        trace: Option<ParentSpan>,
+    ) -> Self {
         let guest_log = services.log.guest_log(&permit.identity.install, watching.clone());
-        let traffic = Traffic::default();
+        let traffic = Traffic::traced(trace.clone());
         let execution_context = ExecutionContext {
             permit,
             release,
@@ -95,6 +104,7 @@ impl StoreData {
             host_calls: HostCalls::default(),
             guest_time: GuestTime::default(),
             watching,
+            trace: TracedCalls::new(trace),
         }
     }
 
@@ -103,7 +113,11 @@ impl StoreData {
         store.call_hook(|mut store, hook| {
             let host = store.data_mut();
             match hook {
-                CallHook::CallingWasm | CallHook::ReturningFromHost => host.guest_time.begin(),
+                CallHook::CallingWasm => host.guest_time.begin(),
+                CallHook::ReturningFromHost => {
+                    host.trace.returned();
+                    host.guest_time.begin();
+                }
                 CallHook::ReturningFromWasm => host.guest_time.end(),
                 CallHook::CallingHost => {
                     host.guest_time.end();
@@ -120,6 +134,7 @@ impl StoreData {
     /// Counts a call of a capability.
     pub(crate) fn called(&mut self, place: Place) -> &mut Self {
         self.host_calls.count(place as usize);
+        self.trace.called(place as usize);
         if let Some(watcher) = &self.watching
             && let Some(capability) = known().get(place as usize)
         {

@@ -51,6 +51,7 @@ mod stdio_async;
 mod storage;
 mod storage_backend;
 mod time_source;
+mod traced_calls;
 mod ui_proxy;
 mod user;
 

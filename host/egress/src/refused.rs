@@ -68,6 +68,16 @@ pub enum EgressError {
 }
 
 impl EgressError {
+    /// Returns the kind of the error: `denied`, `timeout`, `limit` or `failed`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            denied if denied.is_denied() => "denied",
+            Self::ConnectTimeout | Self::ResponseTimeout => "timeout",
+            Self::TooLarge(_) | Self::ResponseTooLarge(_) | Self::TooMany(_) => "limit",
+            _ => "failed",
+        }
+    }
+
     /// True if a rule denied the destination and nothing was sent; false for failures and exceeded
     /// limits.
     #[must_use]

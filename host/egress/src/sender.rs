@@ -9,8 +9,9 @@ use crate::{BodyError, Destination, EgressError, OperatorPolicy, Resolve, Traffi
 use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_http::policy::{field_bytes, inbound_response, outbound_request};
 use alga_limits::{HEADER_BYTES, HEADERS};
+use alga_traces::{Span, SpanKind, TRACEPARENT};
 use bytes::Bytes;
-use http::{Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -220,8 +221,7 @@ impl Egress {
         Ok(AuthorizedDestination { caller, destination })
     }
 
-    /// Sends a request: 1. acquires its permits, 2. sanitizes the request, 3. connects and waits
-    /// for the response head, 4. sanitizes the response and limits its body.
+    /// Sends a request in a span of its own, which ends when the head of the response is there.
     ///
     /// # Errors
     /// Returns [`EgressError`] if a limit or a rule refuses the request or its response, or if the
@@ -233,6 +233,30 @@ impl Egress {
         traffic: &Traffic,
         patience: Timeouts,
     ) -> Result<Response<ResponseBody>, EgressError> {
+        let mut span = traffic.trace().map(|trace| {
+            let name = request.method().as_str().to_owned();
+            begin_span(trace.child(name, SpanKind::Client), &permitted.destination, &request)
+        });
+        let traceparent = span.as_ref().map(|span| span.place().traceparent());
+        let sent = self
+            .send_untraced(permitted, request, traffic, patience, traceparent)
+            .await;
+        if let Some(span) = &mut span {
+            end_span(span, &sent);
+        }
+        sent
+    }
+
+    /// Sends a request: 1. acquires its permits, 2. sanitizes the request, 3. connects and waits
+    /// for the response head, 4. sanitizes the response and limits its body.
+    async fn send_untraced(
+        &self,
+        permitted: &AuthorizedDestination,
+        request: Request<UnsyncBoxBody<Bytes, BodyError>>,
+        traffic: &Traffic,
+        patience: Timeouts,
+        traceparent: Option<HeaderValue>,
+    ) -> Result<Response<ResponseBody>, EgressError> {
         // 1.
         let connections = self.connections(&permitted.caller);
         let permit = Arc::clone(&connections.permits).try_acquire_owned();
@@ -241,7 +265,10 @@ impl Egress {
         })?;
         let exchange = InFlightRequest::new([traffic.begin()?, permit]);
         // 2.
-        let request = prepared(&permitted.destination, request, traffic, &exchange)?;
+        let mut request = prepared(&permitted.destination, request, traffic, &exchange)?;
+        if let Some(traceparent) = traceparent {
+            request.headers_mut().insert(TRACEPARENT, traceparent);
+        }
         let sent = field_bytes(request.headers())
             + request
                 .uri()
@@ -367,6 +394,29 @@ fn prepared(
     *request.method_mut() = head.method;
     *request.headers_mut() = head.headers;
     Ok(request)
+}
+
+/// Adds what a request is to its span, by OpenTelemetry's semantic conventions for clients of HTTP;
+/// without the path and the query, which may be secret.
+fn begin_span<B>(mut span: Span, destination: &Destination, request: &Request<B>) -> Span {
+    span.set_text("http.request.method", request.method().as_str());
+    span.set("url.scheme", if destination.is_tls { "https" } else { "http" });
+    span.set_text("server.address", &destination.host);
+    span.set("server.port", i64::from(destination.port));
+    span
+}
+
+fn end_span(span: &mut Span, sent: &Result<Response<ResponseBody>, EgressError>) {
+    match sent {
+        Ok(response) => {
+            let status = response.status();
+            span.set("http.response.status_code", i64::from(status.as_u16()));
+            if status.is_client_error() || status.is_server_error() {
+                span.fail(status.as_str().to_owned());
+            }
+        }
+        Err(error) => span.fail(error.kind()),
+    }
 }
 
 /// Maps a client error to the most specific cause in its chain.

@@ -1,6 +1,7 @@
 //! Per-execution traffic counters and their limits.
 
 use crate::EgressError;
+use alga_traces::ParentSpan;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -26,20 +27,32 @@ struct Counts {
     received_bytes: AtomicU64,
     requests: AtomicU64,
     permits: Arc<Semaphore>,
+    trace: Option<ParentSpan>,
 }
 
 impl Default for Traffic {
     fn default() -> Self {
+        Self::traced(None)
+    }
+}
+
+impl Traffic {
+    /// Counts for an execution that has this place in a trace, if it is traced.
+    #[must_use]
+    pub fn traced(trace: Option<ParentSpan>) -> Self {
         Self(Arc::new(Counts {
             sent_bytes: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             permits: Arc::new(Semaphore::new(AT_ONCE)),
+            trace,
         }))
     }
-}
 
-impl Traffic {
+    pub(crate) fn trace(&self) -> Option<&ParentSpan> {
+        self.0.trace.as_ref()
+    }
+
     /// Bytes of heads and bodies that were sent.
     #[must_use]
     pub fn sent_bytes(&self) -> u64 {

@@ -113,7 +113,8 @@ impl ExecuteService {
             memory_bytes: defaults.memory_bytes(request.memory_mb),
             deadline: request.started + defaults.timeout(request.timeout_ms),
         };
-        let (head, body) = request.http.into_parts();
+        let (mut head, body) = request.http.into_parts();
+        let trace = head.extensions.remove();
         let query = head.uri.query().unwrap_or_default();
         let target = target(head.uri.path(), query, NAMES)?;
         let http = guest_request(head.method, target, head.headers, body, &permit.identity, NAMES)?;
@@ -122,6 +123,7 @@ impl ExecuteService {
             permit: Arc::new(permit),
             request: http,
             started: request.started,
+            trace,
         })
     }
 }

@@ -13,6 +13,7 @@ use alga_capabilities::Trigger;
 use alga_errors::{Code, Problem, chain};
 use alga_http::policy::remove_hop_by_hop;
 use alga_http::{PassedOn, bearer, one_field, request_id};
+use alga_traces::ParentSpan;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -64,6 +65,9 @@ async fn respond(
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
     let session = service.authenticate(bearer(&head.headers).ok_or_else(unauthenticated)?)?;
     let no_context = || Problem::new(Code::ContextMismatch, "the service token has no context of a call");
+    let trace = head.extensions.get::<ParentSpan>();
+    // Its sender is a gateway, or another process of the platform.
+    trace.into_iter().for_each(ParentSpan::trust_remote);
     let context = session.grant.call.as_deref().ok_or_else(no_context)?;
     let idempotency_key = one_field(&head.headers, &HeaderName::from_static("x-idempotency-key"))?;
     let idempotency_key = idempotency_key.map(ToOwned::to_owned);

@@ -11,6 +11,7 @@ use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData, Watching};
 use alga_engine::{Engine, ExecutionLimits, GuestLimit, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
+use alga_traces::ParentSpan;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use http::Request;
@@ -39,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) fuel: Option<u64>,
     /// The watcher of the execution, if there is one.
     pub(crate) watching: Watching,
+    /// Place of the execution in its trace, if it is traced.
+    pub(crate) trace: Option<ParentSpan>,
 }
 
 /// Result of one call: the status of a complete response, or the reason why there is none.
@@ -80,6 +83,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         turns,
         fuel,
         watching,
+        trace,
     } = call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
@@ -90,7 +94,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
     let mut live = LiveStore {
         store: new_store(
             &engine,
-            StoreData::new(&permit, &prepared.release, &services, watching),
+            StoreData::new(&permit, &prepared.release, &services, watching, trace),
             limits,
         ),
         used: Used::default(),

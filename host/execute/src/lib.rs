@@ -65,6 +65,7 @@ mod schedule;
 mod service;
 mod session;
 mod slices;
+mod traced;
 mod usage;
 mod warm_up;
 mod weights;
@@ -179,6 +180,7 @@ pub mod measuring {
                 request,
                 fuel: None,
                 watching: None,
+                trace: None,
                 turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
             })
             .await

@@ -65,6 +65,7 @@ impl ExecuteService {
             request,
             fuel: None,
             watching: None,
+            trace: None,
             turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
         })
         .await

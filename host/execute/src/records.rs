@@ -4,11 +4,13 @@ use crate::execution::Ended;
 use crate::live::Watched;
 use crate::quota::Held;
 use crate::run_slots::Used;
+use crate::traced::{self, EndedExecution};
 use crate::usage::outcome;
 use crate::{ExecutionMinutes, Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
 use alga_errors::{Blame, Code, Problem, chain};
+use alga_traces::Span;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -118,6 +120,8 @@ pub(crate) struct RunningExecution {
     pub(crate) account: ExecutionAccounting,
     /// The readers that follow the execution, if there are some.
     pub(crate) watched: Option<Arc<Watched>>,
+    /// The span of the execution, if it is traced.
+    pub(crate) span: Option<Span>,
     /// Credit of the execution, returned when it ends.
     pub(crate) held: Option<Held>,
     is_over: bool,
@@ -141,6 +145,7 @@ impl RunningExecution {
             started,
             account: ExecutionAccounting::default(),
             watched: None,
+            span: None,
             held: None,
             is_over: false,
             _in_progress: in_progress,
@@ -161,6 +166,16 @@ impl RunningExecution {
         self.account.usage.duration_us = microseconds(self.started.elapsed());
         if let Some(held) = self.held.take().filter(|_| self.account.is_admitted) {
             held.settle(&self.account.usage);
+        }
+        if let Some(mut span) = self.span.take() {
+            let ended = EndedExecution {
+                identity: &self.permit.identity,
+                content_hash: self.content_hash,
+                endpoint: self.endpoint.as_deref(),
+                usage: &self.account.usage,
+                result,
+            };
+            traced::end(&mut span, &ended);
         }
         let usage = &self.account.usage;
         if self.account.is_admitted {

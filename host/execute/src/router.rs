@@ -13,8 +13,10 @@ use crate::wire::{WireReply, wire_headers};
 use alga_bundle::{RequestId, StrictObject, check_json};
 use alga_errors::{Code, Problem, chain};
 use alga_http::{BODY_TIMEOUT, Refusal, bearer, one_field, read_body};
+use alga_traces::ParentSpan;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Router, http::StatusCode};
@@ -78,7 +80,7 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
         .ok()
         .flatten()
         .and_then(|text| text.parse().ok());
-    let done = read_and_execute(&service, &head.headers, body, &mut request_id, started).await;
+    let done = read_and_execute(&service, &head, body, &mut request_id, started).await;
     let request_id = request_id.unwrap_or_else(RequestId::unique);
     match &done {
         Ok(Once { outcome, is_replayed }) => match &outcome.result {
@@ -103,17 +105,21 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
 /// Reads the request and executes it. Sets `request_id` to the id that is used from then on.
 async fn read_and_execute(
     service: &Arc<ExecuteService>,
-    headers: &HeaderMap,
+    head: &Parts,
     body: Body,
     request_id: &mut Option<RequestId>,
     started: Instant,
 ) -> Result<Once, Problem> {
+    let headers = &head.headers;
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
     let session = service.authenticate(bearer(headers).ok_or_else(unauthenticated)?)?;
     if session.grant.call.is_some() {
         let message = "the service token has the context of a call, which is for /v1/http";
         return Err(Problem::new(Code::ContextMismatch, message));
     }
+    let trace = head.extensions.get::<ParentSpan>();
+    // Its sender is another process of the platform.
+    trace.into_iter().for_each(ParentSpan::trust_remote);
     let bytes = read_body(headers, body, WIRE_BYTES, BODY_TIMEOUT).await?;
     check_json(&bytes).map_err(|error| bad_request(format!("the body: {error}")))?;
     let StrictObject(wire): StrictObject<crate::WireRequest<'_>> =
@@ -134,6 +140,7 @@ async fn read_and_execute(
         session,
         permit,
         started,
+        trace: trace.cloned(),
     };
     match header(headers, "x-idempotency-key")? {
         Some(key) => service.run_once(key, order).await,

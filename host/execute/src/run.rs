@@ -15,16 +15,18 @@ use crate::response_body::{Failed, ResponseBody, ResponseReader, ResponseWriter,
 use crate::run_slots::{Guest, Turns};
 use crate::service::ExecuteService;
 use crate::session::Session;
+use crate::traced;
 use alga_capabilities::Permit;
 use alga_errors::{Code, Problem};
 use alga_limits::{BODY_BYTES, IDEMPOTENCY_KEY_CHARACTERS, MEMORY_DEFAULT_MB, MIB};
+use alga_traces::{ParentSpan, Span, TRACEPARENT};
 use http::{Request, Response};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::unconstrained;
 use tokio::time::timeout_at;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 /// Time between an execution's deadline and its end: it is cancelled at the next tick, then its
 /// usage is recorded.
@@ -38,6 +40,8 @@ pub(crate) struct Order {
     pub(crate) permit: Arc<Permit>,
     pub(crate) request: Request<RequestBody>,
     pub(crate) started: Instant,
+    /// Place of the request in its trace, if it is traced.
+    pub(crate) trace: Option<ParentSpan>,
 }
 
 /// An execution that was admitted, with the quota of requests that is closest to being used up.
@@ -74,7 +78,7 @@ impl ExecuteService {
         collected.instrument(span).await.into()
     }
 
-    async fn execution(self: &Arc<Self>, order: Order) -> Result<Started, Failed> {
+    async fn execution(self: &Arc<Self>, mut order: Order) -> Result<Started, Failed> {
         let content_hash = order.session.grant.content_hash;
         let sinks = Sinks {
             records: Arc::clone(&self.dependencies.records),
@@ -88,6 +92,7 @@ impl ExecuteService {
             self.in_progress.token(),
         );
         execution.watched = self.live.watch(&order.permit);
+        execution.span = order.trace.take().map(|trace| traced::begin(&trace, order.started));
         let suspects = match self.dependencies.quarantine.check(&content_hash) {
             Ok(suspects) => suspects,
             Err(problem) => return Err(execution.finish(Err(problem)).into()),
@@ -99,6 +104,10 @@ impl ExecuteService {
         let (method, path) = (order.request.method(), order.request.uri().path());
         execution.endpoint = prepared.release.endpoint(method, path);
         let quota = execution.held.as_ref().and_then(Held::fields);
+        let trace = execution.span.as_ref().map(Span::place);
+        if let Some(trace) = &trace {
+            order.request.headers_mut().insert(TRACEPARENT, trace.traceparent());
+        }
         // 4.
         let guest = Guest {
             pace: Arc::clone(&order.session.counters.pace),
@@ -114,6 +123,7 @@ impl ExecuteService {
             fuel: self.dependencies.defaults.fuel.map(NonZeroU64::get),
             turns: Turns::of_guest(&self.slots, order.session.counters.share(), guest),
             watching: Watched::watching(execution.watched.as_ref()),
+            trace,
         };
         let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);
@@ -147,6 +157,7 @@ impl ExecuteService {
                 let _loading = admission.loading(counters)?;
                 // An extension that cannot be loaded has a record.
                 execution.account.is_admitted = true;
+                let _span = execution.span.as_ref().map(traced::loading);
                 self.load_component(session, permit).await?
             }
         };
@@ -230,14 +241,14 @@ impl ExecuteService {
         };
         // The request that executes ends by itself at its deadline. Requests that wait for it have
         // their own deadlines, and a little more time to receive its outcome.
-        let once = tokio::spawn(once.instrument(Span::current()));
+        let once = tokio::spawn(once.instrument(tracing::Span::current()));
         let ended = timeout_at((deadline + DEADLINE_NOTICE).into(), once).await;
         ended.map_err(too_late)?.map_err(Problem::internal)?
     }
 }
 
 /// The span of an execution: every log line that it causes carries its context.
-fn span(permit: &Permit) -> Span {
+fn span(permit: &Permit) -> tracing::Span {
     let identity = &permit.identity;
     tracing::info_span!(
         target: "alga::execution", "execution", request = %identity.request, tenant = %identity.tenant,

@@ -14,6 +14,7 @@ use alga_execute::RequestBody;
 use alga_http::policy::request_to_guest;
 use alga_http::{Refusal, canonical_path, one_field, request_id};
 use alga_store::InstallRow;
+use alga_traces::ParentSpan;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -223,6 +224,9 @@ fn guest_request(
         _ => head.method.clone(),
     };
     *request.uri_mut() = target.parse().map_err(invalid)?;
+    if let Some(trace) = head.extensions.get::<ParentSpan>() {
+        request.extensions_mut().insert(trace.clone());
+    }
     let headers = request.headers_mut();
     for (name, value) in request_to_guest(&head.headers) {
         headers.append(name.clone(), value.into_owned());

@@ -3,8 +3,10 @@
 use crate::refusal::{Refused, plain_refusal, write};
 use crate::request_totals::{RequestTotals, place_of};
 use crate::span::{of_request, over_body};
+use crate::traced;
 use alga_bundle::RequestId;
 use alga_errors::{Code, Problem};
+use alga_traces::Traces;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request};
@@ -30,12 +32,20 @@ const EXPLANATION_BYTES: usize = 4 * 1024;
 /// `{error, message, requestId, hint?}` with `no-store`. Wrapping a router twice has no further
 /// effect.
 pub fn edge<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(Edge { totals: None })
+    router.layer(Edge::default())
 }
 
-/// Wraps a router as [`edge`] does, and counts its requests and refusals.
-pub fn counted_edge<S: Clone + Send + Sync + 'static>(router: Router<S>, totals: Arc<RequestTotals>) -> Router<S> {
-    router.layer(Edge { totals: Some(totals) })
+/// Wraps a router as [`edge`] does, counts its requests and refusals, and traces them if there is a
+/// collector for traces.
+pub fn observed_edge<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    totals: Arc<RequestTotals>,
+    traces: Option<Traces>,
+) -> Router<S> {
+    router.layer(Edge {
+        totals: Some(totals),
+        traces,
+    })
 }
 
 /// Returns the id of a request that has passed through [`edge`], or a new one.
@@ -68,9 +78,10 @@ fn as_value(id: &RequestId) -> HeaderValue {
 
 /// The layer that [`edge`] adds. It is a hand-written service, because a function as a layer costs
 /// each request a copy of the router and two allocations.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Edge {
     totals: Option<Arc<RequestTotals>>,
+    traces: Option<Traces>,
 }
 
 impl<S> Layer<S> for Edge {
@@ -79,7 +90,7 @@ impl<S> Layer<S> for Edge {
     fn layer(&self, inner: S) -> EdgeService<S> {
         EdgeService {
             inner,
-            totals: self.totals.clone(),
+            edge: self.clone(),
         }
     }
 }
@@ -87,7 +98,7 @@ impl<S> Layer<S> for Edge {
 #[derive(Clone)]
 struct EdgeService<S> {
     inner: S,
-    totals: Option<Arc<RequestTotals>>,
+    edge: Edge,
 }
 
 impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for EdgeService<S> {
@@ -107,7 +118,9 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
             id
         });
         let span = of_request(&request, &id);
-        let counted = self.totals.clone().map(|totals| Counted {
+        let traces = self.edge.traces.as_ref();
+        let traced = traces.and_then(|traces| traced::begin(traces, &mut request));
+        let counted = self.edge.totals.clone().map(|totals| Counted {
             totals,
             route: request.extensions().get::<MatchedPath>().cloned(),
             method: place_of(request.method()),
@@ -119,6 +132,7 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
             step,
             id,
             span,
+            traced,
             counted,
         }
     }
@@ -151,6 +165,7 @@ pin_project! {
         step: Step<F>,
         id: HeaderValue,
         span: Span,
+        traced: Option<alga_traces::Span>,
         counted: Option<Counted>,
     }
 }
@@ -190,10 +205,14 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
         if let Some(counted) = this.counted.take() {
             counted.count(&response, refused);
         }
+        let mut traced = this.traced.take();
+        if let Some(span) = &mut traced {
+            traced::responded(span, &response, refused);
+        }
         let headers = response.headers_mut();
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
         headers.insert(REQUEST_ID, this.id.clone());
-        Poll::Ready(Ok(over_body(this.span, response)))
+        Poll::Ready(Ok(over_body(this.span, traced, response)))
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `edge` | request ids, and the common form of error responses |
 //! | `request_totals` | requests by route and status, and refusals by code |
 //! | `span` | the span of a request, in which all its lines are logged |
+//! | `traced` | the span of a request in its trace |
 //! | `refusal` | a [`Problem`](alga_errors::Problem) as a response |
 //! | `unparsed` | errors of the HTTP library itself, in the common form |
 //!
@@ -31,11 +32,12 @@ pub mod policy;
 mod refusal;
 mod request_totals;
 mod span;
+mod traced;
 mod unparsed;
 
 pub use body::{BODY_TIMEOUT, declared_length, read_body, read_failed};
 pub use cookie::{CSRF_HEADER, LOGIN_COOKIE, SESSION_COOKIE, check_same_origin, cookie_of, session_cookie};
-pub use edge::{PassedOn, counted_edge, edge, refuse, request_id};
+pub use edge::{PassedOn, edge, observed_edge, refuse, request_id};
 pub use endpoints::Endpoints;
 pub use field::{bearer, one_field};
 pub use host::check_host;

@@ -26,16 +26,18 @@ pub(crate) fn of_request(request: &Request, id: &HeaderValue) -> Span {
     span
 }
 
-/// Extends a span over the body of a response. A body whose length is known is already complete, so
-/// that it logs nothing and needs no wrapper.
-pub(crate) fn over_body(span: &Span, response: Response) -> Response {
-    if span.is_disabled() || response.body().size_hint().exact().is_some() {
+/// Extends the spans of a request, in the log and in its trace, over the body of its response. A
+/// body whose length is known is already complete, so that it logs nothing and needs no wrapper.
+pub(crate) fn over_body(span: &Span, traced: Option<alga_traces::Span>, response: Response) -> Response {
+    let is_observed = !span.is_disabled() || traced.is_some();
+    if !is_observed || response.body().size_hint().exact().is_some() {
         return response;
     }
     response.map(|body| {
         Body::new(SpannedBody {
             body: Some(body),
             span: span.clone(),
+            _traced: traced,
         })
     })
 }
@@ -45,6 +47,8 @@ struct SpannedBody {
     /// None only while it is dropped.
     body: Option<Body>,
     span: Span,
+    /// Ends with the body.
+    _traced: Option<alga_traces::Span>,
 }
 
 impl http_body::Body for SpannedBody {

@@ -22,6 +22,7 @@ use alga_bundle::TenantId;
 use alga_gateway::CorsOrigins;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
+use alga_traces::{Sampling, TracesSettings};
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -110,6 +111,8 @@ pub struct Config {
     pub records: RecordSettings,
     /// Maximum bytes of the metrics of extensions in a scrape.
     pub metrics_extension_bytes: usize,
+    /// Export of traces; `None` traces nothing.
+    pub traces: Option<TracesSettings>,
     /// Fuel of an execution; `None` does not count it.
     pub fuel: Option<NonZeroU64>,
     /// True if components of WASI 0.3 run.
@@ -246,6 +249,7 @@ impl Config {
             queue: queue(&sources)?,
             records: records(&sources)?,
             metrics_extension_bytes: sources.required("metrics_extension_bytes")?,
+            traces: traces(&sources)?,
             fuel: NonZeroU64::new(sources.required("fuel")?),
             wasi_0_3: sources.required("wasi_0_3")?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
@@ -407,6 +411,21 @@ fn records(sources: &Sources<'_>) -> Result<RecordSettings, ConfigError> {
         slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
         one_in: NonZeroU32::new(sources.required("record_one_in")?),
     })
+}
+
+fn traces(sources: &Sources<'_>) -> Result<Option<TracesSettings>, ConfigError> {
+    let slow_ms: u64 = sources.required("traces_slow_ms")?;
+    let sampling = Sampling {
+        one_in: NonZeroU32::new(sources.required("traces_one_in")?),
+        slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
+    };
+    let (protocol, role): (_, Role) = (sources.required("traces_protocol")?, sources.required("role")?);
+    Ok(sources.text("traces_endpoint").map(|endpoint| TracesSettings {
+        endpoint,
+        protocol,
+        sampling,
+        role: role.name(),
+    }))
 }
 
 fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {

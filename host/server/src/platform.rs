@@ -26,11 +26,12 @@ use alga_gateway::{
     Authentication, CachingRunner, GatewayDependencies, GatewayLimits, Installs, LocalRunner, RateLimits, RemoteRunner,
     Runner, page_redirects, registry_routes,
 };
-use alga_http::{RequestTotals, counted_edge};
+use alga_http::{RequestTotals, observed_edge};
 use alga_metrics::RecordedDurations;
 use alga_registry_api::{OnInstall, RegistryDependencies};
 use alga_signing::TrustPolicy;
 use alga_store::{Database, Staging};
+use alga_traces::Traces;
 use alga_ui::{Releases, UiDependencies};
 use axum::Router;
 use std::future::pending;
@@ -57,6 +58,7 @@ pub struct Platform {
     draining: Draining,
     authenticator: Arc<Authenticator>,
     staging: Option<Staging>,
+    traces: Option<Traces>,
 }
 
 /// Cached lookups of installs, which a change makes obsolete.
@@ -174,7 +176,7 @@ impl Platform {
         let requests = Arc::<RequestTotals>::default();
         shared.metrics.add(Arc::clone(&requests));
         Ok(Self {
-            router: counted_edge(router, requests),
+            router: observed_edge(router, requests, shared.traces.clone()),
             database: shared.database,
             lookups,
             releases,
@@ -182,6 +184,7 @@ impl Platform {
             draining,
             authenticator,
             staging,
+            traces: shared.traces,
         })
     }
 
@@ -271,6 +274,13 @@ impl Platform {
         }
     }
 
+    /// Waits until the traces of requests that have ended are exported.
+    pub async fn export_traces(&self) {
+        if let Some(traces) = &self.traces {
+            traces.flush(LAST_MOMENT).await;
+        }
+    }
+
     /// Closes the connections to the database, after executions have ended and what is queued is
     /// written.
     pub async fn close(&self) {
@@ -282,6 +292,7 @@ impl Platform {
             part.minutes.close().await;
             part.quotas.close().await;
         }
+        self.export_traces().await;
         // A statement that hangs would hold its connection; the process does not wait for it longer
         // than an operator does.
         if timeout(LAST_MOMENT, self.database.close()).await.is_err() {

@@ -10,6 +10,7 @@ use alga_metrics::Metrics;
 use alga_secrets::{LocalKeys, Sealer, VaultTransit};
 use alga_signing::{TrustBundle, TrustPolicy};
 use alga_store::{BlobStore, Database, RevocationFile};
+use alga_traces::Traces;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -20,6 +21,7 @@ pub(crate) struct SharedResources {
     pub(crate) database: Database,
     pub(crate) extension_metrics: Arc<MetricRegistry>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Option<Traces>,
 }
 
 /// Resources of a process that verifies releases: a runner or the registry.
@@ -41,11 +43,16 @@ impl SharedResources {
         let metrics = Metrics::default();
         metrics.add_dependency("database", database.latency());
         metrics.add(Connections(database.clone()));
+        let traces = config.traces.as_ref().map(Traces::start).transpose()?;
+        if let Some(traces) = &traces {
+            metrics.add(traces.clone());
+        }
         Ok(Self {
             keys: HostKeys::with_files(&config.data, config.key_files.clone())?,
             database,
             extension_metrics: Arc::new(MetricRegistry::new(config.metrics_extension_bytes)),
             metrics,
+            traces,
         })
     }
 

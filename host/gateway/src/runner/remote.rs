@@ -9,6 +9,7 @@ use alga_errors::{Code, Problem};
 use alga_execute::{
     ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, QuotaFields, REPLAYED, Replayed, RequestBody, USAGE, WireError,
 };
+use alga_traces::{ParentSpan, SpanKind, TRACEPARENT};
 use axum::body::{Body, to_bytes};
 use h2::Reason;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
@@ -126,7 +127,21 @@ impl RemoteRunner {
         })
     }
 
-    async fn call(&self, call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
+    /// Calls a runner in a span of its own, which ends when the head of the response is there.
+    async fn call(&self, mut call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
+        let trace = call.http.extensions_mut().remove::<ParentSpan>();
+        let mut span = trace.map(|trace| trace.child("alga.runner", SpanKind::Client));
+        if let Some(span) = &span {
+            call.http.headers_mut().insert(TRACEPARENT, span.place().traceparent());
+        }
+        let called = self.call_untraced(call).await;
+        if let (Some(span), Err(problem)) = (&mut span, &called) {
+            span.fail(problem.code().as_str());
+        }
+        called
+    }
+
+    async fn call_untraced(&self, call: RunnerCall<'_>) -> Result<RunnerResponse, Problem> {
         let token = self.token(&call)?;
         let longest = Duration::from_millis(call.timeout_ms) + NOTICE;
         let response = timeout(longest, self.send_repeatedly(call, token)).await;

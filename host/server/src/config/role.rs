@@ -37,6 +37,17 @@ impl FromStr for Role {
 }
 
 impl Role {
+    /// Returns the name of the role in settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Gateway => "gateway",
+            Self::Runner => "runner",
+            Self::Registry => "registry",
+        }
+    }
+
     /// True if the process serves callers.
     #[must_use]
     pub fn has_gateway(self) -> bool {

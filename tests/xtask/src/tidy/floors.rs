@@ -6,11 +6,12 @@ use serde_json::Value;
 use std::fs;
 
 /// Floor of every crate, except for the guest side and the tools.
-const FLOORS: [(&str, u32); 24] = [
+const FLOORS: [(&str, u32); 25] = [
     ("alga-errors", 0),
     ("alga-limits", 0),
     ("alga-metrics", 0),
     ("alga-bundle", 1),
+    ("alga-traces", 1),
     ("alga-http", 2),
     ("alga-engine", 3),
     ("alga-auth", 3),

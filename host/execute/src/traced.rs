@@ -1,0 +1,68 @@
+//! The span of an execution in its trace, with OpenTelemetry's names for functions (`faas.*`) where
+//! there are some.
+
+use crate::Usage;
+use crate::usage::outcome;
+use alga_bundle::Digest;
+use alga_capabilities::Identity;
+use alga_errors::{Blame, Problem};
+use alga_traces::{ParentSpan, Span, SpanKind};
+use std::time::Instant;
+
+/// Begins the span of an execution.
+pub(crate) fn begin(trace: &ParentSpan, started: Instant) -> Span {
+    trace.child("alga.execute", SpanKind::Internal).since(started)
+}
+
+/// Begins the span of loading a component.
+pub(crate) fn loading(execution: &Span) -> Span {
+    execution.place().child("alga.load", SpanKind::Internal)
+}
+
+/// An execution that has ended.
+pub(crate) struct EndedExecution<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) content_hash: Digest,
+    pub(crate) endpoint: Option<&'a str>,
+    pub(crate) usage: &'a Usage,
+    pub(crate) result: &'a Result<u16, Problem>,
+}
+
+/// Adds what an execution was and used to its span. A failure that is not the client's exports the
+/// trace.
+pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
+    let EndedExecution {
+        identity,
+        usage,
+        result,
+        ..
+    } = execution;
+    span.set_text("faas.name", identity.extension.as_str());
+    span.set_text("faas.invocation_id", identity.request.as_str());
+    span.set("faas.coldstart", usage.cold);
+    span.set_text("alga.tenant", identity.tenant.as_str());
+    span.set_text("alga.install", identity.install.as_str());
+    if let Some(version) = &identity.version {
+        span.set_text("faas.version", version.as_str());
+    }
+    if let Some(endpoint) = execution.endpoint {
+        span.set_text("alga.endpoint", endpoint);
+    }
+    span.set_text("alga.content_hash", &execution.content_hash.to_string());
+    span.set("alga.outcome", outcome(result.as_ref().copied().map_err(Problem::code)));
+    let numbers = [
+        ("alga.queued_us", usage.queued_us),
+        ("alga.guest_cpu_us", usage.guest_cpu_us),
+        ("alga.memory_peak_bytes", usage.memory_peak_bytes),
+        ("alga.host_calls", usage.host_calls),
+    ];
+    for (name, number) in numbers {
+        span.set(name, i64::try_from(number).unwrap_or(i64::MAX));
+    }
+    if let Err(problem) = result {
+        span.fail(problem.code().as_str());
+        if problem.code().blame() != Blame::Client {
+            span.export();
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Traces of requests (OpenTelemetry), and their export to a collector (OTLP).
+//!
+//! While a request is handled, its spans are only recorded. When all of them have ended, the trace
+//! is exported if it is a sample, failed or was slow, and dropped otherwise: what is not exported
+//! costs a few small allocations. The first process of the platform decides which traces are
+//! samples, and others follow it; each adds what fails or is slow in its own part.
+//!
+//! | module | its one idea |
+//! |---|---|
+//! | `trace` | the recorded spans of one trace in this process |
+//! | `span` | a span in progress, and the place of a span in its trace |
+//! | `sampling` | which traces are exported |
+//! | `export` | a bounded queue of spans, and the task that sends them |
+
+mod export;
+mod sampling;
+mod span;
+mod trace;
+
+pub use export::{Protocol, TracesError, TracesSettings};
+pub use opentelemetry::trace::SpanKind;
+pub use sampling::Sampling;
+pub use span::{ParentSpan, Span, TRACEPARENT};
+
+use alga_metrics::{Families, Source};
+use export::{Exporter, Queue};
+use http::HeaderMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use trace::Trace;
+
+/// The traces of one process.
+#[derive(Clone)]
+pub struct Traces {
+    sampling: Sampling,
+    queue: Arc<Queue>,
+}
+
+impl Traces {
+    /// Starts to export traces. Called within a Tokio runtime, in which the exporter has a task.
+    ///
+    /// # Errors
+    /// Returns [`TracesError`] if the settings are not valid. Whether a collector listens is seen
+    /// later.
+    pub fn start(settings: &TracesSettings) -> Result<Self, TracesError> {
+        let queue = Exporter::start(settings)?;
+        Ok(Self {
+            sampling: settings.sampling,
+            queue: Arc::new(queue),
+        })
+    }
+
+    /// Begins the first span of a request in this process, in the trace that the `traceparent`
+    /// field names (W3C Trace Context), or in a new one.
+    #[must_use]
+    pub fn begin(&self, headers: &HeaderMap, name: String) -> Span {
+        Span::first(Trace::begin(self, headers), name.into())
+    }
+
+    /// Waits until what is queued was sent, or refused by the collector, for this time at most.
+    pub async fn flush(&self, longest: Duration) {
+        self.queue.flush(longest).await;
+    }
+}
+
+impl Source for Traces {
+    fn write(&self, families: &mut Families<'_>) -> fmt::Result {
+        let numbers = self.queue.numbers();
+        let results = [
+            ([("result", "exported")], numbers.exported),
+            ([("result", "lost")], numbers.lost),
+        ];
+        families.counters(
+            "alga_trace_spans",
+            "Spans of exported traces, and those that could not be exported",
+            results,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use opentelemetry::trace::SpanId;
+    use opentelemetry_sdk::trace::SpanData;
+    use std::num::NonZeroU32;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn sampling(one_in: u32) -> Sampling {
+        Sampling {
+            one_in: NonZeroU32::new(one_in),
+            slower_than: None,
+        }
+    }
+
+    fn begin(sampling: Sampling, traceparent: &str) -> (Span, impl FnMut() -> Vec<SpanData> + use<>) {
+        let (queue, mut exported) = Queue::unsent();
+        let traces = Traces {
+            sampling,
+            queue: Arc::new(queue),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, HeaderValue::from_str(traceparent).unwrap());
+        (traces.begin(&headers, "first".to_owned()), move || exported.spans())
+    }
+
+    #[test]
+    fn a_trace_is_exported_when_its_last_span_has_ended() {
+        let (first, mut exported) = begin(sampling(1), PARENT);
+        let place = first.place();
+        drop(first);
+        assert!(exported().is_empty());
+        drop(place.child("second", SpanKind::Internal));
+        drop(place);
+        let spans = exported();
+        assert_eq!(spans.len(), 2);
+        assert_eq!(spans[1].parent_span_id, spans[0].span_context.span_id());
+        assert_eq!(spans[0].parent_span_id, SpanId::from(0xb7ad_6b71_6920_3331));
+    }
+
+    #[test]
+    fn what_is_no_sample_is_exported_if_it_failed_or_a_process_of_the_platform_demands_it() {
+        let (first, mut exported) = begin(sampling(0), PARENT);
+        drop(first);
+        assert!(exported().is_empty());
+        let (first, mut exported) = begin(sampling(0), PARENT);
+        first.export();
+        drop(first);
+        assert_eq!(exported().len(), 1);
+        let (first, mut exported) = begin(sampling(0), PARENT);
+        first.place().trust_remote();
+        assert!(first.place().traceparent().to_str().unwrap().ends_with("-01"));
+        drop(first);
+        assert_eq!(exported().len(), 1);
+        let (first, mut exported) = begin(sampling(1), &PARENT.replace("-01", "-00"));
+        first.place().trust_remote();
+        drop(first);
+        assert!(exported().is_empty());
+    }
+
+    #[test]
+    fn a_parent_that_is_not_valid_begins_a_new_trace() {
+        for bad in [
+            "",
+            "00",
+            "zz-0-0-0",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            &"a".repeat(9_000),
+        ] {
+            let (first, mut exported) = begin(sampling(1), bad);
+            drop(first);
+            assert_eq!(exported()[0].parent_span_id, SpanId::INVALID, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_trace_and_its_texts_are_bounded() {
+        let (mut first, mut exported) = begin(sampling(1), PARENT);
+        first.set_text("long", &"é".repeat(10_000));
+        for _ in 0..10_000 {
+            drop(first.place().child("child", SpanKind::Internal));
+        }
+        drop(first);
+        let spans = exported();
+        assert_eq!(spans.len(), 257);
+        let first = spans.last().unwrap();
+        assert_eq!(first.attributes[0].value.as_str().len(), 256);
+        assert_eq!(first.attributes[1].key.as_str(), "alga.spans_left_out");
+    }
+
+    #[tokio::test]
+    async fn spans_beyond_the_queue_of_a_collector_that_hangs_are_lost_and_counted() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for protocol in [Protocol::Http, Protocol::Grpc] {
+            let traces = Traces::start(&TracesSettings {
+                endpoint: format!("http://{}", silent.local_addr().unwrap()),
+                protocol,
+                sampling: sampling(1),
+                role: "all",
+            })
+            .unwrap();
+            for _ in 0..20_000 {
+                drop(traces.begin(&HeaderMap::new(), String::new()));
+            }
+            let lost = traces.queue.numbers().lost;
+            assert!((10_000..20_000).contains(&lost), "{lost}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_no_url_is_an_error_at_the_start() {
+        for protocol in [Protocol::Http, Protocol::Grpc] {
+            let settings = TracesSettings {
+                endpoint: "no url".to_owned(),
+                protocol,
+                sampling: sampling(1),
+                role: "all",
+            };
+            assert!(Traces::start(&settings).is_err(), "{protocol:?}");
+        }
+    }
+}

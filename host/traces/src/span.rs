@@ -1,0 +1,142 @@
+use crate::trace::{EndedSpan, Trace};
+use http::{HeaderName, HeaderValue};
+use opentelemetry::trace::{SpanId, SpanKind, Status};
+use opentelemetry::{KeyValue, Value};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+use std::borrow::Cow;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The field that names a span to the receiver of a request (W3C Trace Context, 3.2).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Maximum bytes of an attribute's text.
+const ATTRIBUTE_BYTES: usize = 256;
+
+/// A span in progress, which ends when it is dropped.
+pub struct Span {
+    trace: Arc<Trace>,
+    id: SpanId,
+    parent: SpanId,
+    name: Cow<'static, str>,
+    kind: SpanKind,
+    began: Instant,
+    attributes: Vec<KeyValue>,
+    status: Status,
+}
+
+impl Span {
+    /// Begins the first span of a trace in this process.
+    pub(crate) fn first(trace: Arc<Trace>, name: Cow<'static, str>) -> Self {
+        let parent = trace.first_parent();
+        Self::begin(trace, parent, name, SpanKind::Server)
+    }
+
+    fn begin(trace: Arc<Trace>, parent: SpanId, name: Cow<'static, str>, kind: SpanKind) -> Self {
+        Self {
+            trace,
+            id: RandomIdGenerator::default().new_span_id(),
+            parent,
+            name,
+            kind,
+            began: Instant::now(),
+            attributes: Vec::new(),
+            status: Status::Unset,
+        }
+    }
+
+    /// Moves the begin of the span to an earlier moment.
+    #[must_use]
+    pub fn since(mut self, began: Instant) -> Self {
+        self.began = began;
+        self
+    }
+
+    /// Sets an attribute to a number or a fixed text.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.attributes.push(KeyValue::new(name, value));
+    }
+
+    /// Sets an attribute to a text, of which at most 256 bytes are recorded.
+    pub fn set_text(&mut self, name: &'static str, text: &str) {
+        let length = text.floor_char_boundary(ATTRIBUTE_BYTES.min(text.len()));
+        self.set(name, text.get(..length).unwrap_or_default().to_owned());
+    }
+
+    /// Marks the span as failed, with the kind of the error: a stable code or a status.
+    pub fn fail(&mut self, kind: impl Into<Cow<'static, str>>) {
+        let kind = kind.into();
+        self.status = Status::error(kind.clone());
+        let value = match kind {
+            Cow::Borrowed(fixed) => Value::from(fixed),
+            Cow::Owned(text) => Value::from(text),
+        };
+        self.set("error.type", value);
+    }
+
+    /// Exports the trace, although it may be neither a sample nor slow.
+    pub fn export(&self) {
+        self.trace.fail();
+    }
+
+    /// Returns the place of this span, under which others begin.
+    #[must_use]
+    pub fn place(&self) -> ParentSpan {
+        ParentSpan {
+            trace: Arc::clone(&self.trace),
+            id: self.id,
+        }
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        self.trace.push(EndedSpan {
+            id: self.id,
+            parent: self.parent,
+            name: mem::take(&mut self.name),
+            kind: self.kind.clone(),
+            began: self.began,
+            ended: Instant::now(),
+            attributes: mem::take(&mut self.attributes),
+            status: mem::take(&mut self.status),
+        });
+    }
+}
+
+/// The place of a span in its trace. The trace is complete when no span is in progress and no place
+/// in it is known any more.
+#[derive(Clone)]
+pub struct ParentSpan {
+    trace: Arc<Trace>,
+    id: SpanId,
+}
+
+impl ParentSpan {
+    /// Begins a span under this one.
+    #[must_use]
+    pub fn child(&self, name: impl Into<Cow<'static, str>>, kind: SpanKind) -> Span {
+        Span::begin(Arc::clone(&self.trace), self.id, name.into(), kind)
+    }
+
+    /// Follows the decision of the process that sent the request, whether the trace is a sample.
+    /// Called when that is known to be one of the platform: others could have everything exported.
+    pub fn trust_remote(&self) {
+        self.trace.trust_remote();
+    }
+
+    /// Returns the value of [`TRACEPARENT`] for a request that this span causes.
+    #[must_use]
+    pub fn traceparent(&self) -> HeaderValue {
+        let flags = u8::from(self.trace.is_sampled());
+        let value = format!("00-{}-{}-{flags:02x}", self.trace.id, self.id);
+        HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+impl fmt::Debug for ParentSpan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "span {} of trace {}", self.id, self.trace.id)
+    }
+}

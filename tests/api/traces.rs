@@ -1,0 +1,201 @@
+//! Traces of requests, as a real collector receives them.
+
+use alga_harness::{Collector, MockServer, ReceivedSpan, Release, TestPlatform, TestResponse, borrowed, component};
+use axum::body::Body;
+use http::Request;
+use serde_json::json;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CLIENT: &str = "b7ad6b7169203331";
+
+/// Returns the settings of a platform that exports every trace.
+fn settings(endpoint: &str, protocol: &str) -> Vec<(String, String)> {
+    [
+        ("traces_endpoint", endpoint),
+        ("traces_protocol", protocol),
+        ("traces_one_in", "1"),
+        ("wasi_0_3", "true"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Sends a request as a client that has a trace of its own, which is not a sample.
+async fn get_traced(world: &TestPlatform, target: &str) -> TestResponse {
+    let token = world.caller_token("acme", alga_auth::Access::Write);
+    let request = Request::get(format!("/api/ext/{target}"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("traceparent", format!("00-{TRACE}-{CLIENT}-00"));
+    world.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// Returns the spans of a trace, as soon as there are this many.
+async fn exported(world: &TestPlatform, collector: &Collector, trace: &str, number: usize) -> Vec<ReceivedSpan> {
+    world.platform().settle().await;
+    world.platform().export_traces().await;
+    collector.spans_of(trace, number)
+}
+
+fn only<'a>(spans: &'a [ReceivedSpan], name: &str) -> &'a ReceivedSpan {
+    let mut named = spans.iter().filter(|span| span.name == name);
+    let span = named.next().unwrap_or_else(|| panic!("{name}: {spans:#?}"));
+    assert!(named.next().is_none(), "{name}: {spans:#?}");
+    span
+}
+
+fn assert_attributes(span: &ReceivedSpan, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        assert_eq!(
+            span.attributes.get(*name).map(String::as_str),
+            Some(*value),
+            "{name}: {span:#?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_leads_from_the_client_through_the_extension_to_other_hosts() {
+    for protocol in ["http/protobuf", "grpc"] {
+        let (collector, outside) = (Collector::start(), MockServer::start().await);
+        let endpoint = if protocol == "grpc" {
+            collector.grpc()
+        } else {
+            collector.http()
+        };
+        let settings = [outside.settings(), settings(endpoint, protocol)].concat();
+        let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+        let mut manifest = Release::manifest("com.example.async", "1.0.0", &["cap:http.fetch"]);
+        manifest["egress"] = json!([outside.origin()]);
+        let release = Release::new(world.key(), &manifest, &component("works_in_wasi_0_3"));
+        world.publish(&release).await;
+        let install = world.install("acme", &release, &["cap:http.fetch"]).await.ok();
+        let origin = outside.origin();
+        let target = format!(
+            "com.example.async/fetch?origin={}",
+            origin.trim_start_matches("http://")
+        );
+        assert_eq!(get_traced(&world, &target).await.status, 200);
+
+        let spans = exported(&world, &collector, TRACE, 4).await;
+        let server = only(&spans, "GET /api/ext/{extension}/{*path}");
+        assert_eq!((server.parent.as_str(), server.kind.as_str()), (CLIENT, "SERVER"));
+        let expected = [
+            ("http.request.method", "Str(GET)"),
+            ("http.response.status_code", "Int(200)"),
+            ("url.path", "Str(/api/ext/com.example.async/fetch)"),
+        ];
+        assert_attributes(server, &expected);
+        let execution = only(&spans, "alga.execute");
+        assert_eq!(execution.parent, server.id);
+        let install_id = format!("Str({})", install.id);
+        let expected = [
+            ("alga.tenant", "Str(acme)"),
+            ("alga.install", &*install_id),
+            ("alga.outcome", "Str(2xx)"),
+            ("faas.coldstart", "Bool(true)"),
+        ];
+        assert_attributes(execution, &expected);
+        assert_eq!(only(&spans, "alga.load").parent, execution.id);
+        let request = only(&spans, "POST");
+        assert_eq!((&request.parent, request.kind.as_str()), (&execution.id, "CLIENT"));
+        let expected = [
+            ("server.address", "Str(api.example.com)"),
+            ("http.response.status_code", "Int(200)"),
+        ];
+        assert_attributes(request, &expected);
+        assert_eq!(outside.traceparents(), [format!("00-{TRACE}-{}-01", request.id)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_capabilities_are_spans_and_the_guest_sees_its_own() {
+    let collector = Collector::start();
+    let world = TestPlatform::with_settings(&borrowed(&settings(collector.http(), "http/protobuf"))).await;
+    world.install_guest("storage_works", &["cap:storage.kv"]).await;
+    assert_eq!(get_traced(&world, "com.example.storage-works/").await.status, 200);
+    let spans = exported(&world, &collector, TRACE, 10).await;
+    let execution = only(&spans, "alga.execute");
+    let mut calls = spans.iter().filter(|span| span.name == "alga.storage.kv");
+    assert!(calls.clone().count() > 5, "{spans:#?}");
+    assert!(calls.all(|call| call.parent == execution.id), "{spans:#?}");
+
+    world.install_guest("echoes_the_request", &[]).await;
+    let seen = get_traced(&world, "com.example.echoes-the-request/").await.json();
+    let fields = seen["headers"].as_array().unwrap();
+    let traceparent = fields.iter().find(|field| field[0] == "traceparent").unwrap();
+    let spans = exported(&world, &collector, TRACE, spans.len() + 3).await;
+    let mut executions = spans.iter().filter(|span| span.name == "alga.execute");
+    let own = executions.next_back().unwrap();
+    assert_eq!(traceparent[1], format!("00-{TRACE}-{}-01", own.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_and_slow_traces_are_exported_although_they_are_no_samples() {
+    let collector = Collector::start();
+    let mut settings = settings(collector.http(), "http/protobuf");
+    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "200")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    world.install_guest("answers_ok", &[]).await;
+    world.install_guest("traps", &[]).await;
+    assert_eq!(world.get("com.example.answers-ok/").await.status, 200);
+    assert_eq!(world.get("com.example.absent/").await.status, 404);
+    assert_eq!(world.get("com.example.traps/").await.status, 502);
+    world.platform().settle().await;
+    world.platform().export_traces().await;
+    let spans = collector.spans(3);
+    let execution = only(&spans, "alga.execute");
+    assert_eq!(execution.status, "STATUS_CODE_ERROR", "{execution:#?}");
+    assert_attributes(execution, &[("error.type", "Str(guest_trapped)")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_cannot_have_its_traces_exported_and_a_gateway_can() {
+    let collector = Collector::start();
+    let mut settings = settings(collector.http(), "http/protobuf");
+    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "0")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let install = world.install_guest("answers_ok", &[]).await;
+    let traceparent = |last: char| format!("00-{}{last}-{CLIENT}-01", &TRACE[..31]);
+    let token = world.caller_token("acme", alga_auth::Access::Write);
+    let by_client = Request::get("/api/ext/com.example.answers-ok/")
+        .header("authorization", format!("Bearer {token}"))
+        .header("traceparent", traceparent('1'));
+    let by_client = world.send(by_client.body(Body::empty()).unwrap()).await;
+    assert_eq!(by_client.status, 200);
+
+    let order = world.request_for(&install);
+    let by_gateway = Request::post("/v1/execute")
+        .header("authorization", format!("Bearer {}", order.token.as_deref().unwrap()))
+        .header("x-alga-tenant", &order.tenant)
+        .header("x-alga-extension", &order.extension)
+        .header("traceparent", traceparent('2'));
+    let by_gateway = by_gateway.body(Body::from(order.body.to_string())).unwrap();
+    assert_eq!(world.send(by_gateway).await.status, 200);
+    world.platform().settle().await;
+    world.platform().export_traces().await;
+    let spans = collector.spans(2);
+    assert!(spans.iter().all(|span| span.trace.ends_with('2')), "{spans:#?}");
+    assert_eq!(only(&spans, "POST /v1/execute").parent, CLIENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_does_not_respond_delays_no_request_and_spans_are_counted_as_lost() {
+    // Accepts connections, and reads nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let world = TestPlatform::with_settings(&borrowed(&settings(&endpoint, "http/protobuf"))).await;
+    world.install_guest("answers_ok", &[]).await;
+    for _ in 0..10 {
+        assert_eq!(world.get("com.example.answers-ok/").await.status, 200);
+    }
+    // The exporter gives up in time.
+    world.platform().export_traces().await;
+    let token = world.administrator_token();
+    let scrape = Request::get("/metrics").header("authorization", format!("Bearer {token}"));
+    let text = world.send(scrape.body(Body::empty()).unwrap()).await.text();
+    let lost = text
+        .lines()
+        .find(|line| line.starts_with("alga_trace_spans_total{result=\"lost\"}"));
+    let lost: u64 = lost.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(lost > 0, "{text}");
+}
