@@ -19,10 +19,10 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
-const SERVER_CORE: usize = 0;
+pub(crate) const SERVER_CORE: usize = 0;
 const LOAD_CORE: usize = 1;
 /// Response of the guest in base64, as both servers send it.
-const RESPONSE: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
+pub(crate) const RESPONSE: &str = "eyJtZXNzYWdlIjoiSGVsbG8sIHlvdSEifQ==";
 
 /// Number of rounds. Both sides are measured alternately, because other load on the machine would
 /// otherwise count against one of them only.
@@ -112,7 +112,7 @@ fn add_turn(figures: &mut Figures) {
 }
 
 /// Returns a request for the hello extension on this platform.
-async fn hello(world: &TestPlatform) -> ExecuteRequest {
+pub(crate) async fn hello(world: &TestPlatform) -> ExecuteRequest {
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(root().join("examples/hello/manifest.json")).unwrap()).unwrap();
     let release = Release::new(world.key(), &manifest, &component("hello"));
@@ -124,7 +124,7 @@ async fn hello(world: &TestPlatform) -> ExecuteRequest {
         .within_ms(5_000)
 }
 
-fn http_request(request: &ExecuteRequest) -> Vec<u8> {
+pub(crate) fn http_request(request: &ExecuteRequest) -> Vec<u8> {
     let body = request.body.to_string();
     format!(
         "POST /v1/execute HTTP/1.1\r\nhost: runner\r\nauthorization: Bearer {}\r\nx-alga-tenant: {}\r\nx-alga-extension: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",

@@ -14,6 +14,7 @@ mod javascript;
 mod languages;
 mod load;
 mod neighbours;
+mod observability;
 mod own_gateway;
 mod principals;
 mod registry;
@@ -48,6 +49,8 @@ enum Name {
     Principals,
     /// Latency of a tenant beside others whose extensions do their worst
     Neighbours,
+    /// Cost of traces, live events, records and scrapes
+    Observability,
     /// Reading, verifying, publishing and listing
     Registry,
     /// The load of a benchmark, in a separate process: its threads must not share memory mappings
@@ -89,6 +92,7 @@ fn main() {
         Name::Density => density::run(&mut figures, arguments.seconds),
         Name::Principals => principals::run(&mut figures),
         Name::Registry => registry::run(&mut figures, arguments.seconds),
+        Name::Observability => observability::run(&mut figures, arguments.seconds),
         Name::Neighbours => neighbours::run(&mut figures, arguments.seconds),
         Name::OwnGateway => return own_gateway::serve_parent(),
         Name::Drive => return drivers::serve_parent(),

@@ -34,7 +34,7 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -74,6 +74,11 @@ const BENCHES: [Bench; 11] = [
         name: "neighbours",
         what: "latency of a tenant, alone and beside others whose extensions do their worst",
         guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "observability",
+        what: "throughput of a runner with traces, a reader of live events, records and scrapes, compared with none",
+        guests: &["example-hello"],
     },
     Bench {
         name: "tenants",
