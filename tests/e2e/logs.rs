@@ -96,6 +96,45 @@ async fn a_command_follows_executions_of_a_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_shows_which_installs_use_a_server() {
+    let outside = MockServer::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let fine = platform.install(&Guest::new("log_works").grants(&["cap:log.emit"]));
+    let failing = platform.install(&Guest::new("traps"));
+    let top = [
+        "top",
+        "--tenant",
+        "demo",
+        "--executions",
+        "3",
+        "--interval",
+        "3600",
+        "--json",
+    ];
+    let mut top = Command::new(program("alga"))
+        .args(top)
+        .args(["--server", platform.address()])
+        .current_dir(platform.directory())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut notes = BufReader::new(top.stderr.take().unwrap()).lines();
+    assert_eq!(notes.next().unwrap().unwrap(), "following demo");
+    platform.call(&fine, "/");
+    platform.call(&fine, "/");
+    platform.call(&failing, "/");
+    let output = top.wait_with_output().unwrap();
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failed = |name: &str| {
+        let installs = view["installs"].as_array().unwrap();
+        let install = installs.iter().find(|install| install["name"] == *name);
+        install.unwrap()["failed_percent"].as_f64().unwrap()
+    };
+    assert_eq!((failed(&fine), failed(&failing)), (0.0, 100.0), "{view}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn proxy_environment_variables_are_ignored() {
     let outside = MockServer::start().await;
     let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -72,6 +72,7 @@ impl clients::Host for State {
         filter: clients::Filter,
         page: clients::Page,
     ) -> Result<clients::Listing, clients::Error> {
+        self.calls.function("list-clients");
         let input = json!({ "includeInactive": filter.include_inactive });
         let page = (page.number, page.size);
         let listed: Listed<Summary> = self.list("clients", filter.search.as_deref(), page, input).await?;
@@ -82,6 +83,7 @@ impl clients::Host for State {
     }
 
     async fn get_client(&mut self, id: String) -> Result<Option<clients::Client>, clients::Error> {
+        self.calls.function("get-client");
         let found: Option<Found> = self.find("clients", "clientId", &id).await?;
         Ok(found.and_then(|found| found.client).map(clients::Client::from))
     }

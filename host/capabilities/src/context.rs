@@ -27,6 +27,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl execution::Host for State {
     fn current(&mut self) -> execution::Identity {
+        self.calls.function("current");
         let identity = &self.permit.identity;
         execution::Identity {
             request_id: identity.request.to_string(),
@@ -38,6 +39,7 @@ impl execution::Host for State {
     }
 
     fn why(&mut self) -> execution::Trigger {
+        self.calls.function("why");
         match &self.permit.trigger {
             Trigger::Http => execution::Trigger::Http,
             Trigger::Schedule(id) => execution::Trigger::Schedule(id.clone()),
@@ -46,10 +48,12 @@ impl execution::Host for State {
     }
 
     fn config(&mut self, key: String) -> Option<String> {
+        self.calls.function("config");
         self.permit.config.get(&key).cloned()
     }
 
     fn all_config(&mut self) -> Vec<(String, String)> {
+        self.calls.function("all-config");
         self.permit
             .config
             .iter()
@@ -58,6 +62,7 @@ impl execution::Host for State {
     }
 
     fn remaining_ms(&mut self) -> u64 {
+        self.calls.function("remaining-ms");
         let remaining = self.permit.deadline.saturating_duration_since(Instant::now());
         u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)
     }

@@ -47,7 +47,7 @@ pub struct StoreData {
     pub(crate) host_calls: HostCalls,
     guest_time: GuestTime,
     watching: Watching,
-    trace: TracedCalls,
+    calls: TracedCalls,
 }
 
 /// Resource usage of an execution, as far as its store measures it.
@@ -82,13 +82,14 @@ impl StoreData {
         trace: Option<ParentSpan>,
     ) -> Self {
         let guest_log = services.log.guest_log(&permit.identity.install, watching.clone());
-        let traffic = Traffic::traced(trace.clone());
+        let (traffic, calls) = (Traffic::traced(trace.clone()), TracedCalls::new(trace));
         let execution_context = ExecutionContext {
             permit,
             release,
             guest_log: &guest_log,
             traffic: &traffic,
             secret_injector: &SecretInjector::default(),
+            calls: &calls,
         };
         let states = States::new(&execution_context, services);
         let mut table = ResourceTable::new();
@@ -104,7 +105,7 @@ impl StoreData {
             host_calls: HostCalls::default(),
             guest_time: GuestTime::default(),
             watching,
-            trace: TracedCalls::new(trace),
+            calls,
         }
     }
 
@@ -115,7 +116,7 @@ impl StoreData {
             match hook {
                 CallHook::CallingWasm => host.guest_time.begin(),
                 CallHook::ReturningFromHost => {
-                    host.trace.returned();
+                    host.calls.returned();
                     host.guest_time.begin();
                 }
                 CallHook::ReturningFromWasm => host.guest_time.end(),
@@ -134,7 +135,7 @@ impl StoreData {
     /// Counts a call of a capability.
     pub(crate) fn called(&mut self, place: Place) -> &mut Self {
         self.host_calls.count(place as usize);
-        self.trace.called(place as usize);
+        self.calls.called(place as usize);
         if let Some(watcher) = &self.watching
             && let Some(capability) = known().get(place as usize)
         {

@@ -5,6 +5,7 @@ use crate::guest_log::GuestLog;
 use crate::metric_registry::MetricRegistry;
 use crate::secret_injector::SecretInjector;
 use crate::storage_backend::Backend;
+use crate::traced_calls::TracedCalls;
 use crate::{Permit, ProductClient, Release, SecretSource, TimeSource};
 use alga_egress::{Egress, Traffic};
 use std::sync::Arc;
@@ -38,4 +39,5 @@ pub(crate) struct ExecutionContext<'a> {
     pub(crate) guest_log: &'a GuestLog,
     pub(crate) traffic: &'a Traffic,
     pub(crate) secret_injector: &'a SecretInjector,
+    pub(crate) calls: &'a TracedCalls,
 }

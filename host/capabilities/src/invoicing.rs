@@ -60,6 +60,7 @@ struct Invoice {
 
 impl invoicing::Host for State {
     async fn create_manual_invoice(&mut self, draft: invoicing::Draft) -> Result<invoicing::Invoice, invoicing::Error> {
+        self.calls.function("create-manual-invoice");
         check_draft(&draft)?;
         let key = Some(draft.idempotency_key.as_str());
         let made: Made = self

@@ -4,6 +4,7 @@
 
 use crate::guest_log::{self, Dropped, GuestLog, Level, Source};
 use crate::rate_limit::InstallRateLimiter;
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, HostDependencies, StoreData, Watching};
 use alga_bundle::{Capability, InstallId};
 use wasmtime::component::{HasSelf, Linker};
@@ -37,12 +38,14 @@ impl Service {
 }
 
 pub(crate) struct State {
+    calls: TracedCalls,
     guest_log: GuestLog,
 }
 
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             guest_log: execution_context.guest_log.clone(),
         }
     }
@@ -54,6 +57,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl logger::Host for State {
     fn emit(&mut self, level: logger::Level, message: String, fields: Vec<logger::Field>) -> Result<(), logger::Error> {
+        self.calls.function("emit");
         let level = match level {
             logger::Level::Debug => Level::Debug,
             logger::Level::Info => Level::Info,

@@ -2,6 +2,7 @@
 //! metrics scraper.
 
 use crate::metric_registry::MetricRegistry;
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, HostDependencies, Permit, Release, StoreData};
 use alga_bundle::{Capability, Metric, MetricType};
 use std::sync::Arc;
@@ -38,6 +39,7 @@ impl Service {
 }
 
 pub(crate) struct State {
+    calls: TracedCalls,
     permit: Arc<Permit>,
     release: Arc<Release>,
     service: Service,
@@ -46,6 +48,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             permit: Arc::clone(execution_context.permit),
             release: Arc::clone(execution_context.release),
             service: service.clone(),
@@ -107,14 +110,17 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl meter::Host for State {
     fn add(&mut self, name: String, amount: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
+        self.calls.function("add");
         self.record(MetricType::Counter, &name, amount, &labels)
     }
 
     fn set(&mut self, name: String, value: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
+        self.calls.function("set");
         self.record(MetricType::Gauge, &name, value, &labels)
     }
 
     fn observe(&mut self, name: String, value: f64, labels: Vec<meter::Label>) -> Result<(), meter::Error> {
+        self.calls.function("observe");
         self.record(MetricType::Histogram, &name, value, &labels)
     }
 }

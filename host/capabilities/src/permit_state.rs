@@ -1,5 +1,6 @@
 //! State of the capabilities that only read the [`Permit`].
 
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, HostDependencies, Permit};
 use std::sync::Arc;
 
@@ -15,12 +16,14 @@ impl Service {
 
 /// The permit of the execution.
 pub(crate) struct State {
+    pub(crate) calls: TracedCalls,
     pub(crate) permit: Arc<Permit>,
 }
 
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, _: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             permit: Arc::clone(execution_context.permit),
         }
     }

@@ -2,6 +2,7 @@
 //! API (`POST {base}/api/internal/ext-…`), and the mapping of its responses.
 
 use crate::product_client::{Call, ProductError, user_type};
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, HostDependencies, Permit, ProductClient};
 use alga_egress::Traffic;
 use http::Method;
@@ -62,6 +63,7 @@ impl Service {
 
 /// The state of each of the three capabilities.
 pub(crate) struct State {
+    pub(crate) calls: TracedCalls,
     permit: Arc<Permit>,
     traffic: Traffic,
     platform: Option<ProductClient>,
@@ -70,6 +72,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             permit: Arc::clone(execution_context.permit),
             traffic: execution_context.traffic.clone(),
             platform: service.platform.clone(),

@@ -3,6 +3,7 @@
 use crate::release::not_set;
 pub(crate) use crate::secret_fetcher::Service;
 use crate::secret_fetcher::{FetchError, SecretFetcher};
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, Permit, Release, StoreData};
 use alga_bundle::{Capability, Manifest};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub fn may_reveal(manifest: &Manifest) -> bool {
 }
 
 pub(crate) struct State {
+    calls: TracedCalls,
     permit: Arc<Permit>,
     release: Arc<Release>,
     fetcher: SecretFetcher,
@@ -43,6 +45,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             permit: Arc::clone(execution_context.permit),
             release: Arc::clone(execution_context.release),
             fetcher: service.fetcher(),
@@ -56,6 +59,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl reveal::Host for State {
     async fn reveal(&mut self, name: String) -> Result<Vec<u8>, reveal::Error> {
+        self.calls.function("reveal");
         self.release.secret(&name).map_err(reveal::Error::Denied)?;
         match self.fetcher.fetch(&self.permit.identity, &name).await {
             // The guest's memory is wiped at the end of the execution, and `plaintext` here; the

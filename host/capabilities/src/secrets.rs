@@ -7,6 +7,7 @@ use crate::release::not_set;
 pub(crate) use crate::secret_fetcher::Service;
 use crate::secret_fetcher::{FetchError, SecretFetcher};
 use crate::secret_injector::{Form, SecretInjector};
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, Permit, Place, Release, StoreData};
 use alga_bundle::Capability;
 use http::HeaderName;
@@ -69,6 +70,7 @@ const REFLECTED: [&str; 12] = [
 ];
 
 pub(crate) struct State {
+    calls: TracedCalls,
     permit: Arc<Permit>,
     release: Arc<Release>,
     secret_injector: SecretInjector,
@@ -79,6 +81,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             permit: Arc::clone(execution_context.permit),
             release: Arc::clone(execution_context.release),
             secret_injector: execution_context.secret_injector.clone(),
@@ -114,6 +117,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, _: fn(&mut StoreData) -> &mut
 
 impl store::Host for View<'_> {
     fn names(&mut self) -> wasmtime::Result<Result<Vec<store::Declared>, store::Error>> {
+        self.state.calls.function("names");
         let fields = self.state.release.manifest().secrets.iter();
         let declared = fields.map(|field| store::Declared {
             name: field.name.clone(),
@@ -123,6 +127,7 @@ impl store::Host for View<'_> {
     }
 
     async fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<OpenSecret>, store::Error>> {
+        self.state.calls.function("open");
         if let Err(line) = self.state.release.secret(&name) {
             return Ok(Err(store::Error::Denied(line)));
         }
@@ -149,6 +154,7 @@ impl store::HostSecret for View<'_> {
         request: Resource<HostOutgoingRequest>,
         placement: store::Placement,
     ) -> wasmtime::Result<Result<(), store::Error>> {
+        self.state.calls.function("attach");
         let secret = self.table.get(&secret)?;
         let (name, form) = match &placement {
             store::Placement::Header(name) => (name.as_str(), Form::Raw),

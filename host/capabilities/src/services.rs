@@ -118,6 +118,7 @@ impl services::Host for State {
         filter: services::Filter,
         page: services::Page,
     ) -> Result<services::Listing, services::Error> {
+        self.calls.function("list-services");
         let input = json!({
             "itemKind": filter.kind.map(ItemKind::from), "isActive": filter.is_active,
             "billingMethod": filter.billing_method.map(BillingMethod::from),
@@ -131,6 +132,7 @@ impl services::Host for State {
     }
 
     async fn get_service(&mut self, id: String) -> Result<Option<services::Service>, services::Error> {
+        self.calls.function("get-service");
         let found: Option<Found> = self.find("services", "serviceId", &id).await?;
         Ok(found.and_then(|found| found.service).map(services::Service::from))
     }

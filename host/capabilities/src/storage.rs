@@ -2,6 +2,7 @@
 //! the rules of `wit/deps/alga-storage/storage.wit`; a [`Backend`] stores and counts the records.
 
 use crate::rate_limit::InstallRateLimiter;
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, HostDependencies, Release, StoreData};
 use alga_bundle::Capability;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ impl Service {
 }
 
 pub(crate) struct State {
+    calls: TracedCalls,
     scope: Scope,
     release: Arc<Release>,
     service: Service,
@@ -57,6 +59,7 @@ impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         let identity = &execution_context.permit.identity;
         Self {
+            calls: execution_context.calls.clone(),
             scope: Scope {
                 tenant: identity.tenant.clone(),
                 install: identity.install.clone(),
@@ -109,6 +112,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl kv::Host for State {
     async fn get(&mut self, namespace: String, key: String) -> Result<Option<kv::Entry>, kv::Error> {
+        self.calls.function("get");
         limits::check_namespace(&namespace)?;
         limits::check_key(&key)?;
         let record = self.service.backend.get(&self.scope, &namespace, &key).await?;
@@ -122,6 +126,7 @@ impl kv::Host for State {
         value: Vec<u8>,
         options: kv::PutOptions,
     ) -> Result<u64, kv::Error> {
+        self.calls.function("put");
         limits::check_namespace(&namespace)?;
         let request = self.checked(&namespace, key, value, options)?;
         self.check_write_rate()?;
@@ -129,6 +134,7 @@ impl kv::Host for State {
     }
 
     async fn get_many(&mut self, namespace: String, keys: Vec<String>) -> Result<Vec<Option<kv::Entry>>, kv::Error> {
+        self.calls.function("get-many");
         limits::check_namespace(&namespace)?;
         limits::check_batch(keys.len(), 0)?;
         for key in &keys {
@@ -139,6 +145,7 @@ impl kv::Host for State {
     }
 
     async fn put_many(&mut self, namespace: String, items: Vec<kv::Item>) -> Result<Vec<u64>, kv::Error> {
+        self.calls.function("put-many");
         limits::check_namespace(&namespace)?;
         let bytes = items
             .iter()
@@ -153,6 +160,7 @@ impl kv::Host for State {
     }
 
     async fn usage_of(&mut self, namespace: String) -> Result<kv::Usage, kv::Error> {
+        self.calls.function("usage-of");
         limits::check_namespace(&namespace)?;
         let used = self.service.backend.usage(&self.scope, &namespace).await?;
         Ok(kv::Usage {
@@ -164,6 +172,7 @@ impl kv::Host for State {
     }
 
     async fn delete(&mut self, namespace: String, key: String, if_revision: Option<u64>) -> Result<bool, kv::Error> {
+        self.calls.function("delete");
         limits::check_namespace(&namespace)?;
         limits::check_key(&key)?;
         self.check_write_rate()?;
@@ -175,6 +184,7 @@ impl kv::Host for State {
     }
 
     async fn list_entries(&mut self, namespace: String, options: kv::ListOptions) -> Result<kv::Page, kv::Error> {
+        self.calls.function("list-entries");
         limits::check_namespace(&namespace)?;
         limits::check_prefix(&options.prefix)?;
         let limit = limits::check_list_limit(options.limit)?;

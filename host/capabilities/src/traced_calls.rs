@@ -1,35 +1,64 @@
-//! Spans of the calls of granted capabilities, such as `alga.storage.kv`.
+//! Spans of the calls of granted capabilities, such as `alga.storage.kv.get`.
 
 use crate::known;
 use alga_traces::{ParentSpan, Span, SpanKind};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// The calls of one execution, if it is traced.
-pub(crate) struct TracedCalls {
-    parent: Option<ParentSpan>,
-    /// The call in progress: a guest makes one at a time.
-    call: Option<Span>,
+/// The calls of one execution, if it is traced; shared by the states of its capabilities.
+#[derive(Clone)]
+pub(crate) struct TracedCalls(Option<Arc<Traced>>);
+
+struct Traced {
+    parent: ParentSpan,
+    call: Mutex<Option<Call>>,
+}
+
+/// The call in progress: a guest makes one at a time.
+struct Call {
+    interface: &'static str,
+    span: Span,
 }
 
 impl TracedCalls {
     pub(crate) fn new(parent: Option<ParentSpan>) -> Self {
-        Self { parent, call: None }
+        let traced = |parent| {
+            let call = Mutex::default();
+            Arc::new(Traced { parent, call })
+        };
+        Self(parent.map(traced))
     }
 
     /// Begins the span of a call, by the place of its interface in [`known`].
-    pub(crate) fn called(&mut self, place: usize) {
-        if let Some((parent, name)) = self.parent.as_ref().zip(name(place)) {
-            self.call = Some(parent.child(name, SpanKind::Internal));
+    pub(crate) fn called(&self, place: usize) {
+        if let Some((traced, interface)) = self.0.as_ref().zip(name(place)) {
+            let span = traced.parent.child(interface, SpanKind::Internal);
+            *traced.call() = Some(Call { interface, span });
+        }
+    }
+
+    /// Names the function of the call in progress, as the interface does.
+    pub(crate) fn function(&self, name: &'static str) {
+        let Some(traced) = &self.0 else { return };
+        if let Some(Call { interface, span }) = &mut *traced.call() {
+            span.rename(format!("{interface}.{name}"));
         }
     }
 
     /// Ends the span of the call in progress.
-    pub(crate) fn returned(&mut self) {
-        self.call = None;
+    pub(crate) fn returned(&self) {
+        if let Some(traced) = &self.0 {
+            *traced.call() = None;
+        }
     }
 }
 
-/// Returns the name of a call's span: that of its interface, with dots.
+impl Traced {
+    fn call(&self) -> MutexGuard<'_, Option<Call>> {
+        self.call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the name of an interface in spans, with dots.
 fn name(place: usize) -> Option<&'static str> {
     static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
         let interfaces = known().iter().map(|capability| capability.interface);

@@ -3,6 +3,7 @@
 //! query value, so that a guest's text cannot change the path.
 
 use crate::product_client::{Call, ProductError, ProductResponse, percent_encoded};
+use crate::traced_calls::TracedCalls;
 use crate::{ExecutionContext, HostDependencies, Permit, ProductClient, Release, StoreData};
 use alga_bundle::{Capability, ProxyRoute};
 use alga_egress::Traffic;
@@ -49,6 +50,7 @@ impl Service {
 }
 
 pub(crate) struct State {
+    calls: TracedCalls,
     permit: Arc<Permit>,
     release: Arc<Release>,
     traffic: Traffic,
@@ -58,6 +60,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(execution_context: &ExecutionContext<'_>, service: &Service) -> Self {
         Self {
+            calls: execution_context.calls.clone(),
             permit: Arc::clone(execution_context.permit),
             release: Arc::clone(execution_context.release),
             traffic: execution_context.traffic.clone(),
@@ -77,6 +80,7 @@ impl routes::Host for State {
         parameters: Vec<(String, String)>,
         body: Option<Vec<u8>>,
     ) -> Result<routes::Answer, routes::Error> {
+        self.calls.function("call");
         let declared = self
             .release
             .manifest()

@@ -27,6 +27,7 @@ pub(crate) fn link(linker: &mut Linker<StoreData>, state: fn(&mut StoreData) -> 
 
 impl identity::Host for State {
     fn current(&mut self) -> Option<identity::User> {
+        self.calls.function("current");
         let user = self.permit.user.as_ref()?;
         Some(identity::User {
             id: user.id.clone(),

@@ -152,13 +152,14 @@ impl OperatorArguments {
     }
 
     /// Follows a stream of server-sent events after the event with this id, if it is not empty, and
-    /// passes each line on. Returns when the stream ends, when nothing arrives for a while, or when
-    /// `receive` breaks it off.
+    /// passes each line on, or none when a tick has passed without a line. Returns when the stream
+    /// ends, when nothing arrives for a while, or when `receive` breaks it off.
     pub(crate) fn follow(
         &self,
         path: &str,
         last_id: &str,
-        mut receive: impl FnMut(&str) -> ControlFlow<()>,
+        tick: Duration,
+        mut receive: impl FnMut(Option<&str>) -> ControlFlow<()>,
     ) -> Outcome {
         let mut request =
             Request::get(self.server.url(path)).header("authorization", format!("Bearer {}", self.token()?));
@@ -186,12 +187,20 @@ impl OperatorArguments {
                 }
             }
         });
-        while let Ok(line) = lines.recv_timeout(SILENCE) {
-            if receive(&line).is_break() {
-                break;
+        let mut heard = Instant::now();
+        loop {
+            let flow = match lines.recv_timeout(tick.min(SILENCE)) {
+                Ok(line) => {
+                    heard = Instant::now();
+                    receive(Some(&line))
+                }
+                Err(RecvTimeoutError::Timeout) if heard.elapsed() < SILENCE => receive(None),
+                Err(_) => return Ok(()),
+            };
+            if flow.is_break() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Sends a request with the credential; a response with an error status becomes an error.

@@ -26,6 +26,7 @@ mod statistics;
 mod steps;
 mod test;
 mod token;
+mod top;
 mod trust;
 mod verify;
 mod verify_bundle;
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     /// Show what executions logged and how they ended, or follow them while they run
     #[command(after_help = logs::EXAMPLE)]
     Logs(logs::Arguments),
+    /// Show which installs of a tenant are called, fail and use processor time
+    #[command(after_help = top::EXAMPLE)]
+    Top(top::Arguments),
     /// List and withdraw published versions
     Versions(versions::Arguments),
     /// Create, list and revoke API keys of operators, publishers and tenants
@@ -119,6 +123,7 @@ impl Command {
             Self::Install(arguments) => install::run(&arguments, printer),
             Self::Installs(arguments) => installs::run(&arguments, printer),
             Self::Logs(arguments) => logs::run(&arguments, printer),
+            Self::Top(arguments) => top::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
             Self::Quotas(arguments) => quotas::run(&arguments, printer),

@@ -7,6 +7,7 @@ mod commands;
 mod escape;
 mod files;
 mod javascript;
+mod live;
 mod oci;
 mod outcome;
 mod page;

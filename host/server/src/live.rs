@@ -44,6 +44,7 @@ pub(crate) fn router(live: Live) -> Router {
 struct Followed {
     install: Option<String>,
     request: Option<String>,
+    event: Option<String>,
 }
 
 async fn follow(
@@ -58,6 +59,7 @@ async fn follow(
     let filter = LiveFilter {
         install: live.install(&tenant, followed.install).await?,
         request: followed.request,
+        event: followed.event,
     };
     let reader = live.runner.live().read(&tenant, last_seen(&headers)?)?;
     let following = Following {

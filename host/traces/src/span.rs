@@ -53,6 +53,11 @@ impl Span {
         self
     }
 
+    /// Replaces the name.
+    pub fn rename(&mut self, name: String) {
+        self.name = name.into();
+    }
+
     /// Sets an attribute to a number or a fixed text.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         self.attributes.push(KeyValue::new(name, value));

@@ -1,15 +1,13 @@
 use crate::client::OperatorArguments;
 use crate::escape::escape_line;
+use crate::live::{self, Followed, Live, Received};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
 use alga_bundle::TenantId;
 use alga_registry_types::{Page, executions};
 use clap::Args;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::ops::ControlFlow;
-use std::thread::sleep;
 use std::time::Duration;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -21,9 +19,6 @@ Examples:
 Without --follow, shows executions of the last week that failed, were slow, wrote a log, or are samples. With it, shows what
 executions do while they run, in the runner at --server: records (log, stdout, stderr, host), calls of capabilities, and
 outcomes. The connection is opened again when it ends, and continues where it was.";
-
-/// Time before a connection that ended is opened again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -66,89 +61,30 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     }
 }
 
-/// An event as it was received.
-#[derive(Debug, Default, Serialize)]
-struct Received {
-    id: String,
-    event: String,
-    #[serde(flatten)]
-    data: Map<String, Value>,
-}
-
 fn follow(arguments: &Arguments, printer: &Printer) -> Outcome {
-    let path = path(arguments);
-    let (mut last, mut event, mut ended) = (String::new(), Received::default(), 0);
-    let (mut is_connected, mut is_over) = (false, false);
-    while !is_over {
-        let after = last.clone();
-        let receive = |line: &str| {
-            if !line.is_empty() {
-                if line.starts_with("retry:") && after.is_empty() {
-                    printer.note(&format!("following {}", arguments.tenant));
-                }
-                event.add(line);
-                return ControlFlow::Continue(());
-            }
-            let event = std::mem::take(&mut event);
-            if event.event.is_empty() {
-                return ControlFlow::Continue(());
-            }
-            if !event.id.is_empty() {
-                last.clone_from(&event.id);
-            }
-            printer.output(&event, || line_of(&event));
-            ended += u64::from(event.event == "outcome");
-            is_over = ended >= arguments.executions.unwrap_or(u64::MAX) || (arguments.request.is_some() && ended > 0);
-            if is_over {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let followed = arguments.operator.follow(&path, &after, receive);
-        match followed {
-            Ok(()) => is_connected = true,
-            // The server may be about to start again. Its refusals have a code.
-            Err(error) if is_connected && error.code.is_none() => {}
-            Err(error) => return Err(error),
-        }
-        if !is_over {
-            printer.note("the connection ended; opening it again");
-            sleep(PAUSE);
-        }
-    }
-    Ok(())
-}
-
-fn path(arguments: &Arguments) -> String {
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let filters = [("install", &arguments.extension), ("request", &arguments.request)];
-    let filters = filters
-        .into_iter()
-        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", encoded(value))));
-    let query = filters.collect::<Vec<_>>().join("&");
-    format!("/v1/live/{}?{query}", encoded(arguments.tenant.as_str()))
-}
-
-impl Received {
-    /// Adds a line of a server-sent event.
-    fn add(&mut self, line: &str) {
-        match line.split_once(": ") {
-            Some(("id", id)) => id.clone_into(&mut self.id),
-            Some(("event", event)) => event.clone_into(&mut self.event),
-            Some(("data", data)) => self.data = serde_json::from_str(data).unwrap_or_default(),
-            // A comment, or the time after which to come back.
-            _ => {}
+    let filters = filters.into_iter();
+    let followed = Followed {
+        tenant: &arguments.tenant,
+        filters: filters
+            .filter_map(|(name, value)| value.as_deref().map(|value| (name, value)))
+            .collect(),
+        tick: Duration::MAX,
+    };
+    let mut ended = 0;
+    live::follow(&arguments.operator, &followed, printer, |live| {
+        let Live::Event(event) = live else {
+            return ControlFlow::Continue(());
+        };
+        printer.output(&event, || line_of(&event));
+        ended += u64::from(event.event == "outcome");
+        let is_over = ended >= arguments.executions.unwrap_or(u64::MAX) || (arguments.request.is_some() && ended > 0);
+        if is_over {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
-    }
-
-    fn text(&self, name: &str) -> String {
-        match self.data.get(name) {
-            Some(Value::String(text)) => escape_line(text).into_owned(),
-            Some(value) => value.to_string(),
-            None => String::new(),
-        }
-    }
+    })
 }
 
 /// Formats an event as a line. Its name always comes before text of the guest.
@@ -169,8 +105,7 @@ fn line_of(event: &Received) -> String {
         "restart" => "… what happened since the last connection is unknown".to_owned(),
         "call" => format!("{head} {}", event.text("interface")),
         "outcome" => {
-            let usage = |name: &str| event.data.get("usage").and_then(|usage| usage.get(name)?.as_u64());
-            let ms = |name| usage(name).unwrap_or_default() as f64 / 1000.0;
+            let ms = |name| event.usage(name) as f64 / 1000.0;
             let (duration, cpu) = (ms("duration_us"), ms("cpu_us"));
             format!(
                 "{head} {} in {duration:.1} ms, {cpu:.1} ms of processor time",

@@ -31,21 +31,23 @@ pub(super) enum Kind {
     },
 }
 
-/// Executions that a reader follows; all of the tenant by default.
+/// Events that a reader follows; all of the tenant by default.
 #[derive(Debug, Clone, Default)]
 pub struct LiveFilter {
     /// Id of an install.
     pub install: Option<String>,
     /// Id of a request.
     pub request: Option<String>,
+    /// Name of the events.
+    pub event: Option<String>,
 }
 
 impl LiveFilter {
-    /// True for an event of such an execution.
+    /// True for such an event.
     #[must_use]
     pub fn admits(&self, event: &LiveEvent) -> bool {
         let fits = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-        fits(&self.install, &event.install) && fits(&self.request, &event.request)
+        fits(&self.install, &event.install) && fits(&self.request, &event.request) && fits(&self.event, event.name())
     }
 }
 
