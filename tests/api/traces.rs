@@ -1,9 +1,13 @@
 //! Traces of requests, as a real collector receives them.
 
+use alga_bundle::{Meter, Period};
 use alga_harness::{Collector, MockServer, ReceivedSpan, Release, TestPlatform, TestResponse, borrowed, component};
+use alga_registry_types::{QuotaRequest, set_quota};
 use axum::body::Body;
 use http::Request;
+use http_body_util::BodyExt;
 use serde_json::json;
+use tower::ServiceExt;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CLIENT: &str = "b7ad6b7169203331";
@@ -149,6 +153,41 @@ async fn failed_and_slow_traces_are_exported_although_they_are_no_samples() {
     let execution = only(&spans, "alga.execute");
     assert_eq!(execution.status, "STATUS_CODE_ERROR", "{execution:#?}");
     assert_attributes(execution, &[("error.type", "Str(guest_trapped)")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_is_interrupted_fails_the_span_of_its_request_and_refusals_are_not_exported() {
+    let collector = Collector::start();
+    let mut settings = settings(collector.http(), "http/protobuf");
+    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "0")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    world.install_guest("streams", &[]).await;
+    let token = world.caller_token("acme", alga_auth::Access::Write);
+    let ask = async |path: &str| {
+        let request = Request::get(format!("/api/ext/com.example.streams{path}"));
+        let request = request.header("authorization", format!("Bearer {token}"));
+        world
+            .router()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap()
+    };
+    let quota = QuotaRequest {
+        meter: Meter::Requests,
+        period: Period::Month,
+        hard: Some(0),
+        soft: None,
+    };
+    let quota = set_quota(&alga_harness::tenant_id("acme"), None, &quota);
+    assert!(ask("/trap").await.into_body().collect().await.is_err());
+    world.operate(&quota).await.ok();
+    while ask("/events").await.status() != 429 {}
+    world.platform().settle().await;
+    world.platform().export_traces().await;
+    let spans = collector.spans(2);
+    let server = only(&spans, "GET /api/ext/{extension}/{*path}");
+    assert_attributes(server, &[("error.type", "Str(interrupted)")]);
+    assert_eq!(only(&spans, "alga.execute").parent, server.id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

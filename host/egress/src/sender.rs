@@ -9,7 +9,7 @@ use crate::{BodyError, Destination, EgressError, OperatorPolicy, Resolve, Traffi
 use alga_bundle::{EgressPattern, InstallId, TenantId};
 use alga_http::policy::{field_bytes, inbound_response, outbound_request};
 use alga_limits::{HEADER_BYTES, HEADERS};
-use alga_traces::{Span, SpanKind, TRACEPARENT};
+use alga_traces::{Span, SpanKind, TRACEPARENT, method_name};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
@@ -234,7 +234,7 @@ impl Egress {
         patience: Timeouts,
     ) -> Result<Response<ResponseBody>, EgressError> {
         let mut span = traffic.trace().map(|trace| {
-            let name = request.method().as_str().to_owned();
+            let name = method_name(request.method());
             begin_span(trace.child(name, SpanKind::Client), &permitted.destination, &request)
         });
         let traceparent = span.as_ref().map(|span| span.place().traceparent());
@@ -399,7 +399,7 @@ fn prepared(
 /// Adds what a request is to its span, by OpenTelemetry's semantic conventions for clients of HTTP;
 /// without the path and the query, which may be secret.
 fn begin_span<B>(mut span: Span, destination: &Destination, request: &Request<B>) -> Span {
-    span.set_text("http.request.method", request.method().as_str());
+    span.set("http.request.method", method_name(request.method()));
     span.set("url.scheme", if destination.is_tls { "https" } else { "http" });
     span.set_text("server.address", &destination.host);
     span.set("server.port", i64::from(destination.port));

@@ -38,6 +38,8 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("x-alga-replayed");
 pub const QUOTA_POLICY: HeaderName = HeaderName::from_static("x-alga-quota-policy");
 /// The second of both.
 pub const QUOTA: HeaderName = HeaderName::from_static("x-alga-quota");
+/// Present if the gateway has set `traceparent`, which otherwise is the client's.
+pub const TRACED: HeaderName = HeaderName::from_static("x-alga-traced");
 /// Prefix of the platform's fields, which a guest cannot set.
 const PLATFORM_PREFIX: &str = "x-alga-";
 
@@ -65,9 +67,11 @@ async fn respond(
     let unauthenticated = || Problem::new(Code::Unauthenticated, "a valid service token is required");
     let session = service.authenticate(bearer(&head.headers).ok_or_else(unauthenticated)?)?;
     let no_context = || Problem::new(Code::ContextMismatch, "the service token has no context of a call");
-    let trace = head.extensions.get::<ParentSpan>();
-    // Its sender is a gateway, or another process of the platform.
-    trace.into_iter().for_each(ParentSpan::trust_remote);
+    if head.headers.contains_key(TRACED)
+        && let Some(trace) = head.extensions.get::<ParentSpan>()
+    {
+        trace.trust_remote();
+    }
     let context = session.grant.call.as_deref().ok_or_else(no_context)?;
     let idempotency_key = one_field(&head.headers, &HeaderName::from_static("x-idempotency-key"))?;
     let idempotency_key = idempotency_key.map(ToOwned::to_owned);

@@ -75,7 +75,7 @@ mod yielding;
 pub use admission::{AdmissionLimits, RunShares};
 pub use execution_request::{ExecutionRequest, Replayed, user_of};
 pub use guest_threads::GuestThreads;
-pub use http_route::{ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, REPLAYED, USAGE};
+pub use http_route::{ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, REPLAYED, TRACED, USAGE};
 pub use idempotency::{Attempt, Claim, IdempotencyStore, StoreFuture};
 pub use limits::ExecutionDefaults;
 pub use live::{Batch, LiveEvent, LiveEvents, LiveFilter, Place, Reader};

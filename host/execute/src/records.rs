@@ -172,6 +172,7 @@ impl RunningExecution {
                 identity: &self.permit.identity,
                 content_hash: self.content_hash,
                 endpoint: self.endpoint.as_deref(),
+                is_admitted: self.account.is_admitted,
                 usage: &self.account.usage,
                 result,
             };

@@ -5,7 +5,7 @@ use crate::Usage;
 use crate::usage::outcome;
 use alga_bundle::Digest;
 use alga_capabilities::Identity;
-use alga_errors::{Blame, Problem};
+use alga_errors::Problem;
 use alga_traces::{ParentSpan, Span, SpanKind};
 use std::time::Instant;
 
@@ -24,12 +24,13 @@ pub(crate) struct EndedExecution<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) content_hash: Digest,
     pub(crate) endpoint: Option<&'a str>,
+    pub(crate) is_admitted: bool,
     pub(crate) usage: &'a Usage,
     pub(crate) result: &'a Result<u16, Problem>,
 }
 
-/// Adds what an execution was and used to its span. A failure that is not the client's exports the
-/// trace.
+/// Adds what an execution was and used to its span. A failure of an execution that was admitted
+/// exports the trace.
 pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
     let EndedExecution {
         identity,
@@ -61,7 +62,8 @@ pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
     }
     if let Err(problem) = result {
         span.fail(problem.code().as_str());
-        if problem.code().blame() != Blame::Client {
+        // What is refused for lack of capacity or credit costs next to nothing, and happens often.
+        if execution.is_admitted && problem.code().status() >= 500 {
             span.export();
         }
     }

@@ -5,6 +5,7 @@ use crate::upstream::{HttpVersion, Upstream, UpstreamError, connector};
 use alga_errors::{Code, Problem};
 use alga_http::policy::remove_hop_by_hop;
 use alga_http::{PassedOn, Refusal};
+use alga_traces::{ParentSpan, TRACEPARENT};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -67,6 +68,9 @@ async fn pass_on(State(registry): State<Registry>, request: Request) -> Result<R
     head.uri = registry.address.uri(target)?;
     head.version = Version::HTTP_11;
     remove_fields(&mut head.headers);
+    if let Some(trace) = head.extensions.remove::<ParentSpan>() {
+        head.headers.insert(TRACEPARENT, trace.traceparent());
+    }
     let sent = registry.client.request(Request::from_parts(head, body));
     let response = timeout(LONGEST, sent).await;
     drop(permit);

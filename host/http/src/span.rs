@@ -26,18 +26,19 @@ pub(crate) fn of_request(request: &Request, id: &HeaderValue) -> Span {
     span
 }
 
-/// Extends the spans of a request, in the log and in its trace, over the body of its response. A
-/// body whose length is known is already complete, so that it logs nothing and needs no wrapper.
+/// Extends the spans of a request, in the log and in its trace, over the body of its response. What
+/// sends a body of a known length logs nothing, so that it needs no wrapper for the log.
 pub(crate) fn over_body(span: &Span, traced: Option<alga_traces::Span>, response: Response) -> Response {
-    let is_observed = !span.is_disabled() || traced.is_some();
-    if !is_observed || response.body().size_hint().exact().is_some() {
+    let is_logged = !span.is_disabled() && response.body().size_hint().exact().is_none();
+    let is_traced = traced.is_some() && !response.body().is_end_stream();
+    if !is_logged && !is_traced {
         return response;
     }
     response.map(|body| {
         Body::new(SpannedBody {
             body: Some(body),
             span: span.clone(),
-            _traced: traced,
+            traced,
         })
     })
 }
@@ -48,7 +49,7 @@ struct SpannedBody {
     body: Option<Body>,
     span: Span,
     /// Ends with the body.
-    _traced: Option<alga_traces::Span>,
+    traced: Option<alga_traces::Span>,
 }
 
 impl http_body::Body for SpannedBody {
@@ -62,7 +63,14 @@ impl http_body::Body for SpannedBody {
         let this = &mut *self;
         let _entered = this.span.enter();
         match &mut this.body {
-            Some(body) => Pin::new(body).poll_frame(context),
+            Some(body) => {
+                let polled = Pin::new(body).poll_frame(context);
+                if let (Poll::Ready(Some(Err(_))), Some(traced)) = (&polled, &mut this.traced) {
+                    traced.fail("interrupted");
+                    traced.export();
+                }
+                polled
+            }
             None => Poll::Ready(None),
         }
     }

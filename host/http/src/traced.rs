@@ -1,8 +1,8 @@
 //! The span of a request in its trace, with the names of OpenTelemetry's semantic conventions for
 //! servers of HTTP.
 
-use alga_errors::{Blame, Code};
-use alga_traces::{Span, Traces};
+use alga_errors::Code;
+use alga_traces::{Span, Traces, method_name};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 
@@ -16,10 +16,10 @@ pub(crate) fn begin(traces: &Traces, request: &mut Request) -> Option<Span> {
     if route.is_some_and(|route| UNTRACED.contains(&route)) {
         return None;
     }
-    let method = request.method().as_str();
+    let method = method_name(request.method());
     let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
     let mut span = traces.begin(request.headers(), name);
-    span.set_text("http.request.method", method);
+    span.set("http.request.method", method);
     if let Some(route) = route {
         span.set_text("http.route", route);
     }
@@ -37,8 +37,8 @@ pub(crate) fn responded(span: &mut Span, response: &Response, refused: Option<Co
     }
     if status.is_server_error() {
         span.fail(refused.map_or(status.as_str().to_owned(), |code| code.as_str().to_owned()));
-        // A client that sends what it may not, or too much, has nothing exported.
-        if refused.is_none_or(|code| code.blame() != Blame::Client) {
+        // A process that is busy has other things to do than to export what it refuses.
+        if !matches!(refused, Some(Code::Overloaded | Code::Draining)) {
             span.export();
         }
     }

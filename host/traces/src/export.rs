@@ -1,8 +1,10 @@
 use crate::Sampling;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +20,10 @@ const WAITING_SPANS: usize = 8_192;
 const BATCH_SPANS: usize = 512;
 /// Longest time for which a span waits for others, to be sent with them.
 const BATCH_TIME: Duration = Duration::from_millis(500);
+/// Traces that are exported in each second although they are no samples, and after a quiet time:
+/// a tenant whose extension fails all the time does not displace the samples of others.
+const OTHERS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+const OTHERS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 /// Time for a collector to receive a batch.
 const EXPORT_TIME: Duration = Duration::from_secs(10);
 /// Shortest time between two reports of a collector that fails.
@@ -73,12 +79,14 @@ pub enum TracesError {
 pub(crate) struct Numbers {
     pub(crate) exported: u64,
     pub(crate) lost: u64,
+    pub(crate) suppressed: u64,
 }
 
 #[derive(Default)]
 struct Counters {
     exported: AtomicU64,
     lost: AtomicU64,
+    suppressed: AtomicU64,
 }
 
 enum Item {
@@ -90,23 +98,45 @@ enum Item {
 pub(crate) struct Queue {
     items: mpsc::Sender<Item>,
     counters: Arc<Counters>,
+    others: DefaultDirectRateLimiter,
 }
 
 impl Queue {
-    pub(crate) fn push(&self, spans: Vec<SpanData>) {
-        for span in spans {
-            if self.items.try_send(Item::Span(Box::new(span))).is_err() {
-                self.counters.lost.fetch_add(1, Ordering::Relaxed);
-            }
+    fn new(items: mpsc::Sender<Item>, counters: Arc<Counters>) -> Self {
+        let quota = Quota::per_second(OTHERS_PER_SECOND).allow_burst(OTHERS_BURST);
+        Self {
+            items,
+            counters,
+            others: RateLimiter::direct(quota),
         }
+    }
+
+    pub(crate) fn push(&self, spans: Vec<SpanData>) {
+        // All or none: a part of a trace has no root.
+        let Ok(places) = self.items.try_reserve_many(spans.len()) else {
+            self.counters.lost.fetch_add(spans.len() as u64, Ordering::Relaxed);
+            return;
+        };
+        for (place, span) in places.zip(spans) {
+            place.send(Item::Span(Box::new(span)));
+        }
+    }
+
+    /// Reports whether one more trace that is no sample may be exported now.
+    pub(crate) fn admits_another(&self) -> bool {
+        self.others.check().is_ok()
+    }
+
+    /// Counts spans of a trace that is not exported because there were too many.
+    pub(crate) fn suppress(&self, spans: usize) {
+        self.counters.suppressed.fetch_add(spans as u64, Ordering::Relaxed);
     }
 
     /// Returns a queue, and what is in it.
     #[cfg(test)]
     pub(crate) fn unsent() -> (Self, Unsent) {
         let (items, receiver) = mpsc::channel(WAITING_SPANS);
-        let counters = Arc::default();
-        (Self { items, counters }, Unsent(receiver))
+        (Self::new(items, Arc::default()), Unsent(receiver))
     }
 
     pub(crate) async fn flush(&self, longest: Duration) {
@@ -123,6 +153,7 @@ impl Queue {
         Numbers {
             exported: self.counters.exported.load(Ordering::Relaxed),
             lost: self.counters.lost.load(Ordering::Relaxed),
+            suppressed: self.counters.suppressed.load(Ordering::Relaxed),
         }
     }
 }
@@ -165,10 +196,7 @@ impl Exporter {
             reported: None,
         };
         tokio::spawn(task.run());
-        Ok(Queue {
-            items: sender,
-            counters,
-        })
+        Ok(Queue::new(sender, counters))
     }
 
     async fn run(mut self) {

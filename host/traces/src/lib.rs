@@ -20,7 +20,7 @@ mod trace;
 pub use export::{Protocol, TracesError, TracesSettings};
 pub use opentelemetry::trace::SpanKind;
 pub use sampling::Sampling;
-pub use span::{ParentSpan, Span, TRACEPARENT};
+pub use span::{ParentSpan, Span, TRACEPARENT, method_name};
 
 use alga_metrics::{Families, Source};
 use export::{Exporter, Queue};
@@ -70,6 +70,7 @@ impl Source for Traces {
         let results = [
             ([("result", "exported")], numbers.exported),
             ([("result", "lost")], numbers.lost),
+            ([("result", "suppressed")], numbers.suppressed),
         ];
         families.counters(
             "alga_trace_spans",
@@ -160,6 +161,7 @@ mod tests {
     fn a_trace_and_its_texts_are_bounded() {
         let (mut first, mut exported) = begin(sampling(1), PARENT);
         first.set_text("long", &"é".repeat(10_000));
+        first.rename("é".repeat(10_000));
         for _ in 0..10_000 {
             drop(first.place().child("child", SpanKind::Internal));
         }
@@ -168,7 +170,39 @@ mod tests {
         assert_eq!(spans.len(), 257);
         let first = spans.last().unwrap();
         assert_eq!(first.attributes[0].value.as_str().len(), 256);
+        assert_eq!(first.name.len(), 128);
         assert_eq!(first.attributes[1].key.as_str(), "alga.spans_left_out");
+    }
+
+    #[test]
+    fn traces_that_fail_all_the_time_do_not_displace_samples() {
+        let (queue, mut exported) = Queue::unsent();
+        let traces = Traces {
+            sampling: sampling(0),
+            queue: Arc::new(queue),
+        };
+        for _ in 0..10_000 {
+            traces.begin(&HeaderMap::new(), String::new()).export();
+        }
+        let number = exported.spans().len();
+        assert!((100..1_000).contains(&number), "{number}");
+        assert_eq!(traces.queue.numbers().suppressed, 10_000 - number as u64);
+    }
+
+    #[test]
+    fn a_trace_that_does_not_fit_into_the_queue_is_lost_as_a_whole() {
+        let (queue, mut exported) = Queue::unsent();
+        let traces = Traces {
+            sampling: sampling(1),
+            queue: Arc::new(queue),
+        };
+        for _ in 0..9_000 {
+            let first = traces.begin(&HeaderMap::new(), String::new());
+            (0..4).for_each(|_| drop(first.place().child("child", SpanKind::Internal)));
+        }
+        let number = exported.spans().len();
+        assert!(number > 8_000 && number % 5 == 0, "{number}");
+        assert_eq!(traces.queue.numbers().lost, 45_000 - number as u64);
     }
 
     #[tokio::test]

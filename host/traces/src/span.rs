@@ -1,5 +1,5 @@
 use crate::trace::{EndedSpan, Trace};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
@@ -13,6 +13,30 @@ use std::time::Instant;
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Maximum bytes of an attribute's text.
 const ATTRIBUTE_BYTES: usize = 256;
+/// Maximum bytes of a name.
+const NAME_BYTES: usize = 128;
+/// Value of a method that is none of HTTP's own: clients and guests may send any text of any
+/// length.
+const OTHER_METHOD: &str = "_OTHER";
+
+/// Returns a method as spans name it (OpenTelemetry's semantic conventions for HTTP).
+#[must_use]
+pub fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT",
+    ];
+    let known = KNOWN.into_iter().find(|known| *known == method.as_str());
+    known.unwrap_or(OTHER_METHOD)
+}
+
+/// Returns the beginning of a name that is too long.
+fn bounded(name: Cow<'static, str>) -> Cow<'static, str> {
+    if name.len() <= NAME_BYTES {
+        return name;
+    }
+    let end = name.floor_char_boundary(NAME_BYTES);
+    name.get(..end).unwrap_or_default().to_owned().into()
+}
 
 /// A span in progress, which ends when it is dropped.
 pub struct Span {
@@ -38,7 +62,7 @@ impl Span {
             trace,
             id: RandomIdGenerator::default().new_span_id(),
             parent,
-            name,
+            name: bounded(name),
             kind,
             began: Instant::now(),
             attributes: Vec::new(),
@@ -55,7 +79,7 @@ impl Span {
 
     /// Replaces the name.
     pub fn rename(&mut self, name: String) {
-        self.name = name.into();
+        self.name = bounded(name.into());
     }
 
     /// Sets an attribute to a number or a fixed text.

@@ -128,8 +128,13 @@ impl Drop for Trace {
     fn drop(&mut self) {
         let recorded = mem::take(self.spans.get_mut().unwrap_or_else(PoisonError::into_inner));
         let is_slow = || self.traces.sampling.is_slow(duration(&recorded.spans));
-        if !(self.is_sampled() || self.has_failed.load(Ordering::Relaxed) || is_slow()) {
-            return;
+        if !self.is_sampled() {
+            if !(self.has_failed.load(Ordering::Relaxed) || is_slow()) {
+                return;
+            }
+            if !self.traces.queue.admits_another() {
+                return self.traces.queue.suppress(recorded.spans.len());
+            }
         }
         let left_out = recorded.left_out;
         let mut spans: Vec<_> = recorded.spans.into_iter().map(|span| self.exported(span)).collect();

@@ -7,7 +7,7 @@ use alga_auth::{CallContext, Caller, ServiceGrant, TokenIssuer};
 use alga_bundle::InstallId;
 use alga_errors::{Code, Problem};
 use alga_execute::{
-    ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, QuotaFields, REPLAYED, Replayed, RequestBody, USAGE, WireError,
+    ERROR, GUEST_STATUS, QUOTA, QUOTA_POLICY, QuotaFields, REPLAYED, Replayed, RequestBody, TRACED, USAGE, WireError,
 };
 use alga_traces::{ParentSpan, SpanKind, TRACEPARENT};
 use axum::body::{Body, to_bytes};
@@ -132,7 +132,9 @@ impl RemoteRunner {
         let trace = call.http.extensions_mut().remove::<ParentSpan>();
         let mut span = trace.map(|trace| trace.child("alga.runner", SpanKind::Client));
         if let Some(span) = &span {
-            call.http.headers_mut().insert(TRACEPARENT, span.place().traceparent());
+            let headers = call.http.headers_mut();
+            headers.insert(TRACEPARENT, span.place().traceparent());
+            headers.insert(TRACED, HeaderValue::from_static("true"));
         }
         let called = self.call_untraced(call).await;
         if let (Some(span), Err(problem)) = (&mut span, &called) {
