@@ -218,6 +218,16 @@ async fn limits_of_u64_max_are_clamped() {
 }
 
 #[tokio::test]
+async fn the_texts_of_a_request_that_the_host_holds_are_bounded() {
+    let world = TestPlatform::new().await;
+    let request = world.with_guest("sets_long_parts", &[]).await;
+    assert_eq!(
+        world.execute(&request).await.guest_body(),
+        "Some(64) Some(512) Some(16384)"
+    );
+}
+
+#[tokio::test]
 async fn unbounded_host_calls_and_handles_end_the_guest() {
     expect_error("calls_the_host_without_end", 20_000, 502, "host_call_limit").await;
     expect_error("opens_handles_without_end", 20_000, 502, "handle_limit").await;

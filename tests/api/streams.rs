@@ -296,6 +296,20 @@ async fn work_after_a_complete_response_continues_and_is_logged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trap_after_a_complete_response_leaves_it_complete_and_is_noted() {
+    for case in CASES {
+        let streams = Streams::start(case, &[]).await;
+        let response = streams.open("/trap-after", Body::empty()).await;
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "data: 0\n\n", "{case:?}");
+        let record = streams.record(1).await;
+        let note = &record.log.last().unwrap().message;
+        assert_eq!(record.status, Some(200), "{case:?}");
+        assert!(note.contains("after its response was complete"), "{case:?}: {note}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_byte_of_a_declared_length_completes_a_response() {
     for case in CASES {
         let streams = Streams::start(case, &[]).await;

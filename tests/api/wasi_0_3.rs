@@ -127,6 +127,10 @@ async fn it_streams_waits_and_sends_requests() {
         "{received}"
     );
     assert_eq!(call(&world, "/background", "").await.text(), "done");
+    assert_eq!(
+        call(&world, "/parts", "").await.text(),
+        "Some(64) Some(512) Some(16384)"
+    );
     let mut random = BTreeSet::new();
     for _ in 0..20 {
         random.insert(call(&world, "/random", "").await.text());

@@ -11,7 +11,7 @@ use crate::stdio_async::HasStdioAsync;
 use crate::traced_calls::TracedCalls;
 use crate::{
     CAPABILITIES, GrantSet, LogRecord, Permit, Place, Release, Services, States, Watching, ambient, ambient_async,
-    known, link_granted, link_granted_async, stdio, stdio_async,
+    known, link_granted, link_granted_async, request_parts, stdio, stdio_async,
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
@@ -227,9 +227,11 @@ impl Limited for StoreData {
 pub fn new_linker(engine: &Engine, grants: GrantSet) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine.wasmtime());
     ambient::link(&mut linker)?;
+    request_parts::bound(&mut linker)?;
     stdio::link(&mut linker)?;
     if engine.runs_wasi_0_3() {
         ambient_async::link(&mut linker)?;
+        request_parts::bound_async(&mut linker)?;
         stdio_async::link(&mut linker)?;
         link_granted_async(&mut linker, grants)?;
     }

@@ -39,6 +39,7 @@ mod product_client;
 mod psa;
 mod rate_limit;
 mod release;
+mod request_parts;
 mod reveal;
 mod secret_fetcher;
 mod secret_injector;

@@ -5,7 +5,10 @@ use alga_http::policy::{field_bytes, has_content};
 use alga_limits::{BODY_BYTES, HEADER_BYTES, HEADERS};
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot::error::RecvError;
 use wasmtime_wasi_http::WasiBody;
@@ -76,6 +79,22 @@ pub(crate) async fn forward(
     sent.waits_for_client.store(true, Ordering::Relaxed);
     chunks.send(Chunk::End).await.ok();
     Ok(Complete { status, left_out })
+}
+
+/// Forwards what a guest that has returned had written. Waits for a client that reads slowly, and
+/// not for more from the guest.
+pub(crate) async fn rest(
+    forwarding: Pin<&mut impl Future<Output = Result<Complete, Failure>>>,
+    sent: &ResponseProgress,
+) -> Result<Complete, Failure> {
+    let mut forwarding = pin!(tokio::task::unconstrained(forwarding));
+    poll_fn(|context| match forwarding.as_mut().poll(context) {
+        Poll::Pending if !sent.waits_for_client.load(Ordering::Relaxed) => {
+            Poll::Ready(Err(Failure::Invalid("it returned before its response was complete")))
+        }
+        polled => polled,
+    })
+    .await
 }
 
 async fn forward_body(

@@ -1,6 +1,6 @@
 //! Calls a guest once, in a fresh store.
 
-use crate::forward::{Complete, Failure, ResponseProgress, forward};
+use crate::forward::{Complete, Failure, ResponseProgress, forward, rest};
 use crate::handler::Handler;
 use crate::invoke_async;
 use crate::loader::Prepared;
@@ -15,12 +15,10 @@ use alga_traces::ParentSpan;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use http::Request;
-use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use wasmtime::Store;
@@ -210,22 +208,6 @@ async fn run(
             Ok(guest.await?)
         }
     }
-}
-
-/// Forwards what a guest that has returned had written. Waits for a client that reads slowly, and
-/// not for more from the guest.
-async fn rest(
-    forwarding: Pin<&mut impl Future<Output = Result<Complete, Failure>>>,
-    sent: &ResponseProgress,
-) -> Result<Complete, Failure> {
-    let mut forwarding = pin!(tokio::task::unconstrained(forwarding));
-    poll_fn(|context| match forwarding.as_mut().poll(context) {
-        Poll::Pending if !sent.waits_for_client.load(Ordering::Relaxed) => {
-            Poll::Ready(Err(Failure::Invalid("it returned before its response was complete")))
-        }
-        polled => polled,
-    })
-    .await
 }
 
 fn described(code: ErrorCode) -> String {

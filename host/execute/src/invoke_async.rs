@@ -1,14 +1,15 @@
 //! Calls a guest of WASI 0.3: its handler returns the head of a response and writes the body later.
 
-use crate::forward::{Complete, Failure, ResponseProgress, forward};
+use crate::forward::{Complete, Failure, ResponseProgress, forward, rest};
 use crate::request_body::RequestBody;
 use crate::response_body::ResponseWriter;
 use alga_capabilities::StoreData;
-use futures_util::future::join;
+use futures_util::future::{FusedFuture, FutureExt, join};
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Request};
 use std::future::poll_fn;
+use std::pin::pin;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
@@ -45,16 +46,24 @@ pub(crate) async fn run(
         sender.send(response).ok();
         Ok::<_, wasmtime::Error>(())
     };
-    store
-        .run_concurrent(async |accessor| {
-            let forwarding = forward(receiver, &method, writer, sent);
-            let (responded, forwarded) = join(sending(accessor), forwarding).await;
-            responded?;
-            *complete = Some(forwarded?);
-            poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-            Ok(())
-        })
-        .await?
+    let mut forwarding = pin!(forward(receiver, &method, writer, sent).fuse());
+    let ran = store.run_concurrent(async |accessor| {
+        let (responded, forwarded) = join(sending(accessor), forwarding.as_mut()).await;
+        responded?;
+        *complete = Some(forwarded?);
+        poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+        Ok(())
+    });
+    match ran.await {
+        Ok(ended) => ended,
+        // What was written before the trap is passed on to a client that reads slowly.
+        Err(trap) => {
+            if !forwarding.is_terminated() {
+                *complete = rest(forwarding, sent).await.ok();
+            }
+            Err(Failure::Wasm(trap))
+        }
+    }
 }
 
 /// Returns the host that the request names.

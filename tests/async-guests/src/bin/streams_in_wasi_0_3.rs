@@ -54,6 +54,14 @@ async fn write(path: String, contents: Contents, mut body: StreamWriter<u8>) {
             body.write_all(b"four".to_vec()).await;
             log_later().await;
         }
+        "/trap-after" => {
+            event(&mut body, 0).await;
+            drop(body);
+            wit_bindgen::spawn_local(async {
+                wait(1).await;
+                panic!("after its response");
+            });
+        }
         "/log-after" => {
             drop(body);
             wit_bindgen::spawn_local(log_later());

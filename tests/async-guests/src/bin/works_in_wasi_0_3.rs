@@ -42,6 +42,12 @@ impl Guest for Service {
                 exit::exit_with_code(3);
                 unreachable!()
             }
+            "/parts" => {
+                let text = longest_parts();
+                respond(200, move |mut body| async move {
+                    body.write_all(text.into_bytes()).await;
+                })
+            }
             "/count" => {
                 let count = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
                 respond(200, move |mut body| async move {
@@ -170,6 +176,20 @@ async fn output(mut body: StreamWriter<u8>) {
     let terminal = terminal_stdout::get_terminal_stdout().is_some();
     let found = format!("{input:?} {environment:?} {arguments:?} {directory:?} {terminal}");
     body.write_all(found.into_bytes()).await;
+}
+
+/// Returns the longest method, authority and target that a request accepts.
+fn longest_parts() -> String {
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), None, trailers, None);
+    let longest = |accepts: &dyn Fn(String) -> bool| {
+        let lengths = (0..22).map(|power| 1_usize << power);
+        lengths.take_while(|length| accepts("a".repeat(*length))).last()
+    };
+    let method = longest(&|text| request.set_method(&Method::Other(text)).is_ok());
+    let authority = longest(&|text| request.set_authority(Some(&text)).is_ok());
+    let target = longest(&|text| request.set_path_with_query(Some(&format!("/{}", &text[1..]))).is_ok());
+    format!("{method:?} {authority:?} {target:?}")
 }
 
 /// Writes a secret all over its memory and stack, then ends in the way that the path selects.

@@ -47,6 +47,12 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
             wait(20);
             log::info("after its response");
         }
+        "/trap-after" => {
+            event(&stream, 0);
+            drop(stream);
+            OutgoingBody::finish(body, None).unwrap();
+            panic!("after its response");
+        }
         "/log-after" => {
             drop(stream);
             OutgoingBody::finish(body, None).unwrap();
