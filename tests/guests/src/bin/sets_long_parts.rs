@@ -1,5 +1,5 @@
-//! Gives a request methods, authorities and targets of growing length, and responds with the longest
-//! of each that was accepted.
+//! Gives a request methods, authorities and targets of growing length, and responds with the
+//! longest of each that was accepted.
 #![no_main]
 
 use alga::prelude::*;
