@@ -1,7 +1,7 @@
 //! Every malformed request gets its error code, and the next request works.
 
 use alga_auth::{CallContext, ServiceGrant};
-use alga_harness::{ExecuteRequest, TestPlatform};
+use alga_harness::{Credential, ExecuteRequest, TestPlatform};
 use serde_json::{Value, json};
 
 async fn refused(world: &TestPlatform, request: &ExecuteRequest, status: u16, code: &str) {
@@ -92,15 +92,18 @@ async fn missing_invalid_and_other_audience_tokens_are_unauthenticated() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let for_gateway = world.caller_token("acme", alga_auth::Access::Write);
-    let changed = good.token.clone().unwrap().replace("v4.public.e", "v4.public.f");
-    for token in [
-        None,
-        Some(String::new()),
-        Some("nonsense".into()),
-        Some(for_gateway),
-        Some(changed),
+    let changed = world.token_for(&good).unwrap().replace("v4.public.e", "v4.public.f");
+    for credential in [
+        Credential::Missing,
+        Credential::Token(String::new()),
+        Credential::Token("nonsense".into()),
+        Credential::Token(for_gateway),
+        Credential::Token(changed),
     ] {
-        let request = ExecuteRequest { token, ..good.clone() };
+        let request = ExecuteRequest {
+            credential,
+            ..good.clone()
+        };
         refused(&world, &request, 401, "unauthenticated").await;
     }
 }
@@ -110,7 +113,7 @@ async fn a_body_is_not_read_for_a_caller_without_a_valid_token() {
     let world = TestPlatform::new().await;
     let good = world.with_guest("answers_ok", &[]).await;
     let third_party = ExecuteRequest {
-        token: Some("nonsense".into()),
+        credential: Credential::Token("nonsense".into()),
         ..good
     };
     let response = world.execute_bytes(&third_party, vec![b' '; 20 * 1024 * 1024]).await;
@@ -187,7 +190,7 @@ async fn an_unpublished_content_hash_is_not_available() {
         call: None,
     };
     let request = ExecuteRequest {
-        token: Some(world.service_token(&grant)),
+        credential: Credential::Grant(Box::new(grant)),
         ..good.with("/context/content_hash", json!(hash))
     };
     refused(&world, &request, 404, "extension_not_available").await;
@@ -202,7 +205,7 @@ async fn a_token_with_the_context_of_a_call_is_only_for_v1_http() {
         ..world.grant_for(&install)
     };
     let request = ExecuteRequest {
-        token: Some(world.service_token(&grant)),
+        credential: Credential::Grant(Box::new(grant)),
         ..world.request_for(&install)
     };
     refused(&world, &request, 403, "context_mismatch").await;

@@ -195,7 +195,7 @@ async fn repeated_empty_and_non_ascii_idempotency_keys_are_refused() {
         let mut request = http::Request::post("/v1/execute")
             .header("x-alga-tenant", &good.tenant)
             .header("x-alga-extension", &good.extension)
-            .header("authorization", format!("Bearer {}", good.token.as_deref().unwrap()));
+            .header("authorization", format!("Bearer {}", world.token_for(&good).unwrap()));
         for key in keys {
             request = request.header("x-idempotency-key", *key);
         }

@@ -207,7 +207,7 @@ async fn a_client_cannot_have_its_traces_exported_and_a_gateway_can() {
 
     let order = world.request_for(&install);
     let by_gateway = Request::post("/v1/execute")
-        .header("authorization", format!("Bearer {}", order.token.as_deref().unwrap()))
+        .header("authorization", format!("Bearer {}", world.token_for(&order).unwrap()))
         .header("x-alga-tenant", &order.tenant)
         .header("x-alga-extension", &order.extension)
         .header("traceparent", traceparent('2'));

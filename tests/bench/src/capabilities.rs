@@ -56,7 +56,7 @@ async fn decision(figures: &mut Figures) {
     let world = TestPlatform::new().await;
     let request = world.with_guest("storage_works", &["cap:storage.kv"]).await;
     let service = world.platform().execute().unwrap();
-    let decision = Decision::of(service, request.token.as_ref().unwrap()).unwrap();
+    let decision = Decision::of(service, &world.token_for(&request).unwrap()).unwrap();
     for _ in 0..TIMES {
         assert!(decision.once(service).await);
     }

@@ -124,11 +124,11 @@ pub(crate) async fn hello(world: &TestPlatform) -> ExecuteRequest {
         .within_ms(5_000)
 }
 
-pub(crate) fn http_request(request: &ExecuteRequest) -> Vec<u8> {
+pub(crate) fn http_request(world: &TestPlatform, request: &ExecuteRequest) -> Vec<u8> {
     let body = request.body.to_string();
     format!(
         "POST /v1/execute HTTP/1.1\r\nhost: runner\r\nauthorization: Bearer {}\r\nx-alga-tenant: {}\r\nx-alga-extension: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        request.token.as_deref().unwrap_or_default(),
+        world.token_for(request).unwrap_or_default(),
         request.tenant,
         request.extension,
         body.len(),
@@ -144,9 +144,11 @@ fn runner_world() -> impl Future<Output = TestPlatform> {
 /// Measures the bare handler (a): it responds to the same request with the same JSON, without
 /// executing anything. The platform that creates the request is dropped before the measurement.
 fn measure_bare(seconds: u64) -> Measured {
-    let request = on_core(SERVER_CORE, async || http_request(&hello(&runner_world().await).await))
-        .join()
-        .unwrap();
+    let prepared = on_core(SERVER_CORE, async || {
+        let world = runner_world().await;
+        http_request(&world, &hello(&world).await)
+    });
+    let request = prepared.join().unwrap();
     let (sender, address) = mpsc::channel();
     on_core(SERVER_CORE, async move || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -202,7 +204,7 @@ fn measure_runner(seconds: u64, figures: &mut Figures) -> Measured {
         let compilations = world.platform().execute().unwrap().loader().compilations();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        sender.send((address, http_request(&request))).unwrap();
+        sender.send((address, http_request(&world, &request))).unwrap();
         let stop = async { finished.await.unwrap_or_default() };
         alga_server::serve(listener, world.router(), alga_server::ServeLimits::default(), stop)
             .await

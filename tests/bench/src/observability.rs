@@ -113,7 +113,7 @@ fn measure(observed: Observed, collector: SocketAddr, seconds: u64) -> f64 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let token = world.administrator_token().to_owned();
-        sender.send((address, http_request(&request), token)).unwrap();
+        sender.send((address, http_request(&world, &request), token)).unwrap();
         let stop = async { finished.await.unwrap_or_default() };
         alga_server::serve(listener, world.router(), alga_server::ServeLimits::default(), stop)
             .await

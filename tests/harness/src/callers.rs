@@ -1,3 +1,4 @@
+use alga_auth::ServiceGrant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
@@ -61,8 +62,13 @@ impl TestResponse {
     }
 
     /// Returns the guest's body from an execute response.
+    ///
+    /// # Panics
+    /// Panics with the whole response if it is an error.
     #[must_use]
+    #[track_caller]
     pub fn guest_body(&self) -> String {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         let json = self.json();
         let encoded = json.get("body_b64").and_then(Value::as_str).unwrap_or_default();
         String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
@@ -117,13 +123,25 @@ impl<R> Deref for Reply<R> {
     }
 }
 
+/// What an execute request is authenticated with.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// Nothing.
+    Missing,
+    /// This bearer token.
+    Token(String),
+    /// A token with this grant, issued when the request is sent: a token is valid for a minute,
+    /// and a test may need longer.
+    Grant(Box<ServiceGrant>),
+}
+
 /// Request for `POST /v1/execute`: a JSON body that tests can change, and the headers sent with it.
 #[derive(Debug, Clone)]
 pub struct ExecuteRequest {
     /// Body of the request.
     pub body: Value,
-    /// Bearer token, if any.
-    pub token: Option<String>,
+    /// What it is authenticated with.
+    pub credential: Credential,
     /// Value of the header `x-alga-tenant`.
     pub tenant: String,
     /// Value of the header `x-alga-extension`.

@@ -22,7 +22,7 @@ mod vault;
 mod world;
 
 pub use browser::{run_in_browser, run_in_browser_with, sign_in_with_browser};
-pub use callers::{ExecuteRequest, Reply, TestResponse};
+pub use callers::{Credential, ExecuteRequest, Reply, TestResponse};
 pub use collector::{Collector, ReceivedSpan};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;

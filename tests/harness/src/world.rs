@@ -1,5 +1,5 @@
 use crate::transport::Transport;
-use crate::{ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
+use crate::{Credential, ExecuteRequest, Release, Reply, TestResponse, component, fresh_database, program, tenant_id};
 use alga_auth::{Access, Authenticator, Caller, Credentials, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
 use alga_gateway::{
@@ -260,7 +260,6 @@ impl TestPlatform {
     pub fn request_for(&self, install: &Install) -> ExecuteRequest {
         let grant = self.grant_for(install);
         ExecuteRequest {
-            token: Some(self.service_token(&grant)),
             tenant: grant.tenant_id.to_string(),
             extension: grant.extension_id.to_string(),
             idempotency_key: None,
@@ -272,6 +271,7 @@ impl TestPlatform {
                 "http": { "method": "GET", "path": "/" },
                 "limits": {},
             }),
+            credential: Credential::Grant(Box::new(grant)),
         }
     }
 
@@ -284,6 +284,16 @@ impl TestPlatform {
         )
         .unwrap();
         issuer.issue(grant, ServiceGrant::LONGEST).unwrap()
+    }
+
+    /// Returns the bearer token of an execute request, if it has one.
+    #[must_use]
+    pub fn token_for(&self, request: &ExecuteRequest) -> Option<String> {
+        match &request.credential {
+            Credential::Missing => None,
+            Credential::Token(token) => Some(token.clone()),
+            Credential::Grant(grant) => Some(self.service_token(grant)),
+        }
     }
 
     /// Creates a caller's token for the gateway.
@@ -313,7 +323,7 @@ impl TestPlatform {
         let mut builder = Request::post("/v1/execute")
             .header("x-alga-tenant", &request.tenant)
             .header("x-alga-extension", &request.extension);
-        if let Some(token) = &request.token {
+        if let Some(token) = self.token_for(request) {
             builder = builder.header("authorization", format!("Bearer {token}"));
         }
         if let Some(key) = &request.idempotency_key {
