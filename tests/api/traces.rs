@@ -1,10 +1,12 @@
 //! Traces of requests, as a real collector receives them.
 
+use alga_auth::{CallContext, ServiceGrant};
 use alga_bundle::{Meter, Period};
 use alga_harness::{Collector, MockServer, ReceivedSpan, Release, TestPlatform, TestResponse, borrowed, component};
 use alga_registry_types::{QuotaRequest, set_quota};
 use axum::body::Body;
 use http::Request;
+use http::request::Builder;
 use http_body_util::BodyExt;
 use serde_json::json;
 use tower::ServiceExt;
@@ -197,27 +199,41 @@ async fn a_client_cannot_have_its_traces_exported_and_a_gateway_can() {
     settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "0")].map(|(k, v)| (k.to_owned(), v.to_owned())));
     let world = TestPlatform::with_settings(&borrowed(&settings)).await;
     let install = world.install_guest("answers_ok", &[]).await;
-    let traceparent = |last: char| format!("00-{}{last}-{CLIENT}-01", &TRACE[..31]);
-    let token = world.caller_token("acme", alga_auth::Access::Write);
-    let by_client = Request::get("/api/ext/com.example.answers-ok/")
-        .header("authorization", format!("Bearer {token}"))
-        .header("traceparent", traceparent('1'));
-    let by_client = world.send(by_client.body(Body::empty()).unwrap()).await;
-    assert_eq!(by_client.status, 200);
-
     let order = world.request_for(&install);
-    let by_gateway = Request::post("/v1/execute")
-        .header("authorization", format!("Bearer {}", world.token_for(&order).unwrap()))
+    let call = ServiceGrant {
+        call: Some(Box::new(CallContext::default())),
+        ..world.grant_for(&install)
+    };
+    let caller = world.caller_token("acme", alga_auth::Access::Write);
+    let (call, execute) = (world.service_token(&call), world.token_for(&order).unwrap());
+    let client = || Request::get("/api/ext/com.example.answers-ok/");
+    let http = || Request::get("/v1/http/");
+    let body = Body::from(order.body.to_string());
+    let by_execute = Request::post("/v1/execute")
         .header("x-alga-tenant", &order.tenant)
-        .header("x-alga-extension", &order.extension)
-        .header("traceparent", traceparent('2'));
-    let by_gateway = by_gateway.body(Body::from(order.body.to_string())).unwrap();
-    assert_eq!(world.send(by_gateway).await.status, 200);
+        .header("x-alga-extension", &order.extension);
+    let marked = |request: Builder| request.header("x-alga-traced", "true");
+    let requests = [
+        ('1', &caller, client(), Body::empty()),
+        ('2', &caller, marked(client()), Body::empty()),
+        ('3', &call, http(), Body::empty()),
+        ('4', &call, marked(http()), Body::empty()),
+        ('5', &execute, by_execute, body),
+    ];
+    for (last, token, request, body) in requests {
+        let request = request
+            .header("authorization", format!("Bearer {token}"))
+            .header("traceparent", format!("00-{}{last}-{CLIENT}-01", &TRACE[..31]));
+        assert_eq!(world.send(request.body(body).unwrap()).await.status, 200, "{last}");
+    }
     world.platform().settle().await;
     world.platform().export_traces().await;
-    let spans = collector.spans(2);
-    assert!(spans.iter().all(|span| span.trace.ends_with('2')), "{spans:#?}");
-    assert_eq!(only(&spans, "POST /v1/execute").parent, CLIENT);
+    let spans = collector.spans(4);
+    let of_gateways = |span: &ReceivedSpan| span.trace.ends_with(['4', '5']);
+    assert!(spans.iter().all(of_gateways), "{spans:#?}");
+    for name in ["POST /v1/execute", "GET /v1/http/"] {
+        assert_eq!(only(&spans, name).parent, CLIENT);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
