@@ -1,7 +1,9 @@
 //! The output of executions is stored in their records, and only their tenant may read them.
 
 use alga_harness::{TestPlatform, TestResponse, tenant_id};
-use alga_registry_types::{Execution, Executions, Install, LogRecord, Page, executions, uninstall};
+use alga_registry_types::{
+    Execution, Executions, ExecutionsQuery, Install, LogRecord, Page, executions, some_executions, uninstall,
+};
 use serde_json::Value;
 
 /// Returns a page of an install's records, with those that were still queued.
@@ -161,4 +163,142 @@ async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
         let log = serde_json::to_string(&execution.log).unwrap();
         assert!(log.len() <= 64 * 1024 && execution.log_dropped > 0);
     }
+}
+
+#[tokio::test]
+async fn records_are_found_by_install_endpoint_outcome_request_time_and_duration() {
+    let world = TestPlatform::new().await;
+    let fine = world.install_guest("log_works", &[]).await;
+    let failing = world.install_guest("traps", &[]).await;
+    for install in [&fine, &fine, &failing] {
+        get(&world, install, "").await;
+    }
+    let all = records(&world, &fine).await;
+    let tenant = &fine.tenant_id;
+    let find = async |install: Option<&str>, query: ExecutionsQuery| {
+        let reply = world.operate(&some_executions(tenant, install, &query)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.ok().executions
+    };
+    let any = ExecutionsQuery::default;
+    let every = find(None, any()).await;
+    assert_eq!(every.len(), 3);
+    assert_eq!(find(Some(fine.id.as_str()), any()).await, all);
+    assert_eq!(every[0].code.as_deref(), Some("guest_trapped"));
+    assert_eq!(all[0].endpoint.as_deref(), Some("GET /"));
+    let (newest, oldest) = (&all[0], &all[1]);
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        (
+            "outcome",
+            ExecutionsQuery {
+                outcome: text("2xx"),
+                ..any()
+            },
+            2,
+        ),
+        (
+            "code",
+            ExecutionsQuery {
+                outcome: text("guest_trapped"),
+                ..any()
+            },
+            1,
+        ),
+        (
+            "other class",
+            ExecutionsQuery {
+                outcome: text("5xx"),
+                ..any()
+            },
+            0,
+        ),
+        (
+            "endpoint",
+            ExecutionsQuery {
+                endpoint: text("GET /"),
+                ..any()
+            },
+            3,
+        ),
+        (
+            "other endpoint",
+            ExecutionsQuery {
+                endpoint: text("GET /x"),
+                ..any()
+            },
+            0,
+        ),
+        (
+            "request",
+            ExecutionsQuery {
+                request: Some(newest.request_id.clone()),
+                ..any()
+            },
+            1,
+        ),
+        (
+            "since",
+            ExecutionsQuery {
+                from_ms: Some(oldest.ended_at_ms),
+                ..any()
+            },
+            3,
+        ),
+        (
+            "until",
+            ExecutionsQuery {
+                to_ms: Some(oldest.ended_at_ms),
+                ..any()
+            },
+            0,
+        ),
+        (
+            "slow",
+            ExecutionsQuery {
+                min_duration_us: Some(1_000_000_000),
+                ..any()
+            },
+            0,
+        ),
+        (
+            "fast",
+            ExecutionsQuery {
+                max_duration_us: Some(1_000_000_000),
+                ..any()
+            },
+            3,
+        ),
+    ];
+    for (case, query, expected) in cases {
+        assert_eq!(find(None, query).await.len(), expected, "{case}");
+    }
+    let one = find(
+        None,
+        ExecutionsQuery {
+            limit: Some(1),
+            ..any()
+        },
+    )
+    .await;
+    let rest = find(
+        None,
+        ExecutionsQuery {
+            after: Some(one[0].id.clone()),
+            ..any()
+        },
+    )
+    .await;
+    assert_eq!(rest, every[1..]);
+    let elsewhere = world.operate(&some_executions(&tenant_id("other"), None, &any())).await;
+    assert_eq!(elsewhere.ok().executions, []);
+    let wrong = ExecutionsQuery {
+        outcome: text("6xx"),
+        ..any()
+    };
+    let refused = world.operate(&some_executions(tenant, None, &wrong)).await;
+    refused.assert_refused(400, "bad_request", "outcome is 2xx");
+    let path = format!("/v1/registry/tenants/{tenant}/executions?outcom=2xx");
+    let misspelt = world.send_json("GET", &path, &Value::Null).await;
+    assert_eq!(misspelt.status, 400, "{}", misspelt.text());
 }

@@ -4,7 +4,7 @@ mod claims;
 mod jwks;
 
 pub use claims::{ClaimNames, KindNames, MappingError};
-pub use jwks::{JwksFuture, JwksSource, JwksTiming};
+pub use jwks::{JwksFuture, JwksSource, JwksTiming, count_keys};
 
 use crate::Principal;
 use alga_errors::chain;

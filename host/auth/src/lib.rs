@@ -34,7 +34,7 @@ pub use bootstrap::BootstrapToken;
 pub use caller::{Access, Caller, TenantRole, UnknownAccess, UserType, is_user_id};
 pub use jwt::{
     Algorithms, ClaimNames, IdTokenFor, JwksFuture, JwksSource, JwksTiming, JwtError, JwtSettings, JwtVerifier,
-    KindNames, MappingError, UnknownAlgorithm,
+    KindNames, MappingError, UnknownAlgorithm, count_keys,
 };
 pub use login::LoginSecret;
 pub use principal::{InvalidPattern, NamePattern, Principal, PrincipalKind, Publisher, TenantPrincipal, UnknownKind};

@@ -6,6 +6,7 @@ mod call;
 mod config;
 mod console;
 mod dev;
+mod doctor;
 mod inspect;
 mod install;
 mod installs;
@@ -20,6 +21,7 @@ mod pull;
 mod push;
 mod quarantine;
 mod quotas;
+mod records;
 mod serve;
 mod sign;
 mod statistics;
@@ -75,6 +77,9 @@ pub(crate) enum Command {
     /// Show what executions logged and how they ended, or follow them while they run
     #[command(after_help = logs::EXAMPLE)]
     Logs(logs::Arguments),
+    /// Find records of executions by endpoint, outcome, time and duration, or export them
+    #[command(after_help = records::EXAMPLE)]
+    Records(records::Arguments),
     /// Show which installs of a tenant are called, fail and use processor time
     #[command(after_help = top::EXAMPLE)]
     Top(top::Arguments),
@@ -97,6 +102,9 @@ pub(crate) enum Command {
     Call(call::Arguments),
     /// Run the platform
     Serve(serve::Arguments),
+    /// Examine a deployment: machine, database, stores, other processes
+    #[command(after_help = doctor::EXAMPLE)]
+    Doctor(doctor::Arguments),
     /// Issue a caller's token, signed with the key in a local data directory
     Token(token::Arguments),
     /// Print the effective configuration of `serve`
@@ -123,6 +131,7 @@ impl Command {
             Self::Install(arguments) => install::run(&arguments, printer),
             Self::Installs(arguments) => installs::run(&arguments, printer),
             Self::Logs(arguments) => logs::run(&arguments, printer),
+            Self::Records(arguments) => records::run(&arguments, printer),
             Self::Top(arguments) => top::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
@@ -132,6 +141,7 @@ impl Command {
             Self::Audit(arguments) => audit::run(&arguments, printer),
             Self::Call(arguments) => call::run(&arguments, printer),
             Self::Serve(arguments) => serve::run(&arguments, printer),
+            Self::Doctor(arguments) => doctor::run(&arguments, printer),
             Self::Token(arguments) => token::run(&arguments, printer),
             Self::Config(arguments) => config::run(&arguments, printer),
         }

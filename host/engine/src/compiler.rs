@@ -13,6 +13,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
+/// An empty component: only the preamble (component model, `Binary.md`).
+const SMALLEST_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
 /// Exit code of the child for a component that wasmtime does not accept.
 pub const EXIT_REFUSED: u8 = 1;
 /// Exit code of the child if it could not confine itself or read its input: not the component's
@@ -168,6 +171,14 @@ impl Compiler {
     /// cannot run; the child is dead in every case.
     pub async fn compile(&self, component: &[u8]) -> Result<MachineCode, CompileError> {
         self.compile_as(Kind::Component, component).await
+    }
+
+    /// Compiles the smallest component, to check that the program runs here.
+    ///
+    /// # Errors
+    /// Returns [`CompileError`] if it does not, or refuses that component.
+    pub async fn probe(&self) -> Result<MachineCode, CompileError> {
+        self.compile(SMALLEST_COMPONENT).await
     }
 
     /// Compiles a core module of this host to machine code: an engine that components share.

@@ -10,9 +10,6 @@ use tokio::task::spawn_blocking;
 use wasmtime::Module;
 use wasmtime::component::Component;
 
-/// An empty component: only the preamble (component model, `Binary.md`).
-const SMALLEST_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-
 /// Time for which a module of the host that did not compile is not compiled again.
 const FAILURE_MEMORY: Duration = Duration::from_secs(5);
 
@@ -85,14 +82,10 @@ impl ComponentFactory {
     /// # Errors
     /// Returns [`CompileError`] if the compiler cannot run, or its code cannot be loaded.
     pub async fn probe(&self) -> Result<(), CompileError> {
-        let code = self
-            .compiler
-            .compile(SMALLEST_COMPONENT)
-            .await
-            .map_err(|error| match error {
-                CompileError::Refused(reason) => broken(reason),
-                other => other,
-            })?;
+        let code = self.compiler.probe().await.map_err(|error| match error {
+            CompileError::Refused(reason) => broken(reason),
+            other => other,
+        })?;
         let engine = self.engine.clone();
         let loaded = blocking(move || engine.load(&code)).await?;
         loaded.map(drop).map_err(|error| broken(chain(&error).to_string()))

@@ -26,6 +26,9 @@ pub struct ExecutionRecord {
     pub identity: Identity,
     /// Content hash of the release that ran.
     pub content_hash: Digest,
+    /// Method and path of the manifest; `None` if the request matched none, or failed before that
+    /// was known.
+    pub endpoint: Option<Arc<str>>,
     /// The extension's status, or the code of the error.
     pub result: Result<u16, Code>,
     /// Resources that the execution used.
@@ -180,7 +183,7 @@ impl RunningExecution {
         }
         let usage = &self.account.usage;
         if self.account.is_admitted {
-            let (minutes, endpoint) = (&self.sinks.minutes, self.endpoint.take());
+            let (minutes, endpoint) = (&self.sinks.minutes, self.endpoint.clone());
             minutes.count(&self.permit.identity, endpoint, result, usage);
         }
         operator_log::guest_records(&self.permit, &self.account.log, self.account.log_dropped);
@@ -208,6 +211,7 @@ impl RunningExecution {
         self.sinks.records.enqueue(ExecutionRecord {
             identity: self.permit.identity.clone(),
             content_hash: self.content_hash,
+            endpoint: self.endpoint.take(),
             result,
             usage: self.account.usage,
             log,

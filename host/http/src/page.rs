@@ -43,6 +43,12 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
 }
 
 impl PageQuery {
+    /// Creates the request for a page of a list that has parameters of its own.
+    #[must_use]
+    pub const fn new(after: Option<String>, limit: Option<u32>) -> Self {
+        Self { after, limit }
+    }
+
     /// Returns the number of entries of the page.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use alga_traces::{Sampling, TracesSettings};
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ pub struct Config {
     pub pool: u32,
     /// Executions that wait to start.
     pub queue: QueueSettings,
-    /// Executions that have a record although they succeeded and logged nothing.
+    /// Records of executions.
     pub records: RecordSettings,
     /// Maximum bytes of the metrics of extensions in a scrape.
     pub metrics_extension_bytes: usize,
@@ -407,7 +407,9 @@ fn queue(sources: &Sources<'_>) -> Result<QueueSettings, ConfigError> {
 
 fn records(sources: &Sources<'_>) -> Result<RecordSettings, ConfigError> {
     let slow_ms: u64 = sources.required("record_slow_ms")?;
+    let days: NonZeroU16 = sources.required("record_days")?;
     Ok(RecordSettings {
+        life: Duration::from_hours(u64::from(days.get()) * 24),
         slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
         one_in: NonZeroU32::new(sources.required("record_one_in")?),
     })

@@ -51,6 +51,11 @@ pub fn confine_system_calls(config: &Config) -> Result<(), ConfineError> {
     })
 }
 
+/// True if this kernel can limit files, ports and signals completely. Nothing is limited.
+pub(crate) fn is_supported() -> bool {
+    files::rules().is_ok()
+}
+
 /// True if the database is reached through a socket in a directory.
 fn uses_unix_sockets(config: &Config) -> bool {
     let is_socket = |url: &String| {

@@ -124,7 +124,9 @@ impl ExecutionRecords for ExecutionRecordWriter {
     }
 
     fn wants(&self, usage: &Usage) -> bool {
-        let RecordSettings { slower_than, one_in } = self.settings;
+        let RecordSettings {
+            slower_than, one_in, ..
+        } = self.settings;
         let is_slow = slower_than.is_some_and(|limit| Duration::from_micros(usage.duration_us) > limit);
         is_slow || one_in.is_some_and(|of| fastrand::u32(0..of.get()) == 0)
     }
@@ -210,6 +212,7 @@ fn row(queued: QueuedRecord) -> ExecutionRow {
         request_id: record.identity.request,
         version_id: record.identity.version,
         content_hash: record.content_hash,
+        endpoint: record.endpoint.as_deref().map(str::to_owned),
         ended_at_ms: at_ms,
         usage: serde_json::to_value(record.usage).ok(),
         duration_us: i64::try_from(record.usage.duration_us).unwrap_or(i64::MAX),

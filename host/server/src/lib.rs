@@ -12,6 +12,7 @@
 //! | `memory` | no core file, no debugger |
 //! | `metrics` | metrics of extensions, for the operator |
 //! | `confine` | files, ports and system calls that this process needs |
+//! | `doctor` | examines a deployment |
 //! | `crashes` | counts crashes of earlier runners |
 //! | `maintenance` | deletes what is over, every hour |
 //! | `minute_keeper` | writes sums of executions |
@@ -46,6 +47,7 @@ mod confine;
 mod connection;
 mod crashes;
 mod credentials;
+mod doctor;
 mod drain;
 mod executions;
 mod host_dependencies;
@@ -79,6 +81,7 @@ pub use config::{
     Config, ConfigError, EffectiveSetting, InvalidWeight, KeyFiles, Origin, Role, Setting, TenantWeights, compiler_path,
 };
 pub use confine::{ConfineError, confine_files, confine_system_calls};
+pub use doctor::{Finding, FindingState, examine};
 pub use executions::ExecutionRecordWriter;
 pub use host_keys::{HostKeyError, HostKeys};
 pub use memory::protect_memory;

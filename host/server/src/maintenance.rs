@@ -1,12 +1,13 @@
 //! Deletes what is over: bundles that nothing refers to, expired records, old rows.
 
 use crate::adapters::limited_records;
+use crate::config::RecordSettings;
 use alga_errors::chain;
 use alga_store::{BlobStore, CLAIM_GRACE, Database, Staging, UPLOAD_LIFE, collect_garbage};
 use std::io;
 
 /// Does all of it once. What fails is tried again in the next round.
-pub(crate) async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging) {
+pub(crate) async fn maintain(database: &Database, blobs: &BlobStore, staging: Staging, records: RecordSettings) {
     match collect_garbage(database, blobs, CLAIM_GRACE).await {
         Ok(bundles) => tracing::info!(bundles, "collected garbage"),
         Err(error) => {
@@ -20,7 +21,7 @@ pub(crate) async fn maintain(database: &Database, blobs: &BlobStore, staging: St
     if let Err(error) = database.note_stored_bytes().await {
         tracing::warn!(error = %chain(&error), "could not note what tenants store");
     }
-    match database.sweep_executions().await {
+    match database.sweep_executions(records.life).await {
         Ok(executions) => tracing::info!(executions, "swept old records of executions"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
     }

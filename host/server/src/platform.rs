@@ -1,4 +1,5 @@
 use crate::adapters::StoredReleases;
+use crate::config::RecordSettings;
 use crate::crashes::crash_journal;
 use crate::credentials::credentials;
 use crate::drain::Draining;
@@ -252,14 +253,14 @@ impl Platform {
 
     /// Deletes unpublished bundles, expired records, old execution records and abandoned uploads,
     /// every hour, if this process is a registry. Never returns.
-    pub async fn run_maintenance(&self) {
+    pub async fn run_maintenance(&self, records: RecordSettings) {
         let (Some(releases), Some(staging)) = (&self.releases, &self.staging) else {
             return pending().await;
         };
         let mut hours = tokio::time::interval(TIDY_INTERVAL);
         loop {
             hours.tick().await;
-            maintain(&self.database, &releases.blobs, staging.clone()).await;
+            maintain(&self.database, &releases.blobs, staging.clone(), records).await;
         }
     }
 

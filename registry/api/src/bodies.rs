@@ -106,6 +106,7 @@ pub(crate) fn execution(row: ExecutionRow) -> Result<Execution, ApiError> {
         content_hash: row.content_hash,
         ended_at_ms: row.ended_at_ms,
         duration_us: row.duration_us,
+        endpoint: row.endpoint,
         usage: row.usage.map(stored).transpose()?,
         status: row.status,
         code: row.code,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn all() -> Api {
     let api = uploading(publishing(Api::new()));
-    let api = install_secrets(installing(withdrawing(api)));
+    let api = observing(install_secrets(installing(withdrawing(api))));
     auditing(limiting(managing_keys(changing(api))))
 }
 
@@ -148,6 +148,45 @@ fn withdrawing(api: Api) -> Api {
 
 const INSTALLS: &str = "/v1/registry/tenants/{tenant}/installs";
 
+fn observing(api: Api) -> Api {
+    api.with(
+        Operation::new(
+            "get",
+            format!("{INSTALLS}/{{install}}/executions"),
+            Right::ReadInstalls,
+            "List recorded executions, newest first",
+        )
+        .query::<types::ExecutionsQuery>()
+        .responds::<types::Executions>(200)
+        .responds_without_body(304),
+        get(executions::list),
+    )
+    .with(
+        Operation::new(
+            "get",
+            "/v1/registry/tenants/{tenant}/executions",
+            Right::ReadInstalls,
+            "List recorded executions of all installs, newest first",
+        )
+        .query::<types::ExecutionsQuery>()
+        .responds::<types::Executions>(200)
+        .responds_without_body(304),
+        get(executions::list_of_tenant),
+    )
+    .with(
+        Operation::new(
+            "get",
+            format!("{INSTALLS}/{{install}}/statistics"),
+            Right::ReadInstalls,
+            "Get the sums of all executions in a span of time, by endpoint and outcome",
+        )
+        .query::<types::StatisticsQuery>()
+        .responds::<types::ExecutionStatistics>(200)
+        .responds_without_body(304),
+        get(statistics::show),
+    )
+}
+
 fn installing(api: Api) -> Api {
     let one = || format!("{INSTALLS}/{{install}}");
     api.with(
@@ -173,30 +212,6 @@ fn installing(api: Api) -> Api {
             .responds::<types::Install>(200)
             .responds_without_body(304),
         get(install_lifecycle::show),
-    )
-    .with(
-        Operation::new(
-            "get",
-            format!("{}/executions", one()),
-            Right::ReadInstalls,
-            "List recorded executions, newest first",
-        )
-        .query::<PageQuery>()
-        .responds::<types::Executions>(200)
-        .responds_without_body(304),
-        get(executions::list),
-    )
-    .with(
-        Operation::new(
-            "get",
-            format!("{}/statistics", one()),
-            Right::ReadInstalls,
-            "Get the sums of all executions in a span of time, by endpoint and outcome",
-        )
-        .query::<types::StatisticsQuery>()
-        .responds::<types::ExecutionStatistics>(200)
-        .responds_without_body(304),
-        get(statistics::show),
     )
     .with(
         Operation::new(

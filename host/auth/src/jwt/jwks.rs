@@ -155,6 +155,14 @@ impl Jwks {
     }
 }
 
+/// Returns the number of usable keys of a key set.
+///
+/// # Errors
+/// Returns what is wrong with a key set that has none.
+pub fn count_keys(bytes: &[u8]) -> Result<usize, String> {
+    read(bytes).map(|keys| keys.len())
+}
+
 /// Reads a key set. Keys of a kind that is not used are left out; a set without usable keys is an
 /// error, because it more likely is a fault than a provider that has revoked all of its keys.
 fn read(bytes: &[u8]) -> Result<Vec<PublicKey>, String> {

@@ -7,7 +7,7 @@ use alga_registry_types::{Execution, LogRecord};
 /// Formats executions, newest first.
 pub(super) fn all(executions: &[Execution]) -> String {
     if executions.is_empty() {
-        return "no execution of the last week is recorded".to_owned();
+        return "no execution is recorded".to_owned();
     }
     executions.iter().map(render).collect::<Vec<_>>().join("\n")
 }

@@ -78,7 +78,7 @@ async fn run_platform(config: &Config, stops_with_input: bool, printer: &Printer
     // The maintenance tasks never end; serving does.
     let served = tokio::select! {
         served = served => served,
-        () = platform.run_maintenance() => Ok(()),
+        () = platform.run_maintenance(config.records) => Ok(()),
         () = platform.follow_revocations() => Ok(()),
         () = platform.follow_changes() => Ok(()),
     };

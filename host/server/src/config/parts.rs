@@ -17,9 +17,12 @@ pub struct QueueSettings {
     pub quotas_fail_open: bool,
 }
 
-/// Executions that have a record although they succeeded and logged nothing.
+/// Executions that have a record although they succeeded and logged nothing, and the time for which
+/// records are retained.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordSettings {
+    /// Time for which a record is retained.
+    pub life: Duration,
     /// Longest time of one that is not slow, if there is such a limit.
     pub slower_than: Option<Duration>,
     /// One of so many others, if there are samples.

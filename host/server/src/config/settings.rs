@@ -126,6 +126,7 @@ settings! {
     queue_ms = "ALGA_QUEUE_MS", "2000", "longest time in milliseconds for which a request waits for such a slot, at most half of its own time; 0: it is refused at once";
     queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
     quotas_fail_open = "ALGA_QUOTAS_FAIL_OPEN", "false", "true: execute although the database does not respond and the runner's credit for a quota is used up, and count later; false: refuse with 503";
+    record_days = "ALGA_RECORD_DAYS", "7", "days for which records of executions are retained, of each install at most 1000 and 16 MiB";
     record_slow_ms = "ALGA_RECORD_SLOW_MS", "1000", "time in milliseconds after which an execution is slow and has a record, as have failed ones and those that log; 0: none has for this reason";
     record_one_in = "ALGA_RECORD_ONE_IN", "1000", "one of so many other executions has a record, as a sample; 0: none has";
     metrics_extension_bytes = "ALGA_METRICS_EXTENSION_BYTES", "786432", "maximum bytes of the metrics of extensions in a scrape; alga_metrics_are_cut is 1 if some are left out";

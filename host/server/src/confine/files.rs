@@ -5,8 +5,8 @@ use crate::Config;
 use crate::config::OidcSettings;
 use alga_engine::create_private_directory;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
-    Scope, make_bitflags, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 use std::path::{Component, Path, PathBuf};
 
@@ -53,6 +53,17 @@ const EXECUTE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | Execute
 const WRITE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
     ReadFile | ReadDir | WriteFile | Truncate | RemoveFile | RemoveDir | MakeReg | MakeDir | Refer
 });
+
+/// Returns rules without exceptions, or the right that this kernel does not know.
+pub(super) fn rules() -> Result<RulesetCreated, ConfineError> {
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI_VERSION))?
+        .handle_access(AccessNet::BindTcp)?
+        .scope(Scope::from_all(ABI_VERSION))?
+        .create()?;
+    Ok(rules)
+}
 
 pub(super) fn confine(config: &Config) -> Result<(), ConfineError> {
     for directory in writable(config) {
