@@ -271,25 +271,33 @@ async fn records_are_found_by_install_endpoint_outcome_request_time_and_duration
         ),
     ];
     for (case, query, expected) in cases {
-        assert_eq!(find(None, query).await.len(), expected, "{case}");
+        let found = find(None, query.clone()).await;
+        assert_eq!(found.len(), expected, "{case}");
+        // Another statement reads one install: the same records without those of the other one.
+        let of_install = found.into_iter().filter(|execution| execution.install_id == fine.id);
+        assert_eq!(
+            find(Some(fine.id.as_str()), query).await,
+            of_install.collect::<Vec<_>>(),
+            "{case}"
+        );
     }
-    let one = find(
-        None,
-        ExecutionsQuery {
-            limit: Some(1),
-            ..any()
-        },
-    )
-    .await;
-    let rest = find(
-        None,
-        ExecutionsQuery {
-            after: Some(one[0].id.clone()),
-            ..any()
-        },
-    )
-    .await;
-    assert_eq!(rest, every[1..]);
+    let exact = ExecutionsQuery {
+        from_ms: Some(oldest.ended_at_ms),
+        to_ms: Some(oldest.ended_at_ms + 1),
+        min_duration_us: Some(oldest.duration_us),
+        max_duration_us: Some(oldest.duration_us),
+        ..any()
+    };
+    assert!(find(None, exact).await.contains(oldest));
+    let successful = || ExecutionsQuery {
+        outcome: text("2xx"),
+        limit: Some(1),
+        ..any()
+    };
+    let first = find(None, successful()).await;
+    let after = Some(first[0].id.clone());
+    let second = find(None, ExecutionsQuery { after, ..successful() }).await;
+    assert_eq!([first, second].concat(), all);
     let elsewhere = world.operate(&some_executions(&tenant_id("other"), None, &any())).await;
     assert_eq!(elsewhere.ok().executions, []);
     let wrong = ExecutionsQuery {

@@ -79,14 +79,80 @@ async fn records_are_found_and_another_program_reads_the_same_in_every_format() 
     for (file, script) in [("a.csv", QUERY), ("a.parquet", QUERY), ("a.jsonl", QUERY_JSONL)] {
         let output = records(&platform, &["--output", file]);
         assert!(output.stdout.is_empty());
-        assert!(!platform.directory().join(format!("{file}.partial")).exists());
         read.push(python(&platform, script, file));
         let format = file.split_once('.').unwrap().1;
         let piped = records(&platform, &["--format", format]).stdout;
         assert_eq!(std::fs::read(platform.directory().join(file)).unwrap(), piped);
     }
+    let names = std::fs::read_dir(platform.directory()).unwrap().flatten();
+    let exported = names.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(exported.count(), 0, "a temporary file is left");
     assert_eq!(read[0], read[1]);
     assert_eq!(read[0], read[2]);
     assert_eq!(read[0][0], CALLS + 1);
     assert_eq!(read[0][11], serde_json::json!(["guest_trapped"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_fails_leaves_nothing_and_replaces_nothing() {
+    let outside = MockServer::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let name = platform.install(&Guest::new("log_works").grants(&["cap:log.emit"]));
+    platform.call(&name, "/");
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let run = |server: &str, arguments: &[&str]| {
+        Command::new(program("alga"))
+            .args(["records", "--tenant", "demo", "--server", server])
+            .args([
+                "--token-file",
+                platform.directory().join("alga-data/admin.token").to_str().unwrap(),
+            ])
+            .args(arguments)
+            .current_dir(directory.path())
+            .output()
+            .unwrap()
+    };
+    std::fs::write(path("a.csv"), "before").unwrap();
+    std::fs::create_dir(path("b.csv")).unwrap();
+    std::os::unix::fs::symlink("a.csv", path("link.csv")).unwrap();
+    let down = "http://127.0.0.1:1";
+    for (server, arguments) in [
+        (down, &["--output", "a.csv"][..]),
+        (platform.address(), &["--output", "a.csv", "--outcome", "6xx"]),
+        (platform.address(), &["--output", "b.csv"]),
+        (platform.address(), &["--output", "a.txt"]),
+        (platform.address(), &["--output", "-"]),
+        (platform.address(), &["--output", "a.csv", "--json"]),
+        (platform.address(), &["--since", "1h", "--until", "2h"]),
+    ] {
+        let output = run(server, arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read_to_string(path("a.csv")).unwrap(), "before");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+    // A link stays, and its target is replaced.
+    assert!(run(platform.address(), &["--output", "link.csv"]).status.success());
+    assert!(path("link.csv").is_symlink());
+    assert!(
+        std::fs::read_to_string(path("a.csv"))
+            .unwrap()
+            .starts_with("id,ended_at,")
+    );
+    // A device is written to, and a reader that leaves is no error.
+    assert!(
+        run(platform.address(), &["--output", "/dev/null", "--format", "csv"])
+            .status
+            .success()
+    );
+    let closed = format!(
+        "{} records --tenant demo --server {} --format csv | true; exit ${{PIPESTATUS[0]}}",
+        program("alga").display(),
+        platform.address()
+    );
+    let status = Command::new("bash")
+        .args(["-c", &closed])
+        .current_dir(platform.directory())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(0));
 }

@@ -130,6 +130,13 @@ impl OperatorPolicy {
             .map(|exception| format!("{}:{}={}", exception.host, exception.port, exception.block))
     }
 
+    /// Reports whether an exception has the addresses of a host, so that its name is not resolved.
+    #[must_use]
+    pub fn is_pinned(&self, host: &str) -> bool {
+        let mut exceptions = self.exceptions.iter();
+        exceptions.any(|exception| exception.is_pinned && exception.host == host)
+    }
+
     pub(crate) fn allows(&self, destination: &Destination) -> bool {
         let Destination { is_tls, host, port } = destination;
         match &self.allowlist {

@@ -14,6 +14,7 @@ pub(crate) use parts::{
     VaultSettings,
 };
 pub use role::{KeyFiles, Role};
+pub(crate) use settings::without_passwords;
 pub use settings::{EffectiveSetting, Origin, Setting, compiler_path};
 pub use weights::{InvalidWeight, TenantWeights};
 

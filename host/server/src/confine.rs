@@ -11,6 +11,8 @@
 mod files;
 mod system_calls;
 
+pub(crate) use files::named_files;
+
 use crate::Config;
 use crate::config::Confinement;
 

@@ -1,12 +1,19 @@
 //! Examines a deployment for `alga doctor`: this machine, and everything that the configuration
-//! names. Nothing is changed, except for an object that is stored and deleted.
+//! names. Nothing is changed, except for one object that is stored and deleted.
 
 mod dependencies;
+mod files;
 mod kernel;
 mod machine;
 
 use crate::Config;
+use crate::config::without_passwords;
+use alga_errors::chain;
 use serde::Serialize;
+use std::error::Error;
+
+/// Maximum bytes of an error in a finding: a server may respond with a page of text.
+const REASON_BYTES: usize = 400;
 
 /// A finding about one subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,10 +81,21 @@ impl Finding {
     }
 }
 
+/// Returns an error with its causes on one line, without a hint and without passwords: a finding
+/// has a remedy of its own.
+fn reason(error: &(dyn Error + 'static)) -> String {
+    let whole = chain(error).to_string();
+    let text = whole.split("\nhint: ").next().unwrap_or_default();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = text.floor_char_boundary(REASON_BYTES);
+    without_passwords(text.get(..end).unwrap_or_default())
+}
+
 /// Examines this machine and what the configuration names, in the order in which a process needs
 /// them.
 pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = machine::examine(config, &kernel::Kernel::of_this_machine());
+    findings.extend(files::examine(config));
     findings.extend(dependencies::examine(config).await);
     findings
 }

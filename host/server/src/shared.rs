@@ -58,6 +58,9 @@ impl SharedResources {
 
     pub(crate) async fn releases(&self, config: &Config) -> Result<ReleaseResources, StartError> {
         let trust = trust(config)?;
+        if config.trust_bundle.is_none() {
+            tracing::warn!("no trust bundle: nothing can be published or run until SIGNING_TRUST_BUNDLE is set");
+        }
         let code = CodeOptions {
             counts_fuel: config.fuel.is_some(),
             runs_wasi_0_3: config.wasi_0_3,
@@ -142,9 +145,8 @@ fn sealer(config: &Config, keys: &HostKeys) -> Result<Sealer, StartError> {
     )?))
 }
 
-fn trust(config: &Config) -> Result<TrustBundle, StartError> {
+pub(crate) fn trust(config: &Config) -> Result<TrustBundle, StartError> {
     let Some(text) = &config.trust_bundle else {
-        tracing::warn!("no trust bundle: nothing can be published or run until SIGNING_TRUST_BUNDLE is set");
         return Ok(TrustBundle::default());
     };
     if text.trim_start().starts_with('{') {

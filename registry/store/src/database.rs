@@ -4,7 +4,7 @@ use alga_metrics::Latency;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Row, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, SqlSafeStr, Transaction};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -122,6 +122,9 @@ const CONNECTIONS: u32 = 8;
 /// Time for which a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Time for which a migration waits for a table: requests that need it wait behind it.
+const MIGRATION_LOCKS: &str = "SET lock_timeout = '5s'";
+
 /// Actor of changes that the platform makes by itself.
 const PLATFORM_ACTOR: &str = "platform";
 /// Setting of `alga.tenant` for work across tenants; no tenant has this name.
@@ -206,7 +209,16 @@ impl Database {
         let options =
             options.after_release(move |connection, _| Box::pin(async move { Ok(is_clean(kind, connection).await) }));
         let pool = options.connect(url).await?;
-        migrator(migrations).run(&pool).await?;
+        match kind {
+            Kind::Sqlite => migrator(migrations).run(&pool).await?,
+            // A connection of its own: a statement that creates an index of a large table may last.
+            Kind::Postgres => {
+                let mut connection = AnyConnection::connect(url).await?;
+                sqlx::query(MIGRATION_LOCKS).execute(&mut connection).await?;
+                migrator(migrations).run(&mut connection).await?;
+                connection.close().await?;
+            }
+        }
         let actor = PLATFORM_ACTOR.into();
         let postgres_url = (kind == Kind::Postgres).then(|| url.into());
         Ok(Self {

@@ -6,6 +6,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, PutMode, PutPayload};
 use sqlx::{AnyConnection, Connection, Row};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Number of statements of which the latency is measured.
 const STATEMENTS: usize = 20;
@@ -23,8 +24,21 @@ pub struct DatabaseExamination {
     pub clock_ahead_ms: i64,
     /// True if row-level security applies to the user.
     pub is_bound: bool,
-    /// Number of migrations that the next start applies; `None` if the database is empty.
-    pub pending_migrations: Option<usize>,
+    /// State of the tables.
+    pub migrations: Migrations,
+}
+
+/// State of the tables of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrations {
+    /// There are none; the first start creates them.
+    Empty,
+    /// The next start applies so many.
+    Pending(usize),
+    /// A newer program has applied this one.
+    Newer(i64),
+    /// This one has failed halfway.
+    Broken(i64),
 }
 
 /// Behavior of an object store.
@@ -60,7 +74,7 @@ pub async fn examine_postgres(url: &str) -> Result<DatabaseExamination, StoreErr
         latency: latency(&mut connection).await?,
         clock_ahead_ms: clock_ahead_ms(&mut connection).await?,
         is_bound: unbound == 0,
-        pending_migrations: pending_migrations(&mut connection).await?,
+        migrations: migrations(&mut connection).await?,
     };
     connection.close().await?;
     Ok(examination)
@@ -88,42 +102,52 @@ async fn clock_ahead_ms(connection: &mut AnyConnection) -> Result<i64, StoreErro
     Ok(theirs_ms.saturating_sub(middle_ms))
 }
 
-async fn pending_migrations(connection: &mut AnyConnection) -> Result<Option<usize>, StoreError> {
+async fn migrations(connection: &mut AnyConnection) -> Result<Migrations, StoreError> {
     let exists = sqlx::query("SELECT CAST(to_regclass($1) AS TEXT) AS name")
         .bind(MIGRATION_TABLE)
         .fetch_one(&mut *connection)
         .await?;
     if exists.try_get::<Option<String>, _>("name")?.is_none() {
-        return Ok(None);
+        return Ok(Migrations::Empty);
     }
-    let rows = sqlx::query("SELECT version FROM _sqlx_migrations WHERE success")
-        .fetch_all(&mut *connection)
-        .await?;
-    let applied: Vec<i64> = rows
-        .iter()
-        .map(|row| row.try_get("version"))
-        .collect::<Result<_, _>>()?;
+    let rows = sqlx::query(
+        "SELECT version, CASE WHEN success THEN 1 ELSE 0 END AS success FROM _sqlx_migrations ORDER BY version",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut applied = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (version, success): (i64, i32) = (row.try_get("version")?, row.try_get("success")?);
+        if success == 0 {
+            return Ok(Migrations::Broken(version));
+        }
+        if !postgres_migrations().any(|known| known == version) {
+            return Ok(Migrations::Newer(version));
+        }
+        applied.push(version);
+    }
     let pending = postgres_migrations().filter(|version| !applied.contains(version));
-    Ok(Some(pending.count()))
+    Ok(Migrations::Pending(pending.count()))
 }
 
 impl BlobStore {
-    /// Stores, creates again, reads and deletes an object of a new name, `doctor/<id>`.
+    /// Stores, creates again, reads and deletes an object of a new name, `doctor/<id>`. Returns
+    /// `None` if the store has not done so in time.
     ///
     /// # Errors
     /// Returns [`StoreError::Objects`] if the store refuses one of it for another reason than that
     /// the object exists.
-    pub async fn examine(&self) -> Result<ObjectExamination, StoreError> {
+    pub async fn examine(&self, patience: Duration) -> Result<Option<ObjectExamination>, StoreError> {
         let path = ObjectPath::from(format!("{DIRECTORY}/{}", new_id()));
-        let examined = self.examine_at(&path).await;
+        let examined = timeout(patience, self.examine_at(&path)).await;
         // Best effort; the error of the examination is the one that matters.
-        if examined.is_err() {
-            self.objects.delete(&path).await.ok();
+        if !matches!(examined, Ok(Ok(_))) {
+            timeout(patience, self.objects.delete(&path)).await.ok();
         }
         if let Some(directory) = &self.directory {
             tokio::fs::remove_dir(directory.join(DIRECTORY)).await.ok();
         }
-        examined
+        examined.map_or(Ok(None), |examined| examined.map(Some))
     }
 
     async fn examine_at(&self, path: &ObjectPath) -> Result<ObjectExamination, StoreError> {
@@ -159,7 +183,7 @@ mod tests {
     async fn a_directory_has_the_semantics_of_an_object_store_and_nothing_remains() {
         let directory = tempfile::tempdir().unwrap();
         let store = BlobStore::local(directory.path()).unwrap();
-        let examined = store.examine().await.unwrap();
+        let examined = store.examine(Duration::from_mins(1)).await.unwrap().unwrap();
         assert!(examined.is_faithful && examined.refuses_second_creation && examined.deletes);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

@@ -55,7 +55,7 @@ pub use blobs::{BlobStore, NewBundle, S3Settings, StoredBundle};
 pub use changes::{ChangeListener, ChangeNotice};
 pub use database::Database;
 pub use error::StoreError;
-pub use examination::{DatabaseExamination, ObjectExamination, examine_postgres};
+pub use examination::{DatabaseExamination, Migrations, ObjectExamination, examine_postgres};
 pub use execution_minutes::ExecutionSum;
 pub use executions::{ExecutionFilter, ExecutionOutcome, ExecutionRow};
 pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};

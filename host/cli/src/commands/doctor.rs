@@ -1,3 +1,4 @@
+use crate::escape::escape_line;
 use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::printer::Printer;
 use crate::settings::Settings;
@@ -12,8 +13,8 @@ Examples:
 
 Run it where `alga serve` runs, with the same settings, user and limits (in the same container or service). It examines the
 machine, the database, the object store, the compiler, the identity provider and the other processes, and names a remedy for
-what is not as it should be. It does not start, migrate or change anything; in the object store it creates one object and
-deletes it. Ends with 1 if something failed; warnings are no failure.";
+what is not as it should be. It does not start, migrate or change anything; in the object store a registry's creates one
+object and deletes it. Ends with 1 if something failed; warnings are no failure.";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -23,7 +24,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     let config = arguments.settings.load()?;
-    let findings = Runtime::new().internal_error("")?.block_on(examine(&config));
+    let runtime = Runtime::new().internal_error("")?;
+    let findings = runtime.block_on(examine(&config));
+    // A name that is still asked for would be waited for.
+    runtime.shutdown_background();
     printer.output(&findings, || findings.iter().map(lines).collect::<Vec<_>>().join("\n"));
     let failed = findings.iter().filter(|finding| finding.state == FindingState::Failed);
     match failed.count() {
@@ -40,6 +44,9 @@ fn lines(finding: &Finding) -> String {
         text,
         remedy,
     } = finding;
-    let remedy = remedy.as_ref().map(|remedy| format!("\n         remedy: {remedy}"));
-    format!("{:<7}  {subject}: {text}{}", state.as_str(), remedy.unwrap_or_default())
+    let remedy = remedy
+        .as_ref()
+        .map(|remedy| format!("\n         remedy: {}", escape_line(remedy)));
+    let (state, text) = (state.as_str(), escape_line(text));
+    format!("{state:<7}  {subject}: {text}{}", remedy.unwrap_or_default())
 }

@@ -19,7 +19,16 @@ fn render(execution: &Execution) -> String {
     let milliseconds = execution.duration_us / 1000;
     let at = jiff::Timestamp::from_millisecond(execution.ended_at_ms).ok();
     let at = at.map(|at| at.to_string()).unwrap_or_default();
-    let mut lines = vec![format!("{at} {} {result} in {milliseconds} ms", execution.request_id)];
+    let endpoint = execution
+        .endpoint
+        .as_deref()
+        .map(|endpoint| format!(" {}", escape_line(endpoint)));
+    let mut lines = vec![format!(
+        "{at} {} {}{} {result} in {milliseconds} ms",
+        execution.request_id,
+        execution.install_id,
+        endpoint.unwrap_or_default(),
+    )];
     lines.extend(execution.log.iter().map(record));
     if execution.log_dropped > 0 {
         lines.push(format!(
@@ -52,11 +61,11 @@ mod tests {
     fn log_records_are_printed_on_one_line_with_control_characters_escaped() {
         let hash = format!("sha256:{}", "0".repeat(64));
         let execution = json!({
-            "id": "e", "install_id": "i", "request_id": "r-1", "version_id": null, "content_hash": hash, "usage": null, "code": null, "status": 200, "ended_at_ms": 0, "duration_us": 2500, "log_dropped": 3,
+            "id": "e", "install_id": "i", "request_id": "r-1", "version_id": null, "content_hash": hash, "usage": null, "code": null, "status": 200, "endpoint": "GET /a", "ended_at_ms": 0, "duration_us": 2500, "log_dropped": 3,
             "log": [{ "source": "log", "level": "info", "message": "a\n\u{1b}[2Jb", "fields": [["k", "v\r"]], "is_cut": true },
                     { "source": "stdout", "level": "info", "message": "\u{202e}hello", "fields": [], "is_cut": false }],
         });
-        let expected = "1970-01-01T00:00:00Z r-1 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more records that were dropped";
+        let expected = "1970-01-01T00:00:00Z r-1 i GET /a 200 in 2 ms\n  log    info  a\\n\\u{1b}[2Jb k=v\\r …\n  stdout info  \\u{202e}hello\n  … and 3 more records that were dropped";
         assert_eq!(render(&serde_json::from_value(execution).unwrap()), expected);
     }
 }

@@ -126,7 +126,7 @@ settings! {
     queue_ms = "ALGA_QUEUE_MS", "2000", "longest time in milliseconds for which a request waits for such a slot, at most half of its own time; 0: it is refused at once";
     queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
     quotas_fail_open = "ALGA_QUOTAS_FAIL_OPEN", "false", "true: execute although the database does not respond and the runner's credit for a quota is used up, and count later; false: refuse with 503";
-    record_days = "ALGA_RECORD_DAYS", "7", "days for which records of executions are retained, of each install at most 1000 and 16 MiB";
+    record_days = "ALGA_RECORD_DAYS", "7", "days for which the registry retains records of executions, of each install at most 1000 and 16 MiB";
     record_slow_ms = "ALGA_RECORD_SLOW_MS", "1000", "time in milliseconds after which an execution is slow and has a record, as have failed ones and those that log; 0: none has for this reason";
     record_one_in = "ALGA_RECORD_ONE_IN", "1000", "one of so many other executions has a record, as a sample; 0: none has";
     metrics_extension_bytes = "ALGA_METRICS_EXTENSION_BYTES", "786432", "maximum bytes of the metrics of extensions in a scrape; alga_metrics_are_cut is 1 if some are left out";
@@ -217,7 +217,7 @@ impl Sources<'_> {
             let (value, origin) = self.find(setting);
             EffectiveSetting {
                 setting,
-                value: value.map(|value| shown(setting, value)),
+                value: value.map(|value| shown(setting, &value)),
                 origin,
             }
         });
@@ -253,17 +253,30 @@ impl Sources<'_> {
     }
 }
 
-fn shown(setting: &Setting, value: String) -> String {
+fn shown(setting: &Setting, value: &str) -> String {
     if setting.is_secret {
         return HIDDEN.to_owned();
     }
-    // `postgres://user:password@host/database`
-    let password = value.split_once("://").and_then(|(scheme, rest)| {
-        let (user, address) = rest.split_once('@')?;
-        let (name, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{name}:{HIDDEN}@{address}"))
-    });
-    password.unwrap_or(value)
+    without_passwords(value)
+}
+
+/// Returns a text with the passwords of its URLs hidden: `postgres://user:password@host/database`.
+pub(crate) fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str("://");
+        // A password may contain what ends an address elsewhere.
+        let end = part.find(char::is_whitespace).unwrap_or(part.len());
+        let (url, rest) = part.split_at(end);
+        let hidden = url.rsplit_once('@').and_then(|(user, address)| {
+            let (name, _) = user.split_once(':')?;
+            Some(format!("{name}:{HIDDEN}@{address}"))
+        });
+        shown.push_str(hidden.as_deref().unwrap_or(url));
+        shown.push_str(rest);
+    }
+    shown
 }
 
 /// Returns the path of the compiler program: `ALGA_COMPILER`, or beside this program.

@@ -102,6 +102,21 @@ fn writable(config: &Config) -> [&Path; 2] {
 /// one, as keys and certificates are, is a new file for the kernel, so that its directory is what
 /// counts.
 fn readable(config: &Config) -> Vec<PathBuf> {
+    let files = named_files(config);
+    let directories = files.iter().flat_map(|file| {
+        // What is read in the end may be behind a symbolic link, such as a certificate's.
+        let target = file.canonicalize().ok();
+        [Some(directory_of(file)), target.as_deref().map(directory_of)]
+    });
+    // A name server's address may be replaced, too: by the system, in a directory of its own.
+    let resolver = Path::new("/etc/resolv.conf").canonicalize().ok();
+    let resolver = resolver.as_deref().map(directory_of);
+    let named = config.confine_readable.iter().cloned();
+    directories.flatten().chain(resolver).chain(named).collect()
+}
+
+/// Returns the files that settings name.
+pub(crate) fn named_files(config: &Config) -> Vec<PathBuf> {
     let mut files: Vec<&PathBuf> = config.key_files.paths();
     files.extend(config.tls.iter().flat_map(|tls| [&tls.certificates, &tls.key]));
     files.extend(&config.runner_authorities);
@@ -113,16 +128,7 @@ fn readable(config: &Config) -> Vec<PathBuf> {
     files.extend(config.oidc.iter().flat_map(OidcSettings::files));
     let trust_bundle = config.trust_bundle.as_ref().map(PathBuf::from);
     files.extend(trust_bundle.iter().filter(|path| path.is_file()));
-    let directories = files.into_iter().flat_map(|file| {
-        // What is read in the end may be behind a symbolic link, such as a certificate's.
-        let target = file.canonicalize().ok();
-        [Some(directory_of(file)), target.as_deref().map(directory_of)]
-    });
-    // A name server's address may be replaced, too: by the system, in a directory of its own.
-    let resolver = Path::new("/etc/resolv.conf").canonicalize().ok();
-    let resolver = resolver.as_deref().map(directory_of);
-    let named = config.confine_readable.iter().cloned();
-    directories.flatten().chain(resolver).chain(named).collect()
+    files.into_iter().cloned().collect()
 }
 
 /// Directories that have more than the files of one program.

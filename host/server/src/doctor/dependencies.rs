@@ -1,21 +1,21 @@
 //! Examines what a configuration names outside of this process: compiler, database, object store,
 //! identity provider, runners, names of other hosts.
 
-use super::Finding;
-use crate::config::{JwksPlace, OidcSettings};
+use super::{Finding, FindingState, reason};
+use crate::config::{EgressSettings, JwksPlace, OidcSettings, without_passwords};
 use crate::jwks_source::jwks_source;
 use crate::{Config, Role};
 use alga_auth::count_keys;
+use alga_bundle::Digest;
+use alga_egress::OperatorPolicy;
 use alga_engine::{CodeOptions, Compiler, CompilerLimits};
-use alga_errors::chain;
 use alga_metrics::Latency;
-use alga_store::{BlobStore, DatabaseExamination, StoreError, examine_postgres};
+use alga_store::{BlobStore, DatabaseExamination, Migrations, StoreError, examine_postgres};
 use axum::http::Uri;
-use rustix::fs::statfs;
-use std::error::Error;
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Time for one dependency to respond.
@@ -26,8 +26,6 @@ const CLOCK_DIFFERENCE_MS: u64 = 5_000;
 const SLOW_STATEMENT: Duration = Duration::from_millis(5);
 /// Duration of storing and reading an object from which on a store is slow.
 const SLOW_OBJECT: Duration = Duration::from_secs(1);
-/// Magic numbers of file systems on other machines, by `statfs`: NFS, SMB, CIFS.
-const NETWORK_FILE_SYSTEMS: [u64; 3] = [0x6969, 0xfe53_4d42, 0xff53_4d42];
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![database(config).await];
@@ -48,7 +46,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 async fn database(config: &Config) -> Finding {
     const SUBJECT: &str = "database";
     let Some(url) = &config.database else {
-        return sqlite(&config.data);
+        return Finding::good(SUBJECT, "SQLite in the data directory");
     };
     match timeout(PATIENCE, examine_postgres(url)).await {
         Ok(Ok(found)) => postgres(&found),
@@ -62,27 +60,6 @@ fn unreachable_database(error: &StoreError) -> Finding {
     Finding::failed("database", reason(error), remedy)
 }
 
-/// Checks that the file of a database is on this machine.
-fn sqlite(data: &Path) -> Finding {
-    const SUBJECT: &str = "database";
-    let existing = data
-        .ancestors()
-        .find(|directory| directory.is_dir())
-        .unwrap_or(Path::new("."));
-    let kind = statfs(existing).ok().and_then(|found| u64::try_from(found.f_type).ok());
-    match kind {
-        Some(kind) if NETWORK_FILE_SYSTEMS.contains(&kind) => Finding::failed(
-            SUBJECT,
-            format!(
-                "SQLite in `{}`, on another machine: its locks do not hold there",
-                data.display()
-            ),
-            "use a local disk, or Postgres (ALGA_DATABASE)",
-        ),
-        _ => Finding::good(SUBJECT, format!("SQLite in `{}`", data.display())),
-    }
-}
-
 fn postgres(found: &DatabaseExamination) -> Finding {
     const SUBJECT: &str = "database";
     let milliseconds = found.latency.as_secs_f64() * 1000.0;
@@ -94,17 +71,26 @@ fn postgres(found: &DatabaseExamination) -> Finding {
         );
     }
     if found.clock_ahead_ms.unsigned_abs() > CLOCK_DIFFERENCE_MS {
-        return Finding::failed(
+        return Finding::warning(
             SUBJECT,
             format!("its clock differs from this machine's by {} ms", found.clock_ahead_ms),
-            "synchronize both clocks (NTP): tokens are valid for a minute",
+            "synchronize both clocks (NTP): tokens between processes are valid for a minute",
         );
     }
     let version = found.version.split(" on ").next().unwrap_or_default();
-    let migrations = match found.pending_migrations {
-        Some(0) => "no migration is pending".to_owned(),
-        Some(pending) => format!("{pending} migrations are pending; the next start applies them"),
-        None => "it is empty; the first start creates the tables".to_owned(),
+    let migrations = match found.migrations {
+        Migrations::Pending(0) => "no migration is pending".to_owned(),
+        Migrations::Pending(pending) => format!("{pending} migrations are pending; the next start applies them"),
+        Migrations::Empty => "it is empty; the first start creates the tables".to_owned(),
+        Migrations::Newer(version) => {
+            let remedy = "use the newer program, or restore a backup of the time before";
+            let text = format!("a newer program has applied migration {version}, with which this one does not start");
+            return Finding::failed(SUBJECT, text, remedy);
+        }
+        Migrations::Broken(version) => {
+            let remedy = "restore a backup, or correct the tables and delete its row of `_sqlx_migrations`";
+            return Finding::failed(SUBJECT, format!("migration {version} has failed halfway"), remedy);
+        }
     };
     let text = format!("{version}, {milliseconds:.2} ms for a statement, {migrations}");
     if found.latency > SLOW_STATEMENT {
@@ -130,10 +116,13 @@ async fn objects(config: &Config) -> Finding {
         Ok(store) => store,
         Err(error) => return Finding::failed(SUBJECT, reason(&error), REMEDY),
     };
-    let found = match timeout(PATIENCE, store.examine()).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => return Finding::failed(SUBJECT, reason(&error), REMEDY),
-        Err(_) => return Finding::failed(SUBJECT, "no response within 10 s", REMEDY),
+    if !config.role.has_registry() {
+        return readable_objects(&store, config).await;
+    }
+    let found = match store.examine(PATIENCE).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Finding::failed(SUBJECT, "no response within 10 s", REMEDY),
+        Err(error) => return Finding::failed(SUBJECT, without_key(config, reason(&error)), REMEDY),
     };
     let required = [
         (found.is_faithful, "does not return what was stored"),
@@ -158,10 +147,24 @@ async fn objects(config: &Config) -> Finding {
     Finding::good(SUBJECT, text)
 }
 
-/// Returns an error with its causes, without a hint: a finding has a remedy of its own.
-fn reason(error: &(dyn Error + 'static)) -> String {
-    let whole = chain(error).to_string();
-    whole.split("\nhint: ").next().unwrap_or_default().to_owned()
+/// Reads an object that does not exist: a runner only reads.
+async fn readable_objects(store: &BlobStore, config: &Config) -> Finding {
+    const SUBJECT: &str = "object store";
+    const REMEDY: &str = "check STORAGE_S3_*, the network, and that the credentials may read objects";
+    match timeout(PATIENCE, store.attestations(Digest::of(b"no bundle"))).await {
+        Ok(Ok(_)) => Finding::good(SUBJECT, "can be read"),
+        Ok(Err(error)) => Finding::failed(SUBJECT, without_key(config, reason(&error)), REMEDY),
+        Err(_) => Finding::failed(SUBJECT, "no response within 10 s", REMEDY),
+    }
+}
+
+/// Returns a text without the id of the store's key, which its errors contain.
+fn without_key(config: &Config, text: String) -> String {
+    let credentials = config.s3.as_ref().and_then(|settings| settings.credentials.as_ref());
+    match credentials {
+        Some((id, _)) if !id.is_empty() => text.replace(id.as_str(), "********"),
+        _ => text,
+    }
 }
 
 async fn compiler(config: &Config) -> Option<Finding> {
@@ -211,25 +214,43 @@ async fn keys(oidc: &OidcSettings) -> Finding {
 /// Resolves the names of hosts that extensions may reach, as far as they are known.
 async fn names(config: &Config) -> Finding {
     const SUBJECT: &str = "names of other hosts";
-    let listed = config.egress.allowlist.split(',').map(str::trim);
-    let hosts = listed.filter(|item| !item.is_empty() && !item.contains('*'));
-    let mut hosts: Vec<String> = hosts.map(host_of).collect();
-    hosts.extend(config.platform.base.as_deref().map(host_of));
-    let mut unknown = Vec::new();
+    let hosts = named_hosts(config);
+    let mut asked = JoinSet::new();
     for host in &hosts {
-        let asked = timeout(PATIENCE, lookup_host((host.as_str(), 443))).await;
-        if !matches!(asked, Ok(Ok(_))) {
-            unknown.push(host.as_str());
-        }
+        let host = host.clone();
+        asked.spawn(async move {
+            let found = timeout(PATIENCE, lookup_host((host.clone(), 443))).await;
+            let is_known = matches!(found, Ok(Ok(_)));
+            (!is_known).then_some(host)
+        });
     }
+    let mut unknown: Vec<_> = asked.join_all().await.into_iter().flatten().collect();
     if unknown.is_empty() {
         return Finding::good(SUBJECT, format!("{} are resolved", hosts.len()));
     }
+    unknown.sort();
     Finding::warning(
         SUBJECT,
         format!("not resolved: {}", unknown.join(", ")),
         "check the resolver of this machine (/etc/resolv.conf), and EXT_EGRESS_ALLOWLIST",
     )
+}
+
+/// Returns the hosts of which settings have the whole name, and not the address.
+fn named_hosts(config: &Config) -> BTreeSet<String> {
+    let EgressSettings {
+        allowlist,
+        exceptions,
+        denied,
+        ..
+    } = &config.egress;
+    let policy = OperatorPolicy::parse(allowlist, exceptions, denied).unwrap_or_default();
+    let listed = allowlist.split(',').map(str::trim);
+    let listed = listed.filter(|item| !item.is_empty() && !item.contains('*'));
+    let application = [&config.platform.base, &config.platform.ui_proxy_base];
+    let application = application.into_iter().flatten().map(String::as_str);
+    let hosts = listed.chain(application).map(host_of);
+    hosts.filter(|host| !policy.is_pinned(host)).collect()
 }
 
 /// Returns the host of a URL, or of a host with an optional port.
@@ -239,33 +260,52 @@ fn host_of(text: &str) -> String {
     rest.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Connects to the other processes of the platform, and to a collector of traces.
+/// Connects to the other processes of the platform, to a Vault, and to a collector of traces.
 async fn remote(config: &Config) -> Vec<Finding> {
-    let is_gateway = config.role == Role::Gateway;
-    let runners = config.runner_base_url.as_deref().filter(|_| is_gateway);
-    let runners = runners.into_iter().flat_map(|urls| urls.split(',')).map(str::trim);
-    let registry = config.registry_base_url.as_deref().filter(|_| is_gateway);
-    let collector = config.traces.as_ref().map(|traces| traces.endpoint.as_str());
-    let all = runners
-        .map(|url| ("runner", url))
-        .chain(registry.map(|url| ("registry", url)))
-        .chain(collector.map(|url| ("collector of traces", url)));
     let mut findings = Vec::new();
-    for (subject, url) in all {
-        findings.push(connection(subject, url).await);
+    if config.role == Role::Gateway {
+        let runners = config.runner_base_url.as_deref().unwrap_or_default().split(',');
+        findings.extend(runners_of_gateway(runners.map(str::trim)).await);
+        if let Some(url) = &config.registry_base_url {
+            let state = FindingState::Warning;
+            findings.push(connection("registry", state, url).await);
+        }
+    }
+    if let Some(vault) = &config.vault {
+        findings.push(connection("vault", FindingState::Failed, &vault.address).await);
+    }
+    if let Some(traces) = &config.traces {
+        // Without it, spans are lost.
+        findings.push(connection("collector of traces", FindingState::Warning, &traces.endpoint).await);
     }
     findings
 }
 
-async fn connection(subject: &'static str, url: &str) -> Finding {
+/// Connects to every runner. A gateway does not call one that is down, and needs one.
+async fn runners_of_gateway(urls: impl Iterator<Item = &str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for url in urls.filter(|url| !url.is_empty()) {
+        findings.push(connection("runner", FindingState::Warning, url).await);
+    }
+    if findings.iter().all(|finding| finding.state == FindingState::Warning) {
+        for finding in &mut findings {
+            finding.state = FindingState::Failed;
+        }
+    }
+    findings
+}
+
+/// Connects to a server; if that fails, the finding has this state.
+async fn connection(subject: &'static str, state: FindingState, url: &str) -> Finding {
     let remedy = "start it, or correct its address and the firewall between both";
+    let shown = without_passwords(url);
     let Some(address) = address_of(url) else {
-        return Finding::failed(subject, format!("{url} has no host"), remedy);
+        return Finding::bad(subject, state, format!("{shown} has no host"), remedy);
     };
     match timeout(PATIENCE, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Finding::good(subject, format!("{url} accepts connections")),
-        Ok(Err(error)) => Finding::failed(subject, format!("{url}: {error}"), remedy),
-        Err(_) => Finding::failed(subject, format!("{url}: no response within 10 s"), remedy),
+        Ok(Ok(_)) => Finding::good(subject, format!("{shown} accepts connections")),
+        Ok(Err(error)) => Finding::bad(subject, state, format!("{shown}: {error}"), remedy),
+        Err(_) => Finding::bad(subject, state, format!("{shown}: no response within 10 s"), remedy),
     }
 }
 
@@ -279,7 +319,6 @@ fn address_of(url: &str) -> Option<(String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::FindingState;
 
     fn found() -> DatabaseExamination {
         DatabaseExamination {
@@ -287,7 +326,7 @@ mod tests {
             latency: Duration::from_micros(300),
             clock_ahead_ms: -20,
             is_bound: true,
-            pending_migrations: Some(0),
+            migrations: Migrations::Pending(0),
         }
     }
 
@@ -310,9 +349,22 @@ mod tests {
             latency: Duration::from_millis(6),
             ..found()
         };
-        let states = [good, postgres(&unbound), postgres(&late), postgres(&slow)].map(|finding| finding.state);
-        let (good, failed, warning) = (FindingState::Good, FindingState::Failed, FindingState::Warning);
-        assert_eq!(states, [good, failed, failed, warning]);
+        let newer = DatabaseExamination {
+            migrations: Migrations::Newer(20),
+            ..found()
+        };
+        let (good_state, failed, warning) = (FindingState::Good, FindingState::Failed, FindingState::Warning);
+        let states = [
+            good,
+            postgres(&unbound),
+            postgres(&newer),
+            postgres(&late),
+            postgres(&slow),
+        ];
+        assert_eq!(
+            states.map(|finding| finding.state),
+            [good_state, failed, failed, warning, warning]
+        );
     }
 
     #[test]

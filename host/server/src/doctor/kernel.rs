@@ -39,10 +39,24 @@ impl Kernel {
         Some(selected.to_owned())
     }
 
+    /// Returns the text of a file of this process's control group (version 2).
+    fn of_group(&self, file: &str) -> Option<String> {
+        let groups = self.text("proc/self/cgroup").unwrap_or_default();
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+        let own = path.and_then(|path| self.text(&format!("sys/fs/cgroup/{path}/{file}")));
+        // In a namespace of its own, a group is the root.
+        own.or_else(|| self.text(&format!("sys/fs/cgroup/{file}")))
+    }
+
+    /// Reports whether this process's control group may not use swap.
+    pub(super) fn is_without_swap(&self) -> bool {
+        self.of_group("memory.swap.max").as_deref() == Some("0")
+    }
+
     /// Returns the processors that this process may use at once, by its control group; `None` if
     /// there is no such limit.
     pub(super) fn processor_quota(&self) -> Option<f64> {
-        let text = self.text("sys/fs/cgroup/cpu.max")?;
+        let text = self.of_group("cpu.max")?;
         let (quota, period) = text.split_once(' ')?;
         Some(quota.parse::<f64>().ok()? / period.parse::<f64>().ok()?)
     }
@@ -55,7 +69,7 @@ impl Kernel {
             let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
             kib.checked_mul(1024)
         });
-        let group = self.number("sys/fs/cgroup/memory.max");
+        let group = self.of_group("memory.max").and_then(|text| text.parse().ok());
         machine.into_iter().chain(group).min()
     }
 }

@@ -20,19 +20,22 @@ const FAST_CLOCKS: [&str; 4] = ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page
 const MIB: u64 = 1024 * 1024;
 
 pub(super) fn examine(config: &Config, kernel: &Kernel) -> Vec<Finding> {
-    let checks = [
-        Some(clock_source(kernel)),
-        Some(files(config)),
-        Some(mappings(config, kernel)),
-        Some(overcommit(kernel)),
-        Some(swap(kernel)),
-        Some(huge_pages(kernel)),
-        Some(memory(config, kernel)),
-        Some(processors(config, kernel)),
-        confinement(config, kernel),
-        config.role.has_runner().then(|| pool(config)),
-    ];
-    checks.into_iter().flatten().collect()
+    let mut findings = vec![clock_source(kernel), files(config), swap(kernel)];
+    findings.extend(confinement(config, kernel));
+    // A gateway has no engine.
+    if config.role.has_runner() || config.role.has_registry() {
+        findings.extend([
+            mappings(config, kernel),
+            overcommit(kernel),
+            huge_pages(kernel),
+            memory(config, kernel),
+            pool(config),
+        ]);
+    }
+    if config.role.has_runner() {
+        findings.push(processors(config, kernel));
+    }
+    findings
 }
 
 fn clock_source(kernel: &Kernel) -> Finding {
@@ -99,10 +102,11 @@ fn swap(kernel: &Kernel) -> Finding {
     let areas = kernel.text("proc/swaps").unwrap_or_default();
     match areas.lines().count().saturating_sub(1) {
         0 => Finding::good(SUBJECT, "off"),
+        _ if kernel.is_without_swap() => Finding::good(SUBJECT, "off for this control group"),
         areas => Finding::warning(
             SUBJECT,
             format!("{areas} areas: secrets and data of tenants can be written to a disk, and requests wait for it"),
-            "`swapoff -a`, or `MemorySwapMax=0` for this service",
+            "`swapoff -a`, or `MemorySwapMax=0` for this service (`memory.swap.max` of its control group)",
         ),
     }
 }
@@ -146,7 +150,7 @@ fn processors(config: &Config, kernel: &Kernel) -> Finding {
     let usable = kernel
         .processor_quota()
         .map_or(seen as f64, |quota| quota.min(seen as f64));
-    if config.run_slots as f64 > usable {
+    if config.run_slots as f64 > usable.max(1.0) {
         return Finding::warning(
             SUBJECT,
             format!(
@@ -261,7 +265,7 @@ mod tests {
                 "[always] madvise never",
             ),
             ("memory", "sys/fs/cgroup/memory.max", "17179869184", "1048576"),
-            ("processors", "sys/fs/cgroup/cpu.max", "max 100000", "50000 100000"),
+            ("processors", "sys/fs/cgroup/cpu.max", "max 100000", "100000 100000"),
             (
                 "confinement",
                 "proc/sys/kernel/seccomp/actions_avail",
@@ -276,7 +280,7 @@ mod tests {
                 fs::create_dir_all(file.parent().unwrap()).unwrap();
                 fs::write(file, text).unwrap();
                 let findings = examine(
-                    &config(&[("dev", "true"), ("run_slots", "1")]),
+                    &config(&[("dev", "true"), ("run_slots", "2")]),
                     &Kernel::at(root.path()),
                 );
                 // Landlock depends on the kernel of the test.

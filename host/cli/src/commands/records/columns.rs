@@ -1,6 +1,8 @@
 //! The columns of exported records: names, kinds and values, for CSV and Parquet alike.
 
+use crate::escape::escape_json;
 use alga_registry_types::{Execution, ExecutionUsage};
+use serde::Serialize;
 
 /// A column of an export.
 pub(super) struct Column {
@@ -40,6 +42,12 @@ fn used(execution: &Execution, number: fn(&ExecutionUsage) -> u64) -> Option<i64
     Some(i64::try_from(number(usage)).unwrap_or(i64::MAX))
 }
 
+/// Returns a value as JSON that does not deceive a terminal.
+fn json(value: &impl Serialize) -> Option<String> {
+    let json = serde_json::to_string(value).ok()?;
+    Some(escape_json(&json).into_owned())
+}
+
 /// All columns, in their order. Readers use names, so one is neither renamed nor removed.
 pub(super) const COLUMNS: &[Column] = &[
     text("id", |it| Some(it.id.to_string())),
@@ -73,7 +81,8 @@ pub(super) const COLUMNS: &[Column] = &[
         value: Value::Flag(|it| Some(it.usage.as_ref()?.cold)),
     },
     number("log_dropped", |it| Some(it.log_dropped)),
-    text("log", |it| serde_json::to_string(&it.log).ok()),
+    text("host_calls_by", |it| json(&it.usage.as_ref()?.host_calls_by)),
+    text("log", |it| json(&it.log)),
 ];
 
 impl Value {

@@ -2,14 +2,17 @@
 
 use super::columns::COLUMNS;
 use super::parquet_file::ParquetFile;
+use super::target::{Target, Unfinished};
+use crate::escape::escape_json;
 use crate::outcome::{ErrorContext, Outcome};
-use crate::printer::Printer;
 use alga_registry_types::Execution;
 use clap::ValueEnum;
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A format of exported records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,48 +40,42 @@ impl Format {
 /// An export in progress. A file has its name only when it is complete.
 pub(super) struct Export {
     writer: Writer,
-    /// The file under construction and its final path.
-    paths: Option<(PathBuf, PathBuf)>,
+    is_closed: Arc<AtomicBool>,
+    unfinished: Option<Unfinished>,
 }
 
 enum Writer {
-    Csv(Box<csv::Writer<Target>>),
-    Jsonl(Target),
-    Parquet(Box<ParquetFile<Target>>),
+    Csv(Box<csv::Writer<BufWriter<Target>>>),
+    Jsonl(BufWriter<Target>),
+    Parquet(Box<ParquetFile<BufWriter<Target>>>),
 }
 
-type Target = BufWriter<Box<dyn Write + Send>>;
-
 impl Export {
-    pub(super) fn begin(format: Format, output: Option<&Path>, printer: &Printer) -> Outcome<Self> {
-        let paths = output.map(|path| (partial(path), path.to_path_buf()));
-        let target: Box<dyn Write + Send> = match &paths {
-            Some((partial, _)) => {
-                Box::new(File::create(partial).user_error(&format!("could not write `{}`", partial.display()))?)
-            }
-            None => Box::new(io::stdout()),
-        };
-        if let Some((_, path)) = &paths {
-            printer.note(&format!("exporting to {}", path.display()));
-        }
+    pub(super) fn begin(format: Format, output: Option<&Path>) -> Outcome<Self> {
+        let (target, unfinished) = Target::open(output)?;
+        let is_closed = target.closed();
         let target = BufWriter::new(target);
         let writer = match format {
             Format::Csv => {
                 let mut writer = csv::WriterBuilder::new()
                     .terminator(csv::Terminator::CRLF)
                     .from_writer(target);
-                writer
-                    .write_record(COLUMNS.iter().map(|column| column.name))
-                    .user_error(FAILED)?;
+                let names = COLUMNS.iter().map(|column| column.name);
+                writer.write_record(names).user_error(FAILED)?;
                 Writer::Csv(Box::new(writer))
             }
             Format::Jsonl => Writer::Jsonl(target),
             Format::Parquet => Writer::Parquet(Box::new(ParquetFile::begin(target)?)),
         };
-        Ok(Self { writer, paths })
+        Ok(Self {
+            writer,
+            is_closed,
+            unfinished,
+        })
     }
 
-    pub(super) fn write(&mut self, executions: &[Execution]) -> Outcome {
+    /// Writes a page of records. Breaks if the reader of standard output has closed it.
+    pub(super) fn write(&mut self, executions: &[Execution]) -> Outcome<ControlFlow<()>> {
         match &mut self.writer {
             Writer::Csv(writer) => {
                 for execution in executions {
@@ -88,13 +85,16 @@ impl Export {
             }
             Writer::Jsonl(target) => {
                 for execution in executions {
-                    serde_json::to_writer(&mut *target, execution).user_error(FAILED)?;
-                    target.write_all(b"\n").user_error(FAILED)?;
+                    let json = serde_json::to_string(execution).user_error(FAILED)?;
+                    writeln!(target, "{}", escape_json(&json)).user_error(FAILED)?;
                 }
             }
             Writer::Parquet(file) => file.write(executions)?,
         }
-        Ok(())
+        Ok(match self.is_closed.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
     }
 
     /// Completes the export and gives a file its name.
@@ -105,18 +105,8 @@ impl Export {
             Writer::Parquet(file) => file.finish()?.flush(),
         }
         .user_error(FAILED)?;
-        let Some((partial, path)) = self.paths else {
-            return Ok(());
-        };
-        fs::rename(&partial, &path).user_error(&format!("could not write `{}`", path.display()))
+        self.unfinished.map_or(Ok(()), Unfinished::finish)
     }
 }
 
 const FAILED: &str = "could not write the export";
-
-/// Returns the path of a file under construction, beside its final one.
-fn partial(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    path.with_file_name(name)
-}
