@@ -14,6 +14,9 @@ const CLOCK: &str = "faketime/libfaketime.so.1";
 /// Protocol of the requests that tests of the API send; without it, they are sent in process.
 const PROTOCOL: &str = "ALGA_TEST_PROTOCOL";
 
+/// Tests of `alga test`, whose host has no database: on Postgres, they would only run once more.
+const WITHOUT_DATABASE: &str = "testing::";
+
 /// Guests are built for another target, by another step; natively they are only checked.
 const NATIVE: [&str; 11] = [
     "--workspace",
@@ -66,6 +69,7 @@ pub(crate) fn run() -> Outcome {
     let journeys = ["--test", "api", "--test", "conformance", "--test", "e2e"];
     let mut tests = cargo(&["test"]);
     tests.args(NATIVE).args(journeys).env(PROTOCOL, "http2");
+    tests.args(["--", "--skip", WITHOUT_DATABASE]);
     tests.env("ALGA_TEST_POSTGRES", postgres.url()).envs(victim.as_victim());
     execute(web::for_tests(&mut tests)?)
 }
