@@ -87,8 +87,10 @@ fn reason(error: &(dyn Error + 'static)) -> String {
     let whole = chain(error).to_string();
     let text = whole.split("\nhint: ").next().unwrap_or_default();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let end = text.floor_char_boundary(REASON_BYTES);
-    without_passwords(text.get(..end).unwrap_or_default())
+    // First, since a part of a URL is not recognized as one with a password.
+    let mut text = without_passwords(&text);
+    text.truncate(text.floor_char_boundary(REASON_BYTES));
+    text
 }
 
 /// Examines this machine and what the configuration names, in the order in which a process needs

@@ -70,13 +70,6 @@ fn postgres(found: &DatabaseExamination) -> Finding {
             "use one that is neither a superuser nor has BYPASSRLS: `CREATE ROLE alga LOGIN`",
         );
     }
-    if found.clock_ahead_ms.unsigned_abs() > CLOCK_DIFFERENCE_MS {
-        return Finding::warning(
-            SUBJECT,
-            format!("its clock differs from this machine's by {} ms", found.clock_ahead_ms),
-            "synchronize both clocks (NTP): tokens between processes are valid for a minute",
-        );
-    }
     let version = found.version.split(" on ").next().unwrap_or_default();
     let migrations = match found.migrations {
         Migrations::Pending(0) => "no migration is pending".to_owned(),
@@ -92,6 +85,13 @@ fn postgres(found: &DatabaseExamination) -> Finding {
             return Finding::failed(SUBJECT, format!("migration {version} has failed halfway"), remedy);
         }
     };
+    if found.clock_ahead_ms.unsigned_abs() > CLOCK_DIFFERENCE_MS {
+        return Finding::warning(
+            SUBJECT,
+            format!("its clock differs from this machine's by {} ms", found.clock_ahead_ms),
+            "synchronize both clocks (NTP): tokens between processes are valid for a minute",
+        );
+    }
     let text = format!("{version}, {milliseconds:.2} ms for a statement, {migrations}");
     if found.latency > SLOW_STATEMENT {
         return Finding::warning(
@@ -351,6 +351,8 @@ mod tests {
         };
         let newer = DatabaseExamination {
             migrations: Migrations::Newer(20),
+            // The graver finding is reported.
+            clock_ahead_ms: -5_001,
             ..found()
         };
         let (good_state, failed, warning) = (FindingState::Good, FindingState::Failed, FindingState::Warning);
