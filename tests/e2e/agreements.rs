@@ -135,9 +135,6 @@ fn agreements_in_typescript_respond_as_those_in_rust() {
 
 #[test]
 fn agreements_in_python_respond_as_those_in_rust() {
-    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
-        return; // Compiling knows no database.
-    }
     let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let rust = responses("agreements", Some(&component("agreements")));
     let python = responses("agreements-python", None);

@@ -60,9 +60,6 @@ fn project(home: &TempDir, language: &str) -> PathBuf {
 
 #[test]
 fn javascript_and_python_components_compile_and_run_on_a_busy_machine() {
-    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
-        return; // Compiling knows no database.
-    }
     let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = TempDir::new().unwrap();
     let directory = home.path();

@@ -1,7 +1,7 @@
 //! Platform as a separate process, with a mock server that its extensions call.
 
 use crate::operator::Operator;
-use alga_harness::{MockServer, Release, Server, ServerOptions, component, handler};
+use alga_harness::{MockServer, Release, Server, ServerOptions, component, fresh_database, handler};
 use alga_registry_types::InstallRequest;
 use alga_signing::{SigningKey, TrustFile};
 use serde_json::Value;
@@ -67,9 +67,11 @@ impl Platform {
         let key = SigningKey::generate().unwrap();
         let trust = TrustFile::of(&"example".parse().unwrap(), &key).unwrap();
         fs::write(directory.path().join("trust.json"), trust.to_json().unwrap()).unwrap();
+        let database = fresh_database().map(|url| ("database".to_owned(), url));
         let settings: String = outside
             .settings()
-            .iter()
+            .into_iter()
+            .chain(database)
             .map(|(key, value)| format!("{key} = {value:?}\n"))
             .collect();
         fs::write(directory.path().join("alga.toml"), settings).unwrap();

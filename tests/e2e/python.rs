@@ -65,9 +65,6 @@ def fails(request):
 
 #[test]
 fn an_extension_in_python_runs_from_its_template() {
-    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
-        return; // Compiling knows no database.
-    }
     let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = TempDir::new().unwrap();
     done(home.path(), &["new", "greeter", "--lang", "python"]);

@@ -46,9 +46,6 @@ fn the_tests_of_a_new_project_in_rust_pass_until_its_code_is_broken() {
 
 #[test]
 fn the_tests_of_a_new_project_in_python_pass_until_its_code_is_broken() {
-    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
-        return; // A test host has no database.
-    }
     let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = TempDir::new().unwrap();
     let directory = project(&home, "python");
@@ -135,9 +132,6 @@ fn storage_http_time_and_the_user_are_scripted() {
 
 #[test]
 fn an_extension_with_the_full_javascript_engine_behaves_as_with_the_compact_one() {
-    if std::env::var_os("ALGA_TEST_POSTGRES").is_some() {
-        return; // A test host has no database.
-    }
     let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = TempDir::new().unwrap();
     let directory = project(&home, "ts");
