@@ -68,10 +68,26 @@ fn in_repository(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Creates a cargo command.
+/// Creates a cargo command, without the variables that `cargo run` sets for this program: build
+/// scripts of `ring` and others run again when they change, and so would everything above them,
+/// each time that a developer's own `cargo build` and `cargo xtask` alternate.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments);
+    let is_of_this_package = |name: &String| {
+        let prefixes = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+        ];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) || name == "OUT_DIR"
+    };
+    let names = std::env::vars().map(|(name, _)| name).filter(is_of_this_package);
+    names.for_each(|name| {
+        command.env_remove(name);
+    });
     command
 }
 
