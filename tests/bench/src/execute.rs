@@ -241,7 +241,7 @@ async fn first_request(world: &TestPlatform, request: &ExecuteRequest) -> Durati
 }
 
 /// Measures the call without HTTP (b).
-async fn invoke_without_http(world: &TestPlatform, request: &ExecuteRequest) -> (f64, f64) {
+pub(crate) async fn invoke_without_http(world: &TestPlatform, request: &ExecuteRequest) -> (f64, f64) {
     let context = &request.body["context"];
     let text = |name: &str| context[name].as_str().unwrap().to_owned();
     let content_hash: Digest = text("content_hash").parse().unwrap();

@@ -1,4 +1,4 @@
-//! Output format: `{machine, commit, figures: {name: {value, unit, target, met}}}`.
+//! Output format: `{machine, commit, names: […], figures: {name: {value, unit, target, met}}}`.
 
 use serde_json::{Map, Value, json};
 use std::process::Command;
@@ -12,16 +12,16 @@ pub(crate) enum Target {
 }
 
 #[derive(Default)]
-pub(crate) struct Figures(Vec<(&'static str, f64, &'static str, Target)>);
+pub(crate) struct Figures(Vec<(String, f64, &'static str, Target)>);
 
 impl Figures {
-    pub(crate) fn add(&mut self, name: &'static str, value: f64, unit: &'static str, target: Target) {
-        self.0.push((name, value, unit, target));
+    pub(crate) fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str, target: Target) {
+        self.0.push((name.into(), value, unit, target));
     }
 
     /// Returns a figure that was added.
     pub(crate) fn value(&self, name: &str) -> f64 {
-        let found = self.0.iter().find(|(other, ..)| *other == name);
+        let found = self.0.iter().find(|(other, ..)| other == name);
         found.expect("it was added").1
     }
 
@@ -35,11 +35,16 @@ impl Figures {
         for (name, value, unit, target) in &self.0 {
             let (wanted, met) = compare(*value, *target);
             figures.insert(
-                (*name).to_owned(),
+                name.clone(),
                 json!({ "value": value, "unit": unit, "target": wanted, "met": met }),
             );
         }
-        let report = json!({ "machine": machine(), "commit": output("git", &["rev-parse", "--short", "HEAD"]), "figures": figures });
+        // The members of an object have no order.
+        let names: Vec<_> = self.0.iter().map(|(name, ..)| name).collect();
+        let report = json!({
+            "machine": machine(), "commit": output("git", &["rev-parse", "--short", "HEAD"]),
+            "names": names, "figures": figures,
+        });
         serde_json::to_string_pretty(&report).unwrap()
     }
 

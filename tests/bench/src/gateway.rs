@@ -4,29 +4,18 @@
 use crate::figures::{Figures, Target};
 use crate::load::{Measured, from_another_process, on_core};
 use crate::own_gateway::OwnGateway;
+use crate::servers::{BODY, Load, Peer, SERVER_CORE, bare, get, proxy_component};
 use alga_auth::{Access, CallContext, ServiceGrant};
-use alga_capabilities::compose_denied;
-use alga_harness::{Release, TestPlatform, component, target};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::io::{BufRead, BufReader};
+use alga_harness::{Release, TestPlatform};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use tokio::net::TcpListener;
 
-const SERVER_CORE: usize = 0;
 const LOAD_CORE: usize = 1;
 /// Rounds in which the sides alternate, so that other load on the machine counts against all.
 const ROUNDS: usize = 3;
 const NAME: &str = "com.example.bench";
-/// Body of the guest's response.
-const BODY: &str = "ok";
 
 /// The requests per second of each side in one round.
 struct Round {
@@ -100,51 +89,9 @@ fn measure(seconds: u64) -> Round {
         wasmtime: None,
     };
     drop((own_gateway, platform));
-    let wasmtime = Wasmtime::start().map(|wasmtime| load((wasmtime.address, get("/", ""))).requests_per_second);
+    let wasmtime = Peer::wasmtime().map(|wasmtime| load((wasmtime.address, get("/", ""))).requests_per_second);
     Round { wasmtime, ..round }
 }
-
-/// The component without capabilities: those that its SDK imports are denied inside it, so that any
-/// host with `wasi:http` runs it.
-fn proxy_component() -> Vec<u8> {
-    let log = "cap:log.emit".parse().unwrap();
-    compose_denied(&component("answers_ok"), &BTreeSet::from([&log])).unwrap()
-}
-
-/// Returns a request with a bearer token, or without one.
-pub(crate) fn get(target: &str, token: &str) -> Vec<u8> {
-    let authorization = match token {
-        "" => String::new(),
-        token => format!("authorization: Bearer {token}\r\n"),
-    };
-    format!("GET {target} HTTP/1.1\r\nhost: bench\r\n{authorization}\r\n").into_bytes()
-}
-
-/// Starts a handler that responds at once.
-fn bare() -> (SocketAddr, Vec<u8>) {
-    let (sender, address) = mpsc::channel();
-    on_core(SERVER_CORE, async move || {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        sender.send(listener.local_addr().unwrap()).unwrap();
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            let respond = |_: hyper::Request<Incoming>| async {
-                Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from_static(BODY.as_bytes()))))
-            };
-            tokio::spawn(async move {
-                let builder = hyper::server::conn::http1::Builder::new();
-                builder
-                    .serve_connection(TokioIo::new(stream), service_fn(respond))
-                    .await
-                    .ok();
-            });
-        }
-    });
-    (address.recv().unwrap(), get("/", ""))
-}
-
-type Load = (SocketAddr, Vec<u8>);
 
 /// Starts a platform; it stops when the first value is dropped. The last values are its
 /// data directory and its database.
@@ -188,43 +135,4 @@ fn platform() -> (tokio::sync::oneshot::Sender<()>, Load, Load, (PathBuf, String
 pub(crate) fn stored(world: &TestPlatform) -> (PathBuf, String) {
     let database = world.database_url().expect("ALGA_TEST_POSTGRES is set");
     (world.directory().to_path_buf(), database.to_owned())
-}
-
-/// The bare runtime's own server; `cargo xtask bench` installs it.
-struct Wasmtime {
-    child: Child,
-    address: SocketAddr,
-    file: PathBuf,
-}
-
-impl Wasmtime {
-    fn start() -> Option<Self> {
-        let program = std::env::var_os("ALGA_WASMTIME")?;
-        let file = target().join("bench-proxy.wasm");
-        std::fs::write(&file, proxy_component()).unwrap();
-        let mut child = Command::new("taskset")
-            .args(["--cpu-list", &SERVER_CORE.to_string()])
-            .arg(program)
-            .args(["serve", "-Scli", "--addr", "127.0.0.1:0"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines.map_while(Result::ok).find_map(|line| {
-            let address = line.split("http://").nth(1)?.trim_end_matches('/').to_owned();
-            address.parse().ok()
-        });
-        let address = address.expect("wasmtime serve prints its address");
-        Some(Self { child, address, file })
-    }
-}
-
-impl Drop for Wasmtime {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        std::fs::remove_file(&self.file).ok();
-    }
 }

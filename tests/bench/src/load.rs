@@ -1,5 +1,6 @@
-//! Closed loop of keep-alive connections from one pinned core, cheap enough not to affect the
-//! measurement.
+//! Load over keep-alive connections from one pinned core, cheap enough not to affect the
+//! measurement: a closed loop, in which each response causes the next request, and an open loop,
+//! which sends at fixed times.
 
 use serde_json::{Value, json};
 use std::io::Write;
@@ -20,6 +21,17 @@ pub(crate) struct Measured {
     pub(crate) p99_us: f64,
 }
 
+/// What the other process sends, and how.
+pub(crate) struct Order<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) request: &'a [u8],
+    /// Text that each response contains.
+    pub(crate) expected: &'a str,
+    pub(crate) seconds: u64,
+    /// Requests per second; none: as many as there are responses.
+    pub(crate) rate: Option<f64>,
+}
+
 /// Runs a future on a separate thread, pinned to a core, with a single-threaded runtime.
 pub(crate) fn on_core<T: Send + 'static>(
     core: usize,
@@ -37,7 +49,7 @@ pub(crate) fn on_core<T: Send + 'static>(
     })
 }
 
-/// Sends load to `address` from another process, pinned to `core`.
+/// Sends load to `address` from another process, pinned to `core`, in a closed loop.
 pub(crate) fn from_another_process(
     core: usize,
     seconds: u64,
@@ -45,28 +57,47 @@ pub(crate) fn from_another_process(
     request: &[u8],
     expected: &str,
 ) -> Measured {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["load", "--seconds", &seconds.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let order =
-        json!({ "core": core, "address": address, "request": String::from_utf8_lossy(request), "expected": expected });
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(order.to_string().as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the load ended early");
-    let reported: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let number = |name: &str| reported[name].as_f64().unwrap();
-    Measured {
-        requests_per_second: number("rps"),
-        p50_us: number("p50"),
-        p99_us: number("p99"),
+    let order = Order {
+        address,
+        request,
+        expected,
+        seconds,
+        rate: None,
+    };
+    order.send(core)
+}
+
+impl Order<'_> {
+    /// Sends the requests from another process, pinned to `core`.
+    ///
+    /// With a rate, a latency is the time since the request should have been sent: a server that
+    /// stops for a moment is slow for every request of that moment, as it is for users.
+    pub(crate) fn send(&self, core: usize) -> Measured {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["load", "--seconds", &self.seconds.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let order = json!({
+            "core": core, "address": self.address, "request": String::from_utf8_lossy(self.request),
+            "expected": self.expected, "rate": self.rate,
+        });
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(order.to_string().as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "the load ended early");
+        let reported: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let number = |name: &str| reported[name].as_f64().unwrap();
+        Measured {
+            requests_per_second: number("rps"),
+            p50_us: number("p50"),
+            p99_us: number("p99"),
+        }
     }
 }
 
@@ -74,14 +105,14 @@ pub(crate) fn from_another_process(
 pub(crate) fn serve_parent(seconds: u64) {
     let order: Value = serde_json::from_reader(std::io::stdin()).unwrap();
     let text = |name: &str| order[name].as_str().unwrap().to_owned();
-    let (address, request, expected) = (
-        text("address").parse().unwrap(),
-        text("request").into_bytes(),
-        text("expected"),
-    );
-    let expected: &'static [u8] = expected.leak().as_bytes();
+    let job = Job {
+        address: text("address").parse().unwrap(),
+        request: text("request").into_bytes().into(),
+        expected: text("expected").leak().as_bytes(),
+        rate: order["rate"].as_f64(),
+    };
     let core = order["core"].as_u64().unwrap() as usize;
-    let drive = async move || drive(address, request, expected, Duration::from_secs(seconds)).await;
+    let drive = async move || drive(job, Duration::from_secs(seconds)).await;
     let measured = on_core(core, drive).join().unwrap();
     println!(
         "{}",
@@ -89,13 +120,52 @@ pub(crate) fn serve_parent(seconds: u64) {
     );
 }
 
-/// Sends the same request repeatedly; every response must be 200 or 304 and contain `expected`.
-async fn drive(address: SocketAddr, request: Vec<u8>, expected: &'static [u8], duration: Duration) -> Measured {
-    let request = Arc::new(request);
+/// An order in the other process.
+#[derive(Clone)]
+struct Job {
+    address: SocketAddr,
+    request: Arc<[u8]>,
+    expected: &'static [u8],
+    rate: Option<f64>,
+}
+
+/// Times at which a connection sends its requests.
+#[derive(Clone, Copy)]
+struct Schedule {
+    next: Instant,
+    every: Duration,
+}
+
+impl Schedule {
+    /// Returns the schedule of one of the connections, which send in turn.
+    fn of(connection: usize, rate: f64) -> Self {
+        let every = Duration::from_secs_f64(CONNECTIONS as f64 / rate);
+        let first = Duration::from_secs_f64(connection as f64 / rate);
+        Self {
+            next: Instant::now() + first,
+            every,
+        }
+    }
+
+    /// Waits until the next request is due, and returns that time.
+    async fn due(&mut self) -> Instant {
+        let due = self.next;
+        self.next += self.every;
+        // A timer would be later by up to a millisecond.
+        while Instant::now() < due {
+            tokio::task::yield_now().await;
+        }
+        due
+    }
+}
+
+/// Sends the same request repeatedly; every response must be 200 or 304 and contain the expected
+/// text.
+async fn drive(job: Job, duration: Duration) -> Measured {
     // Warm-up, not counted.
-    connections(address, &request, expected, Duration::from_secs(1)).await;
+    connections(&job, Duration::from_secs(1)).await;
     let started = Instant::now();
-    let mut latencies = connections(address, &request, expected, duration).await;
+    let mut latencies = connections(&job, duration).await;
     let seconds = started.elapsed().as_secs_f64();
     latencies.sort_unstable();
     let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize] as f64 / 1000.0;
@@ -106,12 +176,7 @@ async fn drive(address: SocketAddr, request: Vec<u8>, expected: &'static [u8], d
     }
 }
 
-async fn connections(
-    address: SocketAddr,
-    request: &Arc<Vec<u8>>,
-    expected: &'static [u8],
-    duration: Duration,
-) -> Vec<u64> {
+async fn connections(job: &Job, duration: Duration) -> Vec<u64> {
     let stop = Arc::new(AtomicBool::new(false));
     // This core never sleeps: otherwise the server would spend time waking it after every response,
     // several times the cost of the response itself.
@@ -124,7 +189,7 @@ async fn connections(
         }
     });
     let tasks: Vec<_> = (0..CONNECTIONS)
-        .map(|_| tokio::spawn(connection(address, Arc::clone(request), expected, Arc::clone(&stop))))
+        .map(|number| tokio::spawn(connection(job.clone(), number, Arc::clone(&stop))))
         .collect();
     tokio::time::sleep(duration).await;
     stop.store(true, Ordering::Relaxed);
@@ -136,24 +201,23 @@ async fn connections(
     latencies
 }
 
-async fn connection(
-    address: SocketAddr,
-    request: Arc<Vec<u8>>,
-    expected: &'static [u8],
-    stop: Arc<AtomicBool>,
-) -> Vec<u64> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+async fn connection(job: Job, number: usize, stop: Arc<AtomicBool>) -> Vec<u64> {
+    let mut stream = TcpStream::connect(job.address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut latencies = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
+    let mut schedule = job.rate.map(|rate| Schedule::of(number, rate));
     while !stop.load(Ordering::Relaxed) {
-        let started = Instant::now();
-        stream.write_all(&request).await.unwrap();
+        let started = match &mut schedule {
+            Some(schedule) => schedule.due().await,
+            None => Instant::now(),
+        };
+        stream.write_all(&job.request).await.unwrap();
         let length = read_response(&mut stream, &mut buffer).await;
         latencies.push(started.elapsed().as_nanos() as u64);
         let response = &buffer[..length];
         assert!(
-            (response.ends_with(expected) || find(response, expected).is_some())
+            (response.ends_with(job.expected) || find(response, job.expected).is_some())
                 && [&b"HTTP/1.1 200"[..], b"HTTP/1.1 304"]
                     .iter()
                     .any(|status| response.starts_with(status)),

@@ -2,6 +2,7 @@
 //! on cores pinned apart.
 
 mod allocations;
+mod budget;
 mod capabilities;
 mod connections;
 mod density;
@@ -9,21 +10,27 @@ mod drivers;
 mod execute;
 mod figures;
 mod gateway;
+mod growth;
 mod holder;
+mod instructions;
 mod javascript;
 mod languages;
 mod load;
 mod neighbours;
 mod observability;
 mod own_gateway;
+mod peers;
 mod principals;
 mod registry;
+mod report;
+mod servers;
 mod tenants;
 mod timing;
 mod ui;
 
 use clap::{Parser, ValueEnum};
 use figures::Figures;
+use std::path::PathBuf;
 
 /// Benchmark to run
 #[derive(Clone, Copy, ValueEnum)]
@@ -33,6 +40,12 @@ enum Name {
     Execute,
     /// Grants, host calls, egress and storage
     Capabilities,
+    /// One component behind this platform and behind other hosts, beside a handler without one
+    Peers,
+    /// Where the time of a request goes
+    Budget,
+    /// Latency and memory against installs, tenants, bodies, capabilities and log lines
+    Growth,
     /// The same component behind the runner, the gateway and the bare runtime's own server
     Gateway,
     /// A file of a page and the same file from nginx; frames, calls and tables in a browser
@@ -53,6 +66,12 @@ enum Name {
     Observability,
     /// Reading, verifying, publishing and listing
     Registry,
+    /// Requests whose instructions are counted
+    #[value(hide = true)]
+    Instructions,
+    /// Results of all benchmarks as Markdown, JSON and SVG
+    #[value(hide = true)]
+    Report,
     /// The load of a benchmark, in a separate process: its threads must not share memory mappings
     /// with the server
     #[value(hide = true)]
@@ -76,6 +95,14 @@ struct Arguments {
     /// Seconds for each measurement
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// Directory with the reports of benchmarks, that for the results, and the README
+    #[arg(long, hide = true, num_args = 3)]
+    paths: Vec<PathBuf>,
+    /// Entry and number of the requests whose instructions are counted
+    #[arg(long, hide = true, default_value = "/v1/http")]
+    entry: String,
+    #[arg(long, hide = true, default_value_t = 0)]
+    requests: usize,
 }
 
 fn main() {
@@ -84,6 +111,9 @@ fn main() {
     match arguments.name {
         Name::Execute => execute::run(&mut figures, arguments.seconds),
         Name::Capabilities => capabilities::run(&mut figures, arguments.seconds),
+        Name::Peers => peers::run(&mut figures, arguments.seconds),
+        Name::Budget => budget::run(&mut figures, arguments.seconds),
+        Name::Growth => growth::run(&mut figures),
         Name::Gateway => gateway::run(&mut figures, arguments.seconds),
         Name::Ui => ui::run(&mut figures, arguments.seconds),
         Name::Connections => connections::run(&mut figures, arguments.seconds),
@@ -94,6 +124,13 @@ fn main() {
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Observability => observability::run(&mut figures, arguments.seconds),
         Name::Neighbours => neighbours::run(&mut figures, arguments.seconds),
+        Name::Instructions => return instructions::run(&arguments.entry, arguments.requests),
+        Name::Report => {
+            let [from, into, readme] = &arguments.paths[..] else {
+                panic!("three paths are needed");
+            };
+            return report::write(from, into, readme);
+        }
         Name::OwnGateway => return own_gateway::serve_parent(),
         Name::Drive => return drivers::serve_parent(),
         Name::Hold => return holder::serve_parent(),

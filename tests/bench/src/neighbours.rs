@@ -6,7 +6,7 @@ mod plot;
 
 use crate::drivers::{Driver, Latencies, Order};
 use crate::figures::{Figures, Target};
-use crate::gateway::get;
+use crate::servers::get;
 use alga_auth::Access;
 use alga_harness::{MockServer, Release, TestPlatform, borrowed, component, tenant_id};
 use alga_registry_types::{Execution, InstallRequest, Page, executions, install};

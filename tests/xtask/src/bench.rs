@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: the only entry point to every benchmark.
 
+mod all;
+mod regress;
+
 use crate::debian;
 use crate::foreign_guests;
 use crate::guests;
@@ -13,7 +16,8 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Benchmark to run
+    /// Benchmark to run; `all` runs each and writes tests/bench/results; `regress` compares the
+    /// instructions of a request with the committed ones
     name: Option<String>,
     /// Print `{machine, commit, figures}` as JSON
     #[arg(long)]
@@ -25,6 +29,9 @@ pub(crate) struct Arguments {
     /// Seconds for each measurement
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// With `regress`: commit to these instructions
+    #[arg(long)]
+    bless: bool,
 }
 
 struct Bench {
@@ -34,7 +41,22 @@ struct Bench {
     guests: &'static [&'static str],
 }
 
-const BENCHES: [Bench; 12] = [
+const BENCHES: [Bench; 15] = [
+    Bench {
+        name: "peers",
+        what: "one component behind this platform and behind other hosts, beside a handler without one",
+        guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "budget",
+        what: "where the time of a request goes, by stages that add up to it",
+        guests: &["alga-test-guests"],
+    },
+    Bench {
+        name: "growth",
+        what: "latency and memory against installs, tenants, bodies, capabilities and log lines",
+        guests: &["alga-test-guests"],
+    },
     Bench {
         name: "capabilities",
         what: "cost of a grant, a host call, egress and storage, compared with the layer below",
@@ -68,7 +90,7 @@ const BENCHES: [Bench; 12] = [
     Bench {
         name: "languages",
         what: "a component of another world behind its adapters, compared with one of this platform's world",
-        guests: &["alga-test-guests"],
+        guests: &["alga-test-guests", "alga-async-guests"],
     },
     Bench {
         name: "neighbours",
@@ -99,14 +121,38 @@ const BENCHES: [Bench; 12] = [
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let Some(name) = &arguments.name else {
+        report(&format!(
+            "{:<13} every benchmark below, with results in tests/bench/results",
+            "all"
+        ));
+        report(&format!(
+            "{:<13} instructions of a request, compared with the committed ones",
+            "regress"
+        ));
         for bench in &BENCHES {
-            report(&format!("{:<12} {}", bench.name, bench.what));
+            report(&format!("{:<13} {}", bench.name, bench.what));
         }
         return Ok(());
     };
+    match name.as_str() {
+        "all" => return all::run(arguments),
+        "regress" => return regress::run(arguments),
+        _ => {}
+    }
     let bench = BENCHES.iter().find(|bench| bench.name == name);
     let bench = bench.ok_or_else(|| format!("unknown benchmark `{name}`; run without a name to list them"))?;
-    let profile = if arguments.dist { "dist" } else { "release" };
+    build(arguments)?;
+    bench.prepare()?;
+    step("measuring");
+    let (mut command, _postgres) = bench.command(arguments)?;
+    if arguments.json {
+        command.arg("--json");
+    }
+    execute(&mut command)
+}
+
+fn build(arguments: &Arguments) -> Outcome {
+    let profile = arguments.profile();
     step(&format!(
         "building with profile `{profile}` (the first build needs some minutes)"
     ));
@@ -118,36 +164,64 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "alga-bench",
         "--package",
         "alga-compiler",
-    ]))?;
-    for guests in bench.guests {
-        guests::build(&[guests], Size::Smallest)?;
+    ]))
+}
+
+impl Arguments {
+    fn profile(&self) -> &'static str {
+        if self.dist { "dist" } else { "release" }
     }
-    if bench.name == "languages" {
-        foreign_guests::build_all()?;
+
+    /// Returns the program of all benchmarks, with the hosts that they compare.
+    fn program(&self) -> Command {
+        Command::new(target().join(self.profile()).join("alga-bench"))
     }
-    step("measuring");
-    let mut command = Command::new(target().join(profile).join("alga-bench"));
-    if bench.name == "ui" {
-        debian::ensure("nginx", "nginx-light")?;
-        debian::ensure("chromium", "chromium")?;
-        web::ensure_packages()?;
-        web::for_tests(&mut command)?;
+}
+
+impl Bench {
+    /// Builds the guests and installs the programs that the benchmark needs.
+    fn prepare(&self) -> Outcome {
+        for guests in self.guests {
+            guests::build(&[guests], Size::Smallest)?;
+        }
+        match self.name {
+            "languages" => foreign_guests::build_all(),
+            "ui" => {
+                debian::ensure("nginx", "nginx-light")?;
+                debian::ensure("chromium", "chromium")?;
+                web::ensure_packages()
+            }
+            _ => Ok(()),
+        }
     }
-    if bench.name == "gateway" {
-        command.env("ALGA_WASMTIME", python::wasmtime()?);
+
+    /// Returns the command, and the database that it needs while it runs.
+    fn command(&self, arguments: &Arguments) -> Outcome<(Command, Option<Postgres>)> {
+        let mut command = arguments.program();
+        command
+            .arg(self.name)
+            .args(["--seconds", &arguments.seconds.to_string()]);
+        match self.name {
+            "ui" => drop(web::for_tests(&mut command)?),
+            "gateway" | "peers" => drop(with_hosts(&mut command)?),
+            _ => {}
+        }
+        // A gateway in a process of its own shares its database; many installs are found again by
+        // its notifications.
+        let postgres = match self.name {
+            "gateway" | "connections" | "density" => Some(Postgres::start("bench")?),
+            _ => None,
+        };
+        if let Some(postgres) = &postgres {
+            command.env("ALGA_TEST_POSTGRES", postgres.url());
+        }
+        Ok((command, postgres))
     }
-    // A gateway in a process of its own shares its database; many installs are found again by its
-    // notifications.
-    let postgres = match bench.name {
-        "gateway" | "connections" | "density" => Some(Postgres::start("bench")?),
-        _ => None,
-    };
-    if let Some(postgres) = &postgres {
-        command.env("ALGA_TEST_POSTGRES", postgres.url());
-    }
-    command.arg(name).args(["--seconds", &arguments.seconds.to_string()]);
-    if arguments.json {
-        command.arg("--json");
-    }
-    execute(&mut command)
+}
+
+/// Sets the hosts that are compared with this platform, and installs those that are missing.
+fn with_hosts(command: &mut Command) -> Outcome<&mut Command> {
+    Ok(command
+        .env("ALGA_WASMTIME", python::wasmtime()?)
+        .env("ALGA_WASH", python::wash()?))
 }

