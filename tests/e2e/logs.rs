@@ -2,7 +2,7 @@
 //! in the environment have no effect.
 
 use crate::platform::{Guest, Platform};
-use alga_harness::{MockServer, ServerOptions, program, root};
+use alga_harness::{Collector, MockServer, ReceivedRecord, ServerOptions, program, root};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -55,6 +55,42 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
         assert!(
             written.iter().any(|message| message.contains(reported)),
             "{reported}: {written:.500?}"
+        );
+    }
+}
+
+/// The collector is a real one, over both protocols of OTLP.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_exported_to_a_collector_and_guest_text_is_an_attribute() {
+    let outside = MockServer::start().await;
+    let (collector, mut expected) = (Collector::start(), 0);
+    for (protocol, endpoint) in [("http/protobuf", collector.http()), ("grpc", collector.grpc())] {
+        let options = ServerOptions {
+            variables: &[("ALGA_LOGS_ENDPOINT", endpoint), ("ALGA_LOGS_PROTOCOL", protocol)],
+            ..ServerOptions::default()
+        };
+        let platform = Platform::start(&outside, &options);
+        let name = platform.install(&Guest::new("log_works"));
+        platform.call(&name, "/");
+        let directory = platform.stop();
+        let text = std::fs::read_to_string(directory.path().join("server.log")).unwrap();
+        let logged = text.lines().filter(|line| line.contains("\"extension_message\""));
+        expected += logged.count();
+        let of_guest = |records: &[ReceivedRecord]| {
+            let of_guest = records.iter().filter(|record| record.contains_key("extension_message"));
+            of_guest.cloned().collect::<Vec<_>>()
+        };
+        let records = collector.records_when(|records| of_guest(records).len() >= expected);
+        let of_guest = of_guest(&records);
+        assert!(expected > 0 && of_guest.len() == expected, "{protocol}: {records:#?}");
+        for record in of_guest {
+            assert_eq!(record["target"], "Str(alga::extension)", "{protocol}: {record:?}");
+            assert_eq!(record["tenant"], "Str(demo)", "{protocol}: {record:?}");
+            assert!(record["request"].starts_with("Str("), "{protocol}: {record:?}");
+        }
+        assert!(
+            records.iter().all(|record| record["SeverityText"] != "ERROR"),
+            "{protocol}"
         );
     }
 }

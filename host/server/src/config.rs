@@ -23,7 +23,7 @@ use alga_bundle::TenantId;
 use alga_gateway::CorsOrigins;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
-use alga_traces::{Sampling, TracesSettings};
+use alga_traces::{CollectorSettings, Sampling, TracesSettings};
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -114,6 +114,8 @@ pub struct Config {
     pub metrics_extension_bytes: usize,
     /// Export of traces; `None` traces nothing.
     pub traces: Option<TracesSettings>,
+    /// Collector of the log; `None` exports no line.
+    pub logs: Option<CollectorSettings>,
     /// Fuel of an execution; `None` does not count it.
     pub fuel: Option<NonZeroU64>,
     /// True if components of WASI 0.3 run.
@@ -251,6 +253,7 @@ impl Config {
             records: records(&sources)?,
             metrics_extension_bytes: sources.required("metrics_extension_bytes")?,
             traces: traces(&sources)?,
+            logs: collector(&sources, "logs_endpoint", "logs_protocol")?,
             fuel: NonZeroU64::new(sources.required("fuel")?),
             wasi_0_3: sources.required("wasi_0_3")?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
@@ -422,11 +425,19 @@ fn traces(sources: &Sources<'_>) -> Result<Option<TracesSettings>, ConfigError> 
         one_in: NonZeroU32::new(sources.required("traces_one_in")?),
         slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
     };
-    let (protocol, role): (_, Role) = (sources.required("traces_protocol")?, sources.required("role")?);
-    Ok(sources.text("traces_endpoint").map(|endpoint| TracesSettings {
+    let collector = collector(sources, "traces_endpoint", "traces_protocol")?;
+    Ok(collector.map(|collector| TracesSettings { collector, sampling }))
+}
+
+fn collector(
+    sources: &Sources<'_>,
+    endpoint: &'static str,
+    protocol: &'static str,
+) -> Result<Option<CollectorSettings>, ConfigError> {
+    let (protocol, role): (_, Role) = (sources.required(protocol)?, sources.required("role")?);
+    Ok(sources.text(endpoint).map(|endpoint| CollectorSettings {
         endpoint,
         protocol,
-        sampling,
         role: role.name(),
     }))
 }

@@ -13,6 +13,7 @@ use crate::quota_keeper::QuotaKeeper;
 use crate::shared::{ReleaseResources, SharedResources};
 use crate::stored_pages::StoredPages;
 use crate::stored_replies::StoredReplies;
+use crate::telemetry::exported_lines;
 use crate::{Config, Role, StartError};
 use crate::{drain, host_dependencies, live, login, metrics, sessions, watchdog};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
@@ -132,11 +133,12 @@ impl Platform {
             let part = runner.insert(RunnerPart::start(config, &shared, releases).await?);
             router = router.merge(alga_execute::router(Arc::clone(&part.execute)));
             draining.runner = Some(Arc::clone(&part.execute));
-            router = router.merge(live::router(Live {
+            let live = Live {
                 runner: Arc::clone(&part.execute),
                 database: shared.database.clone(),
                 authenticator: Arc::clone(&authenticator),
-            }));
+            };
+            router = router.merge(live::router(live));
             let pages = lookups.pages.insert(pages(&shared.database, releases));
             router = router.merge(page_routes(config, pages.clone()));
         } else {
@@ -275,10 +277,13 @@ impl Platform {
         }
     }
 
-    /// Waits until the traces of requests that have ended are exported.
+    /// Waits until the traces of requests that have ended, and what was logged, are exported.
     pub async fn export_traces(&self) {
         if let Some(traces) = &self.traces {
             traces.flush(LAST_MOMENT).await;
+        }
+        if let Some((lines, _)) = exported_lines() {
+            lines.flush(LAST_MOMENT).await;
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::metrics::Connections;
 use crate::revocations::RevocationStartup;
+use crate::telemetry::exported_lines;
 use crate::{Config, HostKeys, StartError};
 use alga_capabilities::MetricRegistry;
 use alga_engine::{CodeOptions, Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
@@ -10,7 +11,7 @@ use alga_metrics::Metrics;
 use alga_secrets::{LocalKeys, Sealer, VaultTransit};
 use alga_signing::{TrustBundle, TrustPolicy};
 use alga_store::{BlobStore, Database, RevocationFile};
-use alga_traces::Traces;
+use alga_traces::{CollectorSettings, ExportError, Logs, Traces};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -46,6 +47,9 @@ impl SharedResources {
         let traces = config.traces.as_ref().map(Traces::start).transpose()?;
         if let Some(traces) = &traces {
             metrics.add(traces.clone());
+        }
+        if let Some(settings) = &config.logs {
+            export_log(settings, &metrics)?;
         }
         Ok(Self {
             keys: HostKeys::with_files(&config.data, config.key_files.clone())?,
@@ -155,4 +159,13 @@ pub(crate) fn trust(config: &Config) -> Result<TrustBundle, StartError> {
     let path = PathBuf::from(text);
     let json = std::fs::read(&path).map_err(|source| StartError::TrustFile { path, source })?;
     Ok(TrustBundle::parse(&json)?)
+}
+
+/// Starts the export of the log, if this process logs.
+fn export_log(settings: &CollectorSettings, metrics: &Metrics) -> Result<(), ExportError> {
+    if let Some((queue, lines)) = exported_lines() {
+        lines.map(|lines| Logs::start(settings, lines)).transpose()?;
+        metrics.add(queue);
+    }
+    Ok(())
 }

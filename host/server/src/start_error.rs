@@ -32,8 +32,8 @@ pub enum StartError {
     ClientSecret { path: PathBuf, source: std::io::Error },
     #[error("the address of a runner or of the registry")]
     Upstream(#[from] UpstreamError),
-    #[error("traces")]
-    Traces(#[from] alga_traces::TracesError),
+    #[error("the export of traces or of the log")]
+    Export(#[from] alga_traces::ExportError),
     #[error("trust bundle")]
     Trust(#[from] TrustError),
     #[error("the trust bundle `{}`", path.display())]

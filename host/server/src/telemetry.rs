@@ -1,3 +1,4 @@
+use alga_traces::{LogLines, LogQueue};
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,8 +7,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tracing::Metadata;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, registry};
 
 /// Maximum number of lines that wait for standard error, some hundred bytes each. Further ones are
 /// lost: no request waits for a reader of the log that has stopped.
@@ -17,6 +20,8 @@ const WAITING_LINES: usize = 4_096;
 const WAITING_EXTENSION_LINES: usize = 1_024;
 /// Target of lines of extensions.
 const EXTENSION_TARGET: &str = "alga::extension";
+/// Targets of the libraries that send lines to a collector: their lines would cause further ones.
+const EXPORTING: [&str; 6] = ["h2", "hyper", "opentelemetry", "reqwest", "rustls", "tonic"];
 /// Time to write what is logged when the process ends.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
@@ -76,9 +81,9 @@ impl Log {
 }
 
 /// Makes writers that pass lines on to the thread of the log.
-struct LogLines;
+struct StandardError;
 
-impl MakeWriter<'_> for LogLines {
+impl MakeWriter<'_> for StandardError {
     type Writer = NonBlocking;
 
     fn make_writer(&self) -> NonBlocking {
@@ -92,6 +97,48 @@ impl MakeWriter<'_> for LogLines {
         let log = EXTENSION_LOG.get_or_init(|| Log::start(WAITING_EXTENSION_LINES));
         log.lines.clone()
     }
+}
+
+/// The lines that are exported to a collector, and their exit until that is started.
+static EXPORTED: OnceLock<(LogQueue, Mutex<Option<LogLines>>)> = OnceLock::new();
+
+/// Returns the queue of exported lines, and its exit for the one who starts the export.
+pub(crate) fn exported_lines() -> Option<(LogQueue, Option<LogLines>)> {
+    let (queue, lines) = EXPORTED.get()?;
+    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Some((queue.clone(), lines))
+}
+
+/// Makes writers that pass lines on to the queue of exported lines.
+struct Exported;
+
+impl MakeWriter<'_> for Exported {
+    type Writer = ExportedLine;
+
+    fn make_writer(&self) -> ExportedLine {
+        ExportedLine(EXPORTED.get().map(|(queue, _)| queue.clone()))
+    }
+}
+
+/// Writer of one line.
+struct ExportedLine(Option<LogQueue>);
+
+impl Write for ExportedLine {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(queue) = &self.0 {
+            queue.push(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is_exported(line: &Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    !EXPORTING.iter().any(|name| library.starts_with(name))
 }
 
 /// The log of a process that is about to end: when it is dropped, what was logged is written, for a
@@ -135,19 +182,25 @@ impl<W: Write> Write for LogWriter<W> {
     }
 }
 
-/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`.
-pub fn start_log(format: LogFormat, filter: &str) -> StartedLog {
+/// Starts logging to standard error and, if `exports` is true, to the queue of lines for a
+/// collector. `filter` has the syntax of `RUST_LOG`.
+pub fn start_log(format: LogFormat, filter: &str, exports: bool) -> StartedLog {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // Otherwise a line that cannot be written is reported on standard error, which panics.
-        .log_internal_errors(false)
-        .with_writer(LogLines);
-    // If logging is started twice in one process, as in tests, the first start applies.
-    match format {
-        LogFormat::Text => builder.with_target(false).try_init().ok(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init().ok(),
+    // Otherwise a line that cannot be written is reported on standard error, which panics.
+    let lines = fmt::layer().log_internal_errors(false).with_writer(StandardError);
+    let lines = match format {
+        LogFormat::Text => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let exported = exports.then(|| {
+        let (queue, exit) = LogQueue::new();
+        EXPORTED.set((queue, Mutex::new(Some(exit)))).ok();
+        let lines = fmt::layer().log_internal_errors(false).with_writer(Exported);
+        let filter = tracing_subscriber::filter::filter_fn(is_exported);
+        lines.json().flatten_event(true).with_filter(filter)
+    });
+    // If logging is started twice in one process, as in tests, the first start applies.
+    registry().with(filter).with(lines).with(exported).try_init().ok();
     std::panic::set_hook(Box::new(|panic| {
         let location = location_of(panic);
         tracing::error!(

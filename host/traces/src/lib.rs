@@ -1,4 +1,5 @@
-//! Traces of requests (OpenTelemetry), and their export to a collector (OTLP).
+//! Traces of requests (OpenTelemetry), and the export of traces and of the log to a collector
+//! (OTLP).
 //!
 //! While a request is handled, its spans are only recorded. When all of them have ended, the trace
 //! is exported if it is a sample, failed or was slow, and dropped otherwise: what is not exported
@@ -10,20 +11,28 @@
 //! | `trace` | the recorded spans of one trace in this process |
 //! | `span` | a span in progress, and the place of a span in its trace |
 //! | `sampling` | which traces are exported |
-//! | `export` | a bounded queue of spans, and the task that sends them |
+//! | `export` | the queue of spans |
+//! | `logs` | the queue of the log's lines, and their form as log records |
+//! | `batch` | a bounded queue, and the task that sends what is in it |
+//! | `collector` | the collector, and clients for it |
 
+mod batch;
+mod collector;
 mod export;
+mod logs;
 mod sampling;
 mod span;
 mod trace;
 
-pub use export::{Protocol, TracesError, TracesSettings};
+pub use collector::{CollectorSettings, ExportError, Protocol};
+pub use export::TracesSettings;
+pub use logs::{LogLines, LogQueue, Logs};
 pub use opentelemetry::trace::SpanKind;
 pub use sampling::Sampling;
 pub use span::{ParentSpan, Span, TRACEPARENT, method_name};
 
 use alga_metrics::{Families, Source};
-use export::{Exporter, Queue};
+use export::Queue;
 use http::HeaderMap;
 use std::fmt;
 use std::sync::Arc;
@@ -41,10 +50,10 @@ impl Traces {
     /// Starts to export traces. Called within a Tokio runtime, in which the exporter has a task.
     ///
     /// # Errors
-    /// Returns [`TracesError`] if the settings are not valid. Whether a collector listens is seen
+    /// Returns [`ExportError`] if the settings are not valid. Whether a collector listens is seen
     /// later.
-    pub fn start(settings: &TracesSettings) -> Result<Self, TracesError> {
-        let queue = Exporter::start(settings)?;
+    pub fn start(settings: &TracesSettings) -> Result<Self, ExportError> {
+        let queue = Queue::start(settings)?;
         Ok(Self {
             sampling: settings.sampling,
             queue: Arc::new(queue),
@@ -98,14 +107,14 @@ mod tests {
     }
 
     fn begin(sampling: Sampling, traceparent: &str) -> (Span, impl FnMut() -> Vec<SpanData> + use<>) {
-        let (queue, mut exported) = Queue::unsent();
+        let (queue, mut exported) = Queue::new();
         let traces = Traces {
             sampling,
             queue: Arc::new(queue),
         };
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, HeaderValue::from_str(traceparent).unwrap());
-        (traces.begin(&headers, "first".to_owned()), move || exported.spans())
+        (traces.begin(&headers, "first".to_owned()), move || exported.unsent())
     }
 
     #[test]
@@ -176,7 +185,7 @@ mod tests {
 
     #[test]
     fn traces_that_fail_all_the_time_do_not_displace_samples() {
-        let (queue, mut exported) = Queue::unsent();
+        let (queue, mut exported) = Queue::new();
         let traces = Traces {
             sampling: sampling(0),
             queue: Arc::new(queue),
@@ -184,14 +193,14 @@ mod tests {
         for _ in 0..10_000 {
             traces.begin(&HeaderMap::new(), String::new()).export();
         }
-        let number = exported.spans().len();
+        let number = exported.unsent().len();
         assert!((100..1_000).contains(&number), "{number}");
         assert_eq!(traces.queue.numbers().suppressed, 10_000 - number as u64);
     }
 
     #[test]
     fn a_trace_that_does_not_fit_into_the_queue_is_lost_as_a_whole() {
-        let (queue, mut exported) = Queue::unsent();
+        let (queue, mut exported) = Queue::new();
         let traces = Traces {
             sampling: sampling(1),
             queue: Arc::new(queue),
@@ -200,7 +209,7 @@ mod tests {
             let first = traces.begin(&HeaderMap::new(), String::new());
             (0..4).for_each(|_| drop(first.place().child("child", SpanKind::Internal)));
         }
-        let number = exported.spans().len();
+        let number = exported.unsent().len();
         assert!(number > 8_000 && number % 5 == 0, "{number}");
         assert_eq!(traces.queue.numbers().lost, 45_000 - number as u64);
     }
@@ -210,10 +219,12 @@ mod tests {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for protocol in [Protocol::Http, Protocol::Grpc] {
             let traces = Traces::start(&TracesSettings {
-                endpoint: format!("http://{}", silent.local_addr().unwrap()),
-                protocol,
+                collector: CollectorSettings {
+                    endpoint: format!("http://{}", silent.local_addr().unwrap()),
+                    protocol,
+                    role: "all",
+                },
                 sampling: sampling(1),
-                role: "all",
             })
             .unwrap();
             for _ in 0..20_000 {
@@ -227,13 +238,17 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_that_is_no_url_is_an_error_at_the_start() {
         for protocol in [Protocol::Http, Protocol::Grpc] {
-            let settings = TracesSettings {
+            let collector = CollectorSettings {
                 endpoint: "no url".to_owned(),
                 protocol,
-                sampling: sampling(1),
                 role: "all",
             };
+            let settings = TracesSettings {
+                collector: collector.clone(),
+                sampling: sampling(1),
+            };
             assert!(Traces::start(&settings).is_err(), "{protocol:?}");
+            assert!(Logs::start(&collector, LogQueue::new().1).is_err(), "{protocol:?}");
         }
     }
 }

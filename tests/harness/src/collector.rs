@@ -34,6 +34,10 @@ pub struct ReceivedSpan {
     pub status: String,
 }
 
+/// A log record as the collector received it: its attributes, such as `Str(r-1)`, with its `Body`
+/// and `SeverityText`.
+pub type ReceivedRecord = BTreeMap<String, String>;
+
 type Lines = Arc<(Mutex<Vec<String>>, Condvar)>;
 
 /// Collector; it stops when this value is dropped.
@@ -50,7 +54,8 @@ impl Collector {
     pub fn start() -> Self {
         let [http, grpc] = [(), ()].map(|()| free_address());
         let mut child = Command::new(program())
-            .args(["start", "--debug-log", "traces", "--debug-log-verbosity", "detailed"])
+            .args(["start", "--debug-log", "traces", "--debug-log", "logs"])
+            .args(["--debug-log-verbosity", "detailed"])
             .args(["--exporter", "blackhole", "--batch-timeout", "100ms"])
             .args(["--otlp-http-endpoint", &http, "--otlp-grpc-endpoint", &grpc])
             .stdout(Stdio::piped())
@@ -109,6 +114,12 @@ impl Collector {
         let lines = self.wait_for(|lines| lines.iter().skip(begun).any(|line| line.ends_with(LAST)));
         let spans = read(&lines).into_iter();
         spans.filter(|span| span.name != LAST).collect()
+    }
+
+    /// Returns the log records as soon as they are as they should be.
+    #[must_use]
+    pub fn records_when(&self, are_there: impl Fn(&[ReceivedRecord]) -> bool) -> Vec<ReceivedRecord> {
+        records(&self.wait_for(|lines| are_there(&records(lines))))
     }
 
     fn send_last_span(&self) {
@@ -212,4 +223,24 @@ fn read(lines: &[String]) -> Vec<ReceivedSpan> {
         }
     }
     spans
+}
+
+/// Reads the log records that were written completely.
+fn records(lines: &[String]) -> Vec<ReceivedRecord> {
+    let mut records = Vec::new();
+    let mut record: Option<ReceivedRecord> = None;
+    for line in lines {
+        if line.starts_with("LogRecord #") {
+            record = Some(ReceivedRecord::new());
+        }
+        let Some(fields) = &mut record else { continue };
+        if let Some((name, value)) = line.split_once(": ") {
+            let name = name.trim().trim_start_matches("-> ");
+            fields.insert(name.to_owned(), value.to_owned());
+        }
+        if line.starts_with("Flags: ") {
+            records.extend(record.take());
+        }
+    }
+    records
 }

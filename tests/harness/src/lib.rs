@@ -23,7 +23,7 @@ mod world;
 
 pub use browser::{run_in_browser, run_in_browser_with, sign_in_with_browser};
 pub use callers::{Credential, ExecuteRequest, Reply, TestResponse};
-pub use collector::{Collector, ReceivedSpan};
+pub use collector::{Collector, ReceivedRecord, ReceivedSpan};
 pub use database::{fresh_database, query};
 pub use mock_server::MockServer;
 pub use objects::S3;

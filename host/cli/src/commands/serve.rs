@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     protect_memory().internal_error("could not disable core dumps and debuggers")?;
     let config = arguments.settings.load()?;
     // What was logged last is written when this is dropped.
-    let _log = start_log(LogFormat::for_standard_error(), &arguments.log);
+    let _log = start_log(LogFormat::for_standard_error(), &arguments.log, config.logs.is_some());
     // Before there are other threads: those that are started later inherit it.
     confine_files(&config).user_error("could not confine this process")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

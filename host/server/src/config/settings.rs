@@ -134,6 +134,8 @@ settings! {
     traces_protocol = "ALGA_TRACES_PROTOCOL", "http/protobuf", "protocol of that collector: http/protobuf or grpc";
     traces_one_in = "ALGA_TRACES_ONE_IN", "100", "one of so many traces is exported, as a sample; failed and slow ones are in any case; 0: only those are";
     traces_slow_ms = "ALGA_TRACES_SLOW_MS", "1000", "time in milliseconds after which a trace is slow; 0: none is";
+    logs_endpoint = "ALGA_LOGS_ENDPOINT", "", "URL of an OpenTelemetry collector, such as http://localhost:4318, to which the lines of the log are exported too";
+    logs_protocol = "ALGA_LOGS_PROTOCOL", "http/protobuf", "protocol of that collector: http/protobuf or grpc";
     fuel = "ALGA_FUEL", "0", "instructions that one execution may execute: a limit that does not depend on the machine, beside that of time; counting costs speed, and all runners that share cache_root count or do not; 0: they are not counted";
     wasi_0_3 = "ALGA_WASI_0_3", "false", "runs components of WASI 0.3, whose implementation in the engine is experimental and gets no security releases of its own; all runners that share cache_root run them or do not";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";

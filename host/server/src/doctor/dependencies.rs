@@ -260,7 +260,7 @@ fn host_of(text: &str) -> String {
     rest.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Connects to the other processes of the platform, to a Vault, and to a collector of traces.
+/// Connects to the other processes of the platform, to a Vault, and to collectors.
 async fn remote(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     if config.role == Role::Gateway {
@@ -274,9 +274,14 @@ async fn remote(config: &Config) -> Vec<Finding> {
     if let Some(vault) = &config.vault {
         findings.push(connection("vault", FindingState::Failed, &vault.address).await);
     }
-    if let Some(traces) = &config.traces {
+    let logs = config.logs.iter().map(|logs| ("collector of the log", logs));
+    let traces = config
+        .traces
+        .iter()
+        .map(|traces| ("collector of traces", &traces.collector));
+    for (name, collector) in traces.chain(logs) {
         // Without it, spans are lost.
-        findings.push(connection("collector of traces", FindingState::Warning, &traces.endpoint).await);
+        findings.push(connection(name, FindingState::Warning, &collector.endpoint).await);
     }
     findings
 }
