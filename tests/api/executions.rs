@@ -90,6 +90,20 @@ async fn a_traps_reason_is_in_the_record_and_not_in_the_response() {
     assert!(last.message.contains("unreachable"), "{last:?}");
 }
 
+/// Test guests are quick builds, which have the names of their functions.
+#[tokio::test]
+async fn the_record_of_a_panic_names_function_file_and_line() {
+    let world = TestPlatform::new().await;
+    let install = world.install_guest("traps", &[]).await;
+    get(&world, &install, "").await;
+    let log = &records(&world, &install).await[0].log;
+    let text: Vec<_> = log.iter().map(|line| line.message.as_str()).collect();
+    let text = text.join("\n");
+    assert!(text.contains("traps.rs:8:5"), "{text}");
+    assert!(text.contains("traps::handle"), "{text}");
+    assert!(text.lines().count() < 40, "{text}");
+}
+
 #[tokio::test]
 async fn execution_records_are_paged_newest_first_and_deleted_with_the_install() {
     let world = TestPlatform::new().await;

@@ -40,6 +40,7 @@ mod overload;
 mod page_bundles;
 mod page_releases;
 mod postgres;
+mod profiles;
 mod protocols;
 mod quota_races;
 mod quotas;

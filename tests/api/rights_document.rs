@@ -43,7 +43,7 @@ fn the_table_of_rights_in_the_documentation_matches_the_code() {
         )
         .unwrap();
     }
-    text.push_str("| `ANY /api/ext/{extension}/{path…}`, `/api/ext-proxy/{extension}/{path…}` | call | Call an extension |\n| `GET /metrics` | operate | Read metrics of a process |\n| `GET /v1/live/{tenant}` | read installs | Follow what executions of a tenant do while they run |\n| `POST /v1/drain` | operate | Remove a process from its load balancer |\n");
+    text.push_str("| `ANY /api/ext/{extension}/{path…}`, `/api/ext-proxy/{extension}/{path…}` | call | Call an extension |\n| `GET /metrics` | operate | Read metrics of a process |\n| `GET /v1/live/{tenant}` | read installs | Follow what executions of a tenant do while they run |\n| `GET /v1/profile/{tenant}` | read installs | Sample the executions of an install |\n| `POST /v1/drain` | operate | Remove a process from its load balancer |\n");
     let path = root().join("host/docs/rights.md");
     if std::env::var_os("BLESS").is_some() {
         fs::write(&path, &text).unwrap();

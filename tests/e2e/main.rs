@@ -26,6 +26,7 @@ mod openapi;
 mod operator;
 mod pages;
 mod platform;
+mod profile;
 mod python;
 mod quarantine;
 mod quotas;

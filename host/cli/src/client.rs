@@ -203,6 +203,19 @@ impl OperatorArguments {
         }
     }
 
+    /// Sends a GET request with the credential, for a response that is no operation's.
+    pub(crate) fn get(&self, path: &str) -> Outcome<ServerResponse> {
+        let authorization = format!("Bearer {}", self.token()?);
+        let response = self
+            .server
+            .send("GET", path, &[("authorization", &authorization)], Vec::new())?;
+        if response.status >= 300 {
+            let body = serde_json::from_slice(&response.body).ok();
+            return Err(api_error(response.status, body.as_ref()));
+        }
+        Ok(response)
+    }
+
     /// Sends a request with the credential; a response with an error status becomes an error.
     pub(crate) fn run<R: DeserializeOwned>(&self, operation: &Operation<R>) -> Outcome<R> {
         self.run_within(TIMEOUT, operation)

@@ -16,6 +16,7 @@ mod log;
 mod logs;
 mod new;
 mod pack;
+mod profile;
 mod publish;
 mod pull;
 mod push;
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// Show which installs of a tenant are called, fail and use processor time
     #[command(after_help = top::EXAMPLE)]
     Top(top::Arguments),
+    /// Sample the code of an install while it executes: a profile for the Firefox Profiler
+    #[command(after_help = profile::EXAMPLE)]
+    Profile(profile::Arguments),
     /// List and withdraw published versions
     Versions(versions::Arguments),
     /// Create, list and revoke API keys of operators, publishers and tenants
@@ -133,6 +137,7 @@ impl Command {
             Self::Logs(arguments) => logs::run(&arguments, printer),
             Self::Records(arguments) => records::run(&arguments, printer),
             Self::Top(arguments) => top::run(&arguments, printer),
+            Self::Profile(arguments) => profile::run(&arguments, printer),
             Self::Versions(arguments) => versions::run(&arguments, printer),
             Self::Keys(arguments) => keys::run(&arguments, printer),
             Self::Quotas(arguments) => quotas::run(&arguments, printer),

@@ -1,5 +1,6 @@
-use crate::{Engine, GuestLimit, Limited};
+use crate::{Engine, GuestLimit, GuestProfile, Limited};
 use alga_limits::ASYNC_HANDLES;
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 
@@ -10,6 +11,10 @@ const FIRST_TICK: u64 = 1;
 const HOST_CALL_BYTES: usize = 8 * 1024 * 1024;
 /// Resource handles that a guest may have open; wasmtime has no limit.
 const GUEST_HANDLES: usize = 10_000;
+
+/// Frames of a guest's stack in the text of a trap: enough to locate the error, too few to flood
+/// the log.
+const LOGGED_FRAMES: usize = 16;
 
 /// Limits of time and fuel of an execution. Memory is limited by the [`crate::StoreLimiter`] in the
 /// store's data.
@@ -39,8 +44,13 @@ pub enum TerminationCause {
 /// Creates a fresh store, without data of an earlier request.
 ///
 /// The deadline applies from the first instruction on, so that start functions and allocation
-/// functions are bound by it, too.
-pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: ExecutionLimits) -> Store<T> {
+/// functions are bound by it, too. The guest is sampled for a profile, if there is one.
+pub fn new_store<T: Limited + 'static>(
+    engine: &Engine,
+    data: T,
+    limits: ExecutionLimits,
+    profile: Option<Arc<GuestProfile>>,
+) -> Store<T> {
     let mut store = Store::new(engine.wasmtime(), data);
     store.limiter(|data| data.limiter());
     store.set_hostcall_fuel(HOST_CALL_BYTES);
@@ -54,7 +64,10 @@ pub fn new_store<T: Limited + 'static>(engine: &Engine, data: T, limits: Executi
         // Fails only if the engine does not count fuel; then there is nothing to limit.
         store.set_fuel(fuel).ok();
     }
-    store.epoch_deadline_callback(move |_| {
+    store.epoch_deadline_callback(move |store| {
+        if let Some(profile) = &profile {
+            profile.sample(&store);
+        }
         let is_over = Instant::now() >= limits.deadline;
         Ok(if is_over {
             UpdateDeadline::Interrupt
@@ -79,9 +92,45 @@ pub fn termination_cause(error: &Error, refused: Option<GuestLimit>) -> Terminat
     if error.is::<PoolConcurrencyLimitError>() {
         return TerminationCause::PoolExhausted;
     }
-    let text = format!("{error:#}");
+    let parts: Vec<_> = error
+        .chain()
+        .map(|part| without_deep_frames(&part.to_string()))
+        .collect();
+    let text = parts.join(": ");
     match GuestLimit::of(error).or(refused) {
         Some(limit) => TerminationCause::Limit(limit, text),
         None => TerminationCause::Trap(text),
+    }
+}
+
+/// Returns a part of an error without the lines of a backtrace's later frames.
+fn without_deep_frames(part: &str) -> String {
+    let is_deep = |line: &&str| {
+        let number = line
+            .trim_start()
+            .split_once(": ")
+            .map(|(number, _)| number.parse::<usize>());
+        number.is_some_and(|number| number.is_ok_and(|number| number >= LOGGED_FRAMES))
+    };
+    part.lines()
+        .filter(|line| !is_deep(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_trap_has_the_first_frames_and_the_rest_of_the_error() {
+        let frames: String = (0..64).map(|number| format!("\n   {number}: 0x5 - m!f")).collect();
+        let text = without_deep_frames(&format!("error while executing at wasm backtrace:{frames}"));
+        assert_eq!(text.lines().count(), 1 + LOGGED_FRAMES);
+        assert!(text.ends_with("15: 0x5 - m!f"), "{text}");
+        assert_eq!(
+            without_deep_frames("wasm trap: out of stack"),
+            "wasm trap: out of stack"
+        );
     }
 }

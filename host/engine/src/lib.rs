@@ -9,6 +9,7 @@
 //! | `guest_limit` | limits that end a guest, and how each is recognized |
 //! | `limiter` | one memory budget for everything in a store |
 //! | `execution_clock` | the time in which an execution ran |
+//! | `profile` | samples of guests: where their time goes |
 //! | `execution` | a fresh store with its deadline, and the cause of an early stop |
 //! | `compiler` | the parent's side of the compiler child process |
 //! | `crash_journal` | what executes at this moment, for the process after a crash |
@@ -26,6 +27,7 @@ mod factory;
 mod guest_limit;
 mod limiter;
 mod machine_code;
+mod profile;
 pub mod settings;
 mod ticker;
 
@@ -42,4 +44,5 @@ pub use factory::ComponentFactory;
 pub use guest_limit::GuestLimit;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;
+pub use profile::{FinishedProfile, GuestProfile};
 pub use settings::{CodeOptions, PoolSettings};

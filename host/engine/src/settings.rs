@@ -65,8 +65,8 @@ pub const GUEST_STACK_BYTES: usize = 512 * 1024;
 const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of a fiber's stack that are zeroed and stay resident: as much as a usual request touches.
 const STACK_RESIDENT_BYTES: usize = 32 * 1024;
-/// Frames of a guest's backtrace: enough to locate the error, too few to flood the log.
-const BACKTRACE_FRAMES: usize = 16;
+/// Frames of a guest's stack that a trap or a sample of a profile has.
+const BACKTRACE_FRAMES: usize = 64;
 
 /// Memories reserved for each slot of the pool.
 const MEMORIES_PER_SLOT: u32 = 2;

@@ -9,7 +9,7 @@ use crate::request_body::{BodyProgress, RequestBody};
 use crate::response_body::ResponseWriter;
 use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData, Watching};
-use alga_engine::{Engine, ExecutionLimits, GuestLimit, TerminationCause, new_store, termination_cause};
+use alga_engine::{Engine, ExecutionLimits, GuestLimit, GuestProfile, TerminationCause, new_store, termination_cause};
 use alga_errors::{Code, Problem, chain};
 use alga_traces::ParentSpan;
 use futures_util::FutureExt;
@@ -40,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) watching: Watching,
     /// Place of the execution in its trace, if it is traced.
     pub(crate) trace: Option<ParentSpan>,
+    /// The profile of the install, if there is one at present.
+    pub(crate) profile: Option<Arc<GuestProfile>>,
 }
 
 /// Result of one call: the status of a complete response, or the reason why there is none.
@@ -82,6 +84,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         fuel,
         watching,
         trace,
+        profile,
     } = call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
@@ -94,6 +97,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
             &engine,
             StoreData::new(&permit, &prepared.release, &services, watching, trace),
             limits,
+            profile,
         ),
         used: Used::default(),
         received: received.clone(),

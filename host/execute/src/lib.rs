@@ -18,6 +18,7 @@
 //! | `invoke` | one call in a fresh store, with a bounded response |
 //! | `invoke_async` | the same for WASI 0.3 |
 //! | `live` | what executions do while they run, for readers that follow a tenant |
+//! | `profiles` | installs whose guests are sampled |
 //! | `runner_metrics` | the state of a runner at a scrape |
 //! | `forward` | a guest's response on its way to the client |
 //! | `early` | the beginning of a response, received by the request's task |
@@ -52,6 +53,7 @@ mod minutes;
 mod operator_log;
 mod outcome;
 mod pace;
+mod profiles;
 mod quarantine;
 mod quota;
 mod records;
@@ -81,6 +83,7 @@ pub use limits::ExecutionDefaults;
 pub use live::{Batch, LiveEvent, LiveEvents, LiveFilter, Place, Reader};
 pub use loader::{BundleSource, Loader, LoaderDependencies, SourceError, SourceFuture, StoredRelease};
 pub use minutes::ExecutionMinutes;
+pub use profiles::{Profiles, Profiling};
 pub use quarantine::Quarantine;
 pub use quota::{LeaseFuture, QuotaFields, QuotaStore, Quotas};
 pub use records::{ExecutionRecord, ExecutionRecords};
@@ -181,6 +184,7 @@ pub mod measuring {
                 fuel: None,
                 watching: None,
                 trace: None,
+                profile: None,
                 turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
             })
             .await

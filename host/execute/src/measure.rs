@@ -66,6 +66,7 @@ impl ExecuteService {
             fuel: None,
             watching: None,
             trace: None,
+            profile: None,
             turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
         })
         .await

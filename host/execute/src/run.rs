@@ -114,6 +114,7 @@ impl ExecuteService {
             journal_entry: Some(Arc::clone(&prepared.journal_entry)),
             suspects,
         };
+        let profile = self.profiles.of(&order.permit.identity.install);
         let call = Call {
             engine: self.dependencies.engine.clone(),
             services: Arc::clone(&self.dependencies.services),
@@ -124,6 +125,7 @@ impl ExecuteService {
             turns: Turns::of_guest(&self.slots, order.session.counters.share(), guest),
             watching: Watched::watching(execution.watched.as_ref()),
             trace,
+            profile,
         };
         let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);

@@ -5,8 +5,8 @@ use crate::records::ExecutionRecords;
 use crate::run_slots::RunSlots;
 use crate::session::Session;
 use crate::{
-    AdmissionLimits, ExecutionDefaults, ExecutionMinutes, GuestThreads, LiveEvents, Loader, Quarantine, Quotas,
-    RunShares,
+    AdmissionLimits, ExecutionDefaults, ExecutionMinutes, GuestThreads, LiveEvents, Loader, Profiles, Quarantine,
+    Quotas, RunShares,
 };
 use alga_auth::{ServiceGrant, TokenError, TokenVerifier, VerifiedTokenCache};
 use alga_capabilities::{GrantSet, Services, UnknownCapability};
@@ -56,6 +56,7 @@ pub struct ExecuteService {
     pub(crate) idempotency: Idempotency,
     pub(crate) in_progress: TaskTracker,
     pub(crate) live: Arc<LiveEvents>,
+    pub(crate) profiles: Arc<Profiles>,
     is_draining: AtomicBool,
     poisoned: CancellationToken,
 }
@@ -81,6 +82,7 @@ impl ExecuteService {
             idempotency,
             in_progress,
             live: Arc::default(),
+            profiles: Arc::default(),
             is_draining: AtomicBool::new(false),
             poisoned: CancellationToken::new(),
         }
@@ -97,6 +99,12 @@ impl ExecuteService {
     #[must_use]
     pub fn live(&self) -> &Arc<LiveEvents> {
         &self.live
+    }
+
+    /// Returns the profiles of installs.
+    #[must_use]
+    pub fn profiles(&self) -> &Arc<Profiles> {
+        &self.profiles
     }
 
     /// Waits until no execution is in progress, with those that continue after their response.

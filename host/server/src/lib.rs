@@ -20,6 +20,7 @@
 //! | `revocations` | the revocation list that a process starts with |
 //! | `shared` | resources that several components share |
 //! | `serve` | HTTP server with graceful shutdown |
+//! | `profile` | samples of the guests of an install |
 //! | `live` | what executions do while they run, as server-sent events |
 //! | `linger` | a response that arrives although its request was not read |
 //! | `serve_limits` | limits of connections |
@@ -62,6 +63,7 @@ mod metrics;
 mod minute_keeper;
 mod operator;
 mod platform;
+mod profile;
 mod provider;
 mod quota_keeper;
 mod revocations;

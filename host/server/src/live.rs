@@ -6,7 +6,7 @@ use alga_bundle::TenantId;
 use alga_errors::{Code, Problem};
 use alga_execute::{Batch, ExecuteService, LiveFilter, Place, Reader};
 use alga_http::{Refusal, bearer, one_field};
-use alga_store::Database;
+use alga_store::{Database, InstallRow};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -27,7 +27,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// stream is alive, and after which the reader's credential is checked again.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Dependencies of the route.
+/// Dependencies of the routes about executions in progress.
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) runner: Arc<ExecuteService>,
@@ -54,10 +54,13 @@ async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     live.check(&headers, &tenant).await?;
-    let absent = |_| Problem::new(Code::NotFound, "there is no such tenant");
-    let tenant: TenantId = tenant.parse().map_err(absent)?;
+    let tenant = tenant_id(&tenant)?;
+    let install = match &followed.install {
+        Some(named) => Some(live.install(&tenant, named).await?.id.to_string()),
+        None => None,
+    };
     let filter = LiveFilter {
-        install: live.install(&tenant, followed.install).await?,
+        install,
         request: followed.request,
         event: followed.event,
     };
@@ -80,6 +83,12 @@ async fn follow(
     Ok((fields, Body::from_stream(parts)).into_response())
 }
 
+/// Reads the tenant of a path.
+pub(crate) fn tenant_id(text: &str) -> Result<TenantId, Problem> {
+    let absent = |_| Problem::new(Code::NotFound, "there is no such tenant");
+    text.parse().map_err(absent)
+}
+
 /// Returns the place after which a reader that comes back continues.
 fn last_seen(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
     let Some(id) = one_field(headers, &LAST_EVENT_ID)? else {
@@ -90,18 +99,17 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
 }
 
 impl Live {
-    async fn check(&self, headers: &HeaderMap, tenant: &str) -> Result<(), Problem> {
+    /// Checks that the credential of a request may read the tenant's installs.
+    pub(crate) async fn check(&self, headers: &HeaderMap, tenant: &str) -> Result<(), Problem> {
         let principal = self.authenticator.authenticate(bearer(headers)).await?;
         Ok(principal.check(Right::ReadInstalls, Object::Tenant(tenant))?)
     }
 
-    /// Returns the id of an install that is named by its id, or by the id or name of its extension.
-    async fn install(&self, tenant: &TenantId, named: Option<String>) -> Result<Option<String>, Problem> {
-        let Some(named) = named else { return Ok(None) };
-        let found = self.database.find_install(tenant, &named).await;
-        let install = found.map_err(Problem::internal)?;
+    /// Returns the install that is named by its id, or by the id or name of its extension.
+    pub(crate) async fn install(&self, tenant: &TenantId, named: &str) -> Result<InstallRow, Problem> {
+        let found = self.database.find_install(tenant, named).await;
         let absent = || Problem::new(Code::NotFound, "the tenant has no such install");
-        install.map(|install| Some(install.id.to_string())).ok_or_else(absent)
+        found.map_err(Problem::internal)?.ok_or_else(absent)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::stored_pages::StoredPages;
 use crate::stored_replies::StoredReplies;
 use crate::telemetry::exported_lines;
 use crate::{Config, Role, StartError};
-use crate::{drain, host_dependencies, live, login, metrics, sessions, watchdog};
+use crate::{drain, host_dependencies, live, login, metrics, profile, sessions, watchdog};
 use alga_auth::{Authenticator, ServiceGrant, TokenIssuer, TokenVerifier};
 use alga_bundle::TenantId;
 use alga_capabilities::Services;
@@ -138,7 +138,7 @@ impl Platform {
                 database: shared.database.clone(),
                 authenticator: Arc::clone(&authenticator),
             };
-            router = router.merge(live::router(live));
+            router = router.merge(live::router(live.clone())).merge(profile::router(live));
             let pages = lookups.pages.insert(pages(&shared.database, releases));
             router = router.merge(page_routes(config, pages.clone()));
         } else {

@@ -17,8 +17,17 @@ pub struct BuildRequest<'a> {
     pub target_directory: &'a Path,
     /// Small for publishing, quick for tests.
     pub size: Size,
+    /// True to retain the names of functions, for traps and profiles; a component is larger by
+    /// them. Quick builds have them in any case.
+    pub names: bool,
     /// True to suppress cargo's own progress.
     pub quiet: bool,
+}
+
+impl BuildRequest<'_> {
+    fn has_names(&self) -> bool {
+        self.names || self.size == Size::Quick
+    }
 }
 
 /// Trade-off between build time and the size of the component.
@@ -155,9 +164,10 @@ impl GuestToolchain {
         cargo
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level)
             .env("CARGO_PROFILE_RELEASE_PANIC", "abort");
+        let strip = if request.has_names() { "debuginfo" } else { "true" };
         cargo
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
-            .env("CARGO_PROFILE_RELEASE_STRIP", "true");
+            .env("CARGO_PROFILE_RELEASE_STRIP", strip);
         for name in [
             "RUSTC_WRAPPER",
             "RUSTC_WORKSPACE_WRAPPER",

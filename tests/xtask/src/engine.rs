@@ -35,6 +35,7 @@ pub(crate) fn build(is_check: bool) -> Outcome {
         packages: &["alga-js-engine"],
         target_directory: &target().join("engine"),
         size: Size::Fastest,
+        names: false,
         quiet: true,
     })?;
     let artifact = artifacts.first().ok_or("cargo has built no module")?;

@@ -79,6 +79,7 @@ pub(crate) fn build(packages: &[&str], size: Size) -> Outcome {
             Size::Fastest => "guests-fast",
         }),
         size,
+        names: false,
         quiet: true,
     })?;
     fs::create_dir_all(directory())?;

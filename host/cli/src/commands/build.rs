@@ -28,9 +28,13 @@ pub(crate) struct Arguments {
     /// Directory of the guest SDK, for an extension in Python, TypeScript or JavaScript
     #[arg(long, env = "ALGA_SDK", hide_env_values = true, default_value_os_t = sdk_of_this_checkout())]
     sdk: PathBuf,
-    /// Build an extension in Rust in less time, into a larger component
+    /// Build an extension in Rust in less time, into a larger component, which has the names of
+    /// its functions
     #[arg(long)]
     quick: bool,
+    /// Retain the names of functions of an extension in Rust, for traps and `alga profile`
+    #[arg(long)]
+    names: bool,
     /// Install a compiler for WebAssembly with apt-get if none is found (as root)
     #[arg(long)]
     install_toolchain: bool,
@@ -67,8 +71,12 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         Packages::AsInstalled
     };
     let toolchain = GuestToolchain::find(&cache, packages, &|step| printer.note(step)).user_error("")?;
-    // Cargo would build everything again if both kinds of builds had one directory.
-    let kind = if arguments.quick { "quick-" } else { "" };
+    // Cargo would build everything again if all kinds of builds had one directory.
+    let kind = match (arguments.quick, arguments.names) {
+        (true, _) => "quick-",
+        (false, true) => "names-",
+        (false, false) => "",
+    };
     let shared = cache
         .join("targets")
         .join(format!("{kind}{}", env!("CARGO_PKG_VERSION")));
@@ -77,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         packages: &[],
         target_directory: arguments.target_dir.as_ref().unwrap_or(&shared),
         size: if arguments.quick { Size::Quick } else { Size::Smallest },
+        names: arguments.names,
         quiet: false,
     };
     let compiled = toolchain.build_shared(&request, |artifacts| {

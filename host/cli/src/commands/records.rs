@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 mod columns;
 mod export;
 mod parquet_file;
-mod target;
 
 use export::{Export, Format};
 

@@ -2,9 +2,9 @@
 
 use super::columns::COLUMNS;
 use super::parquet_file::ParquetFile;
-use super::target::{Target, Unfinished};
 use crate::escape::escape_json;
 use crate::outcome::{ErrorContext, Outcome};
+use crate::target::{Target, Unfinished};
 use alga_registry_types::Execution;
 use clap::ValueEnum;
 use std::ffi::OsStr;

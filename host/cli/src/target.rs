@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::{NamedTempFile, TempPath};
 
 /// Destination of an export.
-pub(super) struct Target {
+pub(crate) struct Target {
     writer: Box<dyn Write + Send>,
     is_closed: Arc<AtomicBool>,
 }
 
 /// The file of an export, which is deleted unless it is completed.
-pub(super) struct Unfinished {
+pub(crate) struct Unfinished {
     file: TempPath,
     path: PathBuf,
 }
 
 impl Target {
     /// Opens a file, or standard output without a path or for `-`.
-    pub(super) fn open(output: Option<&Path>) -> Outcome<(Self, Option<Unfinished>)> {
+    pub(crate) fn open(output: Option<&Path>) -> Outcome<(Self, Option<Unfinished>)> {
         let is_closed = Arc::new(AtomicBool::new(false));
         let target = |writer| Self {
             writer,
@@ -52,14 +52,14 @@ impl Target {
     }
 
     /// Returns whether the reader of standard output has closed it.
-    pub(super) fn closed(&self) -> Arc<AtomicBool> {
+    pub(crate) fn closed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_closed)
     }
 }
 
 impl Unfinished {
     /// Gives the file its name.
-    pub(super) fn finish(self) -> Outcome {
+    pub(crate) fn finish(self) -> Outcome {
         let context = format!("could not write `{}`", self.path.display());
         self.file.persist(&self.path).user_error(&context)
     }

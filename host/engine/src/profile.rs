@@ -1,0 +1,148 @@
+//! Samples of guests: where the executions of one install spend their time.
+
+use crate::ticker::TICK;
+use fxprof_processed_profile::{
+    CategoryHandle, Frame, FrameFlags, FrameInfo, ProcessHandle, Profile, ReferenceTimestamp, SamplingInterval,
+    StringHandle, ThreadHandle, Timestamp,
+};
+use rustc_demangle::demangle;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+use wasmtime::{AsContext, WasmBacktrace};
+
+/// Samples of a profile: 10 s of two guests that compute all the time. A sample of the deepest
+/// stack needs a kB.
+const SAMPLES: usize = 20_000;
+/// Functions whose names are stored; all others have one name together.
+const FUNCTIONS: usize = 10_000;
+/// Characters of a function's name: names come from the guest.
+const NAME_CHARACTERS: usize = 256;
+const OTHERS: &str = "(other functions)";
+
+/// Samples of guests, while they are recorded.
+///
+/// A guest is sampled at every tick of the epoch at which its own code runs. Only its functions
+/// are in the profile: no address and no function of the host.
+pub struct GuestProfile(Mutex<Recording>);
+
+/// A finished profile.
+#[derive(Debug)]
+pub struct FinishedProfile {
+    /// The profile, as JSON of the Firefox Profiler.
+    pub json: Vec<u8>,
+    /// Number of samples in it.
+    pub samples: usize,
+    /// Number of samples that were left out, because there were too many.
+    pub left_out: u64,
+}
+
+struct Recording {
+    profile: Profile,
+    process: ProcessHandle,
+    thread: ThreadHandle,
+    names: HashMap<Function, StringHandle>,
+    others: StringHandle,
+    started: Instant,
+    samples: usize,
+    left_out: u64,
+}
+
+/// The function of a frame: the address of its machine code, its place in its module, its index.
+type Function = (usize, usize, u32);
+
+impl GuestProfile {
+    /// Starts a profile with the name of what is profiled.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let started = Timestamp::from_nanos_since_reference(0);
+        let now = ReferenceTimestamp::from_system_time(SystemTime::now());
+        let tick = u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX);
+        let mut profile = Profile::new(name, now, SamplingInterval::from_nanos(tick));
+        // Frames have names: a viewer has nothing to look up.
+        profile.set_symbolicated(true);
+        let process = profile.add_process(name, 0, started);
+        let thread = profile.add_thread(process, 0, started, true);
+        let others = profile.intern_string(OTHERS);
+        Self(Mutex::new(Recording {
+            profile,
+            process,
+            thread,
+            names: HashMap::new(),
+            others,
+            started: Instant::now(),
+            samples: 0,
+            left_out: 0,
+        }))
+    }
+
+    /// Adds the present stack of a guest.
+    pub(crate) fn sample(&self, store: impl AsContext) {
+        let stack = WasmBacktrace::force_capture(store);
+        // No step under this lock panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(&stack);
+    }
+
+    /// Returns the profile as it is now.
+    ///
+    /// # Errors
+    /// Returns the error of writing JSON, which no profile causes.
+    pub fn finish(&self) -> serde_json::Result<FinishedProfile> {
+        let mut recording = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = recording.now();
+        let (process, thread) = (recording.process, recording.thread);
+        recording.profile.set_thread_end_time(thread, now);
+        recording.profile.set_process_end_time(process, now);
+        Ok(FinishedProfile {
+            json: serde_json::to_vec(&recording.profile)?,
+            samples: recording.samples,
+            left_out: recording.left_out,
+        })
+    }
+}
+
+impl Recording {
+    fn now(&self) -> Timestamp {
+        let nanoseconds = self.started.elapsed().as_nanos();
+        Timestamp::from_nanos_since_reference(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    fn add(&mut self, stack: &WasmBacktrace) {
+        if self.samples == SAMPLES {
+            self.left_out += 1;
+            return;
+        }
+        // Callers come first.
+        let names: Vec<_> = stack.frames().iter().rev().map(|frame| self.name(frame)).collect();
+        let frames = names.into_iter().map(|name| FrameInfo {
+            frame: Frame::Label(name),
+            category_pair: CategoryHandle::OTHER.into(),
+            flags: FrameFlags::empty(),
+        });
+        let stack = self.profile.intern_stack_frames(self.thread, frames);
+        let now = self.now();
+        self.profile.add_sample(self.thread, now, stack, TICK.into(), 1);
+        self.samples += 1;
+    }
+
+    fn name(&mut self, frame: &wasmtime::FrameInfo) -> StringHandle {
+        let module = frame.module();
+        let start = frame.module_offset().zip(frame.func_offset());
+        let start = start.map_or(0, |(instruction, within)| instruction.saturating_sub(within));
+        let function = (module.text().as_ptr().addr(), start, frame.func_index());
+        if let Some(name) = self.names.get(&function) {
+            return *name;
+        }
+        if self.names.len() == FUNCTIONS {
+            return self.others;
+        }
+        let name = match frame.func_name() {
+            Some(name) => format!("{:#}", demangle(name)),
+            None => format!("{} function {}", module.name().unwrap_or("module"), frame.func_index()),
+        };
+        let name: String = name.chars().take(NAME_CHARACTERS).collect();
+        let name = self.profile.intern_string(&name);
+        self.names.insert(function, name);
+        name
+    }
+}

@@ -1,0 +1,117 @@
+//! Profiles of installs, while they are recorded. An execution whose install has none costs one
+//! look at a number.
+
+use alga_bundle::InstallId;
+use alga_engine::GuestProfile;
+use alga_errors::{Code, Problem};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Profiles at the same time in one process: each has up to 20 MiB of stacks, and its executions
+/// are slower.
+const PROFILES: usize = 2;
+
+/// The installs that are profiled.
+#[derive(Default)]
+pub struct Profiles {
+    running: RwLock<HashMap<InstallId, Arc<Profiled>>>,
+    /// Number of profiles; most processes have none.
+    count: AtomicUsize,
+}
+
+/// An install that is profiled.
+struct Profiled {
+    profile: Arc<GuestProfile>,
+    executions: AtomicU64,
+}
+
+/// A profile that is recorded until this is dropped.
+pub struct Profiling {
+    all: Arc<Profiles>,
+    install: InstallId,
+    profiled: Arc<Profiled>,
+}
+
+impl Profiles {
+    /// Starts to profile the executions of an install that begin from now on.
+    ///
+    /// # Errors
+    /// Returns [`Code::Overloaded`] if this process has too many profiles, or one of this install.
+    pub fn start(self: &Arc<Self>, install: &InstallId, name: &str) -> Result<Profiling, Problem> {
+        let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
+        if running.contains_key(install) || running.len() >= PROFILES {
+            let message = match running.contains_key(install) {
+                true => "this install is being profiled already".to_owned(),
+                false => format!("{PROFILES} installs are being profiled in this process already"),
+            };
+            return Err(Problem::new(Code::Overloaded, message).retry_after_seconds(10));
+        }
+        let profiled = Arc::new(Profiled {
+            profile: Arc::new(GuestProfile::new(name)),
+            executions: AtomicU64::new(0),
+        });
+        running.insert(install.clone(), Arc::clone(&profiled));
+        self.count.store(running.len(), Ordering::Relaxed);
+        Ok(Profiling {
+            all: Arc::clone(self),
+            install: install.clone(),
+            profiled,
+        })
+    }
+
+    /// Returns the profile of an execution that begins, if its install is profiled.
+    pub(crate) fn of(&self, install: &InstallId) -> Option<Arc<GuestProfile>> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        let profiled = running.get(install)?;
+        profiled.executions.fetch_add(1, Ordering::Relaxed);
+        Some(Arc::clone(&profiled.profile))
+    }
+}
+
+impl Profiling {
+    /// Returns the profile.
+    #[must_use]
+    pub fn profile(&self) -> &GuestProfile {
+        &self.profiled.profile
+    }
+
+    /// Returns the number of executions that have begun.
+    #[must_use]
+    pub fn executions(&self) -> u64 {
+        self.profiled.executions.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Profiling {
+    fn drop(&mut self) {
+        let mut running = self.all.running.write().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.install);
+        self.all.count.store(running.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_install_has_one_profile_and_a_process_few_and_each_ends_with_its_reader() {
+        let profiles = Arc::<Profiles>::default();
+        let [one, two, three] = ["one", "two", "three"].map(|id| id.parse::<InstallId>().unwrap());
+        assert!(profiles.of(&one).is_none());
+        let first = profiles.start(&one, "one").unwrap();
+        let refused = profiles.start(&one, "one").err().unwrap();
+        assert!(refused.to_string().contains("already"), "{refused}");
+        let _second = profiles.start(&two, "two").unwrap();
+        assert_eq!(profiles.start(&three, "three").err().unwrap().code(), Code::Overloaded);
+        assert!(profiles.of(&one).is_some() && profiles.of(&three).is_none());
+        assert_eq!(first.executions(), 1);
+        drop(first);
+        assert!(profiles.of(&one).is_none());
+        assert!(profiles.start(&three, "three").is_ok());
+    }
+}
