@@ -114,6 +114,16 @@ impl RunnerPart {
     }
 }
 
+/// Returns the routes about executions in progress.
+fn live_routes(part: &RunnerPart, shared: &SharedResources, authenticator: &Arc<Authenticator>) -> Router {
+    let live = Live {
+        runner: Arc::clone(&part.execute),
+        database: shared.database.clone(),
+        authenticator: Arc::clone(authenticator),
+    };
+    live::router(live.clone()).merge(profile::router(live))
+}
+
 impl Platform {
     /// Builds the parts of the configured role; nothing listens yet.
     ///
@@ -133,12 +143,7 @@ impl Platform {
             let part = runner.insert(RunnerPart::start(config, &shared, releases).await?);
             router = router.merge(alga_execute::router(Arc::clone(&part.execute)));
             draining.runner = Some(Arc::clone(&part.execute));
-            let live = Live {
-                runner: Arc::clone(&part.execute),
-                database: shared.database.clone(),
-                authenticator: Arc::clone(&authenticator),
-            };
-            router = router.merge(live::router(live.clone())).merge(profile::router(live));
+            router = router.merge(live_routes(part, &shared, &authenticator));
             let pages = lookups.pages.insert(pages(&shared.database, releases));
             router = router.merge(page_routes(config, pages.clone()));
         } else {
