@@ -7,6 +7,7 @@ use fxprof_processed_profile::{
 };
 use rustc_demangle::demangle;
 use std::collections::HashMap;
+use std::fmt::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 use wasmtime::{AsContext, WasmBacktrace};
@@ -24,10 +25,10 @@ const OTHERS: &str = "(other functions)";
 ///
 /// A guest is sampled at every tick of the epoch at which its own code runs. Only its functions
 /// are in the profile: no address and no function of the host.
-pub struct GuestProfile(Mutex<Recording>);
+pub struct GuestProfile(Mutex<Option<Recording>>);
 
 /// A finished profile.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FinishedProfile {
     /// The profile, as JSON of the Firefox Profiler.
     pub json: Vec<u8>,
@@ -64,7 +65,7 @@ impl GuestProfile {
         let process = profile.add_process(name, 0, started);
         let thread = profile.add_thread(process, 0, started, true);
         let others = profile.intern_string(OTHERS);
-        Self(Mutex::new(Recording {
+        Self(Mutex::new(Some(Recording {
             profile,
             process,
             thread,
@@ -73,26 +74,31 @@ impl GuestProfile {
             started: Instant::now(),
             samples: 0,
             left_out: 0,
-        }))
+        })))
     }
 
     /// Adds the present stack of a guest.
     pub(crate) fn sample(&self, store: impl AsContext) {
         let stack = WasmBacktrace::force_capture(store);
         // No step under this lock panics.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(&stack);
+        if let Some(recording) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            recording.add(&stack);
+        }
     }
 
-    /// Returns the profile as it is now.
+    /// Ends the profile and returns it; a profile that has ended is empty.
     ///
     /// # Errors
     /// Returns the error of writing JSON, which no profile causes.
     pub fn finish(&self) -> serde_json::Result<FinishedProfile> {
-        let mut recording = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Guests that are still sampled do not wait while the profile is written.
+        let recording = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut recording) = recording else {
+            return Ok(FinishedProfile::default());
+        };
         let now = recording.now();
-        let (process, thread) = (recording.process, recording.thread);
-        recording.profile.set_thread_end_time(thread, now);
-        recording.profile.set_process_end_time(process, now);
+        recording.profile.set_thread_end_time(recording.thread, now);
+        recording.profile.set_process_end_time(recording.process, now);
         Ok(FinishedProfile {
             json: serde_json::to_vec(&recording.profile)?,
             samples: recording.samples,
@@ -136,13 +142,64 @@ impl Recording {
         if self.names.len() == FUNCTIONS {
             return self.others;
         }
-        let name = match frame.func_name() {
-            Some(name) => format!("{:#}", demangle(name)),
-            None => format!("{} function {}", module.name().unwrap_or("module"), frame.func_index()),
+        let mut name = ShortName::default();
+        // It ends early when it is full.
+        match frame.func_name() {
+            Some(text) => write!(name, "{:#}", demangle(text)).ok(),
+            None => write!(
+                name,
+                "{} function {}",
+                module.name().unwrap_or("module"),
+                frame.func_index()
+            )
+            .ok(),
         };
-        let name: String = name.chars().take(NAME_CHARACTERS).collect();
-        let name = self.profile.intern_string(&name);
+        let name = self.profile.intern_string(&name.0);
         self.names.insert(function, name);
         name
+    }
+}
+
+/// A name of limited length. Writing ends with an error when it is full: demangling makes up to a
+/// megabyte of a few hundred bytes, which a guest can choose.
+#[derive(Default)]
+struct ShortName(String);
+
+impl Write for ShortName {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let left = NAME_CHARACTERS.saturating_sub(self.0.chars().count());
+        self.0.extend(text.chars().take(left));
+        if text.chars().nth(left).is_some() {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_beyond_the_limit_are_counted_and_a_profile_ends_once() {
+        let engine = wasmtime::Engine::default();
+        let store = wasmtime::Store::new(&engine, ());
+        let profile = GuestProfile::new("a");
+        (0..SAMPLES + 3).for_each(|_| profile.sample(&store));
+        let finished = profile.finish().unwrap();
+        assert_eq!((finished.samples, finished.left_out), (SAMPLES, 3));
+        profile.sample(&store);
+        assert_eq!(profile.finish().unwrap().samples, 0);
+    }
+
+    #[test]
+    fn writing_a_name_ends_when_it_is_full() {
+        let mut name = ShortName::default();
+        assert!(write!(name, "{}", "é".repeat(NAME_CHARACTERS)).is_ok());
+        assert!(write!(name, "one more").is_err());
+        assert_eq!(name.0.chars().count(), NAME_CHARACTERS);
+        let mut name = ShortName::default();
+        write!(name, "{:#}", demangle("_ZN5traps6handle17h0123456789abcdefE")).unwrap();
+        assert_eq!(name.0, "traps::handle");
     }
 }
