@@ -21,6 +21,8 @@ use zstd::zstd_safe;
 const BLOCK_BYTES: usize = 512;
 /// The highest zstd level without `ultra`: bundles are packed once and read for years.
 const ZSTD_LEVEL: i32 = 19;
+/// The level of zstd's own command: a tenth of the time, some 15 % more bytes.
+const QUICK_ZSTD_LEVEL: i32 = 3;
 
 /// An error of packing or unpacking an archive.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +101,19 @@ pub enum ArchiveError {
 /// # Errors
 /// Returns [`ArchiveError`] if the files exceed a limit of bundles.
 pub fn pack(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveError> {
+    pack_at(ZSTD_LEVEL, files)
+}
+
+/// Packs files as [`pack`] does, in a tenth of the time and into more bytes: for bundles that are
+/// replaced soon, such as those of each change while an extension is developed.
+///
+/// # Errors
+/// Returns [`ArchiveError`] if the files exceed a limit of bundles.
+pub fn pack_quickly(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveError> {
+    pack_at(QUICK_ZSTD_LEVEL, files)
+}
+
+fn pack_at(level: i32, files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveError> {
     if files.len() > ENTRIES {
         return Err(ArchiveError::TooManyEntries);
     }
@@ -112,7 +127,7 @@ pub fn pack(files: &BTreeMap<EntryPath, Vec<u8>>) -> Result<Vec<u8>, ArchiveErro
     if archive.len() > CONTENT_BYTES {
         return Err(ArchiveError::Expands { limit: CONTENT_BYTES });
     }
-    let packed = compress(&archive).map_err(ArchiveError::Frame)?;
+    let packed = compress(level, &archive).map_err(ArchiveError::Frame)?;
     // Pair assertion: the reader accepts what this function writes.
     read::read(packed.as_slice(), packed.len(), |_| false).map(|_| packed)
 }
@@ -125,8 +140,8 @@ pub fn unpack(bundle: &[u8]) -> Result<BTreeMap<EntryPath, Vec<u8>>, ArchiveErro
     read::read(bundle, bundle.len(), |_| true).map(|files| files.requested)
 }
 
-fn compress(archive: &[u8]) -> io::Result<Vec<u8>> {
-    let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+fn compress(level: i32, archive: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
     compressor.set_parameter(zstd_safe::CParameter::WindowLog(ZSTD_WINDOW_LOG))?;
     compressor.compress(archive)
 }

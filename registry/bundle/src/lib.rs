@@ -25,7 +25,7 @@ mod text_schema;
 mod value_schema;
 
 pub use alga_limits as limits;
-pub use archive::{ArchiveError, pack, unpack, unpack_foreign};
+pub use archive::{ArchiveError, pack, pack_quickly, unpack, unpack_foreign};
 pub use bundle::{Bundle, BundleError};
 pub use capability::{Capability, CapabilityName, InterfaceName};
 pub use component::{ComponentError, ComponentFacts};

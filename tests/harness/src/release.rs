@@ -49,7 +49,7 @@ impl Release {
             .iter()
             .map(|(path, bytes)| (path.parse().unwrap(), bytes.to_vec()));
         let manifest = ("manifest.json".parse().unwrap(), manifest.to_string().into_bytes());
-        alga_bundle::pack(&files.chain([manifest]).collect()).unwrap()
+        alga_bundle::pack_quickly(&files.chain([manifest]).collect()).unwrap()
     }
 
     /// Creates a signed release of this manifest and component; both must be valid.

@@ -140,7 +140,7 @@ impl Session<'_> {
         succeeded(alga(directory)?.args(["build", "--quick"]))?;
         succeeded(
             alga(directory)?
-                .args(["pack", "--as-version", &version, "--out"])
+                .args(["pack", "--quick", "--as-version", &version, "--out"])
                 .arg(&bundle),
         )?;
         succeeded(alga(directory)?.arg("sign").arg(&bundle).arg("--key").arg(key))?;

@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Path of the component, if not the one in the manifest
     #[arg(long)]
     component: Option<PathBuf>,
+    /// Compress in a tenth of the time, into a larger bundle: for one that is replaced soon
+    #[arg(long)]
+    quick: bool,
 }
 
 /// Files by their paths in the bundle.
@@ -50,7 +53,12 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     }
     adapt(&mut files, printer)?;
     let directory = &arguments.directory;
-    let packed = alga_bundle::pack(&files).user_error("packing")?;
+    let pack = if arguments.quick {
+        alga_bundle::pack_quickly
+    } else {
+        alga_bundle::pack
+    };
+    let packed = pack(&files).user_error("packing")?;
     // Bundles that a registry would refuse are refused here.
     let bundle = Bundle::read(&packed, known()).user_error("cannot pack")?;
     if let Some(pattern) = bundle.manifest().public_suffix_wildcard() {

@@ -99,7 +99,7 @@ fn release(directory: &Path, cache: &Path, sdk: &Path) -> Outcome<TestRelease> {
             .arg("--sdk")
             .arg(sdk);
         succeeded(&mut build)?;
-        succeeded(alga(directory)?.args(["pack", "--out"]).arg(&bundle))?;
+        succeeded(alga(directory)?.args(["pack", "--quick", "--out"]).arg(&bundle))?;
         read(&bundle, "")
     };
     let packed = packed();
