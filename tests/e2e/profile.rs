@@ -3,6 +3,8 @@
 use crate::platform::Platform;
 use alga_harness::{MockServer, ServerOptions, program};
 use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 /// Computes for some milliseconds, then returns without a response.
@@ -45,7 +47,7 @@ async fn a_command_writes_a_profile_and_names_the_functions_with_most_samples() 
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(summary["executions"].as_u64().unwrap() > 0, "{summary}");
     assert_eq!(summary["functions"][0][0], "computes", "{summary}");
-    let file = std::fs::read(platform.directory().join("profile.json")).unwrap();
+    let file = fs::read(platform.directory().join("profile.json")).unwrap();
     let profile: Value = serde_json::from_slice(&file).unwrap();
     assert_eq!(
         profile["meta"]["product"], "com.example.computes",
@@ -55,4 +57,30 @@ async fn a_command_writes_a_profile_and_names_the_functions_with_most_samples() 
     // A file that cannot be written is an error before the profile is recorded.
     let refused = alga("absent/profile.json").output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn perf_finds_the_functions_of_extensions_of_a_confined_process() {
+    let outside = MockServer::start().await;
+    let options = ServerOptions {
+        variables: &[("ALGA_PERF", "true"), ("ALGA_CONFINE", "required")],
+        ..ServerOptions::default()
+    };
+    let platform = Platform::start(&outside, &options);
+    let name = platform.install_handler("com.example.computes", COMPUTES);
+    platform.call(&name, "/");
+    let path = format!("/tmp/perf-{}.map", platform.id());
+    let map = fs::read_to_string(&path).unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(mode & 0o777, 0o600);
+    let line = map.lines().find(|line| line.ends_with(" computes"));
+    let line = line.unwrap_or_else(|| panic!("{map}"));
+    let mut numbers = line.split(' ').map(|number| number.trim_start_matches("0x"));
+    for _address_and_size in 0..2 {
+        assert!(
+            usize::from_str_radix(numbers.next().unwrap(), 16).unwrap() > 0,
+            "{line}"
+        );
+    }
 }

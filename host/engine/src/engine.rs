@@ -40,12 +40,12 @@ impl Engine {
     /// Returns [`EngineError`] if this machine cannot run guests at all.
     pub fn new(pool: &PoolSettings) -> Result<Self, EngineError> {
         let engine_error = |error| EngineError(Arc::new(error));
-        let (inner, allocation) = match wasmtime::Engine::new(&settings::runner_config(Some(pool), pool.code)) {
+        let start = |is_pooled| wasmtime::Engine::new(&settings::runner_config(pool, is_pooled));
+        let (inner, allocation) = match start(true) {
             Ok(engine) => (engine, Allocation::Pooling),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), components = pool.components, "no pool could be reserved; guests get memory on demand");
-                let engine = wasmtime::Engine::new(&settings::runner_config(None, pool.code)).map_err(engine_error)?;
-                (engine, Allocation::OnDemand)
+                (start(false).map_err(engine_error)?, Allocation::OnDemand)
             }
         };
         let ticker = Ticker::start(&inner).map_err(|error| engine_error(error.into()))?;

@@ -45,4 +45,4 @@ pub use guest_limit::GuestLimit;
 pub use limiter::{Limited, StoreLimiter};
 pub use machine_code::MachineCode;
 pub use profile::{FinishedProfile, GuestProfile};
-pub use settings::{CodeOptions, PoolSettings};
+pub use settings::{CodeOptions, PoolSettings, perf_map};

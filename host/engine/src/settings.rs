@@ -2,13 +2,14 @@
 //! from [`shared_config`]; a difference between them would make wasmtime refuse the code.
 
 use wasmtime::component::Component;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, ProfilingStrategy};
 
 use alga_limits::{
     ASYNC_HANDLES, CORE_INSTANCES_PER_COMPONENT, Ceilings, INSTANCE_RECORD_BYTES, MEMORIES_PER_COMPONENT,
     MEMORIES_PER_MODULE, Requirements, TABLES_PER_COMPONENT, TABLES_PER_MODULE,
 };
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// Size of a process's pool of instances, and what its machine code counts.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ pub struct PoolSettings {
     pub ceilings: Ceilings,
     /// Options of the machine code that runs.
     pub code: CodeOptions,
+    /// True if the addresses of guests' functions are written into [`perf_map`].
+    pub maps_functions: bool,
 }
 
 /// Options that change machine code; compiler and runner have the same.
@@ -46,8 +49,16 @@ impl Default for PoolSettings {
             resident_bytes: 512 * 1024,
             ceilings: Ceilings::default(),
             code: CodeOptions::default(),
+            maps_functions: false,
         }
     }
+}
+
+/// Returns the file in which `perf` looks for the functions of this process's generated code
+/// (`jit-interface.txt` of Linux). The engine opens it at its start.
+#[must_use]
+pub fn perf_map() -> PathBuf {
+    PathBuf::from(format!("/tmp/perf-{}.map", std::process::id()))
 }
 
 /// Version of the cache format. Increment it when [`shared_config`] changes, so that earlier cache
@@ -120,14 +131,17 @@ pub fn slots_used(component: &Component, counted: &Requirements) -> u32 {
 
 /// The shared configuration with the settings of the process that runs guests.
 #[must_use]
-pub(crate) fn runner_config(pool: Option<&PoolSettings>, code: CodeOptions) -> Config {
-    let mut config = shared_config(code);
+pub(crate) fn runner_config(pool: &PoolSettings, is_pooled: bool) -> Config {
+    let mut config = shared_config(pool.code);
+    if pool.maps_functions {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     config.async_stack_size(FIBER_STACK_BYTES);
     // A fiber's stack is reused by the next guest: no data of the previous guest may be on it.
     config.async_stack_zeroing(true);
-    let strategy = match pool {
-        Some(pool) => InstanceAllocationStrategy::Pooling(pooling(pool)),
-        None => InstanceAllocationStrategy::OnDemand,
+    let strategy = match is_pooled {
+        true => InstanceAllocationStrategy::Pooling(pooling(pool)),
+        false => InstanceAllocationStrategy::OnDemand,
     };
     config.allocation_strategy(strategy);
     config

@@ -120,6 +120,8 @@ pub struct Config {
     pub fuel: Option<NonZeroU64>,
     /// True if components of WASI 0.3 run.
     pub wasi_0_3: bool,
+    /// True if `perf` can name the functions of extensions.
+    pub perf: bool,
     /// Number of extensions that compute at the same moment.
     pub run_slots: usize,
     /// Niceness of the threads of extensions that compute; 0: they have none.
@@ -256,6 +258,7 @@ impl Config {
             logs: collector(&sources, "logs_endpoint", "logs_protocol")?,
             fuel: NonZeroU64::new(sources.required("fuel")?),
             wasi_0_3: sources.required("wasi_0_3")?,
+            perf: sources.required("perf")?,
             run_slots: sources.parse("run_slots")?.unwrap_or_else(processors),
             guest_niceness: sources.required("guest_niceness")?,
             tenant_weights: sources.parse("tenant_weights")?.unwrap_or_default(),
@@ -279,11 +282,8 @@ impl Config {
                  hint: set SIGNING_TRUST_BUNDLE (`alga keygen` writes one), or start with --dev",
             ));
         }
-        if self
-            .database
-            .as_ref()
-            .is_some_and(|url| !url.starts_with("postgres://") && !url.starts_with("postgresql://"))
-        {
+        let is_other = |url: &String| !url.starts_with("postgres://") && !url.starts_with("postgresql://");
+        if self.database.as_ref().is_some_and(is_other) {
             return Err(ConfigError::Contradiction(
                 "ALGA_DATABASE must be a postgres:// URL; omit it for SQLite in the data directory",
             ));

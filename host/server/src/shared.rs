@@ -73,6 +73,7 @@ impl SharedResources {
             components: config.pool,
             ceilings: config.ceilings,
             code,
+            maps_functions: config.perf,
             ..PoolSettings::default()
         })?;
         tracing::info!(allocation = ?engine.allocation(), components = config.pool, "engine ready");

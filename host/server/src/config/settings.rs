@@ -138,6 +138,7 @@ settings! {
     logs_protocol = "ALGA_LOGS_PROTOCOL", "http/protobuf", "protocol of that collector: http/protobuf or grpc";
     fuel = "ALGA_FUEL", "0", "instructions that one execution may execute: a limit that does not depend on the machine, beside that of time; counting costs speed, and all runners that share cache_root count or do not; 0: they are not counted";
     wasi_0_3 = "ALGA_WASI_0_3", "false", "runs components of WASI 0.3, whose implementation in the engine is experimental and gets no security releases of its own; all runners that share cache_root run them or do not";
+    perf = "ALGA_PERF", "false", "true: writes the addresses and names of extensions' functions to /tmp/perf-PID.map, so that `perf` shows them; the file grows with each extension that is loaded, and stays";
     run_slots = "ALGA_RUN_SLOTS", "", "extensions that compute at the same moment; others wait for their turn (default: the number of processors)";
     guest_niceness = "ALGA_GUEST_NICENESS", "5", "niceness of own threads for extensions that compute for longer than a millisecond, 1 to 19: the operating system prefers all others, and requests wait for them less; 0: they compute on the threads of their requests";
     tenant_weights = "ALGA_TENANT_WEIGHTS", "", "shares of tenants in the processors when several compete, such as acme=4,globex=2; from 1 to 1000; 1 for all others";

@@ -82,6 +82,7 @@ pub(super) fn confine(config: &Config) -> Result<(), ConfineError> {
         .add_rules(path_beneath_rules(LIBRARIES, READ))?
         .add_rules(path_beneath_rules(["/dev/null"], AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(writable(config), WRITE))?
+        .add_rules(path_beneath_rules(perf_map(config), AccessFs::WriteFile))?
         .add_rule(NetPort::new(config.listen.port(), AccessNet::BindTcp))?;
     if let Some(compiler) = &config.compiler {
         rules = rules
@@ -96,6 +97,11 @@ pub(super) fn confine(config: &Config) -> Result<(), ConfineError> {
 
 fn writable(config: &Config) -> [&Path; 2] {
     [&config.data, &config.cache_root]
+}
+
+/// Returns the file in which `perf` looks for functions, if there is one.
+fn perf_map(config: &Config) -> Option<PathBuf> {
+    config.perf.then(alga_engine::perf_map)
 }
 
 /// Returns the directories of the files that settings name. A file that is replaced by another
