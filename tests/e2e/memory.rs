@@ -3,6 +3,9 @@
 use crate::platform::{Guest, Platform};
 use alga_harness::{MockServer, ServerOptions};
 use serde_json::json;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 
 /// Memory of a guest (64 MiB by default) plus the limit for one call between guest and host (8
 /// MiB).
@@ -68,4 +71,42 @@ async fn a_hostile_guest_uses_at_most_its_memory_budget() {
         );
     }
     assert_eq!(platform.call(&worst, "/"), "still here");
+}
+
+/// Connections of scrapers, and responses that each of them asks for.
+const SCRAPERS: usize = 10;
+const SCRAPES: usize = 100;
+/// Memory in KB that a scraper may cost that reads nothing: a few responses.
+const SCRAPER_KB: u64 = 2_048;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrapers_that_do_not_read_cost_a_few_responses_each_and_delay_no_caller() {
+    let outside = MockServer::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let name = platform.install(&Guest::new("answers_ok"));
+    assert_eq!(platform.call(&name, "/"), "ok");
+    let token = fs::read_to_string(platform.directory().join("alga-data/admin.token")).unwrap();
+    let scrape = format!("GET /metrics HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    let address = platform.address().strip_prefix("http://").unwrap();
+    let idle = platform.memory_kb("VmRSS:");
+    platform.reset_peak();
+    let scrapers: Vec<TcpStream> = (0..SCRAPERS)
+        .map(|_| {
+            let mut scraper = TcpStream::connect(address).unwrap();
+            scraper.write_all(scrape.repeat(SCRAPES).as_bytes()).unwrap();
+            scraper
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(platform.call(&name, "/"), "ok");
+        let scraped = platform.operator().get("/metrics").unwrap();
+        assert!(
+            scraped.text().contains("alga_executions_in_progress"),
+            "{}",
+            scraped.text()
+        );
+    }
+    let cost = platform.memory_kb("VmHWM:").saturating_sub(idle);
+    assert!(cost < SCRAPER_KB * SCRAPERS as u64, "{cost} kB");
+    drop(scrapers);
 }

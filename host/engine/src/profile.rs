@@ -136,6 +136,18 @@ impl Recording {
         let start = frame.module_offset().zip(frame.func_offset());
         let start = start.map_or(0, |(instruction, within)| instruction.saturating_sub(within));
         let function = (module.text().as_ptr().addr(), start, frame.func_index());
+        // It ends early when the name is full.
+        self.named(function, |name| match frame.func_name() {
+            Some(text) => write!(name, "{:#}", demangle(text)),
+            None => {
+                let module = module.name().unwrap_or("module");
+                write!(name, "{module} function {}", frame.func_index())
+            }
+        })
+    }
+
+    /// Returns the name of a function, which is written when it is seen for the first time.
+    fn named(&mut self, function: Function, write: impl FnOnce(&mut ShortName) -> fmt::Result) -> StringHandle {
         if let Some(name) = self.names.get(&function) {
             return *name;
         }
@@ -143,17 +155,7 @@ impl Recording {
             return self.others;
         }
         let mut name = ShortName::default();
-        // It ends early when it is full.
-        match frame.func_name() {
-            Some(text) => write!(name, "{:#}", demangle(text)).ok(),
-            None => write!(
-                name,
-                "{} function {}",
-                module.name().unwrap_or("module"),
-                frame.func_index()
-            )
-            .ok(),
-        };
+        write(&mut name).ok();
         let name = self.profile.intern_string(&name.0);
         self.names.insert(function, name);
         name
@@ -190,6 +192,18 @@ mod tests {
         assert_eq!((finished.samples, finished.left_out), (SAMPLES, 3));
         profile.sample(&store);
         assert_eq!(profile.finish().unwrap().samples, 0);
+    }
+
+    #[test]
+    fn functions_beyond_the_limit_have_one_name_together() {
+        let profile = GuestProfile::new("a");
+        let mut recording = profile.0.lock().unwrap().take().unwrap();
+        let mut name = |place| recording.named((place, 0, 0), |name| write!(name, "f{place}"));
+        let names: Vec<_> = (0..FUNCTIONS + 2).map(&mut name).collect();
+        assert_eq!(name(FUNCTIONS - 1), names[FUNCTIONS - 1]);
+        let others = recording.others;
+        let with_others = names.iter().filter(|name| **name == others).count();
+        assert_eq!((with_others, recording.names.len()), (2, FUNCTIONS));
     }
 
     #[test]
