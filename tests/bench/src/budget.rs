@@ -3,23 +3,18 @@
 
 use crate::execute::invoke_without_http;
 use crate::figures::{Figures, Target};
-use crate::load::{from_another_process, on_core};
-use crate::servers::{BODY, SERVER_CORE, bare, proxy_component};
-use alga_auth::{CallContext, ServiceGrant};
-use alga_harness::{Release, TestPlatform};
+use crate::load::from_another_process;
+use crate::servers::{Alga, BODY, Load, bare, http_token};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::Request;
-use std::sync::mpsc;
 use std::time::Instant;
-use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 const LOAD_CORE: usize = 1;
 const ROUNDS: usize = 5;
 /// Requests of a measurement in process; the first tenth warms up.
 const REQUESTS: usize = 22_000;
-const NAME: &str = "com.example.bench";
 
 /// Microseconds of a request, by stage.
 #[derive(Clone, Copy)]
@@ -58,43 +53,18 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
 }
 
 fn round(seconds: u64) -> Stages {
-    let load = |(address, request): (_, Vec<u8>)| {
-        let measured = from_another_process(LOAD_CORE, seconds, address, &request, BODY);
+    let load = |(address, request): &Load| {
+        let measured = from_another_process(LOAD_CORE, seconds, *address, request, BODY);
         1e6 / measured.requests_per_second
     };
-    let protocol = load(bare());
-    let (sender, ready) = mpsc::channel();
-    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
-    let server = on_core(SERVER_CORE, async move || {
-        let world = TestPlatform::with_settings(&[("pool", "512")]).await;
-        let release = Release::new(world.key(), &Release::manifest(NAME, "1.0.0", &[]), &proxy_component());
-        world.publish(&release).await;
-        let install = world.install("acme", &release, &[]).await.ok();
-        let grant = ServiceGrant {
-            call: Some(Box::new(CallContext {
-                timeout_ms: Some(5_000),
-                ..CallContext::default()
-            })),
-            ..world.grant_for(&install)
-        };
-        let token = world.service_token(&grant);
-        let in_process = in_process(&world.router(), &token).await;
-        let (execution, _) = invoke_without_http(&world, &world.request_for(&install)).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        // A new token: the measurements before may have needed most of a minute.
-        let request = crate::servers::get("/v1/http/", &world.service_token(&grant));
-        sender.send((address, request)).unwrap();
-        let limits = alga_server::ServeLimits::default();
-        let stop = async { finished.await.unwrap_or_default() };
-        alga_server::serve(listener, world.router(), limits, stop)
-            .await
-            .unwrap();
+    let protocol = load(&bare());
+    let (alga, (in_process, execution)) = Alga::start_after(async |world, install| {
+        let in_process = in_process(&world.router(), &http_token(world, install)).await;
+        let (execution, _) = invoke_without_http(world, &world.request_for(install)).await;
         (in_process, execution)
     });
-    let total = load(ready.recv().unwrap());
-    drop(finish);
-    let (in_process, execution) = server.join().unwrap();
+    let total = load(&alga.http);
+    drop(alga);
     Stages {
         protocol,
         platform: in_process - execution,

@@ -2,16 +2,15 @@
 //! beside slow clients.
 
 use crate::figures::{Figures, Target};
-use crate::gateway::stored;
 use crate::holder::{Held, Holding};
 use crate::load::{from_another_process, on_core};
 use crate::own_gateway::OwnGateway;
+use crate::servers::{Stored, stored};
 use alga_auth::Access;
 use alga_harness::{Release, TestPlatform, component};
 use alga_server::{ServeLimits, serve};
 use std::future::pending;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -27,7 +26,7 @@ const TENANTS: usize = 10;
 /// Addresses and requests of a platform.
 struct Served {
     address: SocketAddr,
-    stored: (PathBuf, String),
+    stored: Stored,
     hello: String,
     streams: Vec<String>,
     events: String,

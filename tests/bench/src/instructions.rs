@@ -7,6 +7,7 @@ use alga_harness::{Release, TestPlatform};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::Request;
+use std::path::Path;
 use std::time::Duration;
 use tower::ServiceExt;
 
@@ -14,18 +15,24 @@ const NAME: &str = "com.example.bench";
 /// A program beneath callgrind is about 50 times slower: no limit of time may end it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sends this many requests to an entry.
-pub(crate) fn run(entry: &str, requests: usize) {
+/// Requests before perf begins.
+const WARM_UP: usize = 1_000;
+
+/// Sends this many requests to an entry. With a pipe to perf, those come after others, and the id
+/// of this process is printed, after which perf's map of functions is named.
+pub(crate) fn run(entry: &str, requests: usize, control: Option<&Path>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(send(entry, requests));
+    runtime.block_on(send(entry, requests, control));
 }
 
-async fn send(entry: &str, requests: usize) {
+async fn send(entry: &str, requests: usize, control: Option<&Path>) {
     let timeout_ms = PATIENCE.as_millis().to_string();
+    let is_mapped = control.is_some().to_string();
     let settings = [
+        ("perf", is_mapped.as_str()),
         // Callgrind has little address space.
         ("pool", "4"),
         ("gateway_requests_per_second", "1000000"),
@@ -40,26 +47,54 @@ async fn send(entry: &str, requests: usize) {
         call: Some(Box::new(CallContext::default())),
         ..world.grant_for(&install)
     };
-    let (target, token, body) = match entry {
-        "/v1/http" => ("/v1/http/".to_owned(), world.service_token(&grant), String::new()),
-        "/v1/execute" => (
-            entry.to_owned(),
-            world.token_for(&execute).unwrap_or_default(),
-            execute.body.to_string(),
-        ),
-        _ => (
-            format!("/api/ext/{NAME}/"),
-            world.caller_token("acme", Access::Write),
-            String::new(),
-        ),
+    let order = match entry {
+        "/v1/http" => Order {
+            target: "/v1/http/".to_owned(),
+            token: world.service_token(&grant),
+            extension: String::new(),
+            body: String::new(),
+        },
+        "/v1/execute" => Order {
+            target: entry.to_owned(),
+            token: world.token_for(&execute).unwrap_or_default(),
+            extension: execute.extension.clone(),
+            body: execute.body.to_string(),
+        },
+        _ => Order {
+            target: format!("/api/ext/{NAME}/"),
+            token: world.caller_token("acme", Access::Write),
+            extension: String::new(),
+            body: String::new(),
+        },
     };
     let router = world.router();
+    if let Some(control) = control {
+        for _ in 0..WARM_UP {
+            one(&router, &order).await;
+        }
+        std::fs::write(control, "enable\n").unwrap();
+        println!("{}", std::process::id());
+    }
     for _ in 0..requests {
-        one(&router, &target, &token, &body).await;
+        one(&router, &order).await;
     }
 }
 
-async fn one(router: &Router, target: &str, token: &str, body: &str) {
+/// What each request sends.
+struct Order {
+    target: String,
+    token: String,
+    extension: String,
+    body: String,
+}
+
+async fn one(router: &Router, order: &Order) {
+    let Order {
+        target,
+        token,
+        extension,
+        body,
+    } = order;
     let method = if body.is_empty() { "GET" } else { "POST" };
     let request = Request::builder()
         .method(method)
@@ -67,9 +102,9 @@ async fn one(router: &Router, target: &str, token: &str, body: &str) {
         .header("host", "bench")
         .header("authorization", format!("Bearer {token}"))
         .header("x-alga-tenant", "acme")
-        .header("x-alga-extension", NAME)
+        .header("x-alga-extension", extension)
         .header("content-type", "application/json");
-    let request = request.body(Body::from(body.to_owned())).unwrap();
+    let request = request.body(Body::from(body.clone())).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
     let body = to_bytes(body, 1 << 16).await.unwrap();

@@ -103,6 +103,9 @@ struct Arguments {
     entry: String,
     #[arg(long, hide = true, default_value_t = 0)]
     requests: usize,
+    /// Pipe on which perf receives the order to begin
+    #[arg(long, hide = true)]
+    control: Option<PathBuf>,
 }
 
 fn main() {
@@ -124,7 +127,10 @@ fn main() {
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Observability => observability::run(&mut figures, arguments.seconds),
         Name::Neighbours => neighbours::run(&mut figures, arguments.seconds),
-        Name::Instructions => return instructions::run(&arguments.entry, arguments.requests),
+        Name::Instructions => {
+            let Arguments { entry, requests, .. } = &arguments;
+            return instructions::run(entry, *requests, arguments.control.as_deref());
+        }
         Name::Report => {
             let [from, into, readme] = &arguments.paths[..] else {
                 panic!("three paths are needed");

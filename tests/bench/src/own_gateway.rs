@@ -1,12 +1,12 @@
 //! A gateway in a process of its own, on the core of its runner.
 
 use crate::load::on_core;
+use crate::servers::Stored;
 use alga_server::{Config, Listener, Platform, ServeLimits, serve};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,8 +19,10 @@ pub(crate) struct OwnGateway {
 }
 
 impl OwnGateway {
-    /// Starts a gateway with this data directory and database, which calls this runner.
-    pub(crate) fn start((directory, database): &(PathBuf, String), runner: SocketAddr) -> Self {
+    /// Starts a gateway with this data directory and database, which calls this runner. Only
+    /// Postgres is shared by several processes.
+    pub(crate) fn start((directory, database): &Stored, runner: SocketAddr) -> Self {
+        let database = database.as_ref().expect("ALGA_TEST_POSTGRES is set");
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("own-gateway")
             .stdin(Stdio::piped())

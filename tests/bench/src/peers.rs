@@ -1,20 +1,13 @@
 //! `bench peers`: one component behind this platform's entries and behind other hosts, beside a
 //! handler without a component. Each is alone on one core; the load comes from another one.
 
-use crate::execute::http_request;
 use crate::figures::{Figures, Target};
-use crate::load::{Measured, Order, on_core};
-use crate::servers::{BODY, Load, Peer, SERVER_CORE, bare, get, proxy_component};
-use alga_auth::{Access, CallContext, ServiceGrant};
-use alga_harness::{Release, TestPlatform};
-use std::sync::mpsc;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use crate::load::{Measured, Order};
+use crate::servers::{Alga, BODY, Load, Peer, bare, get};
 
 const LOAD_CORE: usize = 1;
 /// Rounds in which the sides alternate, so that other load on the machine counts against all.
 const ROUNDS: usize = 5;
-const NAME: &str = "com.example.bench";
 /// The component's response in base64, as `/v1/execute` returns it.
 const BODY_BASE64: &str = "b2s=";
 
@@ -87,14 +80,13 @@ fn median(rounds: &[Round], of: &dyn Fn(&Round) -> Option<f64>) -> Option<f64> {
 }
 
 fn round(seconds: u64) -> Round {
-    let bare = reach(bare(), BODY, seconds);
-    let platform = platform();
-    let [http, execute, gateway] = platform.loads;
-    let http = reach(http, BODY, seconds);
-    let execute = reach(execute, BODY_BASE64, seconds);
-    let gateway = reach(gateway, BODY, seconds);
-    drop(platform.finish);
-    let peer = |peer: Peer| reach((peer.address, get("/", "")), BODY, seconds);
+    let bare = reach(&bare(), BODY, seconds);
+    let alga = Alga::start();
+    let http = reach(&alga.http, BODY, seconds);
+    let execute = reach(&alga.execute, BODY_BASE64, seconds);
+    let gateway = reach(&alga.gateway, BODY, seconds);
+    drop(alga);
+    let peer = |peer: Peer| reach(&(peer.address, get("/", "")), BODY, seconds);
     [
         Some(bare),
         Some(http),
@@ -106,10 +98,10 @@ fn round(seconds: u64) -> Round {
 }
 
 /// Measures a server with each load.
-fn reach((address, request): Load, expected: &str, seconds: u64) -> Reached {
+fn reach((address, request): &Load, expected: &str, seconds: u64) -> Reached {
     let order = Order {
-        address,
-        request: &request,
+        address: *address,
+        request,
         expected,
         seconds,
         rate: None,
@@ -118,51 +110,4 @@ fn reach((address, request): Load, expected: &str, seconds: u64) -> Reached {
     let rate = Some(fastest.requests_per_second / 2.0);
     let half = Order { rate, ..order }.send(LOAD_CORE);
     Reached { fastest, half }
-}
-
-/// The platform's three entries.
-struct Started {
-    loads: [Load; 3],
-    /// The platform stops when this is dropped.
-    finish: oneshot::Sender<()>,
-}
-
-fn platform() -> Started {
-    let (sender, ready) = mpsc::channel();
-    let (finish, finished) = oneshot::channel::<()>();
-    on_core(SERVER_CORE, async move || {
-        let world = TestPlatform::with_settings(&[("pool", "512"), ("gateway_requests_per_second", "1000000")]).await;
-        let release = Release::new(world.key(), &Release::manifest(NAME, "1.0.0", &[]), &proxy_component());
-        world.publish(&release).await;
-        let install = world.install("acme", &release, &[]).await.ok();
-        let grant = ServiceGrant {
-            call: Some(Box::new(CallContext {
-                timeout_ms: Some(5_000),
-                ..CallContext::default()
-            })),
-            ..world.grant_for(&install)
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let limits = alga_server::ServeLimits::default();
-        tokio::spawn(alga_server::serve(
-            listener,
-            world.router(),
-            limits,
-            std::future::pending(),
-        ));
-        let caller = world.caller_token("acme", Access::Write);
-        let execute = world.request_for(&install).on("GET", "/").within_ms(5_000);
-        let loads = [
-            get("/v1/http/", &world.service_token(&grant)),
-            http_request(&world, &execute),
-            get(&format!("/api/ext/{NAME}/"), &caller),
-        ];
-        sender.send(loads.map(|request| (address, request))).unwrap();
-        finished.await.ok();
-    });
-    Started {
-        loads: ready.recv().unwrap(),
-        finish,
-    }
 }

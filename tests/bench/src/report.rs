@@ -52,7 +52,12 @@ pub(crate) fn write(from: &Path, into: &Path, readme: &Path) {
     let text = tables::page(&about, headline.as_deref(), &curves, &reports);
     fs::write(into.join("README.md"), text).unwrap();
     if let Some(headline) = headline {
-        replace(readme, &headline);
+        let plot = into
+            .strip_prefix(readme.parent().unwrap())
+            .unwrap_or(into)
+            .join("peers.svg");
+        let plot = format!("![requests per second per core]({})", plot.display());
+        replace(readme, &format!("\n{headline}\n{plot}\n"));
     }
 }
 

@@ -1,9 +1,12 @@
 //! Servers of one component, each on the same core: the bare runtime's own server and other hosts,
 //! and a handler without a component.
 
+use crate::execute::http_request;
 use crate::load::on_core;
+use alga_auth::{Access, CallContext, ServiceGrant};
 use alga_capabilities::compose_denied;
-use alga_harness::component;
+use alga_harness::{Release, TestPlatform, component};
+use alga_registry_types::Install;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -14,11 +17,13 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 pub(crate) const SERVER_CORE: usize = 0;
 /// Body of the component's response.
@@ -67,6 +72,86 @@ pub(crate) fn bare() -> Load {
         }
     });
     (address.recv().unwrap(), get("/", ""))
+}
+
+/// Data directory of a platform, and its database if that is Postgres.
+pub(crate) type Stored = (PathBuf, Option<String>);
+
+/// Name under which the platform has the component.
+const NAME: &str = "com.example.bench";
+/// Longest time of an execution, in milliseconds.
+const LONGEST_MS: u64 = 5_000;
+
+/// This platform with the component, on the servers' core. It stops when this is dropped.
+pub(crate) struct Alga {
+    pub(crate) http: Load,
+    pub(crate) execute: Load,
+    pub(crate) gateway: Load,
+    pub(crate) stored: Stored,
+    _finish: oneshot::Sender<()>,
+}
+
+impl Alga {
+    pub(crate) fn start() -> Self {
+        Self::start_after(async |_, _| ()).0
+    }
+
+    /// Starts the platform, does work on its core before it listens, and returns what that does.
+    pub(crate) fn start_after<T: Send + 'static>(
+        work: impl AsyncFnOnce(&TestPlatform, &Install) -> T + Send + 'static,
+    ) -> (Self, T) {
+        let (sender, ready) = mpsc::channel();
+        let (finish, finished) = oneshot::channel::<()>();
+        on_core(SERVER_CORE, async move || {
+            let world =
+                TestPlatform::with_settings(&[("pool", "512"), ("gateway_requests_per_second", "1000000")]).await;
+            let release = Release::new(world.key(), &Release::manifest(NAME, "1.0.0", &[]), &proxy_component());
+            world.publish(&release).await;
+            let install = world.install("acme", &release, &[]).await.ok();
+            let done = work(&world, &install).await;
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let limits = alga_server::ServeLimits::default();
+            let served = alga_server::serve(listener, world.router(), limits, std::future::pending());
+            tokio::spawn(served);
+            let started = Self {
+                http: (address, get("/v1/http/", &http_token(&world, &install))),
+                execute: (address, execute(&world, &install)),
+                gateway: (address, gateway(&world)),
+                stored: stored(&world),
+                _finish: finish,
+            };
+            sender.send((started, done)).unwrap();
+            finished.await.ok();
+        });
+        ready.recv().unwrap()
+    }
+}
+
+pub(crate) fn stored(world: &TestPlatform) -> Stored {
+    (
+        world.directory().to_path_buf(),
+        world.database_url().map(ToOwned::to_owned),
+    )
+}
+
+/// Returns a token for `/v1/http`. It expires after a minute.
+pub(crate) fn http_token(world: &TestPlatform, install: &Install) -> String {
+    world.service_token(&ServiceGrant {
+        call: Some(Box::new(CallContext {
+            timeout_ms: Some(LONGEST_MS),
+            ..CallContext::default()
+        })),
+        ..world.grant_for(install)
+    })
+}
+
+fn execute(world: &TestPlatform, install: &Install) -> Vec<u8> {
+    http_request(world, &world.request_for(install).on("GET", "/").within_ms(LONGEST_MS))
+}
+
+fn gateway(world: &TestPlatform) -> Vec<u8> {
+    get(&format!("/api/ext/{NAME}/"), &world.caller_token("acme", Access::Write))
 }
 
 /// Another host in a process of its own, which ends when this is dropped.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the only entry point to every benchmark.
 
 mod all;
+mod flame;
 mod regress;
 
 use crate::debian;
@@ -17,7 +18,7 @@ use std::process::Command;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Benchmark to run; `all` runs each and writes tests/bench/results; `regress` compares the
-    /// instructions of a request with the committed ones
+    /// instructions of a request with the committed ones; `flame` draws where the time of one goes
     name: Option<String>,
     /// Print `{machine, commit, figures}` as JSON
     #[arg(long)]
@@ -129,6 +130,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             "{:<13} instructions of a request, compared with the committed ones",
             "regress"
         ));
+        report(&format!(
+            "{:<13} where the time of a request goes, by functions, as a flame graph",
+            "flame"
+        ));
         for bench in &BENCHES {
             report(&format!("{:<13} {}", bench.name, bench.what));
         }
@@ -136,6 +141,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     match name.as_str() {
         "all" => return all::run(arguments),
+        "flame" => return flame::run(arguments),
         "regress" => return regress::run(arguments),
         _ => {}
     }

@@ -53,6 +53,8 @@ pub(super) fn page(about: &Value, headline: Option<&str>, curves: &[(String, Str
         write!(text, "{headline}\n![requests per second per core](peers.svg)\n\n").unwrap();
     }
     text += &missed(reports);
+    text += "Where the time of a request goes: by stages in `budget` below, by functions in the \
+             [flame graph](flame.svg) of `cargo xtask bench flame`.\n\n";
     for (series, file) in curves {
         writeln!(text, "![growth with {series}]({file})").unwrap();
     }

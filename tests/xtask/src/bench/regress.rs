@@ -20,6 +20,7 @@ const MANY: u64 = 1_200;
 const TOLERANCE: f64 = 3.0;
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let committed = if arguments.bless { Map::new() } else { committed()? };
     debian::ensure("valgrind", "valgrind")?;
     build(arguments)?;
     guests::build(&["alga-test-guests"], Size::Smallest)?;
@@ -34,11 +35,22 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         step("done: read `git diff` before you commit it");
         return Ok(());
     }
-    compare(&serde_json::from_slice(&fs::read(baseline())?)?, &counted)
+    compare(&committed, &counted)
 }
 
 fn baseline() -> PathBuf {
     root().join("tests/bench/results/instructions.json")
+}
+
+fn committed() -> Outcome<Map<String, Value>> {
+    let path = baseline();
+    let json = fs::read(&path).map_err(|error| {
+        format!(
+            "{}: {error}\nhint: `cargo xtask bench regress --bless` writes it",
+            path.display()
+        )
+    })?;
+    Ok(serde_json::from_slice(&json)?)
 }
 
 /// Returns the instructions of a run.
