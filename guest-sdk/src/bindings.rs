@@ -4831,6 +4831,400 @@ pub mod alga {
             }
         }
     }
+    pub mod trace {
+        /// Adds spans and attributes of the extension to the trace of this execution, which
+        /// operators read
+        /// in their tracing system.
+        ///
+        /// Granted by `cap:trace.emit`, which every install has.
+        ///
+        /// The behavior is the same whether the execution is traced or not, except for
+        /// `traceparent`. The
+        /// host adds times, tenant, extension and install; a guest can neither set nor forge them:
+        /// the
+        /// names of its spans and attributes are exported behind `extension.`. The calls of the
+        /// host's
+        /// interfaces and the requests to other hosts appear inside the span that was begun last
+        /// and has
+        /// not ended. Spans that have not ended do so with the execution. No call ever blocks.
+        ///
+        /// Limits for one execution: 64 spans, 16 of them in progress at the same moment, and 64
+        /// attributes
+        /// in total. A name has 1 to 64 characters, none of them a control character; longer values
+        /// than
+        /// 256 bytes are truncated.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod tracer {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+
+            use super::super::super::_rt;
+            /// The reason why a span or an attribute was not accepted. The execution continues.
+            #[derive(Clone)]
+            pub enum Error {
+                /// This execution has its maximum number of spans or attributes.
+                BudgetExhausted,
+                /// A name violates a rule of this interface, or a span is not in progress. The text
+                /// names
+                /// the rule.
+                InvalidInput(_rt::String),
+                /// Any other error. The text is human-readable: do not depend on it.
+                Other(_rt::String),
+            }
+            impl ::core::fmt::Debug for Error {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    match self {
+                        Error::BudgetExhausted => f.debug_tuple("Error::BudgetExhausted").finish(),
+                        Error::InvalidInput(e) => f.debug_tuple("Error::InvalidInput").field(e).finish(),
+                        Error::Other(e) => f.debug_tuple("Error::Other").field(e).finish(),
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Error {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+
+            impl ::core::error::Error for Error {}
+            /// A name and a value.
+            #[derive(Clone)]
+            pub struct Attribute {
+                /// The name, such as `orders.count`.
+                pub name: _rt::String,
+                /// The value as text.
+                pub value: _rt::String,
+            }
+            impl ::core::fmt::Debug for Attribute {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    f.debug_struct("Attribute")
+                        .field("name", &self.name)
+                        .field("value", &self.value)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Returns the place of the innermost span in progress in its trace, as the field
+            /// `traceparent`
+            /// of a request names it (W3C Trace Context), if the execution is traced. Requests to
+            /// other
+            /// hosts have the field already.
+            #[allow(async_fn_in_trait)]
+            pub fn traceparent() -> ::core::option::Option<_rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea([::core::mem::MaybeUninit<u8>; 3 * ::core::mem::size_of::<*const u8>()]);
+                    let mut ret_area =
+                        RetArea([::core::mem::MaybeUninit::uninit(); 3 * ::core::mem::size_of::<*const u8>()]);
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "alga:trace/tracer@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "traceparent"]
+                        fn wit_import1(_: *mut u8);
+                    }
+
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result6 = match l2 {
+                        0 => None,
+                        1 => {
+                            let e = {
+                                let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                let l4 = *ptr0.add(2 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                let len5 = l4;
+                                let bytes5 = _rt::Vec::from_raw_parts(l3.cast(), len5, len5);
+
+                                _rt::string_lift(bytes5)
+                            };
+                            Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result6
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Begins a span inside another one that is in progress, or else inside the innermost
+            /// one, and
+            /// returns its number, which is not 0.
+            #[allow(async_fn_in_trait)]
+            pub fn begin(name: &str, parent: ::core::option::Option<u32>) -> ::core::result::Result<u32, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea([::core::mem::MaybeUninit<u8>; 4 * ::core::mem::size_of::<*const u8>()]);
+                    let mut ret_area =
+                        RetArea([::core::mem::MaybeUninit::uninit(); 4 * ::core::mem::size_of::<*const u8>()]);
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let (result1_0, result1_1) = match parent {
+                        Some(e) => (1i32, _rt::as_i32(e)),
+                        None => (0i32, 0i32),
+                    };
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "alga:trace/tracer@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "begin"]
+                        fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8);
+                    }
+
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, result1_0, result1_1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result14 = match l4 {
+                        0 => {
+                            let e = {
+                                let l5 = *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<i32>();
+
+                                l5 as u32
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = i32::from(*ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                                let v13 = match l6 {
+                                    0 => Error::BudgetExhausted,
+                                    1 => {
+                                        let e13 = {
+                                            let l7 =
+                                                *ptr2.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                            let l8 = *ptr2.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+
+                                            _rt::string_lift(bytes9)
+                                        };
+                                        Error::InvalidInput(e13)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                        let e13 = {
+                                            let l10 =
+                                                *ptr2.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                            let l11 =
+                                                *ptr2.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(l10.cast(), len12, len12);
+
+                                            _rt::string_lift(bytes12)
+                                        };
+                                        Error::Other(e13)
+                                    }
+                                };
+
+                                v13
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result14
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Adds attributes to a span in progress, or else to that of the execution. Either all
+            /// of them
+            /// are added, or none is.
+            #[allow(async_fn_in_trait)]
+            pub fn annotate(
+                span: ::core::option::Option<u32>,
+                attributes: &[Attribute],
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea([::core::mem::MaybeUninit<u8>; 4 * ::core::mem::size_of::<*const u8>()]);
+                    let mut ret_area =
+                        RetArea([::core::mem::MaybeUninit::uninit(); 4 * ::core::mem::size_of::<*const u8>()]);
+                    let (result0_0, result0_1) = match span {
+                        Some(e) => (1i32, _rt::as_i32(e)),
+                        None => (0i32, 0i32),
+                    };
+                    let vec4 = attributes;
+                    let len4 = vec4.len();
+                    let layout4 = _rt::alloc::Layout::from_size_align(
+                        vec4.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    )
+                    .unwrap();
+                    let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);
+                    for (i, e) in vec4.into_iter().enumerate() {
+                        let base = result4.add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let Attribute {
+                                name: name1,
+                                value: value1,
+                            } = e;
+                            let vec2 = name1;
+                            let ptr2 = vec2.as_ptr().cast::<u8>();
+                            let len2 = vec2.len();
+                            *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len2;
+                            *base.add(0).cast::<*mut u8>() = ptr2.cast_mut();
+                            let vec3 = value1;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>() = len3;
+                            *base.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                    }
+                    let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "alga:trace/tracer@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "annotate"]
+                        fn wit_import6(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8);
+                    }
+
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import6(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import6(result0_0, result0_1, result4, len4, ptr5);
+                    let l7 = i32::from(*ptr5.add(0).cast::<u8>());
+                    let result16 = match l7 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l8 = i32::from(*ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                                let v15 = match l8 {
+                                    0 => Error::BudgetExhausted,
+                                    1 => {
+                                        let e15 = {
+                                            let l9 =
+                                                *ptr5.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                            let l10 =
+                                                *ptr5.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Error::InvalidInput(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                        let e15 = {
+                                            let l12 =
+                                                *ptr5.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                            let l13 =
+                                                *ptr5.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(l12.cast(), len14, len14);
+
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        Error::Other(e15)
+                                    }
+                                };
+
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Ends a span. It has failed if a description of the failure is given.
+            #[allow(async_fn_in_trait)]
+            pub fn end(span: u32, failure: ::core::option::Option<&str>) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea([::core::mem::MaybeUninit<u8>; 4 * ::core::mem::size_of::<*const u8>()]);
+                    let mut ret_area =
+                        RetArea([::core::mem::MaybeUninit::uninit(); 4 * ::core::mem::size_of::<*const u8>()]);
+                    let (result1_0, result1_1, result1_2) = match failure {
+                        Some(e) => {
+                            let vec0 = e;
+                            let ptr0 = vec0.as_ptr().cast::<u8>();
+                            let len0 = vec0.len();
+
+                            (1i32, ptr0.cast_mut(), len0)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "alga:trace/tracer@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "end"]
+                        fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8);
+                    }
+
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import3(_rt::as_i32(&span), result1_0, result1_1, result1_2, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result13 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(*ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+                                let v12 = match l5 {
+                                    0 => Error::BudgetExhausted,
+                                    1 => {
+                                        let e12 = {
+                                            let l6 =
+                                                *ptr2.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                            let l7 = *ptr2.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(l6.cast(), len8, len8);
+
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        Error::InvalidInput(e12)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                        let e12 = {
+                                            let l9 =
+                                                *ptr2.add(2 * ::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                                            let l10 =
+                                                *ptr2.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(l9.cast(), len11, len11);
+
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Error::Other(e12)
+                                    }
+                                };
+
+                                v12
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result13
+                }
+            }
+        }
+    }
     pub mod ui_proxy {
         /// Calls routes of the host application (AlgaPSA) that the extension runs in.
         ///
@@ -14003,8 +14397,8 @@ macro_rules! __export_http_extension_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:alga:extension@2.0.0:http-extension:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10506] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x85Q\x01A\x02\x01A9\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10761] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x84S\x01A\x02\x01A;\x01\
 B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]err\
 or.to-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\0\x01B\x0a\x04\0\x08\
 pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.rea\
@@ -14143,35 +14537,41 @@ valid-input\x01s\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01r\x02\x03keys\x05va
 lues\x04\0\x05label\x03\0\x02\x01p\x03\x01j\0\x01\x01\x01@\x03\x04names\x06amoun\
 tu\x06labels\x04\0\x05\x04\0\x03add\x01\x06\x01@\x03\x04names\x05valueu\x06label\
 s\x04\0\x05\x04\0\x03set\x01\x07\x04\0\x07observe\x01\x07\x03\0\x18alga:metrics/\
-meter@1.0.0\x05\x0f\x01B\x0a\x01m\x02\x08internal\x06client\x04\0\x04kind\x03\0\0\
-\x01ks\x01o\x02ss\x01p\x03\x01r\x07\x02ids\x05emails\x04names\x04kind\x01\x09cli\
-ent-id\x02\x0bclient-name\x02\x11additional-fields\x04\x04\0\x04user\x03\0\x05\x01\
-k\x06\x01@\0\0\x07\x04\0\x07current\x01\x08\x03\0\x18alga:user/identity@1.0.0\x05\
-\x10\x01B-\x01q\x06\x06denied\x01s\0\x0dinvalid-input\x01s\0\x08conflict\x01w\0\x0e\
-quota-exceeded\x01s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01\
-p}\x01ky\x01r\x05\x03keys\x05value\x02\x08metadata\x02\x08revisionw\x12expires-i\
-n-seconds\x03\x04\0\x05entry\x03\0\x04\x01kw\x01r\x03\x0bif-revision\x06\x0bttl-\
-seconds\x03\x08metadata\x02\x04\0\x0bput-options\x03\0\x07\x01ks\x01r\x03\x06pre\
-fixs\x05limit\x03\x06cursor\x09\x04\0\x0clist-options\x03\0\x0a\x01p\x05\x01r\x02\
-\x07entries\x0c\x0bnext-cursor\x09\x04\0\x04page\x03\0\x0d\x01r\x03\x03keys\x05v\
-alue\x02\x07options\x08\x04\0\x04item\x03\0\x0f\x01r\x04\x04keysw\x0akeys-limitw\
-\x05bytesw\x0bbytes-limitw\x04\0\x05usage\x03\0\x11\x01k\x05\x01j\x01\x13\x01\x01\
-\x01@\x02\x09namespaces\x03keys\0\x14\x04\0\x03get\x01\x15\x01j\x01w\x01\x01\x01\
-@\x04\x09namespaces\x03keys\x05value\x02\x07options\x08\0\x16\x04\0\x03put\x01\x17\
-\x01j\x01\x7f\x01\x01\x01@\x03\x09namespaces\x03keys\x0bif-revision\x06\0\x18\x04\
-\0\x06delete\x01\x19\x01ps\x01p\x13\x01j\x01\x1b\x01\x01\x01@\x02\x09namespaces\x04\
-keys\x1a\0\x1c\x04\0\x08get-many\x01\x1d\x01p\x10\x01pw\x01j\x01\x1f\x01\x01\x01\
-@\x02\x09namespaces\x05items\x1e\0\x20\x04\0\x08put-many\x01!\x01j\x01\x12\x01\x01\
-\x01@\x01\x09namespaces\0\"\x04\0\x08usage-of\x01#\x01j\x01\x0e\x01\x01\x01@\x02\
-\x09namespaces\x07options\x0b\0$\x04\0\x0clist-entries\x01%\x03\0\x15alga:storag\
-e/kv@1.0.0\x05\x11\x02\x03\0\x07\x10outgoing-request\x02\x03\0\x07\x0frequest-op\
-tions\x02\x03\0\x07\x18future-incoming-response\x02\x03\0\x07\x0aerror-code\x01B\
-\x0f\x02\x03\x02\x01\x12\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\x13\x04\
-\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x18future-incoming-res\
-ponse\x03\0\x04\x02\x03\x02\x01\x15\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\
+meter@1.0.0\x05\x0f\x01B\x11\x01q\x03\x10budget-exhausted\0\0\x0dinvalid-input\x01\
+s\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01r\x02\x04names\x05values\x04\0\x09\
+attribute\x03\0\x02\x01ks\x01@\0\0\x04\x04\0\x0btraceparent\x01\x05\x01ky\x01j\x01\
+y\x01\x01\x01@\x02\x04names\x06parent\x06\0\x07\x04\0\x05begin\x01\x08\x01p\x03\x01\
+j\0\x01\x01\x01@\x02\x04span\x06\x0aattributes\x09\0\x0a\x04\0\x08annotate\x01\x0b\
+\x01@\x02\x04spany\x07failure\x04\0\x0a\x04\0\x03end\x01\x0c\x03\0\x17alga:trace\
+/tracer@1.0.0\x05\x10\x01B\x0a\x01m\x02\x08internal\x06client\x04\0\x04kind\x03\0\
+\0\x01ks\x01o\x02ss\x01p\x03\x01r\x07\x02ids\x05emails\x04names\x04kind\x01\x09c\
+lient-id\x02\x0bclient-name\x02\x11additional-fields\x04\x04\0\x04user\x03\0\x05\
+\x01k\x06\x01@\0\0\x07\x04\0\x07current\x01\x08\x03\0\x18alga:user/identity@1.0.\
+0\x05\x11\x01B-\x01q\x06\x06denied\x01s\0\x0dinvalid-input\x01s\0\x08conflict\x01\
+w\0\x0equota-exceeded\x01s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\
+\0\0\x01p}\x01ky\x01r\x05\x03keys\x05value\x02\x08metadata\x02\x08revisionw\x12e\
+xpires-in-seconds\x03\x04\0\x05entry\x03\0\x04\x01kw\x01r\x03\x0bif-revision\x06\
+\x0bttl-seconds\x03\x08metadata\x02\x04\0\x0bput-options\x03\0\x07\x01ks\x01r\x03\
+\x06prefixs\x05limit\x03\x06cursor\x09\x04\0\x0clist-options\x03\0\x0a\x01p\x05\x01\
+r\x02\x07entries\x0c\x0bnext-cursor\x09\x04\0\x04page\x03\0\x0d\x01r\x03\x03keys\
+\x05value\x02\x07options\x08\x04\0\x04item\x03\0\x0f\x01r\x04\x04keysw\x0akeys-l\
+imitw\x05bytesw\x0bbytes-limitw\x04\0\x05usage\x03\0\x11\x01k\x05\x01j\x01\x13\x01\
+\x01\x01@\x02\x09namespaces\x03keys\0\x14\x04\0\x03get\x01\x15\x01j\x01w\x01\x01\
+\x01@\x04\x09namespaces\x03keys\x05value\x02\x07options\x08\0\x16\x04\0\x03put\x01\
+\x17\x01j\x01\x7f\x01\x01\x01@\x03\x09namespaces\x03keys\x0bif-revision\x06\0\x18\
+\x04\0\x06delete\x01\x19\x01ps\x01p\x13\x01j\x01\x1b\x01\x01\x01@\x02\x09namespa\
+ces\x04keys\x1a\0\x1c\x04\0\x08get-many\x01\x1d\x01p\x10\x01pw\x01j\x01\x1f\x01\x01\
+\x01@\x02\x09namespaces\x05items\x1e\0\x20\x04\0\x08put-many\x01!\x01j\x01\x12\x01\
+\x01\x01@\x01\x09namespaces\0\"\x04\0\x08usage-of\x01#\x01j\x01\x0e\x01\x01\x01@\
+\x02\x09namespaces\x07options\x0b\0$\x04\0\x0clist-entries\x01%\x03\0\x15alga:st\
+orage/kv@1.0.0\x05\x12\x02\x03\0\x07\x10outgoing-request\x02\x03\0\x07\x0freques\
+t-options\x02\x03\0\x07\x18future-incoming-response\x02\x03\0\x07\x0aerror-code\x01\
+B\x0f\x02\x03\x02\x01\x13\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\x14\x04\
+\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01\x15\x04\0\x18future-incoming-res\
+ponse\x03\0\x04\x02\x03\x02\x01\x16\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\
 \x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\
-\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\x16\x01\
-B\x17\x02\x03\x02\x01\x12\x04\0\x10outgoing-request\x03\0\0\x01q\x05\x06denied\x01\
+\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\x17\x01\
+B\x17\x02\x03\x02\x01\x13\x04\0\x10outgoing-request\x03\0\0\x01q\x05\x06denied\x01\
 s\0\x07missing\x01s\0\x0dinvalid-input\x01s\0\x0bunavailable\0\0\x05other\x01s\0\
 \x04\0\x05error\x03\0\x02\x01q\x03\x06header\x01s\0\x06bearer\0\0\x05basic\x01s\0\
 \x04\0\x09placement\x03\0\x04\x04\0\x06secret\x03\x01\x01ps\x01r\x02\x04names\x05\
@@ -14179,27 +14579,27 @@ hosts\x07\x04\0\x08declared\x03\0\x08\x01h\x06\x01h\x01\x01j\0\x01\x03\x01@\x03\
 self\x0a\x07request\x0b\x09placement\x05\0\x0c\x04\0\x15[method]secret.attach\x01\
 \x0d\x01p\x09\x01j\x01\x0e\x01\x03\x01@\0\0\x0f\x04\0\x05names\x01\x10\x01i\x06\x01\
 j\x01\x11\x01\x03\x01@\x01\x04names\0\x12\x04\0\x04open\x01\x13\x03\0\x18alga:se\
-crets/store@1.0.0\x05\x17\x01B\x06\x01q\x04\x06denied\x01s\0\x07missing\x01s\0\x0b\
+crets/store@1.0.0\x05\x18\x01B\x06\x01q\x04\x06denied\x01s\0\x07missing\x01s\0\x0b\
 unavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01p}\x01j\x01\x02\x01\x01\
 \x01@\x01\x04names\0\x03\x04\0\x06reveal\x01\x04\x03\0\x19alga:secrets/reveal@1.\
-0.0\x05\x18\x01B\x0c\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-in\
+0.0\x05\x19\x01B\x0c\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-in\
 put\x01s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01ks\x01p}\
 \x01r\x03\x06status{\x0ccontent-type\x02\x04body\x03\x04\0\x06answer\x03\0\x04\x01\
 o\x02ss\x01p\x06\x01k\x03\x01j\x01\x05\x01\x01\x01@\x03\x05routes\x0aparameters\x07\
 \x04body\x08\0\x09\x04\0\x04call\x01\x0a\x03\0\x1aalga:ui-proxy/routes@1.0.0\x05\
-\x19\x01B\x04\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-input\x01\
+\x1a\x01B\x04\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-input\x01\
 s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01r\x02\x06number\
-y\x04sizey\x04\0\x04page\x03\0\x02\x03\0\x14alga:psa/types@1.0.0\x05\x1a\x02\x03\
-\0\x11\x05error\x02\x03\0\x11\x04page\x01B\x13\x02\x03\x02\x01\x1b\x04\0\x05erro\
-r\x03\0\0\x02\x03\x02\x01\x1c\x04\0\x04page\x03\0\x02\x01ks\x01r\x08\x02ids\x04n\
+y\x04sizey\x04\0\x04page\x03\0\x02\x03\0\x14alga:psa/types@1.0.0\x05\x1b\x02\x03\
+\0\x12\x05error\x02\x03\0\x12\x04page\x01B\x13\x02\x03\x02\x01\x1c\x04\0\x05erro\
+r\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x04page\x03\0\x02\x01ks\x01r\x08\x02ids\x04n\
 ames\x04kind\x04\x0bis-inactive\x7f\x15default-currency-code\x04\x12account-mana\
 ger-id\x04\x14account-manager-name\x04\x0dbilling-email\x04\x04\0\x06client\x03\0\
 \x05\x01r\x02\x06search\x04\x10include-inactive\x7f\x04\0\x06filter\x03\0\x07\x01\
 p\x06\x01r\x02\x05items\x09\x0btotal-county\x04\0\x07listing\x03\0\x0a\x01j\x01\x0b\
 \x01\x01\x01@\x02\x06filter\x08\x04page\x03\0\x0c\x04\0\x0clist-clients\x01\x0d\x01\
 k\x06\x01j\x01\x0e\x01\x01\x01@\x01\x02ids\0\x0f\x04\0\x0aget-client\x01\x10\x03\
-\0\x16alga:psa/clients@1.0.0\x05\x1d\x01B\x1a\x02\x03\x02\x01\x1b\x04\0\x05error\
-\x03\0\0\x02\x03\x02\x01\x1c\x04\0\x04page\x03\0\x02\x01m\x02\x07service\x07prod\
+\0\x16alga:psa/clients@1.0.0\x05\x1e\x01B\x1a\x02\x03\x02\x01\x1c\x04\0\x05error\
+\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x04page\x03\0\x02\x01m\x02\x07service\x07prod\
 uct\x04\0\x09item-kind\x03\0\x04\x01m\x03\x05fixed\x06hourly\x05usage\x04\0\x0eb\
 illing-method\x03\0\x06\x01ks\x01r\x0a\x02ids\x04names\x04kind\x05\x0ebilling-me\
 thod\x07\x0fservice-type-id\x08\x11service-type-name\x08\x0cdefault-rateu\x0funi\
@@ -14208,8 +14608,8 @@ k\x7f\x01k\x07\x01r\x04\x06search\x08\x04kind\x0b\x09is-active\x0c\x0ebilling-me
 thod\x0d\x04\0\x06filter\x03\0\x0e\x01p\x0a\x01r\x02\x05items\x10\x0btotal-count\
 y\x04\0\x07listing\x03\0\x11\x01j\x01\x12\x01\x01\x01@\x02\x06filter\x0f\x04page\
 \x03\0\x13\x04\0\x0dlist-services\x01\x14\x01k\x0a\x01j\x01\x15\x01\x01\x01@\x01\
-\x02ids\0\x16\x04\0\x0bget-service\x01\x17\x03\0\x17alga:psa/services@1.0.0\x05\x1e\
-\x01B\x10\x02\x03\x02\x01\x1b\x04\0\x05error\x03\0\0\x01m\x02\x0apercentage\x05f\
+\x02ids\0\x16\x04\0\x0bget-service\x01\x17\x03\0\x17alga:psa/services@1.0.0\x05\x1f\
+\x01B\x10\x02\x03\x02\x01\x1c\x04\0\x05error\x03\0\0\x01m\x02\x0apercentage\x05f\
 ixed\x04\0\x0ddiscount-kind\x03\0\x02\x01k\x03\x01ks\x01r\x07\x0aservice-ids\x08\
 quantityu\x0bdescriptions\x04rateu\x08discount\x04\x12applies-to-item-id\x05\x15\
 applies-to-service-id\x05\x04\0\x04item\x03\0\x06\x01p\x07\x01r\x06\x09client-id\
@@ -14217,13 +14617,13 @@ s\x05items\x08\x0cinvoice-date\x05\x08due-date\x05\x09po-number\x05\x0fidempoten
 cy-keys\x04\0\x05draft\x03\0\x09\x01r\x06\x02ids\x06numbers\x06statuss\x08subtot\
 alu\x03taxu\x05totalu\x04\0\x07invoice\x03\0\x0b\x01j\x01\x0c\x01\x01\x01@\x01\x05\
 draft\x0a\0\x0d\x04\0\x15create-manual-invoice\x01\x0e\x03\0\x18alga:psa/invoici\
-ng@1.0.0\x05\x1f\x02\x03\0\x07\x10incoming-request\x02\x03\0\x07\x11response-out\
-param\x01B\x08\x02\x03\x02\x01\x20\x04\0\x10incoming-request\x03\0\0\x02\x03\x02\
-\x01!\x04\0\x11response-outparam\x03\0\x02\x01i\x01\x01i\x03\x01@\x02\x07request\
-\x04\x0cresponse-out\x05\x01\0\x04\0\x06handle\x01\x06\x04\0!wasi:http/incoming-\
-handler@0.2.12\x05\"\x04\0#alga:extension/http-extension@2.0.0\x04\0\x0b\x14\x01\
-\0\x0ehttp-extension\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-comp\
-onent\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+ng@1.0.0\x05\x20\x02\x03\0\x07\x10incoming-request\x02\x03\0\x07\x11response-out\
+param\x01B\x08\x02\x03\x02\x01!\x04\0\x10incoming-request\x03\0\0\x02\x03\x02\x01\
+\"\x04\0\x11response-outparam\x03\0\x02\x01i\x01\x01i\x03\x01@\x02\x07request\x04\
+\x0cresponse-out\x05\x01\0\x04\0\x06handle\x01\x06\x04\0!wasi:http/incoming-hand\
+ler@0.2.12\x05#\x04\0#alga:extension/http-extension@2.0.0\x04\0\x0b\x14\x01\0\x0e\
+http-extension\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
+0.258.3\x10wit-bindgen-rust\x060.61.1";
   };
   )
 }
@@ -14234,8 +14634,8 @@ pub use __export_http_extension_impl as export;
 #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:alga:extension@2.0.0:http-extension-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10386] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xedO\x01A\x02\x01A5\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10641] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xecQ\x01A\x02\x01A7\x01\
 B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]err\
 or.to-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\0\x01B\x0a\x04\0\x08\
 pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.rea\
@@ -14374,35 +14774,41 @@ valid-input\x01s\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01r\x02\x03keys\x05va
 lues\x04\0\x05label\x03\0\x02\x01p\x03\x01j\0\x01\x01\x01@\x03\x04names\x06amoun\
 tu\x06labels\x04\0\x05\x04\0\x03add\x01\x06\x01@\x03\x04names\x05valueu\x06label\
 s\x04\0\x05\x04\0\x03set\x01\x07\x04\0\x07observe\x01\x07\x03\0\x18alga:metrics/\
-meter@1.0.0\x05\x0f\x01B\x0a\x01m\x02\x08internal\x06client\x04\0\x04kind\x03\0\0\
-\x01ks\x01o\x02ss\x01p\x03\x01r\x07\x02ids\x05emails\x04names\x04kind\x01\x09cli\
-ent-id\x02\x0bclient-name\x02\x11additional-fields\x04\x04\0\x04user\x03\0\x05\x01\
-k\x06\x01@\0\0\x07\x04\0\x07current\x01\x08\x03\0\x18alga:user/identity@1.0.0\x05\
-\x10\x01B-\x01q\x06\x06denied\x01s\0\x0dinvalid-input\x01s\0\x08conflict\x01w\0\x0e\
-quota-exceeded\x01s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01\
-p}\x01ky\x01r\x05\x03keys\x05value\x02\x08metadata\x02\x08revisionw\x12expires-i\
-n-seconds\x03\x04\0\x05entry\x03\0\x04\x01kw\x01r\x03\x0bif-revision\x06\x0bttl-\
-seconds\x03\x08metadata\x02\x04\0\x0bput-options\x03\0\x07\x01ks\x01r\x03\x06pre\
-fixs\x05limit\x03\x06cursor\x09\x04\0\x0clist-options\x03\0\x0a\x01p\x05\x01r\x02\
-\x07entries\x0c\x0bnext-cursor\x09\x04\0\x04page\x03\0\x0d\x01r\x03\x03keys\x05v\
-alue\x02\x07options\x08\x04\0\x04item\x03\0\x0f\x01r\x04\x04keysw\x0akeys-limitw\
-\x05bytesw\x0bbytes-limitw\x04\0\x05usage\x03\0\x11\x01k\x05\x01j\x01\x13\x01\x01\
-\x01@\x02\x09namespaces\x03keys\0\x14\x04\0\x03get\x01\x15\x01j\x01w\x01\x01\x01\
-@\x04\x09namespaces\x03keys\x05value\x02\x07options\x08\0\x16\x04\0\x03put\x01\x17\
-\x01j\x01\x7f\x01\x01\x01@\x03\x09namespaces\x03keys\x0bif-revision\x06\0\x18\x04\
-\0\x06delete\x01\x19\x01ps\x01p\x13\x01j\x01\x1b\x01\x01\x01@\x02\x09namespaces\x04\
-keys\x1a\0\x1c\x04\0\x08get-many\x01\x1d\x01p\x10\x01pw\x01j\x01\x1f\x01\x01\x01\
-@\x02\x09namespaces\x05items\x1e\0\x20\x04\0\x08put-many\x01!\x01j\x01\x12\x01\x01\
-\x01@\x01\x09namespaces\0\"\x04\0\x08usage-of\x01#\x01j\x01\x0e\x01\x01\x01@\x02\
-\x09namespaces\x07options\x0b\0$\x04\0\x0clist-entries\x01%\x03\0\x15alga:storag\
-e/kv@1.0.0\x05\x11\x02\x03\0\x07\x10outgoing-request\x02\x03\0\x07\x0frequest-op\
-tions\x02\x03\0\x07\x18future-incoming-response\x02\x03\0\x07\x0aerror-code\x01B\
-\x0f\x02\x03\x02\x01\x12\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\x13\x04\
-\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x18future-incoming-res\
-ponse\x03\0\x04\x02\x03\x02\x01\x15\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\
+meter@1.0.0\x05\x0f\x01B\x11\x01q\x03\x10budget-exhausted\0\0\x0dinvalid-input\x01\
+s\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01r\x02\x04names\x05values\x04\0\x09\
+attribute\x03\0\x02\x01ks\x01@\0\0\x04\x04\0\x0btraceparent\x01\x05\x01ky\x01j\x01\
+y\x01\x01\x01@\x02\x04names\x06parent\x06\0\x07\x04\0\x05begin\x01\x08\x01p\x03\x01\
+j\0\x01\x01\x01@\x02\x04span\x06\x0aattributes\x09\0\x0a\x04\0\x08annotate\x01\x0b\
+\x01@\x02\x04spany\x07failure\x04\0\x0a\x04\0\x03end\x01\x0c\x03\0\x17alga:trace\
+/tracer@1.0.0\x05\x10\x01B\x0a\x01m\x02\x08internal\x06client\x04\0\x04kind\x03\0\
+\0\x01ks\x01o\x02ss\x01p\x03\x01r\x07\x02ids\x05emails\x04names\x04kind\x01\x09c\
+lient-id\x02\x0bclient-name\x02\x11additional-fields\x04\x04\0\x04user\x03\0\x05\
+\x01k\x06\x01@\0\0\x07\x04\0\x07current\x01\x08\x03\0\x18alga:user/identity@1.0.\
+0\x05\x11\x01B-\x01q\x06\x06denied\x01s\0\x0dinvalid-input\x01s\0\x08conflict\x01\
+w\0\x0equota-exceeded\x01s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\
+\0\0\x01p}\x01ky\x01r\x05\x03keys\x05value\x02\x08metadata\x02\x08revisionw\x12e\
+xpires-in-seconds\x03\x04\0\x05entry\x03\0\x04\x01kw\x01r\x03\x0bif-revision\x06\
+\x0bttl-seconds\x03\x08metadata\x02\x04\0\x0bput-options\x03\0\x07\x01ks\x01r\x03\
+\x06prefixs\x05limit\x03\x06cursor\x09\x04\0\x0clist-options\x03\0\x0a\x01p\x05\x01\
+r\x02\x07entries\x0c\x0bnext-cursor\x09\x04\0\x04page\x03\0\x0d\x01r\x03\x03keys\
+\x05value\x02\x07options\x08\x04\0\x04item\x03\0\x0f\x01r\x04\x04keysw\x0akeys-l\
+imitw\x05bytesw\x0bbytes-limitw\x04\0\x05usage\x03\0\x11\x01k\x05\x01j\x01\x13\x01\
+\x01\x01@\x02\x09namespaces\x03keys\0\x14\x04\0\x03get\x01\x15\x01j\x01w\x01\x01\
+\x01@\x04\x09namespaces\x03keys\x05value\x02\x07options\x08\0\x16\x04\0\x03put\x01\
+\x17\x01j\x01\x7f\x01\x01\x01@\x03\x09namespaces\x03keys\x0bif-revision\x06\0\x18\
+\x04\0\x06delete\x01\x19\x01ps\x01p\x13\x01j\x01\x1b\x01\x01\x01@\x02\x09namespa\
+ces\x04keys\x1a\0\x1c\x04\0\x08get-many\x01\x1d\x01p\x10\x01pw\x01j\x01\x1f\x01\x01\
+\x01@\x02\x09namespaces\x05items\x1e\0\x20\x04\0\x08put-many\x01!\x01j\x01\x12\x01\
+\x01\x01@\x01\x09namespaces\0\"\x04\0\x08usage-of\x01#\x01j\x01\x0e\x01\x01\x01@\
+\x02\x09namespaces\x07options\x0b\0$\x04\0\x0clist-entries\x01%\x03\0\x15alga:st\
+orage/kv@1.0.0\x05\x12\x02\x03\0\x07\x10outgoing-request\x02\x03\0\x07\x0freques\
+t-options\x02\x03\0\x07\x18future-incoming-response\x02\x03\0\x07\x0aerror-code\x01\
+B\x0f\x02\x03\x02\x01\x13\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\x14\x04\
+\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01\x15\x04\0\x18future-incoming-res\
+ponse\x03\0\x04\x02\x03\x02\x01\x16\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\
 \x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\
-\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\x16\x01\
-B\x17\x02\x03\x02\x01\x12\x04\0\x10outgoing-request\x03\0\0\x01q\x05\x06denied\x01\
+\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\x17\x01\
+B\x17\x02\x03\x02\x01\x13\x04\0\x10outgoing-request\x03\0\0\x01q\x05\x06denied\x01\
 s\0\x07missing\x01s\0\x0dinvalid-input\x01s\0\x0bunavailable\0\0\x05other\x01s\0\
 \x04\0\x05error\x03\0\x02\x01q\x03\x06header\x01s\0\x06bearer\0\0\x05basic\x01s\0\
 \x04\0\x09placement\x03\0\x04\x04\0\x06secret\x03\x01\x01ps\x01r\x02\x04names\x05\
@@ -14410,27 +14816,27 @@ hosts\x07\x04\0\x08declared\x03\0\x08\x01h\x06\x01h\x01\x01j\0\x01\x03\x01@\x03\
 self\x0a\x07request\x0b\x09placement\x05\0\x0c\x04\0\x15[method]secret.attach\x01\
 \x0d\x01p\x09\x01j\x01\x0e\x01\x03\x01@\0\0\x0f\x04\0\x05names\x01\x10\x01i\x06\x01\
 j\x01\x11\x01\x03\x01@\x01\x04names\0\x12\x04\0\x04open\x01\x13\x03\0\x18alga:se\
-crets/store@1.0.0\x05\x17\x01B\x06\x01q\x04\x06denied\x01s\0\x07missing\x01s\0\x0b\
+crets/store@1.0.0\x05\x18\x01B\x06\x01q\x04\x06denied\x01s\0\x07missing\x01s\0\x0b\
 unavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01p}\x01j\x01\x02\x01\x01\
 \x01@\x01\x04names\0\x03\x04\0\x06reveal\x01\x04\x03\0\x19alga:secrets/reveal@1.\
-0.0\x05\x18\x01B\x0c\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-in\
+0.0\x05\x19\x01B\x0c\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-in\
 put\x01s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01ks\x01p}\
 \x01r\x03\x06status{\x0ccontent-type\x02\x04body\x03\x04\0\x06answer\x03\0\x04\x01\
 o\x02ss\x01p\x06\x01k\x03\x01j\x01\x05\x01\x01\x01@\x03\x05routes\x0aparameters\x07\
 \x04body\x08\0\x09\x04\0\x04call\x01\x0a\x03\0\x1aalga:ui-proxy/routes@1.0.0\x05\
-\x19\x01B\x04\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-input\x01\
+\x1a\x01B\x04\x01q\x05\x06denied\x01s\0\x09not-found\x01s\0\x0dinvalid-input\x01\
 s\0\x0bunavailable\0\0\x05other\x01s\0\x04\0\x05error\x03\0\0\x01r\x02\x06number\
-y\x04sizey\x04\0\x04page\x03\0\x02\x03\0\x14alga:psa/types@1.0.0\x05\x1a\x02\x03\
-\0\x11\x05error\x02\x03\0\x11\x04page\x01B\x13\x02\x03\x02\x01\x1b\x04\0\x05erro\
-r\x03\0\0\x02\x03\x02\x01\x1c\x04\0\x04page\x03\0\x02\x01ks\x01r\x08\x02ids\x04n\
+y\x04sizey\x04\0\x04page\x03\0\x02\x03\0\x14alga:psa/types@1.0.0\x05\x1b\x02\x03\
+\0\x12\x05error\x02\x03\0\x12\x04page\x01B\x13\x02\x03\x02\x01\x1c\x04\0\x05erro\
+r\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x04page\x03\0\x02\x01ks\x01r\x08\x02ids\x04n\
 ames\x04kind\x04\x0bis-inactive\x7f\x15default-currency-code\x04\x12account-mana\
 ger-id\x04\x14account-manager-name\x04\x0dbilling-email\x04\x04\0\x06client\x03\0\
 \x05\x01r\x02\x06search\x04\x10include-inactive\x7f\x04\0\x06filter\x03\0\x07\x01\
 p\x06\x01r\x02\x05items\x09\x0btotal-county\x04\0\x07listing\x03\0\x0a\x01j\x01\x0b\
 \x01\x01\x01@\x02\x06filter\x08\x04page\x03\0\x0c\x04\0\x0clist-clients\x01\x0d\x01\
 k\x06\x01j\x01\x0e\x01\x01\x01@\x01\x02ids\0\x0f\x04\0\x0aget-client\x01\x10\x03\
-\0\x16alga:psa/clients@1.0.0\x05\x1d\x01B\x1a\x02\x03\x02\x01\x1b\x04\0\x05error\
-\x03\0\0\x02\x03\x02\x01\x1c\x04\0\x04page\x03\0\x02\x01m\x02\x07service\x07prod\
+\0\x16alga:psa/clients@1.0.0\x05\x1e\x01B\x1a\x02\x03\x02\x01\x1c\x04\0\x05error\
+\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x04page\x03\0\x02\x01m\x02\x07service\x07prod\
 uct\x04\0\x09item-kind\x03\0\x04\x01m\x03\x05fixed\x06hourly\x05usage\x04\0\x0eb\
 illing-method\x03\0\x06\x01ks\x01r\x0a\x02ids\x04names\x04kind\x05\x0ebilling-me\
 thod\x07\x0fservice-type-id\x08\x11service-type-name\x08\x0cdefault-rateu\x0funi\
@@ -14439,8 +14845,8 @@ k\x7f\x01k\x07\x01r\x04\x06search\x08\x04kind\x0b\x09is-active\x0c\x0ebilling-me
 thod\x0d\x04\0\x06filter\x03\0\x0e\x01p\x0a\x01r\x02\x05items\x10\x0btotal-count\
 y\x04\0\x07listing\x03\0\x11\x01j\x01\x12\x01\x01\x01@\x02\x06filter\x0f\x04page\
 \x03\0\x13\x04\0\x0dlist-services\x01\x14\x01k\x0a\x01j\x01\x15\x01\x01\x01@\x01\
-\x02ids\0\x16\x04\0\x0bget-service\x01\x17\x03\0\x17alga:psa/services@1.0.0\x05\x1e\
-\x01B\x10\x02\x03\x02\x01\x1b\x04\0\x05error\x03\0\0\x01m\x02\x0apercentage\x05f\
+\x02ids\0\x16\x04\0\x0bget-service\x01\x17\x03\0\x17alga:psa/services@1.0.0\x05\x1f\
+\x01B\x10\x02\x03\x02\x01\x1c\x04\0\x05error\x03\0\0\x01m\x02\x0apercentage\x05f\
 ixed\x04\0\x0ddiscount-kind\x03\0\x02\x01k\x03\x01ks\x01r\x07\x0aservice-ids\x08\
 quantityu\x0bdescriptions\x04rateu\x08discount\x04\x12applies-to-item-id\x05\x15\
 applies-to-service-id\x05\x04\0\x04item\x03\0\x06\x01p\x07\x01r\x06\x09client-id\
@@ -14448,7 +14854,7 @@ s\x05items\x08\x0cinvoice-date\x05\x08due-date\x05\x09po-number\x05\x0fidempoten
 cy-keys\x04\0\x05draft\x03\0\x09\x01r\x06\x02ids\x06numbers\x06statuss\x08subtot\
 alu\x03taxu\x05totalu\x04\0\x07invoice\x03\0\x0b\x01j\x01\x0c\x01\x01\x01@\x01\x05\
 draft\x0a\0\x0d\x04\0\x15create-manual-invoice\x01\x0e\x03\0\x18alga:psa/invoici\
-ng@1.0.0\x05\x1f\x04\0Calga:extension/http-extension-with-all-of-its-exports-rem\
+ng@1.0.0\x05\x20\x04\0Calga:extension/http-extension-with-all-of-its-exports-rem\
 oved@2.0.0\x04\0\x0b4\x01\0.http-extension-with-all-of-its-exports-removed\x03\0\
 \0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bi\
 ndgen-rust\x060.61.1";

@@ -31,6 +31,7 @@ pub mod psa;
 mod router;
 pub mod secrets;
 pub mod time;
+pub mod trace;
 pub mod ui_proxy;
 pub mod user;
 
@@ -42,7 +43,8 @@ pub use router::Router;
 /// The items that nearly every extension needs: `use alga::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Error, Method, Request, Response, Result, Router, context, http, kv, log, metrics, psa, secrets, ui_proxy, user,
+        Error, Method, Request, Response, Result, Router, context, http, kv, log, metrics, psa, secrets, trace,
+        ui_proxy, user,
     };
 }
 

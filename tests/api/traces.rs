@@ -99,6 +99,7 @@ async fn a_trace_leads_from_the_client_through_the_extension_to_other_hosts() {
             ("alga.install", &*install_id),
             ("alga.outcome", "Str(2xx)"),
             ("faas.coldstart", "Bool(true)"),
+            ("faas.trigger", "Str(http)"),
         ];
         assert_attributes(execution, &expected);
         assert_eq!(only(&spans, "alga.load").parent, execution.id);
@@ -111,6 +112,50 @@ async fn a_trace_leads_from_the_client_through_the_extension_to_other_hosts() {
         assert_attributes(request, &expected);
         assert_eq!(outside.traceparents(), [format!("00-{TRACE}-{}-01", request.id)]);
     }
+}
+
+/// Number of spans of an extension in one trace, by `alga:trace`.
+const GUEST_SPANS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_and_attributes_of_a_guest_are_in_its_trace_and_imitate_none_of_the_hosts() {
+    let collector = Collector::start();
+    let world = TestPlatform::with_settings(&borrowed(&settings(collector.http(), "http/protobuf"))).await;
+    world
+        .install_guest("trace_works", &["cap:log.emit", "cap:trace.emit"])
+        .await;
+    let reply = get_traced(&world, "com.example.trace-works/").await.json();
+    assert_eq!(reply["is_traced"], true, "{reply}");
+    // Those of the guest, of the request, the execution, its load and its three log records: the
+    // calls that add spans have none themselves.
+    let spans = exported(&world, &collector, TRACE, GUEST_SPANS + 6).await;
+    assert_eq!(spans.len(), GUEST_SPANS + 6, "{spans:#?}");
+    let of_guest = |span: &&ReceivedSpan| span.name.starts_with("extension.");
+    assert_eq!(spans.iter().filter(of_guest).count(), GUEST_SPANS);
+    let [execution, outer, inner, beside] =
+        ["alga.execute", "extension.outer", "extension.inner", "extension.beside"].map(|name| only(&spans, name));
+    assert_eq!(outer.parent, execution.id);
+    assert_eq!([&inner.parent, &beside.parent], [&outer.id; 2]);
+    let logged = spans.iter().filter(|span| span.name == "alga.log.logger.emit");
+    let mut parents: Vec<&str> = logged.map(|span| span.parent.as_str()).collect();
+    let mut expected = [inner, beside, execution].map(|span| span.id.as_str());
+    parents.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(parents, expected);
+
+    let value = format!("Str({})", "v".repeat(256));
+    let expected = [
+        ("alga.tenant", "Str(acme)"),
+        ("extension.order", "Str(o-18)"),
+        ("extension.long", &value),
+    ];
+    assert_attributes(execution, &expected);
+    assert_attributes(
+        inner,
+        &[("extension.lines", "Str(3)"), ("error.type", "Str(extension)")],
+    );
+    assert_eq!(inner.status, "STATUS_CODE_ERROR", "{inner:#?}");
+    assert_ne!(outer.status, "STATUS_CODE_ERROR", "{outer:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

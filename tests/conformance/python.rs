@@ -52,7 +52,8 @@ async fn every_capability_works_in_python_when_granted_and_is_denied_by_name_whe
             .filter(|(_, capability)| !capability.granted_by_default)
     };
     let names: Vec<&str> = optional().map(|(_, capability)| capability.name).collect();
-    let defaults = ["cap:context.read", "cap:log.emit", "cap:metrics.emit", "cap:user.read"];
+    let defaults = modules().iter().filter(|(_, capability)| capability.granted_by_default);
+    let defaults: Vec<&str> = defaults.map(|(_, capability)| capability.name).collect();
     let mut manifest = Release::manifest("com.example.python", "1.0.0", &defaults);
     let (fields, secrets) = setups(outside.port());
     for (field, value) in fields {

@@ -15,7 +15,7 @@ use crate::{
 };
 use alga_egress::Traffic;
 use alga_engine::{Engine, GuestLimit, Limited, StoreLimiter};
-use alga_traces::ParentSpan;
+use alga_traces::{InnermostSpan, ParentSpan};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
@@ -82,7 +82,8 @@ impl StoreData {
         trace: Option<ParentSpan>,
     ) -> Self {
         let guest_log = services.log.guest_log(&permit.identity.install, watching.clone());
-        let (traffic, calls) = (Traffic::traced(trace.clone()), TracedCalls::new(trace));
+        let innermost = trace.map(InnermostSpan::new);
+        let (traffic, calls) = (Traffic::traced(innermost.clone()), TracedCalls::new(innermost.clone()));
         let execution_context = ExecutionContext {
             permit,
             release,
@@ -90,6 +91,7 @@ impl StoreData {
             traffic: &traffic,
             secret_injector: &SecretInjector::default(),
             calls: &calls,
+            innermost_span: innermost.as_ref(),
         };
         let states = States::new(&execution_context, services);
         let mut table = ResourceTable::new();
@@ -135,7 +137,10 @@ impl StoreData {
     /// Counts a call of a capability.
     pub(crate) fn called(&mut self, place: Place) -> &mut Self {
         self.host_calls.count(place as usize);
-        self.calls.called(place as usize);
+        // The interface that adds spans has none itself.
+        if !matches!(place, Place::trace) {
+            self.calls.called(place as usize);
+        }
         if let Some(watcher) = &self.watching
             && let Some(capability) = known().get(place as usize)
         {

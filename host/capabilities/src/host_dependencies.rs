@@ -8,6 +8,7 @@ use crate::storage_backend::Backend;
 use crate::traced_calls::TracedCalls;
 use crate::{Permit, ProductClient, Release, SecretSource, TimeSource};
 use alga_egress::{Egress, Traffic};
+use alga_traces::InnermostSpan;
 use std::sync::Arc;
 
 /// Host dependencies of the capabilities, built once by the composition root. Each capability
@@ -40,4 +41,6 @@ pub(crate) struct ExecutionContext<'a> {
     pub(crate) traffic: &'a Traffic,
     pub(crate) secret_injector: &'a SecretInjector,
     pub(crate) calls: &'a TracedCalls,
+    /// The innermost span in progress, if the execution is traced.
+    pub(crate) innermost_span: Option<&'a InnermostSpan>,
 }

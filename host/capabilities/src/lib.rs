@@ -52,6 +52,7 @@ mod stdio_async;
 mod storage;
 mod storage_backend;
 mod time_source;
+mod trace;
 mod traced_calls;
 mod ui_proxy;
 mod user;
@@ -161,6 +162,7 @@ capabilities! {
     context,
     log,
     metrics,
+    trace,
     user,
     storage,
     fetch,

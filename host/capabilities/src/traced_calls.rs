@@ -1,7 +1,7 @@
 //! Spans of the calls of granted capabilities, such as `alga.storage.kv.get`.
 
 use crate::known;
-use alga_traces::{ParentSpan, Span, SpanKind};
+use alga_traces::{InnermostSpan, Span, SpanKind};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// The calls of one execution, if it is traced; shared by the states of its capabilities.
@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 pub(crate) struct TracedCalls(Option<Arc<Traced>>);
 
 struct Traced {
-    parent: ParentSpan,
+    innermost: InnermostSpan,
     call: Mutex<Option<Call>>,
 }
 
@@ -20,18 +20,18 @@ struct Call {
 }
 
 impl TracedCalls {
-    pub(crate) fn new(parent: Option<ParentSpan>) -> Self {
-        let traced = |parent| {
+    pub(crate) fn new(innermost: Option<InnermostSpan>) -> Self {
+        let traced = |innermost| {
             let call = Mutex::default();
-            Arc::new(Traced { parent, call })
+            Arc::new(Traced { innermost, call })
         };
-        Self(parent.map(traced))
+        Self(innermost.map(traced))
     }
 
     /// Begins the span of a call, by the place of its interface in [`known`].
     pub(crate) fn called(&self, place: usize) {
         if let Some((traced, interface)) = self.0.as_ref().zip(name(place)) {
-            let span = traced.parent.child(interface, SpanKind::Internal);
+            let span = traced.innermost.place().child(interface, SpanKind::Internal);
             *traced.call() = Some(Call { interface, span });
         }
     }

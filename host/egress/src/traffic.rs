@@ -1,7 +1,7 @@
 //! Per-execution traffic counters and their limits.
 
 use crate::EgressError;
-use alga_traces::ParentSpan;
+use alga_traces::{InnermostSpan, ParentSpan};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,7 +27,7 @@ struct Counts {
     received_bytes: AtomicU64,
     requests: AtomicU64,
     permits: Arc<Semaphore>,
-    trace: Option<ParentSpan>,
+    trace: Option<InnermostSpan>,
 }
 
 impl Default for Traffic {
@@ -37,9 +37,9 @@ impl Default for Traffic {
 }
 
 impl Traffic {
-    /// Counts for an execution that has this place in a trace, if it is traced.
+    /// Counts for an execution that has this innermost span, if it is traced.
     #[must_use]
-    pub fn traced(trace: Option<ParentSpan>) -> Self {
+    pub fn traced(trace: Option<InnermostSpan>) -> Self {
         Self(Arc::new(Counts {
             sent_bytes: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
@@ -49,8 +49,9 @@ impl Traffic {
         }))
     }
 
-    pub(crate) fn trace(&self) -> Option<&ParentSpan> {
-        self.0.trace.as_ref()
+    /// Returns the place under which the span of a request begins.
+    pub(crate) fn trace(&self) -> Option<ParentSpan> {
+        self.0.trace.as_ref().map(InnermostSpan::place)
     }
 
     /// Bytes of heads and bodies that were sent.

@@ -173,6 +173,7 @@ impl RunningExecution {
         if let Some(mut span) = self.span.take() {
             let ended = EndedExecution {
                 identity: &self.permit.identity,
+                trigger: &self.permit.trigger,
                 content_hash: self.content_hash,
                 endpoint: self.endpoint.as_deref(),
                 is_admitted: self.account.is_admitted,

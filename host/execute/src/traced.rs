@@ -4,7 +4,7 @@
 use crate::Usage;
 use crate::usage::outcome;
 use alga_bundle::Digest;
-use alga_capabilities::Identity;
+use alga_capabilities::{Identity, Trigger};
 use alga_errors::Problem;
 use alga_traces::{ParentSpan, Span, SpanKind};
 use std::time::Instant;
@@ -22,6 +22,7 @@ pub(crate) fn loading(execution: &Span) -> Span {
 /// An execution that has ended.
 pub(crate) struct EndedExecution<'a> {
     pub(crate) identity: &'a Identity,
+    pub(crate) trigger: &'a Trigger,
     pub(crate) content_hash: Digest,
     pub(crate) endpoint: Option<&'a str>,
     pub(crate) is_admitted: bool,
@@ -34,6 +35,7 @@ pub(crate) struct EndedExecution<'a> {
 pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
     let EndedExecution {
         identity,
+        trigger,
         usage,
         result,
         ..
@@ -41,6 +43,17 @@ pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
     span.set_text("faas.name", identity.extension.as_str());
     span.set_text("faas.invocation_id", identity.request.as_str());
     span.set("faas.coldstart", usage.cold);
+    match trigger {
+        Trigger::Http => span.set("faas.trigger", "http"),
+        Trigger::Schedule(schedule) => {
+            span.set("faas.trigger", "timer");
+            span.set_text("alga.schedule", schedule);
+        }
+        Trigger::Event(event) => {
+            span.set("faas.trigger", "pubsub");
+            span.set_text("alga.event", event);
+        }
+    }
     span.set_text("alga.tenant", identity.tenant.as_str());
     span.set_text("alga.install", identity.install.as_str());
     if let Some(version) = &identity.version {

@@ -29,7 +29,7 @@ pub use export::TracesSettings;
 pub use logs::{LogLines, LogQueue, Logs};
 pub use opentelemetry::trace::SpanKind;
 pub use sampling::Sampling;
-pub use span::{ParentSpan, Span, TRACEPARENT, method_name};
+pub use span::{InnermostSpan, ParentSpan, Span, TRACEPARENT, method_name};
 
 use alga_metrics::{Families, Source};
 use export::Queue;

@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use std::borrow::Cow;
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// The field that names a span to the receiver of a request (W3C Trace Context, 3.2).
@@ -27,6 +27,12 @@ pub fn method_name(method: &Method) -> &'static str {
     ];
     let known = KNOWN.into_iter().find(|known| *known == method.as_str());
     known.unwrap_or(OTHER_METHOD)
+}
+
+/// Returns as much of a text as an attribute has.
+fn beginning(text: &str) -> &str {
+    let length = text.floor_char_boundary(ATTRIBUTE_BYTES.min(text.len()));
+    text.get(..length).unwrap_or_default()
 }
 
 /// Returns the beginning of a name that is too long.
@@ -89,8 +95,14 @@ impl Span {
 
     /// Sets an attribute to a text, of which at most 256 bytes are recorded.
     pub fn set_text(&mut self, name: &'static str, text: &str) {
-        let length = text.floor_char_boundary(ATTRIBUTE_BYTES.min(text.len()));
-        self.set(name, text.get(..length).unwrap_or_default().to_owned());
+        self.set(name, beginning(text).to_owned());
+    }
+
+    /// Marks the span as failed, with a description by an extension, of which at most 256 bytes are
+    /// recorded.
+    pub fn fail_in_extension(&mut self, description: &str) {
+        self.status = Status::error(beginning(description).to_owned());
+        self.set("error.type", "extension");
     }
 
     /// Marks the span as failed, with the kind of the error: a stable code or a status.
@@ -149,6 +161,13 @@ impl ParentSpan {
         Span::begin(Arc::clone(&self.trace), self.id, name.into(), kind)
     }
 
+    /// Sets an attribute of the span that has this place, while it is in progress. At most 256
+    /// bytes of the value are recorded.
+    pub fn annotate(&self, name: String, value: &str) {
+        let note = KeyValue::new(name, beginning(value).to_owned());
+        self.trace.note(self.id, note);
+    }
+
     /// Follows the decision of the process that sent the request, whether the trace is a sample.
     /// Called when that is known to be one of the platform: others could have everything exported.
     pub fn trust_remote(&self) {
@@ -161,6 +180,30 @@ impl ParentSpan {
         let flags = u8::from(self.trace.is_sampled());
         let value = format!("00-{}-{}-{flags:02x}", self.trace.id, self.id);
         HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// The place of the innermost span in progress of one execution: what works for it begins its
+/// spans there.
+#[derive(Debug, Clone)]
+pub struct InnermostSpan(Arc<Mutex<ParentSpan>>);
+
+impl InnermostSpan {
+    /// Creates it for an execution whose own span has this place.
+    #[must_use]
+    pub fn new(execution: ParentSpan) -> Self {
+        Self(Arc::new(Mutex::new(execution)))
+    }
+
+    /// Returns the place.
+    #[must_use]
+    pub fn place(&self) -> ParentSpan {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the place: another span has begun, or that one has ended.
+    pub fn set(&self, place: ParentSpan) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 }
 

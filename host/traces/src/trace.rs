@@ -35,6 +35,8 @@ pub(crate) struct Trace {
 struct Recorded {
     spans: Vec<EndedSpan>,
     left_out: u32,
+    /// Attributes of spans that have not ended.
+    notes: Vec<(SpanId, KeyValue)>,
 }
 
 /// A span that has ended.
@@ -92,8 +94,19 @@ impl Trace {
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn push(&self, span: EndedSpan) {
+    /// Sets an attribute of a span that has not ended.
+    pub(crate) fn note(&self, span: SpanId, attribute: KeyValue) {
         let mut recorded = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded
+            .notes
+            .retain(|(of, other)| !(*of == span && other.key == attribute.key));
+        recorded.notes.push((span, attribute));
+    }
+
+    pub(crate) fn push(&self, mut span: EndedSpan) {
+        let mut recorded = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = recorded.notes.extract_if(.., |(of, _)| *of == span.id);
+        span.attributes.extend(own.map(|(_, attribute)| attribute));
         // The first span, which ends last, is recorded in any case.
         if recorded.spans.len() < SPANS || span.kind == SpanKind::Server {
             recorded.spans.push(span);

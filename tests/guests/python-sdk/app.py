@@ -1,7 +1,7 @@
 """Calls every module of `alga`, one for each path, and responds with what came of each call."""
 
 from alga import HttpError, Request, Response, Router, clients, context, http, invoicing, kv, log, metrics, reveal
-from alga import secrets, services, ui_proxy, user
+from alga import secrets, services, trace, ui_proxy, user
 
 app = Router()
 notes = kv.Namespace("notes")
@@ -166,6 +166,26 @@ def _storage(_: Request) -> Response:
         schema=lambda: kv.Namespace("typed").put("a", {"cents": "1"}),
         too_long=lambda: notes.put("k" * 300, 1),
         too_large=lambda: notes.put("k", "a" * 70_000),
+    )
+
+
+@app.get("/trace")
+def _trace(_: Request) -> Response:
+    def inside():
+        with trace.span("outer") as outer:
+            outer.set(lines=3)
+            with trace.span("inner", outer):
+                return trace.traceparent()
+
+    def fails():
+        with trace.span("fails"):
+            raise KeyError("nothing is left")
+
+    return check(
+        inside=inside,
+        fails=fails,
+        set=lambda: trace.set(order="o-17"),
+        refused=lambda: trace.span("").end(),
     )
 
 

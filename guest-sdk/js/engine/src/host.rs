@@ -278,6 +278,104 @@ impl ModuleDef for MetricsMeter {
     }
 }
 
+impl Failure for bindings::alga::trace::tracer::Error {
+    fn parts<'js>(self, ctx: &Ctx<'js>) -> Result<Variant<'js>> {
+        let variant = match self {
+            Self::BudgetExhausted => Variant::of("budget-exhausted"),
+            Self::InvalidInput(payload) => Variant::with("invalid-input", payload, ctx)?,
+            Self::Other(payload) => Variant::with("other", payload, ctx)?,
+        };
+        Ok(variant)
+    }
+}
+
+impl IntoScript for bindings::alga::trace::tracer::Attribute {
+    fn into_script<'js>(self, ctx: &Ctx<'js>) -> Result<Value<'js>> {
+        let object = Object::new(ctx)?;
+        object.set("name", self.name)?;
+        object.set("value", self.value)?;
+        Ok(object.into_value())
+    }
+}
+
+impl FromScript for bindings::alga::trace::tracer::Attribute {
+    fn from_script(value: &Value<'_>, what: &str) -> Result<Self> {
+        let object = Object::of(value, what)?;
+        Ok(Self {
+            name: object.get("name")?,
+            value: object.get("value")?,
+        })
+    }
+}
+
+fn trace_tracer_traceparent<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {
+    let _ = Arguments::new(&ctx, "alga:trace/tracer", "traceparent", &arguments.0)?;
+    value(&ctx, bindings::alga::trace::tracer::traceparent())
+}
+
+fn trace_tracer_begin<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {
+    let arguments = Arguments::new(&ctx, "alga:trace/tracer", "begin", &arguments.0)?;
+    let name: String = arguments.get(0, "name")?;
+    let parent: Option<u32> = arguments.get(1, "parent")?;
+    finish(
+        &ctx,
+        "alga:trace/tracer",
+        bindings::alga::trace::tracer::begin(&name, parent),
+    )
+}
+
+fn trace_tracer_annotate<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {
+    let arguments = Arguments::new(&ctx, "alga:trace/tracer", "annotate", &arguments.0)?;
+    let span: Option<u32> = arguments.get(0, "span")?;
+    let attributes: Vec<bindings::alga::trace::tracer::Attribute> = arguments.get(1, "attributes")?;
+    finish(
+        &ctx,
+        "alga:trace/tracer",
+        bindings::alga::trace::tracer::annotate(span, &attributes),
+    )
+}
+
+fn trace_tracer_end<'js>(ctx: Ctx<'js>, arguments: Rest<Value<'js>>) -> Result<Value<'js>> {
+    let arguments = Arguments::new(&ctx, "alga:trace/tracer", "end", &arguments.0)?;
+    let span: u32 = arguments.get(0, "span")?;
+    let failure: Option<String> = arguments.get(1, "failure")?;
+    finish(
+        &ctx,
+        "alga:trace/tracer",
+        bindings::alga::trace::tracer::end(span, failure.as_deref()),
+    )
+}
+
+/// `alga:trace/tracer`
+pub(crate) struct TraceTracer;
+
+impl ModuleDef for TraceTracer {
+    fn declare(declarations: &Declarations<'_>) -> Result<()> {
+        declarations.declare("traceparent")?;
+        declarations.declare("begin")?;
+        declarations.declare("annotate")?;
+        declarations.declare("end")?;
+        Ok(())
+    }
+
+    fn evaluate<'js>(ctx: &Ctx<'js>, exports: &Exports<'js>) -> Result<()> {
+        exports.export(
+            "traceparent",
+            Function::new(ctx.clone(), trace_tracer_traceparent)?.with_name("traceparent")?,
+        )?;
+        exports.export(
+            "begin",
+            Function::new(ctx.clone(), trace_tracer_begin)?.with_name("begin")?,
+        )?;
+        exports.export(
+            "annotate",
+            Function::new(ctx.clone(), trace_tracer_annotate)?.with_name("annotate")?,
+        )?;
+        exports.export("end", Function::new(ctx.clone(), trace_tracer_end)?.with_name("end")?)?;
+        Ok(())
+    }
+}
+
 impl IntoScript for bindings::alga::user::identity::Kind {
     fn into_script<'js>(self, ctx: &Ctx<'js>) -> Result<Value<'js>> {
         let case = match self {
@@ -1233,6 +1331,7 @@ pub(crate) fn declare<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Option<Module<'
         "alga:context/execution" => Module::declare_def::<ContextExecution, _>(ctx.clone(), name)?,
         "alga:log/logger" => Module::declare_def::<LogLogger, _>(ctx.clone(), name)?,
         "alga:metrics/meter" => Module::declare_def::<MetricsMeter, _>(ctx.clone(), name)?,
+        "alga:trace/tracer" => Module::declare_def::<TraceTracer, _>(ctx.clone(), name)?,
         "alga:user/identity" => Module::declare_def::<UserIdentity, _>(ctx.clone(), name)?,
         "alga:storage/kv" => Module::declare_def::<StorageKv, _>(ctx.clone(), name)?,
         "alga:secrets/store" => Module::declare_def::<SecretsStore, _>(ctx.clone(), name)?,

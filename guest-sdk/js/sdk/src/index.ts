@@ -24,6 +24,7 @@ export * as metrics from "./metrics.ts";
 export * as reveal from "./reveal.ts";
 export * as secrets from "./secrets.ts";
 export * as services from "./services.ts";
+export * as trace from "./trace.ts";
 export * as uiProxy from "./ui-proxy.ts";
 export * as user from "./user.ts";
 export { BadRequest, Conflict, Denied, HttpError, Invalid, NotFound, StorageFull, TooLarge, Unavailable, isHostError } from "./errors.ts";

@@ -26,6 +26,16 @@ export interface Mocks {
   secrets: Record<string, string>;
   log: Array<{ level: Level; message: string; fields: Field[] }>;
   metrics: Array<{ kind: "add" | "set" | "observe"; name: string; value: number; labels: Label[] }>;
+  /** Attributes of the execution's own span. */
+  attributes: Record<string, string>;
+  spans: Array<{
+    name: string;
+    /** Number of the span that it was begun inside, from 1, if it was given. */
+    parent: number | undefined;
+    attributes: Record<string, string>;
+    failure?: string;
+    isEnded: boolean;
+  }>;
   /** Responds to each request of `fetch`; without one, `fetch` rejects. */
   fetch: (request: Request) => Response | Promise<Response>;
   uiProxy: (route: string, parameters: Array<[string, string]>, body?: Uint8Array) => Answer;

@@ -24,6 +24,8 @@ class Mocks {
     this.secrets = {};
     this.log = [];
     this.metrics = [];
+    this.attributes = {};
+    this.spans = [];
     this.fetch = async (request) => {
       throw new TypeError(`set mocks.fetch to respond to ${request.method} ${request.url}`);
     };
@@ -133,6 +135,15 @@ export const interfaces = {
       (name, value, labels) => void mocks.metrics.push({ kind, name, value, labels }),
     ]),
   ),
+  "alga:trace/tracer": {
+    traceparent: () => undefined,
+    begin: (name, parent) => mocks.spans.push({ name, parent, attributes: {}, isEnded: false }),
+    annotate(number, attributes) {
+      const target = number === undefined ? mocks.attributes : mocks.spans[number - 1].attributes;
+      for (const { name, value } of attributes) target[name] = value;
+    },
+    end: (number, failure) => void Object.assign(mocks.spans[number - 1], { failure, isEnded: true }),
+  },
   "alga:user/identity": { current: () => mocks.user },
   "alga:storage/kv": storage,
   "alga:secrets/store": {

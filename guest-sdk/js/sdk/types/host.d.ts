@@ -113,6 +113,52 @@ declare module "alga:metrics/meter" {
 }
 
 /**
+ * Adds spans and attributes of the extension to the trace of this execution, which operators read
+ * in their tracing system.
+ *
+ * Granted by `cap:trace.emit`, which every install has.
+ *
+ * The behavior is the same whether the execution is traced or not, except for `traceparent`. The
+ * host adds times, tenant, extension and install; a guest can neither set nor forge them: the
+ * names of its spans and attributes are exported behind `extension.`. The calls of the host's
+ * interfaces and the requests to other hosts appear inside the span that was begun last and has
+ * not ended. Spans that have not ended do so with the execution. No call ever blocks.
+ *
+ * Limits for one execution: 64 spans, 16 of them in progress at the same moment, and 64 attributes
+ * in total. A name has 1 to 64 characters, none of them a control character; longer values than
+ * 256 bytes are truncated.
+ */
+declare module "alga:trace/tracer" {
+  /** The reason why a span or an attribute was not accepted. The execution continues. */
+  export type ErrorCode = "budget-exhausted" | "invalid-input" | "other";
+  /** A name and a value. */
+  export interface Attribute {
+    /** The name, such as `orders.count`. */
+    name: string;
+    /** The value as text. */
+    value: string;
+  }
+  /**
+   * Returns the place of the innermost span in progress in its trace, as the field `traceparent`
+   * of a request names it (W3C Trace Context), if the execution is traced. Requests to other
+   * hosts have the field already.
+   */
+  export function traceparent(): string | undefined;
+  /**
+   * Begins a span inside another one that is in progress, or else inside the innermost one, and
+   * returns its number, which is not 0.
+   */
+  export function begin(name: string, parent?: number | undefined): number;
+  /**
+   * Adds attributes to a span in progress, or else to that of the execution. Either all of them
+   * are added, or none is.
+   */
+  export function annotate(span: number | undefined, attributes: Array<Attribute>): void;
+  /** Ends a span. It has failed if a description of the failure is given. */
+  export function end(span: number, failure?: string | undefined): void;
+}
+
+/**
  * The user on whose behalf this execution happens.
  *
  * Granted by `cap:user.read`, which every install has.
