@@ -24,7 +24,7 @@ export class Span {
   end(failure?: unknown): void {
     const number = this.#number;
     this.#number = undefined;
-    const reason = failure === undefined ? undefined : String(failure).toWellFormed();
+    const reason = failure === undefined ? undefined : described(failure);
     if (number !== undefined) accepted(() => host.end(number, reason));
   }
 }
@@ -40,7 +40,7 @@ export async function span<T>(name: string, work: (span: Span) => T | Promise<T>
     own.end();
     return done;
   } catch (error) {
-    own.end(error);
+    own.end(error ?? "a value without a text was thrown");
     throw error;
   }
 }
@@ -57,6 +57,15 @@ export function traceparent(): string | undefined {
 
 function list(attributes: Attributes): host.Attribute[] {
   return Object.entries(attributes).map(([name, value]) => ({ name, value: String(value).toWellFormed() }));
+}
+
+/** Returns the text of what was thrown: some values have none, and the reason must not replace the failure. */
+function described(failure: unknown): string {
+  try {
+    return String(failure).toWellFormed();
+  } catch {
+    return typeof failure;
+  }
 }
 
 function accepted<T>(call: () => T): T | undefined {
