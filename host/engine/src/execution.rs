@@ -1,5 +1,7 @@
 use crate::{Engine, GuestLimit, GuestProfile, Limited};
+use alga_errors::beginning;
 use alga_limits::ASYNC_HANDLES;
+use rustc_demangle::demangle;
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
@@ -78,6 +80,13 @@ pub fn new_store<T: Limited + 'static>(
     store
 }
 
+/// Maximum bytes of a part of an error, such as a backtrace with the names of functions, before its
+/// later frames are left out. A guest chooses names.
+const PART_BYTES: usize = 8 * 1024;
+
+/// Maximum bytes of a function's name in a frame.
+const FRAME_NAME_BYTES: usize = 256;
+
 /// Returns the cause of an error of instantiation or of a call. `refused` is the state of the
 /// store's limiter: a guest that cannot get memory usually ends in `unreachable`, which alone would
 /// look like a bug of the guest.
@@ -94,7 +103,7 @@ pub fn termination_cause(error: &Error, refused: Option<GuestLimit>) -> Terminat
     }
     let parts: Vec<_> = error
         .chain()
-        .map(|part| without_deep_frames(&part.to_string()))
+        .map(|part| without_deep_frames(&beginning(part, PART_BYTES)))
         .collect();
     let text = parts.join(": ");
     match GuestLimit::of(error).or(refused) {
@@ -103,19 +112,30 @@ pub fn termination_cause(error: &Error, refused: Option<GuestLimit>) -> Terminat
     }
 }
 
-/// Returns a part of an error without the lines of a backtrace's later frames.
+/// Returns a part of an error without the lines of a backtrace's later frames, and with the names of
+/// functions as they are in their sources.
 fn without_deep_frames(part: &str) -> String {
-    let is_deep = |line: &&str| {
-        let number = line
-            .trim_start()
-            .split_once(": ")
-            .map(|(number, _)| number.parse::<usize>());
-        number.is_some_and(|number| number.is_ok_and(|number| number >= LOGGED_FRAMES))
+    let line = |line: &str| match frame_number(line) {
+        Some(number) if number >= LOGGED_FRAMES => None,
+        Some(_) => Some(with_readable_name(line)),
+        None => Some(line.to_owned()),
     };
-    part.lines()
-        .filter(|line| !is_deep(line))
-        .collect::<Vec<_>>()
-        .join("\n")
+    part.lines().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the number of the frame on a line of a backtrace: `  3: 0x5a - module!function`.
+fn frame_number(line: &str) -> Option<usize> {
+    let (number, _) = line.trim_start().split_once(": ")?;
+    number.parse().ok()
+}
+
+fn with_readable_name(frame: &str) -> String {
+    let Some((place, name)) = frame.split_once('!') else {
+        return frame.to_owned();
+    };
+    // Demangling makes up to a megabyte of a few hundred bytes.
+    let name = beginning(&format_args!("{:#}", demangle(name)), FRAME_NAME_BYTES);
+    format!("{place}!{name}")
 }
 
 #[cfg(test)]
@@ -128,6 +148,13 @@ mod tests {
         let text = without_deep_frames(&format!("error while executing at wasm backtrace:{frames}"));
         assert_eq!(text.lines().count(), 1 + LOGGED_FRAMES);
         assert!(text.ends_with("15: 0x5 - m!f"), "{text}");
+        let mangled = "  0: 0x5 - m!_ZN5traps6handle17h0123456789abcdefE\n  1: 0x9 - m!_RNvCs1234_5traps6handle";
+        assert_eq!(
+            without_deep_frames(mangled),
+            "  0: 0x5 - m!traps::handle\n  1: 0x9 - m!traps::handle"
+        );
+        let long = without_deep_frames(&format!("  0: 0x5 - m!{}", "n".repeat(5_000)));
+        assert!(long.len() < FRAME_NAME_BYTES + 30, "{long}");
         assert_eq!(
             without_deep_frames("wasm trap: out of stack"),
             "wasm trap: out of stack"

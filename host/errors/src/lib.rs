@@ -10,6 +10,6 @@ mod chain;
 mod code;
 mod problem;
 
-pub use chain::{Chain, chain};
+pub use chain::{Chain, beginning, cause, chain};
 pub use code::{Blame, Code};
 pub use problem::{Body, ClientBody, Problem};

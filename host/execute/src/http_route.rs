@@ -10,7 +10,7 @@ use crate::response_body::{Failed, ResponseBody};
 use crate::service::ExecuteService;
 use crate::wire::WireError;
 use alga_capabilities::Trigger;
-use alga_errors::{Code, Problem, chain};
+use alga_errors::{Code, Problem, cause};
 use alga_http::policy::remove_hop_by_hop;
 use alga_http::{PassedOn, bearer, one_field, request_id};
 use alga_traces::ParentSpan;
@@ -51,7 +51,7 @@ pub(crate) async fn execute(State(service): State<Arc<ExecuteService>>, request:
         Ok(response) => passed_on(response),
         Err(failed) => {
             let Failed { problem, usage } = failed;
-            tracing::info!(target: "alga::execution", request = %id, code = problem.code().as_str(), cause = %chain(&problem), "refused");
+            tracing::info!(target: "alga::execution", request = %id, code = problem.code().as_str(), cause = cause(&problem), "refused");
             refused(&problem, usage, id.as_str())
         }
     }

@@ -10,7 +10,7 @@ use crate::response_body::ResponseWriter;
 use crate::run_slots::{Turns, Used};
 use alga_capabilities::{Permit, Services, StoreData, Watching};
 use alga_engine::{Engine, ExecutionLimits, GuestLimit, GuestProfile, TerminationCause, new_store, termination_cause};
-use alga_errors::{Code, Problem, chain};
+use alga_errors::{Code, Problem, beginning, chain};
 use alga_traces::ParentSpan;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -171,6 +171,8 @@ fn exceeds_fields(error: &wasmtime::Error) -> bool {
     )
 }
 
+/// Maximum bytes of the error of an extension that returns one instead of a response.
+pub(crate) const ERROR_BYTES: usize = 1024;
 const ERROR_INSTEAD: &str = "it returned an error instead of a response";
 
 /// Polls the guest and the forwarding of its response in one task. A response is put into
@@ -216,8 +218,8 @@ async fn run(
 
 fn described(code: ErrorCode) -> String {
     match code {
-        ErrorCode::InternalError(Some(text)) => text,
-        code => format!("{code:?}"),
+        ErrorCode::InternalError(Some(text)) => beginning(&text, ERROR_BYTES),
+        code => beginning(&format_args!("{code:?}"), ERROR_BYTES),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Calls a guest of WASI 0.3: its handler returns the head of a response and writes the body later.
 
 use crate::forward::{Complete, Failure, ResponseProgress, forward, rest};
+use crate::invoke::ERROR_BYTES;
 use crate::request_body::RequestBody;
 use crate::response_body::ResponseWriter;
 use alga_capabilities::StoreData;
+use alga_errors::beginning;
 use futures_util::future::{FusedFuture, FutureExt, join};
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
@@ -40,7 +42,7 @@ pub(crate) async fn run(
         (request.scheme, request.authority) = (Some(Scheme::HTTP), authority);
         let response = match service.handle(accessor, request).await? {
             Ok(response) => Ok(accessor.with(|access| response.into_http(access, async { Ok(()) }))?),
-            Err(code) => Err(format!("{code:?}")),
+            Err(code) => Err(beginning(&format_args!("{code:?}"), ERROR_BYTES)),
         };
         // The client has disconnected if nothing receives it.
         sender.send(response).ok();

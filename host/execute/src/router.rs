@@ -11,7 +11,7 @@ use crate::service::ExecuteService;
 use crate::warm_up::warm_up;
 use crate::wire::{WireReply, wire_headers};
 use alga_bundle::{RequestId, StrictObject, check_json};
-use alga_errors::{Code, Problem, chain};
+use alga_errors::{Code, Problem, cause};
 use alga_http::{BODY_TIMEOUT, Refusal, bearer, one_field, read_body};
 use alga_traces::ParentSpan;
 use axum::body::Body;
@@ -96,7 +96,7 @@ async fn execute(State(service): State<Arc<ExecuteService>>, request: Request) -
             Err(problem) => refused(problem, outcome.usage, &request_id),
         },
         Err(problem) => {
-            tracing::info!(target: "alga::execution", request = %request_id, code = problem.code().as_str(), cause = %chain(problem), "refused");
+            tracing::info!(target: "alga::execution", request = %request_id, code = problem.code().as_str(), cause = cause(problem), "refused");
             refused(problem, Usage::default(), &request_id)
         }
     }

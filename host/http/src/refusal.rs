@@ -1,6 +1,6 @@
 //! A [`Problem`] as a response. The edge writes the body, because it alone has the request's id.
 
-use alga_errors::{Code, Problem, chain};
+use alga_errors::{Code, Problem, cause};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -38,7 +38,7 @@ fn status(problem: &Problem) -> StatusCode {
 
 /// Writes a problem into a response, replacing its body; other header fields (`allow`) stay.
 pub(crate) fn write(response: &mut Response, problem: &Problem, request_id: &str) {
-    tracing::info!(target: "alga::edge", request = %request_id, code = problem.code().as_str(), cause = %chain(problem), "refused");
+    tracing::info!(target: "alga::edge", request = %request_id, code = problem.code().as_str(), cause = cause(problem), "refused");
     // A struct of strings always serializes to JSON.
     let body = serde_json::to_vec(&problem.client_body(request_id)).unwrap_or_default();
     *response.status_mut() = status(problem);

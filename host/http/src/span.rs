@@ -1,5 +1,6 @@
 //! The span of a request, which also covers a response body that is sent piece by piece.
 
+use alga_traces::method_name;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
@@ -21,7 +22,8 @@ pub(crate) fn of_request(request: &Request, id: &HeaderValue) -> Span {
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map_or("no route", MatchedPath::as_str);
         span.record("request", id.to_str().unwrap_or_default());
-        span.record("operation", format_args!("{} {route}", request.method()));
+        // A method may be any text of any length.
+        span.record("operation", format_args!("{} {route}", method_name(request.method())));
     }
     span
 }

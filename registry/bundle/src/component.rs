@@ -2,7 +2,7 @@
 
 mod requirements;
 
-use crate::limits::COMPONENT_BYTES;
+use crate::limits::{COMPONENT_BYTES, NAME_BYTES};
 use crate::{Capability, CapabilityName, InterfaceName, shipped_engine};
 use alga_limits::{Ceilings, ExceededLimit, Requirements};
 use requirements::Counter;
@@ -10,7 +10,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
-use wasmparser::{BinaryReaderError, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{
+    BinaryReaderError, KnownCustom, Name, NameSectionReader, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+};
 
 /// The imports, exports and resource requirements of a component. Interfaces that contain only
 /// types require no grant and are omitted.
@@ -48,6 +50,9 @@ pub enum ComponentError {
     /// [`alga_limits::TABLE`].
     #[error("the component has {0}")]
     Exceeds(ExceededLimit),
+    /// A name of a function or of a core module has more bytes than [`NAME_BYTES`].
+    #[error("a name in the component has {0} bytes, more than the {NAME_BYTES} allowed\nhint: build it without names")]
+    LongName(usize),
     /// The component imports a core module that is not an engine of this version.
     #[error(
         "the component imports the core module `{0}`, which is no engine of this host\nhint: build it again, with the `alga` of this host's version"
@@ -105,6 +110,7 @@ impl ComponentFacts {
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
             names.note(&payload, open_modules)?;
+            check_names(&payload)?;
             counted = counted.or(counter.payload(&payload)?);
             match payload {
                 Payload::Version { .. } => open_modules += 1,
@@ -124,6 +130,37 @@ impl ComponentFacts {
             .map_err(ComponentError::Exceeds)?;
         Ok(facts)
     }
+}
+
+/// Checks the names of a core module and of its functions, as far as they can be read: the engine
+/// uses those before an error, too.
+fn check_names(payload: &Payload<'_>) -> Result<(), ComponentError> {
+    let Payload::CustomSection(section) = payload else {
+        return Ok(());
+    };
+    let KnownCustom::Name(names) = section.as_known() else {
+        return Ok(());
+    };
+    match longest_name(names) {
+        longest if longest > NAME_BYTES => Err(ComponentError::LongName(longest)),
+        _ => Ok(()),
+    }
+}
+
+fn longest_name(names: NameSectionReader<'_>) -> usize {
+    let mut longest = 0;
+    for name in names.into_iter().map_while(Result::ok) {
+        let own = match name {
+            Name::Module { name, .. } => name.len(),
+            Name::Function(functions) => {
+                let functions = functions.into_iter().map_while(Result::ok);
+                functions.map(|function| function.name.len()).max().unwrap_or(0)
+            }
+            _ => 0,
+        };
+        longest = longest.max(own);
+    }
+    longest
 }
 
 /// Returns the only list of WebAssembly proposals that extensions may use. The compiler validates
@@ -235,6 +272,22 @@ mod tests {
     fn imports_inside_nested_components_do_not_count_as_the_components_own() {
         let facts = read(r#"(component (component (import "a:b/c@1.0.0" (instance (export "f" (func))))))"#).unwrap();
         assert!(facts.imports.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_backtraces_would_repeat_is_bounded() {
+        let with = |bytes: usize| {
+            let name = "n".repeat(bytes);
+            let named = [
+                format!(r#"(component (core module (func (@name "{name}"))))"#),
+                format!(r#"(component (core module (@name "{name}")))"#),
+            ];
+            named.map(|text| read(&text))
+        };
+        assert!(with(NAME_BYTES).iter().all(Result::is_ok));
+        for refused in with(NAME_BYTES + 1) {
+            assert!(matches!(refused, Err(ComponentError::LongName(_))), "{refused:?}");
+        }
     }
 
     #[test]
