@@ -173,6 +173,8 @@ impl StoreData {
     /// Returns the resource usage and moves the log out of the store.
     #[must_use]
     pub fn account(&mut self) -> Accounting {
+        // Streams that the guest left open write their last lines.
+        self.table = ResourceTable::new();
         let (log, log_dropped) = self.guest_log.drain();
         Accounting {
             memory_peak_bytes: self.limiter.peak_bytes(),

@@ -166,6 +166,7 @@ impl RunningExecution {
 
     fn conclude(&mut self, result: &Result<u16, Problem>) {
         self.is_over = true;
+        self.write_guest_log();
         self.account.usage.duration_us = microseconds(self.started.elapsed());
         if let Some(held) = self.held.take().filter(|_| self.account.is_admitted) {
             held.settle(&self.account.usage);
@@ -187,12 +188,22 @@ impl RunningExecution {
             let (minutes, endpoint) = (&self.sinks.minutes, self.endpoint.clone());
             minutes.count(&self.permit.identity, endpoint, result, usage);
         }
-        operator_log::guest_records(&self.permit, &self.account.log, self.account.log_dropped);
         operator_log::outcome(&self.permit, self.content_hash, result, usage);
         if let Some(watched) = &self.watched {
             watched.ended(result, usage);
         }
         self.submit_record(result);
+    }
+
+    /// Writes the guest's records to the operator's log. That is work for the guest, like its calls.
+    fn write_guest_log(&mut self) {
+        let account = &mut self.account;
+        if account.log.is_empty() && account.log_dropped == 0 {
+            return;
+        }
+        let begun = Instant::now();
+        operator_log::guest_records(&self.permit, self.content_hash, &account.log, account.log_dropped);
+        account.usage.cpu_us += microseconds(begun.elapsed());
     }
 
     /// Passes the record on if there is something in it, with the reason of a failure that the

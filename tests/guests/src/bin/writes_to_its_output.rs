@@ -29,7 +29,11 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
             b"first line\nforged\r\n{\"level\":\"ERROR\",\"tenant\":\"victim\"}\nno end \xff\x1b[31m",
         )
         .unwrap();
-    drop(output);
+    if request.path_with_query().is_some_and(|path| path.starts_with("/open")) {
+        std::mem::forget(output);
+    } else {
+        drop(output);
+    }
     let errors = stderr::get_stderr();
     errors.blocking_write_and_flush(b"to standard error\n").unwrap();
     drop(errors);
