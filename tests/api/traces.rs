@@ -184,6 +184,25 @@ async fn calls_of_capabilities_are_spans_and_the_guest_sees_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_that_the_host_sends_for_a_call_are_in_the_span_of_that_call() {
+    let (collector, outside) = (Collector::start(), MockServer::start().await);
+    let settings = [outside.settings(), settings(collector.http(), "http/protobuf")].concat();
+    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    world.install_guest("clients_works", &["cap:psa.clients.read"]).await;
+    assert_eq!(get_traced(&world, "com.example.clients-works/").await.status, 200);
+    let spans = exported(&world, &collector, TRACE, 1).await;
+    let execution = only(&spans, "alga.execute");
+    let requests: Vec<_> = spans.iter().filter(|span| span.kind == "CLIENT").collect();
+    assert!(requests.len() >= 2, "{spans:#?}");
+    for request in requests {
+        let call = spans.iter().find(|span| span.id == request.parent);
+        let call = call.unwrap_or_else(|| panic!("{request:#?}"));
+        assert!(call.name.starts_with("alga.psa.clients."), "{call:#?}");
+        assert_eq!(call.parent, execution.id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_and_slow_traces_are_exported_although_they_are_no_samples() {
     let collector = Collector::start();
     let mut settings = settings(collector.http(), "http/protobuf");

@@ -2,7 +2,12 @@
 
 use crate::known;
 use alga_traces::{InnermostSpan, Span, SpanKind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// Maximum number of calls of an execution with a span of their own: a guest that calls all the time
+/// does not displace the spans of the platform.
+const CALLS: u32 = 128;
 
 /// The calls of one execution, if it is traced; shared by the states of its capabilities.
 #[derive(Clone)]
@@ -11,6 +16,7 @@ pub(crate) struct TracedCalls(Option<Arc<Traced>>);
 struct Traced {
     innermost: InnermostSpan,
     call: Mutex<Option<Call>>,
+    begun: AtomicU32,
 }
 
 /// The call in progress: a guest makes one at a time.
@@ -22,8 +28,11 @@ struct Call {
 impl TracedCalls {
     pub(crate) fn new(innermost: Option<InnermostSpan>) -> Self {
         let traced = |innermost| {
-            let call = Mutex::default();
-            Arc::new(Traced { innermost, call })
+            Arc::new(Traced {
+                innermost,
+                call: Mutex::default(),
+                begun: AtomicU32::new(0),
+            })
         };
         Self(innermost.map(traced))
     }
@@ -31,7 +40,13 @@ impl TracedCalls {
     /// Begins the span of a call, by the place of its interface in [`known`].
     pub(crate) fn called(&self, place: usize) {
         if let Some((traced, interface)) = self.0.as_ref().zip(name(place)) {
-            let span = traced.innermost.place().child(interface, SpanKind::Internal);
+            let place = traced.innermost.place();
+            if traced.begun.fetch_add(1, Ordering::Relaxed) >= CALLS {
+                return place.leave_out();
+            }
+            let span = place.child(interface, SpanKind::Internal);
+            // Requests that the host sends for the call appear in it.
+            traced.innermost.set_call(Some(span.place()));
             *traced.call() = Some(Call { interface, span });
         }
     }
@@ -47,6 +62,7 @@ impl TracedCalls {
     /// Ends the span of the call in progress.
     pub(crate) fn returned(&self) {
         if let Some(traced) = &self.0 {
+            traced.innermost.set_call(None);
             *traced.call() = None;
         }
     }

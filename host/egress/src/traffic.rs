@@ -51,7 +51,7 @@ impl Traffic {
 
     /// Returns the place under which the span of a request begins.
     pub(crate) fn trace(&self) -> Option<ParentSpan> {
-        self.0.trace.as_ref().map(InnermostSpan::place)
+        self.0.trace.as_ref().map(InnermostSpan::place_of_call)
     }
 
     /// Bytes of heads and bodies that were sent.

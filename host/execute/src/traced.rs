@@ -54,7 +54,7 @@ pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
             span.set_text("alga.event", event);
         }
     }
-    span.set_text("alga.tenant", identity.tenant.as_str());
+    span.set_tenant(identity.tenant.as_str());
     span.set_text("alga.install", identity.install.as_str());
     if let Some(version) = &identity.version {
         span.set_text("faas.version", version.as_str());
@@ -78,6 +78,55 @@ pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
         // What is refused for lack of capacity or credit costs next to nothing, and happens often.
         if execution.is_admitted && problem.code().status() >= 500 {
             span.export();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alga_bundle::RequestId;
+    use alga_traces::Traces;
+    use http::HeaderMap;
+
+    #[test]
+    fn the_span_of_an_execution_has_what_triggered_it() {
+        let identity = Identity {
+            request: RequestId::unique(),
+            tenant: "acme".parse().unwrap(),
+            extension: "e-1".parse().unwrap(),
+            install: "i-1".parse().unwrap(),
+            version: Some("v-1".parse().unwrap()),
+        };
+        for (trigger, kind, id) in [
+            (Trigger::Http, "http", None),
+            (
+                Trigger::Schedule("s-1".to_owned()),
+                "timer",
+                Some(("alga.schedule", "s-1")),
+            ),
+            (Trigger::Event("e-1".to_owned()), "pubsub", Some(("alga.event", "e-1"))),
+        ] {
+            let (traces, mut kept) = Traces::kept();
+            let first = traces.begin(&HeaderMap::new(), "request".to_owned());
+            let mut span = begin(&first.place(), Instant::now());
+            let ended = EndedExecution {
+                identity: &identity,
+                trigger: &trigger,
+                content_hash: Digest::of(b"bundle"),
+                endpoint: Some("GET /a"),
+                is_admitted: true,
+                usage: &Usage::default(),
+                result: &Ok(200),
+            };
+            end(&mut span, &ended);
+            drop((span, first));
+            let attributes = &kept.take()[0].spans[0].attributes;
+            assert_eq!(attributes["faas.trigger"], kind);
+            assert_eq!(attributes["faas.version"], "v-1");
+            for (name, value) in id {
+                assert_eq!(attributes[name], value);
+            }
         }
     }
 }

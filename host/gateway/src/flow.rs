@@ -225,6 +225,7 @@ fn guest_request(
     };
     *request.uri_mut() = target.parse().map_err(invalid)?;
     if let Some(trace) = head.extensions.get::<ParentSpan>() {
+        trace.set_tenant(install.tenant_id.as_str());
         request.extensions_mut().insert(trace.clone());
     }
     let headers = request.headers_mut();

@@ -116,17 +116,32 @@ impl MakeWriter<'_> for Exported {
     type Writer = ExportedLine;
 
     fn make_writer(&self) -> ExportedLine {
-        ExportedLine(EXPORTED.get().map(|(queue, _)| queue.clone()))
+        ExportedLine {
+            queue: EXPORTED.get().map(|(queue, _)| queue.clone()),
+            is_of_extension: false,
+        }
+    }
+
+    fn make_writer_for(&self, line: &Metadata<'_>) -> ExportedLine {
+        ExportedLine {
+            is_of_extension: line.target() == EXTENSION_TARGET,
+            ..self.make_writer()
+        }
     }
 }
 
 /// Writer of one line.
-struct ExportedLine(Option<LogQueue>);
+struct ExportedLine {
+    queue: Option<LogQueue>,
+    is_of_extension: bool,
+}
 
 impl Write for ExportedLine {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Some(queue) = &self.0 {
-            queue.push(line);
+        match &self.queue {
+            Some(queue) if self.is_of_extension => queue.push_of_extension(line),
+            Some(queue) => queue.push(line),
+            None => {}
         }
         Ok(line.len())
     }

@@ -1,19 +1,36 @@
 use crate::Sampling;
-use crate::batch::{Entrance, Exit, Sink, queue};
+use crate::batch::{Entrance, Exit, Measured, Sink, Waiting, queue};
 use crate::collector::{CollectorSettings, ExportError, spans};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Maximum number of spans that wait, of about a kilobyte each.
-const WAITING_SPANS: usize = 8_192;
+/// Spans that wait at most, most of which have less than a kilobyte.
+const WAITING: Waiting = Waiting {
+    items: 8_192,
+    bytes: 16 * 1024 * 1024,
+};
 /// Traces that are exported in each second although they are no samples, and after a quiet time:
 /// a tenant whose extension fails all the time does not displace the samples of others.
 const OTHERS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 const OTHERS_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
+/// The same for one tenant, whose extensions may fail more often than that: others' failures are
+/// exported, too.
+const OTHERS_OF_TENANT_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+const OTHERS_OF_TENANT_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+/// Parts of the tenants, each with a limit: memory does not grow with the number of tenants.
+const PARTS: usize = 256;
+/// The same for traces without a tenant: those of requests that were refused before it was known.
+const OTHERS_OF_NO_TENANT_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+/// Bytes of a span beside its name and attributes: ids, times, scope.
+const SPAN_BYTES: usize = 300;
+/// Bytes of an attribute beside its name and value.
+const ATTRIBUTE_BYTES: usize = 64;
 
 /// The settings of traces.
 #[derive(Debug, Clone)]
@@ -37,6 +54,9 @@ pub(crate) struct Queue {
     spans: Entrance<SpanData>,
     suppressed: AtomicU64,
     others: DefaultDirectRateLimiter,
+    others_of_tenants: [DefaultDirectRateLimiter; PARTS],
+    others_of_no_tenant: DefaultDirectRateLimiter,
+    hasher: RandomState,
 }
 
 impl Queue {
@@ -50,12 +70,15 @@ impl Queue {
 
     /// Returns a queue, and its exit.
     pub(crate) fn new() -> (Self, Exit<SpanData>) {
-        let (spans, exit) = queue(WAITING_SPANS);
-        let quota = Quota::per_second(OTHERS_PER_SECOND).allow_burst(OTHERS_BURST);
+        let (spans, exit) = queue(WAITING);
+        let limit = |per_second, burst| RateLimiter::direct(Quota::per_second(per_second).allow_burst(burst));
         let queue = Self {
             spans,
             suppressed: AtomicU64::new(0),
-            others: RateLimiter::direct(quota),
+            others: limit(OTHERS_PER_SECOND, OTHERS_BURST),
+            others_of_tenants: std::array::from_fn(|_| limit(OTHERS_OF_TENANT_PER_SECOND, OTHERS_OF_TENANT_BURST)),
+            others_of_no_tenant: limit(OTHERS_OF_NO_TENANT_PER_SECOND, OTHERS_OF_TENANT_BURST),
+            hasher: RandomState::new(),
         };
         (queue, exit)
     }
@@ -65,9 +88,17 @@ impl Queue {
         self.spans.push(spans);
     }
 
-    /// Reports whether one more trace that is no sample may be exported now.
-    pub(crate) fn admits_another(&self) -> bool {
-        self.others.check().is_ok()
+    /// Returns the part of a tenant, which cannot choose that of another one.
+    pub(crate) fn part_of(&self, tenant: &str) -> usize {
+        usize::try_from(self.hasher.hash_one(tenant) % PARTS as u64).unwrap_or_default()
+    }
+
+    /// Reports whether one more trace that is no sample may be exported now, of a tenant in this
+    /// part if it is known.
+    pub(crate) fn admits_another(&self, part: Option<usize>) -> bool {
+        let of_tenant = part.and_then(|part| self.others_of_tenants.get(part));
+        let own = of_tenant.unwrap_or(&self.others_of_no_tenant);
+        own.check().is_ok() && self.others.check().is_ok()
     }
 
     /// Counts spans of a trace that is not exported because there were too many.
@@ -86,6 +117,16 @@ impl Queue {
             lost: counters.lost.load(Ordering::Relaxed),
             suppressed: self.suppressed.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl Measured for SpanData {
+    fn bytes(&self) -> usize {
+        let attributes = self.attributes.iter();
+        let attributes: usize = attributes
+            .map(|attribute| attribute.key.as_str().len() + attribute.value.as_str().len() + ATTRIBUTE_BYTES)
+            .sum();
+        SPAN_BYTES + self.name.len() + attributes
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `span` | a span in progress, and the place of a span in its trace |
 //! | `sampling` | which traces are exported |
 //! | `export` | the queue of spans |
+//! | `kept` | spans that stay in this process |
 //! | `logs` | the queue of the log's lines, and their form as log records |
 //! | `batch` | a bounded queue, and the task that sends what is in it |
 //! | `collector` | the collector, and clients for it |
@@ -19,6 +20,7 @@
 mod batch;
 mod collector;
 mod export;
+mod kept;
 mod logs;
 mod sampling;
 mod span;
@@ -26,6 +28,7 @@ mod trace;
 
 pub use collector::{CollectorSettings, ExportError, Protocol};
 pub use export::TracesSettings;
+pub use kept::{KeptSpan, KeptSpans};
 pub use logs::{LogLines, LogQueue, Logs};
 pub use opentelemetry::trace::SpanKind;
 pub use sampling::Sampling;
@@ -35,6 +38,7 @@ use alga_metrics::{Families, Source};
 use export::Queue;
 use http::HeaderMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use trace::Trace;
@@ -58,6 +62,21 @@ impl Traces {
             sampling: settings.sampling,
             queue: Arc::new(queue),
         })
+    }
+
+    /// Returns traces that are all recorded, and that stay in this process: 8 192 spans at most until
+    /// they are taken.
+    #[must_use]
+    pub fn kept() -> (Self, KeptSpans) {
+        let (queue, exit) = Queue::new();
+        let traces = Self {
+            sampling: Sampling {
+                one_in: Some(NonZeroU32::MIN),
+                slower_than: None,
+            },
+            queue: Arc::new(queue),
+        };
+        (traces, KeptSpans::new(exit))
     }
 
     /// Begins the first span of a request in this process, in the trace that the `traceparent`
@@ -95,7 +114,6 @@ mod tests {
     use http::HeaderValue;
     use opentelemetry::trace::SpanId;
     use opentelemetry_sdk::trace::SpanData;
-    use std::num::NonZeroU32;
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -176,7 +194,7 @@ mod tests {
         }
         drop(first);
         let spans = exported();
-        assert_eq!(spans.len(), 257);
+        assert_eq!(spans.len(), 289);
         let first = spans.last().unwrap();
         assert_eq!(first.attributes[0].value.as_str().len(), 256);
         assert_eq!(first.name.len(), 128);
@@ -196,6 +214,62 @@ mod tests {
         let number = exported.unsent().len();
         assert!((100..1_000).contains(&number), "{number}");
         assert_eq!(traces.queue.numbers().suppressed, 10_000 - number as u64);
+    }
+
+    #[test]
+    fn a_tenant_whose_extensions_fail_all_the_time_hides_no_failure_of_another() {
+        let (queue, mut exported) = Queue::new();
+        let traces = Traces {
+            sampling: sampling(0),
+            queue: Arc::new(queue),
+        };
+        let fail = |tenant: &str| {
+            let mut first = traces.begin(&HeaderMap::new(), String::new());
+            first.set_tenant(tenant);
+            first.export();
+        };
+        let part = traces.queue.part_of("noisy");
+        (0..10_000).for_each(|_| fail("noisy"));
+        let number = exported.unsent().len();
+        assert!((20..100).contains(&number), "{number}");
+        let others = (0..1_000).map(|number| format!("quiet-{number}"));
+        let others = others.filter(|tenant| traces.queue.part_of(tenant) != part);
+        others.take(20).for_each(|tenant| fail(&tenant));
+        assert_eq!(exported.unsent().len(), 20);
+    }
+
+    #[test]
+    fn a_slow_trace_is_exported_although_it_is_no_sample() {
+        let slow = Sampling {
+            slower_than: Some(Duration::from_secs(60)),
+            ..sampling(0)
+        };
+        let (first, mut exported) = begin(slow, PARENT);
+        drop(first.since(std::time::Instant::now() - Duration::from_secs(61)));
+        assert_eq!(exported().len(), 1);
+        let (first, mut exported) = begin(slow, PARENT);
+        drop(first);
+        assert!(exported().is_empty());
+    }
+
+    #[test]
+    fn kept_spans_are_a_tree_and_are_taken_once() {
+        let (traces, mut kept) = Traces::kept();
+        let first = traces.begin(&HeaderMap::new(), "first".to_owned());
+        let mut second = first.place().child("second", SpanKind::Internal);
+        second.place().annotate("extension.order".to_owned(), "o-18");
+        second.fail_in_extension("out of stock");
+        drop(second.place().child("third", SpanKind::Internal));
+        drop(second);
+        assert!(kept.take().is_empty());
+        drop(first);
+        let tree = kept.take();
+        assert_eq!(tree.len(), 1);
+        let second = &tree[0].spans[0];
+        assert_eq!(second.failure.as_deref(), Some("out of stock"));
+        assert_eq!(second.attributes["extension.order"], "o-18");
+        assert_eq!(second.spans[0].name, "third");
+        assert!(kept.take().is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::batch::{Counters, Entrance, Exit, Sink, queue};
+use crate::batch::{Counters, Entrance, Exit, Measured, Sink, Waiting, queue};
 use crate::collector::{CollectorSettings, ExportError, logs};
 use alga_metrics::{Families, Source};
 use opentelemetry::InstrumentationScope;
@@ -8,13 +8,20 @@ use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord, SdkLogge
 use serde_json::{Map, Value};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-/// Maximum number of lines that wait for the collector.
-const WAITING_LINES: usize = 8_192;
-/// Maximum bytes of them: lines of extensions may have some ten kilobytes each.
-const WAITING_BYTES: usize = 8 * 1024 * 1024;
+/// Lines that wait for the collector at most; those of extensions may have some ten kilobytes each.
+const WAITING: Waiting = Waiting {
+    items: 8_192,
+    bytes: 8 * 1024 * 1024,
+};
+/// The same for lines of extensions alone: however much they write, there is place for what the
+/// platform reports.
+const WAITING_OF_EXTENSIONS: Waiting = Waiting {
+    items: WAITING.items / 2,
+    bytes: WAITING.bytes / 2,
+};
 /// Members of a line that are no attributes of the record: they have places of their own.
 const PLACED: [&str; 5] = ["timestamp", "level", "message", "span", "spans"];
 /// Name of the record's source.
@@ -22,23 +29,17 @@ const SCOPE: &str = "alga";
 
 /// The entrance of the queue of lines. Lines that do not fit are lost and counted.
 #[derive(Clone)]
-pub struct LogQueue {
-    lines: Arc<Entrance<Line>>,
-    waiting_bytes: Arc<AtomicUsize>,
-}
+pub struct LogQueue(Arc<Entrance<Line>>);
 
 /// The exit of the queue, from which lines are sent once there is a runtime.
 pub struct LogLines(Exit<Line>);
 
-/// A line that waits.
-struct Line {
-    json: Vec<u8>,
-    waiting_bytes: Arc<AtomicUsize>,
-}
+/// A line in its form as JSON.
+struct Line(Vec<u8>);
 
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.waiting_bytes.fetch_sub(self.json.len(), Ordering::Relaxed);
+impl Measured for Line {
+    fn bytes(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -46,35 +47,27 @@ impl LogQueue {
     /// Creates a queue.
     #[must_use]
     pub fn new() -> (Self, LogLines) {
-        let (lines, exit) = queue(WAITING_LINES);
-        let queue = Self {
-            lines: Arc::new(lines),
-            waiting_bytes: Arc::default(),
-        };
-        (queue, LogLines(exit))
+        let (lines, exit) = queue(WAITING);
+        (Self(Arc::new(lines)), LogLines(exit))
     }
 
     /// Adds a line of the log in its form as JSON.
     pub fn push(&self, json: &[u8]) {
-        let waiting = self.waiting_bytes.fetch_add(json.len(), Ordering::Relaxed);
-        let line = Line {
-            json: json.to_vec(),
-            waiting_bytes: Arc::clone(&self.waiting_bytes),
-        };
-        if waiting + json.len() > WAITING_BYTES {
-            self.counters().lost.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        self.lines.push(vec![line]);
+        self.0.push(vec![Line(json.to_vec())]);
+    }
+
+    /// Adds a line of an extension, which may not fill the whole queue.
+    pub fn push_of_extension(&self, json: &[u8]) {
+        self.0.push_within(WAITING_OF_EXTENSIONS, vec![Line(json.to_vec())]);
     }
 
     /// Waits until what is queued was sent, or refused by the collector, for this time at most.
     pub async fn flush(&self, longest: Duration) {
-        self.lines.flush(longest).await;
+        self.0.flush(longest).await;
     }
 
     fn counters(&self) -> &Counters {
-        &self.lines.counters
+        &self.0.counters
     }
 }
 
@@ -124,7 +117,7 @@ impl Sink for Collector {
     type Item = Line;
 
     async fn send(&mut self, batch: Vec<Line>) -> Result<(), String> {
-        let records = batch.iter().filter_map(|line| self.record(&line.json));
+        let records = batch.iter().filter_map(|line| self.record(&line.0));
         let records: Vec<_> = records.collect();
         let records: Vec<_> = records.iter().map(|record| (record, &self.scope)).collect();
         let sent = self.exporter.export(LogBatch::new(&records)).await;
@@ -195,15 +188,31 @@ mod tests {
         }
         assert_eq!(
             queue.counters().lost.load(Ordering::Relaxed),
-            20_000 - WAITING_LINES as u64
+            20_000 - WAITING.items as u64
         );
-        assert_eq!(lines.0.unsent().len(), WAITING_LINES);
+        assert_eq!(lines.0.unsent().len(), WAITING.items);
         for _ in 0..2_000 {
             queue.push(&[b' '; 64 * 1024]);
         }
-        assert!(queue.waiting_bytes.load(Ordering::Relaxed) <= WAITING_BYTES);
-        assert_eq!(lines.0.unsent().len(), WAITING_BYTES / (64 * 1024));
-        assert_eq!(queue.waiting_bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(lines.0.unsent().len(), WAITING.bytes / (64 * 1024));
+        queue.push(&[b' '; 64 * 1024]);
+        assert_eq!(lines.0.unsent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_extensions_leaves_place_for_the_lines_of_the_platform() {
+        for bytes in [100, 64 * 1024] {
+            let (queue, mut lines) = LogQueue::new();
+            for _ in 0..20_000 {
+                queue.push_of_extension(&vec![b' '; bytes]);
+            }
+            let lost = queue.counters().lost.load(Ordering::Relaxed);
+            for _ in 0..50 {
+                queue.push(&vec![b' '; bytes]);
+            }
+            assert_eq!(queue.counters().lost.load(Ordering::Relaxed), lost, "{bytes}");
+            assert_eq!(lines.0.unsent().len() as u64, 20_050 - lost, "{bytes}");
+        }
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use std::borrow::Cow;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// The field that names a span to the receiver of a request (W3C Trace Context, 3.2).
@@ -98,6 +98,13 @@ impl Span {
         self.set(name, beginning(text).to_owned());
     }
 
+    /// Records the tenant. Its traces have a share of those that are exported although they are no
+    /// samples.
+    pub fn set_tenant(&mut self, tenant: &str) {
+        self.trace.set_tenant(tenant);
+        self.set_text("alga.tenant", tenant);
+    }
+
     /// Marks the span as failed, with a description by an extension, of which at most 256 bytes are
     /// recorded.
     pub fn fail_in_extension(&mut self, description: &str) {
@@ -168,6 +175,16 @@ impl ParentSpan {
         self.trace.note(self.id, note);
     }
 
+    /// Counts a span that is left out.
+    pub fn leave_out(&self) {
+        self.trace.leave_out();
+    }
+
+    /// Counts the trace as one of this tenant: see [`Span::set_tenant`].
+    pub fn set_tenant(&self, tenant: &str) {
+        self.trace.set_tenant(tenant);
+    }
+
     /// Follows the decision of the process that sent the request, whether the trace is a sample.
     /// Called when that is known to be one of the platform: others could have everything exported.
     pub fn trust_remote(&self) {
@@ -186,24 +203,52 @@ impl ParentSpan {
 /// The place of the innermost span in progress of one execution: what works for it begins its
 /// spans there.
 #[derive(Debug, Clone)]
-pub struct InnermostSpan(Arc<Mutex<ParentSpan>>);
+pub struct InnermostSpan(Arc<Mutex<Places>>);
+
+#[derive(Debug)]
+struct Places {
+    /// Of the extension: the execution's own span, or one that the extension has begun.
+    extension: ParentSpan,
+    /// Of the call of the host in progress.
+    call: Option<ParentSpan>,
+}
 
 impl InnermostSpan {
     /// Creates it for an execution whose own span has this place.
     #[must_use]
     pub fn new(execution: ParentSpan) -> Self {
-        Self(Arc::new(Mutex::new(execution)))
+        Self(Arc::new(Mutex::new(Places {
+            extension: execution,
+            call: None,
+        })))
     }
 
-    /// Returns the place.
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        // Nothing that holds the lock panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the place of the innermost span of the extension.
     #[must_use]
     pub fn place(&self) -> ParentSpan {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().extension.clone()
     }
 
-    /// Replaces the place: another span has begun, or that one has ended.
+    /// Returns the place of the call of the host in progress, or else of the extension's span.
+    #[must_use]
+    pub fn place_of_call(&self) -> ParentSpan {
+        let places = self.lock();
+        places.call.as_ref().unwrap_or(&places.extension).clone()
+    }
+
+    /// Replaces the place of the extension: another span has begun, or that one has ended.
     pub fn set(&self, place: ParentSpan) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = place;
+        self.lock().extension = place;
+    }
+
+    /// Replaces the place of the call of the host in progress.
+    pub fn set_call(&self, place: Option<ParentSpan>) {
+        self.lock().call = place;
     }
 }
 

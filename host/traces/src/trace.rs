@@ -9,12 +9,13 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData};
 use std::borrow::Cow;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Maximum number of spans of a trace in one process, beside the first one; further ones are
-/// counted in an attribute of the last one.
-const SPANS: usize = 256;
+/// counted in an attribute of the last one. An execution has at most 128 for calls of the host, 64
+/// of its own and 64 for requests to other hosts, so that there is place for those of the platform.
+const SPANS: usize = 288;
 
 /// The name that all spans of the platform have as their instrumentation.
 static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| InstrumentationScope::builder("alga").build());
@@ -27,6 +28,8 @@ pub(crate) struct Trace {
     remote: SpanContext,
     is_sampled: AtomicBool,
     has_failed: AtomicBool,
+    /// Part of the tenants to which the trace belongs, once it is known.
+    part: OnceLock<usize>,
     began: (Instant, SystemTime),
     spans: Mutex<Recorded>,
 }
@@ -65,6 +68,7 @@ impl Trace {
             remote,
             is_sampled: AtomicBool::new(traces.sampling.chooses()),
             has_failed: AtomicBool::new(false),
+            part: OnceLock::new(),
             began: (Instant::now(), SystemTime::now()),
             spans: Mutex::default(),
         })
@@ -92,6 +96,16 @@ impl Trace {
     /// Exports the trace because something in it has failed.
     pub(crate) fn fail(&self) {
         self.has_failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a span that is left out.
+    pub(crate) fn leave_out(&self) {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner).left_out += 1;
+    }
+
+    /// Counts the trace as one of this tenant.
+    pub(crate) fn set_tenant(&self, tenant: &str) {
+        self.part.get_or_init(|| self.traces.queue.part_of(tenant));
     }
 
     /// Sets an attribute of a span that has not ended.
@@ -145,7 +159,7 @@ impl Drop for Trace {
             if !(self.has_failed.load(Ordering::Relaxed) || is_slow()) {
                 return;
             }
-            if !self.traces.queue.admits_another() {
+            if !self.traces.queue.admits_another(self.part.get().copied()) {
                 return self.traces.queue.suppress(recorded.spans.len());
             }
         }
