@@ -106,6 +106,9 @@ class Response:
         self.log: List[Dict[str, Any]] = all["log"]
         #: The requests that the extension has sent.
         self.sent: List[Dict[str, Any]] = all["sent"]
+        #: The span of the execution, if the extension was executed: `name`, `attributes`, `failure`
+        #: if there was one, and `spans`, which are inside it.
+        self.trace: Optional[Dict[str, Any]] = all.get("trace")
 
     def json(self) -> Any:
         """The body as JSON."""

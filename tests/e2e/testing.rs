@@ -80,7 +80,8 @@ fn storage_http_time_and_the_user_are_scripted() {
         "cap:user.read",
         "cap:storage.kv",
         "cap:http.fetch",
-        "cap:secrets.get"
+        "cap:secrets.get",
+        "cap:trace.emit"
     ]);
     json["optionalCapabilities"] = json!(["cap:ui.proxy"]);
     json["egress"] = json!(["hooks.example.com", "rates.example.com"]);
@@ -97,6 +98,7 @@ fn storage_http_time_and_the_user_are_scripted() {
         "/race",
         "/ticket",
         "/who",
+        "/spans",
     ];
     let mut endpoints: Vec<Value> = paths.iter().map(|path| endpoint("GET", path)).collect();
     endpoints.push(endpoint("PUT", "/notes/:key"));
@@ -105,10 +107,12 @@ fn storage_http_time_and_the_user_are_scripted() {
     json["api"]["endpoints"] = endpoints.into();
     fs::write(&manifest, json.to_string()).unwrap();
     fs::write(directory.join("src/index.ts"), include_str!("testing/index.ts")).unwrap();
+    fs::write(directory.join("src/spans.ts"), include_str!("testing/spans.ts")).unwrap();
     fs::remove_file(directory.join("tests/hello.test.ts")).unwrap();
     for (name, text) in [
         ("notes.test.ts", include_str!("testing/notes.test.ts")),
         ("mocks.test.ts", include_str!("testing/mocks.test.ts")),
+        ("spans.test.ts", include_str!("testing/spans.test.ts")),
     ] {
         fs::write(directory.join("tests").join(name), text).unwrap();
     }
@@ -143,7 +147,7 @@ fn an_extension_with_the_full_javascript_engine_behaves_as_with_the_compact_one(
     };
     change("package.json", |package| package["alga"] = json!({ "engine": "full" }));
     change("manifest.json", |manifest| {
-        manifest["capabilities"] = json!(["cap:log.emit", "cap:user.read", "cap:http.fetch"]);
+        manifest["capabilities"] = json!(["cap:log.emit", "cap:user.read", "cap:http.fetch", "cap:trace.emit"]);
         manifest["optionalCapabilities"] = json!(["cap:storage.kv"]);
         manifest["egress"] = json!(["rates.example.com"]);
         let paths = [
@@ -158,6 +162,7 @@ fn an_extension_with_the_full_javascript_engine_behaves_as_with_the_compact_one(
             "/stream",
             "/direct",
             "/fails",
+            "/spans",
         ];
         let mut endpoints: Vec<Value> = paths
             .iter()
@@ -167,12 +172,14 @@ fn an_extension_with_the_full_javascript_engine_behaves_as_with_the_compact_one(
         manifest["api"]["endpoints"] = endpoints.into();
     });
     fs::write(directory.join("src/index.ts"), include_str!("testing/full.ts")).unwrap();
+    fs::write(directory.join("src/spans.ts"), include_str!("testing/spans.ts")).unwrap();
     fs::remove_file(directory.join("tests/hello.test.ts")).unwrap();
-    fs::write(
-        directory.join("tests/full.test.ts"),
-        include_str!("testing/full.test.ts"),
-    )
-    .unwrap();
+    for (name, text) in [
+        ("full.test.ts", include_str!("testing/full.test.ts")),
+        ("spans.test.ts", include_str!("testing/spans.test.ts")),
+    ] {
+        fs::write(directory.join("tests").join(name), text).unwrap();
+    }
     let tested = alga(&directory, &["test"]);
     assert!(tested.status.success(), "{}", printed(&tested));
     // No value of the build's randomness or clock can be in a component.

@@ -163,6 +163,13 @@ impl Response {
         self.0["sent"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// Returns the span of the execution, if the extension was executed: `name`, `attributes`,
+    /// `failure` if there was one, and `spans`, which are inside it.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Value> {
+        self.0.get("trace")
+    }
+
     /// Returns everything as JSON, with the usage.
     #[must_use]
     pub fn all(&self) -> &Value {

@@ -21,6 +21,7 @@ use alga_http::canonical_path;
 use alga_http::policy::{ClientContext, request_to_guest, response_to_client};
 use alga_limits::BODY_BYTES;
 use alga_signing::Ed25519Key;
+use alga_traces::{KeptSpans, Traces};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -65,7 +66,8 @@ pub struct TestHost {
     collected: Arc<CollectedRecords>,
     /// Requests of one host run one after another: time passes only while an execution waits, and
     /// each response lists what its own execution has sent.
-    turn: Mutex<()>,
+    turn: Mutex<KeptSpans>,
+    traces: Traces,
 }
 
 /// An execution's response, complete.
@@ -101,6 +103,7 @@ impl TestHost {
             time: Some(Arc::new(time.clone())),
         });
         let collected = Arc::new(CollectedRecords::default());
+        let (traces, kept) = Traces::kept();
         let service = Arc::new(service(&release, services, &collected)?);
         let session = service.session(grant(&release, &script)?);
         let session = session.map_err(|error| TestHostError::Script(error.to_string()))?;
@@ -117,7 +120,8 @@ impl TestHost {
             host_application,
             metrics,
             collected,
-            turn: Mutex::new(()),
+            turn: Mutex::new(kept),
+            traces,
         })
     }
 
@@ -133,11 +137,15 @@ impl TestHost {
             None => Ok(Method::POST),
         };
         let method = method.map_err(|_| TestHostError::Script("the method is not valid".to_owned()))?;
-        let _turn = self.turn.lock().await;
+        let mut kept = self.turn.lock().await;
+        let first_span = self.traces.begin(&HeaderMap::new(), "request".to_owned());
         let (id, first) = (RequestId::unique(), self.upstream.sent());
         let is_head = method == Method::HEAD;
         let mut executed = match self.execution(&id, method, &request.path, &headers, body) {
-            Ok(execution) => self.run(execution).await?,
+            Ok(mut execution) => {
+                execution.http.extensions_mut().insert(first_span.place());
+                self.run(execution).await?
+            }
             Err(problem) => Err(problem),
         };
         if let Ok((_, body)) = &mut executed
@@ -145,7 +153,14 @@ impl TestHost {
         {
             body.clear();
         }
-        Ok(self.response(&id, executed, first))
+        // What the execution began was dropped with its runtime, so the trace is complete.
+        drop(first_span);
+        let request = kept.take().pop();
+        let trace = request.and_then(|request| request.spans.into_iter().next());
+        Ok(TestResponse {
+            trace,
+            ..self.response(&id, executed, first)
+        })
     }
 
     /// Builds the request of the execution, as the gateway does: only endpoints of the manifest are
@@ -244,6 +259,7 @@ impl TestHost {
             content,
             error,
             sent: self.upstream.sent_after(first),
+            trace: None,
             usage: record.as_ref().map(|record| record.usage),
             log: record.map(|record| record.log).unwrap_or_default(),
         }

@@ -5,6 +5,7 @@ use crate::upstream::{Exchange, Sent};
 use alga_bundle::{CapabilityName, EgressPattern};
 use alga_capabilities::{LogRecord, User, UserKind};
 use alga_execute::Usage;
+use alga_traces::KeptSpan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -146,6 +147,9 @@ pub struct TestResponse {
     pub(crate) log: Vec<LogRecord>,
     /// Requests that the extension sent meanwhile.
     pub(crate) sent: Vec<Sent>,
+    /// The span of the execution with those inside it, if the extension was executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<KeptSpan>,
     /// Resources that were used, if the extension was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<Usage>,

@@ -35,7 +35,7 @@ test("requests, timers, the console and what the compact engine does not have", 
   expect(text).toContain("Error: the reason");
   expect(failed.log[0]?.level).toBe("error");
   expect(await (await host.fetch("/timeout")).text()).toContain("`timeout` of fetch needs the compact engine");
-  expect(text).toMatch(/failing@src\/index\.ts:85:/);
+  expect(text).toMatch(/failing@src\/index\.ts:88:/);
 });
 
 test("a stream that fails is logged, and arguments are checked", async () => {

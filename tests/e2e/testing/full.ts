@@ -1,5 +1,6 @@
 import { get, put } from "alga:storage/kv";
 import { Router, handler, json, kv, log, user } from "@alga/sdk";
+import { traced } from "./spans.ts";
 
 const app = new Router();
 const numbers = new kv.Namespace<number>("numbers");
@@ -80,6 +81,8 @@ app.get("/direct", () => {
     }
   });
 });
+
+app.get("/spans", traced);
 
 function failing(): never {
   throw new Error("the reason");

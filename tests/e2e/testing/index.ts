@@ -1,4 +1,5 @@
 import { NotFound, Router, Unavailable, handler, kv, json, log, metrics, secrets, uiProxy, user } from "@alga/sdk";
+import { traced } from "./spans.ts";
 
 const app = new Router();
 const notes = new kv.Namespace<{ text: string }>("notes");
@@ -62,5 +63,7 @@ app.get("/who", () => user.current() ?? { name: "nobody" });
 app.get("/loop", () => {
   for (;;);
 });
+
+app.get("/spans", traced);
 
 export default handler(app);

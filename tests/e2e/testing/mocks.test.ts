@@ -34,6 +34,19 @@ test("mocks are empty after a reset", async () => {
   expect((await handler(new Request("http://extension/rate"))).status).toBe(503);
 });
 
+test("spans and attributes are recorded", async () => {
+  const response = await handler(new Request("http://extension/spans"));
+  expect(await response.json()).toEqual({ sum: 3, isSame: [true, true, true, true] });
+  expect(mocks.attributes).toMatchObject({ order: "o-18", lines: "3", "is-paid": "true" });
+  expect(mocks.spans.every(({ isEnded }) => isEnded)).toBe(true);
+  expect(mocks.spans.slice(0, 4)).toMatchObject([
+    { name: "outer", parent: undefined, failure: undefined },
+    { name: "part 1", parent: 1, attributes: { number: "1" } },
+    { name: "part 2", parent: 1, attributes: { number: "2" } },
+    { name: "fails", failure: "Error: out of stock" },
+  ]);
+});
+
 test("the host application is a function", async () => {
   const body = new TextEncoder().encode('{"id":7}');
   mocks.uiProxy = (route, parameters) => {

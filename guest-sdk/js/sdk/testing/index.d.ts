@@ -87,12 +87,24 @@ export interface LogRecord {
   fields: Array<[string, string]>;
 }
 
+/** A span of a trace. Names of the extension's own spans and attributes begin with `extension.`. */
+export interface TestSpan {
+  name: string;
+  attributes: Record<string, string>;
+  /** Description of the failure, if there was one. */
+  failure?: string;
+  /** The spans inside it, in the order in which they began. */
+  spans: TestSpan[];
+}
+
 /** What came of a request. */
 export declare class TestResponse extends Response {
   /** Error of the platform, if the extension did not respond. */
   readonly error?: { code: string; message: string };
   readonly log: LogRecord[];
   readonly sent: Sent[];
+  /** The span of the execution, if the extension was executed. */
+  readonly trace?: TestSpan;
   readonly usage?: Record<string, unknown>;
 }
 

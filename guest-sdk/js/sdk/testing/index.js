@@ -57,14 +57,16 @@ export class TestResponse extends Response {
   log;
   /** Requests that the extension has sent: `{ method, url, headers, text, isScripted }`. */
   sent;
+  /** The span of the execution: `{ name, attributes, failure, spans }`, and so are those inside it. */
+  trace;
   /** Resources that were used. */
   usage;
 
-  constructor({ status, headers, base64, error, log, sent, usage }) {
+  constructor({ status, headers, base64, error, log, sent, trace, usage }) {
     const bytes = Buffer.from(base64, "base64");
     const pairs = Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
     super(bytes.length === 0 ? null : bytes, { status, headers: pairs });
-    Object.assign(this, { error, log, sent, usage });
+    Object.assign(this, { error, log, sent, trace, usage });
   }
 }
 
