@@ -7,7 +7,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Maximum series of one install. Documented in `wit/deps/alga-metrics`.
 const SERIES: usize = 100;
@@ -21,10 +21,13 @@ const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 /// Maximum bytes of all series in a scrape, unless the operator sets another one: with the metrics
 /// of the host, a scrape is below a megabyte.
 const SCRAPE_BYTES: usize = 768 * 1024;
-/// Maximum bytes of one install in a scrape, so that no install crowds out others.
-const INSTALL_BYTES: usize = 256 * 1024;
-/// Bytes of a line beside the name and the labels: a number, and the bound of a bucket.
-const LINE_BYTES: usize = 40;
+/// Bytes of a line beside the metric's name and the labels: what is added to the name, a number, and
+/// the bound of a bucket.
+const LINE_BYTES: usize = 80;
+/// The same for the two lines with the help text and the type of a metric.
+const HEAD_BYTES: usize = 120;
+/// Help text of all of them.
+const HELP: &str = "A metric that extensions declare";
 
 /// Aggregates the metrics of extensions.
 pub struct MetricRegistry {
@@ -60,6 +63,11 @@ impl Default for MetricRegistry {
     fn default() -> Self {
         Self::new(SCRAPE_BYTES)
     }
+}
+
+fn lock(series: &Mutex<Series>) -> MutexGuard<'_, Series> {
+    // Nothing that holds the lock panics.
+    series.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MetricRegistry {
@@ -102,33 +110,26 @@ impl MetricRegistry {
                 .zip(labels.map(ToOwned::to_owned))
                 .collect(),
         };
-        let mut series = series.lock().unwrap_or_else(PoisonError::into_inner);
-        series.count(key, metric, value);
+        lock(&series).count(key, metric, value);
     }
 
-    /// Returns copies of the series within the limits of a scrape, by metric, and whether they are
-    /// all.
+    /// Returns copies of the series within the limit of a scrape, by metric, and whether they are
+    /// all. Each install has the same share of the scrape, and what small ones leave of theirs is
+    /// for the others: none hides another one.
     fn within_limits(&self) -> (ByMetric, bool) {
-        let mut installs: Vec<_> = self.installs.iter().collect();
-        // The same ones at each scrape.
-        installs.sort_by(|(install, _), (other, _)| install.cmp(other));
+        let installs = self.installs.iter().map(|(install, series)| {
+            let bytes = lock(&series).bytes();
+            (bytes, install, series)
+        });
+        let mut installs: Vec<_> = installs.collect();
+        installs.sort_by(|(bytes, install, _), (others, other, _)| bytes.cmp(others).then_with(|| install.cmp(other)));
         let mut by_metric = ByMetric::new();
-        let (mut bytes, mut are_all) = (0, true);
-        for (_, series) in installs {
-            let series = series.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut own_bytes = 0;
-            for (key, value) in &series.values {
-                let labels = labels_of(&series.owner, key);
-                let cost = value.bytes(&key.metric, &labels);
-                if bytes + own_bytes + cost > self.scrape_bytes || own_bytes + cost > INSTALL_BYTES {
-                    are_all = false;
-                    break;
-                }
-                own_bytes += cost;
-                let metric = (key.metric.clone(), value.kind());
-                by_metric.entry(metric).or_default().push((labels, value.clone()));
-            }
-            bytes += own_bytes;
+        let (mut left, mut are_all) = (self.scrape_bytes, true);
+        for (position, (_, _, series)) in installs.iter().enumerate() {
+            let share = left / (installs.len() - position);
+            let (bytes, is_complete) = lock(series).copy_within(share, &mut by_metric);
+            left -= bytes;
+            are_all &= is_complete;
         }
         (by_metric, are_all)
     }
@@ -140,11 +141,10 @@ impl Source for MetricRegistry {
         let mut names = Names::default();
         for ((metric, kind), series) in by_metric {
             let name = names.of(&metric, kind);
-            let help = "A metric that extensions declare";
             match kind {
-                MetricType::Counter => families.counters(&name, help, series.iter().map(Value::single))?,
-                MetricType::Gauge => families.gauges(&name, help, series.iter().map(Value::single))?,
-                MetricType::Histogram => families.histograms(&name, help, series.iter().filter_map(Value::observed))?,
+                MetricType::Counter => families.counters(&name, HELP, series.iter().map(Value::single))?,
+                MetricType::Gauge => families.gauges(&name, HELP, series.iter().map(Value::single))?,
+                MetricType::Histogram => families.histograms(&name, HELP, series.iter().filter_map(Value::observed))?,
             }
         }
         let help = "1 if series of extensions are missing because the scrape would be too large";
@@ -176,6 +176,34 @@ impl Names {
 }
 
 impl Series {
+    /// Returns at least the bytes of all series in a scrape.
+    fn bytes(&self) -> usize {
+        let mut last = "";
+        let series = self.values.iter().map(|(key, value)| {
+            let bytes = value.bytes(&self.owner, key, key.metric != last);
+            last = &key.metric;
+            bytes
+        });
+        series.sum()
+    }
+
+    /// Copies as many series as have these bytes in a scrape; returns their bytes, and whether they
+    /// are all.
+    fn copy_within(&self, share: usize, by_metric: &mut ByMetric) -> (usize, bool) {
+        let (mut all_bytes, mut last) = (0, "");
+        for (key, value) in &self.values {
+            let bytes = value.bytes(&self.owner, key, key.metric != last);
+            if all_bytes + bytes > share {
+                return (all_bytes, false);
+            }
+            all_bytes += bytes;
+            last = &key.metric;
+            let series = by_metric.entry((key.metric.clone(), value.kind())).or_default();
+            series.push((labels_of(&self.owner, key), value.clone()));
+        }
+        (all_bytes, true)
+    }
+
     fn count(&mut self, key: Key, metric: &Metric, value: f64) {
         // Beyond the limit, each metric has one overflow series, and a manifest has few metrics.
         let key = if self.values.contains_key(&key) || self.values.len() < SERIES {
@@ -221,14 +249,21 @@ impl Value {
         }
     }
 
-    /// Returns about the bytes of its lines in a scrape.
-    fn bytes(&self, metric: &str, labels: &Labels) -> usize {
-        let labels: usize = labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    /// Returns at least the bytes of its lines in a scrape, with those that describe the metric if
+    /// it is the metric's first series.
+    fn bytes(&self, owner: &Identity, key: &Key, is_first: bool) -> usize {
+        let own = own_labels(owner).into_iter();
+        let declared = key.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let labels: usize = own
+            .chain(declared)
+            .map(|(name, value)| name.len() + escaped_bytes(value) + r#"="","#.len())
+            .sum();
         let lines = match self {
             Self::Counter(_) | Self::Gauge(_) => 1,
             Self::Histogram(_) => BUCKETS.len() + 3,
         };
-        lines * (metric.len() + labels + LINE_BYTES)
+        let head = if is_first { 2 * key.metric.len() + HEAD_BYTES } else { 0 };
+        head + lines * (key.metric.len() + labels + LINE_BYTES)
     }
 
     /// Returns labels and number of a series, as a family writes them.
@@ -250,14 +285,23 @@ impl Value {
 /// Returns the labels of a series. Those of the host come first; their names begin with `alga_`,
 /// which no declared key does.
 fn labels_of(owner: &Identity, key: &Key) -> Labels {
-    let own = [
+    let own = own_labels(owner).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let declared = key.labels.iter().map(|(name, value)| (name.clone(), printable(value)));
+    own.into_iter().chain(declared).collect()
+}
+
+fn own_labels(owner: &Identity) -> [(&'static str, &str); 3] {
+    [
         ("alga_tenant", owner.tenant.as_str()),
         ("alga_extension", owner.extension.as_str()),
         ("alga_install", owner.install.as_str()),
-    ];
-    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let declared = key.labels.iter().map(|(name, value)| (name.clone(), printable(value)));
-    own.into_iter().chain(declared).collect()
+    ]
+}
+
+/// Returns the bytes of a label's value between its quotation marks.
+fn escaped_bytes(value: &str) -> usize {
+    let escaped = |byte: &u8| matches!(byte, b'"' | b'\\');
+    value.len() + value.bytes().filter(escaped).count()
 }
 
 /// Replaces control characters, which some parsers treat as the end of a line.
@@ -359,6 +403,51 @@ mod tests {
         let text = text_of(Arc::clone(&registry));
         assert!(text.len() <= 1_000_000, "{}", text.len());
         assert!(text.contains("alga_metrics_are_cut 1\n"));
+    }
+
+    #[test]
+    fn the_longest_names_and_labels_are_a_scrape_below_a_megabyte() {
+        let registry = Arc::new(MetricRegistry::default());
+        let label = "\"".repeat(128);
+        for install in 0..300 {
+            let owner = owner(&format!("i-{install}"));
+            for (number, kind) in ["counter", "gauge", "histogram"]
+                .into_iter()
+                .cycle()
+                .take(SERIES)
+                .enumerate()
+            {
+                let name = format!("{number:064}{install:064}");
+                registry.count(&owner, &metric(&name, kind), std::iter::once(label.as_str()), f64::MAX);
+            }
+        }
+        let text = text_of(Arc::clone(&registry));
+        assert!(text.len() <= SCRAPE_BYTES + 500, "{}", text.len());
+        assert!(text.len() > SCRAPE_BYTES / 2, "{}", text.len());
+    }
+
+    #[test]
+    fn installs_with_many_series_hide_no_other_install() {
+        let registry = Arc::new(MetricRegistry::default());
+        for install in 0..10 {
+            for number in 0..1_000_u32 {
+                let label = number.to_string();
+                let labels = std::iter::once(label.as_str());
+                registry.count(
+                    &owner(&format!("a-{install}")),
+                    &metric("calls", "histogram"),
+                    labels,
+                    1.0,
+                );
+            }
+        }
+        registry.count(&owner("z-1"), &metric("own", "counter"), std::iter::once("x"), 1.0);
+        let text = text_of(Arc::clone(&registry));
+        assert!(text.contains("alga_metrics_are_cut 1\n"));
+        assert!(text.contains("alga_extension_own_total{"), "{text}");
+        for install in 0..10 {
+            assert!(text.contains(&format!("alga_install=\"a-{install}\"")), "{install}");
+        }
     }
 
     #[test]

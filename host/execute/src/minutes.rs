@@ -38,8 +38,14 @@ pub struct ExecutionMinutes {
     hasher: RandomState,
     past: Mutex<Vec<ExecutionMinute>>,
     /// The tenants that used most processor time in the last complete minute, in microseconds.
-    top: Mutex<Vec<(TenantId, u64)>>,
+    top: Mutex<Top>,
     lost: AtomicU64,
+}
+
+#[derive(Default)]
+struct Top {
+    minute_ms: i64,
+    tenants: Vec<(TenantId, u64)>,
 }
 
 #[derive(Default)]
@@ -126,13 +132,19 @@ impl ExecutionMinutes {
             }
         }
         let past = std::mem::take(&mut *lock(&self.past));
-        self.rank(&past);
+        self.rank(&past, now - MINUTE_MS);
         past
     }
 
-    /// Finds the tenants that used most processor time in the last minute of these.
-    fn rank(&self, past: &[ExecutionMinute]) {
-        let Some(last_ms) = past.iter().map(|minute| minute.minute_ms).max() else {
+    /// Finds the tenants that used most processor time in the last minute of these. They are none
+    /// if nothing was executed in the last complete minute.
+    fn rank(&self, past: &[ExecutionMinute], complete_ms: i64) {
+        let last_ms = past.iter().map(|minute| minute.minute_ms).max();
+        let Some(last_ms) = last_ms.filter(|last_ms| *last_ms >= complete_ms) else {
+            let mut top = lock(&self.top);
+            if top.minute_ms < complete_ms {
+                top.tenants.clear();
+            }
             return;
         };
         let mut used: HashMap<&TenantId, u64> = HashMap::new();
@@ -142,7 +154,10 @@ impl ExecutionMinutes {
         let mut used: Vec<_> = used.into_iter().map(|(tenant, us)| (tenant.clone(), us)).collect();
         used.sort_by(|(tenant, us), (other, more)| more.cmp(us).then_with(|| tenant.cmp(other)));
         used.truncate(TOP_TENANTS);
-        *lock(&self.top) = used;
+        *lock(&self.top) = Top {
+            minute_ms: last_ms,
+            tenants: used,
+        };
     }
 
     /// Counts executions that could not be passed on.
@@ -172,7 +187,7 @@ impl Source for ExecutionMinutes {
         let lost = self.lost.load(Ordering::Relaxed);
         let help = "Executions that are missing in the sums by minute";
         families.counter("alga_execution_sums_lost", help, lost)?;
-        let top = lock(&self.top).clone();
+        let top = lock(&self.top).tenants.clone();
         let labelled = top.iter().map(|(tenant, cpu_us)| {
             let seconds = Duration::from_micros(*cpu_us).as_secs_f64();
             ([("tenant", tenant.as_str())], seconds)

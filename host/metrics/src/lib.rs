@@ -48,7 +48,7 @@ impl<S: Source> Source for Arc<S> {
 }
 
 /// Text formats of a scrape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// OpenMetrics 1.0, with exemplars.
     OpenMetrics,

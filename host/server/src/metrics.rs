@@ -5,6 +5,7 @@ use crate::executions::ExecutionRecordWriter;
 use crate::operator::ensure_operator;
 use crate::telemetry::lost_lines;
 use alga_auth::Authenticator;
+use alga_errors::Problem;
 use alga_http::Refusal;
 use alga_metrics::{Families, Format, Metrics, Source};
 use alga_store::Database;
@@ -14,8 +15,13 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -24,11 +30,11 @@ pub(crate) fn router(metrics: Metrics, authenticator: Arc<Authenticator>) -> Rou
     metrics.add(LostLines);
     Router::new()
         .route("/metrics", get(scrape))
-        .with_state((metrics, authenticator))
+        .with_state((Arc::new(Scrapes::new(metrics)), authenticator))
 }
 
 async fn scrape(
-    State((metrics, authenticator)): State<(Metrics, Arc<Authenticator>)>,
+    State((scrapes, authenticator)): State<(Arc<Scrapes>, Arc<Authenticator>)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     ensure_operator(&authenticator, &headers).await?;
@@ -38,7 +44,52 @@ async fn scrape(
         (CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (CACHE_CONTROL, NO_STORE),
     ];
-    Ok((fields, metrics.text(format)).into_response())
+    Ok((fields, scrapes.text(format).await?).into_response())
+}
+
+/// Writes the text of one scrape at a time, away from the threads that serve requests. Scrapes that
+/// wait at the same moment share a text: however many scrapers there are, they cost one processor
+/// at most, and the memory of a few texts.
+struct Scrapes {
+    metrics: Metrics,
+    begun: AtomicU64,
+    last: Mutex<HashMap<Format, Scraped>>,
+}
+
+/// The last text in a format.
+#[derive(Clone, Default)]
+struct Scraped {
+    number: u64,
+    text: Bytes,
+}
+
+impl Scrapes {
+    fn new(metrics: Metrics) -> Self {
+        Self {
+            metrics,
+            begun: AtomicU64::new(0),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Returns a text whose writing began after this call.
+    async fn text(&self, format: Format) -> Result<Bytes, Problem> {
+        let before = self.begun.load(Ordering::SeqCst);
+        let mut last = self.last.lock().await;
+        if let Some(scraped) = last.get(&format).filter(|scraped| scraped.number > before) {
+            return Ok(scraped.text.clone());
+        }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let metrics = self.metrics.clone();
+        let text = spawn_blocking(move || metrics.text(format)).await;
+        let text = Bytes::from(text.map_err(Problem::internal)?);
+        let scraped = Scraped {
+            number,
+            text: text.clone(),
+        };
+        last.insert(format, scraped);
+        Ok(text)
+    }
 }
 
 /// Lines of the log that could not be written.
@@ -72,5 +123,42 @@ impl Source for Connections {
             ([("state", "idle")], idle),
         ];
         families.gauges("alga_database_connections", "Open connections to the database", states)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::join_all;
+
+    /// Counts how often it is read.
+    #[derive(Default)]
+    struct Reads(AtomicU64);
+
+    impl Source for Reads {
+        fn write(&self, families: &mut Families<'_>) -> fmt::Result {
+            let before = self.0.fetch_add(1, Ordering::SeqCst);
+            families.counter("reads", "Reads", before)
+        }
+    }
+
+    #[tokio::test]
+    async fn scrapes_that_wait_share_a_text_and_later_ones_get_a_new_one() {
+        let (metrics, reads) = (Metrics::default(), Arc::<Reads>::default());
+        metrics.add(Arc::clone(&reads));
+        let scrapes = Scrapes::new(metrics);
+        let formats = [Format::OpenMetrics, Format::PrometheusText];
+        let all = formats.into_iter().cycle().take(10_000);
+        let texts = join_all(all.map(|format| scrapes.text(format))).await;
+        assert!(
+            texts
+                .iter()
+                .all(|text| text.as_ref().is_ok_and(|text| !text.is_empty()))
+        );
+        let number = reads.0.load(Ordering::SeqCst);
+        assert!((2..=4).contains(&number), "{number}");
+        let text = scrapes.text(Format::PrometheusText).await.unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        assert!(text.contains(&format!("reads_total {number}")), "{text}");
     }
 }

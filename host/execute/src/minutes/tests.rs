@@ -113,3 +113,17 @@ fn outcomes_are_classes_of_status_or_codes() {
         assert_eq!(outcome(result), expected);
     }
 }
+
+#[test]
+fn the_top_tenants_of_an_earlier_minute_are_not_those_of_the_last_one() {
+    let minutes = Arc::new(ExecutionMinutes::default());
+    let now = this_minute_ms();
+    minutes.count_in(now - MINUTE_MS, &identity("i-1"), None, "2xx", &used(1));
+    let past = minutes.drain(false);
+    let shown = || alga_metrics::text_of(Arc::clone(&minutes)).contains("alga_top_tenant_cpu_seconds{tenant=\"acme\"}");
+    minutes.rank(&past, now - MINUTE_MS);
+    minutes.rank(&[], now - MINUTE_MS);
+    assert!(shown());
+    minutes.rank(&[], now);
+    assert!(!shown());
+}
