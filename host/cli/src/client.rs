@@ -152,7 +152,7 @@ impl OperatorArguments {
     }
 
     /// Follows a stream of server-sent events after the event with this id, if it is not empty, and
-    /// passes each line on, or none when a tick has passed without a line. Returns when the stream
+    /// passes each line on, and none whenever a tick has passed. Returns when the stream
     /// ends, when nothing arrives for a while, or when `receive` breaks it off.
     pub(crate) fn follow(
         &self,
@@ -187,16 +187,21 @@ impl OperatorArguments {
                 }
             }
         });
-        let mut heard = Instant::now();
+        let (mut heard, mut ticked) = (Instant::now(), Instant::now());
         loop {
-            let flow = match lines.recv_timeout(tick.min(SILENCE)) {
+            let mut flow = ControlFlow::Continue(());
+            match lines.recv_timeout(tick.saturating_sub(ticked.elapsed()).min(SILENCE)) {
                 Ok(line) => {
                     heard = Instant::now();
-                    receive(Some(&line))
+                    flow = receive(Some(&line));
                 }
-                Err(RecvTimeoutError::Timeout) if heard.elapsed() < SILENCE => receive(None),
+                Err(RecvTimeoutError::Timeout) if heard.elapsed() < SILENCE => {}
                 Err(_) => return Ok(()),
-            };
+            }
+            if flow.is_continue() && ticked.elapsed() >= tick {
+                ticked = Instant::now();
+                flow = receive(None);
+            }
             if flow.is_break() {
                 return Ok(());
             }

@@ -81,10 +81,19 @@ pub(crate) fn follow(
     let (mut is_connected, mut is_over) = (false, false);
     while !is_over {
         let after = last.clone();
+        // A connection may have ended within an event.
+        event = Received::default();
         let receive = |line: Option<&str>| {
             let live = match line {
                 None => Live::Tick,
-                Some("") if event.event.is_empty() => return ControlFlow::Continue(()),
+                Some("") if event.event.is_empty() => {
+                    // A sign of life, which may move the place to continue from.
+                    let Received { id, .. } = std::mem::take(&mut event);
+                    if !id.is_empty() {
+                        last = id;
+                    }
+                    return ControlFlow::Continue(());
+                }
                 Some("") => Live::Event(std::mem::take(&mut event)),
                 Some(line) => {
                     if line.starts_with("retry:") && after.is_empty() {
@@ -123,4 +132,91 @@ fn path(followed: &Followed<'_>) -> String {
     let filters = filters.map(|(name, value)| format!("{name}={}", encoded(value)));
     let query = filters.collect::<Vec<_>>().join("&");
     format!("/v1/live/{}?{query}", encoded(followed.tenant.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread::spawn;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        operator: OperatorArguments,
+    }
+
+    /// Follows the streams that a server writes, one for each connection, with the heads of the
+    /// requests at hand.
+    fn follow_server(
+        tick: Duration,
+        mut write: impl FnMut(usize, &str, &mut TcpStream) + Send + 'static,
+        reader: impl FnMut(Live) -> ControlFlow<()>,
+    ) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let head = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
+                let head = head.collect::<Vec<_>>().join("\n");
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nretry: 1000\n\n")
+                    .unwrap();
+                write(number, &head, &mut stream);
+            }
+        });
+        let command = Command::parse_from(["alga", "--server", &address, "--api-key", "key"]);
+        let followed = Followed {
+            tenant: &"demo".parse().unwrap(),
+            filters: Vec::new(),
+            tick,
+        };
+        follow(&command.operator, &followed, &Printer::new(true), reader).unwrap();
+    }
+
+    #[test]
+    fn an_event_that_a_connection_ends_within_is_received_again_as_a_whole() {
+        let write = |number: usize, head: &str, stream: &mut TcpStream| {
+            let text = if number == 0 {
+                "id: 1-1\nevent: log\ndata: {\"n\":1}\n\n:\nid: 1-7\n\nid: 1-8\nevent: log\n"
+            } else {
+                assert!(head.contains("last-event-id: 1-7"), "{head}");
+                "id: 1-8\nevent: log\ndata: {\"n\":8}\n\n"
+            };
+            stream.write_all(text.as_bytes()).unwrap();
+        };
+        let mut numbers = Vec::new();
+        follow_server(Duration::MAX, write, |live| {
+            let Live::Event(event) = live else {
+                return ControlFlow::Continue(());
+            };
+            numbers.push(event.text("n"));
+            if numbers.len() == 2 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        assert_eq!(numbers, ["1", "8"]);
+    }
+
+    #[test]
+    fn ticks_come_while_a_stream_shows_signs_of_life() {
+        // Written as fast as they are read, so that there is no silence of one tick.
+        let write =
+            |_: usize, _: &str, stream: &mut TcpStream| while stream.write_all(&b":\n\n".repeat(1_000)).is_ok() {};
+        let mut ticks = 0;
+        follow_server(Duration::from_millis(20), write, |_| {
+            ticks += 1;
+            if ticks == 3 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+    }
 }

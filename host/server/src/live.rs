@@ -72,6 +72,8 @@ async fn follow(
         filter,
         reader,
         is_checked: Instant::now(),
+        spoken: Instant::now(),
+        read: None,
     };
     // The first part shows the reader at once that it follows.
     let begin = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"retry: 1000\n\n")) });
@@ -121,6 +123,10 @@ struct Following {
     filter: LiveFilter,
     reader: Reader,
     is_checked: Instant,
+    /// Time of the last part.
+    spoken: Instant,
+    /// Place of the last event that was read, for this reader or not.
+    read: Option<Place>,
 }
 
 impl Following {
@@ -135,16 +141,30 @@ impl Following {
             let part = match timeout(HEARTBEAT, self.reader.next()).await {
                 Ok(Some(batch)) => self.text(&batch),
                 Ok(None) => return None,
-                Err(_) => ":\n\n".to_owned(),
+                Err(_) => String::new(),
             };
-            // Events of executions that this reader does not follow make no part.
             if !part.is_empty() {
+                self.spoken = Instant::now();
                 return Some((Ok(part.into()), self));
+            }
+            // Events of executions that this reader does not follow make no part.
+            if self.spoken.elapsed() >= HEARTBEAT {
+                self.spoken = Instant::now();
+                return Some((Ok(self.heartbeat().into()), self));
             }
         }
     }
 
-    fn text(&self, batch: &Batch) -> String {
+    /// Returns a part without an event. It moves the place from which the reader continues after
+    /// the end of its connection: until then, others' events may displace the one it saw last.
+    fn heartbeat(&self) -> String {
+        match &self.read {
+            Some(place) => format!(":\nid: {place}\n\n"),
+            None => ":\n\n".to_owned(),
+        }
+    }
+
+    fn text(&mut self, batch: &Batch) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
         if batch.is_restarted {
@@ -152,6 +172,9 @@ impl Following {
         }
         if batch.missed > 0 {
             write!(text, "event: missed\ndata: {{\"events\":{}}}\n\n", batch.missed).ok();
+        }
+        if let Some((place, _)) = batch.events.last() {
+            self.read = Some(*place);
         }
         let followed = batch.events.iter().filter(|(_, event)| self.filter.admits(event));
         for (place, event) in followed {
