@@ -1,7 +1,7 @@
 //! Profiles of installs, while they are recorded. An execution whose install has none costs one
 //! look at a number.
 
-use alga_bundle::InstallId;
+use alga_bundle::{InstallId, TenantId};
 use alga_engine::GuestProfile;
 use alga_errors::{Code, Problem};
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// Profiles at the same time in one process: each has up to 20 MiB of stacks, and its executions
 /// are slower.
-const PROFILES: usize = 2;
+const PROFILES: usize = 4;
 
 /// The installs that are profiled.
 #[derive(Default)]
@@ -22,6 +22,7 @@ pub struct Profiles {
 
 /// An install that is profiled.
 struct Profiled {
+    tenant: TenantId,
     profile: Arc<GuestProfile>,
     executions: AtomicU64,
 }
@@ -37,17 +38,19 @@ impl Profiles {
     /// Starts to profile the executions of an install that begin from now on.
     ///
     /// # Errors
-    /// Returns [`Code::Overloaded`] if this process has too many profiles, or one of this install.
-    pub fn start(self: &Arc<Self>, install: &InstallId, name: &str) -> Result<Profiling, Problem> {
+    /// Returns [`Code::Overloaded`] if this process has too many profiles, or one of this tenant.
+    pub fn start(self: &Arc<Self>, tenant: &TenantId, install: &InstallId, name: &str) -> Result<Profiling, Problem> {
         let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
-        if running.contains_key(install) || running.len() >= PROFILES {
-            let message = match running.contains_key(install) {
-                true => "this install is being profiled already".to_owned(),
+        let is_own = running.contains_key(install) || running.values().any(|profiled| profiled.tenant == *tenant);
+        if is_own || running.len() >= PROFILES {
+            let message = match is_own {
+                true => "an install of this tenant is being profiled already, or its profile is being sent".to_owned(),
                 false => format!("{PROFILES} installs are being profiled in this process already"),
             };
             return Err(Problem::new(Code::Overloaded, message).retry_after_seconds(10));
         }
         let profiled = Arc::new(Profiled {
+            tenant: tenant.clone(),
             profile: Arc::new(GuestProfile::new(name)),
             executions: AtomicU64::new(0),
         });
@@ -99,19 +102,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_install_has_one_profile_and_a_process_few_and_each_ends_with_its_reader() {
+    fn a_tenant_has_one_profile_and_a_process_few_and_each_ends_with_its_reader() {
         let profiles = Arc::<Profiles>::default();
-        let [one, two, three] = ["one", "two", "three"].map(|id| id.parse::<InstallId>().unwrap());
-        assert!(profiles.of(&one).is_none());
-        let first = profiles.start(&one, "one").unwrap();
-        let refused = profiles.start(&one, "one").err().unwrap();
-        assert!(refused.to_string().contains("already"), "{refused}");
-        let _second = profiles.start(&two, "two").unwrap();
-        assert_eq!(profiles.start(&three, "three").err().unwrap().code(), Code::Overloaded);
-        assert!(profiles.of(&one).is_some() && profiles.of(&three).is_none());
+        let tenant = |number: usize| format!("tenant-{number}").parse::<TenantId>().unwrap();
+        let install = |number: usize| format!("install-{number}").parse::<InstallId>().unwrap();
+        assert!(profiles.of(&install(0)).is_none());
+        let first = profiles.start(&tenant(0), &install(0), "first").unwrap();
+        for number in [0, 1] {
+            let refused = profiles.start(&tenant(0), &install(number), "own").err().unwrap();
+            assert!(refused.to_string().contains("already"), "{refused}");
+        }
+        let others = (1..PROFILES).map(|number| profiles.start(&tenant(number), &install(number), "other"));
+        let _others: Vec<_> = others.collect::<Result<_, _>>().unwrap();
+        let (last, more) = (tenant(PROFILES), install(PROFILES));
+        assert_eq!(
+            profiles.start(&last, &more, "more").err().unwrap().code(),
+            Code::Overloaded
+        );
+        assert!(profiles.of(&install(0)).is_some() && profiles.of(&more).is_none());
         assert_eq!(first.executions(), 1);
         drop(first);
-        assert!(profiles.of(&one).is_none());
-        assert!(profiles.start(&three, "three").is_ok());
+        assert!(profiles.of(&install(0)).is_none());
+        assert!(profiles.start(&last, &more, "more").is_ok());
     }
 }

@@ -3,19 +3,31 @@
 
 use crate::live::{Live, tenant_id};
 use alga_errors::{Code, Problem};
+use alga_execute::Profiling;
 use alga_http::Refusal;
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::stream;
 use serde::Deserialize;
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 
 /// Seconds of a profile: less than the time after which proxies end a response that does not begin.
 const SECONDS: RangeInclusive<u64> = 1..=60;
+
+/// Time for a client to receive a profile.
+const SENDING: Duration = Duration::from_secs(60);
+/// Bytes of a profile that are handed on at once.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Builds the route.
 pub(crate) fn router(live: Live) -> Router {
@@ -44,12 +56,19 @@ async fn profile(
         return Err(Problem::new(Code::BadRequest, message).into());
     }
     let install = live.install(&tenant, &wanted.install).await?;
-    let profiling = live.runner.profiles().start(&install.id, install.name.as_str())?;
+    let profiling = live
+        .runner
+        .profiles()
+        .start(&tenant, &install.id, install.name.as_str())?;
     tokio::time::sleep(Duration::from_secs(wanted.seconds)).await;
-    let finished = profiling.profile().finish().map_err(Problem::internal)?;
+    // Writing megabytes takes a while.
+    let finished = spawn_blocking(move || (profiling.profile().finish(), profiling)).await;
+    let (finished, profiling) = finished.map_err(Problem::internal)?;
+    let finished = finished.map_err(Problem::internal)?;
     let fields = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CONTENT_LENGTH, finished.json.len().into()),
         (
             HeaderName::from_static("x-alga-executions"),
             profiling.executions().into(),
@@ -60,5 +79,27 @@ async fn profile(
             finished.left_out.into(),
         ),
     ];
-    Ok((fields, finished.json).into_response())
+    Ok((fields, sent(finished.json.into(), profiling)).into_response())
+}
+
+/// Returns a body that is sent piece by piece. It is in memory until it was sent, so it belongs to
+/// the profiles of which there are few, and ends after a while: a client that does not read it gets
+/// less than the length that the response has.
+fn sent(mut json: Bytes, profiling: Profiling) -> Body {
+    let (pieces, received) = mpsc::channel(1);
+    let until = Instant::now() + SENDING;
+    tokio::spawn(async move {
+        let _profiling = profiling;
+        while !json.is_empty() {
+            let piece = json.split_to(json.len().min(PIECE_BYTES));
+            if !matches!(timeout_at(until, pieces.send(piece)).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    });
+    let pieces = stream::unfold(received, |mut received| async {
+        let piece = received.recv().await?;
+        Some((Ok::<_, Infallible>(piece), received))
+    });
+    Body::from_stream(pieces)
 }

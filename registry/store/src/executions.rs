@@ -4,6 +4,7 @@
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{Digest, ExecutionId, InstallId, RequestId, TenantId, VersionId};
+use futures_util::TryStreamExt;
 use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -16,11 +17,13 @@ const ENTRIES: i64 = 1_000;
 const ENTRIES_BYTES: i64 = 16 * 1024 * 1024;
 /// Size that an entry counts in addition to its log, in bytes.
 const ENTRY_BYTES: i64 = 512;
+/// Bytes of logs after which a page of executions ends: a registry has many readers at once.
+const PAGE_BYTES: i64 = 1024 * 1024;
 /// Reads executions by a filter. A condition of which the value is null holds.
 macro_rules! filtered {
     ($install:literal) => {
         concat!(
-            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped, usage, endpoint \
+            "SELECT id, install_id, request_id, version_id, content_hash, ended_at_ms, duration_us, status, code, log, log_dropped, usage, endpoint, size_bytes \
              FROM extension_execution_log WHERE tenant_id = $1 AND id < $2 AND ended_at_ms >= $4 AND ended_at_ms < $5 \
              AND duration_us >= $6 AND duration_us <= $7 AND (CAST($8 AS TEXT) IS NULL OR request_id = $8) \
              AND (CAST($9 AS TEXT) IS NULL OR endpoint = $9) \
@@ -70,6 +73,15 @@ pub struct ExecutionRow {
     pub log: Value,
     /// Number of log records that were dropped.
     pub log_dropped: i64,
+}
+
+/// Executions that were read together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExecutionPage {
+    /// The executions.
+    pub rows: Vec<ExecutionRow>,
+    /// True if there are fewer than were requested because they are large; there may be more.
+    pub is_cut: bool,
 }
 
 /// The executions of a tenant that are read; `None` is any.
@@ -123,7 +135,8 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Returns the executions of a tenant that a filter describes, newest first.
+    /// Returns the executions of a tenant that a filter describes, newest first: so many, or fewer if
+    /// they have more than a mebibyte.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
@@ -134,7 +147,7 @@ impl Database {
         filter: &ExecutionFilter,
         before: Option<&ExecutionId>,
         limit: u32,
-    ) -> Result<Vec<ExecutionRow>, StoreError> {
+    ) -> Result<ExecutionPage, StoreError> {
         let mut reader = self.read_as(tenant).await?;
         let (status, code) = match &filter.outcome {
             Some(ExecutionOutcome::StatusFrom(status)) => (Some(*status), None),
@@ -145,7 +158,7 @@ impl Database {
             Some(_) => OF_INSTALL,
             None => OF_TENANT,
         };
-        let rows = sqlx::query(statement)
+        let mut found = sqlx::query(statement)
             .bind(tenant.as_str())
             .bind(before.map_or(AFTER_EVERY_ID, ExecutionId::as_str))
             .bind(i64::from(limit))
@@ -158,9 +171,17 @@ impl Database {
             .bind(status)
             .bind(code)
             .bind(filter.install.as_ref().map(InstallId::as_str))
-            .fetch_all(reader.connection())
-            .await?;
-        rows.iter().map(read).collect()
+            .fetch(reader.connection());
+        let (mut page, mut bytes) = (ExecutionPage::default(), 0);
+        while let Some(row) = found.try_next().await? {
+            bytes += row.try_get::<i64, _>("size_bytes")?;
+            page.rows.push(read(&row)?);
+            if bytes > PAGE_BYTES {
+                page.is_cut = true;
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// Deletes executions that ended before so long and returns their number. A failure for one
@@ -337,15 +358,21 @@ mod tests {
             row(2, "i-1", json!([])),
         ];
         database.store_executions(&tenant, &rows).await.unwrap();
-        let read = database.executions(&tenant, &of(&install), None, 10).await.unwrap();
+        let read = database
+            .executions(&tenant, &of(&install), None, 10)
+            .await
+            .unwrap()
+            .rows;
         assert_eq!(read, [rows[1].clone(), rows[0].clone()]);
         let older = database
             .executions(&tenant, &of(&install), Some(&rows[1].id), 10)
             .await
-            .unwrap();
+            .unwrap()
+            .rows;
         assert_eq!(older, [rows[0].clone()]);
         let other = "other".parse().unwrap();
-        assert_eq!(database.executions(&other, &of(&install), None, 10).await.unwrap(), []);
+        let of_other = database.executions(&other, &of(&install), None, 10).await.unwrap();
+        assert_eq!(of_other, ExecutionPage::default());
     }
 
     #[tokio::test]
@@ -362,16 +389,30 @@ mod tests {
             .map(|number| row(number + 5_000, "large", large.clone()))
             .collect();
         database.store_executions(&tenant, &large).await.unwrap();
-        for (install, stored, newest) in [
-            ("quiet", 1, "00000001"),
-            ("many", 1_000, "00001210"),
-            ("large", 15, "00005020"),
+        for (install, stored, newest, pages) in [
+            ("quiet", 1, "00000001", 1),
+            ("many", 1_000, "00001210", 1),
+            ("large", 15, "00005020", 15),
         ] {
-            let read = database
-                .executions(&tenant, &of(&install.parse().unwrap()), None, 2_000)
-                .await
-                .unwrap();
-            assert_eq!((read.len(), read[0].id.as_str()), (stored, newest), "{install}");
+            let (mut read, mut number) = (Vec::new(), 0);
+            loop {
+                let before = read.last().map(|row: &ExecutionRow| row.id.clone());
+                let filter = of(&install.parse().unwrap());
+                let page = database
+                    .executions(&tenant, &filter, before.as_ref(), 2_000)
+                    .await
+                    .unwrap();
+                number += usize::from(!page.rows.is_empty());
+                read.extend(page.rows);
+                if !page.is_cut {
+                    break;
+                }
+            }
+            assert_eq!(
+                (read.len(), read[0].id.as_str(), number),
+                (stored, newest, pages),
+                "{install}"
+            );
         }
     }
 
@@ -391,6 +432,6 @@ mod tests {
             .executions(&tenant, &of(&"i-1".parse().unwrap()), None, 10)
             .await
             .unwrap();
-        assert_eq!(read.len(), 1);
+        assert_eq!(read.rows.len(), 1);
     }
 }

@@ -57,7 +57,7 @@ pub use database::Database;
 pub use error::StoreError;
 pub use examination::{DatabaseExamination, Migrations, ObjectExamination, examine_postgres};
 pub use execution_minutes::ExecutionSum;
-pub use executions::{ExecutionFilter, ExecutionOutcome, ExecutionRow};
+pub use executions::{ExecutionFilter, ExecutionOutcome, ExecutionPage, ExecutionRow};
 pub use garbage::{BundleClaim, CLAIM_GRACE, MarkedClaim, collect_garbage};
 pub use idempotency::{ClaimOutcome, IdempotencyClaim, StoredReply};
 pub use install_row::InstallRow;

@@ -53,12 +53,20 @@ async fn read(
         min_duration_us: query.min_duration_us,
         max_duration_us: query.max_duration_us,
     };
-    let rows = dependencies
+    let found = dependencies
         .database
         .executions(tenant, &filter, query.after.as_ref(), page.limit()?)
         .await?;
-    let next = page.next(&rows, |row| row.id.clone())?;
-    let executions = rows.into_iter().map(bodies::execution).collect::<Result<_, _>>()?;
+    let last = found.rows.last().filter(|_| found.is_cut).map(|row| row.id.clone());
+    let next = match last {
+        Some(last) => Some(last),
+        None => page.next(&found.rows, |row| row.id.clone())?,
+    };
+    let executions = found
+        .rows
+        .into_iter()
+        .map(bodies::execution)
+        .collect::<Result<_, _>>()?;
     Ok(Json(Executions { executions, next }))
 }
 
