@@ -1,11 +1,14 @@
-//! `alga profile`: samples of an install's code, as an operator gets them.
+//! `alga profile`: samples of an install's code, as an operator gets them, and the names of its
+//! functions.
 
 use crate::platform::Platform;
-use alga_harness::{MockServer, ServerOptions, program};
+use crate::{alga, done, publish_and_install};
+use alga_harness::{MockServer, Server, ServerOptions, program};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 /// Computes for some milliseconds, then returns without a response.
 const COMPUTES: &str = r#"
@@ -83,4 +86,61 @@ async fn perf_finds_the_functions_of_extensions_of_a_confined_process() {
             "{line}"
         );
     }
+}
+
+/// Panics in a function of its own.
+const PANICS: &str = r#"
+use alga::prelude::*;
+
+#[alga::handler]
+fn handle(request: Request) -> Result<Response> {
+    Router::new().get("/hello/:name", hello).handle(request)
+}
+
+fn hello(request: &Request) -> Result<Response> {
+    let name = request.param("name")?;
+    Response::json(&finds_the_price(&name))
+}
+
+#[inline(never)]
+fn finds_the_price(name: &str) -> u32 {
+    name.parse().unwrap()
+}
+"#;
+
+#[test]
+fn names_that_are_not_in_a_component_are_in_a_file_for_its_author() {
+    let home = TempDir::new().unwrap();
+    done(home.path(), &["new", "greeter", "--lang", "rust"]);
+    let directory = home.path().join("greeter");
+    fs::write(directory.join("src/lib.rs"), PANICS).unwrap();
+    for command in [
+        &["keygen", "--publisher", "example"][..],
+        &["build", "--symbols"],
+        &["pack"],
+        &["sign"],
+    ] {
+        done(&directory, command);
+    }
+    let server = Server::start(&directory);
+    publish_and_install(&directory, &server, "demo");
+    let manifest: Value = serde_json::from_slice(&fs::read(directory.join("manifest.json")).unwrap()).unwrap();
+    let name = manifest["name"].as_str().unwrap();
+    let at = ["--server", server.address()];
+    let target = format!("{name}/hello/you");
+    alga(&directory, &[&["call", &target][..], &at].concat());
+    let log = |symbols: &[&str]| {
+        done(
+            &directory,
+            &[&["logs", name, "--tenant", "demo"][..], &at, symbols].concat(),
+        )
+    };
+    while !log(&[]).contains("guest_trapped") {}
+    let without = log(&[]);
+    assert!(without.contains("src/lib.rs:16:"), "{without}");
+    assert!(without.contains("<wasm function "), "{without}");
+    assert!(!without.contains("finds_the_price"), "{without}");
+    let with = log(&["--symbols", "dist/main.symbols.json"]);
+    assert!(with.contains("greeter::finds_the_price"), "{with}");
+    assert!(!with.contains("<wasm function "), "{with}");
 }

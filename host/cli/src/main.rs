@@ -17,6 +17,7 @@ mod python;
 mod reference;
 mod release_files;
 mod settings;
+mod symbols;
 mod target;
 
 use clap::Parser;

@@ -17,6 +17,7 @@ mod debian;
 mod encode;
 mod error;
 mod find;
+mod names;
 mod paths;
 mod process;
 mod sysroot;
@@ -25,6 +26,7 @@ pub use build::{Artifact, BuildRequest, Size};
 pub use encode::{EncodeError, encode_component, is_module};
 pub use error::ToolchainError;
 pub use find::{GuestToolchain, Packages};
+pub use names::split_names;
 
 /// The target that every Rust extension is built for.
 pub const TARGET: &str = "wasm32-unknown-unknown";

@@ -16,7 +16,7 @@ const PROTOCOL: &str = "ALGA_TEST_PROTOCOL";
 
 /// Journeys that have no database or whose findings do not depend on it: on Postgres, they would
 /// only run once more. All others run on both.
-const WITHOUT_DATABASE: [&str; 17] = [
+const WITHOUT_DATABASE: [&str; 18] = [
     "agreements::",
     "canary::",
     "confinement::",
@@ -32,6 +32,7 @@ const WITHOUT_DATABASE: [&str; 17] = [
     "oci::",
     "openapi::",
     "pages::",
+    "profile::",
     "python::",
     "testing::",
 ];

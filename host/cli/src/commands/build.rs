@@ -5,10 +5,14 @@ use crate::outcome::{CliError, ErrorContext, Outcome};
 use crate::page;
 use crate::printer::Printer;
 use crate::python;
-use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component};
+use crate::symbols::Symbols;
+use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component, split_names};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+
+/// End of the name of a file of symbols, in place of `wasm`.
+const SYMBOLS: &str = "symbols.json";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -35,6 +39,10 @@ pub(crate) struct Arguments {
     /// Retain the names of functions of an extension in Rust, for traps and `alga profile`
     #[arg(long)]
     names: bool,
+    /// Write the names of functions of an extension in Rust into a file beside the component, in
+    /// place of the component: for `--symbols` of `alga logs` and `alga profile`
+    #[arg(long, conflicts_with_all = ["quick", "names"])]
+    symbols: bool,
     /// Install a compiler for WebAssembly with apt-get if none is found (as root)
     #[arg(long)]
     install_toolchain: bool,
@@ -72,7 +80,8 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
     };
     let toolchain = GuestToolchain::find(&cache, packages, &|step| printer.note(step)).user_error("")?;
     // Cargo would build everything again if all kinds of builds had one directory.
-    let kind = match (arguments.quick, arguments.names) {
+    let names = arguments.names || arguments.symbols;
+    let kind = match (arguments.quick, names) {
         (true, _) => "quick-",
         (false, true) => "names-",
         (false, false) => "",
@@ -85,12 +94,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         packages: &[],
         target_directory: arguments.target_dir.as_ref().unwrap_or(&shared),
         size: if arguments.quick { Size::Quick } else { Size::Smallest },
-        names: arguments.names,
+        names,
         quiet: false,
     };
     let compiled = toolchain.build_shared(&request, |artifacts| {
         artifacts.iter().try_for_each(|artifact| {
-            let module = read(&artifact.module, "")?;
+            let mut module = read(&artifact.module, "")?;
+            if arguments.symbols {
+                let (stripped, functions) = split_names(&module).user_error(&artifact.name)?;
+                Symbols::new(functions).write(&out.with_extension(SYMBOLS))?;
+                module = stripped;
+            }
             let component = encode_component(&module).user_error(&artifact.name)?;
             built(&component)
         })

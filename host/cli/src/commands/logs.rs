@@ -3,11 +3,13 @@ use crate::escape::escape_line;
 use crate::live::{self, Followed, Live, Received};
 use crate::outcome::Outcome;
 use crate::printer::Printer;
+use crate::symbols::Symbols;
 use alga_bundle::TenantId;
 use alga_registry_types::{Page, executions};
 use clap::Args;
 use serde_json::Value;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -40,6 +42,9 @@ pub(crate) struct Arguments {
     /// Maximum number of executions
     #[arg(long, default_value_t = 20, conflicts_with = "follow", value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
+    /// File of `alga build --symbols`, with the names of the functions in backtraces
+    #[arg(long, value_name = "FILE", conflicts_with = "follow")]
+    symbols: Option<PathBuf>,
     #[command(flatten)]
     operator: OperatorArguments,
 }
@@ -51,9 +56,17 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
                 after: None,
                 limit: Some(arguments.limit),
             };
-            let log = arguments
+            // Before the request: a file that cannot be read is no reason to wait.
+            let symbols = arguments.symbols.as_deref().map(Symbols::read).transpose()?;
+            let mut log = arguments
                 .operator
                 .run(&executions(&arguments.tenant, extension, &page))?;
+            if let Some(symbols) = symbols {
+                let records = log.executions.iter_mut().flat_map(|execution| &mut execution.log);
+                for record in records.filter(|record| record.source == "host") {
+                    record.message = symbols.name_frames(&record.message);
+                }
+            }
             printer.output(&log, || super::log::all(&log.executions));
             Ok(())
         }

@@ -2,6 +2,7 @@ use crate::client::{OperatorArguments, ServerResponse};
 use crate::escape::escape_line;
 use crate::outcome::{ErrorContext, Outcome};
 use crate::printer::Printer;
+use crate::symbols::Symbols;
 use crate::target::Target;
 use alga_bundle::TenantId;
 use clap::Args;
@@ -19,7 +20,7 @@ Examples:
 
 Executions that begin in this time are sampled every millisecond while their own code runs; send requests meanwhile. The file
 can be opened at https://profiler.firefox.com or with `samply load`. Functions have names if the component has them: build it
-with `alga build --names`. The runner is the one at --server.";
+with `alga build --names`, or pass the file that `alga build --symbols` wrote. The runner is the one at --server.";
 
 /// Functions that are printed.
 const PRINTED: usize = 10;
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     /// File for the profile; `-` for standard output
     #[arg(long, short, default_value = "profile.json")]
     output: PathBuf,
+    /// File of `alga build --symbols`, with the names of the functions
+    #[arg(long, value_name = "FILE")]
+    symbols: Option<PathBuf>,
     #[command(flatten)]
     operator: OperatorArguments,
 }
@@ -59,13 +63,19 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         encoded(&arguments.extension),
         arguments.seconds
     );
+    let symbols = arguments.symbols.as_deref().map(Symbols::read).transpose()?;
     // Before the work: a file that cannot be written is no reason to wait.
     let (mut target, unfinished) = Target::open(Some(&arguments.output))?;
     printer.note(&format!(
         "sampling {} for {} s; its executions run as usual",
         arguments.extension, arguments.seconds
     ));
-    let response = arguments.operator.get(&path)?;
+    let mut response = arguments.operator.get(&path)?;
+    if let Some(symbols) = symbols {
+        let mut profile = serde_json::from_slice(&response.body).user_error("the profile")?;
+        symbols.name_functions(&mut profile);
+        response.body = serde_json::to_vec(&profile).user_error("the profile")?;
+    }
     target
         .write_all(&response.body)
         .user_error("could not write the profile")?;
