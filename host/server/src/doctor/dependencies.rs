@@ -225,6 +225,9 @@ async fn names(config: &Config) -> Finding {
         });
     }
     let mut unknown: Vec<_> = asked.join_all().await.into_iter().flatten().collect();
+    if hosts.is_empty() {
+        return Finding::good(SUBJECT, "the settings name no host, so none was resolved");
+    }
     if unknown.is_empty() {
         return Finding::good(SUBJECT, format!("{} are resolved", hosts.len()));
     }
