@@ -1,6 +1,7 @@
 //! `bench growth`: how latency and memory of a whole platform grow with installs, tenants, the
 //! size of bodies, capabilities and log volume. Requests are sent to the gateway in process, one
-//! after the other.
+//! after the other. Each point is measured in a process of its own, whose memory has nothing of
+//! another one.
 
 use crate::connections::resident_kib;
 use crate::figures::{Figures, Target};
@@ -8,6 +9,7 @@ use alga_auth::Access;
 use alga_harness::{Release, TestPlatform, component};
 use axum::body::{Body, to_bytes};
 use http::Request;
+use std::process::Command;
 use std::time::Instant;
 use tower::ServiceExt;
 
@@ -15,6 +17,10 @@ use tower::ServiceExt;
 const REQUESTS: usize = 2_000;
 const LARGEST_RESPONSE: usize = 16 << 20;
 const MANY: [usize; 4] = [1, 10, 100, 1_000];
+/// Components of which the bundles of many extensions consist: each is compiled once.
+const COMPONENTS: usize = 100;
+/// What is measured at each point.
+const MEASURED: [(&str, &str); 3] = [("p50", "us"), ("p99", "us"), ("resident memory", "MiB")];
 /// Capabilities that need nothing but a grant.
 const CAPABILITIES: [&str; 8] = [
     "cap:log.emit",
@@ -27,13 +33,13 @@ const CAPABILITIES: [&str; 8] = [
     "cap:http.fetch",
 ];
 
-/// What grows, and the units in which it does.
-pub(crate) const SERIES: [(&str, &str); 5] = [
-    (INSTALLS, "extensions"),
-    (TENANTS, "tenants"),
-    (BODY, "bytes"),
-    (GRANTS, "capabilities"),
-    (LOG, "lines"),
+/// What grows, the unit in which it does, and the points.
+pub(crate) const SERIES: [(&str, &str, &[usize]); 5] = [
+    (INSTALLS, "extensions", &MANY),
+    (TENANTS, "tenants", &MANY),
+    (BODY, "bytes", &[0, 1_000, 10_000, 100_000, 1_000_000]),
+    (GRANTS, "capabilities", &[0, 2, 4, 8]),
+    (LOG, "lines", &[0, 10, 100, 1_000]),
 ];
 const INSTALLS: &str = "installs of one tenant";
 const TENANTS: &str = "tenants of one extension";
@@ -42,27 +48,36 @@ const GRANTS: &str = "capabilities granted";
 const LOG: &str = "log lines of each request";
 
 pub(crate) fn run(figures: &mut Figures) {
+    for (series, _, points) in SERIES {
+        for point in points {
+            let mut process = Command::new(std::env::current_exe().unwrap());
+            process.args(["growth-point", "--series", series, "--point", &point.to_string()]);
+            let output = process.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let numbers: Vec<f64> = serde_json::from_slice(&output.stdout).unwrap();
+            for ((what, unit), number) in MEASURED.into_iter().zip(numbers) {
+                figures.add(format!("{series} {point}: {what}"), number, unit, Target::None);
+            }
+        }
+    }
+}
+
+/// Measures one point for the parent process.
+pub(crate) fn serve_parent(series: &str, point: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(async {
-        for many in &MANY[..3] {
-            installs(figures, *many).await;
-        }
-        for many in MANY {
-            tenants(figures, many).await;
-        }
-        for size in [0, 1_000, 10_000, 100_000, 1_000_000] {
-            bodies(figures, size).await;
-        }
-        for count in [0, 2, 4, 8] {
-            capabilities(figures, count).await;
-        }
-        for lines in [0, 10, 100, 1_000] {
-            log_lines(figures, lines).await;
+    let numbers = runtime.block_on(async {
+        match series {
+            INSTALLS => installs(point).await,
+            TENANTS => tenants(point).await,
+            BODY => bodies(point).await,
+            GRANTS => capabilities(point).await,
+            _ => log_lines(point).await,
         }
     });
+    println!("{}", serde_json::to_string(&numbers).unwrap());
 }
 
 async fn platform() -> TestPlatform {
@@ -88,22 +103,22 @@ impl Caller {
     }
 }
 
-async fn installs(figures: &mut Figures, many: usize) {
+async fn installs(many: usize) -> [f64; 3] {
     let world = platform().await;
     let mut callers = Vec::new();
     for number in 0..many {
         let mut component = component("answers_ok");
-        // Bundles differ in their last custom section.
-        component.extend([0, 3, 1, b'n', u8::try_from(number).unwrap()]);
+        // They differ in their last custom section.
+        component.extend([0, 3, 1, b'n', u8::try_from(number % COMPONENTS).unwrap()]);
         let release = Release::new(world.key(), &Release::manifest(&name(number), "1.0.0", &[]), &component);
         world.publish(&release).await;
         world.install("acme", &release, &[]).await.ok();
         callers.push(Caller::of("acme", &name(number), ""));
     }
-    measure(figures, INSTALLS, many, &world, &callers, 0).await;
+    measure(&world, &callers, 0).await
 }
 
-async fn tenants(figures: &mut Figures, many: usize) {
+async fn tenants(many: usize) -> [f64; 3] {
     let world = platform().await;
     let release = world.release(&name(0), "1.0.0", "answers_ok");
     world.publish(&release).await;
@@ -113,39 +128,32 @@ async fn tenants(figures: &mut Figures, many: usize) {
         world.install(&tenant, &release, &[]).await.ok();
         callers.push(Caller::of(&tenant, &name(0), ""));
     }
-    measure(figures, TENANTS, many, &world, &callers, 0).await;
+    measure(&world, &callers, 0).await
 }
 
-async fn bodies(figures: &mut Figures, size: usize) {
+async fn bodies(size: usize) -> [f64; 3] {
     let world = platform().await;
     world.install_guest("echoes", &[]).await;
     let caller = Caller::of("acme", "com.example.echoes", "");
-    measure(figures, BODY, size, &world, &[caller], size).await;
+    measure(&world, &[caller], size).await
 }
 
-async fn capabilities(figures: &mut Figures, count: usize) {
+async fn capabilities(count: usize) -> [f64; 3] {
     let world = platform().await;
     world.install_guest("answers_ok", &CAPABILITIES[..count]).await;
     let caller = Caller::of("acme", "com.example.answers-ok", "");
-    measure(figures, GRANTS, count, &world, &[caller], 0).await;
+    measure(&world, &[caller], 0).await
 }
 
-async fn log_lines(figures: &mut Figures, lines: usize) {
+async fn log_lines(lines: usize) -> [f64; 3] {
     let world = platform().await;
     world.install_guest("logs_as_the_path_says", &["cap:log.emit"]).await;
     let caller = Caller::of("acme", "com.example.logs-as-the-path-says", &lines.to_string());
-    measure(figures, LOG, lines, &world, &[caller], 0).await;
+    measure(&world, &[caller], 0).await
 }
 
-/// Adds latency and memory of these callers, who send bodies of this size.
-async fn measure(
-    figures: &mut Figures,
-    series: &str,
-    value: usize,
-    world: &TestPlatform,
-    callers: &[Caller],
-    size: usize,
-) {
+/// Returns what is measured at a point of these callers, who send bodies of this size.
+async fn measure(world: &TestPlatform, callers: &[Caller], size: usize) -> [f64; 3] {
     let tokens: Vec<_> = callers
         .iter()
         .map(|caller| format!("Bearer {}", world.caller_token(&caller.tenant, Access::Write)))
@@ -169,15 +177,6 @@ async fn measure(
     }
     let mut times = times.split_off(times.len() / 2);
     times.sort_by(f64::total_cmp);
-    for (what, part) in [("p50", 0.5), ("p99", 0.99)] {
-        let time = times[((times.len() - 1) as f64 * part) as usize];
-        figures.add(format!("{series} {value}: {what}"), time, "us", Target::None);
-    }
-    let memory = resident_kib() / 1024.0;
-    figures.add(
-        format!("{series} {value}: resident memory"),
-        memory,
-        "MiB",
-        Target::None,
-    );
+    let time_at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
+    [time_at(0.5), time_at(0.99), resident_kib() / 1024.0]
 }

@@ -66,6 +66,9 @@ enum Name {
     Observability,
     /// Reading, verifying, publishing and listing
     Registry,
+    /// One point of a curve of growth, in a separate process
+    #[value(hide = true)]
+    GrowthPoint,
     /// Requests whose instructions are counted
     #[value(hide = true)]
     Instructions,
@@ -103,6 +106,11 @@ struct Arguments {
     entry: String,
     #[arg(long, hide = true, default_value_t = 0)]
     requests: usize,
+    /// Curve and point that are measured
+    #[arg(long, hide = true, default_value = "")]
+    series: String,
+    #[arg(long, hide = true, default_value_t = 0)]
+    point: usize,
     /// Pipe on which perf receives the order to begin
     #[arg(long, hide = true)]
     control: Option<PathBuf>,
@@ -127,6 +135,7 @@ fn main() {
         Name::Registry => registry::run(&mut figures, arguments.seconds),
         Name::Observability => observability::run(&mut figures, arguments.seconds),
         Name::Neighbours => neighbours::run(&mut figures, arguments.seconds),
+        Name::GrowthPoint => return growth::serve_parent(&arguments.series, arguments.point),
         Name::Instructions => {
             let Arguments { entry, requests, .. } = &arguments;
             return instructions::run(entry, *requests, arguments.control.as_deref());

@@ -44,11 +44,14 @@ pub(crate) fn write(from: &Path, into: &Path, readme: &Path) {
     )
     .unwrap();
     let find = |name: &str| reports.iter().find(|report| report.name == name);
-    let headline = find("peers").map(|peers| {
-        plot::bars(&into.join("peers.svg"), peers::PER_CORE, &tables::rates(peers));
-        tables::headline(peers)
-    });
-    let curves = find("growth").map(|growth| curves(into, growth)).unwrap_or_default();
+    let headline = find("peers")
+        .filter(|peers| peers.json["figures"].is_object())
+        .map(|peers| {
+            plot::bars(&into.join("peers.svg"), peers::PER_CORE, &tables::rates(peers));
+            tables::headline(peers)
+        });
+    let growth = find("growth").filter(|growth| growth.json["figures"].is_object());
+    let curves = growth.map(|growth| curves(into, growth)).unwrap_or_default();
     let text = tables::page(&about, headline.as_deref(), &curves, &reports);
     fs::write(into.join("README.md"), text).unwrap();
     if let Some(headline) = headline {
@@ -78,8 +81,11 @@ fn read(from: &Path) -> Vec<Report> {
 
 /// Returns date, machine, commit and versions.
 fn about(reports: &[Report]) -> Value {
-    let first = reports.first().map(|report| &report.json);
-    let part = |name: &str| first.map_or(Value::Null, |json| json[name].clone());
+    // A benchmark that failed has neither.
+    let part = |name: &str| {
+        let mut parts = reports.iter().map(|report| &report.json[name]);
+        parts.find(|part| !part.is_null()).cloned().unwrap_or_default()
+    };
     let version = |variable: &str| {
         let output = Command::new(std::env::var_os(variable)?)
             .arg("--version")
@@ -108,7 +114,7 @@ fn curves(into: &Path, growth: &Report) -> Vec<(String, String)> {
     growth::SERIES
         .iter()
         .enumerate()
-        .map(|(number, (series, unit))| {
+        .map(|(number, (series, unit, _))| {
             let file = format!("growth-{}.svg", number + 1);
             let line = |what: &str| points(growth, series, what);
             let lines = [
@@ -141,9 +147,7 @@ fn points(growth: &Report, series: &str, what: &str) -> Vec<(f64, f64)> {
 /// Replaces the headline between its marks.
 fn replace(readme: &Path, headline: &str) {
     let text = fs::read_to_string(readme).unwrap();
-    let Some((before, rest)) = text.split_once(BEGIN) else {
-        return;
-    };
+    let (before, rest) = text.split_once(BEGIN).expect("the mark at the begin of the headline");
     let (_, after) = rest.split_once(END).expect("the mark at the end of the headline");
     fs::write(readme, format!("{before}{BEGIN}{headline}{END}{after}")).unwrap();
 }
