@@ -21,8 +21,8 @@ const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 /// Maximum bytes of all series in a scrape, unless the operator sets another one: with the metrics
 /// of the host, a scrape is below a megabyte.
 const SCRAPE_BYTES: usize = 768 * 1024;
-/// Bytes of a line beside the metric's name and the labels: what is added to the name, a number, and
-/// the bound of a bucket.
+/// Bytes of a line beside the metric's name and the labels: what is added to the name, a number,
+/// and the bound of a bucket.
 const LINE_BYTES: usize = 80;
 /// The same for the two lines with the help text and the type of a metric.
 const HEAD_BYTES: usize = 120;

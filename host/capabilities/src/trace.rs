@@ -21,7 +21,7 @@ pub(crate) const CAPABILITY: Capability = Capability {
     promise: "spans and attributes in the execution's trace; bounded in number and size",
 };
 
-/// Maximum number of spans of an execution: a quarter of those of a trace in one process.
+/// Maximum number of spans of an execution.
 const SPANS: u32 = 64;
 /// Maximum number of spans in progress at the same moment.
 const IN_PROGRESS: usize = 16;

@@ -5,8 +5,8 @@ use alga_traces::{InnermostSpan, Span, SpanKind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// Maximum number of calls of an execution with a span of their own: a guest that calls all the time
-/// does not displace the spans of the platform.
+/// Maximum number of calls of an execution with a span of their own: a guest that calls all the
+/// time does not displace the spans of the platform.
 const CALLS: u32 = 128;
 
 /// The calls of one execution, if it is traced; shared by the states of its capabilities.

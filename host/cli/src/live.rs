@@ -77,12 +77,12 @@ pub(crate) fn follow(
     mut reader: impl FnMut(Live) -> ControlFlow<()>,
 ) -> Outcome {
     let path = path(followed);
-    let (mut last, mut event) = (String::new(), Received::default());
+    let mut last = String::new();
     let (mut is_connected, mut is_over) = (false, false);
     while !is_over {
         let after = last.clone();
         // A connection may have ended within an event.
-        event = Received::default();
+        let mut event = Received::default();
         let receive = |line: Option<&str>| {
             let live = match line {
                 None => Live::Tick,
@@ -148,8 +148,8 @@ mod tests {
         operator: OperatorArguments,
     }
 
-    /// Follows the streams that a server writes, one for each connection, with the heads of the
-    /// requests at hand.
+    /// Follows the streams that a server writes, one for each connection. It sees the heads of the
+    /// requests.
     fn follow_server(
         tick: Duration,
         mut write: impl FnMut(usize, &str, &mut TcpStream) + Send + 'static,

@@ -112,8 +112,8 @@ pub fn termination_cause(error: &Error, refused: Option<GuestLimit>) -> Terminat
     }
 }
 
-/// Returns a part of an error without the lines of a backtrace's later frames, and with the names of
-/// functions as they are in their sources.
+/// Returns a part of an error without the lines of a backtrace's later frames, and with the names
+/// of functions as they are in their sources.
 fn without_deep_frames(part: &str) -> String {
     let line = |line: &str| match frame_number(line) {
         Some(number) if number >= LOGGED_FRAMES => None,

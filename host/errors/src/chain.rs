@@ -7,8 +7,8 @@ const CHAIN_BYTES: usize = 4 * 1024;
 /// Maximum bytes of the cause of a failure in the operator's log, where many lines may wait.
 const CAUSE_BYTES: usize = 1024;
 
-/// Displays an error and its causes on one line: `a: b: c`, of at most 4 KiB. A cause whose text its
-/// parent already contains is left out.
+/// Displays an error and its causes on one line: `a: b: c`, of at most 4 KiB. A cause whose text
+/// its parent already contains is left out.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> Chain<'a> {
     Chain(error)
 }
@@ -19,8 +19,8 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     beginning(&chain(error), CAUSE_BYTES)
 }
 
-/// Returns the beginning of a text, of at most this many bytes, with `…` in place of the rest, which
-/// is not even formatted.
+/// Returns the beginning of a text, of at most this many bytes, with `…` in place of the rest,
+/// which is not even formatted.
 #[must_use]
 pub fn beginning(text: &(impl Display + ?Sized), bytes: usize) -> String {
     let mut beginning = Beginning {

@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot::error::RecvError;
 use wasmtime_wasi_http::WasiBody;
 
+/// Maximum bytes of the error of an extension that returns one instead of a response.
+pub(crate) const ERROR_BYTES: usize = 1024;
+
 /// Reason why a guest has no complete response.
 pub(crate) enum Failure {
     Wasm(wasmtime::Error),

@@ -1,6 +1,6 @@
 //! Calls a guest once, in a fresh store.
 
-use crate::forward::{Complete, Failure, ResponseProgress, forward, rest};
+use crate::forward::{Complete, ERROR_BYTES, Failure, ResponseProgress, forward, rest};
 use crate::handler::Handler;
 use crate::invoke_async;
 use crate::loader::Prepared;
@@ -171,8 +171,6 @@ fn exceeds_fields(error: &wasmtime::Error) -> bool {
     )
 }
 
-/// Maximum bytes of the error of an extension that returns one instead of a response.
-pub(crate) const ERROR_BYTES: usize = 1024;
 const ERROR_INSTEAD: &str = "it returned an error instead of a response";
 
 /// Polls the guest and the forwarding of its response in one task. A response is put into

@@ -1,7 +1,6 @@
 //! Calls a guest of WASI 0.3: its handler returns the head of a response and writes the body later.
 
-use crate::forward::{Complete, Failure, ResponseProgress, forward, rest};
-use crate::invoke::ERROR_BYTES;
+use crate::forward::{Complete, ERROR_BYTES, Failure, ResponseProgress, forward, rest};
 use crate::request_body::RequestBody;
 use crate::response_body::ResponseWriter;
 use alga_capabilities::StoreData;

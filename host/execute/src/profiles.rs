@@ -2,10 +2,10 @@
 //! look at a number.
 
 use alga_bundle::{InstallId, TenantId};
-use alga_engine::GuestProfile;
+use alga_engine::{FinishedProfile, GuestProfile};
 use alga_errors::{Code, Problem};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Profiles at the same time in one process: each has up to 20 MiB of stacks, and its executions
@@ -25,6 +25,8 @@ struct Profiled {
     tenant: TenantId,
     profile: Arc<GuestProfile>,
     executions: AtomicU64,
+    /// True when no samples are added any more; the profile may still be sent.
+    is_finished: AtomicBool,
 }
 
 /// A profile that is recorded until this is dropped.
@@ -53,6 +55,7 @@ impl Profiles {
             tenant: tenant.clone(),
             profile: Arc::new(GuestProfile::new(name)),
             executions: AtomicU64::new(0),
+            is_finished: AtomicBool::new(false),
         });
         running.insert(install.clone(), Arc::clone(&profiled));
         self.count.store(running.len(), Ordering::Relaxed);
@@ -70,16 +73,22 @@ impl Profiles {
         }
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
         let profiled = running.get(install)?;
+        if profiled.is_finished.load(Ordering::Relaxed) {
+            return None;
+        }
         profiled.executions.fetch_add(1, Ordering::Relaxed);
         Some(Arc::clone(&profiled.profile))
     }
 }
 
 impl Profiling {
-    /// Returns the profile.
-    #[must_use]
-    pub fn profile(&self) -> &GuestProfile {
-        &self.profiled.profile
+    /// Ends the profile and returns it. Its place stays occupied until this is dropped.
+    ///
+    /// # Errors
+    /// Returns the errors of [`GuestProfile::finish`].
+    pub fn finish(&self) -> serde_json::Result<FinishedProfile> {
+        self.profiled.is_finished.store(true, Ordering::Relaxed);
+        self.profiled.profile.finish()
     }
 
     /// Returns the number of executions that have begun.
@@ -121,6 +130,8 @@ mod tests {
         );
         assert!(profiles.of(&install(0)).is_some() && profiles.of(&more).is_none());
         assert_eq!(first.executions(), 1);
+        first.finish().unwrap();
+        assert!(profiles.of(&install(0)).is_none() && profiles.start(&tenant(0), &install(0), "own").is_err());
         drop(first);
         assert!(profiles.of(&install(0)).is_none());
         assert!(profiles.start(&last, &more, "more").is_ok());

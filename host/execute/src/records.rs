@@ -9,14 +9,15 @@ use crate::usage::outcome;
 use crate::{ExecutionMinutes, Usage, operator_log};
 use alga_bundle::Digest;
 use alga_capabilities::{Accounting, Identity, Level, LogRecord, Permit, Source};
+use alga_engine::processor_time;
 use alga_errors::{Blame, Code, Problem, chain};
 use alga_traces::Span;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Maximum bytes of a failure's reason: a backtrace of some hundred functions.
-const REASON_BYTES: usize = 8 * 1024;
+/// Maximum bytes of a failure's reason: a backtrace of some dozen functions.
+const REASON_BYTES: usize = 3 * 1024;
 
 /// Record of an execution that logged something, failed, was cancelled or slow, or is a sample. Of
 /// all other executions there are only sums ([`ExecutionMinutes`]) and the operator's log.
@@ -195,15 +196,16 @@ impl RunningExecution {
         self.submit_record(result);
     }
 
-    /// Writes the guest's records to the operator's log. That is work for the guest, like its calls.
+    /// Writes the guest's records to the operator's log. That is work for the guest, as its
+    /// calls are.
     fn write_guest_log(&mut self) {
         let account = &mut self.account;
         if account.log.is_empty() && account.log_dropped == 0 {
             return;
         }
-        let begun = Instant::now();
+        let begun = processor_time();
         operator_log::guest_records(&self.permit, self.content_hash, &account.log, account.log_dropped);
-        account.usage.cpu_us += microseconds(begun.elapsed());
+        account.usage.cpu_us += microseconds(processor_time().saturating_sub(begun));
     }
 
     /// Passes the record on if there is something in it, with the reason of a failure that the

@@ -107,7 +107,7 @@ mod tests {
             ),
             (Trigger::Event("e-1".to_owned()), "pubsub", Some(("alga.event", "e-1"))),
         ] {
-            let (traces, mut kept) = Traces::kept();
+            let (traces, mut local) = Traces::local();
             let first = traces.begin(&HeaderMap::new(), "request".to_owned());
             let mut span = begin(&first.place(), Instant::now());
             let ended = EndedExecution {
@@ -121,10 +121,10 @@ mod tests {
             };
             end(&mut span, &ended);
             drop((span, first));
-            let attributes = &kept.take()[0].spans[0].attributes;
+            let attributes = &local.take()[0].spans[0].attributes;
             assert_eq!(attributes["faas.trigger"], kind);
             assert_eq!(attributes["faas.version"], "v-1");
-            for (name, value) in id {
+            if let Some((name, value)) = id {
                 assert_eq!(attributes[name], value);
             }
         }

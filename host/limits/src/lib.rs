@@ -73,8 +73,8 @@ limits! {
     ID_CHARACTERS: usize = 128, "characters", "pack";
     /// Size of the component. JavaScript and Python components are 12 to 18 MB.
     COMPONENT_BYTES: usize = 32 * 1024 * 1024, "bytes", "pack";
-    /// Name of a function or of a core module, which backtraces and profiles repeat. Names of generic
-    /// functions of Rust have some kilobytes.
+    /// Name of a function or of a core module, which backtraces and profiles repeat. Names of
+    /// generic functions of Rust have some kilobytes.
     NAME_BYTES: usize = 16 * 1024, "bytes", "pack";
     /// Core instances of one component. A Python component has about 40, and each
     /// adapter of AlgaPSA's runner adds five.

@@ -53,7 +53,7 @@ async fn scrape(
 struct Scrapes {
     metrics: Metrics,
     begun: AtomicU64,
-    last: Mutex<HashMap<Format, Scraped>>,
+    last: Arc<Mutex<HashMap<Format, Scraped>>>,
 }
 
 /// The last text in a format.
@@ -68,27 +68,30 @@ impl Scrapes {
         Self {
             metrics,
             begun: AtomicU64::new(0),
-            last: Mutex::default(),
+            last: Arc::default(),
         }
     }
 
     /// Returns a text whose writing began after this call.
     async fn text(&self, format: Format) -> Result<Bytes, Problem> {
         let before = self.begun.load(Ordering::SeqCst);
-        let mut last = self.last.lock().await;
+        let mut last = Arc::clone(&self.last).lock_owned().await;
         if let Some(scraped) = last.get(&format).filter(|scraped| scraped.number > before) {
             return Ok(scraped.text.clone());
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let metrics = self.metrics.clone();
-        let text = spawn_blocking(move || metrics.text(format)).await;
-        let text = Bytes::from(text.map_err(Problem::internal)?);
-        let scraped = Scraped {
-            number,
-            text: text.clone(),
-        };
-        last.insert(format, scraped);
-        Ok(text)
+        // With the lock, which a scraper that disconnects does not release.
+        let text = spawn_blocking(move || {
+            let text = Bytes::from(metrics.text(format));
+            let scraped = Scraped {
+                number,
+                text: text.clone(),
+            };
+            last.insert(format, scraped);
+            text
+        });
+        text.await.map_err(Problem::internal)
     }
 }
 

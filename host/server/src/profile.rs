@@ -61,8 +61,8 @@ async fn profile(
         .profiles()
         .start(&tenant, &install.id, install.name.as_str())?;
     tokio::time::sleep(Duration::from_secs(wanted.seconds)).await;
-    // Writing megabytes takes a while.
-    let finished = spawn_blocking(move || (profiling.profile().finish(), profiling)).await;
+    // Writing megabytes lasts a while.
+    let finished = spawn_blocking(move || (profiling.finish(), profiling)).await;
     let (finished, profiling) = finished.map_err(Problem::internal)?;
     let finished = finished.map_err(Problem::internal)?;
     let fields = [

@@ -21,7 +21,7 @@ use alga_http::canonical_path;
 use alga_http::policy::{ClientContext, request_to_guest, response_to_client};
 use alga_limits::BODY_BYTES;
 use alga_signing::Ed25519Key;
-use alga_traces::{KeptSpans, Traces};
+use alga_traces::{LocalSpans, Traces};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -66,7 +66,7 @@ pub struct TestHost {
     collected: Arc<CollectedRecords>,
     /// Requests of one host run one after another: time passes only while an execution waits, and
     /// each response lists what its own execution has sent.
-    turn: Mutex<KeptSpans>,
+    turn: Mutex<LocalSpans>,
     traces: Traces,
 }
 
@@ -103,7 +103,7 @@ impl TestHost {
             time: Some(Arc::new(time.clone())),
         });
         let collected = Arc::new(CollectedRecords::default());
-        let (traces, kept) = Traces::kept();
+        let (traces, local) = Traces::local();
         let service = Arc::new(service(&release, services, &collected)?);
         let session = service.session(grant(&release, &script)?);
         let session = session.map_err(|error| TestHostError::Script(error.to_string()))?;
@@ -120,7 +120,7 @@ impl TestHost {
             host_application,
             metrics,
             collected,
-            turn: Mutex::new(kept),
+            turn: Mutex::new(local),
             traces,
         })
     }
@@ -137,7 +137,7 @@ impl TestHost {
             None => Ok(Method::POST),
         };
         let method = method.map_err(|_| TestHostError::Script("the method is not valid".to_owned()))?;
-        let mut kept = self.turn.lock().await;
+        let mut local = self.turn.lock().await;
         let first_span = self.traces.begin(&HeaderMap::new(), "request".to_owned());
         let (id, first) = (RequestId::unique(), self.upstream.sent());
         let is_head = method == Method::HEAD;
@@ -155,7 +155,7 @@ impl TestHost {
         }
         // What the execution began was dropped with its runtime, so the trace is complete.
         drop(first_span);
-        let request = kept.take().pop();
+        let request = local.take().pop();
         let trace = request.and_then(|request| request.spans.into_iter().next());
         Ok(TestResponse {
             trace,

@@ -5,7 +5,7 @@ use crate::upstream::{Exchange, Sent};
 use alga_bundle::{CapabilityName, EgressPattern};
 use alga_capabilities::{LogRecord, User, UserKind};
 use alga_execute::Usage;
-use alga_traces::KeptSpan;
+use alga_traces::LocalSpan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -149,7 +149,7 @@ pub struct TestResponse {
     pub(crate) sent: Vec<Sent>,
     /// The span of the execution with those inside it, if the extension was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) trace: Option<KeptSpan>,
+    pub(crate) trace: Option<LocalSpan>,
     /// Resources that were used, if the extension was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<Usage>,

@@ -45,7 +45,7 @@ enum Item<T> {
     Flush(oneshot::Sender<()>),
 }
 
-/// What may wait in a queue.
+/// Limits of what waits in a queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiting {
     pub(crate) items: usize,

@@ -12,7 +12,7 @@
 //! | `span` | a span in progress, and the place of a span in its trace |
 //! | `sampling` | which traces are exported |
 //! | `export` | the queue of spans |
-//! | `kept` | spans that stay in this process |
+//! | `local` | spans that stay in this process |
 //! | `logs` | the queue of the log's lines, and their form as log records |
 //! | `batch` | a bounded queue, and the task that sends what is in it |
 //! | `collector` | the collector, and clients for it |
@@ -20,7 +20,7 @@
 mod batch;
 mod collector;
 mod export;
-mod kept;
+mod local;
 mod logs;
 mod sampling;
 mod span;
@@ -28,7 +28,7 @@ mod trace;
 
 pub use collector::{CollectorSettings, ExportError, Protocol};
 pub use export::TracesSettings;
-pub use kept::{KeptSpan, KeptSpans};
+pub use local::{LocalSpan, LocalSpans};
 pub use logs::{LogLines, LogQueue, Logs};
 pub use opentelemetry::trace::SpanKind;
 pub use sampling::Sampling;
@@ -64,10 +64,10 @@ impl Traces {
         })
     }
 
-    /// Returns traces that are all recorded, and that stay in this process: 8 192 spans at most until
-    /// they are taken.
+    /// Returns traces that are all recorded, and that stay in this process: 8 192 spans at most
+    /// until they are read.
     #[must_use]
-    pub fn kept() -> (Self, KeptSpans) {
+    pub fn local() -> (Self, LocalSpans) {
         let (queue, exit) = Queue::new();
         let traces = Self {
             sampling: Sampling {
@@ -76,7 +76,7 @@ impl Traces {
             },
             queue: Arc::new(queue),
         };
-        (traces, KeptSpans::new(exit))
+        (traces, LocalSpans::new(exit))
     }
 
     /// Begins the first span of a request in this process, in the trace that the `traceparent`
@@ -208,8 +208,10 @@ mod tests {
             sampling: sampling(0),
             queue: Arc::new(queue),
         };
-        for _ in 0..10_000 {
-            traces.begin(&HeaderMap::new(), String::new()).export();
+        for number in 0..10_000 {
+            let mut first = traces.begin(&HeaderMap::new(), String::new());
+            first.set_tenant(&format!("tenant-{number}"));
+            first.export();
         }
         let number = exported.unsent().len();
         assert!((100..1_000).contains(&number), "{number}");
@@ -253,23 +255,23 @@ mod tests {
     }
 
     #[test]
-    fn kept_spans_are_a_tree_and_are_taken_once() {
-        let (traces, mut kept) = Traces::kept();
+    fn local_spans_are_a_tree_and_are_returned_once() {
+        let (traces, mut local) = Traces::local();
         let first = traces.begin(&HeaderMap::new(), "first".to_owned());
         let mut second = first.place().child("second", SpanKind::Internal);
         second.place().annotate("extension.order".to_owned(), "o-18");
         second.fail_in_extension("out of stock");
         drop(second.place().child("third", SpanKind::Internal));
         drop(second);
-        assert!(kept.take().is_empty());
+        assert!(local.take().is_empty());
         drop(first);
-        let tree = kept.take();
+        let tree = local.take();
         assert_eq!(tree.len(), 1);
         let second = &tree[0].spans[0];
         assert_eq!(second.failure.as_deref(), Some("out of stock"));
         assert_eq!(second.attributes["extension.order"], "o-18");
         assert_eq!(second.spans[0].name, "third");
-        assert!(kept.take().is_empty());
+        assert!(local.take().is_empty());
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub struct ExecutionRow {
 /// Executions that were read together.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ExecutionPage {
-    /// The executions.
+    /// The executions, newest first.
     pub rows: Vec<ExecutionRow>,
     /// True if there are fewer than were requested because they are large; there may be more.
     pub is_cut: bool,
@@ -135,8 +135,8 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
-    /// Returns the executions of a tenant that a filter describes, newest first: so many, or fewer if
-    /// they have more than a mebibyte.
+    /// Returns the executions of a tenant that a filter describes, newest first: so many, or fewer
+    /// if they have more than a mebibyte.
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if the query fails, or [`StoreError::Row`] if a stored row
