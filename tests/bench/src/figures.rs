@@ -1,5 +1,6 @@
 //! Output format: `{machine, commit, names: […], figures: {name: {value, unit, target, met}}}`.
 
+use crate::machine::machine;
 use serde_json::{Map, Value, json};
 use std::process::Command;
 
@@ -72,21 +73,6 @@ fn compare(value: f64, target: Target) -> (Value, Value) {
         Target::AtLeast(least) => (json!(format!(">= {least}")), json!(value >= least)),
         Target::AtMost(most) => (json!(format!("<= {most}")), json!(value <= most)),
     }
-}
-
-/// Returns the processor, the number of cores, and the load of the machine.
-fn machine() -> String {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name\t: "))
-        .unwrap_or("unknown processor");
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    format!(
-        "{model}, {cores} cores, load {}",
-        load.split(' ').next().unwrap_or_default()
-    )
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {

@@ -16,6 +16,7 @@ mod instructions;
 mod javascript;
 mod languages;
 mod load;
+mod machine;
 mod neighbours;
 mod observability;
 mod own_gateway;

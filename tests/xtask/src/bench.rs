@@ -170,6 +170,8 @@ fn build(arguments: &Arguments) -> Outcome {
         "alga-bench",
         "--package",
         "alga-compiler",
+        "--package",
+        "alga",
     ]))
 }
 

@@ -59,9 +59,24 @@ pub(super) fn page(about: &Value, headline: Option<&str>, curves: &[(String, Str
         writeln!(text, "![growth with {series}]({file})").unwrap();
     }
     for report in reports {
-        write!(text, "\n## {}\n\n{}", report.name, figures(report)).unwrap();
+        write!(
+            text,
+            "\n## {}\n\n{}{}",
+            report.name,
+            other_commit(about, report),
+            figures(report)
+        )
+        .unwrap();
     }
     text
+}
+
+/// Returns a line about a benchmark that ran again, with another commit than the first one.
+fn other_commit(about: &Value, report: &Report) -> String {
+    match report.json["commit"].as_str() {
+        Some(commit) if about["commit"] != commit => format!("Measured with commit {commit}.\n\n"),
+        _ => String::new(),
+    }
 }
 
 /// Returns the list of missed targets.
