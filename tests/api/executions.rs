@@ -157,11 +157,21 @@ async fn a_flooded_log_is_truncated_per_record_and_queued_up_to_a_mebibyte() {
     for _ in 0..CALLS {
         get(&world, &install, "").await;
     }
-    let longest = Page {
-        limit: Some(200),
-        ..Page::default()
-    };
-    let stored = page_of_records(&world, &install, &longest).await.executions;
+    // A page ends after a mebibyte.
+    let (mut stored, mut after) = (Vec::new(), None);
+    loop {
+        let longest = Page {
+            limit: Some(200),
+            after: after.as_deref(),
+        };
+        let page = page_of_records(&world, &install, &longest).await;
+        assert!(page.executions.len() <= 1024 / 32 + 1, "{}", page.executions.len());
+        stored.extend(page.executions);
+        match page.next {
+            Some(next) => after = Some(next.to_string()),
+            None => break,
+        }
+    }
     let metrics = world.send_json("GET", "/metrics", &Value::Null).await.text();
     let lost = metrics
         .lines()

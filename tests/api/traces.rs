@@ -188,7 +188,7 @@ async fn requests_that_the_host_sends_for_a_call_are_in_the_span_of_that_call() 
     let (collector, outside) = (Collector::start(), MockServer::start().await);
     let settings = [outside.settings(), settings(collector.http(), "http/protobuf")].concat();
     let world = TestPlatform::with_settings(&borrowed(&settings)).await;
-    world.install_guest("clients_works", &["cap:psa.clients.read"]).await;
+    world.install_guest("clients_works", &["cap:client.read"]).await;
     assert_eq!(get_traced(&world, "com.example.clients-works/").await.status, 200);
     let spans = exported(&world, &collector, TRACE, 1).await;
     let execution = only(&spans, "alga.execute");
