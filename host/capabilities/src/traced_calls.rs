@@ -82,3 +82,25 @@ fn name(place: usize) -> Option<&'static str> {
     });
     NAMES.get(place).map(String::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alga_traces::Traces;
+    use http::HeaderMap;
+
+    #[test]
+    fn calls_beyond_the_limit_have_no_span_and_are_counted() {
+        let (traces, mut local) = Traces::local();
+        let first = traces.begin(&HeaderMap::new(), "request".to_owned());
+        let calls = TracedCalls::new(Some(InnermostSpan::new(first.place())));
+        for _ in 0..CALLS + 10 {
+            calls.called(0);
+            calls.returned();
+        }
+        drop((calls, first));
+        let trace = local.take();
+        assert_eq!(trace[0].spans.len(), CALLS as usize);
+        assert_eq!(trace[0].attributes["alga.spans_left_out"], "10");
+    }
+}
