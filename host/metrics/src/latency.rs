@@ -33,9 +33,40 @@ impl Latency {
         result
     }
 
+    /// Continues a call that began at `started`: it ends when what this returns is dropped.
+    #[must_use]
+    pub fn running(&self, started: Instant) -> Running {
+        Running {
+            latency: self.clone(),
+            started,
+            is_ok: true,
+        }
+    }
+
     fn observed(&self) -> [Observed; 2] {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.map(|buckets| buckets.observed(&BOUNDS))
+    }
+}
+
+/// A call that is counted when it ends.
+#[derive(Debug)]
+pub struct Running {
+    latency: Latency,
+    started: Instant,
+    is_ok: bool,
+}
+
+impl Running {
+    /// Counts the call as one that failed.
+    pub fn fail(&mut self) {
+        self.is_ok = false;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.latency.observe(self.started, self.is_ok);
     }
 }
 

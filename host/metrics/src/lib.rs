@@ -18,7 +18,7 @@ mod recorded;
 mod runtime;
 
 pub use families::{Buckets, Families, Observed};
-pub use latency::Latency;
+pub use latency::{Latency, Running};
 pub use process::open_process_files;
 pub use recorded::RecordedDurations;
 

@@ -1,12 +1,13 @@
 //! API keys. The store has the digest of a secret, never the secret.
 
 use crate::audit::Change;
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::TenantId;
 use serde_json::json;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// Maximum number of keys of a tenant, and of the platform, with those that are invalid and not
 /// deleted yet.
@@ -231,7 +232,7 @@ impl Database {
         Ok(deleted.rows_affected())
     }
 
-    async fn begin_for(&self, tenant: Option<&TenantId>) -> Result<Transaction<'static, Any>, StoreError> {
+    async fn begin_for(&self, tenant: Option<&TenantId>) -> Result<Transaction, StoreError> {
         match tenant {
             Some(tenant) => self.begin_as(tenant).await,
             None => self.begin_across_tenants().await,

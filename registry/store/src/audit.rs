@@ -1,9 +1,10 @@
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::Digest;
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// Number of entries that are read per query.
 const PAGE: u32 = 500;
@@ -78,7 +79,7 @@ impl Database {
     /// transaction: it locks the log's head, so other changes wait until the transaction ends.
     pub(crate) async fn append_audit(
         &self,
-        transaction: &mut Transaction<'_, Any>,
+        transaction: &mut Transaction,
         change: Change<'_>,
     ) -> Result<(), StoreError> {
         let head = sqlx::query(
@@ -130,7 +131,7 @@ impl Database {
         )
         .bind(sequence)
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(read).collect()
     }
@@ -142,7 +143,7 @@ impl Database {
     pub async fn audit_chain(&self) -> Result<AuditChain, StoreError> {
         // The head is read first: entries appended during the verification are ignored.
         let end = sqlx::query("SELECT sequence, hash FROM extension_audit_head WHERE id = 1")
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.connection().await?)
             .await?;
         let (last, head): (i64, String) = (end.try_get("sequence")?, end.try_get("hash")?);
         let mut chain = AuditChain {
@@ -194,7 +195,7 @@ mod tests {
             .await
             .unwrap();
         for subject in ["a", "b", "c"] {
-            let mut transaction = database.pool.begin().await.unwrap();
+            let mut transaction = database.begin().await.unwrap();
             let change = Change {
                 action: "version.publish",
                 tenant: "",

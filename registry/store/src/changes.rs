@@ -2,10 +2,11 @@
 //! Postgres sends a notification when the transaction is committed, and the log of SQLite is read
 //! every second.
 
+use crate::connection::Transaction;
 use crate::{Database, StoreError};
 use alga_bundle::TenantId;
+use sqlx::Row;
 use sqlx::postgres::PgListener;
-use sqlx::{Any, Row, Transaction};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -67,7 +68,7 @@ impl Database {
             let last = sqlx::query("SELECT COALESCE(MAX(sequence), 0) FROM extension_audit_log");
             let log = ReadLog {
                 database: self.clone(),
-                sequence: last.fetch_one(&self.pool).await?.try_get(0)?,
+                sequence: last.fetch_one(&mut *self.connection().await?).await?.try_get(0)?,
                 unread: VecDeque::new(),
             };
             return Ok(ChangeListener(Source::Log(log)));
@@ -82,7 +83,7 @@ impl Database {
     /// Sends a notification when the transaction is committed.
     pub(crate) async fn notify(
         &self,
-        transaction: &mut Transaction<'_, Any>,
+        transaction: &mut Transaction,
         action: &str,
         tenant: &str,
     ) -> Result<(), StoreError> {
@@ -144,7 +145,7 @@ impl ReadLog {
         )
         .bind(self.sequence)
         .bind(ENTRIES)
-        .fetch_all(&self.database.pool)
+        .fetch_all(&mut *self.database.connection().await?)
         .await?;
         for entry in entries {
             self.sequence = entry.try_get("sequence")?;

@@ -1,12 +1,13 @@
 //! Crashes of runners, and quarantined extensions.
 
 use crate::audit::Change;
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{Crashes, Digest};
 use serde_json::json;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// Time in milliseconds for which a crash is listed.
 const LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -20,7 +21,7 @@ impl Database {
     /// row is invalid; then nothing was counted.
     pub async fn count_crash(&self, executing: &[Digest], panicked: &[Digest]) -> Result<Vec<Crashes>, StoreError> {
         let now = now_ms();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // The audit log's head is locked first, so that crashes are counted one after the other.
         let details = json!({ "executing": executing, "panicked": panicked });
         let change = Change {
@@ -57,7 +58,7 @@ impl Database {
              WHERE changed_at_ms >= $1 ORDER BY last_at_ms DESC, content_hash",
         )
         .bind(at_ms)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(read).collect()
     }
@@ -69,7 +70,7 @@ impl Database {
     pub async fn sweep_crashes(&self) -> Result<u64, StoreError> {
         let result = sqlx::query("DELETE FROM extension_crash WHERE changed_at_ms < $1")
             .bind(now_ms().saturating_sub(LIFE_MS))
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(result.rows_affected())
     }
@@ -80,7 +81,7 @@ impl Database {
     /// # Errors
     /// As for [`Self::count_crash`].
     pub async fn lift_quarantine(&self, content_hash: &Digest) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let change = Change {
             action: "quarantine.lift",
             tenant: "",
@@ -97,7 +98,7 @@ impl Database {
     }
 }
 
-async fn crashes_of(transaction: &mut Transaction<'_, Any>, hash: &Digest) -> Result<Option<Crashes>, StoreError> {
+async fn crashes_of(transaction: &mut Transaction, hash: &Digest) -> Result<Option<Crashes>, StoreError> {
     let row = sqlx::query(
         "SELECT content_hash, crashes, last_at_ms, quarantines, quarantined_until_ms FROM extension_crash WHERE content_hash = $1",
     )
@@ -107,7 +108,7 @@ async fn crashes_of(transaction: &mut Transaction<'_, Any>, hash: &Digest) -> Re
     row.as_ref().map(read).transpose()
 }
 
-async fn store(transaction: &mut Transaction<'_, Any>, crashes: &Crashes, now_ms: i64) -> Result<(), StoreError> {
+async fn store(transaction: &mut Transaction, crashes: &Crashes, now_ms: i64) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO extension_crash (content_hash, crashes, last_at_ms, quarantines, quarantined_until_ms, changed_at_ms) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (content_hash) DO UPDATE SET crashes = excluded.crashes, \
@@ -176,7 +177,7 @@ mod tests {
             .await
             .unwrap();
         let [old, recent] = [b"1", b"2"].map(|bytes| Digest::of(bytes));
-        let mut transaction = database.pool.begin().await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
         for (hash, age_ms) in [(old, LIFE_MS + 1), (recent, LIFE_MS - 60_000)] {
             let at_ms = now_ms() - age_ms;
             store(&mut transaction, &Crashes::none(hash), at_ms).await.unwrap();

@@ -1,13 +1,13 @@
 use crate::StoreError;
+use crate::connection::{PooledConnection, Transaction};
 use alga_bundle::{InstallId, TenantId};
 use alga_metrics::Latency;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Row, SqlSafeStr, Transaction};
+use sqlx::{AnyConnection, AnyPool, Connection, Row, SqlSafeStr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// All common migrations, oldest first. A released migration is never changed; each one preserves
 /// everything that the previous program version needs, so that old and new programs work side by
@@ -230,8 +230,9 @@ impl Database {
         })
     }
 
-    /// Returns the durations of beginning a transaction or a read: of the wait for a connection,
-    /// and of the first statement on Postgres.
+    /// Returns the durations of transactions and of single statements, each with its wait for a
+    /// connection. Failed are those that could not begin or commit: a statement may also fail for a
+    /// reason of its caller.
     #[must_use]
     pub fn latency(&self) -> &Latency {
         &self.latency
@@ -265,45 +266,60 @@ impl Database {
 
     /// Begins a transaction limited to this tenant's rows. Every statement names the tenant as
     /// well; on Postgres, one without the tenant would still see no other tenant's rows.
-    pub(crate) async fn begin_as(&self, tenant: &TenantId) -> Result<Transaction<'static, Any>, StoreError> {
+    pub(crate) async fn begin_as(&self, tenant: &TenantId) -> Result<Transaction, StoreError> {
         self.begin_with(tenant.as_str()).await
     }
 
     /// Begins a transaction that is not limited to one tenant's rows.
-    pub(crate) async fn begin_across_tenants(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub(crate) async fn begin_across_tenants(&self) -> Result<Transaction, StoreError> {
         self.begin_with(ALL_TENANTS).await
     }
 
-    async fn begin_with(&self, setting: &str) -> Result<Transaction<'static, Any>, StoreError> {
-        self.latency.time(self.begin_untimed(setting)).await
-    }
-
-    async fn begin_untimed(&self, setting: &str) -> Result<Transaction<'static, Any>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+    async fn begin_with(&self, setting: &str) -> Result<Transaction, StoreError> {
+        let mut transaction = self.begin().await?;
         if self.kind == Kind::Postgres {
-            sqlx::query("SELECT set_config('alga.tenant', $1, true)")
-                .bind(setting)
-                .execute(&mut *transaction)
-                .await?;
+            let set = sqlx::query("SELECT set_config('alga.tenant', $1, true)").bind(setting);
+            if let Err(error) = set.execute(&mut *transaction).await {
+                transaction.fail();
+                return Err(error.into());
+            }
         }
         Ok(transaction)
+    }
+
+    /// Begins a transaction of tables that have no rows of tenants.
+    pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        let started = Instant::now();
+        let begun = self
+            .pool
+            .begin()
+            .await
+            .inspect_err(|_| self.latency.observe(started, false));
+        Ok(Transaction::new(begun?, self.latency.running(started)))
+    }
+
+    /// Acquires a connection for statements that need no transaction.
+    pub(crate) async fn connection(&self) -> Result<PooledConnection, sqlx::Error> {
+        let started = Instant::now();
+        let acquired = self
+            .pool
+            .acquire()
+            .await
+            .inspect_err(|_| self.latency.observe(started, false));
+        Ok(PooledConnection::new(acquired?, self.latency.running(started)))
     }
 
     /// Acquires a connection for reading this tenant's rows. SQLite needs no transaction for it.
     pub(crate) async fn read_as(&self, tenant: &TenantId) -> Result<Reader, StoreError> {
         match self.kind {
-            Kind::Sqlite => Ok(Reader::Connection(self.latency.time(self.pool.acquire()).await?)),
+            Kind::Sqlite => Ok(Reader::Connection(self.connection().await?)),
             Kind::Postgres => Ok(Reader::Transaction(self.begin_as(tenant).await?)),
         }
     }
 
     /// Acquires the lock of this name until the transaction ends, waiting for other transactions
     /// that hold it. SQLite needs no lock, because it has a single writer.
-    pub(crate) async fn wait_for_turn(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
-        name: &str,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn wait_for_turn(&self, transaction: &mut Transaction, name: &str) -> Result<(), StoreError> {
         if self.kind == Kind::Postgres {
             sqlx::query("SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)")
                 .bind(name)
@@ -317,7 +333,7 @@ impl Database {
     /// lock, because it has a single writer.
     pub(crate) async fn lock_install(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         tenant: &TenantId,
         install: &InstallId,
     ) -> Result<(), StoreError> {
@@ -346,7 +362,7 @@ impl Database {
     /// # Errors
     /// Returns [`StoreError::Database`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&mut *self.connection().await?).await?;
         Ok(())
     }
 
@@ -368,8 +384,8 @@ async fn is_clean(kind: Kind, connection: &mut AnyConnection) -> bool {
 
 /// Connection for reading one tenant's rows. Dropping it ends the transaction.
 pub(crate) enum Reader {
-    Connection(PoolConnection<Any>),
-    Transaction(Transaction<'static, Any>),
+    Connection(PooledConnection),
+    Transaction(Transaction),
 }
 
 impl Reader {

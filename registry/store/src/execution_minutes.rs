@@ -1,11 +1,12 @@
 //! Executions counted by minute. What one process has counted is written once, and summed when it
 //! is read.
 
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{DURATION_BUCKETS, ExecutionMinute, ExecutionTotals, InstallId, TenantId};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// Time in milliseconds for which rows remain: a month can be compared with the one before.
 const LIFE_MS: i64 = 62 * 24 * 60 * 60 * 1000;
@@ -120,7 +121,7 @@ fn signed(number: u64) -> i64 {
 }
 
 async fn insert(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     tenant: &TenantId,
     writer: &str,
     minute: &ExecutionMinute,

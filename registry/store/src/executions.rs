@@ -1,13 +1,14 @@
 //! The execution log: rows per install, bounded in number, bytes and time, so that no guest can
 //! fill the database by logging or failing.
 
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{Digest, ExecutionId, InstallId, RequestId, TenantId, VersionId};
 use futures_util::TryStreamExt;
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -215,11 +216,7 @@ impl Database {
     }
 }
 
-async fn insert(
-    transaction: &mut Transaction<'_, Any>,
-    tenant: &TenantId,
-    row: &ExecutionRow,
-) -> Result<(), StoreError> {
+async fn insert(transaction: &mut Transaction, tenant: &TenantId, row: &ExecutionRow) -> Result<(), StoreError> {
     let log = row.log.to_string();
     let size = ENTRY_BYTES.saturating_add(i64::try_from(log.len()).unwrap_or(i64::MAX));
     sqlx::query(
@@ -248,7 +245,7 @@ async fn insert(
 }
 
 async fn delete_oldest(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     tenant: &TenantId,
     install: &InstallId,
 ) -> Result<(), StoreError> {

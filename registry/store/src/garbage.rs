@@ -48,7 +48,7 @@ impl Database {
         .bind(content_hash.to_string())
         .bind(new_id())
         .bind(now_ms())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection().await?)
         .await?;
         let row = row.ok_or(StoreError::BeingCollected)?;
         Ok(BundleClaim(row.try_get("claim_id")?))
@@ -73,7 +73,7 @@ impl Database {
         .bind(before(grace))
         .bind(before(COLLECTION_LIFE))
         .bind(CLAIMS)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         let collected = rows.iter().map(|row| {
             let hash: String = row.try_get("content_hash")?;
@@ -94,7 +94,7 @@ impl Database {
              SELECT 1 FROM extension_bundle b WHERE b.content_hash = extension_bundle_claim.content_hash)",
         )
         .bind(now_ms().saturating_sub(grace))
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await?;
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Database {
         sqlx::query("DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND collecting_since_ms = $2")
             .bind(collected.content_hash.to_string())
             .bind(collected.marked_at_ms)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(())
     }

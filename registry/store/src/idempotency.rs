@@ -1,9 +1,10 @@
 //! Responses by idempotency key, shared by all processes.
 
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{InstallId, TenantId};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 use std::time::Duration;
 
 /// Time for which a response is stored.
@@ -176,10 +177,7 @@ fn milliseconds(duration: Duration) -> i64 {
 }
 
 /// Returns the state of a key that could not be claimed.
-async fn state(
-    transaction: &mut Transaction<'static, Any>,
-    claim: &IdempotencyClaim,
-) -> Result<ClaimOutcome, StoreError> {
+async fn state(transaction: &mut Transaction, claim: &IdempotencyClaim) -> Result<ClaimOutcome, StoreError> {
     let row = sqlx::query(
         "SELECT body_digest, status, headers, body FROM extension_idempotency \
          WHERE tenant_id = $1 AND install_id = $2 AND key_digest = $3",
@@ -212,7 +210,7 @@ async fn state(
 }
 
 /// Reports whether an install has as many keys or bytes as it can have.
-async fn is_full(transaction: &mut Transaction<'static, Any>, claim: &IdempotencyClaim) -> Result<bool, StoreError> {
+async fn is_full(transaction: &mut Transaction, claim: &IdempotencyClaim) -> Result<bool, StoreError> {
     let row = sqlx::query(
         "SELECT COUNT(*) AS keys, CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) AS bytes FROM extension_idempotency \
          WHERE tenant_id = $1 AND install_id = $2 AND expires_at_ms > $3",

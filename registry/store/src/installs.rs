@@ -1,11 +1,12 @@
 use crate::audit::Change;
+use crate::connection::Transaction;
 use crate::database::{new_id, now_ms};
 use crate::install_row::{read, to_json};
 use crate::secrets::put_secret;
 use crate::{Database, InstallRow, StoreError, VersionRow};
 use alga_bundle::{CapabilityName, EgressPattern, InstallId, ManifestLimits, TenantId};
 use serde_json::json;
-use sqlx::{Any, AnyConnection, Row, Transaction};
+use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An install to create, already checked against the version's manifest and capability proof.
@@ -165,7 +166,7 @@ impl Database {
 }
 
 async fn put_config(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     tenant: &TenantId,
     install: &InstallId,
     config: &BTreeMap<String, String>,
@@ -218,7 +219,7 @@ async fn with_config(connection: &mut AnyConnection, mut install: InstallRow) ->
     Ok(install)
 }
 
-async fn upsert_install(transaction: &mut Transaction<'_, Any>, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {
+async fn upsert_install(transaction: &mut Transaction, new: &NewInstall<'_>) -> Result<InstallId, StoreError> {
     let row = sqlx::query(
         "INSERT INTO tenant_extension_install \
          (id, tenant_id, extension_id, version_id, status, grants, created_at_ms, updated_at_ms, egress, limits) \

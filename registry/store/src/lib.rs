@@ -29,6 +29,7 @@ mod api_keys;
 mod audit;
 mod blobs;
 mod changes;
+mod connection;
 mod crashes;
 mod database;
 mod error;

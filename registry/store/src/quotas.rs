@@ -3,12 +3,13 @@
 //! later.
 
 use crate::audit::Change;
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{InstallId, Meter, Period, Quota, QuotaLease, QuotaSettlement, QuotaWindow, TenantId};
 use serde_json::json;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// Install column of a tenant's own rows.
 const WHOLE_TENANT: &str = "";
@@ -73,7 +74,7 @@ impl Database {
     /// Removes the quotas of an install that is deleted.
     pub(crate) async fn remove_quotas(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Transaction,
         tenant: &TenantId,
         install: &InstallId,
     ) -> Result<(), StoreError> {
@@ -301,7 +302,7 @@ impl Database {
 }
 
 async fn settle(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     tenant: &TenantId,
     settlement: &QuotaSettlement,
 ) -> Result<(), StoreError> {

@@ -27,7 +27,7 @@ impl Database {
     /// Returns [`StoreError::Changed`] if a list with this or a later epoch is already stored.
     pub async fn add_revocations(&self, list: &StoredRevocations) -> Result<(), StoreError> {
         let epoch = i64::try_from(list.epoch).map_err(StoreError::row)?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // Appending to the audit log first locks its head, so that concurrent lists are stored one
         // after the other, as all other changes are.
         let details = json!({ "epoch": list.epoch });
@@ -60,7 +60,7 @@ impl Database {
     /// is invalid.
     pub async fn newest_revocations(&self) -> Result<Option<StoredRevocations>, StoreError> {
         let row = sqlx::query("SELECT epoch, envelope FROM extension_revocation ORDER BY epoch DESC LIMIT 1")
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.map(|row| {
             let epoch: i64 = row.try_get("epoch")?;

@@ -1,11 +1,12 @@
 //! Sealed secrets of installs. The store never has a secret in plaintext, only its envelope.
 
 use crate::audit::Change;
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, InstallRow, StoreError};
 use alga_bundle::{InstallId, TenantId};
 use serde_json::json;
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 impl Database {
     /// Stores a sealed secret, replacing an existing one with this name.
@@ -70,7 +71,7 @@ impl Database {
 
 /// Locks the install's row by updating it, so that this transaction and an uninstall run one after
 /// the other.
-pub(crate) async fn touch(transaction: &mut Transaction<'_, Any>, install: &InstallRow) -> Result<(), StoreError> {
+pub(crate) async fn touch(transaction: &mut Transaction, install: &InstallRow) -> Result<(), StoreError> {
     let result = sqlx::query("UPDATE tenant_extension_install SET updated_at_ms = $1 WHERE tenant_id = $2 AND id = $3")
         .bind(now_ms())
         .bind(install.tenant_id.as_str())
@@ -85,7 +86,7 @@ pub(crate) async fn touch(transaction: &mut Transaction<'_, Any>, install: &Inst
 }
 
 pub(crate) async fn put_secret(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     tenant: &TenantId,
     install: &InstallId,
     name: &str,

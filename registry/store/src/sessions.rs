@@ -47,7 +47,7 @@ impl Database {
         life: Duration,
     ) -> Result<(), StoreError> {
         let life = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO extension_session (digest, kind, actor, principal, expires_at_ms) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -78,7 +78,7 @@ impl Database {
         )
         .bind(digest)
         .bind(now_ms())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection().await?)
         .await?;
         row.map(|row| {
             Ok(SessionRow {
@@ -100,7 +100,7 @@ impl Database {
         )
         .bind(digest)
         .bind(kind.as_str())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.connection().await?)
         .await?;
         let Some(row) = row else {
             return Ok(None);
@@ -119,7 +119,7 @@ impl Database {
     pub async fn sweep_sessions(&self) -> Result<u64, StoreError> {
         let deleted = sqlx::query("DELETE FROM extension_session WHERE expires_at_ms <= $1")
             .bind(now_ms())
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await?;
         Ok(deleted.rows_affected())
     }

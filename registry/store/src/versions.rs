@@ -1,12 +1,13 @@
 use crate::audit::Change;
+use crate::connection::Transaction;
 use crate::database::{new_id, now_ms};
 use crate::{BundleClaim, Database, StoreError};
 use alga_bundle::{
     CapabilityProof, Digest, ExtensionId, ExtensionName, Manifest, PublisherName, Version, VersionId, VersionStatus,
 };
 use serde_json::json;
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// A version to publish; all its fields have been verified.
 #[derive(Debug)]
@@ -116,7 +117,7 @@ impl Database {
     /// [`StoreError::NameInUse`] if another publisher owns the name, or [`StoreError::Abandoned`]
     /// if garbage collection invalidated the claim.
     pub async fn publish(&self, new: &NewVersion<'_>) -> Result<PublishOutcome, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // The transaction starts with a write, so that concurrent publishes of one version wait for
         // each other instead of failing.
         release_claim(&mut transaction, new).await?;
@@ -158,7 +159,7 @@ impl Database {
         let row = sqlx::query(select!("WHERE r.name = $1 AND v.version = $2"))
             .bind(name)
             .bind(version)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(read).transpose()
     }
@@ -171,7 +172,7 @@ impl Database {
     pub async fn version_by_id(&self, id: &VersionId) -> Result<Option<VersionRow>, StoreError> {
         let row = sqlx::query(select!("WHERE v.id = $1"))
             .bind(id.as_str())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await?;
         row.as_ref().map(read).transpose()
     }
@@ -187,7 +188,7 @@ impl Database {
         reason: &str,
         is_operator: bool,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let is_held = is_operator && status == VersionStatus::Yanked;
         let result = sqlx::query(
             "UPDATE extension_version SET status = $1, is_held = $2 \
@@ -221,7 +222,7 @@ impl Database {
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails.
     pub async fn deprecate_version(&self, version: &VersionRow, reason: Option<&str>) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("UPDATE extension_version SET deprecation = $1 WHERE id = $2")
             .bind(reason)
             .bind(version.id.as_str())
@@ -255,19 +256,14 @@ impl Database {
         .bind(name)
         .bind(before.map_or(AFTER_EVERY_ID, VersionId::as_str))
         .bind(i64::from(limit))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await?;
         rows.iter().map(read_summary).collect()
     }
 
     /// Updates signer and receipt in the row, after the stored signatures and receipt were replaced
     /// because they were no longer valid.
-    async fn resign(
-        &self,
-        transaction: &mut Transaction<'_, Any>,
-        new: &NewVersion<'_>,
-        id: &str,
-    ) -> Result<(), StoreError> {
+    async fn resign(&self, transaction: &mut Transaction, new: &NewVersion<'_>, id: &str) -> Result<(), StoreError> {
         let result = sqlx::query(
             "UPDATE extension_version SET signing_key = $1, receipt = $2 WHERE id = $3 AND (receipt IS NULL OR receipt <> $2)",
         )
@@ -322,7 +318,7 @@ fn read_summary(row: &AnyRow) -> Result<VersionSummaryRow, StoreError> {
 
 /// Replaces the claim with the bundle's row. Without a valid claim, the content must already have a
 /// row, because otherwise its objects may have been removed.
-async fn release_claim(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<(), StoreError> {
+async fn release_claim(transaction: &mut Transaction, new: &NewVersion<'_>) -> Result<(), StoreError> {
     let is_new = insert_bundle(transaction, new).await?;
     let released = sqlx::query(
         "DELETE FROM extension_bundle_claim WHERE content_hash = $1 AND claim_id = $2 AND collecting_since_ms IS NULL",
@@ -337,7 +333,7 @@ async fn release_claim(transaction: &mut Transaction<'_, Any>, new: &NewVersion<
     Ok(())
 }
 
-async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<bool, StoreError> {
+async fn insert_bundle(transaction: &mut Transaction, new: &NewVersion<'_>) -> Result<bool, StoreError> {
     let result = sqlx::query(
         "INSERT INTO extension_bundle (content_hash, size_bytes, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT (content_hash) DO NOTHING",
     )
@@ -350,7 +346,7 @@ async fn insert_bundle(transaction: &mut Transaction<'_, Any>, new: &NewVersion<
 }
 
 /// Returns the extension's id, creating it if needed. The first publisher of a name owns it.
-async fn ensure_extension(transaction: &mut Transaction<'_, Any>, new: &NewVersion<'_>) -> Result<String, StoreError> {
+async fn ensure_extension(transaction: &mut Transaction, new: &NewVersion<'_>) -> Result<String, StoreError> {
     sqlx::query(
         "INSERT INTO extension_registry (id, name, publisher, created_at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
     )
@@ -375,7 +371,7 @@ async fn ensure_extension(transaction: &mut Transaction<'_, Any>, new: &NewVersi
 }
 
 async fn insert_version(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     new: &NewVersion<'_>,
     extension_id: &str,
 ) -> Result<String, StoreError> {
@@ -400,7 +396,7 @@ async fn insert_version(
 }
 
 async fn stored_version(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     new: &NewVersion<'_>,
     extension_id: &str,
 ) -> Result<(String, String), StoreError> {
@@ -446,7 +442,7 @@ fn about_version<'a>(action: &'static str, id: &'a str, details: serde_json::Val
     }
 }
 
-async fn status_of(transaction: &mut Transaction<'_, Any>, version: &VersionRow) -> Result<String, StoreError> {
+async fn status_of(transaction: &mut Transaction, version: &VersionRow) -> Result<String, StoreError> {
     let row = sqlx::query("SELECT status FROM extension_version WHERE id = $1")
         .bind(version.id.as_str())
         .fetch_one(&mut **transaction)

@@ -2,11 +2,12 @@
 
 use super::storage_quota;
 use super::{RecordError, RecordLimits, RecordWrite, StoredRecord};
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{InstallId, TenantId};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
 
 /// Expiry time of a record without a time to live.
 pub(super) const NEVER_MS: i64 = i64::MAX;
@@ -58,7 +59,7 @@ impl RecordRow {
 /// A write transaction on a namespace: its usage row is locked, and the changes of its counters are
 /// accumulated until the commit.
 pub(super) struct NamespaceTransaction<'a> {
-    pub(super) transaction: Transaction<'static, Any>,
+    pub(super) transaction: Transaction,
     pub(super) scope: RecordKey<'a>,
     pub(super) keys: i64,
     pub(super) bytes: i64,
@@ -73,7 +74,7 @@ impl<'a> NamespaceTransaction<'a> {
     /// Locks the namespace, creating it if it is new and the install's limit permits it.
     pub(super) async fn open_or_create(
         database: &Database,
-        mut transaction: Transaction<'static, Any>,
+        mut transaction: Transaction,
         scope: RecordKey<'a>,
         limits: &RecordLimits,
     ) -> Result<Self, RecordError> {
@@ -101,7 +102,7 @@ impl<'a> NamespaceTransaction<'a> {
 
     /// Locks the namespace if it exists.
     pub(super) async fn open_existing(
-        mut transaction: Transaction<'static, Any>,
+        mut transaction: Transaction,
         scope: RecordKey<'a>,
     ) -> Result<Option<Self>, RecordError> {
         let row = sqlx::query(
@@ -116,7 +117,7 @@ impl<'a> NamespaceTransaction<'a> {
         row.map(|row| Self::locked(transaction, scope, &row)).transpose()
     }
 
-    fn locked(transaction: Transaction<'static, Any>, scope: RecordKey<'a>, row: &AnyRow) -> Result<Self, RecordError> {
+    fn locked(transaction: Transaction, scope: RecordKey<'a>, row: &AnyRow) -> Result<Self, RecordError> {
         let (keys, bytes): (i64, i64) = (row.try_get("key_count")?, row.try_get("size_bytes")?);
         let (revision_floor, next_expiry_ms): (i64, i64) =
             (row.try_get("revision_floor")?, row.try_get("next_expiry_ms")?);

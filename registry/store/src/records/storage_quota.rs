@@ -1,10 +1,11 @@
 //! Quotas of what tenants and installs store.
 
 use super::RecordError;
+use crate::connection::Transaction;
 use crate::database::now_ms;
 use crate::{Database, StoreError};
 use alga_bundle::{InstallId, Meter, Period, TenantId};
-use sqlx::{Any, Row, Transaction};
+use sqlx::Row;
 
 /// Prefix of the name of the lock under which a tenant's stored bytes are added up.
 const TURN: &str = "storage of ";
@@ -57,7 +58,7 @@ impl Database {
 /// Checks the quotas of a write that stores more bytes, which the rows of usage have already.
 pub(super) async fn check(
     database: &Database,
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Transaction,
     (tenant, install): (&str, &str),
     more: i64,
 ) -> Result<(), RecordError> {
@@ -93,7 +94,7 @@ pub(super) async fn check(
 }
 
 /// Returns the bytes of one install, or of all installs of a tenant if it is empty.
-async fn stored(transaction: &mut Transaction<'static, Any>, tenant: &str, install: &str) -> Result<i64, sqlx::Error> {
+async fn stored(transaction: &mut Transaction, tenant: &str, install: &str) -> Result<i64, sqlx::Error> {
     let row = sqlx::query(
         "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) AS bytes FROM ext_storage_usage \
          WHERE tenant_id = $1 AND ($2 = '' OR install_id = $2)",
