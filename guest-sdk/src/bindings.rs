@@ -541,13 +541,17 @@ pub mod alga {
         ///
         /// A metric and the keys of its labels are declared in the manifest, `metrics[]`; all
         /// others are
-        /// rejected. The host adds tenant, extension and install; a guest can neither set nor forge
-        /// them. A
-        /// value is recorded when the call returns; the call never blocks.
+        /// rejected. The host adds the extension, and where the operator asks for it the tenant and
+        /// the
+        /// install; a guest can neither set nor forge them. A value is recorded when the call
+        /// returns; the
+        /// call never blocks.
         ///
-        /// Limits: 100 distinct series per install. Values beyond that are recorded in a series
-        /// whose label
-        /// values are all `_other_`. A label value has at most 128 bytes.
+        /// Limits: 100 distinct series of all installs of an extension, or of each install if the
+        /// operator
+        /// asks for that. Values beyond that are recorded in a series whose label values are all
+        /// `_other_`.
+        /// A label value has at most 128 bytes.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod meter {
             #[used]

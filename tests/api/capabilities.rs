@@ -185,8 +185,28 @@ async fn guest_output_becomes_log_lines_and_its_environment_is_empty() {
 }
 
 #[tokio::test]
-async fn metrics_need_the_operators_token_and_name_the_tenant() {
-    let world = TestPlatform::new().await;
+async fn metrics_need_the_operators_token_and_name_tenants_if_the_operator_asks() {
+    let text = scraped_metrics("false").await;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("alga_extension_calls_total{") && line.contains("kind=\"a\""));
+    assert!(line.is_some_and(|line| line.ends_with("} 6.0")), "{text}");
+    assert!(!text.contains("alga_tenant"), "{text}");
+    let text = scraped_metrics("true").await;
+    for tenant in ["acme", "other"] {
+        let line = text.lines().find(|line| {
+            line.starts_with("alga_extension_calls_total{") && line.contains(&format!("alga_tenant=\"{tenant}\""))
+        });
+        assert!(
+            line.is_some_and(|line| line.contains("kind=\"a\"") && line.ends_with("} 3.0")),
+            "{text}"
+        );
+    }
+}
+
+/// Returns a scrape after two tenants have called an extension with metrics.
+async fn scraped_metrics(metrics_tenants: &str) -> String {
+    let world = TestPlatform::with_settings(&[("metrics_tenants", metrics_tenants)]).await;
     let mut manifest = Release::manifest("com.example.metrics-works", "1.0.0", &[]);
     manifest["metrics"] = json!([
         { "name": "calls", "type": "counter", "labels": ["kind"] }, { "name": "depth", "type": "gauge" }, { "name": "seconds", "type": "histogram" },
@@ -202,16 +222,7 @@ async fn metrics_need_the_operators_token_and_name_the_tenant() {
     }
     let third_party = http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
     assert_eq!(world.send(third_party).await.status, 401);
-    let text = world.send_json("GET", "/metrics", &Value::Null).await.text();
-    for tenant in ["acme", "other"] {
-        let line = text.lines().find(|line| {
-            line.starts_with("alga_extension_calls_total{") && line.contains(&format!("alga_tenant=\"{tenant}\""))
-        });
-        assert!(
-            line.is_some_and(|line| line.contains("kind=\"a\"") && line.ends_with("} 3.0")),
-            "{text}"
-        );
-    }
+    world.send_json("GET", "/metrics", &Value::Null).await.text()
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ pub use guest_log::{Level, LogRecord, Source, Watcher, Watching};
 pub use host::{Accounting, StoreData, new_linker};
 pub use host_calls::HostCalls;
 pub use host_dependencies::HostDependencies;
-pub use metric_registry::MetricRegistry;
+pub use metric_registry::{MetricOwner, MetricRegistry, MetricSettings};
 pub use permit::{Identity, Permit, Trigger, User, UserKind};
 pub use product_client::{PlatformError, ProductClient};
 pub use release::Release;

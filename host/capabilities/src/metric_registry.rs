@@ -1,7 +1,8 @@
-//! The series of all installs, for a scraper.
+//! The series of all extensions, for a scraper: of each install if the operator's metrics name
+//! tenants, else of each extension.
 
 use crate::Identity;
-use alga_bundle::{InstallId, Metric, MetricType};
+use alga_bundle::{Metric, MetricType};
 use alga_metrics::{Buckets, Families, Observed, Source};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -9,17 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Maximum series of one install. Documented in `wit/deps/alga-metrics`.
+/// Maximum series of one owner. Documented in `wit/deps/alga-metrics`.
 const SERIES: usize = 100;
 /// Label value of a metric's overflow series, which counts the values beyond that limit.
 const OTHER: &str = "_other_";
-/// Maximum installs with series. The least recently used install is evicted, and its counters
-/// restart at 0.
-const INSTALLS: u64 = 2_000;
+/// Maximum series of one owner with the overflow series, of which each metric has one. Versions of
+/// an extension may declare different metrics; values beyond are dropped.
+const ALL_SERIES: usize = 2 * SERIES;
+/// Maximum owners with series. The least recently used one is evicted, and its counters restart
+/// at 0.
+const OWNERS: u64 = 2_000;
 /// Upper bounds of a histogram's buckets: the default of Prometheus client libraries.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Maximum bytes of all series in a scrape, unless the operator sets another one: with the metrics
-/// of the host, a scrape is below a megabyte.
+/// Maximum bytes of all series in a scrape by default: with the metrics of the host, a scrape is
+/// below a megabyte.
 const SCRAPE_BYTES: usize = 768 * 1024;
 /// Bytes of a line beside the metric's name and the labels: what is added to the name, a number,
 /// and the bound of a bucket.
@@ -31,19 +35,42 @@ const HELP: &str = "A metric that extensions declare";
 
 /// Aggregates the metrics of extensions.
 pub struct MetricRegistry {
-    installs: Cache<InstallId, Arc<Mutex<Series>>>,
-    scrape_bytes: usize,
+    owners: Cache<String, Arc<Mutex<Series>>>,
+    settings: MetricSettings,
 }
 
-/// The series of one install.
+/// The metrics of extensions in a scrape.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricSettings {
+    /// The owner of a series.
+    pub owner: MetricOwner,
+    /// Maximum bytes of all series in a scrape. Further ones are left out, and
+    /// `alga_metrics_are_cut` is then 1.
+    pub scrape_bytes: usize,
+}
+
+/// The owner of a series, whose values are added up in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricOwner {
+    /// All installs of an extension: the host adds no label that names a tenant. A gauge has the
+    /// value that was set last.
+    Extension,
+    /// One install; its series name the tenant.
+    Install,
+}
+
+/// The series of one owner.
 struct Series {
-    owner: Identity,
+    /// The labels that the host adds.
+    own_labels: Vec<(&'static str, String)>,
     values: BTreeMap<Key, Value>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     metric: String,
+    /// Versions of an extension may give a name to metrics of different types.
+    kind: MetricType,
     labels: Vec<(String, String)>,
 }
 
@@ -59,9 +86,13 @@ type ByMetric = BTreeMap<(String, MetricType), Vec<(Labels, Value)>>;
 /// Labels of a series, with those of the host.
 type Labels = Vec<(String, String)>;
 
-impl Default for MetricRegistry {
+impl Default for MetricSettings {
+    /// Those of each install.
     fn default() -> Self {
-        Self::new(SCRAPE_BYTES)
+        Self {
+            owner: MetricOwner::Install,
+            scrape_bytes: SCRAPE_BYTES,
+        }
     }
 }
 
@@ -71,14 +102,13 @@ fn lock(series: &Mutex<Series>) -> MutexGuard<'_, Series> {
 }
 
 impl MetricRegistry {
-    /// Creates a registry whose series have at most about this many bytes in a scrape. Further ones
-    /// are left out, and `alga_metrics_are_cut` is then 1.
+    /// Creates a registry without series.
     #[must_use]
-    pub fn new(scrape_bytes: usize) -> Self {
+    pub fn new(settings: MetricSettings) -> Self {
         Self {
-            scrape_bytes,
-            installs: Cache::builder()
-                .max_capacity(INSTALLS)
+            settings,
+            owners: Cache::builder()
+                .max_capacity(OWNERS)
                 .eviction_policy(EvictionPolicy::lru())
                 .build(),
         }
@@ -90,19 +120,24 @@ impl MetricRegistry {
     /// keys.
     pub(super) fn count<'a>(
         &self,
-        owner: &Identity,
+        install: &Identity,
         metric: &Metric,
         labels: impl Iterator<Item = &'a str>,
         value: f64,
     ) {
-        let series = self.installs.get_with_by_ref(&owner.install, || {
+        let owner = match self.settings.owner {
+            MetricOwner::Extension => install.extension.as_str(),
+            MetricOwner::Install => install.install.as_str(),
+        };
+        let series = self.owners.get_with_by_ref(owner, || {
             Arc::new(Mutex::new(Series {
-                owner: owner.clone(),
+                own_labels: self.settings.owner.labels(install),
                 values: BTreeMap::new(),
             }))
         });
         let key = Key {
             metric: metric.name.clone(),
+            kind: metric.kind,
             labels: metric
                 .labels
                 .iter()
@@ -110,23 +145,23 @@ impl MetricRegistry {
                 .zip(labels.map(ToOwned::to_owned))
                 .collect(),
         };
-        lock(&series).count(key, metric, value);
+        lock(&series).count(key, value);
     }
 
     /// Returns copies of the series within the limit of a scrape, by metric, and whether they are
-    /// all. Each install has the same share of the scrape, and what small ones leave of theirs is
+    /// all. Each owner has the same share of the scrape, and what small ones leave of theirs is
     /// for the others: none hides another one.
     fn within_limits(&self) -> (ByMetric, bool) {
-        let installs = self.installs.iter().map(|(install, series)| {
+        let owners = self.owners.iter().map(|(owner, series)| {
             let bytes = lock(&series).bytes();
-            (bytes, install, series)
+            (bytes, owner, series)
         });
-        let mut installs: Vec<_> = installs.collect();
-        installs.sort_by(|(bytes, install, _), (others, other, _)| bytes.cmp(others).then_with(|| install.cmp(other)));
+        let mut owners: Vec<_> = owners.collect();
+        owners.sort_by(|(bytes, owner, _), (others, other, _)| bytes.cmp(others).then_with(|| owner.cmp(other)));
         let mut by_metric = ByMetric::new();
-        let (mut left, mut are_all) = (self.scrape_bytes, true);
-        for (position, (_, _, series)) in installs.iter().enumerate() {
-            let share = left / (installs.len() - position);
+        let (mut left, mut are_all) = (self.settings.scrape_bytes, true);
+        for (position, (_, _, series)) in owners.iter().enumerate() {
+            let share = left / (owners.len() - position);
             let (bytes, is_complete) = lock(series).copy_within(share, &mut by_metric);
             left -= bytes;
             are_all &= is_complete;
@@ -149,6 +184,20 @@ impl Source for MetricRegistry {
         }
         let help = "1 if series of extensions are missing because the scrape would be too large";
         families.gauge("alga_metrics_are_cut", help, u32::from(!are_all))
+    }
+}
+
+impl MetricOwner {
+    fn labels(self, install: &Identity) -> Vec<(&'static str, String)> {
+        let extension = ("alga_extension", install.extension.to_string());
+        match self {
+            Self::Extension => vec![extension],
+            Self::Install => vec![
+                ("alga_tenant", install.tenant.to_string()),
+                extension,
+                ("alga_install", install.install.to_string()),
+            ],
+        }
     }
 }
 
@@ -178,11 +227,10 @@ impl Names {
 impl Series {
     /// Returns at least the bytes of all series in a scrape.
     fn bytes(&self) -> usize {
-        let mut last = "";
+        let mut last = None;
         let series = self.values.iter().map(|(key, value)| {
-            let bytes = value.bytes(&self.owner, key, key.metric != last);
-            last = &key.metric;
-            bytes
+            let is_first = last.replace(key.family()) != Some(key.family());
+            value.bytes(&self.own_labels, key, is_first)
         });
         series.sum()
     }
@@ -190,69 +238,72 @@ impl Series {
     /// Copies as many series as have these bytes in a scrape; returns their bytes, and whether they
     /// are all.
     fn copy_within(&self, share: usize, by_metric: &mut ByMetric) -> (usize, bool) {
-        let (mut all_bytes, mut last) = (0, "");
+        let (mut all_bytes, mut last) = (0, None);
         for (key, value) in &self.values {
-            let bytes = value.bytes(&self.owner, key, key.metric != last);
+            let is_first = last.replace(key.family()) != Some(key.family());
+            let bytes = value.bytes(&self.own_labels, key, is_first);
             if all_bytes + bytes > share {
                 return (all_bytes, false);
             }
             all_bytes += bytes;
-            last = &key.metric;
-            let series = by_metric.entry((key.metric.clone(), value.kind())).or_default();
-            series.push((labels_of(&self.owner, key), value.clone()));
+            let series = by_metric.entry((key.metric.clone(), key.kind)).or_default();
+            series.push((labels_of(&self.own_labels, key), value.clone()));
         }
         (all_bytes, true)
     }
 
-    fn count(&mut self, key: Key, metric: &Metric, value: f64) {
-        // Beyond the limit, each metric has one overflow series, and a manifest has few metrics.
+    fn count(&mut self, key: Key, value: f64) {
         let key = if self.values.contains_key(&key) || self.values.len() < SERIES {
             key
         } else {
-            let labels = key
-                .labels
-                .into_iter()
-                .map(|(name, _)| (name, OTHER.to_owned()))
-                .collect();
-            Key { labels, ..key }
+            key.overflow()
         };
-        let slot = self.values.entry(key).or_insert_with(|| match metric.kind {
-            MetricType::Counter => Value::Counter(0.0),
-            MetricType::Gauge => Value::Gauge(0.0),
-            MetricType::Histogram => Value::Histogram(Box::default()),
-        });
-        slot.record(metric.kind, value);
+        if !self.values.contains_key(&key) && self.values.len() >= ALL_SERIES {
+            return;
+        }
+        let slot = self.values.entry(key);
+        let kind = slot.key().kind;
+        slot.or_insert_with(|| Value::new(kind)).record(value);
+    }
+}
+
+impl Key {
+    fn family(&self) -> (&str, MetricType) {
+        (&self.metric, self.kind)
+    }
+
+    /// Returns the series of the same metric for values that have none of their own.
+    fn overflow(self) -> Self {
+        let labels = self.labels.into_iter().map(|(name, _)| (name, OTHER.to_owned()));
+        Self {
+            labels: labels.collect(),
+            ..self
+        }
     }
 }
 
 impl Value {
-    /// Adds a value. If an upgrade has changed the type of the metric, its series restarts.
-    fn record(&mut self, kind: MetricType, value: f64) {
-        match (&mut *self, kind) {
-            (Self::Counter(sum), MetricType::Counter) => *sum += value,
-            (_, MetricType::Counter) => *self = Self::Counter(value),
-            (_, MetricType::Gauge) => *self = Self::Gauge(value),
-            (Self::Histogram(histogram), MetricType::Histogram) => histogram.observe(&BUCKETS, value),
-            (_, MetricType::Histogram) => {
-                let mut histogram = Box::<Buckets<_>>::default();
-                histogram.observe(&BUCKETS, value);
-                *self = Self::Histogram(histogram);
-            }
+    fn new(kind: MetricType) -> Self {
+        match kind {
+            MetricType::Counter => Self::Counter(0.0),
+            MetricType::Gauge => Self::Gauge(0.0),
+            MetricType::Histogram => Self::Histogram(Box::default()),
         }
     }
 
-    fn kind(&self) -> MetricType {
+    /// Adds a value, which is finite. A sum stays finite.
+    fn record(&mut self, value: f64) {
         match self {
-            Self::Counter(_) => MetricType::Counter,
-            Self::Gauge(_) => MetricType::Gauge,
-            Self::Histogram(_) => MetricType::Histogram,
+            Self::Counter(sum) => *sum = (*sum + value).min(f64::MAX),
+            Self::Gauge(last) => *last = value,
+            Self::Histogram(histogram) => histogram.observe(&BUCKETS, value),
         }
     }
 
     /// Returns at least the bytes of its lines in a scrape, with those that describe the metric if
     /// it is the metric's first series.
-    fn bytes(&self, owner: &Identity, key: &Key, is_first: bool) -> usize {
-        let own = own_labels(owner).into_iter();
+    fn bytes(&self, own_labels: &[(&'static str, String)], key: &Key, is_first: bool) -> usize {
+        let own = own_labels.iter().map(|(name, value)| (*name, value.as_str()));
         let declared = key.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let labels: usize = own
             .chain(declared)
@@ -284,18 +335,12 @@ impl Value {
 
 /// Returns the labels of a series. Those of the host come first; their names begin with `alga_`,
 /// which no declared key does.
-fn labels_of(owner: &Identity, key: &Key) -> Labels {
-    let own = own_labels(owner).map(|(name, value)| (name.to_owned(), value.to_owned()));
+fn labels_of(own_labels: &[(&'static str, String)], key: &Key) -> Labels {
+    let own = own_labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
     let declared = key.labels.iter().map(|(name, value)| (name.clone(), printable(value)));
-    own.into_iter().chain(declared).collect()
-}
-
-fn own_labels(owner: &Identity) -> [(&'static str, &str); 3] {
-    [
-        ("alga_tenant", owner.tenant.as_str()),
-        ("alga_extension", owner.extension.as_str()),
-        ("alga_install", owner.install.as_str()),
-    ]
+    own.chain(declared).collect()
 }
 
 /// Returns the bytes of a label's value between its quotation marks.
@@ -311,166 +356,4 @@ fn printable(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alga_metrics::text_of;
-
-    fn owner(install: &str) -> Identity {
-        Identity {
-            request: alga_bundle::RequestId::unique(),
-            tenant: "acme".parse().unwrap(),
-            extension: "e-1".parse().unwrap(),
-            install: install.parse().unwrap(),
-            version: None,
-        }
-    }
-
-    fn metric(name: &str, kind: &str) -> Metric {
-        serde_json::from_value(serde_json::json!({ "name": name, "type": kind, "labels": ["k"] })).unwrap()
-    }
-
-    #[test]
-    fn a_million_labels_make_a_hundred_series_and_a_scrape_below_a_mebibyte() {
-        let registry = Arc::new(MetricRegistry::default());
-        for number in 0..1_000_000_u32 {
-            registry.count(
-                &owner("i-1"),
-                &metric("calls", "histogram"),
-                std::iter::once(number.to_string().as_str()),
-                1.0,
-            );
-        }
-        let text = text_of(Arc::clone(&registry));
-        assert_eq!(text.matches("_count{").count(), SERIES + 1);
-        assert!(
-            text.contains("k=\"_other_\"} 999900"),
-            "{}",
-            text.lines().last().unwrap()
-        );
-        assert!(text.len() <= 1024 * 1024, "{}", text.len());
-    }
-
-    #[test]
-    fn a_metric_label_cannot_inject_a_line_into_the_scrape() {
-        let registry = Arc::new(MetricRegistry::default());
-        registry.count(
-            &owner("i-1"),
-            &metric("calls", "counter"),
-            std::iter::once("a\"} 1\nforged{x=\"\\\r\u{85}"),
-            2.0,
-        );
-        let text = text_of(Arc::clone(&registry));
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        assert_eq!(lines.count(), 2, "{text}");
-        assert!(text.contains(r#"k="a\"} 1?forged{x=\"\\??"} 2"#), "{text}");
-    }
-
-    #[test]
-    fn values_are_aggregated_by_their_type() {
-        let registry = Arc::new(MetricRegistry::default());
-        for (name, kind) in [("c", "counter"), ("g", "gauge"), ("h", "histogram")] {
-            for value in [0.02, 3.0] {
-                registry.count(&owner("i-1"), &metric(name, kind), std::iter::once("x"), value);
-            }
-        }
-        let text = text_of(Arc::clone(&registry));
-        for line in [
-            "_c_total{",
-            "} 3.02",
-            "_g{",
-            "} 3.0\n",
-            "le=\"0.025\"} 1",
-            "le=\"5\"} 2",
-            "h_sum{",
-        ] {
-            assert!(text.contains(line), "{line}: {text}");
-        }
-    }
-
-    #[test]
-    fn a_million_labels_of_many_installs_are_a_scrape_below_a_megabyte() {
-        let registry = Arc::new(MetricRegistry::default());
-        for number in 0..1_000_000_u32 {
-            let install = format!("i-{}", number % 2_000);
-            let label = number.to_string();
-            registry.count(
-                &owner(&install),
-                &metric("calls", "counter"),
-                std::iter::once(label.as_str()),
-                1.0,
-            );
-        }
-        let text = text_of(Arc::clone(&registry));
-        assert!(text.len() <= 1_000_000, "{}", text.len());
-        assert!(text.contains("alga_metrics_are_cut 1\n"));
-    }
-
-    #[test]
-    fn the_longest_names_and_labels_are_a_scrape_below_a_megabyte() {
-        let registry = Arc::new(MetricRegistry::default());
-        let label = "\"".repeat(128);
-        for install in 0..300 {
-            let owner = owner(&format!("i-{install}"));
-            for (number, kind) in ["counter", "gauge", "histogram"]
-                .into_iter()
-                .cycle()
-                .take(SERIES)
-                .enumerate()
-            {
-                let name = format!("{number:064}{install:064}");
-                registry.count(&owner, &metric(&name, kind), std::iter::once(label.as_str()), f64::MAX);
-            }
-        }
-        let text = text_of(Arc::clone(&registry));
-        assert!(text.len() <= SCRAPE_BYTES + 500, "{}", text.len());
-        assert!(text.len() > SCRAPE_BYTES / 2, "{}", text.len());
-    }
-
-    #[test]
-    fn installs_with_many_series_hide_no_other_install() {
-        let registry = Arc::new(MetricRegistry::default());
-        for install in 0..10 {
-            for number in 0..1_000_u32 {
-                let label = number.to_string();
-                let labels = std::iter::once(label.as_str());
-                registry.count(
-                    &owner(&format!("a-{install}")),
-                    &metric("calls", "histogram"),
-                    labels,
-                    1.0,
-                );
-            }
-        }
-        registry.count(&owner("z-1"), &metric("own", "counter"), std::iter::once("x"), 1.0);
-        let text = text_of(Arc::clone(&registry));
-        assert!(text.contains("alga_metrics_are_cut 1\n"));
-        assert!(text.contains("alga_extension_own_total{"), "{text}");
-        for install in 0..10 {
-            assert!(text.contains(&format!("alga_install=\"a-{install}\"")), "{install}");
-        }
-    }
-
-    #[test]
-    fn metrics_of_the_same_name_and_another_type_have_other_names() {
-        let registry = Arc::new(MetricRegistry::default());
-        let all = [
-            ("calls", "counter"),
-            ("calls", "gauge"),
-            ("calls_total", "counter"),
-            ("calls_sum", "gauge"),
-        ];
-        for (number, (name, kind)) in all.into_iter().enumerate() {
-            let owner = owner(&format!("i-{number}"));
-            registry.count(&owner, &metric(name, kind), std::iter::once("x"), 1.0);
-        }
-        let text = text_of(Arc::clone(&registry));
-        let types: BTreeSet<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
-        assert_eq!(types.len(), all.len() + 1, "{text}");
-        let samples = text.lines().filter(|line| line.starts_with("alga_extension_"));
-        let names: BTreeSet<_> = samples
-            .filter_map(|line| line.split_once('{'))
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(names.len(), all.len(), "{text}");
-    }
-}
+mod tests;

@@ -144,7 +144,8 @@ impl<const N: usize> Buckets<N> {
             *count += 1;
         }
         self.count += 1;
-        self.sum += value;
+        // Stays finite: a sum that is not can never be read again.
+        self.sum = (self.sum + value).clamp(f64::MIN, f64::MAX);
     }
 
     /// Adds the values of another one with the same bounds.

@@ -6,6 +6,7 @@ mod oidc;
 mod parts;
 mod role;
 mod settings;
+mod telemetry;
 mod weights;
 
 pub(crate) use oidc::{JwksPlace, LoginSettings, OidcSettings, is_secure_url};
@@ -20,10 +21,11 @@ pub use weights::{InvalidWeight, TenantWeights};
 
 use crate::tls::TlsFiles;
 use alga_bundle::TenantId;
+use alga_capabilities::MetricSettings;
 use alga_gateway::CorsOrigins;
 use alga_limits::{Ceilings, MEMORY_CEILING_MB, TABLE_ELEMENTS as MOST_TABLE_ELEMENTS};
 use alga_store::S3Settings;
-use alga_traces::{CollectorSettings, Sampling, TracesSettings};
+use alga_traces::{CollectorSettings, TracesSettings};
 use settings::{SETTINGS, Sources};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -110,8 +112,8 @@ pub struct Config {
     pub queue: QueueSettings,
     /// Records of executions.
     pub records: RecordSettings,
-    /// Maximum bytes of the metrics of extensions in a scrape.
-    pub metrics_extension_bytes: usize,
+    /// Metrics of extensions in a scrape.
+    pub extension_metrics: MetricSettings,
     /// Export of traces; `None` traces nothing.
     pub traces: Option<TracesSettings>,
     /// Collector of the log; `None` exports no line.
@@ -253,9 +255,9 @@ impl Config {
             pool: sources.required("pool")?,
             queue: queue(&sources)?,
             records: records(&sources)?,
-            metrics_extension_bytes: sources.required("metrics_extension_bytes")?,
-            traces: traces(&sources)?,
-            logs: collector(&sources, "logs_endpoint", "logs_protocol")?,
+            extension_metrics: telemetry::extension_metrics(&sources)?,
+            traces: telemetry::traces(&sources)?,
+            logs: telemetry::collector(&sources, "logs_endpoint", "logs_protocol")?,
             fuel: NonZeroU64::new(sources.required("fuel")?),
             wasi_0_3: sources.required("wasi_0_3")?,
             perf: sources.required("perf")?,
@@ -417,29 +419,6 @@ fn records(sources: &Sources<'_>) -> Result<RecordSettings, ConfigError> {
         slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
         one_in: NonZeroU32::new(sources.required("record_one_in")?),
     })
-}
-
-fn traces(sources: &Sources<'_>) -> Result<Option<TracesSettings>, ConfigError> {
-    let slow_ms: u64 = sources.required("traces_slow_ms")?;
-    let sampling = Sampling {
-        one_in: NonZeroU32::new(sources.required("traces_one_in")?),
-        slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
-    };
-    let collector = collector(sources, "traces_endpoint", "traces_protocol")?;
-    Ok(collector.map(|collector| TracesSettings { collector, sampling }))
-}
-
-fn collector(
-    sources: &Sources<'_>,
-    endpoint: &'static str,
-    protocol: &'static str,
-) -> Result<Option<CollectorSettings>, ConfigError> {
-    let (protocol, role): (_, Role) = (sources.required(protocol)?, sources.required("role")?);
-    Ok(sources.text(endpoint).map(|endpoint| CollectorSettings {
-        endpoint,
-        protocol,
-        role: role.name(),
-    }))
 }
 
 fn vault(sources: &Sources<'_>) -> Result<Option<VaultSettings>, ConfigError> {

@@ -54,7 +54,7 @@ impl SharedResources {
         Ok(Self {
             keys: HostKeys::with_files(&config.data, config.key_files.clone())?,
             database,
-            extension_metrics: Arc::new(MetricRegistry::new(config.metrics_extension_bytes)),
+            extension_metrics: Arc::new(MetricRegistry::new(config.extension_metrics)),
             metrics,
             traces,
         })

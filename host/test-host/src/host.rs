@@ -10,7 +10,9 @@ use crate::time::ScriptedTime;
 use crate::upstream::{Exchange, ScriptedUpstream};
 use alga_auth::{ServiceGrant, TokenVerifier};
 use alga_bundle::RequestId;
-use alga_capabilities::{HostDependencies, MetricRegistry, ProductClient, Services, TimeSource, Trigger, User};
+use alga_capabilities::{
+    HostDependencies, MetricRegistry, MetricSettings, ProductClient, Services, TimeSource, Trigger, User,
+};
 use alga_egress::{Destination, Egress, EgressDependencies, OperatorPolicy, SystemResolver};
 use alga_errors::{Code, Problem};
 use alga_execute::{
@@ -90,7 +92,7 @@ impl TestHost {
         let records = MemoryRecords::new(script.kv.clone(), time.clone());
         let upstream = ScriptedUpstream::new(script.http.clone(), "", time.clone());
         let host_application = upstream.beside(script.host_application.clone(), HOST_APPLICATION);
-        let metrics = Arc::new(MetricRegistry::default());
+        let metrics = Arc::new(MetricRegistry::new(MetricSettings::default()));
         let application = host_application_client(&host_application)?;
         let services = Services::new(&HostDependencies {
             records: Arc::new(records.clone()),

@@ -6,8 +6,9 @@ use crate::allocations;
 use crate::figures::{Figures, Target};
 use alga_bundle::{InstallId, Manifest};
 use alga_capabilities::{
-    Backend, BackendError, BoxFuture, GrantSet, HostDependencies, Identity, MetricRegistry, NamespaceUsage, Page,
-    Permit, PutRequest, Record, Release as Loaded, Scope, SecretFuture, SecretSource, Services, Trigger, known,
+    Backend, BackendError, BoxFuture, GrantSet, HostDependencies, Identity, MetricRegistry, MetricSettings,
+    NamespaceUsage, Page, Permit, PutRequest, Record, Release as Loaded, Scope, SecretFuture, SecretSource, Services,
+    Trigger, known,
 };
 use alga_egress::{Caller, Egress, EgressDependencies, OperatorPolicy, SystemResolver, Timeouts, Traffic};
 use alga_engine::{Compiler, CompilerLimits, ComponentFactory, Engine, MachineCodeCache, PoolSettings};
@@ -187,7 +188,7 @@ async fn ready(directory: &std::path::Path) -> Ready {
         secrets: Arc::new(NoSecrets),
         platform: None,
         ui_proxy: None,
-        metrics: Arc::new(MetricRegistry::default()),
+        metrics: Arc::new(MetricRegistry::new(MetricSettings::default())),
         time: None,
     });
     let names = capabilities.map(|name| name.parse().unwrap());

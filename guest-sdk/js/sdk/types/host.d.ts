@@ -88,11 +88,13 @@ declare module "alga:log/logger" {
  * Granted by `cap:metrics.emit`, which every install has.
  *
  * A metric and the keys of its labels are declared in the manifest, `metrics[]`; all others are
- * rejected. The host adds tenant, extension and install; a guest can neither set nor forge them. A
- * value is recorded when the call returns; the call never blocks.
+ * rejected. The host adds the extension, and where the operator asks for it the tenant and the
+ * install; a guest can neither set nor forge them. A value is recorded when the call returns; the
+ * call never blocks.
  *
- * Limits: 100 distinct series per install. Values beyond that are recorded in a series whose label
- * values are all `_other_`. A label value has at most 128 bytes.
+ * Limits: 100 distinct series of all installs of an extension, or of each install if the operator
+ * asks for that. Values beyond that are recorded in a series whose label values are all `_other_`.
+ * A label value has at most 128 bytes.
  */
 declare module "alga:metrics/meter" {
   /** The reason why a value was rejected. */

@@ -129,6 +129,7 @@ settings! {
     record_days = "ALGA_RECORD_DAYS", "7", "days for which the registry retains records of executions, of each install at most 1000 and 16 MiB";
     record_slow_ms = "ALGA_RECORD_SLOW_MS", "1000", "time in milliseconds after which an execution is slow and has a record, as have failed ones and those that log; 0: none has for this reason";
     record_one_in = "ALGA_RECORD_ONE_IN", "1000", "one of so many other executions has a record, as a sample; 0: none has";
+    metrics_tenants = "ALGA_METRICS_TENANTS", "false", "true: the metrics of extensions are those of each install, and name it and its tenant; false: those of all installs of an extension together";
     metrics_extension_bytes = "ALGA_METRICS_EXTENSION_BYTES", "786432", "maximum bytes of the metrics of extensions in a scrape; alga_metrics_are_cut is 1 if some are left out";
     traces_endpoint = "ALGA_TRACES_ENDPOINT", "", "URL of an OpenTelemetry collector, such as http://localhost:4318, to which traces are exported; headers for it are in OTEL_EXPORTER_OTLP_HEADERS; without it, nothing is traced";
     traces_protocol = "ALGA_TRACES_PROTOCOL", "http/protobuf", "protocol of that collector: http/protobuf or grpc";
