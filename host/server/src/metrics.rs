@@ -20,10 +20,19 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep_until;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Part of the time in which texts are written at most, as a divisor: a scraper that asks for one
+/// text after the other uses this part of one processor.
+const WRITING: u32 = 20;
+/// Longest time between two texts, so that a scrape ends before its scraper gives up. Only texts
+/// that last longer than the largest one, about 50 ms, use more of the time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns the route, for a process of any role.
 pub(crate) fn router(metrics: Metrics, authenticator: Arc<Authenticator>) -> Router {
@@ -48,12 +57,19 @@ async fn scrape(
 }
 
 /// Writes the text of one scrape at a time, away from the threads that serve requests. Scrapes that
-/// wait at the same moment share a text: however many scrapers there are, they cost one processor
-/// at most, and the memory of a few texts.
+/// wait at the same moment share a text, and there is a pause after each: however many scrapers
+/// there are, they cost a small part of one processor, and the memory of a few texts.
 struct Scrapes {
     metrics: Metrics,
     begun: AtomicU64,
-    last: Arc<Mutex<HashMap<Format, Scraped>>>,
+    written: Arc<Mutex<Written>>,
+}
+
+#[derive(Default)]
+struct Written {
+    last: HashMap<Format, Scraped>,
+    /// The time from which the next text may be written.
+    next: Option<Instant>,
 }
 
 /// The last text in a format.
@@ -68,27 +84,34 @@ impl Scrapes {
         Self {
             metrics,
             begun: AtomicU64::new(0),
-            last: Arc::default(),
+            written: Arc::default(),
         }
     }
 
     /// Returns a text whose writing began after this call.
     async fn text(&self, format: Format) -> Result<Bytes, Problem> {
         let before = self.begun.load(Ordering::SeqCst);
-        let mut last = Arc::clone(&self.last).lock_owned().await;
-        if let Some(scraped) = last.get(&format).filter(|scraped| scraped.number > before) {
+        let mut written = Arc::clone(&self.written).lock_owned().await;
+        if let Some(scraped) = written.last.get(&format).filter(|scraped| scraped.number > before) {
             return Ok(scraped.text.clone());
+        }
+        if let Some(next) = written.next {
+            sleep_until(next.into()).await;
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let metrics = self.metrics.clone();
         // With the lock, which a scraper that disconnects does not release.
         let text = spawn_blocking(move || {
+            let started = Instant::now();
             let text = Bytes::from(metrics.text(format));
             let scraped = Scraped {
                 number,
                 text: text.clone(),
             };
-            last.insert(format, scraped);
+            written.last.insert(format, scraped);
+            let ended = Instant::now();
+            let pause = (ended - started).saturating_mul(WRITING - 1).min(LONGEST_PAUSE);
+            written.next = ended.checked_add(pause);
             text
         });
         text.await.map_err(Problem::internal)
@@ -163,5 +186,33 @@ mod tests {
         let text = scrapes.text(Format::PrometheusText).await.unwrap();
         let text = String::from_utf8(text.to_vec()).unwrap();
         assert!(text.contains(&format!("reads_total {number}")), "{text}");
+    }
+
+    /// Writes for a moment, and notes when.
+    struct Slow(Arc<std::sync::Mutex<Vec<[Instant; 2]>>>);
+
+    impl Source for Slow {
+        fn write(&self, _: &mut Families<'_>) -> fmt::Result {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(3) {}
+            self.0.lock().unwrap().push([begun, Instant::now()]);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn scrapes_one_after_the_other_leave_most_of_the_time_to_executions() {
+        let (metrics, times) = (Metrics::default(), Arc::default());
+        metrics.add(Slow(Arc::clone(&times)));
+        let scrapes = Scrapes::new(metrics);
+        for _ in 0..3 {
+            scrapes.text(Format::PrometheusText).await.unwrap();
+        }
+        let times = times.lock().unwrap();
+        assert_eq!(times.len(), 3);
+        for pair in times.windows(2) {
+            let [[begun, ended], [next, _]] = [pair[0], pair[1]];
+            assert!(next - ended >= ((ended - begun) * (WRITING - 1)).min(LONGEST_PAUSE));
+        }
     }
 }
