@@ -5,7 +5,7 @@ use alga_http::edge;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use axum::routing::get;
+use axum::routing::any;
 use std::io;
 use std::sync::{Arc, Mutex};
 use tower::ServiceExt;
@@ -43,18 +43,25 @@ async fn every_line_of_a_request_carries_its_id_also_while_a_body_is_sent() {
             Ok::<_, io::Error>("sent")
         }))
     };
-    let router = edge(Router::new().route("/logs/{number}", get(handler)));
+    let router = edge(Router::new().route("/logs/{number}", any(handler)));
     let request = Request::builder().uri("/logs/7").header("x-request-id", "r-7");
-    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let request = request.body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
     let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
     assert_eq!(body, "sent");
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(lines.lines().count(), 2, "{lines}");
-    for line in lines.lines() {
+    let text = String::from_utf8(std::mem::take(&mut *lines.0.lock().unwrap())).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    for line in text.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["message"], "logged", "{line}");
         assert_eq!(line["span"]["request"], "r-7", "{line}");
         assert_eq!(line["span"]["operation"], "GET /logs/{number}", "{line}");
         assert_eq!(line["span"]["tenant"], "acme", "{line}");
     }
+    let method = "M".repeat(80_000);
+    let request = Request::builder().method(method.as_str()).uri("/logs/7");
+    router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("_OTHER /logs/{number}"), "{} bytes", text.len());
+    assert!(!text.contains("MMMM"), "{} bytes", text.len());
 }

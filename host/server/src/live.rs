@@ -75,11 +75,13 @@ async fn follow(
         live,
         headers,
         tenant,
-        filter,
-        reader,
         is_checked: Instant::now(),
-        spoken: Instant::now(),
-        read: None,
+        parts: Parts {
+            filter,
+            reader,
+            spoken: Instant::now(),
+            read: None,
+        },
     };
     // The first part shows the reader at once that it follows.
     let begin = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"retry: 1000\n\n")) });
@@ -126,24 +128,40 @@ struct Following {
     live: Live,
     headers: HeaderMap,
     tenant: TenantId,
+    is_checked: Instant,
+    parts: Parts,
+}
+
+impl Following {
+    /// Returns the next part of the stream, which ends when the process stops, or when the
+    /// credential is not valid any more.
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        loop {
+            let until_check = HEARTBEAT.saturating_sub(self.is_checked.elapsed());
+            if let Ok(part) = timeout(until_check, self.parts.next()).await {
+                return Some((Ok(part?.into()), self));
+            }
+            self.live.check(&self.headers, self.tenant.as_str()).await.ok()?;
+            self.is_checked = Instant::now();
+        }
+    }
+}
+
+/// The parts of a stream.
+struct Parts {
     filter: LiveFilter,
     reader: Reader,
-    is_checked: Instant,
     /// Time of the last part.
     spoken: Instant,
     /// Place of the last event that was read, for this reader or not.
     read: Option<Place>,
 }
 
-impl Following {
-    /// Returns the next part of the stream: events, or a comment if there are none for a while. The
-    /// stream ends when the process stops, or when the credential is not valid any more.
-    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+impl Parts {
+    /// Returns the next part: events, or a comment if there are none for a while. `None` if the
+    /// process stops.
+    async fn next(&mut self) -> Option<String> {
         loop {
-            if self.is_checked.elapsed() >= HEARTBEAT {
-                self.live.check(&self.headers, self.tenant.as_str()).await.ok()?;
-                self.is_checked = Instant::now();
-            }
             let gathering = GATHER.saturating_sub(self.spoken.elapsed());
             if !gathering.is_zero() {
                 sleep(gathering).await;
@@ -156,12 +174,12 @@ impl Following {
             };
             if !part.is_empty() {
                 self.spoken = Instant::now();
-                return Some((Ok(part.into()), self));
+                return Some(part);
             }
             // Events of executions that this reader does not follow make no part.
             if self.spoken.elapsed() >= HEARTBEAT {
                 self.spoken = Instant::now();
-                return Some((Ok(self.heartbeat().into()), self));
+                return Some(self.heartbeat());
             }
         }
     }
@@ -205,5 +223,28 @@ impl Following {
             write!(text, "id: {place}\nevent: {}\ndata: {data}\n\n", event.name()).ok();
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alga_execute::LiveEvents;
+
+    #[tokio::test]
+    async fn a_reader_that_has_seen_no_event_for_a_while_learns_where_to_continue() {
+        let all = Arc::<LiveEvents>::default();
+        let mut parts = Parts {
+            filter: LiveFilter::default(),
+            reader: all.read(&"acme".parse().unwrap(), None).unwrap(),
+            spoken: Instant::now().checked_sub(HEARTBEAT).unwrap(),
+            read: None,
+        };
+        assert_eq!(parts.next().await.unwrap(), ":\n\n");
+        parts.spoken = Instant::now().checked_sub(HEARTBEAT).unwrap();
+        parts.read = Some("1f-7".parse().unwrap());
+        assert_eq!(parts.next().await.unwrap(), ":\nid: 1f-7\n\n");
+        all.close();
+        assert!(parts.next().await.is_none());
     }
 }

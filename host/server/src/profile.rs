@@ -85,21 +85,44 @@ async fn profile(
 /// Returns a body that is sent piece by piece. It is in memory until it was sent, so it belongs to
 /// the profiles of which there are few, and ends after a while: a client that does not read it gets
 /// less than the length that the response has.
-fn sent(mut json: Bytes, profiling: Profiling) -> Body {
+fn sent(json: Bytes, profiling: Profiling) -> Body {
     let (pieces, received) = mpsc::channel(1);
-    let until = Instant::now() + SENDING;
-    tokio::spawn(async move {
-        let _profiling = profiling;
-        while !json.is_empty() {
-            let piece = json.split_to(json.len().min(PIECE_BYTES));
-            if !matches!(timeout_at(until, pieces.send(piece)).await, Ok(Ok(()))) {
-                return;
-            }
-        }
-    });
+    tokio::spawn(send(json, pieces, Instant::now() + SENDING, profiling));
     let pieces = stream::unfold(received, |mut received| async {
         let piece = received.recv().await?;
         Some((Ok::<_, Infallible>(piece), received))
     });
     Body::from_stream(pieces)
+}
+
+/// Hands the pieces on. The place of the profile is free before its last piece was received.
+async fn send(mut json: Bytes, pieces: mpsc::Sender<Bytes>, until: Instant, _profiling: Profiling) {
+    while !json.is_empty() {
+        let piece = json.split_to(json.len().min(PIECE_BYTES));
+        if !matches!(timeout_at(until, pieces.send(piece)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alga_execute::Profiles;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_profile_that_its_client_does_not_read_ends_and_another_one_can_begin() {
+        let profiles = Arc::<Profiles>::default();
+        let (tenant, install) = ("acme".parse().unwrap(), "i-1".parse().unwrap());
+        let profiling = profiles.start(&tenant, &install, "first").unwrap();
+        let json = Bytes::from(vec![b' '; 4 * PIECE_BYTES]);
+        let (pieces, mut received) = mpsc::channel(1);
+        let until = Instant::now() + Duration::from_millis(10);
+        send(json, pieces, until, profiling).await;
+        assert!(profiles.start(&tenant, &install, "second").is_ok());
+        let first = received.recv().await.unwrap();
+        assert_eq!(first.len(), PIECE_BYTES);
+        assert!(received.recv().await.is_none());
+    }
 }
