@@ -404,6 +404,17 @@ fn a_build_for_browsers_is_refused_with_import_and_feature() {
 }
 
 #[test]
+fn a_file_of_symbols_is_refused_for_a_language_that_has_none() {
+    let author = Author::new();
+    fs::write(author.path().join("app.py"), "").unwrap();
+    let reported = author.run(&["build", "--symbols"]);
+    assert!(
+        reported.starts_with("exit 1") && reported.contains("`--symbols` is for extensions in Rust"),
+        "{reported}"
+    );
+}
+
+#[test]
 fn extensions_with_the_same_crate_name_share_dependencies_and_not_output() {
     let author = Author::new();
     for (directory, word) in [("one/same", "first"), ("two/same", "second")] {

@@ -9,7 +9,7 @@ use crate::symbols::Symbols;
 use alga_toolchain::{BuildRequest, GuestToolchain, Packages, Size, encode_component, split_names};
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// End of the name of a file of symbols, in place of `wasm`.
 const SYMBOLS: &str = "symbols.json";
@@ -49,6 +49,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
+    let manifest = arguments.directory.join("Cargo.toml");
+    if arguments.symbols && !manifest.is_file() && has_no_names(&arguments.directory) {
+        return Err(CliError::user("`--symbols` is for extensions in Rust"));
+    }
     page::build(&arguments.directory, printer)?;
     let cache = arguments.cache.clone().unwrap_or_else(user_cache);
     let out = arguments
@@ -61,7 +65,6 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         printer.output(&facts, || format!("{} ({} bytes)", out.display(), component.len()));
         Ok(())
     };
-    let manifest = arguments.directory.join("Cargo.toml");
     if !manifest.is_file() && arguments.directory.join(python::SOURCE).is_file() {
         return built(&python::build(&arguments.directory, &arguments.sdk, &cache, printer)?);
     }
@@ -110,6 +113,11 @@ pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Outcome {
         })
     });
     compiled.user_error("")?
+}
+
+/// Reports whether an extension is in a language whose functions are not those of the component.
+fn has_no_names(directory: &Path) -> bool {
+    directory.join(python::SOURCE).is_file() || javascript::source(directory).is_some()
 }
 
 /// Returns `$XDG_CACHE_HOME/alga` or `~/.cache/alga` (XDG base directory specification).
