@@ -20,6 +20,7 @@ mod machine;
 mod neighbours;
 mod observability;
 mod own_gateway;
+mod own_process;
 mod peers;
 mod principals;
 mod registry;

@@ -3,6 +3,7 @@
 
 use crate::figures::{Figures, Target};
 use crate::load::{Measured, Order};
+use crate::own_process::OwnProcess;
 use crate::servers::{Alga, BODY, Load, Peer, bare, get};
 
 const LOAD_CORE: usize = 1;
@@ -12,11 +13,13 @@ const ROUNDS: usize = 5;
 const BODY_BASE64: &str = "b2s=";
 
 /// Servers in the order in which they are measured.
-pub(crate) const SIDES: [&str; 6] = [BARE, HTTP, EXECUTE, GATEWAY, WASMTIME, WASMCLOUD];
+pub(crate) const SIDES: [&str; 7] = [BARE, HTTP, EXECUTE, GATEWAY, PROCESS, WASMTIME, WASMCLOUD];
 const BARE: &str = "handler without a component (hyper)";
 const HTTP: &str = "alga, /v1/http";
 const EXECUTE: &str = "alga, /v1/execute";
 const GATEWAY: &str = "alga, /api/ext";
+/// The others are in the process of the benchmark, which has no log.
+const PROCESS: &str = "alga serve, confined, /api/ext";
 const WASMTIME: &str = "wasmtime serve";
 const WASMCLOUD: &str = "wasmCloud (wash dev)";
 
@@ -56,6 +59,7 @@ pub(crate) fn run(figures: &mut Figures, seconds: u64) {
         (HTTP, WASMTIME, Target::AtLeast(2.0)),
         (EXECUTE, WASMTIME, Target::AtLeast(1.5)),
         (GATEWAY, WASMTIME, Target::None),
+        (PROCESS, GATEWAY, Target::None),
         (HTTP, BARE, Target::AtLeast(0.35)),
         (HTTP, WASMCLOUD, Target::None),
     ] {
@@ -86,12 +90,16 @@ fn round(seconds: u64) -> Round {
     let execute = reach(&alga.execute, BODY_BASE64, seconds);
     let gateway = reach(&alga.gateway, BODY, seconds);
     drop(alga);
+    let process = OwnProcess::start();
+    let confined = reach(&process.gateway, BODY, seconds);
+    drop(process);
     let peer = |peer: Peer| reach(&(peer.address, get("/", "")), BODY, seconds);
     [
         Some(bare),
         Some(http),
         Some(execute),
         Some(gateway),
+        Some(confined),
         Peer::wasmtime().map(peer),
         Peer::wasmcloud().map(peer),
     ]

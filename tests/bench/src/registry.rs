@@ -1,6 +1,7 @@
 //! `bench registry`: reading and verifying a bundle, publishing one, listing many.
 
 use crate::figures::{Figures, Target};
+use crate::own_process::publish_to;
 use alga_bundle::Bundle;
 use alga_capabilities::known;
 use alga_harness::{Release, Server, TestPlatform, component};
@@ -60,20 +61,6 @@ fn memory(figures: &mut Figures) {
         "MiB",
         Target::AtMost(64.0),
     );
-}
-
-fn publish_to(server: &Server, token: &str, release: &Release) {
-    let form = release.form();
-    let (token, length) = (token.trim(), form.bytes.len());
-    let mut request = format!(
-        "POST /v1/registry/extensions HTTP/1.1\r\nhost: registry\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         content-type: {}\r\ncontent-length: {length}\r\n\r\n",
-        form.content_type
-    )
-    .into_bytes();
-    request.extend(form.bytes);
-    let response = server.raw(&request);
-    assert!(response.starts_with("HTTP/1.1 201"), "{response}");
 }
 
 /// Creates a signed release of the hello component and `filler` bytes that do not compress.

@@ -1,5 +1,5 @@
 //! `bench tenants`: the memory of a runner that executes for a million tenants, each once. Its
-//! database is written for each of them: faster with `TMPDIR` on a disk in memory.
+//! database is written for each of them, and is in memory if the machine has a file system there.
 
 use crate::connections::resident_kib;
 use crate::figures::{Figures, Target};

@@ -15,6 +15,11 @@ use crate::web;
 use alga_toolchain::Size;
 use std::process::Command;
 
+/// A file system in memory.
+const MEMORY_DIRECTORY: &str = "/dev/shm";
+/// Bytes that a database of a million tenants needs at most.
+const MEMORY_BYTES: u64 = 4 << 30;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Benchmark to run; `all` runs each and writes tests/bench/results; `regress` compares the
@@ -212,6 +217,8 @@ impl Bench {
         match self.name {
             "ui" => drop(web::for_tests(&mut command)?),
             "gateway" | "peers" => drop(with_hosts(&mut command)?),
+            // A database on a disk would be written for each of a million tenants.
+            "tenants" if has_memory_directory() => drop(command.env("TMPDIR", MEMORY_DIRECTORY)),
             _ => {}
         }
         // A gateway in a process of its own shares its database; many installs are found again by
@@ -225,6 +232,12 @@ impl Bench {
         }
         Ok((command, postgres))
     }
+}
+
+/// Reports whether there is a file system in memory with space for a database.
+fn has_memory_directory() -> bool {
+    let found = rustix::fs::statvfs(MEMORY_DIRECTORY);
+    found.is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) >= MEMORY_BYTES)
 }
 
 /// Sets the hosts that are compared with this platform, and installs those that are missing.
