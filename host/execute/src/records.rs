@@ -173,16 +173,15 @@ impl RunningExecution {
             held.settle(&self.account.usage);
         }
         if let Some(mut span) = self.span.take() {
+            let code = result.as_ref().err().map(Problem::code);
             let ended = EndedExecution {
-                identity: &self.permit.identity,
-                trigger: &self.permit.trigger,
+                permit: Arc::clone(&self.permit),
                 content_hash: self.content_hash,
-                endpoint: self.endpoint.as_deref(),
-                is_admitted: self.account.is_admitted,
-                usage: &self.account.usage,
-                result,
+                endpoint: self.endpoint.clone(),
+                usage: self.account.usage,
+                outcome: outcome(result.as_ref().copied().map_err(Problem::code)),
             };
-            traced::end(&mut span, &ended);
+            traced::end(&mut span, ended, code, self.account.is_admitted);
         }
         let usage = &self.account.usage;
         if self.account.is_admitted {

@@ -2,11 +2,11 @@
 //! there are some.
 
 use crate::Usage;
-use crate::usage::outcome;
 use alga_bundle::Digest;
-use alga_capabilities::{Identity, Trigger};
-use alga_errors::Problem;
-use alga_traces::{ParentSpan, Span, SpanKind};
+use alga_capabilities::{Permit, Trigger};
+use alga_errors::Code;
+use alga_traces::{Attributes, ParentSpan, Span, SpanKind};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Begins the span of an execution.
@@ -20,64 +20,64 @@ pub(crate) fn loading(execution: &Span) -> Span {
 }
 
 /// An execution that has ended.
-pub(crate) struct EndedExecution<'a> {
-    pub(crate) identity: &'a Identity,
-    pub(crate) trigger: &'a Trigger,
+pub(crate) struct EndedExecution {
+    pub(crate) permit: Arc<Permit>,
     pub(crate) content_hash: Digest,
-    pub(crate) endpoint: Option<&'a str>,
-    pub(crate) is_admitted: bool,
-    pub(crate) usage: &'a Usage,
-    pub(crate) result: &'a Result<u16, Problem>,
+    pub(crate) endpoint: Option<Arc<str>>,
+    pub(crate) usage: Usage,
+    /// Name of the outcome.
+    pub(crate) outcome: &'static str,
 }
 
 /// Adds what an execution was and used to its span. A failure of an execution that was admitted
 /// exports the trace.
-pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
-    let EndedExecution {
-        identity,
-        trigger,
-        usage,
-        result,
-        ..
-    } = execution;
-    span.set_text("faas.name", identity.extension.as_str());
-    span.set_text("faas.invocation_id", identity.request.as_str());
-    span.set("faas.coldstart", usage.cold);
-    match trigger {
-        Trigger::Http => span.set("faas.trigger", "http"),
-        Trigger::Schedule(schedule) => {
-            span.set("faas.trigger", "timer");
-            span.set_text("alga.schedule", schedule);
-        }
-        Trigger::Event(event) => {
-            span.set("faas.trigger", "pubsub");
-            span.set_text("alga.event", event);
-        }
-    }
-    span.set_tenant(identity.tenant.as_str());
-    span.set_text("alga.install", identity.install.as_str());
-    if let Some(version) = &identity.version {
-        span.set_text("faas.version", version.as_str());
-    }
-    if let Some(endpoint) = execution.endpoint {
-        span.set_text("alga.endpoint", endpoint);
-    }
-    span.set_text("alga.content_hash", &execution.content_hash.to_string());
-    span.set("alga.outcome", outcome(result.as_ref().copied().map_err(Problem::code)));
-    let numbers = [
-        ("alga.queued_us", usage.queued_us),
-        ("alga.guest_cpu_us", usage.guest_cpu_us),
-        ("alga.memory_peak_bytes", usage.memory_peak_bytes),
-        ("alga.host_calls", usage.host_calls),
-    ];
-    for (name, number) in numbers {
-        span.set(name, i64::try_from(number).unwrap_or(i64::MAX));
-    }
-    if let Err(problem) = result {
-        span.fail(problem.code().as_str());
+pub(crate) fn end(span: &mut Span, ended: EndedExecution, failure: Option<Code>, is_admitted: bool) {
+    span.set_tenant(ended.permit.identity.tenant.as_str());
+    if let Some(code) = failure {
+        span.fail(code.as_str());
         // What is refused for lack of capacity or credit costs next to nothing, and happens often.
-        if execution.is_admitted && problem.code().status() >= 500 {
+        if is_admitted && code.status() >= 500 {
             span.export();
+        }
+    }
+    span.describe(move |attributes| ended.describe(attributes));
+}
+
+impl EndedExecution {
+    fn describe(&self, attributes: &mut Attributes) {
+        let identity = &self.permit.identity;
+        attributes.set_text("faas.name", identity.extension.as_str());
+        attributes.set_text("faas.invocation_id", identity.request.as_str());
+        attributes.set("faas.coldstart", self.usage.cold);
+        match &self.permit.trigger {
+            Trigger::Http => attributes.set("faas.trigger", "http"),
+            Trigger::Schedule(schedule) => {
+                attributes.set("faas.trigger", "timer");
+                attributes.set_text("alga.schedule", schedule);
+            }
+            Trigger::Event(event) => {
+                attributes.set("faas.trigger", "pubsub");
+                attributes.set_text("alga.event", event);
+            }
+        }
+        attributes.set_text("alga.tenant", identity.tenant.as_str());
+        attributes.set_text("alga.install", identity.install.as_str());
+        if let Some(version) = &identity.version {
+            attributes.set_text("faas.version", version.as_str());
+        }
+        if let Some(endpoint) = &self.endpoint {
+            attributes.set_text("alga.endpoint", endpoint);
+        }
+        attributes.set_text("alga.content_hash", &self.content_hash.to_string());
+        attributes.set("alga.outcome", self.outcome);
+        let numbers = [
+            ("alga.queued_us", self.usage.queued_us),
+            ("alga.guest_cpu_us", self.usage.guest_cpu_us),
+            ("alga.memory_peak_bytes", self.usage.memory_peak_bytes),
+            ("alga.host_calls", self.usage.host_calls),
+        ];
+        for (name, number) in numbers {
+            attributes.set(name, i64::try_from(number).unwrap_or(i64::MAX));
         }
     }
 }
@@ -86,18 +86,12 @@ pub(crate) fn end(span: &mut Span, execution: &EndedExecution<'_>) {
 mod tests {
     use super::*;
     use alga_bundle::RequestId;
+    use alga_capabilities::{GrantSet, Identity};
     use alga_traces::Traces;
     use http::HeaderMap;
 
     #[test]
     fn the_span_of_an_execution_has_what_triggered_it() {
-        let identity = Identity {
-            request: RequestId::unique(),
-            tenant: "acme".parse().unwrap(),
-            extension: "e-1".parse().unwrap(),
-            install: "i-1".parse().unwrap(),
-            version: Some("v-1".parse().unwrap()),
-        };
         for (trigger, kind, id) in [
             (Trigger::Http, "http", None),
             (
@@ -110,16 +104,30 @@ mod tests {
             let (traces, mut local) = Traces::local();
             let first = traces.begin(&HeaderMap::new(), "request".to_owned());
             let mut span = begin(&first.place(), Instant::now());
-            let ended = EndedExecution {
-                identity: &identity,
-                trigger: &trigger,
-                content_hash: Digest::of(b"bundle"),
-                endpoint: Some("GET /a"),
-                is_admitted: true,
-                usage: &Usage::default(),
-                result: &Ok(200),
+            let permit = Permit {
+                identity: Identity {
+                    request: RequestId::unique(),
+                    tenant: "acme".parse().unwrap(),
+                    extension: "e-1".parse().unwrap(),
+                    install: "i-1".parse().unwrap(),
+                    version: Some("v-1".parse().unwrap()),
+                },
+                trigger,
+                config: Arc::default(),
+                user: None,
+                grants: GrantSet::default(),
+                egress: Arc::default(),
+                memory_bytes: 0,
+                deadline: Instant::now(),
             };
-            end(&mut span, &ended);
+            let ended = EndedExecution {
+                permit: Arc::new(permit),
+                content_hash: Digest::of(b"bundle"),
+                endpoint: Some("GET /a".into()),
+                usage: Usage::default(),
+                outcome: "2xx",
+            };
+            end(&mut span, ended, None, true);
             drop((span, first));
             let attributes = &local.take()[0].spans[0].attributes;
             assert_eq!(attributes["faas.trigger"], kind);

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `trace` | the recorded spans of one trace in this process |
 //! | `span` | a span in progress, and the place of a span in its trace |
+//! | `attributes` | what describes a span, with bounded texts |
 //! | `sampling` | which traces are exported |
 //! | `export` | the queue of spans |
 //! | `local` | spans that stay in this process |
@@ -17,6 +18,7 @@
 //! | `batch` | a bounded queue, and the task that sends what is in it |
 //! | `collector` | the collector, and clients for it |
 
+mod attributes;
 mod batch;
 mod collector;
 mod export;
@@ -26,6 +28,7 @@ mod sampling;
 mod span;
 mod trace;
 
+pub use attributes::Attributes;
 pub use collector::{CollectorSettings, ExportError, Protocol};
 pub use export::TracesSettings;
 pub use local::{LocalSpan, LocalSpans};
@@ -209,7 +212,7 @@ mod tests {
             queue: Arc::new(queue),
         };
         for number in 0..10_000 {
-            let mut first = traces.begin(&HeaderMap::new(), String::new());
+            let first = traces.begin(&HeaderMap::new(), String::new());
             first.set_tenant(&format!("tenant-{number}"));
             first.export();
         }
@@ -226,7 +229,7 @@ mod tests {
             queue: Arc::new(queue),
         };
         let fail = |tenant: &str| {
-            let mut first = traces.begin(&HeaderMap::new(), String::new());
+            let first = traces.begin(&HeaderMap::new(), String::new());
             first.set_tenant(tenant);
             first.export();
         };

@@ -1,3 +1,4 @@
+use crate::attributes::{Attributes, Describe, beginning};
 use crate::trace::{EndedSpan, Trace};
 use http::{HeaderName, HeaderValue, Method};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
@@ -11,8 +12,6 @@ use std::time::Instant;
 
 /// The field that names a span to the receiver of a request (W3C Trace Context, 3.2).
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// Maximum bytes of an attribute's text.
-const ATTRIBUTE_BYTES: usize = 256;
 /// Maximum bytes of a name.
 const NAME_BYTES: usize = 128;
 /// Value of a method that is none of HTTP's own: clients and guests may send any text of any
@@ -27,12 +26,6 @@ pub fn method_name(method: &Method) -> &'static str {
     ];
     let known = KNOWN.into_iter().find(|known| *known == method.as_str());
     known.unwrap_or(OTHER_METHOD)
-}
-
-/// Returns as much of a text as an attribute has.
-fn beginning(text: &str) -> &str {
-    let length = text.floor_char_boundary(ATTRIBUTE_BYTES.min(text.len()));
-    text.get(..length).unwrap_or_default()
 }
 
 /// Returns the beginning of a name that is too long.
@@ -52,7 +45,8 @@ pub struct Span {
     name: Cow<'static, str>,
     kind: SpanKind,
     began: Instant,
-    attributes: Vec<KeyValue>,
+    attributes: Attributes,
+    describe: Option<Describe>,
     status: Status,
 }
 
@@ -71,7 +65,8 @@ impl Span {
             name: bounded(name),
             kind,
             began: Instant::now(),
-            attributes: Vec::new(),
+            attributes: Attributes::default(),
+            describe: None,
             status: Status::Unset,
         }
     }
@@ -90,19 +85,23 @@ impl Span {
 
     /// Sets an attribute to a number or a fixed text.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.attributes.push(KeyValue::new(name, value));
+        self.attributes.set(name, value);
     }
 
     /// Sets an attribute to a text, of which at most 256 bytes are recorded.
     pub fn set_text(&mut self, name: &'static str, text: &str) {
-        self.set(name, beginning(text).to_owned());
+        self.attributes.set_text(name, text);
     }
 
-    /// Records the tenant. Its traces have a share of those that are exported although they are no
-    /// samples.
-    pub fn set_tenant(&mut self, tenant: &str) {
+    /// Sets attributes if the trace is exported: of most traces, no text is written.
+    pub fn describe(&mut self, describe: impl FnOnce(&mut Attributes) + Send + Sync + 'static) {
+        self.describe = Some(Box::new(describe));
+    }
+
+    /// Counts the trace as one of this tenant. Its traces have a share of those that are exported
+    /// although they are no samples.
+    pub fn set_tenant(&self, tenant: &str) {
         self.trace.set_tenant(tenant);
-        self.set_text("alga.tenant", tenant);
     }
 
     /// Marks the span as failed, with a description by an extension, of which at most 256 bytes are
@@ -147,7 +146,8 @@ impl Drop for Span {
             kind: self.kind.clone(),
             began: self.began,
             ended: Instant::now(),
-            attributes: mem::take(&mut self.attributes),
+            attributes: mem::take(&mut self.attributes).into_list(),
+            describe: self.describe.take(),
             status: mem::take(&mut self.status),
         });
     }

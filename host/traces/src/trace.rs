@@ -1,4 +1,5 @@
 use crate::Traces;
+use crate::attributes::{Attributes, Describe};
 use http::HeaderMap;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceState};
@@ -51,6 +52,7 @@ pub(crate) struct EndedSpan {
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
     pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) describe: Option<Describe>,
     pub(crate) status: Status,
 }
 
@@ -129,7 +131,12 @@ impl Trace {
         }
     }
 
-    fn exported(&self, span: EndedSpan) -> SpanData {
+    fn exported(&self, mut span: EndedSpan) -> SpanData {
+        if let Some(describe) = span.describe.take() {
+            let mut attributes = Attributes::default();
+            describe(&mut attributes);
+            span.attributes.extend(attributes.into_list());
+        }
         let at = |moment: Instant| self.began.1 + moment.saturating_duration_since(self.began.0);
         let flags = TraceFlags::default().with_sampled(true);
         SpanData {
