@@ -82,7 +82,8 @@ impl ExecuteService {
         let Some(key) = key else {
             return self.start(order).await;
         };
-        let once = self.run_once(&key, order).await?;
+        // Boxed: its state is large, and rarely used.
+        let once = Box::pin(self.run_once(&key, order)).await?;
         let usage = once.outcome.usage;
         let mut response = replay(once.outcome).map_err(|problem| Failed { problem, usage })?;
         if once.is_replayed {
@@ -93,7 +94,7 @@ impl ExecuteService {
         Ok(response)
     }
 
-    fn order(&self, session: &Arc<Session>, request: ExecutionRequest) -> Result<Order, Problem> {
+    fn order(&self, session: &Arc<Session>, request: ExecutionRequest) -> Result<Box<Order>, Problem> {
         check_config(&request.config)?;
         request.user.as_ref().map_or(Ok(()), check_user)?;
         let (grant, defaults) = (&session.grant, self.defaults());
@@ -118,13 +119,13 @@ impl ExecuteService {
         let query = head.uri.query().unwrap_or_default();
         let target = target(head.uri.path(), query, NAMES)?;
         let http = guest_request(head.method, target, head.headers, body, &permit.identity, NAMES)?;
-        Ok(Order {
+        Ok(Box::new(Order {
             session: Arc::clone(session),
             permit: Arc::new(permit),
             request: http,
             started: request.started,
             trace,
-        })
+        }))
     }
 }
 

@@ -73,7 +73,7 @@ impl Drop for LiveStore<'_> {
 }
 
 /// Executes the guest once. Returns shortly after the deadline, whatever the guest does.
-pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut ExecutionAccounting) -> Invocation {
+pub(crate) async fn invoke(call: Box<Call>, writer: ResponseWriter, account: &mut ExecutionAccounting) -> Invocation {
     let Call {
         engine,
         services,
@@ -85,7 +85,7 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         watching,
         trace,
         profile,
-    } = call;
+    } = *call;
     let limits = ExecutionLimits {
         deadline: permit.deadline,
         fuel,
@@ -106,16 +106,21 @@ pub(crate) async fn invoke(call: Call, writer: ResponseWriter, account: &mut Exe
         account,
     };
     StoreData::measure(&mut live.store);
-    let call = async {
+    let ended = {
         let (store, complete) = (&mut live.store, &mut complete);
-        match &prepared.handler {
-            Handler::Proxy(pre) => run(store, pre, request, writer, &sent, complete).await,
-            // Boxed: its state is large, and rarely used.
-            Handler::Service(pre) => Box::pin(invoke_async::run(store, pre, request, writer, &sent, complete)).await,
-        }
+        let call = async {
+            match &prepared.handler {
+                Handler::Proxy(pre) => run(store, pre, request, writer, &sent, complete).await,
+                // Boxed: its state is large, and rarely used.
+                Handler::Service(pre) => {
+                    Box::pin(invoke_async::run(store, pre, request, writer, &sent, complete)).await
+                }
+            }
+        };
+        // Pinned here: each future that owned it would have space for it once more, and is copied.
+        let call = pin!(AssertUnwindSafe(call).catch_unwind());
+        timeout_at(permit.deadline.into(), turns.run(call, &mut live.used)).await
     };
-    let call = AssertUnwindSafe(call).catch_unwind();
-    let ended = timeout_at(permit.deadline.into(), turns.run(call, &mut live.used)).await;
     let (failure, panicked) = match ended {
         Err(_) => (Some(stopped(TerminationCause::Deadline)), false),
         Ok(Err(_)) => (Some(Problem::internal("a panic while executing")), true),

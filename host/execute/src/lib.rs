@@ -175,7 +175,7 @@ pub mod measuring {
             request
                 .headers_mut()
                 .insert(http::header::HOST, http::HeaderValue::from_static("extension.invalid"));
-            call_once(Call {
+            call_once(Box::new(Call {
                 engine: self.engine.clone(),
                 services: Arc::clone(&self.services),
                 prepared: Arc::clone(&self.prepared),
@@ -186,7 +186,7 @@ pub mod measuring {
                 trace: None,
                 profile: None,
                 turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
-            })
+            }))
             .await
         }
     }

@@ -17,7 +17,7 @@ use http::Request;
 use std::sync::Arc;
 
 /// Calls a guest without admission and records; returns the status of a complete response.
-pub(crate) async fn call_once(call: Call) -> Option<u16> {
+pub(crate) async fn call_once(call: Box<Call>) -> Option<u16> {
     let (writer, reader) = response_channel(call.turns.ticket());
     let execution = async move {
         let mut account = ExecutionAccounting::default();
@@ -57,7 +57,7 @@ impl ExecuteService {
         let held = SessionCache::default();
         let prepare = self.dependencies.loader.prepare(content_hash, permit.grants, &held);
         let (prepared, _) = prepare.await.ok()?;
-        call_once(Call {
+        call_once(Box::new(Call {
             engine: self.dependencies.engine.clone(),
             services: Arc::clone(&self.dependencies.services),
             prepared,
@@ -68,7 +68,7 @@ impl ExecuteService {
             trace: None,
             profile: None,
             turns: Turns::new(&self.slots, Share { tenant: 0, weight: 1 }),
-        })
+        }))
         .await
     }
 }

@@ -135,15 +135,15 @@ async fn read_and_execute(
         extension: required("x-alga-extension")?,
     };
     let permit = permit(&wire, &caller, &session, id, started, service.defaults())?;
-    let order = Order {
+    let order = Box::new(Order {
         request: wire_request(&wire.http, &permit.identity)?,
         session,
         permit,
         started,
         trace: trace.cloned(),
-    };
+    });
     match header(headers, "x-idempotency-key")? {
-        Some(key) => service.run_once(key, order).await,
+        Some(key) => Box::pin(service.run_once(key, order)).await,
         None => Ok(Once {
             outcome: Arc::new(service.run(order).await),
             is_replayed: false,

@@ -51,7 +51,7 @@ impl ExecuteService {
     /// Executes a request: 1. acquire credit; 2. prepare the component; 3. acquire capacity;
     /// 4. call it. The response is returned as soon as its head is known and the guest waits; log,
     /// usage and record are written however the execution ends.
-    pub(crate) async fn start(self: &Arc<Self>, order: Order) -> Result<Response<ResponseBody>, Failed> {
+    pub(crate) async fn start(self: &Arc<Self>, order: Box<Order>) -> Result<Response<ResponseBody>, Failed> {
         let span = span(&order.permit);
         let started = async {
             let (execution, reader, quota) = self.execution(order).await?;
@@ -65,7 +65,7 @@ impl ExecuteService {
     }
 
     /// Executes a request like [`Self::start`] and collects its response.
-    pub(crate) async fn run(self: &Arc<Self>, order: Order) -> Outcome {
+    pub(crate) async fn run(self: &Arc<Self>, order: Box<Order>) -> Outcome {
         let span = span(&order.permit);
         let collected = async {
             let (execution, reader, quota) = self.execution(order).await?;
@@ -78,7 +78,7 @@ impl ExecuteService {
         collected.instrument(span).await.into()
     }
 
-    async fn execution(self: &Arc<Self>, mut order: Order) -> Result<Started, Failed> {
+    async fn execution(self: &Arc<Self>, mut order: Box<Order>) -> Result<Started, Failed> {
         let content_hash = order.session.grant.content_hash;
         let sinks = Sinks {
             records: Arc::clone(&self.dependencies.records),
@@ -109,24 +109,30 @@ impl ExecuteService {
             order.request.headers_mut().insert(TRACEPARENT, trace.traceparent());
         }
         // 4.
+        let Order {
+            session,
+            permit,
+            request,
+            ..
+        } = *order;
         let guest = Guest {
-            pace: Arc::clone(&order.session.counters.pace),
+            pace: Arc::clone(&session.counters.pace),
             journal_entry: Some(Arc::clone(&prepared.journal_entry)),
             suspects,
         };
-        let profile = self.profiles.of(&order.permit.identity.install);
-        let call = Call {
+        let profile = self.profiles.of(&permit.identity.install);
+        let call = Box::new(Call {
             engine: self.dependencies.engine.clone(),
             services: Arc::clone(&self.dependencies.services),
             prepared,
-            permit: order.permit,
-            request: order.request,
+            permit,
+            request,
             fuel: self.dependencies.defaults.fuel.map(NonZeroU64::get),
-            turns: Turns::of_guest(&self.slots, order.session.counters.share(), guest),
+            turns: Turns::of_guest(&self.slots, session.counters.share(), guest),
             watching: Watched::watching(execution.watched.as_ref()),
             trace,
             profile,
-        };
+        });
         let (writer, reader) = response_channel(call.turns.ticket());
         let service = Arc::clone(self);
         // Without the budget of tokio's cooperative scheduling, whose end would look like a guest
@@ -134,7 +140,7 @@ impl ExecuteService {
         let execution = unconstrained(service.invoke(call, writer, execution, admitted));
         let threads = &self.dependencies.guest_threads;
         let mut execution = Execution::new(execution, threads.handle(), threads.are_there());
-        if order.session.counters.pace.overstays() {
+        if session.counters.pace.overstays() {
             execution.move_if_allowed();
         }
         Ok((execution, reader, quota))
@@ -160,7 +166,8 @@ impl ExecuteService {
                 // An extension that cannot be loaded has a record.
                 execution.account.is_admitted = true;
                 let _span = execution.span.as_ref().map(traced::loading);
-                self.load_component(session, permit).await?
+                // Boxed: its state is large, and rarely used.
+                Box::pin(self.load_component(session, permit)).await?
             }
         };
         // 3. Refused for lack of capacity, or gone before there was any: no record.
@@ -188,26 +195,32 @@ impl ExecuteService {
     }
 
     /// Calls the guest; owns everything that the execution uses until it ends.
-    async fn invoke(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the future of an async fn has two copies of its arguments"
+    )]
+    fn invoke(
         self: Arc<Self>,
-        call: Call,
+        call: Box<Call>,
         writer: ResponseWriter,
         mut execution: RunningExecution,
         admitted: Admitted,
-    ) -> Ended {
-        let journal_entry = Arc::clone(&call.prepared.journal_entry);
-        let invocation = invoke(call, writer, &mut execution.account).await;
-        if invocation.panicked {
-            self.poison();
-            // The next process counts it as a crash.
-            journal_entry.panicked();
+    ) -> impl Future<Output = Ended> + Send {
+        async move {
+            let journal_entry = Arc::clone(&call.prepared.journal_entry);
+            let invocation = invoke(call, writer, &mut execution.account).await;
+            if invocation.panicked {
+                self.poison();
+                // The next process counts it as a crash.
+                journal_entry.panicked();
+            }
+            drop(admitted);
+            execution.finish(invocation.result)
         }
-        drop(admitted);
-        execution.finish(invocation.result)
     }
 
     /// Executes a request once per idempotency key; later requests get the first one's response.
-    pub(crate) async fn run_once(self: &Arc<Self>, key: &str, mut order: Order) -> Result<Once, Problem> {
+    pub(crate) async fn run_once(self: &Arc<Self>, key: &str, mut order: Box<Order>) -> Result<Once, Problem> {
         if !(1..=IDEMPOTENCY_KEY_CHARACTERS).contains(&key.len()) {
             let message = format!("x-idempotency-key has 1 to {IDEMPOTENCY_KEY_CHARACTERS} characters");
             return Err(Problem::new(Code::BadRequest, message));
