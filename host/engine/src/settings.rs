@@ -169,7 +169,8 @@ fn pooling(pool: &PoolSettings) -> PoolingAllocationConfig {
     pooling.max_tables_per_component(TABLES_PER_COMPONENT);
     pooling.max_component_instance_size(INSTANCE_RECORD_BYTES);
     pooling.max_core_instance_size(INSTANCE_RECORD_BYTES);
-    // Bug in 48.0.8: a dirty page that was swapped out may be skipped, and the next guest reads it.
+    // Bug in 48.0.8: a dirty page that was swapped out, or that the kernel moves, may be skipped,
+    // and the next guest reads it.
     pooling.pagemap_scan(Enabled::No);
     pooling.decommit_batch_size(1);
     // A slot that was last used by the same component needs no new mapping of its memory, which
