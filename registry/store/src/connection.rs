@@ -74,3 +74,35 @@ impl DerefMut for PooledConnection {
         &mut self.inner
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Database;
+    use alga_metrics::{Format, Metrics};
+
+    /// Returns the number of transactions and statements that were measured.
+    fn measured(metrics: &Metrics) -> u64 {
+        let text = metrics.text(Format::PrometheusText);
+        let name = r#"alga_dependency_duration_seconds_count{dependency="database",outcome="ok"} "#;
+        let count = text.lines().find_map(|line| line.strip_prefix(name));
+        count.unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_transaction_is_measured_until_it_commits_or_is_rolled_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open_sqlite(&directory.path().join("rows")).await.unwrap();
+        let metrics = Metrics::default();
+        metrics.add_dependency("database", database.latency());
+        let before = measured(&metrics);
+        let mut transaction = database.begin().await.unwrap();
+        sqlx::query("SELECT 1").execute(&mut *transaction).await.unwrap();
+        assert_eq!(measured(&metrics), before);
+        transaction.commit().await.unwrap();
+        assert_eq!(measured(&metrics), before + 1);
+        drop(database.begin().await.unwrap());
+        assert_eq!(measured(&metrics), before + 2);
+        database.ping().await.unwrap();
+        assert_eq!(measured(&metrics), before + 3);
+    }
+}
