@@ -30,8 +30,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Part of the time in which texts are written at most, as a divisor: a scraper that asks for one
 /// text after the other uses this part of one processor.
 const WRITING: u32 = 20;
-/// Longest time between two texts, so that a scrape ends before its scraper gives up. Only texts
-/// that last longer than the largest one, about 50 ms, use more of the time.
+/// Longest time between two texts, so that a scrape ends before its scraper gives up. Texts that
+/// need more than about 50 ms each use a larger part of the time for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns the route, for a process of any role.

@@ -95,7 +95,7 @@ fn sent(json: Bytes, profiling: Profiling) -> Body {
     Body::from_stream(pieces)
 }
 
-/// Hands the pieces on. The place of the profile is free before its last piece was received.
+/// Hands the pieces on. The place of the profile is free when the body ends.
 async fn send(mut json: Bytes, pieces: mpsc::Sender<Bytes>, until: Instant, _profiling: Profiling) {
     while !json.is_empty() {
         let piece = json.split_to(json.len().min(PIECE_BYTES));

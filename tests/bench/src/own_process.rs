@@ -1,7 +1,7 @@
 //! `alga serve` in a process of its own, as an operator starts it, with a component.
 
 use crate::load::on_core;
-use crate::servers::{Load, SERVER_CORE, get, proxy_component};
+use crate::servers::{Load, NAME, SERVER_CORE, get, proxy_component};
 use alga_harness::{Release, Server, ServerOptions};
 use alga_registry_types::InstallRequest;
 use alga_signing::{SigningKey, TrustFile};
@@ -9,8 +9,6 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Name under which the platform has the component.
-const NAME: &str = "com.example.bench";
 /// The tenant of `--dev-tenant`, whose requests need no token.
 const TENANT: &str = "demo";
 /// As in the process of the benchmark.

@@ -78,7 +78,7 @@ pub(crate) fn bare() -> Load {
 pub(crate) type Stored = (PathBuf, Option<String>);
 
 /// Name under which the platform has the component.
-const NAME: &str = "com.example.bench";
+pub(crate) const NAME: &str = "com.example.bench";
 /// Longest time of an execution, in milliseconds.
 const LONGEST_MS: u64 = 5_000;
 
