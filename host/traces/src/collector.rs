@@ -59,22 +59,10 @@ pub enum ExportError {
 
 /// Returns a client that sends spans.
 pub(crate) fn spans(settings: &CollectorSettings) -> Result<SpanExporter, ExportError> {
-    let endpoint = settings.endpoint.trim_end_matches('/');
+    let builder = SpanExporter::builder();
     let mut exporter = match settings.protocol {
-        Protocol::Http => SpanExporter::builder()
-            .with_http()
-            .with_http_client(client()?)
-            .with_endpoint(format!("{endpoint}/v1/traces"))
-            .with_timeout(EXPORT_TIME)
-            .build()?,
-        Protocol::Grpc => {
-            let builder = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
-            let builder = builder.with_timeout(EXPORT_TIME);
-            match has_tls(endpoint) {
-                true => builder.with_tls_config(roots()).build()?,
-                false => builder.build()?,
-            }
-        }
+        Protocol::Http => over_http(builder.with_http(), settings, "v1/traces")?.build()?,
+        Protocol::Grpc => over_grpc(builder.with_tonic(), settings).build()?,
     };
     exporter.set_resource(&resource(settings.role));
     Ok(exporter)
@@ -82,25 +70,36 @@ pub(crate) fn spans(settings: &CollectorSettings) -> Result<SpanExporter, Export
 
 /// Returns a client that sends log records.
 pub(crate) fn logs(settings: &CollectorSettings) -> Result<LogExporter, ExportError> {
-    let endpoint = settings.endpoint.trim_end_matches('/');
+    let builder = LogExporter::builder();
     let mut exporter = match settings.protocol {
-        Protocol::Http => LogExporter::builder()
-            .with_http()
-            .with_http_client(client()?)
-            .with_endpoint(format!("{endpoint}/v1/logs"))
-            .with_timeout(EXPORT_TIME)
-            .build()?,
-        Protocol::Grpc => {
-            let builder = LogExporter::builder().with_tonic().with_endpoint(endpoint);
-            let builder = builder.with_timeout(EXPORT_TIME);
-            match has_tls(endpoint) {
-                true => builder.with_tls_config(roots()).build()?,
-                false => builder.build()?,
-            }
-        }
+        Protocol::Http => over_http(builder.with_http(), settings, "v1/logs")?.build()?,
+        Protocol::Grpc => over_grpc(builder.with_tonic(), settings).build()?,
     };
     exporter.set_resource(&resource(settings.role));
     Ok(exporter)
+}
+
+/// Sets where and how a client for HTTP sends.
+fn over_http<B: WithExportConfig + WithHttpConfig>(
+    builder: B,
+    settings: &CollectorSettings,
+    path: &str,
+) -> reqwest::Result<B> {
+    let endpoint = settings.endpoint.trim_end_matches('/');
+    Ok(builder
+        .with_http_client(client()?)
+        .with_endpoint(format!("{endpoint}/{path}"))
+        .with_timeout(EXPORT_TIME))
+}
+
+/// Sets where and how a client for gRPC sends.
+fn over_grpc<B: WithExportConfig + WithTonicConfig>(builder: B, settings: &CollectorSettings) -> B {
+    let endpoint = settings.endpoint.trim_end_matches('/');
+    let builder = builder.with_endpoint(endpoint).with_timeout(EXPORT_TIME);
+    if endpoint.starts_with("https:") {
+        return builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+    }
+    builder
 }
 
 /// Returns a client for HTTP. A redirect could lead to a place that the operator did not name.
@@ -110,14 +109,6 @@ fn client() -> reqwest::Result<reqwest::Client> {
         .no_proxy()
         .timeout(EXPORT_TIME)
         .build()
-}
-
-fn has_tls(endpoint: &str) -> bool {
-    endpoint.starts_with("https:")
-}
-
-fn roots() -> ClientTlsConfig {
-    ClientTlsConfig::new().with_enabled_roots()
 }
 
 fn resource(role: &'static str) -> Resource {

@@ -20,7 +20,7 @@ const MEMORY_DIRECTORY: &str = "/dev/shm";
 /// Bytes that a database of a million tenants needs at most.
 const MEMORY_BYTES: u64 = 4 << 30;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Arguments {
     /// Benchmark to run; `all` runs each and writes tests/bench/results; `regress` compares the
     /// instructions of a request with the committed ones; `flame` draws where the time of one goes
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Build with the profile of releases, with link-time optimization: for figures that are
-    /// published
+    /// published; `regress` always does
     #[arg(long)]
     dist: bool,
     /// Seconds for each measurement

@@ -1,5 +1,6 @@
 //! `cargo xtask bench regress`: compares the instructions of a request, as callgrind counts them,
-//! with the committed ones. They are the same in every run, unlike times.
+//! with the committed ones. They are the same in every run, unlike times. Programs are those of
+//! profile `dist`.
 
 use super::{Arguments, build};
 use crate::debian;
@@ -20,6 +21,11 @@ const MANY: u64 = 1_200;
 const TOLERANCE: f64 = 3.0;
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let arguments = &Arguments {
+        // The profile of what is shipped: its instructions differ from those of other profiles.
+        dist: true,
+        ..arguments.clone()
+    };
     let committed = if arguments.bless { Map::new() } else { committed()? };
     debian::ensure("valgrind", "valgrind")?;
     build(arguments)?;
