@@ -7,21 +7,23 @@ use std::time::{Duration, Instant};
 
 /// Time of one poll from which on a guest has overstayed: several slices of the engine.
 const OVERSTAY: Duration = Duration::from_millis(5);
-/// Most that one poll counts, in microseconds.
+/// Most that one poll counts, in microseconds: a hypervisor can take a processor away for longer.
 const ONE_POLL_US: u64 = 10_000;
 /// Time in microseconds by which polls that overstay must exceed the others, before the extension
 /// counts as one that overstays. On a virtual machine, the processor time of a poll includes the
 /// time for which its processor ran something else: a few long polls among short ones are no fault
 /// of the guest.
 const EXCESS_US: u64 = 40_000;
+/// Maximum of that time in microseconds: an extension that overstayed for long needs little more
+/// time to count as one that does not.
+const MOST_EXCESS_US: u64 = 2 * EXCESS_US;
 /// Time for which an extension counts as one that overstays.
 const MEMORY: Duration = Duration::from_mins(1);
 
 /// Time of polls that overstay, compared with that of all others.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// Microseconds by which polls that overstay exceed the others, at most twice
-    /// [`EXCESS_US`].
+    /// Microseconds by which polls that overstay exceed the others, at most [`MOST_EXCESS_US`].
     excess_us: AtomicU64,
     /// Time at which it last was [`EXCESS_US`] or more; 0 if never.
     overstayed_ms: AtomicU64,
@@ -40,7 +42,7 @@ impl Pace {
         let excess_us = self.excess_us.load(Ordering::Relaxed);
         // Two polls at the same moment may count as one: the next ones count again.
         if used >= OVERSTAY {
-            let excess_us = (excess_us + used_us.min(ONE_POLL_US)).min(2 * EXCESS_US);
+            let excess_us = (excess_us + used_us.min(ONE_POLL_US)).min(MOST_EXCESS_US);
             self.excess_us.store(excess_us, Ordering::Relaxed);
             if excess_us >= EXCESS_US {
                 self.overstayed_ms.store(now_ms(), Ordering::Relaxed);
@@ -96,6 +98,17 @@ mod tests {
             (0..9 * 60).for_each(|_| pace.polled_for(SHORT));
             assert!(!pace.overstays());
         }
+    }
+
+    #[test]
+    fn what_an_extension_overstayed_for_hours_is_forgotten_like_that_of_a_moment() {
+        let pace = Pace::default();
+        (0..100_000).for_each(|_| pace.polled_for(LONG));
+        assert!(pace.overstays());
+        (0..160).for_each(|_| pace.polled_for(SHORT));
+        pace.overstayed_ms.store(0, Ordering::Relaxed);
+        (0..3).for_each(|_| pace.polled_for(LONG));
+        assert!(!pace.overstays());
     }
 
     #[test]
