@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Time of one poll from which on a guest has overstayed: several slices of the engine.
 const OVERSTAY: Duration = Duration::from_millis(5);
-/// Most that one poll counts, in microseconds: a hypervisor can take a processor away for longer.
+/// Most that one poll counts, in microseconds: a hypervisor can run something else for longer.
 const ONE_POLL_US: u64 = 10_000;
 /// Time in microseconds by which polls that overstay must exceed the others, before the extension
 /// counts as one that overstays. On a virtual machine, the processor time of a poll includes the
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_extension_overstayed_for_hours_is_forgotten_like_that_of_a_moment() {
+    fn an_extension_that_overstayed_for_hours_recovers_like_one_of_a_moment() {
         let pace = Pace::default();
         (0..100_000).for_each(|_| pace.polled_for(LONG));
         assert!(pace.overstays());
