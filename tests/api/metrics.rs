@@ -25,7 +25,9 @@ async fn scrape(world: &TestPlatform, accept: &str) -> TestResponse {
 
 /// Returns a platform that has executed, failed and refused, and whose metrics are all present.
 async fn used_platform() -> TestPlatform {
-    let world = TestPlatform::with_settings(&[("fuel", "1000000000")]).await;
+    // Nothing listens there: the metrics of traces exist as soon as there is an endpoint.
+    let settings = [("fuel", "1000000000"), ("traces_endpoint", "http://127.0.0.1:9")];
+    let world = TestPlatform::with_settings(&settings).await;
     let fine = world.with_guest("answers_ok", &[]).await;
     assert_eq!(world.execute(&fine).await.status, 200);
     let failing = world.with_guest("traps", &[]).await;
@@ -164,13 +166,21 @@ async fn requests_are_counted_by_route_and_refusals_by_code() {
     for _ in 0..3 {
         world.get("com.example.absent/some/path?of=a-client").await;
     }
+    // Counted once, by whichever route it is asked.
+    assert_eq!(world.get("com.example.traps/").await.status, 502);
     let text = scrape(&world, "text/plain").await.text();
     for line in [
         "alga_http_request_duration_seconds_count{route=\"/api/ext/{extension}/{*path}\",method=\"GET\",status=\"4xx\"} 3\n",
         "alga_refusals_total{code=\"extension_not_available\",blame=\"tenant\"} 4\n",
+        "alga_refusals_total{code=\"guest_trapped\",blame=\"guest\"} 2\n",
         "alga_component_loads_total{level=\"compiler\"} 2\n",
         "alga_components 2\n",
+        "alga_dependency_duration_seconds_count{dependency=\"compiler\",outcome=\"ok\"} 2\n",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
+    assert!(
+        text.contains("alga_dependency_duration_seconds_count{dependency=\"objects\",outcome=\"ok\"} "),
+        "{text}"
+    );
 }

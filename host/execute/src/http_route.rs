@@ -12,7 +12,7 @@ use crate::wire::WireError;
 use alga_capabilities::Trigger;
 use alga_errors::{Code, Problem, cause};
 use alga_http::policy::remove_hop_by_hop;
-use alga_http::{PassedOn, bearer, one_field, request_id};
+use alga_http::{PassedOn, Reported, bearer, one_field, request_id};
 use alga_traces::ParentSpan;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -157,6 +157,7 @@ fn refused(problem: &Problem, usage: Usage, request_id: &str) -> Response {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     set_usage(&mut response, Some(usage));
+    response.extensions_mut().insert(Reported(problem.code()));
     response.extensions_mut().insert(PassedOn);
     response
 }

@@ -12,7 +12,7 @@ use crate::warm_up::warm_up;
 use crate::wire::{WireReply, wire_headers};
 use alga_bundle::{RequestId, StrictObject, check_json};
 use alga_errors::{Code, Problem, cause};
-use alga_http::{BODY_TIMEOUT, Refusal, bearer, one_field, read_body};
+use alga_http::{BODY_TIMEOUT, Refusal, Reported, bearer, one_field, read_body};
 use alga_traces::ParentSpan;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -185,6 +185,7 @@ fn refused(problem: &Problem, usage: Usage, request_id: &RequestId) -> Response 
     if let Some(seconds) = problem.retry_after() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    response.extensions_mut().insert(Reported(problem.code()));
     response
 }
 

@@ -202,6 +202,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Passing<F> {
             write(&mut response, &problem, id);
             problem.code()
         });
+        let refused = refused.or_else(|| response.extensions_mut().remove().map(|Reported(code)| code));
         if let Some(counted) = this.counted.take() {
             counted.count(&response, refused);
         }
@@ -233,6 +234,11 @@ fn is_plain_refusal(response: &Response) -> bool {
 /// Marks a forwarded error response of an extension, which the edge leaves as it is.
 #[derive(Debug, Clone, Copy)]
 pub struct PassedOn;
+
+/// The error of a response that has a body of its own, in the form that its route promises. The
+/// edge counts and traces it like that of a [`crate::Refusal`].
+#[derive(Debug, Clone, Copy)]
+pub struct Reported(pub Code);
 
 /// Returns the framework's error as a refusal.
 async fn rewritten(response: Response) -> Response {

@@ -37,7 +37,7 @@ mod unparsed;
 
 pub use body::{BODY_TIMEOUT, declared_length, read_body, read_failed};
 pub use cookie::{CSRF_HEADER, LOGIN_COOKIE, SESSION_COOKIE, check_same_origin, cookie_of, session_cookie};
-pub use edge::{PassedOn, edge, observed_edge, refuse, request_id};
+pub use edge::{PassedOn, Reported, edge, observed_edge, refuse, request_id};
 pub use endpoints::Endpoints;
 pub use field::{bearer, one_field};
 pub use host::check_host;
