@@ -222,6 +222,40 @@ async fn failed_traces_are_exported_although_they_are_no_samples() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_reports_a_failure_exports_its_trace_although_the_reply_of_the_runner_is_fine() {
+    let collector = Collector::start();
+    let mut settings = settings(collector.http(), "http/protobuf");
+    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "60000")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let request = world.with_guest("answers_as_the_path_says", &[]).await;
+    for (path, status) in [("/", 200), ("/status-500", 500)] {
+        let reply = world.execute(&request.clone().on("GET", path)).await;
+        assert_eq!((reply.status.as_u16(), &reply.json()["status"]), (200, &json!(status)));
+    }
+    world.platform().settle().await;
+    world.platform().export_traces().await;
+    let spans = collector.spans(2);
+    let execution = only(&spans, "alga.execute");
+    assert_eq!(execution.status, "STATUS_CODE_ERROR", "{execution:#?}");
+    assert_attributes(execution, &[("error.type", "Str(5xx)")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_traces_are_exported_although_they_are_no_samples() {
+    let collector = Collector::start();
+    let mut settings = settings(collector.http(), "http/protobuf");
+    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "400")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let streams = world.with_guest("streams", &["cap:log.emit"]).await;
+    // The guest waits for 20 ms after each of 20 events.
+    assert_eq!(world.execute(&streams.on("GET", "/timed-events")).await.status, 200);
+    world.platform().settle().await;
+    world.platform().export_traces().await;
+    let spans = collector.spans(2);
+    assert_ne!(only(&spans, "alga.execute").status, "STATUS_CODE_ERROR", "{spans:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_is_interrupted_fails_the_span_of_its_request_and_refusals_are_not_exported() {
     let collector = Collector::start();
     let mut settings = settings(collector.http(), "http/protobuf");

@@ -2,6 +2,7 @@
 //! there are some.
 
 use crate::Usage;
+use crate::usage::SERVER_ERROR;
 use alga_bundle::Digest;
 use alga_capabilities::{Permit, Trigger};
 use alga_errors::Code;
@@ -29,8 +30,8 @@ pub(crate) struct EndedExecution {
     pub(crate) outcome: &'static str,
 }
 
-/// Adds what an execution was and used to its span. A failure of an execution that was admitted
-/// exports the trace.
+/// Adds what an execution was and used to its span. A failure of an execution that was admitted, or
+/// a guest's own response with a status from 500 on, exports the trace.
 pub(crate) fn end(span: &mut Span, ended: EndedExecution, failure: Option<Code>, is_admitted: bool) {
     span.set_tenant(ended.permit.identity.tenant.as_str());
     if let Some(code) = failure {
@@ -39,6 +40,10 @@ pub(crate) fn end(span: &mut Span, ended: EndedExecution, failure: Option<Code>,
         if is_admitted && code.status() >= 500 {
             span.export();
         }
+    } else if ended.outcome == SERVER_ERROR {
+        // `/v1/execute` has it in the body of a response with status 200.
+        span.fail(SERVER_ERROR);
+        span.export();
     }
     span.describe(move |attributes| ended.describe(attributes));
 }

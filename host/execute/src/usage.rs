@@ -77,6 +77,9 @@ impl Usage {
     }
 }
 
+/// Name of the outcome of an execution whose guest responds that it failed.
+pub(crate) const SERVER_ERROR: &str = "5xx";
+
 /// Returns the name of an execution's outcome: `2xx` to `5xx` for a status, or the code of the
 /// error.
 pub(crate) fn outcome(result: Result<u16, Code>) -> &'static str {
@@ -84,7 +87,7 @@ pub(crate) fn outcome(result: Result<u16, Code>) -> &'static str {
         Ok(..300) => "2xx",
         Ok(300..400) => "3xx",
         Ok(400..500) => "4xx",
-        Ok(_) => "5xx",
+        Ok(_) => SERVER_ERROR,
         Err(code) => code.as_str(),
     }
 }

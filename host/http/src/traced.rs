@@ -6,9 +6,15 @@ use alga_traces::{Span, Traces, method_name};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 
-/// Routes that are not traced: probes, scrapes, and a stream that lasts for as long as its client
-/// reads it.
-const UNTRACED: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/v1/live/{tenant}"];
+/// Routes that are not traced: probes, scrapes, a stream that lasts for as long as its client reads
+/// it, and a profile that lasts for the seconds its client asked for.
+const UNTRACED: [&str; 5] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/v1/live/{tenant}",
+    "/v1/profile/{tenant}",
+];
 
 /// Begins the span of a request; its place is an extension of the request.
 pub(crate) fn begin(traces: &Traces, request: &mut Request) -> Option<Span> {

@@ -9,6 +9,7 @@ fn handle(request: IncomingRequest, out: ResponseOutparam) {
     match path.as_str() {
         path if path.starts_with("/cached/") => cached(&request, path, out),
         "/status-101" => finish(respond(out, 101, &[])),
+        "/status-500" => finish(respond(out, 500, &[])),
         "/status-999" => finish(respond(out, 999, &[])),
         "/headers-101" => finish(respond(out, 200, &headers(101, 4))),
         "/headers-large" => finish(respond(out, 200, &headers(20, 3_000))),
