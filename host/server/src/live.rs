@@ -27,7 +27,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// stream is alive, and after which the reader's credential is checked again.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Shortest time between two parts of a stream: the events of a busy tenant are sent together,
+/// Shortest time between two reads of events: those of a busy tenant are read and sent together,
 /// because each part costs system calls on the processors that execute.
 const GATHER: Duration = Duration::from_millis(20);
 /// Bytes after which a part gets no further events.
@@ -80,6 +80,7 @@ async fn follow(
             filter,
             reader,
             spoken: Instant::now(),
+            gathered: Instant::now(),
             read: None,
         },
     };
@@ -136,14 +137,28 @@ impl Following {
     /// Returns the next part of the stream, which ends when the process stops, or when the
     /// credential is not valid any more.
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
-        loop {
-            let until_check = HEARTBEAT.saturating_sub(self.is_checked.elapsed());
-            if let Ok(part) = timeout(until_check, self.parts.next()).await {
-                return Some((Ok(part?.into()), self));
-            }
-            self.live.check(&self.headers, self.tenant.as_str()).await.ok()?;
-            self.is_checked = Instant::now();
+        let check = || self.live.check(&self.headers, self.tenant.as_str());
+        let part = checked(&mut self.parts, &mut self.is_checked, check).await?;
+        Some((Ok(part.into()), self))
+    }
+}
+
+/// Returns the next part, and checks the credential once it is time, also if there are always
+/// events to send. `None` if the process stops, or the credential is not valid any more.
+async fn checked<C: Future<Output = Result<(), Problem>>>(
+    parts: &mut Parts,
+    is_checked: &mut Instant,
+    check: impl Fn() -> C,
+) -> Option<String> {
+    loop {
+        let until_check = HEARTBEAT.saturating_sub(is_checked.elapsed());
+        if !until_check.is_zero()
+            && let Ok(part) = timeout(until_check, parts.next()).await
+        {
+            return part;
         }
+        check().await.ok()?;
+        *is_checked = Instant::now();
     }
 }
 
@@ -153,6 +168,8 @@ struct Parts {
     reader: Reader,
     /// Time of the last part.
     spoken: Instant,
+    /// Time at which events were last read, for this reader or not.
+    gathered: Instant,
     /// Place of the last event that was read, for this reader or not.
     read: Option<Place>,
 }
@@ -162,7 +179,7 @@ impl Parts {
     /// process stops.
     async fn next(&mut self) -> Option<String> {
         loop {
-            let gathering = GATHER.saturating_sub(self.spoken.elapsed());
+            let gathering = GATHER.saturating_sub(self.gathered.elapsed());
             if !gathering.is_zero() {
                 sleep(gathering).await;
             }
@@ -186,6 +203,7 @@ impl Parts {
 
     /// Returns a part with these events, and with those that are there already.
     fn part(&mut self, first: &Batch) -> String {
+        self.gathered = Instant::now();
         let mut part = self.text(first);
         while part.len() < PART_BYTES
             && let Some(Some(batch)) = self.reader.next().now_or_never()
@@ -231,20 +249,42 @@ mod tests {
     use super::*;
     use alga_execute::LiveEvents;
 
+    /// Returns the parts of a reader that has had no event for so long that a sign of life is due.
+    fn silent(all: &Arc<LiveEvents>) -> Parts {
+        let before = Instant::now().checked_sub(HEARTBEAT).unwrap();
+        Parts {
+            filter: LiveFilter::default(),
+            reader: all.read(&"acme".parse().unwrap(), None).unwrap(),
+            spoken: before,
+            gathered: before,
+            read: None,
+        }
+    }
+
     #[tokio::test]
     async fn a_reader_that_has_seen_no_event_for_a_while_learns_where_to_continue() {
         let all = Arc::<LiveEvents>::default();
-        let mut parts = Parts {
-            filter: LiveFilter::default(),
-            reader: all.read(&"acme".parse().unwrap(), None).unwrap(),
-            spoken: Instant::now().checked_sub(HEARTBEAT).unwrap(),
-            read: None,
-        };
+        let mut parts = silent(&all);
         assert_eq!(parts.next().await.unwrap(), ":\n\n");
         parts.spoken = Instant::now().checked_sub(HEARTBEAT).unwrap();
         parts.read = Some("1f-7".parse().unwrap());
         assert_eq!(parts.next().await.unwrap(), ":\nid: 1f-7\n\n");
         all.close();
         assert!(parts.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_credential_is_checked_again_although_there_is_always_something_to_send() {
+        let all = Arc::<LiveEvents>::default();
+        let before = Instant::now().checked_sub(HEARTBEAT).unwrap();
+        let valid = || async { Ok(()) };
+        let revoked = || async { Err(Problem::new(Code::Unauthenticated, "revoked")) };
+        let mut is_checked = Instant::now();
+        assert!(checked(&mut silent(&all), &mut is_checked, revoked).await.is_some());
+        is_checked = before;
+        assert!(checked(&mut silent(&all), &mut is_checked, valid).await.is_some());
+        assert!(is_checked > before);
+        is_checked = before;
+        assert!(checked(&mut silent(&all), &mut is_checked, revoked).await.is_none());
     }
 }
