@@ -5,6 +5,7 @@ use crate::escape::escape_line;
 use crate::outcome::Outcome;
 use crate::printer::Printer;
 use alga_bundle::TenantId;
+use alga_errors::Code;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -114,8 +115,8 @@ pub(crate) fn follow(
         };
         match operator.follow(&path, &after, followed.tick, receive) {
             Ok(()) => is_connected = true,
-            // The server may be about to start again. Its refusals have a code.
-            Err(error) if is_connected && error.code.is_none() => {}
+            // The server may be about to start again. What it refuses for another reason stays so.
+            Err(error) if is_connected && is_temporary(error.code.as_deref()) => {}
             Err(error) => return Err(error),
         }
         if !is_over {
@@ -124,6 +125,13 @@ pub(crate) fn follow(
         }
     }
     Ok(())
+}
+
+/// Reports whether a connection that failed may succeed soon: the server does not respond, is about
+/// to stop, is busy, or has not seen yet that the last connection ended.
+fn is_temporary(code: Option<&str>) -> bool {
+    let codes = [Code::Draining, Code::Overloaded, Code::RateLimited];
+    code.is_none_or(|code| codes.iter().any(|temporary| temporary.as_str() == code))
 }
 
 fn path(followed: &Followed<'_>) -> String {
@@ -202,6 +210,20 @@ mod tests {
             }
         });
         assert_eq!(numbers, ["1", "8"]);
+    }
+
+    #[test]
+    fn a_server_that_is_about_to_stop_is_asked_again_and_one_that_denies_is_not() {
+        for (code, is_asked_again) in [
+            (None, true),
+            (Some("draining"), true),
+            (Some("overloaded"), true),
+            (Some("rate_limited"), true),
+            (Some("unauthenticated"), false),
+            (Some("not_found"), false),
+        ] {
+            assert_eq!(is_temporary(code), is_asked_again, "{code:?}");
+        }
     }
 
     #[test]
