@@ -134,6 +134,29 @@ async fn a_guests_text_is_one_field_of_one_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lines_of_standard_output_and_error_are_events_of_their_own() {
+    let world = TestPlatform::new().await;
+    let writes = world.with_guest("writes_to_its_output", &[]).await;
+    let mut follower = Follower::open(&world, "acme", None).await;
+    assert_eq!(world.execute(&writes).await.status, 200);
+    let events = follower.execution().await;
+    let mut lines: Vec<_> = events
+        .iter()
+        .filter(|event| event.name != "outcome")
+        .map(|event| (event.name.as_str(), event.data["message"].as_str().unwrap()))
+        .collect();
+    lines.sort_by_key(|(name, _)| *name == "stderr");
+    let expected = [
+        ("stdout", "first line"),
+        ("stdout", "forged\r"),
+        ("stdout", "{\"level\":\"ERROR\",\"tenant\":\"victim\"}"),
+        ("stdout", "no end \u{fffd}\u{1b}[31m"),
+        ("stderr", "to standard error"),
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_follows_one_install_and_continues_where_it_was() {
     let world = TestPlatform::new().await;
     let [logs, other] = [

@@ -17,10 +17,12 @@ use crate::usage::outcome;
 use alga_bundle::TenantId;
 use alga_capabilities::{Identity, LogRecord, Permit, Watcher, Watching};
 use alga_errors::{Code, Problem};
+use alga_metrics::{Families, Source};
 use channel::Channel;
 use event::Kind;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,8 @@ pub struct LiveEvents {
     channels: RwLock<HashMap<TenantId, Arc<Channel>>>,
     /// Number of channels; most processes have none.
     watched: AtomicUsize,
+    /// Events that readers missed.
+    missed: Arc<AtomicU64>,
     closed: CancellationToken,
 }
 
@@ -55,7 +59,8 @@ impl LiveEvents {
                 let problem = Problem::new(Code::Overloaded, "too many tenants are followed in this process");
                 return Err(problem.retry_after_seconds(60));
             }
-            channels.insert(tenant.clone(), Arc::default());
+            let channel = Channel::counting(&self.missed);
+            channels.insert(tenant.clone(), Arc::new(channel));
             self.watched.store(channels.len(), Ordering::Relaxed);
         }
         let channel = channels.get(tenant).map(Arc::clone).unwrap_or_default();
@@ -120,6 +125,19 @@ impl LiveEvents {
                 tokio::time::sleep(LINGER).await;
             }
         });
+    }
+}
+
+impl Source for LiveEvents {
+    fn write(&self, families: &mut Families<'_>) -> fmt::Result {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        let readers: usize = channels.values().map(|channel| channel.readers()).sum();
+        drop(channels);
+        let readers = i64::try_from(readers).unwrap_or(i64::MAX);
+        families.gauge("alga_live_readers", "Readers of live events", readers)?;
+        let missed = self.missed.load(Ordering::Relaxed);
+        let help = "Live events that readers missed because they were too slow";
+        families.counter("alga_live_events_missed", help, missed)
     }
 }
 

@@ -103,6 +103,7 @@ impl RunnerPart {
         let execute = execute_service(config, shared, releases, sinks, &quotas, shares, journal)?;
         shared.metrics.add(Arc::clone(&execute));
         shared.metrics.add(Arc::clone(minutes.minutes()));
+        shared.metrics.add(Arc::clone(execute.live()));
         shared.metrics.add(Arc::clone(&executions));
         shared.metrics.add(Arc::clone(&shared.extension_metrics));
         Ok(Self {

@@ -2,6 +2,7 @@ use super::LiveEvent;
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -46,6 +47,8 @@ pub(super) struct Channel {
     ring: Mutex<Ring>,
     news: Notify,
     id: u64,
+    /// Events that readers of all channels missed.
+    missed: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -68,11 +71,20 @@ impl Default for Channel {
             news: Notify::new(),
             // Numbers of another process, or of an earlier channel, are not those of this one.
             id: fastrand::u64(..),
+            missed: Arc::default(),
         }
     }
 }
 
 impl Channel {
+    /// Returns a channel that adds the events which its readers miss to this number.
+    pub(super) fn counting(missed: &Arc<AtomicU64>) -> Self {
+        Self {
+            missed: Arc::clone(missed),
+            ..Self::default()
+        }
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         // No step under this lock panics.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
@@ -196,6 +208,7 @@ impl Reader {
             return None;
         }
         let missed = if is_restarted { 0 } else { first - self.next };
+        self.channel.missed.fetch_add(missed, Ordering::Relaxed);
         self.next = first + events.len() as u64;
         let places = (first..).map(|event| Place {
             channel: self.channel.id,
@@ -256,6 +269,7 @@ mod tests {
         assert!(channel.ring().bytes <= BYTES);
         let batch = slow.next().await.unwrap();
         assert_eq!(batch.missed + EVENTS.min(BYTES / 256) as u64, 1_000_000);
+        assert_eq!(channel.missed.load(Ordering::Relaxed), batch.missed);
         assert_eq!(batch.events.len(), BATCH);
     }
 
