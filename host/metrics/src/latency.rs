@@ -22,7 +22,8 @@ impl Latency {
         if is_ok { ok } else { failed }.observe(&BOUNDS, seconds);
     }
 
-    /// Counts a call that this future makes.
+    /// Counts a call that this future makes, unless it is given up: clients that disconnect cannot
+    /// make a dependency look as if it failed.
     ///
     /// # Errors
     /// Returns the error of the call.
@@ -94,5 +95,23 @@ impl Source for Dependencies {
             "Durations of calls to systems outside the process",
             labelled,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_call_that_a_client_gives_up_is_no_failure_of_the_dependency() {
+        let latency = Latency::default();
+        let hangs = latency.time(pending::<Result<(), ()>>());
+        timeout(Duration::ZERO, hangs).await.unwrap_err();
+        latency.time(ready(Ok::<_, ()>(()))).await.unwrap();
+        latency.time(ready(Err::<(), _>(()))).await.unwrap_err();
+        assert_eq!(latency.observed().map(|observed| observed.count), [1, 1]);
     }
 }

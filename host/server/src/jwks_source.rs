@@ -7,9 +7,13 @@ use alga_metrics::Latency;
 use reqwest::{Client, Response, redirect};
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Maximum bytes of a key set.
 const JWKS_BYTES: usize = 1024 * 1024;
+/// Longest time of a request for keys. It ends before the verifier stops to wait, after
+/// five seconds, so that a provider that does not respond is counted.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(4);
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -20,8 +24,12 @@ pub(crate) fn jwks_source(place: &JwksPlace, latency: &Latency) -> Result<Arc<dy
         JwksPlace::Url(url) => url.clone(),
     };
     let client = provider_client()?;
-    let latency = latency.clone();
-    Ok(Arc::new(KeyUrl { client, url, latency }))
+    Ok(Arc::new(KeyUrl {
+        client,
+        url,
+        timeout: FETCH_TIMEOUT,
+        latency: latency.clone(),
+    }))
 }
 
 /// Creates a client for an OpenID provider.
@@ -54,12 +62,20 @@ impl JwksSource for KeyFile {
 struct KeyUrl {
     client: Client,
     url: String,
+    /// Longest time of a request.
+    timeout: Duration,
     latency: Latency,
 }
 
 impl KeyUrl {
     async fn fetch_untimed(&self) -> Result<Vec<u8>, AnyError> {
-        let response = self.client.get(&self.url).send().await?.error_for_status()?;
+        let response = self
+            .client
+            .get(&self.url)
+            .timeout(self.timeout)
+            .send()
+            .await?
+            .error_for_status()?;
         if !response.status().is_success() {
             return Err(format!("status {}", response.status()).into());
         }
@@ -70,5 +86,30 @@ impl KeyUrl {
 impl JwksSource for KeyUrl {
     fn fetch(&self) -> JwksFuture<'_> {
         Box::pin(self.latency.time(self.fetch_untimed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alga_metrics::{Format, Metrics};
+
+    #[tokio::test]
+    async fn a_provider_that_does_not_respond_is_counted_as_one_that_fails() {
+        // Its connections are accepted by the operating system alone.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let latency = Latency::default();
+        let keys = KeyUrl {
+            client: provider_client().unwrap(),
+            url: format!("http://{}/keys", silent.local_addr().unwrap()),
+            timeout: Duration::from_millis(10),
+            latency: latency.clone(),
+        };
+        assert!(keys.fetch().await.is_err());
+        let metrics = Metrics::default();
+        metrics.add_dependency("jwks", &latency);
+        let text = metrics.text(Format::PrometheusText);
+        let failed = "alga_dependency_duration_seconds_count{dependency=\"jwks\",outcome=\"error\"} 1\n";
+        assert!(text.contains(failed), "{text}");
     }
 }
