@@ -4,7 +4,7 @@ use alga_bundle::{ExecutionMinute, ExecutionTotals};
 use alga_harness::{TestPlatform, tenant_id};
 use alga_registry_types::{ExecutionStatistics, ExecutionSum, Install, Page, StatisticsQuery, executions, statistics};
 use serde_json::Value;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 async fn sums(world: &TestPlatform, install: &Install) -> ExecutionStatistics {
     world.platform().settle().await;
@@ -190,7 +190,7 @@ async fn the_metrics_have_the_sums_of_all_executions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sums_of_the_last_62_days_remain_and_older_ones_are_deleted() {
+async fn sums_remain_for_as_many_days_as_the_operator_sets_and_older_ones_are_deleted() {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     let world = TestPlatform::new().await;
     let install = world.install_guest("answers_ok", &[]).await;
@@ -209,11 +209,12 @@ async fn sums_of_the_last_62_days_remain_and_older_ones_are_deleted() {
     });
     let database = world.platform().database();
     database.store_minutes(&install.tenant_id, "w-1", &rows).await.unwrap();
-    assert_eq!(database.sweep_minutes().await.unwrap(), 2);
+    let days = |days: u64| Duration::from_hours(24 * days);
+    assert_eq!(database.sweep_minutes(days(62)).await.unwrap(), 2);
     let sums = database
         .execution_sums(&install.tenant_id, &install.id, 0, i64::MAX)
         .await
         .unwrap();
     assert_eq!(sums[0].totals.executions, 2);
-    assert_eq!(database.sweep_minutes().await.unwrap(), 0);
+    assert_eq!(database.sweep_minutes(days(60)).await.unwrap(), 1);
 }

@@ -413,9 +413,13 @@ fn queue(sources: &Sources<'_>) -> Result<QueueSettings, ConfigError> {
 
 fn records(sources: &Sources<'_>) -> Result<RecordSettings, ConfigError> {
     let slow_ms: u64 = sources.required("record_slow_ms")?;
-    let days: NonZeroU16 = sources.required("record_days")?;
+    let days = |key| {
+        let days: NonZeroU16 = sources.required(key)?;
+        Ok::<_, ConfigError>(Duration::from_hours(u64::from(days.get()) * 24))
+    };
     Ok(RecordSettings {
-        life: Duration::from_hours(u64::from(days.get()) * 24),
+        life: days("record_days")?,
+        life_of_sums: days("statistics_days")?,
         slower_than: (slow_ms > 0).then(|| Duration::from_millis(slow_ms)),
         one_in: NonZeroU32::new(sources.required("record_one_in")?),
     })

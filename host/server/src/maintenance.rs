@@ -25,7 +25,7 @@ pub(crate) async fn maintain(database: &Database, blobs: &BlobStore, staging: St
         Ok(executions) => tracing::info!(executions, "swept old records of executions"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep records of executions"),
     }
-    match database.sweep_minutes().await {
+    match database.sweep_minutes(records.life_of_sums).await {
         Ok(rows) => tracing::info!(rows, "swept old sums of executions"),
         Err(error) => tracing::warn!(error = %chain(&error), "could not sweep sums of executions"),
     }

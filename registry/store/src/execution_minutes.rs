@@ -7,9 +7,8 @@ use crate::{Database, StoreError};
 use alga_bundle::{DURATION_BUCKETS, ExecutionMinute, ExecutionTotals, InstallId, TenantId};
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use std::time::Duration;
 
-/// Time in milliseconds for which rows remain: a month can be compared with the one before.
-const LIFE_MS: i64 = 62 * 24 * 60 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// Maximum number of endpoints and outcomes of an install that are returned: more than all
 /// endpoints of a manifest with ten outcomes each.
@@ -91,8 +90,9 @@ impl Database {
     ///
     /// # Errors
     /// Returns [`StoreError::Database`] if a statement fails.
-    pub async fn sweep_minutes(&self) -> Result<u64, StoreError> {
-        let end = now_ms().saturating_sub(LIFE_MS);
+    pub async fn sweep_minutes(&self, life: Duration) -> Result<u64, StoreError> {
+        let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+        let end = now_ms().saturating_sub(life_ms);
         let mut deleted = 0;
         // An hour at a time: a statement over many rows would exceed its time.
         while let Some(first) = self.first_minute().await?.filter(|first| *first < end) {
@@ -266,6 +266,6 @@ mod tests {
         let other = "other".parse().unwrap();
         let others = database.execution_sums(&other, &install, 0, i64::MAX).await;
         assert_eq!(others.unwrap(), []);
-        assert_eq!(database.sweep_minutes().await.unwrap(), 5);
+        assert_eq!(database.sweep_minutes(Duration::from_hours(24)).await.unwrap(), 5);
     }
 }

@@ -23,6 +23,8 @@ pub struct QueueSettings {
 pub struct RecordSettings {
     /// Time for which a record is retained.
     pub life: Duration,
+    /// Time for which the sums of executions are retained.
+    pub life_of_sums: Duration,
     /// Longest time of one that is not slow, if there is such a limit.
     pub slower_than: Option<Duration>,
     /// One of so many others, if there are samples.

@@ -127,6 +127,7 @@ settings! {
     queue_per_tenant = "ALGA_QUEUE_PER_TENANT", "256", "requests of one tenant that wait; further ones are refused at once";
     quotas_fail_open = "ALGA_QUOTAS_FAIL_OPEN", "false", "true: execute although the database does not respond and the runner's credit for a quota is used up, and count later; false: refuse with 503";
     record_days = "ALGA_RECORD_DAYS", "7", "days for which the registry retains records of executions, of each install at most 1000 and 16 MiB";
+    statistics_days = "ALGA_STATISTICS_DAYS", "62", "days for which the registry retains the sums of executions, by minute and endpoint";
     record_slow_ms = "ALGA_RECORD_SLOW_MS", "1000", "time in milliseconds after which an execution is slow and has a record, as have failed ones and those that log; 0: none has for this reason";
     record_one_in = "ALGA_RECORD_ONE_IN", "1000", "one of so many other executions has a record, as a sample; 0: none has";
     metrics_tenants = "ALGA_METRICS_TENANTS", "false", "true: the metrics of extensions are those of each install, and name it and its tenant; false: those of all installs of an extension together";

@@ -20,6 +20,16 @@ fn flags_win_over_environment_over_file_over_default() {
 }
 
 #[test]
+fn records_and_sums_of_executions_remain_for_the_days_that_are_set() {
+    let days = |records: u64, sums: u64| [records, sums].map(|days| Duration::from_hours(24 * days));
+    let lives = |config: Config| [config.records.life, config.records.life_of_sums];
+    assert_eq!(lives(load(&[], &[], "dev = true").unwrap()), days(7, 62));
+    let file = "dev = true\nrecord_days = 30\nstatistics_days = 400";
+    assert_eq!(lives(load(&[], &[], file).unwrap()), days(30, 400));
+    assert!(load(&[], &[], "dev = true\nstatistics_days = 0").is_err());
+}
+
+#[test]
 fn every_setting_is_shown_with_its_effective_value_and_its_origin() {
     let flags = BTreeMap::from([("port".to_owned(), "10".to_owned())]);
     let environment = |name: &str| match name {

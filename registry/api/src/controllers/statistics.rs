@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 /// Span of time if none is asked for, in milliseconds.
 const HOUR_MS: i64 = 60 * 60 * 1000;
-/// Longest span, in milliseconds: two months are stored.
+/// Longest span, in milliseconds: a month and the one before. More may be stored.
 const LONGEST_MS: i64 = 62 * 24 * HOUR_MS;
 
 pub(crate) async fn show(
