@@ -2,7 +2,8 @@
 //! in the environment have no effect.
 
 use crate::platform::{Guest, Platform};
-use alga_harness::{Collector, MockServer, ReceivedRecord, ServerOptions, program, root};
+use alga_harness::{Collector, MockServer, ReceivedRecord, ServerOptions, program, root, tenant_id};
+use alga_registry_types::{Reason, change_version, disable, uninstall};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -10,6 +11,53 @@ use std::process::{Command, Stdio};
 /// Limit for the bytes in the operator's log from one execution, as JSON: escaping makes text up to
 /// six times as long.
 const LOG_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Stops a platform and returns the lines of its log, each of which its schema accepts.
+fn valid_lines(platform: Platform) -> Vec<Value> {
+    let directory = platform.stop();
+    let text = std::fs::read_to_string(directory.path().join("server.log")).unwrap();
+    assert!(text.len() as u64 <= LOG_BYTES, "{}", text.len());
+    let schema = std::fs::read_to_string(root().join("host/docs/log.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let read = |line: &str| {
+        let record = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.200}"));
+        let problems: Vec<_> = schema.iter_errors(&record).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:?}: {record}");
+        record
+    };
+    text.lines().map(read).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_about_installs_versions_and_failures_have_the_form_of_all_others() {
+    let outside = MockServer::start().await;
+    let platform = Platform::start(&outside, &ServerOptions::default());
+    let name = platform.install(&Guest::new("traps"));
+    platform.call(&name, "/");
+    let operator = platform.operator();
+    let demo = tenant_id("demo");
+    operator.operate(&disable(&demo, &name)).unwrap().ok();
+    let reason = Reason {
+        reason: "it traps".to_owned(),
+    };
+    let yank = change_version(&name, "1.0.0", "yank", &reason);
+    operator.operate(&yank).unwrap().ok();
+    platform.call(&name, "/");
+    operator.operate(&uninstall(&demo, &name)).unwrap();
+    let records = valid_lines(platform);
+    for message in [
+        "execution failed",
+        "install changed",
+        "version status changed",
+        "refused",
+        "uninstalled",
+    ] {
+        assert!(
+            records.iter().any(|record| record["message"] == message),
+            "{message}: {records:#?}"
+        );
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
@@ -20,19 +68,7 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
     platform.call(&log, "/");
     platform.call(&output, "/");
     platform.call(&output, "/flood");
-    let directory = platform.stop();
-    let text = std::fs::read_to_string(directory.path().join("server.log")).unwrap();
-    assert!(text.len() as u64 <= LOG_BYTES, "{}", text.len());
-    let records: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.200}")))
-        .collect();
-    let schema = std::fs::read_to_string(root().join("host/docs/log.schema.json")).unwrap();
-    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
-    for record in &records {
-        let problems: Vec<_> = schema.iter_errors(record).map(|error| error.to_string()).collect();
-        assert!(problems.is_empty(), "{problems:?}: {record}");
-    }
+    let records = valid_lines(platform);
     assert!(records.iter().any(|record| record["log_schema"] == 1));
     let mut written = Vec::new();
     for record in &records {
@@ -43,6 +79,9 @@ async fn guest_text_cannot_forge_a_line_of_the_operators_log() {
         assert!(record["tenant"].is_null() || record["tenant"] == "demo", "{record}");
         assert!(record["level"] != "ERROR", "{record}");
         if record["target"] == "alga::extension" {
+            for name in ["request", "tenant", "extension", "install", "version", "content_hash"] {
+                assert!(record[name].is_string(), "{name}: {record}");
+            }
             written.extend(record["extension_message"].as_str().map(ToOwned::to_owned));
         }
     }

@@ -193,7 +193,7 @@ pub(crate) async fn uninstall(
 async fn reload(dependencies: &RegistryDependencies, install: &InstallRow) -> Result<Json<Install>, ApiError> {
     (dependencies.on_install)(Some(&install.tenant_id));
     let install = find(dependencies, install.tenant_id.as_str(), install.id.as_str()).await?;
-    tracing::info!(tenant = %install.tenant_id, install = %install.id, version = %install.version_id, status = ?install.status, "install changed");
+    tracing::info!(tenant = %install.tenant_id, install = %install.id, version = %install.version_id, install_status = ?install.status, "install changed");
     Ok(Json(bodies::install(dependencies, install)))
 }
 

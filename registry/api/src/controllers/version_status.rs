@@ -75,7 +75,7 @@ async fn set(
         .set_version_status(&version, status, &reason, principal.kind() == PrincipalKind::Operator)
         .await?;
     (dependencies.on_install)(None);
-    tracing::warn!(name = %version.name, version = %version.version, ?status, reason = ?reason, "version status changed");
+    tracing::warn!(name = %version.name, version = %version.version, version_status = ?status, reason = ?reason, "version status changed");
     Ok(Json(bodies::version(find(&dependencies, &path).await?)))
 }
 
