@@ -142,7 +142,8 @@ impl ExecutionMinutes {
         let last_ms = past.iter().map(|minute| minute.minute_ms).max();
         let Some(last_ms) = last_ms.filter(|last_ms| *last_ms >= complete_ms) else {
             let mut top = lock(&self.top);
-            if top.minute_ms < complete_ms {
+            // Those of a minute after the present one are left from before the clock was set back.
+            if top.minute_ms < complete_ms || top.minute_ms > complete_ms + MINUTE_MS {
                 top.tenants.clear();
             }
             return;

@@ -127,3 +127,15 @@ fn the_top_tenants_of_an_earlier_minute_are_not_those_of_the_last_one() {
     minutes.rank(&[], now);
     assert!(!shown());
 }
+
+#[test]
+fn the_top_tenants_of_a_minute_to_come_are_not_shown_after_the_clock_was_set_back() {
+    let minutes = Arc::new(ExecutionMinutes::default());
+    let now = this_minute_ms();
+    minutes.count_in(now, &identity("i-1"), None, "2xx", &used(1));
+    let past = minutes.drain(true);
+    minutes.rank(&past, now);
+    minutes.rank(&[], now - 60 * MINUTE_MS);
+    let text = alga_metrics::text_of(minutes);
+    assert!(!text.contains("alga_top_tenant_cpu_seconds{tenant"), "{text}");
+}
