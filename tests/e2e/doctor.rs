@@ -67,6 +67,22 @@ async fn a_deployment_is_examined_and_not_changed() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_store_that_ignores_conditions_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let s3 = S3::without_conditions().await;
+    let settings = s3.settings();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let examined = examine(directory.path(), &settings);
+    assert_eq!(examined.status, Some(1));
+    let [state, text, remedy] = &examined.findings["object store"];
+    assert_eq!(state, "failed", "{text}");
+    assert!(!remedy.is_empty(), "{text}");
+}
+
 #[test]
 fn every_fault_of_a_deployment_is_found_at_once_with_its_remedy_and_without_secrets() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,7 +1,12 @@
 //! Real S3 server that serves a directory of its own.
 
+use http::header::ETAG;
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::HttpError;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -14,6 +19,13 @@ const BUCKET: &str = "bundles";
 const KEY: &str = "test-key";
 const SECRET: &str = "test-secret";
 
+/// What the server does with the condition that an object must not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conditions {
+    Checked,
+    Ignored,
+}
+
 /// S3 server; it stops when this value is dropped.
 pub struct S3 {
     directory: TempDir,
@@ -24,6 +36,16 @@ pub struct S3 {
 impl S3 {
     /// Starts the server on a free port of loopback, with one bucket.
     pub async fn start() -> Self {
+        Self::start_as(Conditions::Checked).await
+    }
+
+    /// Starts a server that reports success when an object is created that exists, as stores do
+    /// that ignore the condition of the request.
+    pub async fn without_conditions() -> Self {
+        Self::start_as(Conditions::Ignored).await
+    }
+
+    async fn start_as(conditions: Conditions) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join(BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(directory.path()).unwrap());
@@ -37,6 +59,19 @@ impl S3 {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let service = service.clone();
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let is_creation = *request.method() == Method::PUT;
+                    let response = Service::call(&service, request);
+                    async move {
+                        let mut response = response.await?;
+                        let is_refused = response.status() == StatusCode::PRECONDITION_FAILED;
+                        if conditions == Conditions::Ignored && is_creation && is_refused {
+                            *response.status_mut() = StatusCode::OK;
+                            response.headers_mut().insert(ETAG, HeaderValue::from_static("\"1\""));
+                        }
+                        Ok::<_, HttpError>(response)
+                    }
+                });
                 connections.spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
                     builder.serve_connection(TokioIo::new(stream), service).await.ok();
