@@ -88,7 +88,8 @@ async fn perf_finds_the_functions_of_extensions_of_a_confined_process() {
     }
 }
 
-/// Panics in a function of its own.
+/// Computes for some milliseconds in a function of its own, or panics there if the name is no
+/// number.
 const PANICS: &str = r#"
 use alga::prelude::*;
 
@@ -104,7 +105,8 @@ fn hello(request: &Request) -> Result<Response> {
 
 #[inline(never)]
 fn finds_the_price(name: &str) -> u32 {
-    name.parse().unwrap()
+    let price: u32 = name.parse().unwrap();
+    (0..20_000_000).fold(price, |sum, step| std::hint::black_box(sum ^ step))
 }
 "#;
 
@@ -144,4 +146,20 @@ fn names_that_are_not_in_a_component_are_in_a_file_for_its_author() {
     let with = log(&["--symbols", "dist/main.symbols.json"]);
     assert!(with.contains("greeter::finds_the_price"), "{with}");
     assert!(!with.contains("<wasm function "), "{with}");
+    let mut profiler = Command::new(program("alga"))
+        .args(["profile", name, "--tenant", "demo", "--seconds", "2", "--json"])
+        .args(["--symbols", "dist/main.symbols.json"])
+        .args(at)
+        .current_dir(&directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let computes = format!("{name}/hello/7");
+    while profiler.try_wait().unwrap().is_none() {
+        done(&directory, &[&["call", &computes][..], &at].concat());
+    }
+    let output = profiler.wait_with_output().unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let busiest = summary["functions"][0][0].as_str().unwrap_or_default();
+    assert!(busiest.contains("greeter::finds_the_price"), "{summary}");
 }
