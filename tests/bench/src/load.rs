@@ -147,15 +147,19 @@ impl Schedule {
         }
     }
 
-    /// Waits until the next request is due, and returns that time.
-    async fn due(&mut self) -> Instant {
+    /// Waits until the next request is due, and returns that time. `None` if it is due after the
+    /// end: those before are sent, however late, as the last ones of a slow server count like all.
+    async fn due(&mut self, end: Instant) -> Option<Instant> {
         let due = self.next;
+        if due >= end {
+            return None;
+        }
         self.next += self.every;
         // A timer would be later by up to a millisecond.
         while Instant::now() < due {
             tokio::task::yield_now().await;
         }
-        due
+        Some(due)
     }
 }
 
@@ -177,6 +181,7 @@ async fn drive(job: Job, duration: Duration) -> Measured {
 }
 
 async fn connections(job: &Job, duration: Duration) -> Vec<u64> {
+    let end = Instant::now() + duration;
     let stop = Arc::new(AtomicBool::new(false));
     // This core never sleeps: otherwise the server would spend time waking it after every response,
     // several times the cost of the response itself.
@@ -189,29 +194,29 @@ async fn connections(job: &Job, duration: Duration) -> Vec<u64> {
         }
     });
     let tasks: Vec<_> = (0..CONNECTIONS)
-        .map(|number| tokio::spawn(connection(job.clone(), number, Arc::clone(&stop))))
+        .map(|number| tokio::spawn(connection(job.clone(), number, end)))
         .collect();
-    tokio::time::sleep(duration).await;
-    stop.store(true, Ordering::Relaxed);
-    awake.await.unwrap();
     let mut latencies = Vec::new();
     for task in tasks {
         latencies.extend(task.await.unwrap());
     }
+    stop.store(true, Ordering::Relaxed);
+    awake.await.unwrap();
     latencies
 }
 
-async fn connection(job: Job, number: usize, stop: Arc<AtomicBool>) -> Vec<u64> {
+async fn connection(job: Job, number: usize, end: Instant) -> Vec<u64> {
     let mut stream = TcpStream::connect(job.address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut latencies = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut schedule = job.rate.map(|rate| Schedule::of(number, rate));
-    while !stop.load(Ordering::Relaxed) {
-        let started = match &mut schedule {
-            Some(schedule) => schedule.due().await,
-            None => Instant::now(),
+    loop {
+        let due = match &mut schedule {
+            Some(schedule) => schedule.due(end).await,
+            None => Some(Instant::now()).filter(|now| *now < end),
         };
+        let Some(started) = due else { return latencies };
         stream.write_all(&job.request).await.unwrap();
         let length = read_response(&mut stream, &mut buffer).await;
         latencies.push(started.elapsed().as_nanos() as u64);
@@ -225,7 +230,6 @@ async fn connection(job: Job, number: usize, stop: Arc<AtomicBool>) -> Vec<u64> 
             String::from_utf8_lossy(response)
         );
     }
-    latencies
 }
 
 async fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
