@@ -32,7 +32,8 @@ impl Report {
 pub(crate) fn write(from: &Path, into: &Path, readme: &Path) {
     let reports = read(from);
     fs::create_dir_all(into).unwrap();
-    let about = about(&reports);
+    let mut about = about(&reports);
+    about["instructions of a request (callgrind)"] = instructions(&into.join("instructions.json")).into();
     let all: Map<String, Value> = reports
         .iter()
         .map(|report| (report.name.clone(), report.json["figures"].clone()))
@@ -98,10 +99,21 @@ fn about(reports: &[Report]) -> Value {
         "machine": part("machine"),
         "kernel": output("uname", &["-sr"]),
         "commit": part("commit"),
+        "alga": format!("{}, with {}", env!("CARGO_PKG_VERSION"), alga_engine::settings::ENGINE_VERSION),
         "rust": output("rustc", &["--version"]),
         "wasmtime serve": version("ALGA_WASMTIME"),
         "wasmCloud": version("ALGA_WASH"),
     })
+}
+
+/// Returns what `cargo xtask bench regress` has counted last, of each entry.
+fn instructions(file: &Path) -> Option<String> {
+    let counted: Map<String, Value> = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let counted: Vec<_> = counted
+        .iter()
+        .map(|(entry, number)| format!("{entry} {number}"))
+        .collect();
+    Some(counted.join(", "))
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {
