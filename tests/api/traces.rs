@@ -251,7 +251,8 @@ async fn slow_traces_are_exported_although_they_are_no_samples() {
     assert_eq!(world.execute(&streams.on("GET", "/timed-events")).await.status, 200);
     world.platform().settle().await;
     world.platform().export_traces().await;
-    let spans = collector.spans(2);
+    // Publishing may have been slow, too.
+    let spans = collector.spans_when(|spans| spans.iter().any(|span| span.name == "alga.execute"));
     assert_ne!(only(&spans, "alga.execute").status, "STATUS_CODE_ERROR", "{spans:#?}");
 }
 
