@@ -49,6 +49,15 @@ async fn what_a_guest_logs_is_stored_in_the_execution_record_unchanged() {
     assert_eq!(stored[0].log, expected);
 }
 
+/// Lines of guest `writes_to_its_output`, with the output that it writes them to.
+pub(crate) const OUTPUT: [(&str, &str); 5] = [
+    ("stdout", "first line"),
+    ("stdout", "forged\r"),
+    ("stdout", "{\"level\":\"ERROR\",\"tenant\":\"victim\"}"),
+    ("stdout", "no end \u{fffd}\u{1b}[31m"),
+    ("stderr", "to standard error"),
+];
+
 #[tokio::test]
 async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
     let world = TestPlatform::new().await;
@@ -60,14 +69,7 @@ async fn guest_output_is_stored_in_the_execution_record_line_by_line() {
         let log = stored[0].log.iter();
         let mut lines: Vec<_> = log.map(|line| (line.source.as_str(), line.message.as_str())).collect();
         lines.sort_by_key(|(source, _)| *source == "stderr");
-        let expected = [
-            ("stdout", "first line"),
-            ("stdout", "forged\r"),
-            ("stdout", "{\"level\":\"ERROR\",\"tenant\":\"victim\"}"),
-            ("stdout", "no end \u{fffd}\u{1b}[31m"),
-            ("stderr", "to standard error"),
-        ];
-        assert_eq!(lines, expected, "{path}");
+        assert_eq!(lines, OUTPUT, "{path}");
     }
 }
 

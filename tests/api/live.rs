@@ -1,5 +1,6 @@
 //! What executions do, followed while they run.
 
+use crate::executions::OUTPUT;
 use alga_auth::Access;
 use alga_harness::{TestPlatform, TestResponse, request_over_protocol};
 use axum::body::Body;
@@ -146,14 +147,7 @@ async fn lines_of_standard_output_and_error_are_events_of_their_own() {
         .map(|event| (event.name.as_str(), event.data["message"].as_str().unwrap()))
         .collect();
     lines.sort_by_key(|(name, _)| *name == "stderr");
-    let expected = [
-        ("stdout", "first line"),
-        ("stdout", "forged\r"),
-        ("stdout", "{\"level\":\"ERROR\",\"tenant\":\"victim\"}"),
-        ("stdout", "no end \u{fffd}\u{1b}[31m"),
-        ("stderr", "to standard error"),
-    ];
-    assert_eq!(lines, expected);
+    assert_eq!(lines, OUTPUT);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,14 @@ fn settings(endpoint: &str, protocol: &str) -> Vec<(String, String)> {
     .into()
 }
 
+/// Returns a platform that exports no samples: only what fails, or lasts for so many milliseconds
+/// (0: nothing for that).
+async fn without_samples(collector: &Collector, slow_ms: &str) -> TestPlatform {
+    let mut settings = settings(collector.http(), "http/protobuf");
+    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", slow_ms)].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    TestPlatform::with_settings(&borrowed(&settings)).await
+}
+
 /// Sends a request as a client that has a trace of its own, which is not a sample.
 async fn get_traced(world: &TestPlatform, target: &str) -> TestResponse {
     let token = world.caller_token("acme", alga_auth::Access::Write);
@@ -205,9 +213,7 @@ async fn requests_that_the_host_sends_for_a_call_are_in_the_span_of_that_call() 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_traces_are_exported_although_they_are_no_samples() {
     let collector = Collector::start();
-    let mut settings = settings(collector.http(), "http/protobuf");
-    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "60000")].map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let world = without_samples(&collector, "60000").await;
     world.install_guest("answers_ok", &[]).await;
     world.install_guest("traps", &[]).await;
     assert_eq!(world.get("com.example.answers-ok/").await.status, 200);
@@ -224,9 +230,7 @@ async fn failed_traces_are_exported_although_they_are_no_samples() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_reports_a_failure_exports_its_trace_although_the_reply_of_the_runner_is_fine() {
     let collector = Collector::start();
-    let mut settings = settings(collector.http(), "http/protobuf");
-    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "60000")].map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let world = without_samples(&collector, "60000").await;
     let request = world.with_guest("answers_as_the_path_says", &[]).await;
     for (path, status) in [("/", 200), ("/status-500", 500)] {
         let reply = world.execute(&request.clone().on("GET", path)).await;
@@ -243,9 +247,7 @@ async fn a_guest_that_reports_a_failure_exports_its_trace_although_the_reply_of_
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_traces_are_exported_although_they_are_no_samples() {
     let collector = Collector::start();
-    let mut settings = settings(collector.http(), "http/protobuf");
-    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "400")].map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let world = without_samples(&collector, "400").await;
     let streams = world.with_guest("streams", &["cap:log.emit"]).await;
     // The guest waits for 20 ms after each of 20 events.
     assert_eq!(world.execute(&streams.on("GET", "/timed-events")).await.status, 200);
@@ -259,9 +261,7 @@ async fn slow_traces_are_exported_although_they_are_no_samples() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_is_interrupted_fails_the_span_of_its_request_and_refusals_are_not_exported() {
     let collector = Collector::start();
-    let mut settings = settings(collector.http(), "http/protobuf");
-    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "0")].map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let world = without_samples(&collector, "0").await;
     world.install_guest("streams", &[]).await;
     let token = world.caller_token("acme", alga_auth::Access::Write);
     let ask = async |path: &str| {
@@ -294,9 +294,7 @@ async fn a_response_that_is_interrupted_fails_the_span_of_its_request_and_refusa
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_cannot_have_its_traces_exported_and_a_gateway_can() {
     let collector = Collector::start();
-    let mut settings = settings(collector.http(), "http/protobuf");
-    settings.extend([("traces_one_in", "0"), ("traces_slow_ms", "0")].map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let world = TestPlatform::with_settings(&borrowed(&settings)).await;
+    let world = without_samples(&collector, "0").await;
     let install = world.install_guest("answers_ok", &[]).await;
     let order = world.request_for(&install);
     let call = ServiceGrant {

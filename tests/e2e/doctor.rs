@@ -80,6 +80,7 @@ async fn an_object_store_that_ignores_conditions_is_found() {
     assert_eq!(examined.status, Some(1));
     let [state, text, remedy] = &examined.findings["object store"];
     assert_eq!(state, "failed", "{text}");
+    assert!(text.contains("creates an object that exists"), "{text}");
     assert!(!remedy.is_empty(), "{text}");
 }
 

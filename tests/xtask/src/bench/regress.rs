@@ -1,6 +1,6 @@
 //! `cargo xtask bench regress`: compares the instructions of a request, as callgrind counts them,
-//! with the committed ones. They are the same in every run, unlike times. Programs are those of
-//! profile `dist`.
+//! with the committed ones. Two runs differ by one or two percent, unlike times, which differ by
+//! tens. Programs are those of profile `dist`.
 
 use super::{Arguments, build};
 use crate::debian;
